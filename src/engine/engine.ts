@@ -1,0 +1,212 @@
+import type { Readable, Writable } from 'node:stream';
+import type { ProjectLocation } from '../project/locate.js';
+import type { ComposeProject } from '../project/model.js';
+
+export type EngineKind = 'docker' | 'embedded';
+
+/** As Docker names them; `absent` is a service of the file that has no container or process. */
+export type ServiceState =
+  | 'absent'
+  | 'created'
+  | 'running'
+  | 'paused'
+  | 'restarting'
+  | 'removing'
+  | 'exited'
+  | 'dead';
+
+/** `none`: the service declares no health check. */
+export type ServiceHealth = 'none' | 'starting' | 'healthy' | 'unhealthy';
+
+export interface PublishedPort {
+  /** Address of this machine. */
+  host: string;
+  published: number;
+  target: number;
+  protocol: string;
+}
+
+export interface ServiceStatus {
+  /** The service's name in the compose file. */
+  name: string;
+  /** The container's name, or `pid N`; absent while there is none. */
+  instance?: string;
+  state: ServiceState;
+  health: ServiceHealth;
+  /** Exit status of an exited service, where it is known. */
+  exitCode?: number;
+  oomKilled?: boolean;
+  /** ISO time of the last start. */
+  startedAt?: string;
+  /** Times that the engine started it again by its restart policy. */
+  restarts: number;
+  ports: PublishedPort[];
+  /** What the last health check printed. */
+  healthOutput?: string;
+}
+
+export interface EngineInfo {
+  kind: EngineKind;
+  /** Engine version, or that of the embedded PostgreSQL. */
+  version: string;
+  composeVersion?: string;
+  /** What a person should know, such as another PostgreSQL major than the stack's. */
+  notices: string[];
+}
+
+export interface BuildOptions {
+  services: readonly string[];
+  noCache?: boolean;
+  pull?: boolean;
+  signal?: AbortSignal;
+}
+
+export interface BuildStep {
+  service: string;
+  /** The instruction, e.g. `RUN npm ci --omit=dev`. */
+  name: string;
+  cached: boolean;
+  seconds?: number;
+}
+
+export interface BuildResult {
+  service: string;
+  /** Image tag, or the folder of an embedded build. */
+  image: string;
+  bytes?: number;
+  /** Bytes of the image that it is based on, where it is on this machine. */
+  baseBytes?: number;
+  steps: BuildStep[];
+  seconds: number;
+}
+
+export interface UpOptions {
+  /** Empty: every service that no profile hides. Dependencies come along. */
+  services: readonly string[];
+  build?: boolean;
+  /** Wait until every started service is healthy (running, where it declares no check; ended with 0, where it is a one-shot). */
+  wait: boolean;
+  timeoutMs: number;
+  signal?: AbortSignal;
+}
+
+export type ServicePhase =
+  | 'building'
+  | 'created'
+  | 'starting'
+  | 'running'
+  | 'healthy'
+  | 'completed'
+  | 'failed';
+
+/** One step of one service on its way up. */
+export interface ServiceEvent {
+  service: string;
+  phase: ServicePhase;
+  /** Milliseconds since the `up` began. */
+  elapsedMs: number;
+  detail?: string;
+}
+
+export interface UpOutcome {
+  services: ServiceStatus[];
+  /** Seconds from the start of `up` until each service was ready. */
+  seconds: Record<string, number>;
+  /** Services that failed, or were not ready in time. Empty means success. */
+  failed: { service: string; reason: 'exited' | 'unhealthy' | 'restarting' | 'timeout' | 'dependency' }[];
+  /** Services that already ran and were left as they were. */
+  unchanged: string[];
+}
+
+export interface LogEntry {
+  service: string;
+  /** ISO time that the engine gave it, where it did. */
+  time?: string;
+  line: string;
+}
+
+export interface LogOptions {
+  services: readonly string[];
+  follow?: boolean;
+  /** Lines a service; absent: all. */
+  tail?: number;
+  /** ISO time. */
+  since?: string;
+  signal?: AbortSignal;
+}
+
+export interface ExecOptions {
+  /** Gives the program a terminal. */
+  tty?: boolean;
+  env?: Record<string, string>;
+  user?: string;
+  workdir?: string;
+  stdin?: Readable | 'inherit' | 'ignore';
+  stdout?: Writable | 'inherit';
+}
+
+export interface VolumeStatus {
+  /** Key under `volumes` of the compose file; absent for an anonymous volume. */
+  key?: string;
+  /** The engine's name for it. */
+  name: string;
+  driver: string;
+  mountpoint: string;
+  /** Bytes on disk, where the engine can tell. */
+  bytes?: number;
+  createdAt?: string;
+  /** Services whose container or process has it mounted. */
+  services: string[];
+  /** True where no container or process of this project uses it. */
+  unused: boolean;
+}
+
+/**
+ * What brings a project to life: Docker Compose, or processes of this machine. Every method takes the project by
+ * its location and is safe to call when nothing runs.
+ *
+ * Errors: UserError with exit code 3 when the engine does not answer, 4 when it refuses the project.
+ */
+export interface Engine {
+  readonly kind: EngineKind;
+  info(): Promise<EngineInfo>;
+  /** The resolved project. */
+  resolve(location: ProjectLocation): Promise<ComposeProject>;
+  build(
+    location: ProjectLocation,
+    options: BuildOptions,
+    onStep: (step: BuildStep) => void,
+  ): Promise<BuildResult[]>;
+  up(
+    location: ProjectLocation,
+    options: UpOptions,
+    onEvent: (event: ServiceEvent) => void,
+  ): Promise<UpOutcome>;
+  /** Removes containers (processes) and networks; with `volumes`, the named volumes and all that is in them. */
+  down(location: ProjectLocation, options: { volumes: boolean; signal?: AbortSignal }): Promise<void>;
+  stop(location: ProjectLocation, services: readonly string[]): Promise<void>;
+  start(location: ProjectLocation, services: readonly string[]): Promise<void>;
+  restart(location: ProjectLocation, services: readonly string[]): Promise<void>;
+  /** Removes stopped services; with `stop`, running ones as well. Volumes stay. */
+  remove(location: ProjectLocation, services: readonly string[], options: { stop: boolean }): Promise<void>;
+  /** Every service of the project that has, or had, a container or process. */
+  status(location: ProjectLocation): Promise<ServiceStatus[]>;
+  logs(location: ProjectLocation, options: LogOptions): AsyncIterable<LogEntry>;
+  /** Runs a program in the running service and returns its exit status. */
+  exec(
+    location: ProjectLocation,
+    service: string,
+    command: readonly string[],
+    options: ExecOptions,
+  ): Promise<number>;
+  /** Runs a program in a new one-off container (process) of the service, with its dependencies up. */
+  run(
+    location: ProjectLocation,
+    service: string,
+    command: readonly string[],
+    options: ExecOptions,
+  ): Promise<number>;
+  volumes(location: ProjectLocation): Promise<VolumeStatus[]>;
+  /** Removes a volume and all that is in it. */
+  removeVolume(location: ProjectLocation, name: string): Promise<void>;
+}

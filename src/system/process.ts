@@ -1,0 +1,299 @@
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { constants } from 'node:os';
+import { createInterface } from 'node:readline';
+import type { Readable, Writable } from 'node:stream';
+import { CommandError, ExitCode, hasErrorCode, UserError } from '../errors.js';
+import { redact } from './secret.js';
+
+/** How long a program has between a polite signal and SIGKILL, in milliseconds. */
+const KILL_DELAY_MS = 10_000;
+const STDERR_TAIL_LINES = 20;
+/** Standard error kept for a message; the rest of a talkative program is let go. */
+const STDERR_KEPT_CHARS = 64 * 1024;
+
+export interface RunOptions {
+  cwd?: string;
+  /** Added to the runner's environment; undefined removes a name. */
+  env?: Record<string, string | undefined>;
+  /** Written to standard input, which is then closed. */
+  input?: string;
+  /** Sends SIGTERM, and SIGKILL ten seconds later. */
+  signal?: AbortSignal;
+  /** Milliseconds after which the program is ended and the call fails with TIMEOUT. */
+  timeoutMs?: number;
+  /** Return the result of any exit status in place of throwing. */
+  allowFailure?: boolean;
+  /** Called for every line of standard error as it arrives. */
+  onStderrLine?: (line: string) => void;
+  uid?: number;
+  gid?: number;
+}
+
+export interface RunResult {
+  argv: readonly string[];
+  status: number | null;
+  signal: NodeJS.Signals | null;
+  stdout: string;
+  stderr: string;
+}
+
+export interface PassThroughOptions extends Pick<RunOptions, 'cwd' | 'env' | 'uid' | 'gid'> {
+  /** Default: all three are ours. */
+  stdin?: Readable | 'inherit' | 'ignore';
+  stdout?: Writable | 'inherit';
+}
+
+export interface DetachedOptions extends Pick<RunOptions, 'cwd' | 'uid' | 'gid'> {
+  /** The whole environment, nothing is inherited. */
+  env: Record<string, string>;
+  /** Open file descriptor that takes standard output and standard error. */
+  outputFd: number;
+}
+
+/** Starts programs. The one door to the outside's processes: an argument vector always, a shell string never. */
+export interface ProcessRunner {
+  /**
+   * Runs to the end and captures the output as UTF-8.
+   * @throws UserError PROGRAM_NOT_FOUND when there is no such program, CommandError on a failing status.
+   */
+  run(program: string, args: readonly string[], options?: RunOptions): Promise<RunResult>;
+  /** Yields standard output line by line while the program runs. Ending the iteration early ends the program. */
+  lines(program: string, args: readonly string[], options?: RunOptions): AsyncGenerator<string, void, void>;
+  /** Gives the program our terminal and returns its exit status (128 + signal number when a signal ended it). */
+  passThrough(program: string, args: readonly string[], options?: PassThroughOptions): Promise<number>;
+  /** Starts a program in a session of its own that outlives us. Returns its process id. */
+  detach(program: string, args: readonly string[], options: DetachedOptions): Promise<number>;
+}
+
+export interface ProcessRunnerOptions {
+  env: NodeJS.ProcessEnv;
+  /** Called with each argument vector, redacted, before it runs. */
+  trace?: (argv: string) => void;
+}
+
+export function createProcessRunner({ env: baseEnv, trace }: ProcessRunnerOptions): ProcessRunner {
+  function start(
+    program: string,
+    args: readonly string[],
+    options: Pick<RunOptions, 'cwd' | 'env' | 'uid' | 'gid'>,
+    stdio: StdioOptions,
+  ): ChildProcess {
+    trace?.(formatArgv([program, ...args]));
+    return spawn(program, args, {
+      stdio,
+      env: options.env ? withoutUndefined({ ...baseEnv, ...options.env }) : baseEnv,
+      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+      ...(options.uid === undefined ? {} : { uid: options.uid }),
+      ...(options.gid === undefined ? {} : { gid: options.gid }),
+    });
+  }
+
+  async function run(program: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+    const argv = [program, ...args];
+    options.signal?.throwIfAborted();
+    const child = start(program, args, options, [
+      options.input === undefined ? 'ignore' : 'pipe',
+      'pipe',
+      'pipe',
+    ]);
+    const stopWatching = endOn(child, options.signal, options.timeoutMs);
+    const stdout: Buffer[] = [];
+    const stderr: Buffer[] = [];
+    child.stdout?.on('data', (chunk: Buffer) => stdout.push(chunk));
+    child.stderr?.on('data', (chunk: Buffer) => stderr.push(chunk));
+    if (options.onStderrLine && child.stderr) {
+      createInterface({ input: child.stderr }).on('line', options.onStderrLine);
+    }
+    if (options.input !== undefined) {
+      // A program may end before it has read everything; its exit status tells that better than EPIPE.
+      child.stdin?.on('error', () => {});
+      child.stdin?.end(options.input);
+    }
+    try {
+      const { status, signal } = await ended(child, program);
+      const result: RunResult = {
+        argv,
+        status,
+        signal,
+        stdout: Buffer.concat(stdout).toString('utf8'),
+        stderr: Buffer.concat(stderr).toString('utf8'),
+      };
+      options.signal?.throwIfAborted();
+      if (status !== 0 && stopWatching.timedOut()) throw timeoutError(argv, options.timeoutMs);
+      if (status !== 0 && !options.allowFailure) throw commandError(result);
+      return result;
+    } finally {
+      stopWatching();
+    }
+  }
+
+  async function* lines(
+    program: string,
+    args: readonly string[],
+    options: RunOptions = {},
+  ): AsyncGenerator<string, void, void> {
+    const argv = [program, ...args];
+    options.signal?.throwIfAborted();
+    const child = start(program, args, options, ['ignore', 'pipe', 'pipe']);
+    const stopWatching = endOn(child, options.signal, options.timeoutMs);
+    let stderr = '';
+    child.stderr?.on('data', (chunk: Buffer) => {
+      stderr = (stderr + chunk.toString('utf8')).slice(-STDERR_KEPT_CHARS);
+    });
+    const outcome = ended(child, program);
+    // Without a listener of its own a failed start would be an unhandled rejection before the loop ends.
+    outcome.catch(() => {});
+    try {
+      if (child.stdout) yield* createInterface({ input: child.stdout, crlfDelay: Number.POSITIVE_INFINITY });
+      const { status, signal } = await outcome;
+      options.signal?.throwIfAborted();
+      if (status !== 0 && !options.allowFailure) {
+        throw commandError({ argv, status, signal, stdout: '', stderr });
+      }
+    } finally {
+      if (child.exitCode === null && child.signalCode === null && child.pid !== undefined) {
+        child.kill('SIGTERM');
+        await outcome.catch(() => {});
+      }
+      stopWatching();
+    }
+  }
+
+  async function passThrough(
+    program: string,
+    args: readonly string[],
+    options: PassThroughOptions = {},
+  ): Promise<number> {
+    const stdin = options.stdin ?? 'inherit';
+    const stdout = options.stdout ?? 'inherit';
+    const child = start(program, args, options, [
+      typeof stdin === 'string' ? stdin : 'pipe',
+      typeof stdout === 'string' ? stdout : 'pipe',
+      'inherit',
+    ]);
+    if (typeof stdin !== 'string' && child.stdin) {
+      child.stdin.on('error', () => {});
+      stdin.pipe(child.stdin);
+    }
+    if (typeof stdout !== 'string') child.stdout?.pipe(stdout, { end: false });
+    const { status, signal } = await ended(child, program);
+    return signal ? 128 + constants.signals[signal] : (status ?? ExitCode.failure);
+  }
+
+  async function detach(program: string, args: readonly string[], options: DetachedOptions): Promise<number> {
+    trace?.(formatArgv([program, ...args]));
+    const child = spawn(program, args, {
+      detached: true,
+      stdio: ['ignore', options.outputFd, options.outputFd],
+      env: options.env,
+      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+      ...(options.uid === undefined ? {} : { uid: options.uid }),
+      ...(options.gid === undefined ? {} : { gid: options.gid }),
+    });
+    await Promise.race([
+      once(child, 'spawn'),
+      once(child, 'error').then(([error]) => {
+        throw startError(error, program);
+      }),
+    ]);
+    child.unref();
+    return child.pid as number;
+  }
+
+  return { run, lines, passThrough, detach };
+}
+
+/** An argument vector as a person would type it, credentials redacted. */
+export function formatArgv(argv: readonly string[]): string {
+  return argv
+    .map((word) => redact(word))
+    .map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`))
+    .join(' ');
+}
+
+/** The last lines of a program's output, redacted: what goes into an error message. */
+export function outputTail(text: string, lines = STDERR_TAIL_LINES): string {
+  return redact(text.trimEnd().split(/\r?\n/).slice(-lines).join('\n'));
+}
+
+function withoutUndefined(env: Record<string, string | undefined>): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined));
+}
+
+async function ended(
+  child: ChildProcess,
+  program: string,
+): Promise<{ status: number | null; signal: NodeJS.Signals | null }> {
+  return new Promise((resolve, reject) => {
+    child.once('error', (error) => {
+      if (child.pid === undefined) reject(startError(error, program));
+    });
+    child.once('close', (status, signal) => resolve({ status, signal }));
+  });
+}
+
+function startError(error: unknown, program: string): unknown {
+  if (hasErrorCode(error, 'ENOENT')) {
+    return new UserError({
+      code: 'PROGRAM_NOT_FOUND',
+      message: `the program \`${program}\` was not found`,
+      details: { program },
+      cause: error,
+    });
+  }
+  if (hasErrorCode(error, 'EACCES')) {
+    return new UserError({
+      code: 'PROGRAM_NOT_EXECUTABLE',
+      message: `the program \`${program}\` may not be executed`,
+      details: { program },
+      cause: error,
+    });
+  }
+  return error;
+}
+
+function commandError(result: RunResult): CommandError {
+  return new CommandError({
+    argv: result.argv.map((word) => redact(word)),
+    status: result.status,
+    signal: result.signal,
+    stderrTail: outputTail(result.stderr),
+  });
+}
+
+function timeoutError(argv: readonly string[], timeoutMs = 0): UserError {
+  return new UserError({
+    code: 'TIMEOUT',
+    message: `\`${formatArgv(argv)}\` did not answer within ${timeoutMs / 1000} s`,
+  });
+}
+
+/** Ends the child on abort or after a time. The returned function stops watching; `timedOut` tells which it was. */
+function endOn(
+  child: ChildProcess,
+  signal: AbortSignal | undefined,
+  timeoutMs: number | undefined,
+): { (): void; timedOut(): boolean } {
+  let timedOut = false;
+  let killTimer: NodeJS.Timeout | undefined;
+  const end = () => {
+    child.kill('SIGTERM');
+    killTimer = setTimeout(() => child.kill('SIGKILL'), KILL_DELAY_MS);
+    killTimer.unref();
+  };
+  const timer =
+    timeoutMs === undefined
+      ? undefined
+      : setTimeout(() => {
+          timedOut = true;
+          end();
+        }, timeoutMs);
+  signal?.addEventListener('abort', end, { once: true });
+  const stop = () => {
+    clearTimeout(timer);
+    clearTimeout(killTimer);
+    signal?.removeEventListener('abort', end);
+  };
+  return Object.assign(stop, { timedOut: () => timedOut });
+}
