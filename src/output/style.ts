@@ -1,0 +1,41 @@
+import { styleText } from 'node:util';
+
+type Format = Parameters<typeof styleText>[0];
+
+/** Colours for one stream; every function is the identity where colour is off. */
+export interface Style {
+  bold(text: string): string;
+  dim(text: string): string;
+  red(text: string): string;
+  green(text: string): string;
+  yellow(text: string): string;
+  cyan(text: string): string;
+}
+
+export function createStyle(enabled: boolean): Style {
+  const paint = (format: Format) => (text: string) => (enabled ? styleText(format, text) : text);
+  return {
+    bold: paint('bold'),
+    dim: paint('dim'),
+    red: paint('red'),
+    green: paint('green'),
+    yellow: paint('yellow'),
+    cyan: paint('cyan'),
+  };
+}
+
+/**
+ * Whether a stream gets colour. `--no-color` and `NO_COLOR` turn it off, `FORCE_COLOR` on (0 is off), a dumb
+ * terminal or a pipe off. See https://no-color.org and Node's `tty.WriteStream.hasColors`.
+ */
+export function wantsColor(
+  stream: { isTTY?: boolean | undefined },
+  env: NodeJS.ProcessEnv,
+  noColorFlag: boolean,
+): boolean {
+  if (noColorFlag || (env.NO_COLOR !== undefined && env.NO_COLOR !== '')) return false;
+  if (env.FORCE_COLOR !== undefined && env.FORCE_COLOR !== '') {
+    return env.FORCE_COLOR !== '0' && env.FORCE_COLOR !== 'false';
+  }
+  return Boolean(stream.isTTY) && env.TERM !== 'dumb';
+}

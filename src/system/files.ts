@@ -1,0 +1,79 @@
+import { randomBytes } from 'node:crypto';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { hasErrorCode, UserError } from '../errors.js';
+
+/**
+ * Writes a file so that a reader, or a power cut, sees the old content or the new, never a part: a temporary file
+ * beside it, fsync, rename, fsync of the folder.
+ *
+ * @param mode permission bits of the new file, whatever the umask.
+ * @throws UserError READ_ONLY, DISK_FULL or NOT_A_FOLDER (see {@link explainFileError}).
+ */
+export async function writeFileAtomic(
+  path: string,
+  content: string | Uint8Array,
+  mode = 0o644,
+): Promise<void> {
+  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.partial`);
+  let handle: FileHandle | undefined;
+  try {
+    handle = await open(temporary, 'wx', mode);
+    await handle.chmod(mode);
+    await handle.writeFile(content);
+    await handle.sync();
+    await handle.close();
+    handle = undefined;
+    await rename(temporary, path);
+    await syncFolder(dirname(path));
+  } catch (error) {
+    await handle?.close().catch(() => {});
+    await rm(temporary, { force: true });
+    throw explainFileError(error, path);
+  }
+}
+
+/** Makes a rename or a removal in this folder survive a power cut. */
+export async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } catch (error) {
+    // Some file systems (and Windows) refuse fsync of a folder; the rename itself is still atomic there.
+    if (!hasErrorCode(error, 'EINVAL', 'EPERM', 'EISDIR', 'ENOTSUP')) throw error;
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Turns what a person can mend (read-only, full, not a folder) into a UserError that names the path. */
+export function explainFileError(error: unknown, path: string): unknown {
+  if (hasErrorCode(error, 'EROFS', 'EACCES', 'EPERM')) {
+    return new UserError({
+      code: 'READ_ONLY',
+      message: `${path} cannot be written: ${error.code === 'EROFS' ? 'the file system is read-only' : 'permission denied'}`,
+      hint: `ls -ld ${dirname(path)}      (choose a folder that you may write, or mend its owner and mode)`,
+      file: path,
+      cause: error,
+    });
+  }
+  if (hasErrorCode(error, 'ENOSPC', 'EDQUOT')) {
+    return new UserError({
+      code: 'DISK_FULL',
+      message: `${path} cannot be written: ${error.code === 'EDQUOT' ? 'the disk quota is used up' : 'the disk is full'}`,
+      hint: `df -h ${dirname(path)}      (make room, then run the same command again)`,
+      file: path,
+      cause: error,
+    });
+  }
+  if (hasErrorCode(error, 'ENOTDIR', 'EEXIST')) {
+    return new UserError({
+      code: 'NOT_A_FOLDER',
+      message: `${path} cannot be written: a part of the path is a file, not a folder`,
+      hint: `ls -ld ${dirname(path)}`,
+      file: path,
+      cause: error,
+    });
+  }
+  return error;
+}

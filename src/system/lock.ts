@@ -1,0 +1,164 @@
+import { randomBytes } from 'node:crypto';
+import { link, mkdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ExitCode, hasErrorCode, UserError } from '../errors.js';
+import { explainFileError } from './files.js';
+import { identifyProcess, isAlive, type ProcessIdentity } from './process-identity.js';
+
+export interface LockHolder extends ProcessIdentity {
+  host: string;
+  /** What it is doing, e.g. `invctl up`. */
+  command: string;
+  /** ISO time. */
+  since: string;
+}
+
+export interface LockOptions {
+  command: string;
+  /** Milliseconds to wait for another holder. Default 0: fail at once. */
+  waitMs?: number;
+  /** Called once when the lock is held by somebody else and we are going to wait. */
+  onWait?: (holder: LockHolder) => void;
+  signal?: AbortSignal;
+}
+
+const POLL_MS = 100;
+
+/**
+ * Runs `body` while no other invctl changes this project. The lock is a file with its holder's identity, linked
+ * into place whole; one whose process is gone is taken over.
+ *
+ * @throws UserError PROJECT_LOCKED (exit 9) naming the holder.
+ */
+export async function withProjectLock<T>(
+  directory: string,
+  options: LockOptions,
+  body: () => Promise<T>,
+): Promise<T> {
+  const path = lockPath(directory);
+  const folder = dirname(path);
+  const holder: LockHolder = {
+    ...(identifyProcess(process.pid) as ProcessIdentity),
+    host: hostname(),
+    command: options.command,
+    since: new Date().toISOString(),
+  };
+  const createdFolder = await makeFolder(folder);
+  try {
+    await acquire(path, holder, options);
+    try {
+      return await body();
+    } finally {
+      await rm(path, { force: true });
+    }
+  } finally {
+    if (createdFolder) {
+      await rmdir(folder).catch((error) => {
+        // Something was put there meanwhile, or it is gone already.
+        if (!hasErrorCode(error, 'ENOTEMPTY', 'EEXIST', 'ENOENT')) throw error;
+      });
+    }
+  }
+}
+
+/** Who holds the project, if its process still lives. */
+export async function readLockHolder(directory: string): Promise<LockHolder | undefined> {
+  const holder = await readHolder(lockPath(directory));
+  return holder && !isStale(holder) ? holder : undefined;
+}
+
+function lockPath(directory: string): string {
+  return join(directory, '.invctl', 'project.lock');
+}
+
+async function makeFolder(folder: string): Promise<boolean> {
+  try {
+    await mkdir(folder);
+    return true;
+  } catch (error) {
+    if (hasErrorCode(error, 'EEXIST')) return false;
+    throw explainFileError(error, folder);
+  }
+}
+
+async function acquire(path: string, holder: LockHolder, options: LockOptions): Promise<void> {
+  const deadline = Date.now() + (options.waitMs ?? 0);
+  let announced = false;
+  for (;;) {
+    options.signal?.throwIfAborted();
+    if (await tryLink(path, holder)) return;
+    const other = await readHolder(path);
+    if (!other) continue;
+    if (isStale(other)) {
+      await evict(path, other);
+      continue;
+    }
+    if (Date.now() >= deadline) throw lockedError(other, path);
+    if (!announced) options.onWait?.(other);
+    announced = true;
+    await sleep(POLL_MS, undefined, options.signal ? { signal: options.signal } : {});
+  }
+}
+
+/** A link appears with its whole content or not at all, so no reader ever sees a half-written lock. */
+async function tryLink(path: string, holder: LockHolder): Promise<boolean> {
+  const own = `${path}.${randomBytes(6).toString('hex')}`;
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(own, JSON.stringify(holder), { flag: 'wx' });
+    await link(own, path);
+    return true;
+  } catch (error) {
+    if (hasErrorCode(error, 'EEXIST')) return false;
+    throw explainFileError(error, path);
+  } finally {
+    await rm(own, { force: true });
+  }
+}
+
+async function readHolder(path: string): Promise<LockHolder | undefined> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8')) as LockHolder;
+  } catch (error) {
+    if (hasErrorCode(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}
+
+/** A process of another machine (a shared folder) cannot be judged from here and counts as alive. */
+function isStale(holder: LockHolder): boolean {
+  return holder.host === hostname() && !isAlive(holder);
+}
+
+async function evict(path: string, stale: LockHolder): Promise<void> {
+  const grave = `${path}.${randomBytes(6).toString('hex')}`;
+  try {
+    await rename(path, grave);
+  } catch (error) {
+    if (hasErrorCode(error, 'ENOENT')) return;
+    throw error;
+  }
+  const moved = await readHolder(grave);
+  // Another process evicted the same stale lock first and took it: what we moved is its lock. Put it back.
+  if (moved && (moved.pid !== stale.pid || moved.start !== stale.start)) {
+    await link(grave, path).catch((error) => {
+      if (!hasErrorCode(error, 'EEXIST')) throw error;
+    });
+  }
+  await rm(grave, { force: true });
+}
+
+function lockedError(holder: LockHolder, path: string): UserError {
+  const elsewhere = holder.host === hostname() ? '' : ` on ${holder.host}`;
+  return new UserError({
+    code: 'PROJECT_LOCKED',
+    message: `\`${holder.command}\` (process ${holder.pid}${elsewhere}, since ${holder.since}) holds this project`,
+    hint: elsewhere
+      ? `wait for it; if that machine is gone: rm '${path}'`
+      : `wait for it to end, or look at it: ps -p ${holder.pid} -o pid,etime,args`,
+    exitCode: ExitCode.locked,
+    details: { holder: { ...holder } },
+  });
+}
