@@ -161,6 +161,45 @@ export interface VolumeStatus {
   unused: boolean;
 }
 
+/** Who publishes a port of this machine, as far as the engine knows. */
+export interface PortOwner {
+  /** Container or process name. */
+  instance: string;
+  /** Compose project that it belongs to. */
+  project?: string;
+  service?: string;
+}
+
+export interface NetworkStatus {
+  /** Key under `networks` of the compose file, where it is known. */
+  key?: string;
+  name: string;
+  driver: string;
+  /** True: containers in it reach nothing outside of it. */
+  internal: boolean;
+  subnets: string[];
+  attached: { service: string; instance: string; address: string }[];
+}
+
+/** What the engine knows of one service beyond its status. */
+export interface ServiceDetails extends ServiceStatus {
+  image?: string;
+  command: string[];
+  user?: string;
+  mounts: { type: string; source: string; target: string; readOnly: boolean }[];
+  networks: string[];
+  /** Bytes; absent: no limit. */
+  memoryLimit?: number;
+  /** Processors; absent: no limit. */
+  cpuLimit?: number;
+  pidsLimit?: number;
+  restartPolicy?: string;
+  readOnlyRoot?: boolean;
+  capabilities?: { add: string[]; drop: string[] };
+  /** Environment with the values of secrets redacted. */
+  environment: Record<string, string>;
+}
+
 /**
  * What brings a project to life: Docker Compose, or processes of this machine. Every method takes the project by
  * its location and is safe to call when nothing runs.
@@ -206,6 +245,11 @@ export interface Engine {
     command: readonly string[],
     options: ExecOptions,
   ): Promise<number>;
+  /** Who publishes this port of this machine; undefined when the engine publishes it for nobody. */
+  portOwner(location: ProjectLocation, port: number): Promise<PortOwner | undefined>;
+  /** @throws UserError SERVICE_NOT_RUNNING where the service has no container or process. */
+  inspect(location: ProjectLocation, service: string): Promise<ServiceDetails[]>;
+  networks(location: ProjectLocation): Promise<NetworkStatus[]>;
   volumes(location: ProjectLocation): Promise<VolumeStatus[]>;
   /** Removes a volume and all that is in it. */
   removeVolume(location: ProjectLocation, name: string): Promise<void>;

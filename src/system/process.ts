@@ -68,11 +68,13 @@ export interface ProcessRunner {
 
 export interface ProcessRunnerOptions {
   env: NodeJS.ProcessEnv;
+  /** See `Interruption.handOver`: who gets the signals while a child has our terminal. */
+  handOver?: (forward: (signal: NodeJS.Signals) => void) => () => void;
   /** Called with each argument vector, redacted, before it runs. */
   trace?: (argv: string) => void;
 }
 
-export function createProcessRunner({ env: baseEnv, trace }: ProcessRunnerOptions): ProcessRunner {
+export function createProcessRunner({ env: baseEnv, handOver, trace }: ProcessRunnerOptions): ProcessRunner {
   function start(
     program: string,
     args: readonly string[],
@@ -141,6 +143,9 @@ export function createProcessRunner({ env: baseEnv, trace }: ProcessRunnerOption
     child.stderr?.on('data', (chunk: Buffer) => {
       stderr = (stderr + chunk.toString('utf8')).slice(-STDERR_KEPT_CHARS);
     });
+    if (options.onStderrLine && child.stderr) {
+      createInterface({ input: child.stderr }).on('line', options.onStderrLine);
+    }
     const outcome = ended(child, program);
     // Without a listener of its own a failed start would be an unhandled rejection before the loop ends.
     outcome.catch(() => {});
@@ -177,7 +182,8 @@ export function createProcessRunner({ env: baseEnv, trace }: ProcessRunnerOption
       stdin.pipe(child.stdin);
     }
     if (typeof stdout !== 'string') child.stdout?.pipe(stdout, { end: false });
-    const { status, signal } = await ended(child, program);
+    const takeBack = handOver?.((name) => child.kill(name));
+    const { status, signal } = await ended(child, program).finally(() => takeBack?.());
     return signal ? 128 + constants.signals[signal] : (status ?? ExitCode.failure);
   }
 

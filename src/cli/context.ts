@@ -1,0 +1,71 @@
+import type { Engine } from '../engine/engine.js';
+import { createOutput, type Output } from '../output/output.js';
+import { createPrompts, type Prompts } from '../output/prompts.js';
+import { locateProject, type ProjectLocation } from '../project/locate.js';
+import type { ServiceContext } from '../services/context.js';
+import type { Interruption } from '../system/interruption.js';
+import { createProcessRunner } from '../system/process.js';
+import type { GlobalSettings } from './settings.js';
+
+/** What a command gets: the world as services see it, and the ways to speak with the person. */
+export interface Context extends ServiceContext {
+  readonly settings: GlobalSettings;
+  readonly output: Output;
+  readonly prompts: Prompts;
+}
+
+/** The only place that builds real dependencies. */
+export function createContext(settings: GlobalSettings, interruption: Interruption): Context {
+  const { signal } = interruption;
+  const env = process.env;
+  const output = createOutput({
+    stdout: process.stdout,
+    stderr: process.stderr,
+    env,
+    json: settings.json,
+    quiet: settings.quiet,
+    noColor: settings.noColor,
+  });
+  const prompts = createPrompts({
+    stdin: process.stdin,
+    stderr: process.stderr,
+    env,
+    yes: settings.yes,
+    noInput: settings.noInput,
+    signal,
+  });
+  const processes = createProcessRunner({
+    env,
+    handOver: interruption.handOver,
+    ...(settings.verbose ? { trace: (argv: string) => output.trace(argv) } : {}),
+  });
+  let location: ProjectLocation | undefined;
+  let engine: Promise<Engine> | undefined;
+  const context: Context = {
+    settings,
+    output,
+    prompts,
+    directory: settings.directory,
+    env,
+    processes,
+    signal,
+    warn: (message) => output.warn(message),
+    project() {
+      location ??= locateProject(settings.directory, env);
+      return location;
+    },
+    engine() {
+      engine ??= import('../engine/select.js').then(({ selectEngine }) =>
+        selectEngine(settings.engine, context.project(), {
+          processes,
+          env,
+          signal,
+          warn: context.warn,
+          note: output.note,
+        }),
+      );
+      return engine;
+    },
+  };
+  return context;
+}

@@ -1,0 +1,114 @@
+import { type Command, CommanderError, Option } from 'commander';
+import { usageError } from '../errors.js';
+import { type CommandModule, type Handle, newProgram } from './command.js';
+
+interface CommandEntry {
+  name: string;
+  load: () => Promise<CommandModule>;
+}
+
+/** Every top-level command, in the order of `--help`. A module is imported when its command is typed. */
+export const COMMANDS: readonly CommandEntry[] = [
+  { name: 'init', load: () => import('../commands/init.js') },
+  { name: 'up', load: () => import('../commands/up.js') },
+  { name: 'down', load: () => import('../commands/down.js') },
+  { name: 'stop', load: () => import('../commands/stop.js') },
+  { name: 'start', load: () => import('../commands/start.js') },
+  { name: 'restart', load: () => import('../commands/restart.js') },
+  { name: 'rm', load: () => import('../commands/rm.js') },
+  { name: 'build', load: () => import('../commands/build.js') },
+  { name: 'ps', load: () => import('../commands/ps.js') },
+  { name: 'status', load: () => import('../commands/status.js') },
+  { name: 'logs', load: () => import('../commands/logs.js') },
+  { name: 'exec', load: () => import('../commands/exec.js') },
+  { name: 'run', load: () => import('../commands/run.js') },
+  { name: 'compose', load: () => import('../commands/compose.js') },
+  { name: 'config', load: () => import('../commands/config.js') },
+  { name: 'db', load: () => import('../commands/db.js') },
+  { name: 'volume', load: () => import('../commands/volume.js') },
+  { name: 'network', load: () => import('../commands/network.js') },
+  { name: 'inspect', load: () => import('../commands/inspect.js') },
+  { name: 'completion', load: () => import('../commands/completion.js') },
+];
+
+const VALUE_OPTIONS = new Set(['-C', '--directory', '--engine']);
+
+/** The first word of the command line that is not a global option: the command that was typed. */
+export function commandName(argv: readonly string[]): string | undefined {
+  for (let i = 0; i < argv.length; i += 1) {
+    const word = argv[i] as string;
+    if (word === '--') return argv[i + 1];
+    if (VALUE_OPTIONS.has(word)) i += 1;
+    else if (!word.startsWith('-')) return word;
+  }
+  return undefined;
+}
+
+/**
+ * The program with the module of the typed command loaded, or all of them where the list itself is wanted (`help`,
+ * completion, an unknown word).
+ */
+export async function createProgram(
+  argv: readonly string[],
+  version: string,
+  handle: Handle,
+): Promise<Command> {
+  const typed = commandName(argv);
+  const entry = COMMANDS.find(({ name }) => name === typed);
+  const wanted = entry && entry.name !== 'completion' ? [entry] : COMMANDS;
+  const modules = await Promise.all(wanted.map(({ load }) => load()));
+
+  const program = newProgram()
+    .description(
+      'Takes a Compose + PostgreSQL stack to healthy, says what is wrong with it, keeps its data safe.',
+    )
+    .addHelpText('before', '  $ invctl init shop && cd shop && invctl up\n')
+    .usage('[options] <command>')
+    .version(version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print help; `invctl COMMAND --help` for a command')
+    .helpCommand(false)
+    .addOption(new Option('-C, --directory <dir>', 'project folder').env('INVCTL_DIRECTORY'))
+    .option('--engine <engine>', 'auto, docker or embedded (INVCTL_ENGINE)')
+    .option('--json', 'one JSON document on stdout (INVCTL_JSON)')
+    .option('-y, --yes', 'answer ordinary questions with yes (INVCTL_YES)')
+    .option('--no-input', 'never ask (INVCTL_NO_INPUT)')
+    .option('-q, --quiet', 'no progress and no notes (INVCTL_QUIET)')
+    .option('-v, --verbose', 'print each program that runs (INVCTL_VERBOSE)')
+    .option('--no-color', 'no colour (INVCTL_NO_COLOR, NO_COLOR)')
+    .configureHelp({ showGlobalOptions: false, sortSubcommands: false })
+    .showSuggestionAfterError()
+    .exitOverride();
+  for (const module of modules) module.define(program, handle);
+  applyToAll(program, (command) =>
+    command.exitOverride().configureOutput({ writeErr: () => {}, outputError: () => {} }),
+  );
+  return program;
+}
+
+/** Runs `visit` on a command and all below it. */
+export function applyToAll(command: Command, visit: (command: Command) => void): void {
+  visit(command);
+  for (const child of command.commands) applyToAll(child, visit);
+}
+
+/** What commander found wrong, as an error of ours; undefined for `--help` and `--version`, which are no error. */
+export function usageErrorOf(error: CommanderError, typed: string | undefined): Error | undefined {
+  if (error.code === 'commander.helpDisplayed' || error.code === 'commander.version') return undefined;
+  const known = typed !== undefined && COMMANDS.some(({ name }) => name === typed);
+  if (error.code === 'commander.help') {
+    return usageError(
+      known ? `${typed} needs a subcommand` : 'no command given',
+      `invctl ${known ? `${typed} ` : ''}--help`,
+    );
+  }
+  const [message = '', ...suggestions] = error.message.replace(/^error: /, '').split('\n');
+  const suggestion = suggestions.join(' ').replace(/^\(|\)$/g, '');
+  return usageError(
+    message,
+    suggestion
+      ? suggestion.replace(/^Did you mean /, 'did you mean ')
+      : `invctl ${known ? `${typed} ` : ''}--help`,
+  );
+}
+
+export { CommanderError };

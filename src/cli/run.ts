@@ -1,0 +1,120 @@
+import { CommanderError } from 'commander';
+import { ExitCode, hasErrorCode, UserError } from '../errors.js';
+import { createOutput } from '../output/output.js';
+import { watchSignals } from '../system/interruption.js';
+import { redact } from '../system/secret.js';
+import { fullName, type Handle } from './command.js';
+import { type Context, createContext } from './context.js';
+import { commandName, createProgram, usageErrorOf } from './program.js';
+import { type GlobalFlags, isTruthy, resolveSettings } from './settings.js';
+
+/**
+ * Parses the command line, runs the command and reports. Never throws.
+ * @returns the exit code of the process.
+ */
+export async function runProgram(argv: readonly string[], version: string): Promise<number> {
+  const interruption = watchSignals();
+  endQuietlyOnClosedPipe();
+  let running = commandName(argv) ?? '';
+  let context: Context | undefined;
+  let exitCode: number = ExitCode.ok;
+
+  const handle: Handle = (command, handler) => {
+    command.action(async (...parameters: unknown[]) => {
+      running = fullName(command);
+      const settings = await resolveSettings(
+        command.optsWithGlobals<GlobalFlags>(),
+        process.env,
+        process.cwd(),
+      );
+      context = createContext(settings, interruption);
+      const args = parameters.slice(0, command.registeredArguments.length);
+      const report = await handler(context, { args, options: command.opts() as never });
+      if (report.data !== undefined) context.output.succeed(running, report.data);
+      if (report.text) context.output.print(report.text);
+      exitCode = report.exitCode ?? ExitCode.ok;
+    });
+  };
+
+  try {
+    const program = await createProgram(argv, version, handle);
+    await program.parseAsync(argv as string[], { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (interruption.signal.aborted && isInterruption(error)) {
+      context?.output.note('');
+      context?.output.fail(running, interruptedError(interruption.exitCode()));
+      return interruption.exitCode();
+    }
+    const output = context?.output ?? fallbackOutput(argv);
+    const reported = error instanceof CommanderError ? usageErrorOf(error, commandName(argv)) : error;
+    if (reported === undefined) return ExitCode.ok;
+    if (isPromptExit(reported)) {
+      output.fail(running, interruptedError(ExitCode.interrupted));
+      return ExitCode.interrupted;
+    }
+    const userError = reported instanceof UserError ? reported : bugError(reported, version);
+    output.fail(running, userError);
+    return userError.exitCode;
+  } finally {
+    interruption.stop();
+  }
+}
+
+/** `invctl logs | head` closes our stdout early; that is no failure. */
+function endQuietlyOnClosedPipe(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error) => {
+      if (hasErrorCode(error, 'EPIPE')) process.exit(ExitCode.ok);
+      throw error;
+    });
+  }
+}
+
+function isInterruption(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return (
+    error.name === 'AbortError' ||
+    error.name === 'AbortPromptError' ||
+    isPromptExit(error) ||
+    hasErrorCode(error, 'ABORT_ERR')
+  );
+}
+
+/** Ctrl-C in a prompt arrives as this error of the prompt library, not as a signal. */
+function isPromptExit(error: unknown): boolean {
+  return error instanceof Error && error.name === 'ExitPromptError';
+}
+
+function interruptedError(exitCode: number): UserError {
+  return new UserError({ code: 'INTERRUPTED', message: 'interrupted', exitCode });
+}
+
+function bugError(error: unknown, version: string): UserError {
+  const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return new UserError({
+    code: 'INTERNAL',
+    message: `this is a bug in invctl ${version} (Node ${process.versions.node}, ${process.platform}):\n${redact(stack)}`,
+    hint: 'please report it with the text above',
+    cause: error,
+  });
+}
+
+/** For errors that come before the settings are known: the command line itself was bad. */
+function fallbackOutput(argv: readonly string[]) {
+  const beforeDashes = argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv;
+  let json = beforeDashes.includes('--json');
+  try {
+    json ||= isTruthy('INVCTL_JSON', process.env);
+  } catch {
+    // The error being reported says the same.
+  }
+  return createOutput({
+    stdout: process.stdout,
+    stderr: process.stderr,
+    env: process.env,
+    json,
+    quiet: false,
+    noColor: beforeDashes.includes('--no-color'),
+  });
+}

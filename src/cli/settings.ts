@@ -1,0 +1,92 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { ExitCode, UserError, usageError } from '../errors.js';
+
+export const ENGINE_CHOICES = ['auto', 'docker', 'embedded'] as const;
+export type EngineChoice = (typeof ENGINE_CHOICES)[number];
+
+/** The global options after flag, environment, `invctl.yaml` and default were weighed. */
+export interface GlobalSettings {
+  /** Absolute. */
+  directory: string;
+  engine: EngineChoice;
+  json: boolean;
+  yes: boolean;
+  noInput: boolean;
+  quiet: boolean;
+  verbose: boolean;
+  noColor: boolean;
+}
+
+/** The global options as commander gives them. */
+export interface GlobalFlags {
+  directory?: string;
+  engine?: string;
+  json?: boolean;
+  yes?: boolean;
+  /** commander's reading of `--no-input`. */
+  input?: boolean;
+  quiet?: boolean;
+  verbose?: boolean;
+  /** commander's reading of `--no-color`. */
+  color?: boolean;
+}
+
+/** @throws UserError USAGE (exit 2) for a value that is not one of those allowed. */
+export async function resolveSettings(
+  flags: GlobalFlags,
+  env: NodeJS.ProcessEnv,
+  cwd: string,
+): Promise<GlobalSettings> {
+  const directory = resolve(cwd, flags.directory ?? (env.INVCTL_DIRECTORY || '.'));
+  const fromFile = flags.engine || env.INVCTL_ENGINE ? undefined : await engineOfProject(directory);
+  const engine = flags.engine ?? (env.INVCTL_ENGINE || fromFile || 'auto');
+  if (!isEngineChoice(engine)) {
+    throw usageError(`unknown engine "${engine}"`, `--engine ${ENGINE_CHOICES.join('|')}`);
+  }
+  return {
+    directory,
+    engine,
+    json: flags.json ?? isTruthy('INVCTL_JSON', env),
+    yes: flags.yes ?? isTruthy('INVCTL_YES', env),
+    noInput: flags.input === false || isTruthy('INVCTL_NO_INPUT', env),
+    quiet: flags.quiet ?? isTruthy('INVCTL_QUIET', env),
+    verbose: flags.verbose ?? isTruthy('INVCTL_VERBOSE', env),
+    noColor: flags.color === false || isTruthy('INVCTL_NO_COLOR', env),
+  };
+}
+
+/** @throws UserError USAGE for a value that is neither yes nor no. */
+export function isTruthy(name: string, env: NodeJS.ProcessEnv): boolean {
+  const value = env[name];
+  if (value === undefined || /^(0|false|no|)$/i.test(value)) return false;
+  if (/^(1|true|yes)$/i.test(value)) return true;
+  throw usageError(`${name}="${value}" is neither yes nor no`, `${name}=1 or ${name}=0`);
+}
+
+function isEngineChoice(value: string): value is EngineChoice {
+  return (ENGINE_CHOICES as readonly string[]).includes(value);
+}
+
+async function engineOfProject(directory: string): Promise<string | undefined> {
+  const file = join(directory, 'invctl.yaml');
+  if (!existsSync(file)) return undefined;
+  const { parse, YAMLParseError } = await import('yaml');
+  try {
+    const settings: unknown = parse(readFileSync(file, 'utf8'));
+    const engine =
+      settings && typeof settings === 'object' && 'engine' in settings ? settings.engine : undefined;
+    return typeof engine === 'string' ? engine : undefined;
+  } catch (error) {
+    if (!(error instanceof YAMLParseError)) throw error;
+    throw new UserError({
+      code: 'CONFIG_INVALID',
+      message: error.message,
+      file,
+      ...(error.linePos ? { line: error.linePos[0].line } : {}),
+      hint: `mend ${file}`,
+      exitCode: ExitCode.projectInvalid,
+      cause: error,
+    });
+  }
+}

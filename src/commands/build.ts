@@ -1,0 +1,55 @@
+import type { Command } from 'commander';
+import { declare, type Handle } from '../cli/command.js';
+import type { BuildResult } from '../engine/engine.js';
+import type { Style } from '../output/style.js';
+import { table } from '../output/table.js';
+import { formatBytes, formatDuration } from '../output/units.js';
+import { changeServices } from '../services/change-project.js';
+
+export function define(program: Command, handle: Handle): void {
+  const command = declare(program, 'build', 'build the images; tells cached steps from rebuilt ones', [
+    'invctl build',
+    'invctl build api --no-cache --pull',
+  ])
+    .argument('[service...]', 'only these')
+    .option('--no-cache', 'run every step again')
+    .option('--pull', 'look for newer base images first');
+  handle<{ cache: boolean; pull?: boolean }>(command, async (context, { args: [services], options }) => {
+    const started = Date.now();
+    const progress = await context.output.progress();
+    const results = await changeServices(context, 'build', services, (engine, location) =>
+      engine.build(
+        location,
+        { services, noCache: !options.cache, pull: options.pull ?? false, signal: context.signal },
+        (step) =>
+          progress.set(
+            `${step.service} ${step.name}`,
+            'done',
+            `${step.service}  ${step.cached ? 'cached ' : 'rebuilt'}  ${(step.seconds === undefined ? '' : formatDuration(step.seconds * 1000)).padStart(7)}  ${step.name.slice(0, 70)}`,
+          ),
+      ),
+    ).finally(() => progress.stop());
+    return {
+      data: { images: results, seconds: (Date.now() - started) / 1000 },
+      text:
+        results.length > 0
+          ? report(results, context.output.style)
+          : 'no service of this project is built here',
+    };
+  });
+}
+
+function report(results: readonly BuildResult[], style: Style): string {
+  const rows = results.map(({ service, image, bytes, baseBytes, steps, seconds }) => {
+    const cached = steps.filter((step) => step.cached).length;
+    return [
+      service,
+      image,
+      bytes === undefined ? '-' : formatBytes(bytes),
+      bytes && baseBytes ? `+${(((bytes - baseBytes) / baseBytes) * 100).toFixed(1)} %` : '-',
+      `${style.green(String(cached))} cached, ${steps.length - cached} rebuilt`,
+      formatDuration(seconds * 1000),
+    ];
+  });
+  return table(['SERVICE', 'IMAGE', 'SIZE', 'OVER BASE', 'STEPS', 'TIME'], rows);
+}

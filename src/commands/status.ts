@@ -1,0 +1,46 @@
+import type { Command } from 'commander';
+import { declare, type Handle } from '../cli/command.js';
+import { serviceRow, serviceTable } from '../output/service-table.js';
+import { formatBytes, formatDuration } from '../output/units.js';
+import { projectStatus } from '../services/status.js';
+
+export function define(program: Command, handle: Handle): void {
+  const command = declare(
+    program,
+    'status',
+    'what `ps` shows, and the database: size, migrations, last backup',
+    ['invctl status', 'invctl status --json'],
+  );
+  handle(command, async (context) => {
+    const result = await projectStatus(context);
+    const { style } = context.output;
+    const now = new Date();
+    const { database, backup } = result;
+    const lines = [
+      `${style.bold(result.project)} on ${result.engine === 'docker' ? 'Docker' : 'the embedded engine'}`,
+      '',
+      result.services.length > 0
+        ? serviceTable(result.services, style, now)
+        : 'not up; start it with: invctl up',
+      '',
+      database.reachable
+        ? `database    ${database.name}, PostgreSQL ${database.version}, ${formatBytes(database.bytes)}`
+        : `database    ${database.reason}`,
+    ];
+    if (database.reachable && database.migrations) {
+      const { applied, pending } = database.migrations;
+      lines.push(
+        `migrations  ${applied} applied, ${pending.length === 0 ? 'none pending' : style.yellow(`${pending.length} pending: ${pending.join(', ')}`)}`,
+      );
+    }
+    lines.push(
+      backup
+        ? `backup      ${backup.file}, ${formatBytes(backup.bytes)}, ${formatDuration(now.getTime() - Date.parse(backup.takenAt))} old`
+        : 'backup      none',
+    );
+    return {
+      data: { ...result, services: result.services.map((status) => serviceRow(status)) },
+      text: lines.join('\n'),
+    };
+  });
+}

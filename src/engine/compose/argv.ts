@@ -1,0 +1,211 @@
+import type { ProjectLocation } from '../../project/locate.js';
+import type { BuildOptions, ExecOptions, LogOptions } from '../engine.js';
+
+/** Every argument vector for `docker` that invctl runs. Pure: each function returns the words after `docker`. */
+
+export const LABEL_PROJECT = 'com.docker.compose.project';
+export const LABEL_SERVICE = 'com.docker.compose.service';
+export const LABEL_ONE_OFF = 'com.docker.compose.oneoff';
+
+/** `docker compose …` for this project; run it in the project's folder. */
+export function compose(location: ProjectLocation, ...args: readonly string[]): string[] {
+  const files = location.explicitFiles ? location.files.flatMap((file) => ['--file', file]) : [];
+  return ['compose', ...files, ...args];
+}
+
+export function serverVersion(): string[] {
+  return ['version', '--format', '{{.Server.Version}}'];
+}
+
+export function composeVersion(): string[] {
+  return ['compose', 'version', '--short'];
+}
+
+export function config(location: ProjectLocation): string[] {
+  return compose(location, 'config', '--format', 'json');
+}
+
+export function build(location: ProjectLocation, options: BuildOptions): string[] {
+  return compose(
+    location,
+    '--progress',
+    'plain',
+    'build',
+    ...(options.noCache ? ['--no-cache'] : []),
+    ...(options.pull ? ['--pull'] : []),
+    '--',
+    ...options.services,
+  );
+}
+
+/** Starts in the background and returns when everything is started, without waiting for the last to be healthy. */
+export function up(location: ProjectLocation, services: readonly string[]): string[] {
+  return compose(
+    location,
+    '--progress',
+    'plain',
+    'up',
+    '--detach',
+    '--no-build',
+    '--quiet-pull',
+    '--',
+    ...services,
+  );
+}
+
+export function down(location: ProjectLocation, options: { volumes: boolean }): string[] {
+  return compose(
+    location,
+    '--progress',
+    'plain',
+    'down',
+    '--remove-orphans',
+    ...(options.volumes ? ['--volumes'] : []),
+  );
+}
+
+export function lifecycle(
+  location: ProjectLocation,
+  verb: 'stop' | 'start' | 'restart',
+  services: readonly string[],
+): string[] {
+  return compose(location, '--progress', 'plain', verb, '--', ...services);
+}
+
+export function remove(location: ProjectLocation, services: readonly string[], stop: boolean): string[] {
+  return compose(
+    location,
+    '--progress',
+    'plain',
+    'rm',
+    '--force',
+    ...(stop ? ['--stop'] : []),
+    '--',
+    ...services,
+  );
+}
+
+/** Containers of the project, one id a line; stopped ones as well, one-off ones not. */
+export function containerIds(projectName: string): string[] {
+  return [
+    'ps',
+    '--all',
+    '--quiet',
+    '--no-trunc',
+    '--filter',
+    `label=${LABEL_PROJECT}=${projectName}`,
+    '--filter',
+    `label=${LABEL_ONE_OFF}=False`,
+  ];
+}
+
+export function inspectContainers(ids: readonly string[]): string[] {
+  return ['container', 'inspect', ...ids];
+}
+
+/** @param since Unix time in seconds, fractions allowed. */
+export function events(projectName: string, since: number): string[] {
+  return [
+    'events',
+    '--since',
+    since.toFixed(9),
+    '--filter',
+    'type=container',
+    '--filter',
+    `label=${LABEL_PROJECT}=${projectName}`,
+    '--format',
+    '{{json .}}',
+  ];
+}
+
+export function removeContainers(ids: readonly string[]): string[] {
+  return ['container', 'rm', '--force', '--volumes', ...ids];
+}
+
+export function inspectImages(images: readonly string[]): string[] {
+  return ['image', 'inspect', ...images];
+}
+
+export function logs(location: ProjectLocation, options: LogOptions): string[] {
+  return compose(
+    location,
+    'logs',
+    '--no-color',
+    '--timestamps',
+    ...(options.follow ? ['--follow'] : []),
+    ...(options.tail === undefined ? [] : ['--tail', String(options.tail)]),
+    ...(options.since === undefined ? [] : ['--since', options.since]),
+    '--',
+    ...options.services,
+  );
+}
+
+export function exec(
+  location: ProjectLocation,
+  service: string,
+  command: readonly string[],
+  options: ExecOptions,
+): string[] {
+  return compose(
+    location,
+    'exec',
+    ...(options.tty ? [] : ['--no-TTY']),
+    ...processOptions(options),
+    '--',
+    service,
+    ...command,
+  );
+}
+
+export function run(
+  location: ProjectLocation,
+  service: string,
+  command: readonly string[],
+  options: ExecOptions,
+): string[] {
+  return compose(
+    location,
+    'run',
+    '--rm',
+    ...(options.tty ? [] : ['--no-TTY']),
+    ...processOptions(options),
+    '--',
+    service,
+    ...command,
+  );
+}
+
+/** The values travel in the child's environment: an argument vector is readable by everybody on the machine. */
+function processOptions(options: ExecOptions): string[] {
+  return [
+    ...Object.keys(options.env ?? {}).flatMap((name) => ['--env', name]),
+    ...(options.user === undefined ? [] : ['--user', options.user]),
+    ...(options.workdir === undefined ? [] : ['--workdir', options.workdir]),
+  ];
+}
+
+/** Volumes that Compose made for the project. */
+export function volumeNames(projectName: string): string[] {
+  return ['volume', 'ls', '--quiet', '--filter', `label=${LABEL_PROJECT}=${projectName}`];
+}
+
+export function inspectVolumes(names: readonly string[]): string[] {
+  return ['volume', 'inspect', ...names];
+}
+
+/** Sizes of volumes, which only the disk usage report has. */
+export function diskUsage(): string[] {
+  return ['system', 'df', '--verbose', '--format', '{{json .Volumes}}'];
+}
+
+export function removeVolumes(names: readonly string[]): string[] {
+  return ['volume', 'rm', ...names];
+}
+
+export function networkIds(projectName: string): string[] {
+  return ['network', 'ls', '--quiet', '--filter', `label=${LABEL_PROJECT}=${projectName}`];
+}
+
+export function inspectNetworks(names: readonly string[]): string[] {
+  return ['network', 'inspect', ...names];
+}

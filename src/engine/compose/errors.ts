@@ -1,0 +1,81 @@
+import { CommandError, ExitCode, UserError } from '../../errors.js';
+
+/**
+ * Recognises what the docker client says when it, the engine or Compose is the problem. The texts are those of the
+ * docker client 20 to 29; what is not recognised is returned as it came.
+ */
+export function explainDockerError(error: unknown): unknown {
+  if (error instanceof UserError && error.code === 'PROGRAM_NOT_FOUND') {
+    return new UserError({
+      code: 'ENGINE_MISSING',
+      message: 'the program `docker` is not installed',
+      hint: 'install Docker Engine (https://docs.docker.com/engine/install/), or: invctl --engine embedded up',
+      exitCode: ExitCode.engineUnavailable,
+      cause: error,
+    });
+  }
+  if (!(error instanceof CommandError)) return error;
+  const text = error.stderrTail;
+  if (/permission denied while trying to connect/i.test(text)) {
+    return new UserError({
+      code: 'ENGINE_DENIED',
+      message: `you may not use the Docker engine: ${firstLine(text)}`,
+      hint: 'sudo usermod -aG docker "$USER"      (then log in again)',
+      exitCode: ExitCode.engineUnavailable,
+      cause: error,
+    });
+  }
+  if (
+    /cannot connect to the docker daemon|failed to connect to the docker api|error during connect|is the docker daemon running|connection refused.*docker|context ".*" (?:does not exist|not found)/i.test(
+      text,
+    )
+  ) {
+    return new UserError({
+      code: 'ENGINE_UNREACHABLE',
+      message: `the Docker engine does not answer: ${firstLine(text)}`,
+      hint: 'sudo systemctl start docker      (or without Docker: --engine embedded)',
+      exitCode: ExitCode.engineUnavailable,
+      cause: error,
+    });
+  }
+  if (
+    /'compose' is not a docker command|unknown command: docker compose|unknown shorthand flag: 'f' in -f/i.test(
+      text,
+    )
+  ) {
+    return new UserError({
+      code: 'COMPOSE_MISSING',
+      message: 'the docker client has no Compose v2 plugin',
+      hint: 'sudo apt-get install docker-compose-plugin      (see https://docs.docker.com/compose/install/linux/)',
+      exitCode: ExitCode.engineUnavailable,
+      cause: error,
+    });
+  }
+  const port =
+    /(?:bind for|listen tcp4?|listen tcp6?) [^\s]*?:(\d+)[^\n]*(?:failed: port is already allocated|address already in use)/i.exec(
+      text,
+    );
+  if (port) {
+    return new UserError({
+      code: 'PORT_IN_USE',
+      message: `port ${port[1]} is already in use`,
+      hint: `ss -ltnp 'sport = :${port[1]}'      (then stop that program, or publish another port in the compose file)`,
+      details: { port: Number(port[1]) },
+      cause: error,
+    });
+  }
+  if (/no space left on device/i.test(text)) {
+    return new UserError({
+      code: 'DISK_FULL',
+      message: `the engine's disk is full: ${firstLine(text)}`,
+      hint: 'docker system df      (then make room, e.g. docker builder prune)',
+      cause: error,
+    });
+  }
+  return error;
+}
+
+/** The last line that says something: docker puts what it tried before what went wrong. */
+function firstLine(text: string): string {
+  return (text.split('\n').find((line) => line.trim() !== '') ?? '').replace(/^(error|ERROR):\s*/, '').trim();
+}

@@ -1,0 +1,132 @@
+import { isSecretName, Secret } from '../../system/secret.js';
+import type { NetworkStatus, ServiceDetails, VolumeStatus } from '../engine.js';
+import { LABEL_SERVICE } from './argv.js';
+import { type ContainerInspect, containerStatus } from './parse.js';
+
+interface DetailedContainer extends ContainerInspect {
+  Path: string;
+  Args: string[];
+  Config: ContainerInspect['Config'] & { User?: string; Env?: string[] | null };
+  HostConfig: ContainerInspect['HostConfig'] & {
+    Memory?: number;
+    NanoCpus?: number;
+    PidsLimit?: number | null;
+    ReadonlyRootfs?: boolean;
+    CapAdd?: string[] | null;
+    CapDrop?: string[] | null;
+  };
+  NetworkSettings: ContainerInspect['NetworkSettings'] & {
+    Networks?: Record<string, { NetworkID: string; IPAddress: string }> | null;
+  };
+}
+
+export function serviceDetails(inspected: ContainerInspect): ServiceDetails {
+  const container = inspected as DetailedContainer;
+  const { HostConfig: host, Config: config } = container;
+  return {
+    ...containerStatus(container),
+    image: config.Image,
+    command: [container.Path, ...container.Args],
+    ...(config.User ? { user: config.User } : {}),
+    mounts: container.Mounts.map(({ Type, Name, Source, Destination, RW }) => ({
+      type: Type,
+      source: Name ?? Source,
+      target: Destination,
+      readOnly: !RW,
+    })),
+    networks: Object.keys(container.NetworkSettings.Networks ?? {}),
+    ...(host.Memory ? { memoryLimit: host.Memory } : {}),
+    ...(host.NanoCpus ? { cpuLimit: host.NanoCpus / 1e9 } : {}),
+    ...(host.PidsLimit && host.PidsLimit > 0 ? { pidsLimit: host.PidsLimit } : {}),
+    ...(host.RestartPolicy?.Name ? { restartPolicy: host.RestartPolicy.Name } : {}),
+    readOnlyRoot: host.ReadonlyRootfs ?? false,
+    capabilities: { add: host.CapAdd ?? [], drop: host.CapDrop ?? [] },
+    environment: Object.fromEntries(
+      (config.Env ?? []).map((entry) => {
+        const name = entry.slice(0, entry.indexOf('='));
+        const value = entry.slice(name.length + 1);
+        return [name, isSecretName(name) ? String(new Secret(value)) : value];
+      }),
+    ),
+  };
+}
+
+export interface NetworkInspect {
+  Name: string;
+  Id: string;
+  Driver: string;
+  Internal: boolean;
+  IPAM?: { Config?: { Subnet?: string }[] | null };
+  Labels?: Record<string, string> | null;
+}
+
+export function networkStatuses(
+  networks: readonly NetworkInspect[],
+  containers: readonly ContainerInspect[],
+): NetworkStatus[] {
+  return networks.map((network) => {
+    const key = network.Labels?.['com.docker.compose.network'];
+    return {
+      ...(key ? { key } : {}),
+      name: network.Name,
+      driver: network.Driver,
+      internal: network.Internal,
+      subnets: (network.IPAM?.Config ?? []).flatMap(({ Subnet }) => (Subnet ? [Subnet] : [])),
+      attached: (containers as DetailedContainer[]).flatMap((container) => {
+        const endpoint = container.NetworkSettings.Networks?.[network.Name];
+        if (!endpoint) return [];
+        const instance = container.Name.replace(/^\//, '');
+        return [
+          {
+            service: container.Config.Labels?.[LABEL_SERVICE] ?? instance,
+            instance,
+            address: endpoint.IPAddress,
+          },
+        ];
+      }),
+    };
+  });
+}
+
+export interface VolumeInspect {
+  Name: string;
+  Driver: string;
+  Mountpoint: string;
+  CreatedAt?: string;
+  Labels?: Record<string, string> | null;
+}
+
+export interface VolumeUsage {
+  Name: string;
+  /** Such as `7.9MB`, or `N/A`. */
+  Size: string;
+}
+
+export function volumeStatuses(
+  volumes: readonly VolumeInspect[],
+  usage: readonly VolumeUsage[],
+  containers: readonly ContainerInspect[],
+): VolumeStatus[] {
+  return volumes.map((volume) => {
+    const key = volume.Labels?.['com.docker.compose.volume'];
+    const bytes = parseSize(usage.find(({ Name }) => Name === volume.Name)?.Size);
+    const users = containers.filter(({ Mounts }) => Mounts.some(({ Name }) => Name === volume.Name));
+    return {
+      ...(key ? { key } : {}),
+      name: volume.Name,
+      driver: volume.Driver,
+      mountpoint: volume.Mountpoint,
+      ...(bytes === undefined ? {} : { bytes }),
+      ...(volume.CreatedAt ? { createdAt: volume.CreatedAt } : {}),
+      services: [...new Set(users.map(({ Config, Name }) => Config.Labels?.[LABEL_SERVICE] ?? Name))],
+      unused: users.length === 0,
+    };
+  });
+}
+
+/** Reads the docker client's decimal sizes. */
+function parseSize(text: string | undefined): number | undefined {
+  const match = /^([\d.]+)(B|kB|MB|GB|TB)$/.exec(text ?? '');
+  if (!match) return undefined;
+  return Math.round(Number(match[1]) * 1000 ** ['B', 'kB', 'MB', 'GB', 'TB'].indexOf(match[2] as string));
+}

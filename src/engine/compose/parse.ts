@@ -1,0 +1,166 @@
+import type { BuildStep, PublishedPort, ServiceHealth, ServiceState, ServiceStatus } from '../engine.js';
+import { LABEL_SERVICE } from './argv.js';
+
+/** The parts of `docker container inspect` that invctl reads (Engine API 1.44). */
+export interface ContainerInspect {
+  Id: string;
+  Name: string;
+  RestartCount: number;
+  State: {
+    Status: string;
+    ExitCode: number;
+    OOMKilled: boolean;
+    StartedAt: string;
+    FinishedAt: string;
+    Health?: { Status: string; Log?: { ExitCode: number; Output: string }[] | null };
+  };
+  Config: { Labels: Record<string, string> | null; Image: string };
+  HostConfig: { RestartPolicy?: { Name: string } };
+  NetworkSettings: { Ports?: Record<string, { HostIp: string; HostPort: string }[] | null> | null };
+  Mounts: { Type: string; Name?: string; Source: string; Destination: string; RW: boolean }[];
+}
+
+/** One status a service. Of several containers (`scale`), the worst speaks for it. */
+export function serviceStatuses(containers: readonly ContainerInspect[]): ServiceStatus[] {
+  const byService = new Map<string, ServiceStatus>();
+  for (const container of containers) {
+    const status = containerStatus(container);
+    const other = byService.get(status.name);
+    if (!other || badness(status) > badness(other)) {
+      byService.set(status.name, { ...status, ports: mergePorts(status.ports, other?.ports ?? []) });
+    } else {
+      byService.set(status.name, { ...other, ports: mergePorts(other.ports, status.ports) });
+    }
+  }
+  return [...byService.values()].sort((a, b) => a.name.localeCompare(b.name));
+}
+
+export function containerStatus(container: ContainerInspect): ServiceStatus {
+  const { State: state } = container;
+  const health = state.Health?.Status;
+  const lastCheck = state.Health?.Log?.at(-1);
+  const exited = state.Status === 'exited' || state.Status === 'dead';
+  return {
+    name: container.Config.Labels?.[LABEL_SERVICE] ?? container.Name.replace(/^\//, ''),
+    instance: container.Name.replace(/^\//, ''),
+    state: state.Status as ServiceState,
+    health:
+      health === 'starting' || health === 'healthy' || health === 'unhealthy'
+        ? (health as ServiceHealth)
+        : 'none',
+    ...(exited ? { exitCode: state.ExitCode } : {}),
+    ...(state.OOMKilled ? { oomKilled: true } : {}),
+    // A container that never ran carries the year 1.
+    ...(state.StartedAt.startsWith('0001') ? {} : { startedAt: state.StartedAt }),
+    restarts: container.RestartCount,
+    ports: publishedPorts(container),
+    ...(lastCheck?.Output.trim() ? { healthOutput: lastCheck.Output.trim() } : {}),
+  };
+}
+
+function publishedPorts(container: ContainerInspect): PublishedPort[] {
+  const ports: PublishedPort[] = [];
+  for (const [key, bindings] of Object.entries(container.NetworkSettings.Ports ?? {})) {
+    const [target, protocol = 'tcp'] = key.split('/');
+    for (const binding of bindings ?? []) {
+      ports.push({
+        host: binding.HostIp || '0.0.0.0',
+        published: Number(binding.HostPort),
+        target: Number(target),
+        protocol,
+      });
+    }
+  }
+  return mergePorts(ports, []);
+}
+
+/** One entry a port: an engine that binds IPv4 and IPv6 reports the same mapping twice. */
+function mergePorts(some: readonly PublishedPort[], others: readonly PublishedPort[]): PublishedPort[] {
+  const merged: PublishedPort[] = [];
+  for (const port of [...some, ...others]) {
+    const same = merged.some(
+      (other) =>
+        other.published === port.published &&
+        other.target === port.target &&
+        other.protocol === port.protocol,
+    );
+    if (!same) merged.push(port);
+  }
+  return merged.sort((a, b) => a.target - b.target || a.published - b.published);
+}
+
+function badness(status: ServiceStatus): number {
+  if (status.state !== 'running') return 3;
+  return { unhealthy: 2, starting: 1, healthy: 0, none: 0 }[status.health];
+}
+
+export interface ContainerEvent {
+  service: string;
+  containerId: string;
+  action: 'create' | 'start' | 'die' | 'healthy' | 'unhealthy' | 'oom' | 'destroy';
+  exitCode?: number;
+  /** Unix time in milliseconds, by the engine's clock. */
+  timeMs: number;
+}
+
+/** One line of `docker events --format '{{json .}}'`, or undefined where it is of no interest. */
+export function parseEvent(line: string): ContainerEvent | undefined {
+  const event = JSON.parse(line) as {
+    Action?: string;
+    timeNano?: number;
+    Actor?: { ID?: string; Attributes?: Record<string, string> };
+  };
+  const attributes = event.Actor?.Attributes ?? {};
+  const service = attributes[LABEL_SERVICE];
+  if (!service || attributes['com.docker.compose.oneoff'] === 'True') return undefined;
+  const action =
+    { 'health_status: healthy': 'healthy', 'health_status: unhealthy': 'unhealthy' }[event.Action ?? ''] ??
+    event.Action;
+  if (!['create', 'start', 'die', 'healthy', 'unhealthy', 'oom', 'destroy'].includes(action ?? ''))
+    return undefined;
+  return {
+    service,
+    containerId: event.Actor?.ID ?? '',
+    action: action as ContainerEvent['action'],
+    ...(attributes.exitCode === undefined ? {} : { exitCode: Number(attributes.exitCode) }),
+    timeMs: (event.timeNano ?? 0) / 1e6,
+  };
+}
+
+/**
+ * Reads BuildKit's plain progress, as `docker compose build` prints it:
+ *
+ *     #7 [api build 3/5] RUN npm ci
+ *     #7 CACHED            (or)  #7 DONE 3.2s
+ */
+export class BuildLogReader {
+  readonly #names = new Map<string, { service: string; name: string }>();
+
+  /** The step that this line completes, if it does. */
+  read(line: string): BuildStep | undefined {
+    const vertex = /^#(\d+) (.*)$/.exec(line.trim());
+    if (!vertex) return undefined;
+    const [, id = '', rest = ''] = vertex;
+    const started = /^\[([^\s\]]+)(?: ([^\]]*))?\] (.*)$/.exec(rest);
+    if (started) {
+      const [, service = '', position = '', instruction = ''] = started;
+      // `[api internal] load build context` and the like are the builder's own, no step of the Dockerfile.
+      if (/\d+\/\d+$/.test(position)) this.#names.set(id, { service, name: instruction });
+      return undefined;
+    }
+    const known = this.#names.get(id);
+    if (!known) return undefined;
+    const done = /^DONE ([\d.]+)s$/.exec(rest);
+    if (rest !== 'CACHED' && !done) return undefined;
+    this.#names.delete(id);
+    return { ...known, cached: rest === 'CACHED', ...(done ? { seconds: Number(done[1]) } : {}) };
+  }
+}
+
+/** One line of `docker compose logs --timestamps --no-color`. */
+export function parseLogLine(line: string): { container: string; time?: string; text: string } | undefined {
+  const match = /^(\S+)\s+\| (?:(\d{4}-\d\d-\d\dT[\d:.]+Z) ?)?(.*)$/s.exec(line);
+  if (!match) return undefined;
+  const [, container = '', time, text = ''] = match;
+  return { container, text, ...(time ? { time } : {}) };
+}

@@ -1,0 +1,75 @@
+import { existsSync } from 'node:fs';
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ExitCode, UserError } from '../errors.js';
+import type { ProjectLocation } from '../project/locate.js';
+import { writeFileAtomic } from '../system/files.js';
+import type { ProcessRunner } from '../system/process.js';
+import type { Engine, EngineKind } from './engine.js';
+
+export interface EngineDependencies {
+  processes: ProcessRunner;
+  env: NodeJS.ProcessEnv;
+  signal: AbortSignal;
+  warn: (message: string) => void;
+  note: (message: string) => void;
+}
+
+/**
+ * The engine for a project. With `auto`: the one that it last ran on, since its data is there; for a new project
+ * Docker when it answers, else the embedded engine, which it says.
+ *
+ * @throws UserError with exit code 3 when the engine that must be used does not answer.
+ */
+export async function selectEngine(
+  choice: 'auto' | EngineKind,
+  location: ProjectLocation,
+  dependencies: EngineDependencies,
+): Promise<Engine> {
+  if (choice !== 'auto') return createEngine(choice, dependencies);
+  const last = await rememberedEngine(location);
+  if (last) return createEngine(last, dependencies);
+  const docker = await createEngine('docker', dependencies);
+  try {
+    await docker.info();
+    return docker;
+  } catch (error) {
+    if (!(error instanceof UserError) || error.exitCode !== ExitCode.engineUnavailable) throw error;
+    dependencies.note(`${error.message.split('\n')[0]}; using the embedded engine`);
+    return createEngine('embedded', dependencies);
+  }
+}
+
+async function createEngine(kind: EngineKind, dependencies: EngineDependencies): Promise<Engine> {
+  if (kind === 'docker') {
+    const { createComposeEngine } = await import('./compose/engine.js');
+    return createComposeEngine(dependencies);
+  }
+  const { createEmbeddedEngine } = await import('./embedded/engine.js');
+  return createEmbeddedEngine(dependencies);
+}
+
+/**
+ * Notes the engine that holds the project's data, so that `auto` never starts an empty database on the other one.
+ * Only in projects that have a `.invctl` folder: others keep their folder as it is.
+ */
+export async function rememberEngine(location: ProjectLocation, kind: EngineKind): Promise<void> {
+  const file = memoryFile(location);
+  if (!existsSync(join(location.directory, '.invctl')) || (await rememberedEngine(location)) === kind) return;
+  await writeFileAtomic(file, `${kind}\n`);
+}
+
+/** To be called when the data is gone. */
+export async function forgetEngine(location: ProjectLocation): Promise<void> {
+  await rm(memoryFile(location), { force: true });
+}
+
+async function rememberedEngine(location: ProjectLocation): Promise<EngineKind | undefined> {
+  const text = await readFile(memoryFile(location), 'utf8').catch(() => '');
+  const kind = text.trim();
+  return kind === 'docker' || kind === 'embedded' ? kind : undefined;
+}
+
+function memoryFile(location: ProjectLocation): string {
+  return join(location.directory, '.invctl', 'engine');
+}

@@ -1,0 +1,111 @@
+import type { UserError } from '../errors.js';
+import { createLiveProgress, createPlainProgress, type Progress, silentProgress } from './progress.js';
+import { createStyle, type Style, wantsColor } from './style.js';
+
+export const SCHEMA_VERSION = 1;
+
+export interface OutputOptions {
+  stdout: NodeJS.WriteStream;
+  stderr: NodeJS.WriteStream;
+  env: NodeJS.ProcessEnv;
+  json: boolean;
+  quiet: boolean;
+  noColor: boolean;
+}
+
+/** What a command hands to the person or the script. stdout gets the result and nothing else. */
+export interface Output {
+  readonly json: boolean;
+  /** Colours for text that goes to stdout. */
+  readonly style: Style;
+  /** Width of the terminal behind stdout; 80 where it is none. */
+  readonly columns: number;
+  /** Text of the result, to stdout. Nothing with `--json`. */
+  print(text: string): void;
+  /** A line of a stream that is itself the result (logs), to stdout in either format. */
+  printLine(line: string): void;
+  /** For the person only, to stderr; silent with `-q`. */
+  note(text: string): void;
+  /** Goes to stderr and into the JSON document. */
+  warn(text: string): void;
+  /** A line that `-v` prints for each program that runs. */
+  trace(text: string): void;
+  /** Lines for a long job on stderr. */
+  progress(): Promise<Progress>;
+  /** Writes the closing JSON document of a success. Nothing in text format. */
+  succeed(command: string, data: unknown): void;
+  /** Writes an error: text to stderr, or the JSON document to stdout. */
+  fail(command: string, error: UserError): void;
+}
+
+export function createOutput(options: OutputOptions): Output {
+  const { stdout, stderr, json, quiet, env } = options;
+  const style = createStyle(wantsColor(stdout, env, options.noColor));
+  const errStyle = createStyle(wantsColor(stderr, env, options.noColor));
+  const animated = Boolean(stderr.isTTY) && !env.CI && env.TERM !== 'dumb';
+  const warnings: string[] = [];
+  let current: Progress | undefined;
+
+  const toStderr = (text: string) => {
+    stderr.write(`${text}\n`);
+  };
+  const document = (fields: Record<string, unknown>) => {
+    stdout.write(`${JSON.stringify({ schemaVersion: SCHEMA_VERSION, ...fields })}\n`);
+  };
+
+  return {
+    json,
+    style,
+    columns: stdout.columns ?? 80,
+    print(text) {
+      if (!json) stdout.write(text.endsWith('\n') ? text : `${text}\n`);
+    },
+    printLine(line) {
+      stdout.write(`${line}\n`);
+    },
+    note(text) {
+      if (!quiet) toStderr(text);
+    },
+    warn(text) {
+      warnings.push(text);
+      current?.stop();
+      toStderr(`${errStyle.yellow('warning:')} ${text}`);
+    },
+    trace(text) {
+      toStderr(errStyle.dim(`$ ${text}`));
+    },
+    async progress() {
+      if (quiet) return silentProgress;
+      current?.stop();
+      current = animated ? await createLiveProgress(stderr, errStyle) : createPlainProgress(stderr, errStyle);
+      return current;
+    },
+    succeed(command, data) {
+      current?.stop();
+      if (json) document({ command, ok: true, data, warnings });
+    },
+    fail(command, error) {
+      current?.stop();
+      if (json) {
+        document({
+          command,
+          ok: false,
+          error: {
+            code: error.code,
+            message: error.message,
+            ...(error.hint === undefined ? {} : { hint: error.hint }),
+            ...(error.docs === undefined ? {} : { docs: error.docs }),
+            ...(error.file === undefined ? {} : { file: error.file }),
+            ...(error.line === undefined ? {} : { line: error.line }),
+            ...error.details,
+          },
+          warnings,
+        });
+        return;
+      }
+      const place = error.file && error.line !== undefined ? `${error.file}:${error.line}: ` : '';
+      toStderr(`${errStyle.red('error:')} ${place}${error.message}`);
+      if (error.hint) toStderr(`${errStyle.cyan('next:')}  ${error.hint.replaceAll('\n', '\n       ')}`);
+    },
+  };
+}

@@ -1,0 +1,77 @@
+import type { createLogUpdate } from 'log-update';
+import type { Style } from './style.js';
+
+const FRAMES = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
+const FRAME_MS = 100;
+
+export type ProgressMark = 'working' | 'done' | 'failed';
+
+/** Lines that show where a long job is. On a terminal they change in place; on a pipe each change is a line. */
+export interface Progress {
+  /**
+   * Shows or replaces the line of `key`.
+   * @param text a function is asked again at every frame: for a clock that runs.
+   */
+  set(key: string, mark: ProgressMark, text: string | (() => string)): void;
+  /** Leaves the lines as they are and gives the terminal back. Safe to call twice. */
+  stop(): void;
+}
+
+export const silentProgress: Progress = { set: () => {}, stop: () => {} };
+
+/** One line a change: for pipes, logs and dumb terminals. */
+export function createPlainProgress(stream: NodeJS.WritableStream, style: Style): Progress {
+  const printed = new Map<string, string>();
+  return {
+    set(key, mark, text) {
+      const line = `${symbol(mark, style, '-')} ${typeof text === 'function' ? text() : text}`;
+      if (printed.get(key) === line) return;
+      printed.set(key, line);
+      stream.write(`${line}\n`);
+    },
+    stop() {},
+  };
+}
+
+/** Lines that are redrawn in place, with a spinner before those that are at work. */
+export async function createLiveProgress(stream: NodeJS.WriteStream, style: Style): Promise<Progress> {
+  const { createLogUpdate: create } = await import('log-update');
+  const draw: ReturnType<typeof createLogUpdate> = create(stream);
+  const lines = new Map<string, { mark: ProgressMark; text: string | (() => string) }>();
+  let frame = 0;
+  let timer: NodeJS.Timeout | undefined;
+  const render = () => {
+    const spinner = style.cyan(FRAMES[frame++ % FRAMES.length] as string);
+    draw(
+      [...lines.values()]
+        .map(
+          ({ mark, text }) => `${symbol(mark, style, spinner)} ${typeof text === 'function' ? text() : text}`,
+        )
+        .join('\n'),
+    );
+  };
+  return {
+    set(key, mark, text) {
+      lines.set(key, { mark, text });
+      if (!timer) {
+        timer = setInterval(render, FRAME_MS);
+        timer.unref();
+      }
+      render();
+    },
+    stop() {
+      clearInterval(timer);
+      timer = undefined;
+      if (lines.size === 0) return;
+      render();
+      draw.done();
+      lines.clear();
+    },
+  };
+}
+
+function symbol(mark: ProgressMark, style: Style, working: string): string {
+  if (mark === 'done') return style.green('✓');
+  if (mark === 'failed') return style.red('✗');
+  return working;
+}

@@ -1,0 +1,80 @@
+import type { PublishedPort, ServiceStatus } from '../engine/engine.js';
+import type { Style } from './style.js';
+import { table } from './table.js';
+import { formatDuration } from './units.js';
+
+/** A row of `data.services` of `up`, `ps` and `status`: shapes that scripts rely on. */
+export interface ServiceRow {
+  name: string;
+  state: string;
+  health: string;
+  ports: string[];
+  url?: string;
+  seconds?: number;
+  instance?: string;
+  startedAt?: string;
+  restarts: number;
+  exitCode?: number;
+}
+
+export function serviceRow(status: ServiceStatus, seconds?: number): ServiceRow {
+  const url = serviceUrl(status);
+  return {
+    name: status.name,
+    state: status.state,
+    health: status.health,
+    ports: status.ports.map(formatPort),
+    ...(url ? { url } : {}),
+    ...(seconds === undefined ? {} : { seconds }),
+    ...(status.instance ? { instance: status.instance } : {}),
+    ...(status.startedAt ? { startedAt: status.startedAt } : {}),
+    restarts: status.restarts,
+    ...(status.exitCode === undefined ? {} : { exitCode: status.exitCode }),
+  };
+}
+
+/**
+ * Where a browser or curl of this machine reaches the service: its first published TCP port, unless that is a
+ * PostgreSQL's, which speaks no HTTP.
+ */
+export function serviceUrl(status: ServiceStatus): string | undefined {
+  const port = status.ports.find(({ protocol, target }) => protocol === 'tcp' && target !== 5432);
+  if (!port || status.state !== 'running') return undefined;
+  const host = ['0.0.0.0', '::', '127.0.0.1'].includes(port.host) ? '127.0.0.1' : port.host;
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port.published}`;
+}
+
+export function formatPort(port: PublishedPort): string {
+  const host = port.host.includes(':') ? `[${port.host}]` : port.host;
+  return `${host}:${port.published}->${port.target}/${port.protocol}`;
+}
+
+/** The table of `ps`: what a person wants to see first. */
+export function serviceTable(services: readonly ServiceStatus[], style: Style, now: Date): string {
+  const rows = services.map((status) => [
+    status.name,
+    paintState(status, style),
+    paintHealth(status, style),
+    uptime(status, now),
+    String(status.restarts),
+    serviceUrl(status) ?? (status.ports.map(formatPort).join(', ') || '-'),
+  ]);
+  return table(['SERVICE', 'STATE', 'HEALTH', 'UP', 'RESTARTS', 'URL'], rows);
+}
+
+function paintState(status: ServiceStatus, style: Style): string {
+  const text = status.exitCode === undefined ? status.state : `${status.state} (${status.exitCode})`;
+  if (status.state === 'running') return style.green(text);
+  return status.state === 'exited' && status.exitCode === 0 ? style.dim(text) : style.red(text);
+}
+
+function paintHealth(status: ServiceStatus, style: Style): string {
+  if (status.state !== 'running' || status.health === 'none') return '-';
+  if (status.health === 'healthy') return style.green('healthy');
+  return status.health === 'starting' ? style.yellow('starting') : style.red('unhealthy');
+}
+
+function uptime(status: ServiceStatus, now: Date): string {
+  if (status.state !== 'running' || !status.startedAt) return '-';
+  return formatDuration(Math.max(0, now.getTime() - Date.parse(status.startedAt)));
+}
