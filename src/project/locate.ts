@@ -14,7 +14,12 @@ export interface ProjectLocation {
 }
 
 // The names, their order and the search through parent folders are those of compose-go's cli package.
-const FILE_NAMES = ['compose.yaml', 'compose.yml', 'docker-compose.yml', 'docker-compose.yaml'];
+export const COMPOSE_FILE_NAMES = [
+  'compose.yaml',
+  'compose.yml',
+  'docker-compose.yml',
+  'docker-compose.yaml',
+];
 const OVERRIDE_NAMES = [
   'compose.override.yml',
   'compose.override.yaml',
@@ -56,7 +61,7 @@ export function locateProject(directory: string, env: NodeJS.ProcessEnv): Projec
   }
 
   for (let folder = directory; ; folder = dirname(folder)) {
-    const file = FILE_NAMES.map((name) => join(folder, name)).find((path) => existsSync(path));
+    const file = COMPOSE_FILE_NAMES.map((name) => join(folder, name)).find((path) => existsSync(path));
     if (file) {
       const override = OVERRIDE_NAMES.map((name) => join(folder, name)).find((path) => existsSync(path));
       const files = override ? [file, override] : [file];
@@ -98,7 +103,7 @@ function topLevelName(text: string): string | undefined {
 }
 
 /** What Compose makes of a folder's name: lower case, and only `[a-z0-9_-]`, not starting with `_` or `-`. */
-function normalizeName(name: string): string {
+export function normalizeName(name: string): string {
   return name
     .toLowerCase()
     .replace(/[^a-z0-9_-]/g, '')

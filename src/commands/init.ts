@@ -1,0 +1,168 @@
+import { basename, relative, resolve } from 'node:path';
+import { type CommandModule, declare } from '../cli/command.js';
+import type { Context } from '../cli/context.js';
+import { UserError } from '../errors.js';
+import { count } from '../output/units.js';
+import { type InitFile, type InitResult, initProject, readScaffoldOptions } from '../services/init.js';
+import { formatArgv } from '../system/process.js';
+import {
+  DEFAULT_OPTIONS,
+  NODE_MAJORS,
+  POSTGRES_MAJORS,
+  parseOption,
+  projectNameFrom,
+  type ScaffoldOptions,
+} from '../template/options.js';
+
+type Flags = Partial<Record<keyof ScaffoldOptions, string>> & {
+  dryRun?: boolean;
+  diff?: boolean;
+  force?: boolean;
+};
+
+/** Where the folder's name has no character that a project's name may have. */
+const FALLBACK_NAME = 'inventory';
+
+export const define: CommandModule['define'] = (program, handle) => {
+  const command = declare(
+    program,
+    'init [dir]',
+    'write a stack: compose file, API source, settings and secrets',
+    ['invctl init shop', 'invctl init --dry-run --diff      (what differs from the template?)'],
+  )
+    .option('--name <name>', "the Compose project's name (default: the folder's)")
+    .option('--port <port>', `port of this machine for the API (default: ${DEFAULT_OPTIONS.port})`)
+    .option('--postgres <major>', `${POSTGRES_MAJORS.join(', ')} (default: ${DEFAULT_OPTIONS.postgres})`)
+    .option('--node <major>', `${NODE_MAJORS.join(', ')} (default: ${DEFAULT_OPTIONS.node})`)
+    .option('--db-name <name>', `database (default: ${DEFAULT_OPTIONS.dbName})`)
+    .option('--db-user <name>', `database user (default: ${DEFAULT_OPTIONS.dbUser})`)
+    .option('--dry-run', 'write nothing, say what would be written')
+    .option('--diff', 'show how files differ from the template')
+    .option('--force', 'overwrite files that differ, keeping copies; never secrets or .env');
+  handle<Flags>(command, async (context, { args: [folder], options: flags }) => {
+    const directory = resolve(context.directory, folder ?? '.');
+    const result = await initProject(context, {
+      directory,
+      options: await chooseOptions(context, directory, flags),
+      dryRun: flags.dryRun ?? false,
+      force: flags.force ?? false,
+      diff: flags.diff ?? false,
+    });
+    const next = nextCommands(result);
+    return { data: { ...result, next }, text: formatResult(context, result, next) };
+  });
+};
+
+/** Flags win over what an earlier init recorded. Questions are for a first init alone. */
+async function chooseOptions(
+  { prompts, settings }: Context,
+  directory: string,
+  flags: Flags,
+): Promise<ScaffoldOptions> {
+  const typed: Partial<ScaffoldOptions> = {};
+  for (const key of ['name', 'port', 'postgres', 'node', 'dbName', 'dbUser'] as const) {
+    const text = flags[key];
+    if (text !== undefined) Object.assign(typed, { [key]: parseOption(key, text) });
+  }
+  const recorded = await readScaffoldOptions(directory);
+  if (recorded) return { ...recorded, ...typed };
+
+  const defaults: ScaffoldOptions = {
+    name: projectNameFrom(basename(directory)) || FALLBACK_NAME,
+    ...DEFAULT_OPTIONS,
+  };
+  if (prompts.canAsk && !settings.yes) {
+    typed.name ??= await prompts.text('Project name', defaults.name, problemWith('name'));
+    typed.port ??= parseOption(
+      'port',
+      await prompts.text('Port of the API', `${defaults.port}`, problemWith('port')),
+    );
+    typed.postgres ??= await prompts.choose(
+      'PostgreSQL',
+      POSTGRES_MAJORS.map((major) => ({ name: `${major}`, value: major })),
+      defaults.postgres,
+    );
+  }
+  return { ...defaults, ...typed };
+}
+
+/** The check of a prompt: true, or what is wrong with the answer. */
+function problemWith(key: 'name' | 'port'): (answer: string) => true | string {
+  return (answer) => {
+    try {
+      parseOption(key, answer);
+      return true;
+    } catch (error) {
+      if (error instanceof UserError) return `${error.message} (${error.hint})`;
+      throw error;
+    }
+  };
+}
+
+function nextCommands({ directory, dryRun, files }: InitResult): string[] {
+  const folder = relative(process.cwd(), directory);
+  const there = folder === '' ? [] : [formatArgv(['cd', folder])];
+  const commands = files.some(({ status }) => status === 'differs')
+    ? [formatArgv(['invctl', 'init', ...(folder === '' ? [] : [folder]), '--dry-run', '--diff'])]
+    : [];
+  return dryRun ? commands : [...commands, [...there, 'invctl up'].join(' && ')];
+}
+
+function formatResult({ output }: Context, result: InitResult, next: readonly string[]): string {
+  const { style } = output;
+  const changed = result.files.some(({ status }) => !['unchanged', 'kept', 'differs'].includes(status));
+  const differing = result.files.filter(({ status }) => status === 'differs').length;
+  const lines = [`${style.bold(result.name)} in ${result.directory}`];
+  for (const { label, what } of group(result.files)) {
+    const paint = /^(unchanged|kept)/.test(what)
+      ? style.dim
+      : /differs/.test(what)
+        ? style.yellow
+        : style.green;
+    lines.push(`  ${label.padEnd(28)}  ${paint(what)}`);
+  }
+  if (result.copies) lines.push(`Copies of what was replaced: ${result.copies}`);
+  for (const { diff } of result.files) if (diff) lines.push('', diff.trimEnd());
+  lines.push('');
+  if (result.dryRun) lines.push('Dry run: nothing was written.');
+  else if (!changed) lines.push('Nothing was changed.');
+  if (differing > 0) {
+    lines.push(
+      `${count(differing, 'file')} left as ${differing === 1 ? 'it is' : 'they are'}; \`invctl init --force\` overwrites and keeps copies.`,
+    );
+  }
+  for (const command of next) lines.push(`${style.cyan('next:')}  ${command}`);
+  return lines.join('\n');
+}
+
+/** One line a file; those of a source folder that have nothing to tell become one line. */
+function group(files: readonly InitFile[]): { label: string; what: string }[] {
+  const lines: { label: string; what: string }[] = [];
+  const counts = new Map<string, number>();
+  for (const { path, status, added, edited } of files) {
+    const folder = /^stack\/(?!\.env$)/.test(path) ? 'stack/' : undefined;
+    if (folder && (status === 'created' || status === 'unchanged')) {
+      const key = `${folder} ${status}`;
+      if (!counts.has(key)) lines.push({ label: folder, what: key });
+      counts.set(key, (counts.get(key) ?? 0) + 1);
+    } else if (status === 'differs') {
+      lines.push({
+        label: path,
+        what: edited ? 'differs (edited)' : 'differs (template or options changed)',
+      });
+    } else if (status === 'updated' && added) {
+      lines.push({
+        label: path,
+        what: `updated: ${count(added.length, path.endsWith('.env') ? 'key' : 'line')} added`,
+      });
+    } else {
+      lines.push({ label: path, what: status });
+    }
+  }
+  return lines.map(({ label, what }) => {
+    const number = counts.get(what);
+    return number === undefined
+      ? { label, what }
+      : { label, what: `${count(number, 'file')} ${what.split(' ')[1]}` };
+  });
+}

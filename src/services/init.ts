@@ -1,0 +1,211 @@
+import { existsSync } from 'node:fs';
+import { realpath } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createTwoFilesPatch, FILE_HEADERS_ONLY } from 'diff';
+import { ExitCode, UserError } from '../errors.js';
+import { COMPOSE_FILE_NAMES } from '../project/locate.js';
+import { withProjectLock } from '../system/lock.js';
+import { redact } from '../system/secret.js';
+import {
+  type ComparedFile,
+  compareFile,
+  containedPath,
+  type FileStatus,
+  readIfPresent,
+} from '../template/compare.js';
+import { createLock, formatLock, LOCK_PATH, parseLock, type ScaffoldLock } from '../template/lock.js';
+import { loadTemplate, type Template } from '../template/manifest.js';
+import type { ScaffoldOptions } from '../template/options.js';
+import { renderScaffold } from '../template/scaffold.js';
+import { createFolders, type FileWrite, revert, writeFiles } from '../template/write.js';
+import type { ServiceContext } from './context.js';
+
+/** How long a second `init` of the same folder waits for the first, in milliseconds. */
+const LOCK_WAIT_MS = 10_000;
+const COMPOSE_FILE = 'compose.yaml';
+
+export interface InitInput {
+  /** Absolute project folder; made where it is missing. */
+  directory: string;
+  options: ScaffoldOptions;
+  /** Write nothing. */
+  dryRun: boolean;
+  /** Overwrite files that differ, keeping copies, and scaffold over a project that invctl did not make. */
+  force: boolean;
+  /** Give the differences as well. */
+  diff: boolean;
+}
+
+export interface InitFile {
+  path: string;
+  status: FileStatus;
+  /** Keys or lines that an updated file got. */
+  added?: string[];
+  /** Of a file that differs: true when it was edited, false when the template or the options changed. */
+  edited?: boolean;
+  /** Unified diff from what is there to what the template makes, credentials redacted. */
+  diff?: string;
+}
+
+export interface InitResult {
+  directory: string;
+  name: string;
+  /** The folder was no scaffold before, and is one now. */
+  created: boolean;
+  dryRun: boolean;
+  options: ScaffoldOptions;
+  /** In the order in which they are written. */
+  files: InitFile[];
+  /** Where replaced files were copied to. */
+  copies?: string;
+}
+
+/** The options that a scaffold was made with, undefined where there is none. @throws UserError LOCK_INVALID (exit 4) */
+export async function readScaffoldOptions(directory: string): Promise<ScaffoldOptions | undefined> {
+  return (await readLock(directory))?.options;
+}
+
+/**
+ * Scaffolds a project, or says how one differs from its template. All or nothing: when anything fails, the folder is
+ * as it was before.
+ *
+ * @throws UserError FOREIGN_PROJECT, LOCK_INVALID (exit 4), READ_ONLY, DISK_FULL, NOT_A_FOLDER, NOT_A_FILE, UNREADABLE,
+ * SYMLINK_OUTSIDE, PROJECT_LOCKED (exit 9)
+ */
+export async function initProject(context: ServiceContext, input: InitInput): Promise<InitResult> {
+  const template = await loadTemplate();
+  const planned = await plan(template, input);
+  if (input.dryRun || planned.files.every(({ write }) => write === undefined)) {
+    return report(context, input, planned);
+  }
+
+  const madeFolders: (() => Promise<unknown>)[] = [];
+  try {
+    await createFolders(input.directory, madeFolders);
+    return await withProjectLock(
+      input.directory,
+      {
+        command: 'invctl init',
+        waitMs: LOCK_WAIT_MS,
+        onWait: ({ pid }) => context.warn(`waiting for process ${pid}, which is at work in this folder`),
+        signal: context.signal,
+      },
+      async () => {
+        // Another init may have been at work since the first look.
+        const current = await plan(template, input);
+        const root = await realpath(input.directory);
+        const copies = join(root, '.invctl', 'replaced', new Date().toISOString().replaceAll(':', '-'));
+        await writeFiles(
+          current.files.flatMap(({ write }) => write ?? []),
+          {
+            root,
+            copiesFolder: copies,
+            asideFolder: join(root, '.invctl', 'aside'),
+            folderModes: new Map(template.manifest.folders.map(({ path, mode }) => [join(root, path), mode])),
+            signal: context.signal,
+          },
+        );
+        return {
+          ...report(context, input, current),
+          ...(current.files.some(({ status }) => status === 'replaced') ? { copies } : {}),
+        };
+      },
+    );
+  } catch (error) {
+    await revert(madeFolders);
+    throw error;
+  }
+}
+
+interface Plan {
+  files: ComparedFile[];
+  /** What is known of an earlier init. */
+  lock: ScaffoldLock | undefined;
+}
+
+async function plan(template: Template, { directory, options, force }: InitInput): Promise<Plan> {
+  const lock = await readLock(directory);
+  const scaffold = await renderScaffold(template, options);
+  const files: ComparedFile[] = [];
+  for (const file of scaffold) files.push(await compareFile(directory, file, lock, force));
+  if (!lock && !force) refuseForeignProject(directory, files);
+  files.push(await compareLock(directory, lock, createLock(template, options, scaffold), files));
+  return { files, lock };
+}
+
+/** A folder without a lock may still be ours: an init that was killed had written all but the lock. */
+function refuseForeignProject(directory: string, files: readonly ComparedFile[]): void {
+  const found = COMPOSE_FILE_NAMES.map((name) => join(directory, name)).find((path) => existsSync(path));
+  if (!found || files.find(({ path }) => path === COMPOSE_FILE)?.status === 'unchanged') return;
+  throw new UserError({
+    code: 'FOREIGN_PROJECT',
+    message: `${directory} has a Compose project already, which invctl did not make: ${found}`,
+    hint: 'it works as it is: invctl up, invctl doctor      (to scaffold over it, keeping copies: invctl init --force)',
+    exitCode: ExitCode.projectInvalid,
+    file: found,
+  });
+}
+
+/**
+ * The lock describes what is on the disk: while a file differs, that is still what the earlier init rendered. It is
+ * written last, so that a folder that has one is whole.
+ */
+async function compareLock(
+  directory: string,
+  lock: ScaffoldLock | undefined,
+  next: ScaffoldLock,
+  files: readonly ComparedFile[],
+): Promise<ComparedFile> {
+  if (lock && files.some(({ status }) => status === 'differs'))
+    return { path: LOCK_PATH, status: 'unchanged' };
+  const content = Buffer.from(formatLock(next));
+  const current = await readIfPresent(join(directory, LOCK_PATH));
+  if (current?.equals(content)) return { path: LOCK_PATH, status: 'unchanged' };
+  const write: FileWrite = {
+    path: await containedPath(directory, LOCK_PATH),
+    content,
+    mode: 0o644,
+    existing: current ? 'discard' : 'none',
+  };
+  return { path: LOCK_PATH, status: current ? 'updated' : 'created', write };
+}
+
+function report(context: ServiceContext, input: InitInput, { files, lock }: Plan): InitResult {
+  for (const { path, status, empty } of files) {
+    if (empty) context.warn(`${path} is empty; remove it and run \`invctl init\` again to get a new one`);
+    if (lock && status === 'created' && path === 'secrets/db_password.txt') {
+      context.warn(
+        `${path} was missing${input.dryRun ? '' : ' and has a new password'}: a database that has data already keeps its old one. Put the old file back if you have it; otherwise \`invctl doctor --fix\` brings the two together`,
+      );
+    }
+  }
+  return {
+    directory: input.directory,
+    name: input.options.name,
+    created: !lock && !input.dryRun,
+    dryRun: input.dryRun,
+    options: input.options,
+    files: files.map(({ path, status, added, edited, texts }) => ({
+      path,
+      status,
+      ...(added ? { added } : {}),
+      ...(edited === undefined ? {} : { edited }),
+      ...(input.diff && texts ? { diff: unifiedDiff(path, texts.here, texts.template) } : {}),
+    })),
+  };
+}
+
+async function readLock(directory: string): Promise<ScaffoldLock | undefined> {
+  const file = join(directory, LOCK_PATH);
+  const text = await readIfPresent(file);
+  return text && parseLock(text.toString('utf8'), file);
+}
+
+function unifiedDiff(path: string, here: string, template: string): string {
+  const patch = createTwoFilesPatch(`a/${path}`, `b/${path}`, here, template, 'here', 'template', {
+    context: 3,
+    headerOptions: FILE_HEADERS_ONLY,
+  });
+  // Line by line: a name at the end of one line and a value on the next are no credential.
+  return patch.split('\n').map(redact).join('\n');
+}

@@ -1,0 +1,211 @@
+import { randomBytes } from 'node:crypto';
+import { lstat, readFile, realpath, stat } from 'node:fs/promises';
+import { basename, dirname, join, sep } from 'node:path';
+import { hasErrorCode, UserError } from '../errors.js';
+import { explainFileError } from '../system/files.js';
+import { Secret } from '../system/secret.js';
+import { type ScaffoldLock, sha256 } from './lock.js';
+import { definedNames, fillEnvFile, mergeEnvFile, mergeIgnoreFile } from './merge.js';
+import type { ScaffoldFile } from './scaffold.js';
+import type { FileWrite } from './write.js';
+
+export type FileStatus =
+  /** Was not there. */
+  | 'created'
+  | 'unchanged'
+  /** Is not what the template makes, and is left alone. */
+  | 'differs'
+  /** Was not what the template makes; a copy was kept. */
+  | 'replaced'
+  /** Got lines that it lacked. */
+  | 'updated'
+  /** A secret that is there already. */
+  | 'kept';
+
+/** A file of a scaffold against what is on the disk. */
+export interface ComparedFile {
+  path: string;
+  status: FileStatus;
+  /** What has to be written, where anything has. */
+  write?: FileWrite;
+  /** Keys or lines that an updated file gets. */
+  added?: string[];
+  /** Of a file that differs: whether it was edited since it was written, or else the template or options changed. */
+  edited?: boolean;
+  /** Of a file that differs or is replaced: both texts. */
+  texts?: { here: string; template: string };
+  /** The secret or the file with secrets is there, but has no byte. */
+  empty?: boolean;
+}
+
+const URL_SAFE_BYTES = { secret: 32, env: 48 };
+
+/**
+ * Compares without writing.
+ *
+ * @param replace whether a file that differs is to be overwritten.
+ * @throws UserError NOT_A_FOLDER, NOT_A_FILE, UNREADABLE, or SYMLINK_OUTSIDE for a file that would have to be written
+ * through a link that leads out of the folder.
+ */
+export async function compareFile(
+  root: string,
+  file: ScaffoldFile,
+  lock: ScaffoldLock | undefined,
+  replace: boolean,
+): Promise<ComparedFile> {
+  const { path } = file;
+  const target = join(root, path);
+  const create = async (content: FileWrite['content']): Promise<ComparedFile> => ({
+    path,
+    status: 'created',
+    write: { path: await containedPath(root, path), content, mode: file.mode, existing: 'none' },
+  });
+
+  if (file.policy === 'secret') {
+    const size = await fileSize(target);
+    if (size === undefined) return create(randomSecret(URL_SAFE_BYTES.secret));
+    return { path, status: 'kept', ...(size === 0 ? { empty: true } : {}) };
+  }
+
+  const current = await readIfPresent(target);
+  const update = async (content: FileWrite['content'], added: string[]): Promise<ComparedFile> => {
+    const real = await containedPath(root, path);
+    const { mode } = await stat(real);
+    return {
+      path,
+      status: 'updated',
+      added,
+      write: { path: real, content, mode: mode & 0o777, existing: 'discard' },
+    };
+  };
+
+  if (file.policy === 'env') {
+    const values = new Map(
+      file.generate.map((name) => [name, randomSecret(URL_SAFE_BYTES.env).reveal()] as const),
+    );
+    const filled = fillEnvFile(file.content, values);
+    if (current === undefined) return create(new Secret(filled));
+    const existing = current.toString('utf8');
+    const merged = mergeEnvFile(filled, existing, definedNames(existing));
+    return merged.added.length > 0
+      ? update(new Secret(merged.content), merged.added)
+      : { path, status: 'unchanged' };
+  }
+
+  if (file.policy === 'append') {
+    if (current === undefined) return create(Buffer.from(file.content));
+    const merged = mergeIgnoreFile(file.content, current.toString('utf8'));
+    return merged.added.length > 0
+      ? update(Buffer.from(merged.content), merged.added)
+      : { path, status: 'unchanged' };
+  }
+
+  if (current === undefined) return create(file.content);
+  if (current.equals(file.content)) return { path, status: 'unchanged' };
+  const texts = { here: current.toString('utf8'), template: file.content.toString('utf8') };
+  if (!replace) return { path, status: 'differs', edited: lock?.files[path] !== sha256(current), texts };
+  const real = await containedPath(root, path);
+  return {
+    path,
+    status: 'replaced',
+    texts,
+    write: { path: real, content: file.content, mode: file.mode, existing: 'copy' },
+  };
+}
+
+/** Reads a file of the project, undefined where there is none. @throws as {@link compareFile} */
+export async function readIfPresent(path: string): Promise<Buffer | undefined> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    return absentOr(error, path);
+  }
+}
+
+async function fileSize(path: string): Promise<number | undefined> {
+  try {
+    const found = await stat(path);
+    if (found.isDirectory()) throw notAFile(path);
+    return found.size;
+  } catch (error) {
+    return absentOr(error, path);
+  }
+}
+
+function absentOr(error: unknown, path: string): undefined {
+  if (hasErrorCode(error, 'ENOENT')) return undefined;
+  if (hasErrorCode(error, 'EISDIR')) throw notAFile(path);
+  if (hasErrorCode(error, 'ELOOP')) throw outside(path);
+  if (hasErrorCode(error, 'EACCES', 'EPERM')) {
+    throw new UserError({
+      code: 'UNREADABLE',
+      message: `${path} cannot be read: permission denied`,
+      hint: `ls -ld '${dirname(path)}' '${path}'      (mend owner and mode, or run as their owner)`,
+      file: path,
+      cause: error,
+    });
+  }
+  throw explainFileError(error, path);
+}
+
+function notAFile(path: string): UserError {
+  return new UserError({
+    code: 'NOT_A_FILE',
+    message: `${path} is a folder where a file belongs`,
+    hint: `look into it, then move it away: mv '${path}' '${path}.old'`,
+    file: path,
+  });
+}
+
+function outside(path: string, target?: string): UserError {
+  return new UserError({
+    code: 'SYMLINK_OUTSIDE',
+    message: `${path} would be written through a symbolic link ${target ? `to ${target}, outside the project` : 'that leads nowhere'}`,
+    hint: `look at the link: ls -l '${path}'      (invctl writes only inside the project folder)`,
+    file: path,
+  });
+}
+
+/**
+ * Where a path of the project really is, links resolved.
+ * @throws UserError SYMLINK_OUTSIDE
+ */
+export async function containedPath(root: string, path: string): Promise<string> {
+  const realRoot = await realpathIfPresent(root);
+  if (realRoot === undefined) return join(root, path);
+  const missing: string[] = [];
+  for (let at = join(root, path); at !== root; at = dirname(at)) {
+    if (await isPresent(at)) {
+      const real = await realpathIfPresent(at);
+      if (real === undefined) throw outside(at);
+      if (!real.startsWith(realRoot + sep)) throw outside(at, real);
+      return join(real, ...missing);
+    }
+    missing.unshift(basename(at));
+  }
+  return join(realRoot, path);
+}
+
+async function isPresent(path: string): Promise<boolean> {
+  try {
+    await lstat(path);
+    return true;
+  } catch (error) {
+    if (hasErrorCode(error, 'ENOENT')) return false;
+    throw explainFileError(error, path);
+  }
+}
+
+async function realpathIfPresent(path: string): Promise<string | undefined> {
+  try {
+    return await realpath(path);
+  } catch (error) {
+    if (hasErrorCode(error, 'ENOENT', 'ELOOP')) return undefined;
+    throw explainFileError(error, path);
+  }
+}
+
+/** URL-safe, so that no shell, URL, env file or entrypoint reads it in another way. */
+function randomSecret(bytes: number): Secret {
+  return new Secret(randomBytes(bytes).toString('base64url'));
+}

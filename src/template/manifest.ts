@@ -1,0 +1,57 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parse } from 'yaml';
+import { z } from 'zod';
+
+const mode = z.int().min(0).max(0o777);
+/** Relative, with `/`, inside the scaffold. */
+const path = z.string().regex(/^(?!\/)(?!.*(^|\/)\.\.?(\/|$)).+$/);
+
+const templateFile = z.discriminatedUnion('policy', [
+  z.strictObject({ path, policy: z.literal('owned'), source: path }),
+  z.strictObject({ path, policy: z.literal('append'), source: path }),
+  z.strictObject({ path, policy: z.literal('env'), example: path, generate: z.array(z.string()), mode }),
+  z.strictObject({ path, policy: z.literal('secret'), mode }),
+]);
+
+const manifestSchema = z.strictObject({
+  name: z.string(),
+  folders: z.array(z.strictObject({ path, mode })),
+  /** In the order in which they are written. */
+  files: z.array(templateFile),
+  trees: z.array(
+    z.strictObject({
+      source: path,
+      path,
+      ignore: z.array(z.string()),
+      replace: z.array(z.strictObject({ file: path, text: z.string().min(1), with: z.string() })),
+    }),
+  ),
+});
+
+export type TemplateManifest = z.infer<typeof manifestSchema>;
+
+/** A template of this package and where its parts are. */
+export interface Template {
+  manifest: TemplateManifest;
+  /** Of the invctl that it came with: with the options, enough to make the same files again. */
+  version: string;
+  /** Absolute folder of `template.yaml`. */
+  folder: string;
+  /** Absolute folder of the package, where `trees` start. */
+  packageFolder: string;
+}
+
+const PACKAGE_FOLDER = fileURLToPath(new URL('../../', import.meta.url));
+
+/** Reads the template that `init` uses. */
+export async function loadTemplate(packageFolder = PACKAGE_FOLDER): Promise<Template> {
+  const folder = join(packageFolder, 'templates', 'compose-stack');
+  const [manifest, packageJson] = await Promise.all([
+    readFile(join(folder, 'template.yaml'), 'utf8'),
+    readFile(join(packageFolder, 'package.json'), 'utf8'),
+  ]);
+  const { version } = JSON.parse(packageJson) as { version: string };
+  return { manifest: manifestSchema.parse(parse(manifest)), version, folder, packageFolder };
+}
