@@ -1,22 +1,10 @@
 import type { PublishedPort, ServiceStatus } from '../engine/engine.js';
+import type { ServiceRow } from './schemas.js';
 import type { Style } from './style.js';
 import { table } from './table.js';
 import { formatDuration } from './units.js';
 
-/** A row of `data.services` of `up`, `ps` and `status`: shapes that scripts rely on. */
-export interface ServiceRow {
-  name: string;
-  state: string;
-  health: string;
-  ports: string[];
-  url?: string;
-  seconds?: number;
-  instance?: string;
-  startedAt?: string;
-  restarts: number;
-  exitCode?: number;
-}
-
+/** A row of `data.services` of `up`, `ps` and `status`. */
 export function serviceRow(status: ServiceStatus, seconds?: number): ServiceRow {
   const url = serviceUrl(status);
   return {

@@ -1,0 +1,14 @@
+import { z } from 'zod';
+import { dataSchemas, errorSchema, logLineSchema, successSchema } from '../dist/output/schemas.js';
+
+/** Every committed schema by its file's name without `.json`. `volume ls` lives in `volume-ls.json`. */
+export function schemaDocuments() {
+  const toJson = (schema) => z.toJSONSchema(schema, { io: 'input' });
+  return {
+    ...Object.fromEntries(
+      Object.keys(dataSchemas).map((command) => [command.replace(' ', '-'), toJson(successSchema(command))]),
+    ),
+    error: toJson(errorSchema),
+    'logs-line': toJson(logLineSchema),
+  };
+}

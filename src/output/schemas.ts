@@ -1,0 +1,178 @@
+import { z } from 'zod';
+
+/**
+ * The shape of `data` in the JSON document of every command, and of the document itself. `docs/schemas/` is
+ * generated from here (`npm run schemas`), tests hold real output against it. More fields may come; these stay.
+ * Commands import the types only, so that no command pays for loading zod.
+ */
+
+const port = z.object({
+  host: z.string().describe('address of this machine'),
+  published: z.int(),
+  target: z.int().describe('port in the container'),
+  protocol: z.string(),
+});
+
+const serviceRow = z.object({
+  name: z.string(),
+  state: z.enum(['absent', 'created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead']),
+  health: z
+    .enum(['none', 'starting', 'healthy', 'unhealthy'])
+    .describe('none: the service declares no check'),
+  ports: z.array(z.string()).describe('host:published->target/protocol'),
+  url: z.string().optional(),
+  seconds: z.number().optional().describe('from the start of `up` until ready'),
+  instance: z.string().optional().describe('container, or process id'),
+  startedAt: z.string().optional().describe('ISO time'),
+  restarts: z.int(),
+  exitCode: z.int().optional(),
+});
+export type ServiceRow = z.infer<typeof serviceRow>;
+
+const engineKind = z.enum(['docker', 'embedded']);
+
+const services = z.object({ engine: engineKind, project: z.string(), services: z.array(serviceRow) });
+
+const volume = z.object({
+  key: z.string().optional().describe('name in the compose file'),
+  name: z.string(),
+  driver: z.string(),
+  mountpoint: z.string(),
+  bytes: z.int().optional(),
+  createdAt: z.string().optional(),
+  services: z.array(z.string()),
+  unused: z.boolean(),
+});
+
+const network = z.object({
+  key: z.string().optional(),
+  name: z.string(),
+  driver: z.string(),
+  internal: z.boolean(),
+  subnets: z.array(z.string()),
+  attached: z.array(z.object({ service: z.string(), instance: z.string(), address: z.string() })),
+});
+
+const environment = z.record(z.string(), z.string().nullable()).describe('values of secrets read [redacted]');
+
+export const dataSchemas = {
+  init: z.object({
+    directory: z.string(),
+    name: z.string(),
+    created: z.boolean().describe('the folder was no scaffold before'),
+    dryRun: z.boolean(),
+    options: z.record(z.string(), z.union([z.string(), z.int()])),
+    files: z.array(
+      z.object({
+        path: z.string(),
+        status: z.enum(['created', 'unchanged', 'differs', 'kept', 'updated', 'replaced']),
+      }),
+    ),
+    next: z.array(z.string()),
+  }),
+  up: services.extend({ unchanged: z.array(z.string()), seconds: z.number() }),
+  ps: services,
+  stop: services,
+  start: services,
+  restart: services,
+  rm: services,
+  down: z.object({
+    project: z.string(),
+    removed: z.array(z.string()).describe('services'),
+    volumesRemoved: z.array(z.string()),
+    backup: z.string().optional().describe('file of the backup taken before'),
+  }),
+  build: z.object({
+    images: z.array(
+      z.object({
+        service: z.string(),
+        image: z.string(),
+        bytes: z.int().optional(),
+        baseBytes: z.int().optional(),
+        steps: z.array(
+          z.object({
+            service: z.string(),
+            name: z.string(),
+            cached: z.boolean(),
+            seconds: z.number().optional(),
+          }),
+        ),
+        seconds: z.number(),
+      }),
+    ),
+    seconds: z.number(),
+  }),
+  config: z.object({
+    project: z.object({
+      name: z.string(),
+      directory: z.string(),
+      files: z.array(z.string()),
+      services: z.record(z.string(), z.looseObject({ name: z.string(), environment })),
+      networks: z.record(z.string(), z.looseObject({ name: z.string() })),
+      volumes: z.record(z.string(), z.looseObject({ name: z.string() })),
+      secrets: z.record(z.string(), z.looseObject({})),
+    }),
+  }),
+  'volume ls': z.object({ volumes: z.array(volume) }),
+  'volume inspect': z.object({ volume }),
+  'volume rm': z.object({ removed: z.string(), backup: z.string().optional() }),
+  'network ls': z.object({ networks: z.array(network) }),
+  'network inspect': z.object({ network }),
+  inspect: z.object({
+    service: z.string(),
+    instances: z.array(
+      z.looseObject({
+        name: z.string(),
+        state: z.string(),
+        health: z.string(),
+        ports: z.array(port),
+        command: z.array(z.string()),
+        mounts: z.array(
+          z.object({ type: z.string(), source: z.string(), target: z.string(), readOnly: z.boolean() }),
+        ),
+        networks: z.array(z.string()),
+        memoryLimit: z.int().optional().describe('bytes'),
+        cpuLimit: z.number().optional(),
+        environment,
+      }),
+    ),
+  }),
+  completion: z.union([
+    z.object({ shell: z.string(), script: z.string() }),
+    z.object({ candidates: z.array(z.string()) }),
+  ]),
+} satisfies Record<string, z.ZodType>;
+
+/** The JSON document of a command that succeeded. */
+export function successSchema(command: keyof typeof dataSchemas): z.ZodType {
+  return z.object({
+    schemaVersion: z.literal(1),
+    command: z.literal(command),
+    ok: z.literal(true),
+    data: dataSchemas[command],
+    warnings: z.array(z.string()),
+  });
+}
+
+/** The JSON document of any command that failed. */
+export const errorSchema = z.object({
+  schemaVersion: z.literal(1),
+  command: z.string(),
+  ok: z.literal(false),
+  error: z.looseObject({
+    code: z.string().regex(/^[A-Z][A-Z0-9_]*$/),
+    message: z.string(),
+    hint: z.string().optional().describe('the next command to type'),
+    docs: z.string().optional(),
+    file: z.string().optional(),
+    line: z.int().optional(),
+  }),
+  warnings: z.array(z.string()),
+});
+
+/** One line of `logs --json`, which is NDJSON. */
+export const logLineSchema = z.object({
+  service: z.string(),
+  time: z.string().optional().describe('ISO time'),
+  line: z.string(),
+});
