@@ -99,6 +99,11 @@ export function containerIds(projectName: string): string[] {
   ];
 }
 
+/** The running container that publishes a port, whatever project it belongs to. */
+export function containerOnPort(port: number): string[] {
+  return ['ps', '--quiet', '--no-trunc', '--filter', `publish=${port}`];
+}
+
 export function inspectContainers(ids: readonly string[]): string[] {
   return ['container', 'inspect', ...ids];
 }

@@ -1,28 +1,118 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { CommandError, UserError } from '../../errors.js';
+import type { ProjectLocation } from '../../project/locate.js';
 import type { ComposeProject, ComposeService } from '../../project/model.js';
+import type { BuildOptions, BuildResult, BuildStep } from '../engine.js';
+import * as argv from './argv.js';
+import type { Docker } from './docker.js';
+import { explainDockerError } from './errors.js';
+import { BuildLogReader } from './parse.js';
+
+const LOG_LINES_SHOWN = 15;
+
+/** @throws UserError BUILD_FAILED with the last lines of the log */
+export async function buildImages(
+  docker: Docker,
+  location: ProjectLocation,
+  project: ComposeProject,
+  options: BuildOptions,
+  onStep: (step: BuildStep) => void,
+): Promise<BuildResult[]> {
+  const services = Object.values(project.services).filter(
+    (service) => service.build && (options.services.length === 0 || options.services.includes(service.name)),
+  );
+  if (services.length === 0) return [];
+  const steps: BuildStep[] = [];
+  const log: string[] = [];
+  const reader = new BuildLogReader();
+  const started = Date.now();
+  const read = (line: string) => {
+    log.push(line);
+    const step = reader.read(line);
+    if (!step) return;
+    steps.push(step);
+    onStep(step);
+  };
+  try {
+    // Compose 2.26 prints the build log on stdout, later versions on stderr.
+    const lines = docker.processes.lines('docker', argv.build(location, options), {
+      cwd: location.directory,
+      ...(options.signal ? { signal: options.signal } : {}),
+      onStderrLine: read,
+    });
+    for await (const line of lines) read(line);
+  } catch (error) {
+    const explained = explainDockerError(error);
+    throw explained instanceof CommandError ? buildFailed(explained, log) : explained;
+  }
+  const seconds = (Date.now() - started) / 1000;
+  return Promise.all(
+    services.map(async (service) => {
+      const image = imageName(project, service);
+      const base = await baseImage(service);
+      const [built] = await docker.inspect<{ Size: number }>(argv.inspectImages([image]));
+      const [from] = base ? await docker.inspect<{ Size: number }>(argv.inspectImages([base])) : [];
+      return {
+        service: service.name,
+        image,
+        ...(built ? { bytes: built.Size } : {}),
+        ...(from ? { baseBytes: from.Size } : {}),
+        steps: steps.filter((step) => step.service === service.name),
+        seconds,
+      };
+    }),
+  );
+}
+
+/** Of these services, those that are to be built and have no image yet. */
+export async function servicesWithoutImage(
+  docker: Docker,
+  project: ComposeProject,
+  wanted: ReadonlySet<string>,
+): Promise<string[]> {
+  const services = Object.values(project.services).filter(({ name, build }) => build && wanted.has(name));
+  if (services.length === 0) return [];
+  const images = services.map((service) => imageName(project, service));
+  const found = await docker.inspect<{ RepoTags: string[] | null }>(argv.inspectImages(images));
+  const tags = new Set(found.flatMap(({ RepoTags }) => RepoTags ?? []));
+  const has = (image: string) => tags.has(image) || tags.has(`${image}:latest`);
+  return services.filter((_, index) => !has(images[index] as string)).map(({ name }) => name);
+}
 
 /** Compose's name for the image that it builds for a service. */
-export function imageName(project: ComposeProject, service: ComposeService): string {
+function imageName(project: ComposeProject, service: ComposeService): string {
   return service.image ?? `${project.name}-${service.name}`;
 }
 
-/**
- * The image that the last stage of a Dockerfile starts from, e.g. `node:24-slim`; undefined where an ARG decides.
- */
-export async function baseImage(service: ComposeService): Promise<string | undefined> {
+/** The image that the last stage of a Dockerfile starts from; undefined where an ARG decides. */
+async function baseImage(service: ComposeService): Promise<string | undefined> {
   if (!service.build || /^[a-z]+:\/\//i.test(service.build.context)) return undefined;
   const path = join(service.build.context, service.build.dockerfile ?? 'Dockerfile');
   const text = await readFile(path, 'utf8').catch(() => undefined);
-  if (text === undefined) return undefined;
+  return text === undefined ? undefined : lastBaseImage(text, service.build.target);
+}
+
+/** @param target the stage that is built; the last one where it is absent. */
+export function lastBaseImage(dockerfile: string, target?: string): string | undefined {
   const stages = new Map<string, string>();
   let last: string | undefined;
-  for (const match of text.matchAll(/^\s*FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?/gim)) {
-    const from = match[1] as string;
-    const base = stages.get(from.toLowerCase()) ?? from;
-    if (match[2]) stages.set(match[2].toLowerCase(), base);
-    last = base;
-    if (service.build.target && match[2]?.toLowerCase() === service.build.target.toLowerCase()) break;
+  for (const match of dockerfile.matchAll(/^\s*FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?/gim)) {
+    const [, from = '', stage] = match;
+    last = stages.get(from.toLowerCase()) ?? from;
+    if (stage) stages.set(stage.toLowerCase(), last);
+    if (target && stage?.toLowerCase() === target.toLowerCase()) break;
   }
   return last?.includes('$') ? undefined : last;
+}
+
+/** A failed build says why in the last lines of its log. */
+function buildFailed(error: CommandError, log: readonly string[]): UserError {
+  const lines = log.filter((line) => line.trim() !== '');
+  return new UserError({
+    code: 'BUILD_FAILED',
+    message: `the image was not built:\n${lines.slice(-LOG_LINES_SHOWN).join('\n')}`,
+    hint: 'mend what the last lines name, then: invctl build',
+    cause: error,
+  });
 }

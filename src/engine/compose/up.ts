@@ -1,206 +1,132 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { ProcessRunner } from '../../system/process.js';
+import type { ProjectLocation } from '../../project/locate.js';
+import { type ComposeProject, withDependencies } from '../../project/model.js';
+import type { RunResult } from '../../system/process.js';
 import type { ServiceEvent, ServiceStatus, UpOptions, UpOutcome } from '../engine.js';
 import * as argv from './argv.js';
-import { type ContainerEvent, parseEvent } from './parse.js';
+import { buildImages, servicesWithoutImage } from './build.js';
+import { composeComplaint, type Docker, failedCommand } from './docker.js';
+import { explainDockerError } from './errors.js';
+import { serviceStatuses } from './parse.js';
+import { ContainerWatch } from './watch.js';
 
-/** After so many failing exits in one `up`, a service that its restart policy starts again counts as failed. */
-const CRASHES_TOLERATED = 2;
-const LAST_LINES = 20;
+/** See `Engine.up`. An abort takes back what this call made. */
+export async function bringUp(
+  docker: Docker,
+  location: ProjectLocation,
+  project: ComposeProject,
+  options: UpOptions,
+  onEvent: (event: ServiceEvent) => void,
+): Promise<UpOutcome> {
+  const signal = options.signal ? { signal: options.signal } : {};
+  const wanted = withDependencies(project, options.services);
+  const status = async (): Promise<ServiceStatus[]> =>
+    serviceStatuses(await docker.containers(location.name)).filter(({ name }) => wanted.has(name));
 
-type Failure = UpOutcome['failed'][number];
-
-/**
- * Follows the containers of a project from created to ready by the engine's own event stream, which is exact to
- * the millisecond and costs no polling.
- */
-export class ContainerWatch {
-  readonly #startedMs = Date.now();
-  readonly #stream = new AbortController();
-  readonly #readyMs = new Map<string, number>();
-  readonly #lastPhase = new Map<string, ServiceEvent['phase']>();
-  readonly #crashes = new Map<string, number>();
-  readonly #failures = new Map<string, Failure['reason']>();
-  readonly #touched = new Set<string>();
-  readonly #createdIds = new Set<string>();
-  readonly #onEvent: (event: ServiceEvent) => void;
-  #wake: () => void = () => {};
-  #running: Promise<void> = Promise.resolve();
-
-  constructor(onEvent: (event: ServiceEvent) => void) {
-    this.#onEvent = onEvent;
-  }
-
-  /** Containers that came to be while we watched. */
-  get createdIds(): string[] {
-    return [...this.#createdIds];
-  }
-
-  get touchedServices(): Set<string> {
-    return this.#touched;
-  }
-
-  open(processes: ProcessRunner, projectName: string, cwd: string): void {
-    this.#running = (async () => {
-      const lines = processes.lines('docker', argv.events(projectName, this.#startedMs / 1000), {
-        cwd,
-        signal: this.#stream.signal,
-      });
-      for await (const line of lines) {
-        const event = parseEvent(line);
-        if (event) this.#take(event);
-      }
-    })().catch((error: unknown) => {
-      if (!this.#stream.signal.aborted) throw error;
+  await buildWhatIsMissing(docker, location, project, wanted, options, onEvent);
+  const volumesBefore = new Set(await docker.list(argv.volumeNames(location.name)));
+  const watch = new ContainerWatch(onEvent);
+  watch.open(docker.processes, location.name, location.directory);
+  try {
+    const result = await docker.run(argv.up(location, options.services), {
+      cwd: location.directory,
+      allowFailure: true,
+      ...signal,
     });
-    // A failing stream is found by whoever waits in `untilReady`; until then it must not end the process.
-    this.#running.catch(() => this.#wake());
-  }
-
-  async close(): Promise<void> {
-    this.#stream.abort();
-    await this.#running.catch(() => {});
-  }
-
-  #take(event: ContainerEvent): void {
-    const { service } = event;
-    this.#touched.add(service);
-    switch (event.action) {
-      case 'create':
-        this.#createdIds.add(event.containerId);
-        this.#say(service, 'created', event);
-        break;
-      case 'start':
-        this.#say(service, 'starting', event);
-        break;
-      case 'healthy':
-        this.#failures.delete(service);
-        this.#ready(service, 'healthy', event.timeMs);
-        break;
-      case 'unhealthy':
-        this.#failures.set(service, 'unhealthy');
-        this.#say(service, 'failed', event, 'unhealthy');
-        break;
-      case 'die':
-        this.#readyMs.delete(service);
-        if (event.exitCode === 0) {
-          this.#ready(service, 'completed', event.timeMs);
-        } else {
-          const crashes = (this.#crashes.get(service) ?? 0) + 1;
-          this.#crashes.set(service, crashes);
-          this.#say(service, 'failed', event, `exited with ${event.exitCode}`);
-        }
-        break;
-      case 'oom':
-      case 'destroy':
-        break;
+    if (result.status !== 0) {
+      const statuses = await status();
+      return {
+        services: statuses,
+        seconds: watch.seconds(),
+        failed: whyFailed(statuses, result),
+        unchanged: [],
+      };
     }
-    this.#wake();
+    const { statuses, failed } = options.wait
+      ? await watch.untilReady(options, status)
+      : { statuses: await status(), failed: [] };
+    return {
+      services: statuses,
+      seconds: watch.seconds(),
+      failed,
+      unchanged: statuses.map(({ name }) => name).filter((name) => !watch.touchedServices.has(name)),
+    };
+  } catch (error) {
+    if (options.signal?.aborted) await undo(docker, location, watch.createdIds, volumesBefore);
+    throw error;
+  } finally {
+    await watch.close();
   }
+}
 
-  #ready(service: string, phase: 'healthy' | 'running' | 'completed', timeMs: number): void {
-    if (!this.#readyMs.has(service)) this.#readyMs.set(service, timeMs);
-    this.#say(service, phase, { timeMs });
-  }
-
-  #say(service: string, phase: ServiceEvent['phase'], event: { timeMs: number }, detail?: string): void {
-    if (this.#lastPhase.get(service) === phase) return;
-    this.#lastPhase.set(service, phase);
-    this.#onEvent({
+async function buildWhatIsMissing(
+  docker: Docker,
+  location: ProjectLocation,
+  project: ComposeProject,
+  wanted: ReadonlySet<string>,
+  options: UpOptions,
+  onEvent: (event: ServiceEvent) => void,
+): Promise<void> {
+  const started = Date.now();
+  const services = options.build
+    ? [...wanted].filter((name) => project.services[name]?.build)
+    : await servicesWithoutImage(docker, project, wanted);
+  if (services.length === 0) return;
+  const say = (service: string, detail?: string) =>
+    onEvent({
       service,
-      phase,
-      elapsedMs: Math.max(0, event.timeMs - this.#startedMs),
+      phase: 'building',
+      elapsedMs: Date.now() - started,
       ...(detail === undefined ? {} : { detail }),
     });
-  }
-
-  /**
-   * Waits until each of these services is healthy, or runs where it has no check, or ended with 0.
-   * @param status reads the engine's present view; called whenever an event may have changed it.
-   */
-  async untilReady(
-    services: ReadonlySet<string>,
-    options: Pick<UpOptions, 'timeoutMs' | 'signal'>,
-    status: () => Promise<ServiceStatus[]>,
-  ): Promise<{ statuses: ServiceStatus[]; failed: Failure[] }> {
-    const deadline = this.#startedMs + options.timeoutMs;
-    for (;;) {
-      options.signal?.throwIfAborted();
-      const woken = new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-      const statuses = (await status()).filter(({ name }) => services.has(name));
-      const failed: Failure[] = [];
-      let pending = 0;
-      for (const service of statuses) {
-        const failure = this.#judge(service);
-        if (failure === 'pending') pending += 1;
-        else if (failure) failed.push({ service: service.name, reason: failure });
-      }
-      if (pending === 0 || failed.length > 0) return { statuses, failed };
-      const left = deadline - Date.now();
-      if (left <= 0) {
-        for (const service of statuses) {
-          if (this.#judge(service) === 'pending') failed.push({ service: service.name, reason: 'timeout' });
-        }
-        return { statuses, failed };
-      }
-      await orTimeout(woken, left, options.signal);
-    }
-  }
-
-  #judge(status: ServiceStatus): Failure['reason'] | 'pending' | undefined {
-    const crashes = this.#crashes.get(status.name) ?? 0;
-    if (status.state === 'running' && status.health === 'none') {
-      if (crashes > CRASHES_TOLERATED) return 'restarting';
-      this.#ready(status.name, 'running', Date.parse(status.startedAt ?? '') || Date.now());
-      return undefined;
-    }
-    if (status.state === 'running' && status.health === 'healthy') {
-      // Healthy before we began to watch, or the event is still on its way.
-      this.#ready(status.name, 'healthy', Date.now());
-      return undefined;
-    }
-    if (status.state === 'running' && status.health === 'unhealthy') return 'unhealthy';
-    if (status.state === 'exited' && status.exitCode === 0) {
-      this.#ready(status.name, 'completed', Date.now());
-      return undefined;
-    }
-    if (crashes > CRASHES_TOLERATED) return 'restarting';
-    if (status.state === 'exited' || status.state === 'dead') return 'exited';
-    return 'pending';
-  }
-
-  /** Seconds from the beginning until each service was ready. */
-  seconds(): Record<string, number> {
-    return Object.fromEntries(
-      [...this.#readyMs].map(([service, timeMs]) => [
-        service,
-        Math.max(0, Math.round(timeMs - this.#startedMs)) / 1000,
-      ]),
-    );
-  }
+  for (const service of services) say(service);
+  await buildImages(
+    docker,
+    location,
+    project,
+    { services, ...(options.signal ? { signal: options.signal } : {}) },
+    ({ service, name, cached }) => say(service, cached ? `${name} (cached)` : name),
+  );
 }
 
-/** The last lines that Compose printed and that are not its progress. */
-export function composeComplaint(stderr: string): string {
-  return stderr
-    .split('\n')
-    .filter(
-      (line) => line.trim() !== '' && !/^\s*(Container|Network|Volume|Image) \S+\s+[A-Z][a-z]+/.test(line),
-    )
-    .slice(-LAST_LINES)
-    .join('\n');
+/** @throws what docker said, where no service's state explains it */
+function whyFailed(statuses: readonly ServiceStatus[], result: RunResult): UpOutcome['failed'] {
+  const failed: UpOutcome['failed'] = [];
+  for (const { name, state, health, exitCode } of statuses) {
+    if (health === 'unhealthy') failed.push({ service: name, reason: 'unhealthy' });
+    else if (state === 'restarting') failed.push({ service: name, reason: 'restarting' });
+    else if ((state === 'exited' || state === 'dead') && exitCode !== 0) {
+      failed.push({ service: name, reason: 'exited' });
+    }
+  }
+  if (
+    failed.length === 0 ||
+    !/dependency failed|is unhealthy|didn't complete|exited \(/.test(result.stderr)
+  ) {
+    throw explainDockerError(failedCommand(result, composeComplaint(result.stderr)));
+  }
+  for (const { name, state } of statuses) {
+    if (state === 'created') failed.push({ service: name, reason: 'dependency' });
+  }
+  return failed;
 }
 
-async function orTimeout(
-  woken: Promise<void>,
-  milliseconds: number,
-  signal: AbortSignal | undefined,
+/**
+ * Takes back what an interrupted `up` made. A volume that did not exist before holds at most a half-initialised
+ * cluster, which the next `up` would take for a whole one.
+ */
+async function undo(
+  docker: Docker,
+  location: ProjectLocation,
+  createdIds: readonly string[],
+  volumesBefore: ReadonlySet<string>,
 ): Promise<void> {
-  const over = new AbortController();
-  const stop = signal ? AbortSignal.any([signal, over.signal]) : over.signal;
-  // Rejects on abort; the caller looks at the signal itself.
-  await Promise.race([woken, sleep(milliseconds, undefined, { signal: stop }).catch(() => {})]);
-  over.abort();
+  const anyway = { allowFailure: true };
+  if (createdIds.length > 0) await docker.run(argv.removeContainers(createdIds), anyway);
+  const volumes = (await docker.list(argv.volumeNames(location.name))).filter(
+    (name) => !volumesBefore.has(name),
+  );
+  if (volumes.length > 0) await docker.run(argv.removeVolumes(volumes), anyway);
+  if ((await docker.containers(location.name)).length === 0) {
+    await docker.run(argv.down(location, { volumes: false }), { cwd: location.directory, ...anyway });
+  }
 }

@@ -1,0 +1,69 @@
+import { CommandError } from '../../errors.js';
+import type { ProcessRunner, RunOptions, RunResult } from '../../system/process.js';
+import * as argv from './argv.js';
+import { explainDockerError } from './errors.js';
+import type { ContainerInspect } from './parse.js';
+
+const COMPLAINT_LINES = 20;
+
+/** The `docker` client with its errors explained. */
+export interface Docker {
+  readonly processes: ProcessRunner;
+  run(args: readonly string[], options?: RunOptions): Promise<RunResult>;
+  /** Runs `docker … inspect` and parses its JSON. Objects that went away meanwhile are left out. */
+  inspect<T>(args: readonly string[]): Promise<T[]>;
+  /** Runs a listing that prints one id or name a line. */
+  list(args: readonly string[]): Promise<string[]>;
+  /** The containers of a project, stopped ones as well. */
+  containers(projectName: string): Promise<ContainerInspect[]>;
+}
+
+export function createDocker(processes: ProcessRunner): Docker {
+  async function run(args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+    try {
+      return await processes.run('docker', args, options);
+    } catch (error) {
+      throw explainDockerError(error);
+    }
+  }
+
+  async function inspect<T>(args: readonly string[]): Promise<T[]> {
+    const result = await run(args, { allowFailure: true });
+    if (result.status !== 0 && !/no such/i.test(result.stderr)) {
+      throw explainDockerError(failedCommand(result));
+    }
+    return JSON.parse(result.stdout || '[]') as T[];
+  }
+
+  async function list(args: readonly string[]): Promise<string[]> {
+    return (await run(args)).stdout.split('\n').filter((line) => line !== '');
+  }
+
+  async function containers(projectName: string): Promise<ContainerInspect[]> {
+    const ids = await list(argv.containerIds(projectName));
+    return ids.length === 0 ? [] : inspect<ContainerInspect>(argv.inspectContainers(ids));
+  }
+
+  return { processes, run, inspect, list, containers };
+}
+
+/** The error of a run that was allowed to fail. */
+export function failedCommand(result: RunResult, complaint = result.stderr): CommandError {
+  return new CommandError({
+    argv: result.argv,
+    status: result.status,
+    signal: result.signal,
+    stderrTail: complaint.trim(),
+  });
+}
+
+/** The last lines that Compose printed and that are not its progress. */
+export function composeComplaint(stderr: string): string {
+  return stderr
+    .split('\n')
+    .filter(
+      (line) => line.trim() !== '' && !/^\s*(Container|Network|Volume|Image) \S+\s+[A-Z][a-z]+/.test(line),
+    )
+    .slice(-COMPLAINT_LINES)
+    .join('\n');
+}

@@ -1,0 +1,194 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ProcessRunner } from '../../system/process.js';
+import type { ServiceEvent, ServiceStatus, UpOptions, UpOutcome } from '../engine.js';
+import * as argv from './argv.js';
+import { type ContainerEvent, parseEvent } from './parse.js';
+
+/** After so many failing exits in one `up`, a service that its restart policy starts again counts as failed. */
+const CRASHES_TOLERATED = 2;
+
+type Failure = UpOutcome['failed'][number];
+
+/**
+ * Follows the containers of a project from created to ready by the engine's own event stream, which is exact to
+ * the millisecond and costs no polling.
+ */
+export class ContainerWatch {
+  readonly #startedMs = Date.now();
+  readonly #stream = new AbortController();
+  readonly #readyMs = new Map<string, number>();
+  readonly #lastPhase = new Map<string, ServiceEvent['phase']>();
+  readonly #crashes = new Map<string, number>();
+  readonly #failures = new Map<string, Failure['reason']>();
+  readonly #touched = new Set<string>();
+  readonly #createdIds = new Set<string>();
+  readonly #onEvent: (event: ServiceEvent) => void;
+  #wake: () => void = () => {};
+  #running: Promise<void> = Promise.resolve();
+
+  constructor(onEvent: (event: ServiceEvent) => void) {
+    this.#onEvent = onEvent;
+  }
+
+  /** Containers that came to be while we watched. */
+  get createdIds(): string[] {
+    return [...this.#createdIds];
+  }
+
+  get touchedServices(): Set<string> {
+    return this.#touched;
+  }
+
+  open(processes: ProcessRunner, projectName: string, cwd: string): void {
+    this.#running = (async () => {
+      const lines = processes.lines('docker', argv.events(projectName, this.#startedMs / 1000), {
+        cwd,
+        signal: this.#stream.signal,
+      });
+      for await (const line of lines) {
+        const event = parseEvent(line);
+        if (event) this.#take(event);
+      }
+    })().catch((error: unknown) => {
+      if (!this.#stream.signal.aborted) throw error;
+    });
+    // A failing stream is found by whoever waits in `untilReady`; until then it must not end the process.
+    this.#running.catch(() => this.#wake());
+  }
+
+  async close(): Promise<void> {
+    this.#stream.abort();
+    await this.#running.catch(() => {});
+  }
+
+  #take(event: ContainerEvent): void {
+    const { service } = event;
+    this.#touched.add(service);
+    switch (event.action) {
+      case 'create':
+        this.#createdIds.add(event.containerId);
+        this.#say(service, 'created', event);
+        break;
+      case 'start':
+        this.#say(service, 'starting', event);
+        break;
+      case 'healthy':
+        this.#failures.delete(service);
+        this.#ready(service, 'healthy', event.timeMs);
+        break;
+      case 'unhealthy':
+        this.#failures.set(service, 'unhealthy');
+        this.#say(service, 'failed', event, 'unhealthy');
+        break;
+      case 'die':
+        this.#readyMs.delete(service);
+        if (event.exitCode === 0) {
+          this.#ready(service, 'completed', event.timeMs);
+        } else {
+          const crashes = (this.#crashes.get(service) ?? 0) + 1;
+          this.#crashes.set(service, crashes);
+          this.#say(service, 'failed', event, `exited with ${event.exitCode}`);
+        }
+        break;
+      case 'oom':
+      case 'destroy':
+        break;
+    }
+    this.#wake();
+  }
+
+  #ready(service: string, phase: 'healthy' | 'running' | 'completed', timeMs: number): void {
+    if (!this.#readyMs.has(service)) this.#readyMs.set(service, timeMs);
+    this.#say(service, phase, { timeMs });
+  }
+
+  #say(service: string, phase: ServiceEvent['phase'], event: { timeMs: number }, detail?: string): void {
+    if (this.#lastPhase.get(service) === phase) return;
+    this.#lastPhase.set(service, phase);
+    this.#onEvent({
+      service,
+      phase,
+      elapsedMs: Math.max(0, event.timeMs - this.#startedMs),
+      ...(detail === undefined ? {} : { detail }),
+    });
+  }
+
+  /**
+   * Waits until each service is healthy, or runs where it has no check, or ended with 0.
+   * @param status reads the engine's present view of the awaited services; called whenever an event may have
+   * changed it.
+   */
+  async untilReady(
+    options: Pick<UpOptions, 'timeoutMs' | 'signal'>,
+    status: () => Promise<ServiceStatus[]>,
+  ): Promise<{ statuses: ServiceStatus[]; failed: Failure[] }> {
+    const deadline = this.#startedMs + options.timeoutMs;
+    for (;;) {
+      options.signal?.throwIfAborted();
+      const woken = new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+      const statuses = await status();
+      const failed: Failure[] = [];
+      let pending = 0;
+      for (const service of statuses) {
+        const failure = this.#judge(service);
+        if (failure === 'pending') pending += 1;
+        else if (failure) failed.push({ service: service.name, reason: failure });
+      }
+      if (pending === 0 || failed.length > 0) return { statuses, failed };
+      const left = deadline - Date.now();
+      if (left <= 0) {
+        for (const service of statuses) {
+          if (this.#judge(service) === 'pending') failed.push({ service: service.name, reason: 'timeout' });
+        }
+        return { statuses, failed };
+      }
+      await orTimeout(woken, left, options.signal);
+    }
+  }
+
+  #judge(status: ServiceStatus): Failure['reason'] | 'pending' | undefined {
+    const crashes = this.#crashes.get(status.name) ?? 0;
+    if (status.state === 'running' && status.health === 'none') {
+      if (crashes > CRASHES_TOLERATED) return 'restarting';
+      this.#ready(status.name, 'running', Date.parse(status.startedAt ?? '') || Date.now());
+      return undefined;
+    }
+    if (status.state === 'running' && status.health === 'healthy') {
+      // Healthy before we began to watch, or the event is still on its way.
+      this.#ready(status.name, 'healthy', Date.now());
+      return undefined;
+    }
+    if (status.state === 'running' && status.health === 'unhealthy') return 'unhealthy';
+    if (status.state === 'exited' && status.exitCode === 0) {
+      this.#ready(status.name, 'completed', Date.now());
+      return undefined;
+    }
+    if (crashes > CRASHES_TOLERATED) return 'restarting';
+    if (status.state === 'exited' || status.state === 'dead') return 'exited';
+    return 'pending';
+  }
+
+  /** Seconds from the beginning until each service was ready. */
+  seconds(): Record<string, number> {
+    return Object.fromEntries(
+      [...this.#readyMs].map(([service, timeMs]) => [
+        service,
+        Math.max(0, Math.round(timeMs - this.#startedMs)) / 1000,
+      ]),
+    );
+  }
+}
+
+async function orTimeout(
+  woken: Promise<void>,
+  milliseconds: number,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const over = new AbortController();
+  const stop = signal ? AbortSignal.any([signal, over.signal]) : over.signal;
+  // Rejects on abort; the caller looks at the signal itself.
+  await Promise.race([woken, sleep(milliseconds, undefined, { signal: stop }).catch(() => {})]);
+  over.abort();
+}
