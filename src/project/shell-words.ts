@@ -1,5 +1,3 @@
-const CONTROL: Record<string, string> = { n: '\n', t: '\t' };
-
 /**
  * Splits a command as Compose does (go-shellwords): quotes and backslashes as in a shell (`\\n` and `\\t` mean
  * what they mean in C), no variables, and
@@ -16,7 +14,7 @@ export function shellWords(text: string): string[] | undefined {
 
   for (const character of text) {
     if (escaped) {
-      word += CONTROL[character] ?? character;
+      word += character;
       escaped = false;
       started = true;
       continue;
