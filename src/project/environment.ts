@@ -1,0 +1,147 @@
+import { statSync } from 'node:fs';
+import { itemsAt } from './canonical.js';
+import { invalidProject } from './invalid.js';
+import type { LoadedProject } from './loaded-project.js';
+import { pairsOf } from './normalize.js';
+import {
+  type ProjectEnvironment,
+  readEnvFile,
+  unsetWarning,
+  type VariableOrigin,
+} from './project-environment.js';
+import { scalarText } from './scalar.js';
+import { mapAt, type Position, type Reference, type TreeMap, type TreeNode, textAt } from './tree.js';
+
+export type SourceKind = 'run' | 'environment' | 'env_file' | 'image';
+
+/** One place that says something about a variable. */
+export interface VariableSource {
+  kind: SourceKind;
+  /** Absent for `run` and `image`. */
+  at?: Position;
+  /** Null: a bare name without a value, which unsets the variable. */
+  value: string | null;
+  /** The `${…}` and the bare name that took part, and where each came from. */
+  interpolated: InterpolatedVariable[];
+}
+
+export interface InterpolatedVariable {
+  name: string;
+  /** Null where it is not set. */
+  value: string | null;
+  /** `file` is an earlier key of the same or of an earlier env file. */
+  origin: VariableOrigin | { kind: 'env_file' } | { kind: 'unset' };
+}
+
+/** A variable of a service: the source that wins first, then those that it shadows, nearest first. */
+export interface ServiceVariable {
+  name: string;
+  sources: [VariableSource, ...VariableSource[]];
+}
+
+/**
+ * What `environment` and `env_file` of a service say about each variable, in the order in which the names appear.
+ *
+ * @throws UserError ENV_FILE_MISSING, ENV_FILE_SYNTAX and those of interpolation, with file and line.
+ */
+export function serviceVariables(
+  project: LoadedProject,
+  serviceName: string,
+  warn: (message: string) => void,
+): Map<string, ServiceVariable> {
+  const service = mapAt(project.tree, 'services', serviceName);
+  const variables = new Map<string, ServiceVariable>();
+  if (!service) return variables;
+  // From the weakest to the strongest, so that each new source goes to the front.
+  for (const [name, source] of envFileSources(service, project.environment, warn)) {
+    addSource(variables, name, source);
+  }
+  for (const [name, source] of environmentSources(service, project.environment)) {
+    addSource(variables, name, source);
+  }
+  return variables;
+}
+
+function addSource(variables: Map<string, ServiceVariable>, name: string, source: VariableSource): void {
+  const known = variables.get(name);
+  if (known) known.sources.unshift(source);
+  else variables.set(name, { name, sources: [source] });
+}
+
+function* envFileSources(
+  service: TreeMap,
+  environment: ProjectEnvironment,
+  warn: (message: string) => void,
+): Generator<[string, VariableSource]> {
+  const earlier = new Map<string, string>();
+  // Names of earlier env files go before the project environment, those of the same file behind it.
+  const lookup = (name: string) => earlier.get(name) ?? environment.lookup(name);
+  for (const entry of itemsAt(service, 'env_file')) {
+    const path = textAt(entry, 'path') ?? '';
+    if (!isRequired(entry) && !statSync(path, { throwIfNoEntry: false })) continue;
+    const format = textAt(entry, 'format');
+    if (format) {
+      // Compose before 2.30 knows no format at all; `raw` came with it.
+      throw invalidProject('COMPOSE_INVALID', `unsupported env_file format ${format}`, entry.at);
+    }
+    const { entries, unset } = readEnvFile(path, lookup, entry.at);
+    for (const { name } of unset) warn(unsetWarning(name));
+    const before = new Set(earlier.keys());
+    for (const { name, value, line, references } of entries) {
+      yield [
+        name,
+        {
+          kind: 'env_file',
+          at: { file: path, line },
+          value,
+          interpolated: references.map((reference) => explainReference(reference, environment, before)),
+        },
+      ];
+    }
+    for (const { name, value } of entries) earlier.set(name, value);
+  }
+}
+
+function* environmentSources(
+  service: TreeMap,
+  environment: ProjectEnvironment,
+): Generator<[string, VariableSource]> {
+  const node = service.entries.get('environment');
+  for (const [name, value] of node ? pairsOf(node) : []) {
+    for (const replaced of value.kind === 'scalar' ? [...(value.replaced ?? [])].reverse() : []) {
+      const [[, earlier]] = pairsOf({ kind: 'list', items: [replaced], at: replaced.at }) as [
+        [string, TreeNode],
+      ];
+      yield [name, environmentSource(name, earlier, environment)];
+    }
+    yield [name, environmentSource(name, value, environment)];
+  }
+}
+
+function environmentSource(name: string, node: TreeNode, environment: ProjectEnvironment): VariableSource {
+  const scalar = node.kind === 'scalar' ? node : undefined;
+  const given = scalar?.value ?? null;
+  const value = given === null ? (environment.lookup(name) ?? null) : scalarText(given);
+  const references = given === null && value !== null ? [{ name, value }] : (scalar?.references ?? []);
+  return {
+    kind: 'environment',
+    at: node.at,
+    value,
+    interpolated: references.map((reference) => explainReference(reference, environment, new Set())),
+  };
+}
+
+function explainReference(
+  { name, value }: Reference,
+  environment: ProjectEnvironment,
+  earlierFiles: ReadonlySet<string>,
+): InterpolatedVariable {
+  const variable = earlierFiles.has(name) ? undefined : environment.variable(name);
+  if (value === undefined) return { name, value: null, origin: { kind: 'unset' } };
+  return { name, value, origin: variable?.origin ?? { kind: 'env_file' } };
+}
+
+function isRequired(entry: TreeNode): boolean {
+  const required = entry.kind === 'map' ? entry.entries.get('required') : undefined;
+  return required?.kind !== 'scalar' || !/^(false|n|no|off)$/i.test(String(required.value));
+}

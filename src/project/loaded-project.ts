@@ -1,0 +1,59 @@
+import { itemsAt } from './canonical.js';
+import { checkConsistency } from './consistency.js';
+import { invalidProject } from './invalid.js';
+import { loadFiles } from './load.js';
+import type { ProjectLocation } from './locate.js';
+import { normalize } from './normalize.js';
+import { type ProjectEnvironment, readProjectEnvironment } from './project-environment.js';
+import { checkValues } from './schema.js';
+import { mapAt, type TreeMap } from './tree.js';
+
+/** A project's files as one checked tree, with what the values in it were made of. */
+export interface LoadedProject {
+  name: string;
+  tree: TreeMap;
+  environment: ProjectEnvironment;
+  /** Services that no inactive profile hides, in file order. */
+  active: ReadonlySet<string>;
+  /** What Compose would warn about, each once. */
+  warnings: string[];
+}
+
+/**
+ * Reads and checks a project from its files alone.
+ *
+ * @throws UserError with exit code 4, file and line, for whatever Compose refuses.
+ */
+export function loadProject(location: ProjectLocation, env: NodeJS.ProcessEnv): LoadedProject {
+  const warnings = new Set<string>();
+  const warn = (message: string) => {
+    warnings.add(message);
+  };
+  const environment = readProjectEnvironment(location.directory, env, warn).with('COMPOSE_PROJECT_NAME', {
+    value: location.name,
+    origin: { kind: 'compose' },
+  });
+  const tree = loadFiles(
+    { files: location.files, directory: location.directory, includedBy: [] },
+    { environment, warn },
+  );
+  if (tree.entries.size === 0) {
+    throw invalidProject('COMPOSE_INVALID', 'the compose file is empty', tree.at, 'add `services:`');
+  }
+  normalize(tree, location.name, environment);
+  checkValues(tree);
+  const active = activeServices(tree, environment);
+  checkConsistency(tree, active);
+  return { name: location.name, tree, environment, active, warnings: [...warnings] };
+}
+
+function activeServices(tree: TreeMap, environment: ProjectEnvironment): Set<string> {
+  const enabled = (environment.lookup('COMPOSE_PROFILES') ?? '').split(',').map((profile) => profile.trim());
+  const active = new Set<string>();
+  for (const [name, service] of mapAt(tree, 'services')?.entries ?? []) {
+    const profiles = itemsAt(service, 'profiles').map((node) => (node.kind === 'scalar' ? node.value : ''));
+    const fits = profiles.some((profile) => enabled.includes('*') || enabled.includes(String(profile)));
+    if (profiles.length === 0 || fits) active.add(name);
+  }
+  return active;
+}

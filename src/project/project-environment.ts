@@ -1,0 +1,133 @@
+import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { hasErrorCode } from '../errors.js';
+import { type EnvFile, EnvFileError, parseEnvFile } from './env-file.js';
+import { invalidProject } from './invalid.js';
+import { resolvePath } from './paths.js';
+import type { Position } from './tree.js';
+
+/** Where a variable of the project environment comes from: the shell, a `.env` file, or Compose itself. */
+export type VariableOrigin = { kind: 'shell' } | { kind: 'dotenv'; at: Position } | { kind: 'compose' };
+
+export interface ProjectVariable {
+  value: string;
+  origin: VariableOrigin;
+}
+
+/** What `${…}` in a compose file and bare names in `environment` see: the shell first, then the `.env` file. */
+export class ProjectEnvironment {
+  readonly #variables: Map<string, ProjectVariable>;
+
+  constructor(variables: Iterable<readonly [string, ProjectVariable]>) {
+    this.#variables = new Map(variables);
+  }
+
+  readonly lookup = (name: string): string | undefined => this.#variables.get(name)?.value;
+
+  variable(name: string): ProjectVariable | undefined {
+    return this.#variables.get(name);
+  }
+
+  /** This environment with more names; those that are there stay. */
+  withDefaults(variables: Iterable<readonly [string, ProjectVariable]>): ProjectEnvironment {
+    return new ProjectEnvironment([...variables, ...this.#variables]);
+  }
+
+  /** This environment with one name set. */
+  with(name: string, variable: ProjectVariable): ProjectEnvironment {
+    return new ProjectEnvironment([...this.#variables, [name, variable]]);
+  }
+}
+
+/**
+ * The project environment of a folder: the shell's variables over the folder's `.env`, or over the files that
+ * `COMPOSE_ENV_FILES` names; without any file where `COMPOSE_DISABLE_ENV_FILE` is true.
+ *
+ * @throws UserError ENV_FILE_SYNTAX, ENV_FILE_MISSING and those of interpolation, with file and line.
+ */
+export function readProjectEnvironment(
+  directory: string,
+  env: NodeJS.ProcessEnv,
+  warn: (message: string) => void,
+): ProjectEnvironment {
+  const shell = Object.entries(env).flatMap(([name, value]): [string, ProjectVariable][] =>
+    value === undefined ? [] : [[name, { value, origin: { kind: 'shell' } }]],
+  );
+  const environment = new ProjectEnvironment(shell);
+  return environment.withDefaults(readDotEnvFiles(dotEnvFiles(directory, env), environment, warn));
+}
+
+/**
+ * The variables of `.env` files, later files over earlier ones; interpolation in them sees the environment first.
+ *
+ * @throws UserError ENV_FILE_MISSING, ENV_FILE_SYNTAX
+ */
+export function readDotEnvFiles(
+  files: readonly string[],
+  environment: ProjectEnvironment,
+  warn: (message: string) => void,
+): Map<string, ProjectVariable> {
+  const variables = new Map<string, ProjectVariable>();
+  for (const file of files) {
+    const lookup = (name: string) => environment.lookup(name) ?? variables.get(name)?.value;
+    const { entries, unset } = readEnvFile(file, lookup);
+    for (const { name } of unset) warn(unsetWarning(name));
+    for (const { name, value, line } of entries) {
+      variables.set(name, { value, origin: { kind: 'dotenv', at: { file, line } } });
+    }
+  }
+  return variables;
+}
+
+/**
+ * Reads one env file from disk.
+ *
+ * @throws UserError ENV_FILE_MISSING, ENV_FILE_SYNTAX, INTERPOLATION_SYNTAX, VARIABLE_REQUIRED, with file and line.
+ */
+export function readEnvFile(
+  file: string,
+  lookup: (name: string) => string | undefined,
+  askedBy?: Position,
+): EnvFile {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    const missing = hasErrorCode(error, 'ENOENT', 'ENOTDIR');
+    const reason = missing
+      ? 'is not there'
+      : hasErrorCode(error, 'EISDIR')
+        ? 'is a folder'
+        : 'cannot be read';
+    throw invalidProject(
+      missing ? 'ENV_FILE_MISSING' : 'ENV_FILE_UNREADABLE',
+      `the env file ${file} ${reason}`,
+      askedBy ?? { file, line: 1 },
+      missing ? `create ${file}, or set \`required: false\` on its entry` : undefined,
+    );
+  }
+  try {
+    return parseEnvFile(text, lookup);
+  } catch (error) {
+    if (!(error instanceof EnvFileError)) throw error;
+    throw invalidProject(
+      error.code,
+      error.message,
+      { file, line: error.line },
+      'write NAME=value, one a line',
+    );
+  }
+}
+
+/** Compose's own warning for a variable that is not set. */
+export function unsetWarning(name: string): string {
+  return `the variable ${name} is not set: it becomes an empty string`;
+}
+
+function dotEnvFiles(directory: string, env: NodeJS.ProcessEnv): string[] {
+  const named = env.COMPOSE_ENV_FILES;
+  if (named) return named.split(',').map((file) => resolvePath(directory, file));
+  if (/^(1|t|T|true|TRUE|True)$/.test(env.COMPOSE_DISABLE_ENV_FILE ?? '')) return [];
+  const file = join(directory, '.env');
+  return statSync(file, { throwIfNoEntry: false })?.isDirectory() === false ? [file] : [];
+}

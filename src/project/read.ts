@@ -1,0 +1,93 @@
+import { itemsAt } from './canonical.js';
+import { serviceVariables } from './environment.js';
+import { projectFromModel } from './from-config.js';
+import { type LoadedProject, loadProject } from './loaded-project.js';
+import type { ProjectLocation } from './locate.js';
+import type { ComposeProject } from './model.js';
+import { pairsOf } from './normalize.js';
+import { scalarText } from './scalar.js';
+import { shellWords } from './shell-words.js';
+import { mapAt, plain, type TreeMap, type TreeNode, textAt } from './tree.js';
+
+export interface ProjectReading {
+  project: ComposeProject;
+  /** What Compose would warn about: variables that are not set, obsolete keys. */
+  warnings: string[];
+}
+
+/**
+ * Reads a Compose project from its files, without an engine, as `docker compose config` would: overrides merged,
+ * `extends` and `include` followed, `${…}` resolved, short forms expanded, env files applied, services of
+ * inactive profiles left out.
+ *
+ * @throws UserError with exit code 4, file and 1-based line, for whatever Compose refuses.
+ */
+export async function readProject(
+  location: ProjectLocation,
+  env: NodeJS.ProcessEnv,
+): Promise<ProjectReading> {
+  const loaded = loadProject(location, env);
+  const warnings = new Set(loaded.warnings);
+  const services = Object.fromEntries(
+    [...loaded.active].map((name) => [
+      name,
+      serviceModel(loaded, name, (message) => {
+        warnings.add(message);
+      }),
+    ]),
+  );
+  const model = { name: loaded.name, services, ...usedResources(loaded) };
+  return { project: projectFromModel(model, location), warnings: [...warnings] };
+}
+
+/** A service in the form of Compose's JSON. */
+function serviceModel(
+  loaded: LoadedProject,
+  name: string,
+  warn: (message: string) => void,
+): Record<string, unknown> {
+  const service = mapAt(loaded.tree, 'services', name) as TreeMap;
+  const model = plain(service) as Record<string, unknown>;
+  for (const key of ['command', 'entrypoint']) {
+    const line = textAt(service, key);
+    if (line !== undefined) model[key] = shellWords(line);
+  }
+  const test = textAt(service, 'healthcheck', 'test');
+  if (test !== undefined) Object.assign(model.healthcheck as object, { test: ['CMD-SHELL', test] });
+  const args = mapAt(service, 'build', 'args');
+  if (args) Object.assign(model.build as object, { args: pairsModel(args) });
+  const environment: Record<string, string | null> = {};
+  for (const [variable, { sources }] of serviceVariables(loaded, name, warn)) {
+    environment[variable] = sources[0].value;
+  }
+  model.environment = environment;
+  return model;
+}
+
+function pairsModel(node: TreeNode): Record<string, string> {
+  return Object.fromEntries(
+    pairsOf(node).map(([key, value]) => [key, value.kind === 'scalar' ? scalarText(value.value) : '']),
+  );
+}
+
+/** Networks, volumes and secrets that an active service uses; Compose leaves out the others. */
+function usedResources({ tree, active }: LoadedProject): Record<string, Record<string, unknown>> {
+  const used = { networks: new Set<string>(), volumes: new Set<string>(), secrets: new Set<string>() };
+  for (const name of active) {
+    const service = mapAt(tree, 'services', name);
+    for (const network of mapAt(service, 'networks')?.entries.keys() ?? []) used.networks.add(network);
+    for (const mount of itemsAt(service, 'volumes')) {
+      if (textAt(mount, 'type') === 'volume') used.volumes.add(textAt(mount, 'source') ?? '');
+    }
+    for (const secret of [...itemsAt(service, 'secrets'), ...itemsAt(mapAt(service, 'build'), 'secrets')]) {
+      used.secrets.add(secret.kind === 'scalar' ? String(secret.value) : (textAt(secret, 'source') ?? ''));
+    }
+  }
+  const resources = (section: keyof typeof used) =>
+    Object.fromEntries(
+      [...(mapAt(tree, section)?.entries ?? [])]
+        .filter(([key]) => used[section].has(key))
+        .map(([key, node]) => [key, plain(node)]),
+    );
+  return { networks: resources('networks'), volumes: resources('volumes'), secrets: resources('secrets') };
+}

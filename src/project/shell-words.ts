@@ -1,0 +1,59 @@
+/**
+ * Splits a command as Compose does (go-shellwords): quotes and backslashes as in a shell (`\\n` and `\\t` mean
+ * what they mean in C), no variables, and
+ * nothing after an unquoted `;`, `&`, `|`, `<` or `>`. Undefined where a quote or a bracket is left open.
+ */
+export function shellWords(text: string): string[] | undefined {
+  const words: string[] = [];
+  let word = '';
+  let started = false;
+  let escaped = false;
+  let quote: "'" | '"' | undefined;
+  let backquoted = false;
+  let substitution = false;
+
+  for (const character of text) {
+    if (escaped) {
+      word += character;
+      escaped = false;
+      started = true;
+      continue;
+    }
+    if (character === '\\') {
+      if (quote === "'") word += character;
+      else escaped = true;
+      continue;
+    }
+    if (/[ \t\r\n]/.test(character)) {
+      if (quote || backquoted || substitution) word += character;
+      else if (started) {
+        words.push(word);
+        word = '';
+        started = false;
+      }
+      continue;
+    }
+    if (character === '`' && !quote && !substitution) backquoted = !backquoted;
+    if (character === ')' && !quote && !backquoted) substitution = !substitution;
+    if (character === '(' && !quote && !backquoted) {
+      if (substitution || !word.endsWith('$')) return undefined;
+      substitution = true;
+      word += character;
+      continue;
+    }
+    if ((character === '"' || character === "'") && !substitution && (!quote || quote === character)) {
+      if (quote) started = true;
+      quote = quote ? undefined : character;
+      continue;
+    }
+    if (/[;&|<>]/.test(character) && !quote && !backquoted && !substitution) {
+      // `2>` redirects: its digit is no word.
+      if (character === '>' && /^[0-9]/.test(word)) started = false;
+      break;
+    }
+    started = true;
+    word += character;
+  }
+  if (started) words.push(word);
+  return escaped || quote || backquoted || substitution ? undefined : words;
+}
