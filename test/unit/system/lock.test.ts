@@ -17,7 +17,13 @@ const command = 'invctl test';
 
 async function writeHolder(fields: object): Promise<void> {
   await mkdir(join(folder, '.invctl'));
-  const holder = { ...identifyProcess(process.pid), host: hostname(), command: 'invctl up', since: 'then', ...fields };
+  const holder = {
+    ...identifyProcess(process.pid),
+    host: hostname(),
+    command: 'invctl up',
+    since: 'then',
+    ...fields,
+  };
   await writeFile(join(folder, '.invctl/project.lock'), JSON.stringify(holder));
 }
 
@@ -30,7 +36,9 @@ describe('the project lock', () => {
   });
 
   it('is given back when the body throws', async () => {
-    await expect(withProjectLock(folder, { command }, () => Promise.reject(new Error('no')))).rejects.toThrow('no');
+    await expect(withProjectLock(folder, { command }, () => Promise.reject(new Error('no')))).rejects.toThrow(
+      'no',
+    );
     expect(await readLockHolder(folder)).toBeUndefined();
   });
 
@@ -51,9 +59,13 @@ describe('the project lock', () => {
       order.push('first');
     });
     await new Promise((resolve) => setTimeout(resolve, 50));
-    await withProjectLock(folder, { command, waitMs: 10_000, onWait: () => order.push('waiting') }, async () => {
-      order.push('second');
-    });
+    await withProjectLock(
+      folder,
+      { command, waitMs: 10_000, onWait: () => order.push('waiting') },
+      async () => {
+        order.push('second');
+      },
+    );
     await first;
     expect(order).toEqual(['waiting', 'first', 'second']);
   });

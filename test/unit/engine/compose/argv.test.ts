@@ -16,7 +16,13 @@ describe('argument vectors', () => {
 
   it('name the files where COMPOSE_FILE does', () => {
     const location = { ...shop, explicitFiles: true, files: ['/srv/a b.yml', '/srv/ü.yml'] };
-    expect(argv.config(location).slice(0, 5)).toEqual(['compose', '--file', '/srv/a b.yml', '--file', '/srv/ü.yml']);
+    expect(argv.config(location).slice(0, 5)).toEqual([
+      'compose',
+      '--file',
+      '/srv/a b.yml',
+      '--file',
+      '/srv/ü.yml',
+    ]);
   });
 
   it('keep a service that looks like an option from being read as one', () => {
@@ -41,7 +47,17 @@ describe('argument vectors', () => {
 
   it('carry the names of variables, never their values', () => {
     const words = argv.run(shop, 'api', ['printenv'], { env: { DATABASE_PASSWORD: 'hunter2' } });
-    expect(words).toEqual(['compose', 'run', '--rm', '--no-TTY', '--env', 'DATABASE_PASSWORD', '--', 'api', 'printenv']);
+    expect(words).toEqual([
+      'compose',
+      'run',
+      '--rm',
+      '--no-TTY',
+      '--env',
+      'DATABASE_PASSWORD',
+      '--',
+      'api',
+      'printenv',
+    ]);
   });
 
   it('ask for a terminal only where there is one', () => {
@@ -58,7 +74,9 @@ describe('argument vectors', () => {
   });
 
   it('pass the limits of logs on', () => {
-    expect(argv.logs(shop, { services: ['api'], follow: true, tail: 5, since: '2026-01-01T00:00:00.000Z' })).toEqual([
+    expect(
+      argv.logs(shop, { services: ['api'], follow: true, tail: 5, since: '2026-01-01T00:00:00.000Z' }),
+    ).toEqual([
       'compose',
       'logs',
       '--no-color',

@@ -3,12 +3,20 @@ import { explainDockerError } from '../../../../src/engine/compose/errors.js';
 import { CommandError, UserError } from '../../../../src/errors.js';
 
 const said = (stderrTail: string) =>
-  explainDockerError(new CommandError({ argv: ['docker', 'ps'], status: 1, signal: null, stderrTail })) as UserError;
+  explainDockerError(
+    new CommandError({ argv: ['docker', 'ps'], status: 1, signal: null, stderrTail }),
+  ) as UserError;
 
 describe('what the docker client says', () => {
   it.each([
-    ['Cannot connect to the Docker daemon at unix:///nonexistent. Is the docker daemon running?', 'ENGINE_UNREACHABLE'],
-    ['failed to connect to the docker API at unix:///var/run/docker.sock; check if the path is correct', 'ENGINE_UNREACHABLE'],
+    [
+      'Cannot connect to the Docker daemon at unix:///nonexistent. Is the docker daemon running?',
+      'ENGINE_UNREACHABLE',
+    ],
+    [
+      'failed to connect to the docker API at unix:///var/run/docker.sock; check if the path is correct',
+      'ENGINE_UNREACHABLE',
+    ],
     ['error during connect: Get "http://x": dial tcp: lookup x: no such host', 'ENGINE_UNREACHABLE'],
     [
       'permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock',

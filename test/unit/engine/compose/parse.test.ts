@@ -7,7 +7,10 @@ import {
   serviceStatuses,
 } from '../../../../src/engine/compose/parse.js';
 
-function container(service: string, fields: Partial<ContainerInspect['State']> & { name?: string } = {}): ContainerInspect {
+function container(
+  service: string,
+  fields: Partial<ContainerInspect['State']> & { name?: string } = {},
+): ContainerInspect {
   const { name = `/shop-${service}-1`, ...state } = fields;
   return {
     Id: `id-${name}`,
@@ -107,7 +110,13 @@ describe('the build log', () => {
 
   it('counts a step once, though its first line is printed again', () => {
     expect(
-      read(['#7 [api 2/2] RUN true', '#7 ...', '#8 [api 1/2] FROM node:24-slim', '#7 [api 2/2] RUN true', '#7 DONE 0.1s']),
+      read([
+        '#7 [api 2/2] RUN true',
+        '#7 ...',
+        '#8 [api 1/2] FROM node:24-slim',
+        '#7 [api 2/2] RUN true',
+        '#7 DONE 0.1s',
+      ]),
     ).toHaveLength(1);
   });
 });
