@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs';
 import { realpath } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { createTwoFilesPatch, FILE_HEADERS_ONLY } from 'diff';
 import { ExitCode, UserError } from '../errors.js';
 import { COMPOSE_FILE_NAMES } from '../project/locate.js';
 import { withProjectLock } from '../system/lock.js';
+import { formatArgv } from '../system/process.js';
 import { redact } from '../system/secret.js';
 import {
   type ComparedFile,
@@ -113,8 +114,21 @@ export async function initProject(context: ServiceContext, input: InitInput): Pr
     );
   } catch (error) {
     await revert(madeFolders);
-    throw error;
+    throw withUsableHint(error, input.directory);
   }
+}
+
+/** The folder that a full disk stopped us in may be gone again: name one that is there. */
+function withUsableHint(error: unknown, directory: string): unknown {
+  if (!(error instanceof UserError) || error.code !== 'DISK_FULL') return error;
+  let folder = directory;
+  while (!existsSync(folder)) folder = dirname(folder);
+  return new UserError({
+    code: error.code,
+    message: `${error.message}; what was written before is removed again`,
+    hint: `${formatArgv(['df', '-h', folder])}      (make room, then run the same command again)`,
+    cause: error,
+  });
 }
 
 interface Plan {
