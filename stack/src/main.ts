@@ -13,7 +13,7 @@ const DATABASE_PATIENCE_MS = 30_000;
 const STOP_LIMIT_MS = 9000;
 
 const settings = readSettings();
-const logger = pino({ level: settings.logLevel });
+const logger = pino({ level: settings.logLevel, base: null });
 
 let stopping = false;
 let app: FastifyInstance | undefined;
