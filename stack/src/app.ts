@@ -1,0 +1,71 @@
+import { randomUUID } from 'node:crypto';
+import Fastify, { type FastifyInstance, type FastifyServerOptions, LogController } from 'fastify';
+import authentication from './plugins/app/authentication.js';
+import database from './plugins/app/database.js';
+import jsonReply from './plugins/app/json-reply.js';
+import problems from './plugins/app/problems.js';
+import requestLog from './plugins/app/request-log.js';
+import validation from './plugins/app/validation.js';
+import openapi from './plugins/external/openapi.js';
+import rateLimit from './plugins/external/rate-limit.js';
+import securityHeaders from './plugins/external/security-headers.js';
+import auth from './routes/auth/auth.js';
+import health from './routes/health/health.js';
+import items from './routes/items/items.js';
+import stock from './routes/stock/stock.js';
+import type { Settings } from './settings/declarations.js';
+
+const BODY_LIMIT_BYTES = 256 * 1024;
+/** For a whole request to arrive, an import's file included. */
+const REQUEST_TIMEOUT_MS = 120_000;
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    settings: Settings;
+    /** The last migration that was applied. */
+    schemaVersion: number;
+  }
+}
+
+export interface AppOptions {
+  readonly settings: Settings;
+  /** The last migration that was applied; the schema has to be there. */
+  readonly schemaVersion: number;
+  readonly logger?: FastifyServerOptions['loggerInstance'];
+}
+
+/** The whole API, not yet listening. Everything of it ends with `close()`. */
+export async function build({ settings, schemaVersion, logger }: AppOptions): Promise<FastifyInstance> {
+  const app: FastifyInstance = Fastify({
+    ...(logger ? { loggerInstance: logger } : { logger: false }),
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit: BODY_LIMIT_BYTES,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    trustProxy: settings.trustedProxies.length > 0 ? [...settings.trustedProxies] : false,
+    genReqId: ({ headers }) => {
+      const given = headers['x-request-id'];
+      return typeof given === 'string' && /^[\w.-]{1,64}$/.test(given) ? given : randomUUID();
+    },
+  });
+  app.decorate('settings', settings);
+  app.decorate('schemaVersion', schemaVersion);
+
+  await app.register(requestLog);
+  await app.register(securityHeaders);
+  await app.register(validation);
+  await app.register(jsonReply);
+  await app.register(database);
+  await app.register(authentication);
+  await app.register(rateLimit);
+  await app.register(problems);
+  await app.register(openapi);
+
+  await app.register(health);
+  await app.register(
+    async (api) => {
+      for (const routes of [auth, items, stock]) await api.register(routes);
+    },
+    { prefix: '/api/v1' },
+  );
+  return app;
+}

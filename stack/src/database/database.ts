@@ -1,0 +1,201 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import pg from 'pg';
+import {
+  connectionConfig,
+  DatabaseUnavailableError,
+  isConnectionFailure,
+  isSerializationFailure,
+} from './connection.js';
+import type { Settings } from '../settings/declarations.js';
+
+const CONNECT_TIMEOUT_MS = 3000;
+const STATEMENT_TIMEOUT_MS = 10_000;
+/** Longer than the server's own limit, which it only replaces when the server no longer answers. */
+const RESPONSE_TIMEOUT_MS = 12_000;
+/** Requests that may wait for each connection of the pool before more are turned away. */
+const WAITING_PER_CONNECTION = 20;
+const ATTEMPTS = 5;
+const BULK_CONNECTIONS = 2;
+const BULK_STATEMENT_TIMEOUT_MS = 600_000;
+
+const BEGIN = { text: 'BEGIN' };
+const COMMIT = { text: 'COMMIT' };
+const ROLLBACK = { text: 'ROLLBACK' };
+
+/** SQL with its parameters left open. A named one is prepared once a connection. */
+export interface Statement {
+  readonly name?: string;
+  readonly text: string;
+}
+
+/** Somewhere to run statements: the pool, or one transaction. */
+export interface Session {
+  query<Row extends pg.QueryResultRow>(statement: Statement, values?: readonly unknown[]): Promise<Row[]>;
+}
+
+/** A transaction with its connection, for COPY. */
+export interface BulkTransaction extends Session {
+  readonly client: pg.PoolClient;
+}
+
+/**
+ * The pool of connections. Work that PostgreSQL gave up for a deadlock or a serialization failure is done again;
+ * a connection is only given up when it has failed itself; callers beyond a bound are turned away at once.
+ */
+export class Database implements Session {
+  readonly #pool: pg.Pool;
+  readonly #pings: pg.Pool;
+  readonly #bulk: pg.Pool;
+  readonly #waitingLimit: number;
+
+  /** @param onIdleError told of a connection that failed while nobody used it; the pool has dropped it by then. */
+  constructor(settings: Settings, onIdleError: (error: Error) => void) {
+    const config = connectionConfig(settings);
+    this.#pool = new pg.Pool({
+      ...config,
+      max: settings.databasePoolSize,
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      statement_timeout: STATEMENT_TIMEOUT_MS,
+      query_timeout: RESPONSE_TIMEOUT_MS,
+      idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
+    });
+    // Health must tell of the database, not of a pool that is busy.
+    this.#pings = new pg.Pool({
+      ...config,
+      application_name: 'inventory-api-health',
+      max: 1,
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    });
+    this.#bulk = new pg.Pool({
+      ...config,
+      application_name: 'inventory-api-bulk',
+      max: BULK_CONNECTIONS,
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      statement_timeout: BULK_STATEMENT_TIMEOUT_MS,
+    });
+    for (const pool of [this.#pool, this.#pings, this.#bulk]) pool.on('error', onIdleError);
+    this.#waitingLimit = settings.databasePoolSize * WAITING_PER_CONNECTION;
+  }
+
+  /**
+   * Runs one statement as a transaction of its own.
+   *
+   * @throws {DatabaseUnavailableError} when there is no connection, or it failed on the way.
+   * @throws {pg.DatabaseError} when PostgreSQL refuses the statement.
+   */
+  query<Row extends pg.QueryResultRow>(statement: Statement, values: readonly unknown[] = []): Promise<Row[]> {
+    return this.#withClient((client) => run<Row>(client, statement, values));
+  }
+
+  /** Runs `work` in one transaction; more than once if PostgreSQL asks for it. Errors as for `query`. */
+  transaction<Result>(work: (session: Session) => Promise<Result>): Promise<Result> {
+    return this.#withClient((client) => transact(client, work));
+  }
+
+  /**
+   * A transaction that moves much data and may take minutes. There are few connections for these, so that they
+   * cannot keep requests waiting; the work is not repeated, since a stream can be read only once.
+   */
+  async bulk<Result>(work: (transaction: BulkTransaction) => Promise<Result>): Promise<Result> {
+    const client = await connect(this.#bulk);
+    let failed = true;
+    try {
+      const result = await transact(client, (session) => work({ ...session, client }));
+      failed = false;
+      return result;
+    } finally {
+      // After a failure there may be a COPY in progress on it.
+      client.release(failed);
+    }
+  }
+
+  /**
+   * Asks the database for a sign of life on a connection of its own.
+   *
+   * @returns the time it took, in milliseconds.
+   * @throws {DatabaseUnavailableError} when there is none within `timeoutMs`.
+   */
+  async ping(timeoutMs: number): Promise<number> {
+    const started = performance.now();
+    const answer = this.#pings.query({ text: 'SELECT 1', query_timeout: timeoutMs } as pg.QueryConfig);
+    // A late failure has been answered for already.
+    answer.catch(() => {});
+    const timedOut = Symbol('timed out');
+    const timer = new AbortController();
+    try {
+      const first = await Promise.race([answer, delay(timeoutMs, timedOut, { signal: timer.signal })]);
+      if (first === timedOut) throw new Error(`no answer within ${timeoutMs} ms`);
+    } catch (error) {
+      throw new DatabaseUnavailableError('the database does not answer', { cause: error });
+    } finally {
+      timer.abort();
+    }
+    return performance.now() - started;
+  }
+
+  /** How many connections are open, unused, and waited for. */
+  get connections(): { readonly total: number; readonly idle: number; readonly waiting: number } {
+    return { total: this.#pool.totalCount, idle: this.#pool.idleCount, waiting: this.#pool.waitingCount };
+  }
+
+  /** Waits for work in progress, then closes every connection. */
+  async close(): Promise<void> {
+    await Promise.all([this.#pool.end(), this.#pings.end(), this.#bulk.end()]);
+  }
+
+  async #withClient<Result>(work: (client: pg.PoolClient) => Promise<Result>): Promise<Result> {
+    for (let attempt = 1; ; attempt += 1) {
+      if (this.#pool.waitingCount >= this.#waitingLimit) {
+        throw new DatabaseUnavailableError('too many requests wait for a database connection');
+      }
+      const client = await connect(this.#pool);
+      let broken = false;
+      try {
+        return await work(client);
+      } catch (error) {
+        broken = error instanceof DatabaseUnavailableError;
+        if (!isSerializationFailure(error) || attempt === ATTEMPTS) throw error;
+      } finally {
+        client.release(broken);
+      }
+      await delay(Math.random() * 20 * attempt);
+    }
+  }
+}
+
+async function connect(pool: pg.Pool): Promise<pg.PoolClient> {
+  try {
+    return await pool.connect();
+  } catch (error) {
+    throw new DatabaseUnavailableError('no database connection', { cause: error });
+  }
+}
+
+async function transact<Result>(
+  client: pg.PoolClient,
+  work: (session: Session) => Promise<Result>,
+): Promise<Result> {
+  await run(client, BEGIN);
+  try {
+    const result = await work({ query: (statement, values = []) => run(client, statement, values) });
+    await run(client, COMMIT);
+    return result;
+  } catch (error) {
+    if (!(error instanceof DatabaseUnavailableError)) await run(client, ROLLBACK);
+    throw error;
+  }
+}
+
+async function run<Row extends pg.QueryResultRow>(
+  client: pg.PoolClient,
+  statement: Statement,
+  values: readonly unknown[] = [],
+): Promise<Row[]> {
+  try {
+    const result = await client.query<Row>({ ...statement, values: values as unknown[] });
+    return result.rows;
+  } catch (error) {
+    if (!isConnectionFailure(error)) throw error;
+    throw new DatabaseUnavailableError('the database connection failed', { cause: error });
+  }
+}

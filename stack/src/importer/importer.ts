@@ -1,0 +1,150 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
+import type { Database, Session } from '../database/database.js';
+import { readRows } from './csv.js';
+import { findFlaws, type MergeCounts, merge, planMerge } from './merge.js';
+import { CREATE_STAGING, stage } from './staging.js';
+
+export const IMPORT_MODES = ['dry-run', 'atomic', 'partial'] as const;
+export type ImportMode = (typeof IMPORT_MODES)[number];
+
+/** So that processes that start together read the file one after the other: 'csv1' in ASCII. */
+const STARTUP_LOCK = 0x63737631;
+
+const NOTHING: MergeCounts = { created: 0, updated: 0, unchanged: 0, stocked: 0 };
+
+/** How an import ended. */
+export interface ImportOutcome {
+  readonly id: number;
+  readonly status: 'applied' | 'checked' | 'rejected';
+  readonly rows: number;
+  readonly errors: number;
+  readonly counts: MergeCounts;
+}
+
+interface ImportRequest {
+  readonly source: 'startup' | 'upload';
+  readonly mode: ImportMode;
+  /** null: the API itself. */
+  readonly actorId: number | null;
+}
+
+/** Takes files as inventory: read as a stream into a temporary table, checked there, then merged. */
+export class Importer {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  /**
+   * Imports an uploaded file. In mode `atomic`, one flawed row keeps all others out; in mode `partial` it keeps
+   * out only itself; a `dry-run` changes no item. Whatever the outcome, it is on record with every flaw.
+   *
+   * @throws {Problem} 413 or 422 for what is no CSV file with the columns that items have; nothing is on record.
+   */
+  upload(file: Readable, mode: ImportMode, actorId: number): Promise<ImportOutcome> {
+    return this.#database.bulk(async (session) => {
+      const hash = createHash('sha256');
+      return this.#import(session, file, hash, { source: 'upload', mode, actorId });
+    });
+  }
+
+  /**
+   * Imports the file at `path`, unless a file of the same content was taken at a start before. An import that was
+   * rejected counts: it would be again.
+   *
+   * @returns nothing if there is no such file, or it was taken before.
+   */
+  async importOnce(path: string): Promise<ImportOutcome | undefined> {
+    const exists = await stat(path).then(
+      (entry) => entry.isFile(),
+      () => false,
+    );
+    if (!exists) return undefined;
+    const sha256 = await hashOf(path);
+    return this.#database.bulk(async (session) => {
+      await session.query({ text: 'SELECT pg_advisory_xact_lock($1)' }, [STARTUP_LOCK]);
+      const [known] = await session.query(
+        { text: `SELECT FROM imports WHERE source = 'startup' AND sha256 = $1` },
+        [sha256],
+      );
+      if (known) return undefined;
+      const file = createReadStream(path);
+      try {
+        return await this.#import(session, file, createHash('sha256'), {
+          source: 'startup',
+          mode: 'atomic',
+          actorId: null,
+        });
+      } finally {
+        file.destroy();
+      }
+    });
+  }
+
+  async #import(
+    session: Session & { readonly client: Parameters<typeof stage>[0] },
+    file: Readable,
+    hash: ReturnType<typeof createHash>,
+    { source, mode, actorId }: ImportRequest,
+  ): Promise<ImportOutcome> {
+    const startedAt = new Date();
+    let bytes = 0;
+    await session.query(CREATE_STAGING);
+    const rows = await stage(
+      session.client,
+      readRows(file, (chunk) => {
+        bytes += chunk.length;
+        hash.update(chunk);
+      }),
+    );
+    const errors = await findFlaws(session);
+    const rejected = mode === 'atomic' && errors > 0;
+    const status = rejected ? 'rejected' : mode === 'dry-run' ? 'checked' : 'applied';
+    const counts = rejected ? NOTHING : await planMerge(session);
+    const [record] = await session.query<{ id: number }>(
+      {
+        text: `INSERT INTO imports (source, mode, status, sha256, bytes, row_count, created_count, updated_count,
+                 unchanged_count, stocked_count, error_count, actor_id, started_at)
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING id`,
+      },
+      [
+        source,
+        mode,
+        status,
+        hash.digest('hex'),
+        bytes,
+        rows,
+        counts.created,
+        counts.updated,
+        counts.unchanged,
+        counts.stocked,
+        errors,
+        actorId,
+        startedAt,
+      ],
+    );
+    if (!record) throw new Error('INSERT returned no row');
+    if (errors > 0) {
+      await session.query(
+        {
+          text: `INSERT INTO import_errors (import_id, row_number, column_name, code, message, value)
+                 SELECT $1, row_number, "column", code, message, value FROM flawed
+                 ORDER BY row_number, "column"`,
+        },
+        [record.id],
+      );
+    }
+    if (status === 'applied') await merge(session, `import ${record.id}`, actorId);
+    return { id: record.id, status, rows, errors, counts };
+  }
+}
+
+async function hashOf(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
+  return hash.digest('hex');
+}

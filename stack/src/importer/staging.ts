@@ -1,0 +1,59 @@
+import { once } from 'node:events';
+import { from as copyFrom } from 'pg-copy-streams';
+import type { PoolClient } from 'pg';
+import { COLUMN_NAMES, type Row } from './columns.js';
+
+/** Bytes of COPY data that are sent at once. */
+const CHUNK_BYTES = 64 * 1024;
+
+/** The file's rows as a temporary table: their numbers, cells, and what is wrong with them so far. */
+export const CREATE_STAGING = {
+  text: `CREATE TEMPORARY TABLE staged (
+    row_number bigint NOT NULL, sku text COLLATE "C", name text, unit text, unit_price numeric, quantity bigint,
+    reorder_point bigint, category text, supplier text, barcode text COLLATE "C", location text, errors jsonb
+  ) ON COMMIT DROP`,
+};
+
+const COPY = `COPY staged (row_number, ${COLUMN_NAMES.join(', ')}, errors) FROM STDIN`;
+
+/** Copies rows into the staging table. @returns how many. */
+export async function stage(client: PoolClient, rows: AsyncIterable<Row>): Promise<number> {
+  const stream = client.query(copyFrom(COPY));
+  const failed = once(stream, 'error').then(([error]) => Promise.reject(error));
+  // Waited for below; until then a failure must not count as unhandled.
+  failed.catch(() => {});
+  const finished = once(stream, 'finish');
+  finished.catch(() => {});
+  let count = 0;
+  let chunk = '';
+  try {
+    for await (const row of rows) {
+      count += 1;
+      chunk += encode(row);
+      if (chunk.length >= CHUNK_BYTES) {
+        if (!stream.write(chunk)) await Promise.race([once(stream, 'drain'), failed]);
+        chunk = '';
+      }
+    }
+    stream.end(chunk);
+    await Promise.race([finished, failed]);
+    return count;
+  } catch (error) {
+    stream.destroy(error instanceof Error ? error : undefined);
+    throw error;
+  }
+}
+
+/** A line of COPY's text format. */
+function encode({ number, cells, errors }: Row): string {
+  let text = String(number);
+  for (const column of COLUMN_NAMES) text += `\t${field(cells[column])}`;
+  return `${text}\t${field(errors.length > 0 ? JSON.stringify(errors) : undefined)}\n`;
+}
+
+function field(value: string | undefined): string {
+  if (value === undefined) return '\\N';
+  return /[\\\t\n\r]/.test(value) ? value.replaceAll(/[\\\t\n\r]/g, (character) => ESCAPES[character] ?? '') : value;
+}
+
+const ESCAPES: Record<string, string> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' };

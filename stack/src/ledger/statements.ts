@@ -1,0 +1,151 @@
+import type { Statement } from '../database/database.js';
+
+// The statements that move stock. Each is a whole operation in one round trip: it decides, changes the levels,
+// writes the ledger and stores the idempotency key, or it does none of that.
+//
+// Parameters of all: $1 kind, $2 reason, $3 reference, $4 actor, $5 group that is reversed, $6 items,
+// $7 locations, $8 deltas; with a key also $9 key, $10 fingerprint.
+//
+// Columns: response (JSON text, NULL if nothing was done), and with a key: claimed (false while another request
+// holds the key), prior_fingerprint and prior_response (if the key was used before).
+
+/** A space of advisory locks of its own: 'idem' in ASCII. */
+const IDEMPOTENCY_LOCKS = 0x6964656d;
+
+const KEY = `
+  prior AS MATERIALIZED (
+    SELECT fingerprint, response FROM idempotency_keys WHERE actor_id = $4::bigint AND key = $9::text
+  ),
+  claim AS MATERIALIZED (
+    SELECT pg_try_advisory_xact_lock(${IDEMPOTENCY_LOCKS}, hashtext($4::bigint || '/' || $9::text)) AS claimed
+  ),`;
+
+const KEY_IS_FREE = `
+      AND (SELECT claimed FROM claim) AND NOT EXISTS (SELECT FROM prior)`;
+
+/** A level is locked and changed by the same UPDATE, whose condition is checked against its latest state. */
+const ONE_LINE = (keyed: boolean) => `
+  level AS (
+    UPDATE stock_levels SET on_hand = on_hand + $8::bigint
+    WHERE item_id = $6::bigint AND location_id = $7::bigint
+      AND NOT closed AND on_hand + $8::bigint >= reserved${keyed ? KEY_IS_FREE : ''}
+    RETURNING item_id, location_id, $8::bigint AS delta, on_hand
+  ),
+  done AS (SELECT WHERE EXISTS (SELECT FROM level)),`;
+
+/**
+ * Levels are locked first, in order, and judged together; `change` is a line's delta, given what is on hand.
+ */
+const MANY_LINES = (keyed: boolean, change: string) => `
+  line AS (
+    SELECT * FROM unnest($6::bigint[], $7::bigint[], $8::bigint[]) AS line (item_id, location_id, quantity)
+  ),
+  locked AS MATERIALIZED (
+    SELECT item_id, location_id, ${change} AS delta,
+      NOT stock_levels.closed AND stock_levels.on_hand + ${change} >= stock_levels.reserved AS feasible
+    FROM stock_levels JOIN line USING (item_id, location_id)
+    WHERE true${keyed ? KEY_IS_FREE : ''}
+    ORDER BY item_id, location_id
+    FOR UPDATE OF stock_levels
+  ),
+  done AS MATERIALIZED (
+    SELECT WHERE (SELECT coalesce(bool_and(feasible), false) AND count(*) = cardinality($6::bigint[]) FROM locked)
+  ),
+  level AS (
+    UPDATE stock_levels SET on_hand = stock_levels.on_hand + locked.delta
+    FROM locked
+    WHERE stock_levels.item_id = locked.item_id AND stock_levels.location_id = locked.location_id
+      AND locked.delta <> 0 AND EXISTS (SELECT FROM done)
+    RETURNING stock_levels.item_id, stock_levels.location_id, locked.delta, stock_levels.on_hand
+  ),`;
+
+function statement(name: string, lines: (keyed: boolean) => string, keyed: boolean): Statement {
+  return {
+    name: `ledger-${name}${keyed ? '-keyed' : ''}`,
+    text: `
+  WITH${keyed ? KEY : ''}${lines(keyed)}
+  operation AS MATERIALIZED (SELECT nextval('movement_groups') AS group_id FROM done),
+  movement AS (
+    INSERT INTO movements (group_id, item_id, location_id, delta, balance_after, kind, reason, reference, reverses,
+      actor_id, idempotency_key)
+    SELECT group_id, item_id, location_id, delta, on_hand, $1::text, $2::text, $3::text, $5::bigint, $4::bigint,
+      ${keyed ? '$9::text' : 'NULL'}
+    FROM level, operation
+    RETURNING id, item_id, location_id, delta, balance_after, created_at
+  ),
+  answer AS (
+    SELECT json_build_object(
+      'group', group_id, 'kind', $1::text, 'reason', $2::text, 'reference', $3::text, 'reverses', $5::bigint,
+      'actor_id', $4::bigint,
+      'movements', (SELECT coalesce(json_agg(movement ORDER BY id), '[]') FROM movement)
+    )::text AS response
+    FROM operation
+  )${
+    keyed
+      ? `,
+  stored AS (
+    INSERT INTO idempotency_keys (actor_id, key, fingerprint, response)
+    SELECT $4::bigint, $9::text, $10::bytea, response FROM answer
+  )
+  SELECT claimed, (SELECT fingerprint FROM prior) AS prior_fingerprint,
+    (SELECT response FROM prior) AS prior_response, (SELECT response FROM answer) AS response
+  FROM claim`
+      : `
+  SELECT response FROM answer`
+  }`,
+  };
+}
+
+export interface LedgerStatement {
+  readonly plain: Statement;
+  readonly keyed: Statement;
+}
+
+const both = (name: string, lines: (keyed: boolean) => string): LedgerStatement => ({
+  plain: statement(name, lines, false),
+  keyed: statement(name, lines, true),
+});
+
+/** Moves one line; $6 to $8 are plain values. */
+export const POST_LINE = both('line', ONE_LINE);
+
+/** Moves any number of lines, all or none; $6 to $8 are arrays. */
+export const POST_LINES = both('lines', (keyed) => MANY_LINES(keyed, 'line.quantity'));
+
+/** Sets levels to what was counted ($8); a level that was right gets no movement. */
+export const POST_COUNTS = both('counts', (keyed) =>
+  MANY_LINES(keyed, '(line.quantity - stock_levels.on_hand)'),
+);
+
+/** Opens the levels ($1 items, $2 locations) that stock may enter: of live items and known locations. */
+export const OPEN_LEVELS: Statement = {
+  name: 'ledger-open-levels',
+  text: `
+    INSERT INTO stock_levels (item_id, location_id)
+    SELECT items.id, locations.id
+    FROM unnest($1::bigint[], $2::bigint[]) AS line (item_id, location_id)
+    JOIN items ON items.id = line.item_id AND items.archived_at IS NULL
+    JOIN locations ON locations.id = line.location_id
+    ORDER BY items.id, locations.id
+    FOR SHARE OF items
+    ON CONFLICT DO NOTHING`,
+};
+
+/** What stands in the way of lines ($1 items, $2 locations), in their order. */
+export const DIAGNOSE: Statement = {
+  text: `
+    SELECT items.id IS NOT NULL AS "itemExists", items.archived_at IS NOT NULL AS "itemArchived",
+      locations.id IS NOT NULL AS "locationExists", stock_levels.item_id IS NOT NULL AS "levelExists",
+      coalesce(stock_levels.on_hand, 0) AS "onHand", coalesce(stock_levels.reserved, 0) AS reserved
+    FROM unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY AS line (item_id, location_id, position)
+    LEFT JOIN items ON items.id = line.item_id
+    LEFT JOIN locations ON locations.id = line.location_id
+    LEFT JOIN stock_levels ON stock_levels.item_id = line.item_id
+      AND stock_levels.location_id = line.location_id
+    ORDER BY position`,
+};
+
+export const FIND_KEY: Statement = {
+  text: `SELECT fingerprint AS prior_fingerprint, response AS prior_response
+         FROM idempotency_keys WHERE actor_id = $1 AND key = $2`,
+};

@@ -1,0 +1,123 @@
+import { STATUS_CODES } from 'node:http';
+import type { FastifyError, FastifyReply, FastifyRequest, FastifySchemaValidationError } from 'fastify';
+import fp from 'fastify-plugin';
+import pg from 'pg';
+import { DatabaseUnavailableError, isSerializationFailure } from '../../database/connection.js';
+import { invalid, Problem, type ProblemDetail } from '../../problem.js';
+
+const RETRY_AFTER_SECONDS = '2';
+
+/** What a broken constraint means to the caller. The others are bugs of ours. */
+const CONSTRAINTS: Record<string, Problem> = {
+  items_sku_key: taken('/body/sku', 'An item with this SKU exists.'),
+  items_barcode_key: taken('/body/barcode', 'An item with this barcode exists.'),
+  items_category_id_fkey: unknown('/body/category_id', 'There is no such category.', 'category'),
+  items_supplier_id_fkey: unknown('/body/supplier_id', 'There is no such supplier.', 'supplier'),
+  categories_name_key: taken('/body/name', 'A category with this name exists.'),
+  suppliers_name_key: taken('/body/name', 'A supplier with this name exists.'),
+  locations_code_key: taken('/body/code', 'A location with this code exists.'),
+  users_username_key: taken('/body/username', 'A user with this name exists.'),
+  stock_levels_location_id_fkey: new Problem(409, 'in_use', 'The location holds or held stock.'),
+  stock_levels_on_hand_check: new Problem(422, 'quantity_out_of_range', 'Stock would exceed 1,000,000,000,000.'),
+  movements_reverses_key: new Problem(409, 'already_reversed', 'This group of movements was reversed before.'),
+};
+
+function taken(pointer: string, message: string): Problem {
+  return new Problem(409, 'conflict', message, { errors: [{ pointer, code: 'taken', message }] });
+}
+
+/** A foreign key fails on both its sides: the reference is to nothing, or what is referred to cannot go. */
+function unknown(pointer: string, message: string, entity: string): Problem {
+  return new Problem(422, 'invalid', message, {
+    errors: [{ pointer, code: 'unknown', message }],
+    extensions: { entity },
+  });
+}
+
+/** One error handler for everything: whatever was thrown leaves as problem+json, and nothing else does. */
+export default fp(
+  async (app) => {
+    app.setErrorHandler((error: FastifyError, request, reply) => {
+      const problem = asProblem(error);
+      if (problem.status >= 500) request.log.error({ err: error }, problem.message);
+      return sendProblem(problem, request, reply);
+    });
+    app.setNotFoundHandler({ preHandler: app.rateLimit() }, (request, reply) =>
+      sendProblem(new Problem(404, 'no_such_route', 'There is nothing at this address.'), request, reply),
+    );
+  },
+  { name: 'problems', dependencies: ['@fastify/rate-limit'] },
+);
+
+function sendProblem(problem: Problem, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  return reply
+    .code(problem.status)
+    .headers(problem.headers)
+    .type('application/problem+json')
+    .send(
+      JSON.stringify({
+        type: 'about:blank',
+        title: STATUS_CODES[problem.status],
+        status: problem.status,
+        code: problem.code,
+        detail: problem.message,
+        request_id: request.id,
+        ...problem.extensions,
+        errors: problem.errors,
+      }),
+    );
+}
+
+/** The problem that stands for any error. What is not foreseen is a 500 that tells nothing. */
+export function asProblem(error: FastifyError): Problem {
+  if (error instanceof Problem) return error;
+  if (error.validation) return invalid(error.validation.map((issue) => detailOf(issue, error.validationContext)));
+  if (error instanceof DatabaseUnavailableError || isSerializationFailure(error)) {
+    return new Problem(503, 'unavailable', 'The database cannot serve this request now. Try again.', {
+      headers: { 'retry-after': RETRY_AFTER_SECONDS },
+    });
+  }
+  if (error instanceof pg.DatabaseError) return databaseProblem(error);
+  const status = error.statusCode ?? 500;
+  if (status >= 400 && status < 500) {
+    // Fastify's own refusals: FST_ERR_CTP_BODY_TOO_LARGE and the like. Their messages quote no input.
+    const code = (error.code ?? STATUS_CODES[status] ?? 'error').toLowerCase().replace(/[^a-z0-9]+/g, '_');
+    return new Problem(status, code.replace(/^fst_err_(ctp_)?/, ''), error.message);
+  }
+  return new Problem(500, 'internal', 'Something went wrong on our side.');
+}
+
+function databaseProblem(error: pg.DatabaseError): Problem {
+  const known = error.constraint === undefined ? undefined : CONSTRAINTS[error.constraint];
+  // The delete of a row that others refer to names the same constraint as a reference to nothing.
+  const entity = known?.extensions.entity;
+  if (known && typeof entity === 'string') {
+    if (/on table "items"$/.test(error.message) && error.message.startsWith('update or delete')) {
+      return new Problem(409, 'in_use', `Items refer to this ${entity}.`);
+    }
+    return new Problem(known.status, known.code, known.message, { errors: known.errors });
+  }
+  if (known) return known;
+  if (error.code === '57014') {
+    return new Problem(503, 'timeout', 'The request took too long and was given up.', {
+      headers: { 'retry-after': RETRY_AFTER_SECONDS },
+    });
+  }
+  // 22021 invalid byte sequence, 22003 out of range, 22P05 untranslatable: input that no schema here stopped.
+  if (['22021', '22003', '22P05'].includes(error.code ?? '')) {
+    return new Problem(422, 'invalid', 'A value cannot be stored as given.');
+  }
+  return new Problem(500, 'internal', 'Something went wrong on our side.');
+}
+
+const PARTS: Record<string, string> = { body: '/body', querystring: '/query', params: '/path', headers: '/headers' };
+
+function detailOf(issue: FastifySchemaValidationError, context: string | undefined): ProblemDetail {
+  const property = issue.params.missingProperty ?? issue.params.additionalProperty;
+  const tail = typeof property === 'string' ? `/${property.replaceAll('~', '~0').replaceAll('/', '~1')}` : '';
+  return {
+    pointer: `${PARTS[context ?? 'body'] ?? ''}${issue.instancePath}${tail}`,
+    code: issue.keyword,
+    message: issue.message ?? 'is not acceptable',
+  };
+}

@@ -1,0 +1,108 @@
+import swagger from '@fastify/swagger';
+import swaggerUi from '@fastify/swagger-ui';
+import fp from 'fastify-plugin';
+import { STATUS_CODES } from 'node:http';
+import { z } from 'zod';
+import { Empty, Problem } from '../../routes/schemas.js';
+import { VERSION } from '../../version.js';
+
+interface RouteSchema {
+  readonly body?: z.ZodType;
+  readonly querystring?: z.ZodType;
+  readonly params?: z.ZodType;
+  readonly headers?: z.ZodType;
+  readonly response?: Record<string, z.ZodType>;
+  readonly [key: string]: unknown;
+}
+
+/** The OpenAPI document, made from the routes and their schemas, and a page to read and try it. */
+export default fp(async (app) => {
+  const components: Record<string, unknown> = {};
+
+  /** A zod schema as JSON Schema; what has a name goes to the components. */
+  function convert(schema: z.ZodType, io: 'input' | 'output'): Record<string, unknown> {
+    const { $schema, $defs, id, ...json } = z.toJSONSchema(schema, { target: 'draft-2020-12', io }) as Record<
+      string,
+      unknown
+    > & { $defs?: Record<string, object> };
+    for (const [name, definition] of Object.entries($defs ?? {})) components[name] = relocate(definition);
+    if (typeof id !== 'string') return relocate(json);
+    components[id] = relocate(json);
+    return { $ref: `#/components/schemas/${id}` };
+  }
+
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Inventory API',
+        version: VERSION,
+        description:
+          'Items, stock and the ledger behind it. Log in with POST /api/v1/auth/login and send the access token ' +
+          'as a bearer token.',
+      },
+      components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } } },
+    },
+    transform: ({ schema: original, url, route }) => {
+      const { body, querystring, params, headers, response, ...rest } = (original ?? {}) as RouteSchema;
+      const isPublic = route.config?.role === undefined;
+      const inputs = [body, querystring, params].some((part) => part !== undefined);
+      const refusals = [
+        ...(body ? ['400', '413', '415'] : []),
+        ...(isPublic ? [] : ['401', '403']),
+        ...(inputs || headers ? ['422'] : []),
+        ...(route.config?.rateLimit === false ? [] : ['429', '503']),
+      ];
+      const answers = { ...Object.fromEntries(refusals.map((status) => [status, Problem])), ...response };
+      return {
+        url,
+        schema: {
+          ...rest,
+          ...(isPublic ? {} : { security: [{ bearer: [] }] }),
+          ...(body && { body: convert(body, 'input') }),
+          ...(querystring && { querystring: convert(querystring, 'input') }),
+          ...(params && { params: convert(params, 'input') }),
+          ...(headers && { headers: convert(headers, 'input') }),
+          response: Object.fromEntries(
+            Object.entries(answers).map(([status, schema]) => [
+              status,
+              {
+                description: STATUS_CODES[status] ?? status,
+                ...(schema !== Empty && {
+                  content: {
+                    [schema === Problem ? 'application/problem+json' : 'application/json']: {
+                      schema: convert(schema, 'output'),
+                    },
+                  },
+                }),
+              },
+            ]),
+          ),
+        } as never,
+      };
+    },
+    transformObject: (document) => {
+      if (!('openapiObject' in document)) throw new Error('the document is OpenAPI');
+      const { openapiObject } = document;
+      return { ...openapiObject, components: { ...openapiObject.components, schemas: components } } as never;
+    },
+  });
+
+  app.get('/openapi.json', { schema: { hide: true } as never }, async () => app.swagger());
+
+  await app.register(swaggerUi, {
+    routePrefix: '/docs',
+    staticCSP: true,
+    transformStaticCSP: () => CONTENT_SECURITY_POLICY,
+    uiConfig: { url: '/openapi.json', persistAuthorization: true },
+  });
+});
+
+/** What Swagger UI needs: its own files, images inside its style sheet, and requests to this API. */
+const CONTENT_SECURITY_POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; " +
+  "connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+
+function relocate<Json>(json: Json): Json {
+  return JSON.parse(JSON.stringify(json).replaceAll('"#/$defs/', '"#/components/schemas/'));
+}

@@ -1,0 +1,46 @@
+import type { QueryResultRow } from 'pg';
+import type { Session } from '../database/database.js';
+
+/** Who makes a change: a user in a request, or the API itself. */
+export interface Actor {
+  readonly userId: number | null;
+  readonly requestId: string | null;
+}
+
+/** The API itself, at start. */
+export const SYSTEM: Actor = { userId: null, requestId: null };
+
+export interface AuditedChange {
+  readonly by: Actor;
+  readonly action: string;
+  readonly entity: string;
+  /** An INSERT, UPDATE or DELETE with `RETURNING *`; its parameters start at $5. */
+  readonly change: string;
+  readonly values: readonly unknown[];
+  /** Select list over the changed row, `changed`. */
+  readonly answer: string;
+}
+
+/**
+ * Makes a change and its line in the audit log as one statement, so that neither is there without the other.
+ *
+ * @returns one row for each changed row.
+ */
+export function audited<Row extends QueryResultRow>(
+  session: Session,
+  { by, action, entity, change, values, answer }: AuditedChange,
+): Promise<Row[]> {
+  return session.query<Row>(
+    {
+      text: `
+        WITH changed AS (${change}),
+        logged AS (
+          INSERT INTO audit_log (actor_id, request_id, action, entity, entity_id, state)
+          SELECT $1::bigint, $2::text, $3::text, $4::text, changed.id, to_jsonb(changed) - 'password_hash'
+          FROM changed
+        )
+        SELECT ${answer} FROM changed`,
+    },
+    [by.userId, by.requestId, action, entity, ...values],
+  );
+}

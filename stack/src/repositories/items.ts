@@ -1,0 +1,130 @@
+import type { Database, Statement } from '../database/database.js';
+import { notFound, Problem } from '../problem.js';
+import type { Actor } from './audit.js';
+import type { Page } from './keyset.js';
+import { type Fields, type Versioned, VersionedTable } from './versioned-table.js';
+
+export const ITEM_SORTS = ['sku', '-sku', 'name', '-name', 'id', '-id'] as const;
+export type ItemSort = (typeof ITEM_SORTS)[number];
+
+export interface ItemQuery {
+  readonly sort: ItemSort;
+  readonly limit: number;
+  readonly after: { readonly key: string | number; readonly id: number } | undefined;
+  /** Words, or beginnings of words, of SKU and name. */
+  readonly search?: string | undefined;
+  readonly categoryId?: number | undefined;
+  readonly supplierId?: number | undefined;
+  readonly archived: boolean;
+}
+
+const LOCK: Statement = { text: 'SELECT FROM items WHERE id = $1 FOR UPDATE' };
+
+const STOCK: Statement = {
+  name: 'item-stock',
+  text: `
+    SELECT json_build_object(
+      'item_id', items.id,
+      'on_hand', coalesce(sum(on_hand), 0),
+      'reserved', coalesce(sum(reserved), 0),
+      'available', coalesce(sum(on_hand - reserved), 0),
+      'locations', coalesce(
+        json_agg(
+          json_build_object('location_id', locations.id, 'location', locations.code, 'on_hand', on_hand,
+            'reserved', reserved, 'available', on_hand - reserved)
+          ORDER BY locations.code
+        ) FILTER (WHERE locations.id IS NOT NULL),
+        '[]'
+      )
+    )::text AS json
+    FROM items
+    LEFT JOIN stock_levels ON stock_levels.item_id = items.id
+    LEFT JOIN locations ON locations.id = stock_levels.location_id
+    WHERE items.id = $1
+    GROUP BY items.id`,
+};
+
+export class Items extends VersionedTable {
+  constructor(database: Database) {
+    super(
+      database,
+      'items',
+      'item',
+      `id, sku, name, category_id, supplier_id, unit, unit_price::text AS unit_price, reorder_point, barcode,
+       version, created_at, updated_at, archived_at`,
+    );
+  }
+
+  search({ sort, limit, after, search, categoryId, supplierId, archived }: ItemQuery): Promise<Page> {
+    const conditions: [string, unknown?][] = [[`archived_at IS ${archived ? 'NOT NULL' : 'NULL'}`]];
+    if (categoryId !== undefined) conditions.push(['category_id = ?', categoryId]);
+    if (supplierId !== undefined) conditions.push(['supplier_id = ?', supplierId]);
+    if (search !== undefined) {
+      conditions.push([`to_tsvector('simple', sku || ' ' || name) @@ to_tsquery('simple', ?)`, prefixes(search)]);
+    }
+    return this.list({
+      column: sort.replace('-', ''),
+      descending: sort.startsWith('-'),
+      limit,
+      after,
+      conditions,
+    });
+  }
+
+  /** What is in stock of an item, and where, as JSON text. @throws {Problem} 404. */
+  async stock(id: number): Promise<string> {
+    const [row] = await this.database.query<{ json: string }>(STOCK, [id]);
+    if (!row) throw notFound(this.entity);
+    return row.json;
+  }
+
+  /**
+   * Takes an item out of use. Its history stays; its levels are closed, so that nothing can enter.
+   *
+   * @throws {Problem} 404, 412, or 409 while there is stock.
+   */
+  archive(id: number, versions: readonly number[] | null, by: Actor): Promise<Versioned> {
+    return this.database.transaction(async (session) => {
+      // First the item, against new levels, then the levels, against movements: see OPEN_LEVELS.
+      await session.query(LOCK, [id]);
+      const item = await this.update(id, versions, { archived_at: new Date() }, by, { session, action: 'archive' });
+      const [stocked] = await session.query(
+        {
+          text: `WITH closing AS (SELECT item_id, location_id, on_hand FROM stock_levels WHERE item_id = $1
+                   ORDER BY location_id FOR UPDATE),
+                 closed AS (UPDATE stock_levels SET closed = true FROM closing
+                   WHERE stock_levels.item_id = closing.item_id
+                     AND stock_levels.location_id = closing.location_id)
+                 SELECT FROM closing WHERE on_hand > 0`,
+        },
+        [id],
+      );
+      if (stocked) throw new Problem(409, 'in_stock', 'The item has stock: bring it to zero first.');
+      return item;
+    });
+  }
+
+  /** Changes an item; `archived: false` brings an archived one back. Errors as for `update`. */
+  async revise(
+    id: number,
+    versions: readonly number[] | null,
+    { archived, ...fields }: Fields & { readonly archived?: false | undefined },
+    by: Actor,
+  ): Promise<Versioned> {
+    if (archived === undefined) return this.update(id, versions, fields, by);
+    return this.database.transaction(async (session) => {
+      const item = await this.update(id, versions, { ...fields, archived_at: null }, by, { session });
+      await session.query({ text: 'UPDATE stock_levels SET closed = false WHERE item_id = $1' }, [id]);
+      return item;
+    });
+  }
+}
+
+/** A tsquery that matches every word, or a word that begins like it. */
+function prefixes(search: string): string {
+  return search
+    .split(/\s+/)
+    .filter((word) => word !== '')
+    .map((word) => `'${word.replaceAll(/['\\]/g, '$&$&')}':*`)
+    .join(' & ');
+}

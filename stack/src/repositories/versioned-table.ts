@@ -1,0 +1,112 @@
+import type { QueryResultRow } from 'pg';
+import type { Database, Session, Statement } from '../database/database.js';
+import { notFound, Problem } from '../problem.js';
+import { type Actor, audited } from './audit.js';
+import { type KeysetQuery, listPage, type Page } from './keyset.js';
+
+/** An entity as JSON text, built by PostgreSQL. */
+export interface Versioned {
+  readonly id: number;
+  readonly version: number;
+  readonly json: string;
+}
+
+type VersionedRow = Versioned & QueryResultRow;
+
+/** Column names and values. The names come from a schema, never from a request as such. */
+export type Fields = Readonly<Record<string, unknown>>;
+
+/** A table with id, version and updated_at, whose every change is audited. */
+export class VersionedTable {
+  protected readonly database: Database;
+  readonly entity: string;
+  readonly #table: string;
+  readonly #shown: string;
+  readonly #row: string;
+  readonly #find: Statement;
+
+  /**
+   * @param entity its name in messages and in the audit log.
+   * @param shown the columns that the API shows.
+   */
+  constructor(database: Database, table: string, entity: string, shown: string) {
+    this.database = database;
+    this.entity = entity;
+    this.#table = table;
+    this.#shown = shown;
+    this.#row = `id, version, row_to_json((SELECT shown FROM (SELECT ${shown}) AS shown))::text AS json`;
+    this.#find = { name: `${table}-find`, text: `SELECT ${this.#row} FROM ${table} WHERE id = $1` };
+  }
+
+  /** @throws {Problem} 404. */
+  async find(id: number, session: Session = this.database): Promise<Versioned> {
+    const [row] = await session.query<VersionedRow>(this.#find, [id]);
+    if (!row) throw notFound(this.entity);
+    return row;
+  }
+
+  list(query: Omit<KeysetQuery, 'table' | 'shown'>): Promise<Page> {
+    return listPage(this.database, { ...query, table: this.#table, shown: this.#shown });
+  }
+
+  async create(fields: Fields, by: Actor): Promise<Versioned> {
+    const columns = Object.keys(fields);
+    const [row] = await this.#change(this.database, by, 'create', Object.values(fields), () => {
+      const parameters = columns.map((_, index) => `$${index + 5}`);
+      return `INSERT INTO ${this.#table} (${columns.join(', ')}) VALUES (${parameters.join(', ')}) RETURNING *`;
+    });
+    if (!row) throw new Error('INSERT returned no row');
+    return row;
+  }
+
+  /**
+   * Changes one row.
+   *
+   * @param versions the versions that may be changed; null for any.
+   * @throws {Problem} 404, or 412 for another version.
+   */
+  async update(
+    id: number,
+    versions: readonly number[] | null,
+    fields: Fields,
+    by: Actor,
+    { session = this.database, action = 'update' }: { session?: Session; action?: string } = {},
+  ): Promise<Versioned> {
+    const assignments = Object.keys(fields).map((column, index) => `${column} = $${index + 7}`);
+    const [row] = await this.#change(session, by, action, [id, versions, ...Object.values(fields)], () => {
+      const all = [...assignments, 'version = version + 1', 'updated_at = now()'];
+      return `UPDATE ${this.#table} SET ${all.join(', ')}
+        WHERE id = $5 AND ($6::integer[] IS NULL OR version = ANY ($6)) RETURNING *`;
+    });
+    return row ?? this.#explain(id, session);
+  }
+
+  /** Removes one row. Errors as for `update`. */
+  async remove(id: number, versions: readonly number[] | null, by: Actor): Promise<void> {
+    const [row] = await this.#change(
+      this.database,
+      by,
+      'delete',
+      [id, versions],
+      () => `DELETE FROM ${this.#table}
+        WHERE id = $5 AND ($6::integer[] IS NULL OR version = ANY ($6)) RETURNING *`,
+    );
+    if (!row) await this.#explain(id, this.database);
+  }
+
+  #change(
+    session: Session,
+    by: Actor,
+    action: string,
+    values: readonly unknown[],
+    change: () => string,
+  ): Promise<VersionedRow[]> {
+    return audited(session, { by, action, entity: this.entity, change: change(), values, answer: this.#row });
+  }
+
+  /** @throws {Problem} */
+  async #explain(id: number, session: Session): Promise<never> {
+    await this.find(id, session);
+    throw new Problem(412, 'stale', `The ${this.entity} was changed since you read it: read it again.`);
+  }
+}

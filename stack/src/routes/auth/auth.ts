@@ -1,0 +1,105 @@
+import type { FastifyPluginAsync } from 'fastify';
+import { verifyPassword } from '../../auth/passwords.js';
+import { ACCESS_TOKEN_SECONDS, newRefreshToken, refreshTokenHash } from '../../auth/tokens.js';
+import type { ZodTypes } from '../../plugins/app/validation.js';
+import { Problem as Refusal } from '../../problem.js';
+import { Empty, Problem } from '../schemas.js';
+import { Credentials, Me, RefreshRequest, TokenPair } from './schemas.js';
+
+const tags = ['auth'];
+
+/** Who asks. */
+const auth: FastifyPluginAsync = async (instance) => {
+  const app = instance.withTypeProvider<ZodTypes>();
+  const { users, refreshTokens } = app.repositories;
+
+  function tokenPair(userId: number, refreshToken: string) {
+    return {
+      access_token: app.accessTokens.sign(userId),
+      token_type: 'Bearer',
+      expires_in: ACCESS_TOKEN_SECONDS,
+      refresh_token: refreshToken,
+    };
+  }
+
+  app.post(
+    '/auth/login',
+    {
+      config: {
+        public: true,
+        rateLimit: { max: app.settings.loginRateLimit, groupId: 'login' },
+      },
+      schema: {
+        tags,
+        summary: 'Log in',
+        body: Credentials,
+        response: { 200: TokenPair, 401: Problem },
+      },
+    },
+    async (request, reply) => {
+      const { username, password } = request.body;
+      const user = await users.credentials(username);
+      if (!(await verifyPassword(user?.passwordHash, password)) || !user?.active) {
+        throw new Refusal(401, 'wrong_credentials', 'User name or password is wrong.');
+      }
+      const refreshToken = newRefreshToken();
+      await refreshTokens.start(user.id, refreshTokenHash(refreshToken));
+      return reply.header('cache-control', 'no-store').send(tokenPair(user.id, refreshToken));
+    },
+  );
+
+  app.post(
+    '/auth/refresh',
+    {
+      config: { public: true },
+      schema: {
+        tags,
+        summary: 'Exchange a refresh token for new tokens',
+        description: 'Each is good for one use. A second use ends the whole session, for whoever holds it.',
+        body: RefreshRequest,
+        response: { 200: TokenPair, 401: Problem },
+      },
+    },
+    async (request, reply) => {
+      const successor = newRefreshToken();
+      const userId = await refreshTokens.rotate(
+        refreshTokenHash(request.body.refresh_token),
+        refreshTokenHash(successor),
+      );
+      if (userId === undefined) {
+        throw new Refusal(401, 'invalid_refresh_token', 'The refresh token is not valid, or no longer: log in.');
+      }
+      return reply.header('cache-control', 'no-store').send(tokenPair(userId, successor));
+    },
+  );
+
+  app.post(
+    '/auth/logout',
+    {
+      config: { role: 'viewer' },
+      schema: {
+        tags,
+        summary: 'End a session',
+        description: 'Its refresh token and all that descend from it are void. The access token lives out its time.',
+        body: RefreshRequest,
+        response: { 204: Empty, 404: Problem },
+      },
+    },
+    async (request, reply) => {
+      const revoked = await refreshTokens.revoke(
+        request.actor.userId,
+        refreshTokenHash(request.body.refresh_token),
+      );
+      if (!revoked) throw new Refusal(404, 'not_found', 'You have no such refresh token.');
+      return reply.code(204).send();
+    },
+  );
+
+  app.get(
+    '/auth/me',
+    { config: { role: 'viewer' }, schema: { tags, summary: 'Read who you are', response: { 200: Me } } },
+    async ({ principal }) => ({ id: principal?.id, username: principal?.username, role: principal?.role }),
+  );
+};
+
+export default auth;

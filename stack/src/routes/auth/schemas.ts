@@ -1,0 +1,26 @@
+import { z } from 'zod';
+import { id } from '../../fields.js';
+import { ROLES } from '../../repositories/users.js';
+
+const username = z.string().min(1).max(64).regex(/^[^\u0000-\u001f\u007f]*$/);
+const token = z.string().min(1).max(1000);
+
+/** Long passwords cost argon2 nothing extra to speak of, but they have to end somewhere. */
+export const password = z.string().min(1).max(256).regex(/^[^\u0000]*$/);
+
+export const Credentials = z
+  .strictObject({ username, password })
+  .meta({ id: 'Credentials', examples: [{ username: 'admin', password: 'the password that you chose' }] });
+
+export const RefreshRequest = z.strictObject({ refresh_token: token }).meta({ id: 'RefreshRequest' });
+
+export const TokenPair = z
+  .object({
+    access_token: z.string(),
+    token_type: z.literal('Bearer'),
+    expires_in: z.int().meta({ description: 'Life of the access token in seconds.' }),
+    refresh_token: z.string().meta({ description: 'Good for one use.' }),
+  })
+  .meta({ id: 'TokenPair' });
+
+export const Me = z.object({ id, username: z.string(), role: z.enum(ROLES) }).meta({ id: 'Me' });

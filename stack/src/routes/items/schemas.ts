@@ -1,0 +1,66 @@
+import { z } from 'zod';
+import { barcode, id, itemName, line, price, sku, timestamp, unit } from '../../fields.js';
+import { ITEM_SORTS } from '../../repositories/items.js';
+import { PageQuery, page } from '../schemas.js';
+
+const fields = {
+  sku,
+  name: itemName,
+  category_id: id.nullable(),
+  supplier_id: id.nullable(),
+  unit,
+  unit_price: price,
+  reorder_point: z.int().min(0).max(1_000_000_000).meta({ examples: [20] }),
+  barcode: barcode.nullable(),
+};
+
+export const Item = z
+  .object({
+    id,
+    ...fields,
+    version: z.int(),
+    created_at: timestamp,
+    updated_at: timestamp,
+    archived_at: timestamp.nullable(),
+  })
+  .meta({ id: 'Item' });
+
+export const ItemPage = page('Item', Item);
+
+export const NewItem = z
+  .strictObject({
+    ...fields,
+    category_id: fields.category_id.default(null),
+    supplier_id: fields.supplier_id.default(null),
+    unit: fields.unit.default('each'),
+    unit_price: price.default('0'),
+    reorder_point: fields.reorder_point.default(0),
+    barcode: fields.barcode.default(null),
+  })
+  .meta({ id: 'NewItem', examples: [{ sku: 'TEAPOT-1', name: 'Blue teapot', unit_price: '12.50', reorder_point: 5 }] });
+
+export const ItemPatch = z
+  .strictObject({
+    ...fields,
+    archived: z.literal(false).meta({ description: 'Brings an archived item back.' }),
+  })
+  .partial()
+  .meta({ id: 'ItemPatch', examples: [{ unit_price: '13.00' }] });
+
+export const ItemQuery = PageQuery.extend({
+  sort: z.enum(ITEM_SORTS).default('sku').meta({ description: '`-` for descending.' }),
+  search: line(100).optional().meta({ description: 'Words, or beginnings of words, of SKU and name.' }),
+  category_id: id.optional(),
+  supplier_id: id.optional(),
+  archived: z.boolean().default(false).meta({ description: 'Only archived items rather than only live ones.' }),
+});
+
+const level = { on_hand: z.int(), reserved: z.int(), available: z.int() };
+
+export const ItemStock = z
+  .object({
+    item_id: id,
+    ...level,
+    locations: z.array(z.object({ location_id: id, location: z.string(), ...level })),
+  })
+  .meta({ id: 'ItemStock' });

@@ -1,0 +1,9 @@
+import type { FastifyReply } from 'fastify';
+import type { Page } from '../repositories/keyset.js';
+import { encodeCursor } from './cursor.js';
+
+/** Sends a page of a list, with the cursor of the next one. */
+export function sendPage(reply: FastifyReply, { json, last }: Page, sort: string): FastifyReply {
+  const next = last && encodeCursor({ sort, ...last });
+  return reply.json(`{"data":${json},"next_cursor":${JSON.stringify(next)}}`);
+}

@@ -1,0 +1,59 @@
+import { z } from 'zod';
+import { id, line, quantity, timestamp } from '../../fields.js';
+import { KINDS } from '../../ledger/ledger.js';
+
+const MAXIMUM_LINES = 500;
+
+/** The location that the first migration makes. */
+const DEFAULT_LOCATION = 1;
+
+const location = id.default(DEFAULT_LOCATION).meta({ description: 'Without it: the default location, main.' });
+const reason = line(500);
+const notes = {
+  reason: reason.optional(),
+  reference: line(200).optional().meta({ description: 'A document of yours, such as an order.', examples: ['PO-1001'] }),
+};
+
+const operation = <Line extends z.ZodType>(entry: Line) =>
+  z.strictObject({ lines: z.array(entry).min(1).max(MAXIMUM_LINES), ...notes });
+
+const QuantityLine = z.strictObject({ item_id: id, location_id: location, quantity });
+
+export const Receipt = operation(QuantityLine).meta({
+  id: 'Receipt',
+  examples: [{ lines: [{ item_id: 1, quantity: 10 }], reference: 'PO-1001' }],
+});
+
+export const Issue = operation(QuantityLine).meta({
+  id: 'Issue',
+  examples: [{ lines: [{ item_id: 1, quantity: 2 }], reference: 'SO-2001' }],
+});
+
+export const Movement = z
+  .object({
+    id,
+    group: id.meta({ description: 'Movements of one operation share it.' }),
+    item_id: id,
+    location_id: id,
+    delta: z.int(),
+    balance_after: z.int(),
+    kind: z.enum(KINDS),
+    reason: z.string().nullable(),
+    reference: z.string().nullable(),
+    reverses: id.nullable(),
+    actor_id: id.nullable().meta({ description: 'null: the API itself.' }),
+    created_at: timestamp,
+  })
+  .meta({ id: 'Movement' });
+
+export const StockOperation = z
+  .object({
+    group: id.meta({ description: 'Names the operation, for a reversal.' }),
+    kind: z.enum(KINDS),
+    reason: z.string().nullable(),
+    reference: z.string().nullable(),
+    reverses: id.nullable(),
+    actor_id: id,
+    movements: z.array(Movement.pick({ id: true, item_id: true, location_id: true, delta: true, balance_after: true, created_at: true })),
+  })
+  .meta({ id: 'StockOperation' });

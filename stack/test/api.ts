@@ -1,0 +1,99 @@
+import { randomUUID } from 'node:crypto';
+import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify';
+import pg from 'pg';
+import { inject } from 'vitest';
+import { build } from '../src/app.js';
+import { hashPassword } from '../src/auth/passwords.js';
+import { MIGRATIONS_FOLDER, readMigrations } from '../src/database/migrate.js';
+import type { Role } from '../src/repositories/users.js';
+import { SYSTEM } from '../src/repositories/audit.js';
+import { loadSettings } from '../src/settings/load.js';
+
+export const JWT_KEY = 'a key for tests that is long enough';
+export const PASSWORD = 'correct horse battery staple';
+
+/** A database of its own, as environment variables of the API. */
+export interface TestDatabase {
+  readonly env: Record<string, string>;
+  /** A connection as superuser, for a look behind the API. */
+  readonly client: pg.Client;
+  drop(): Promise<void>;
+}
+
+/** @param migrated whether it is a copy of the migrated template, or empty. */
+export async function createDatabase({ migrated = true } = {}): Promise<TestDatabase> {
+  const serverUrl = inject('serverUrl');
+  const name = `inventory_${randomUUID().replaceAll('-', '')}`;
+  const server = new pg.Client({ connectionString: serverUrl });
+  await server.connect();
+  await server.query(`CREATE DATABASE ${name}${migrated ? ` TEMPLATE ${inject('template')}` : ''}`);
+  const url = new URL(serverUrl);
+  url.pathname = name;
+  const client = new pg.Client({ connectionString: url.href });
+  client.on('error', () => {});
+  await client.connect();
+  return {
+    env: {
+      DATABASE_HOST: url.hostname,
+      DATABASE_PORT: url.port || '5432',
+      DATABASE_USER: decodeURIComponent(url.username),
+      POSTGRESQL_PWD: decodeURIComponent(url.password),
+      DATABASE_NAME: name,
+      JWT_SECRET_KEY: JWT_KEY,
+      SECRETS_DIR: '/nonexistent',
+    },
+    client,
+    async drop() {
+      await client.end();
+      await server.query(`DROP DATABASE ${name} WITH (FORCE)`);
+      await server.end();
+    },
+  };
+}
+
+export interface TestApi {
+  readonly app: FastifyInstance;
+  readonly database: TestDatabase;
+  /** Asks as a user of the role. */
+  as(role: Role): Ask;
+  close(): Promise<void>;
+}
+
+export type Ask = (
+  method: NonNullable<InjectOptions['method']>,
+  path: string,
+  body?: unknown,
+  headers?: Record<string, string>,
+) => Promise<LightMyRequestResponse>;
+
+/** The whole API on a database of its own, with a user for each role. */
+export async function startApi(env: Record<string, string> = {}): Promise<TestApi> {
+  const database = await createDatabase();
+  const { settings } = loadSettings({
+    env: { ...database.env, DATABASE_POOL_SIZE: '4', ...env },
+    envFilePath: '/nonexistent',
+  });
+  const schemaVersion = (await readMigrations(MIGRATIONS_FOLDER)).length;
+  const app = await build({ settings, schemaVersion });
+  const passwordHash = await hashPassword(PASSWORD);
+  const tokens: Partial<Record<Role, string>> = {};
+  for (const role of ['viewer', 'manager', 'admin'] as const) {
+    const { id } = await app.repositories.users.create({ username: role, passwordHash, role }, SYSTEM);
+    tokens[role] = app.accessTokens.sign(id);
+  }
+  return {
+    app,
+    database,
+    as: (role) => (method, path, body, headers) =>
+      app.inject({
+        method,
+        url: `/api/v1${path}`,
+        headers: { authorization: `Bearer ${tokens[role]}`, ...headers },
+        ...(body === undefined ? {} : { payload: body as object }),
+      }),
+    async close() {
+      await app.close();
+      await database.drop();
+    },
+  };
+}

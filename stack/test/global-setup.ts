@@ -1,0 +1,41 @@
+import pg from 'pg';
+import type { TestProject } from 'vitest/node';
+import { migrate } from '../src/database/migrate.js';
+import { startServer } from './postgres/server.js';
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** A superuser's URL of the maintenance database. */
+    serverUrl: string;
+    /** A migrated database that the files copy. */
+    template: string;
+  }
+}
+
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const server = await startServer();
+  const template = `inventory_template_${process.pid}`;
+  await administrate(server.url, `CREATE DATABASE ${template}`);
+  const url = new URL(server.url);
+  url.pathname = template;
+  const client = new pg.Client({ connectionString: url.href });
+  await client.connect();
+  await migrate(client);
+  await client.end();
+  project.provide('serverUrl', server.url);
+  project.provide('template', template);
+  return async () => {
+    await administrate(server.url, `DROP DATABASE ${template} WITH (FORCE)`);
+    await server.stop();
+  };
+}
+
+async function administrate(url: string, statement: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    await client.query(statement);
+  } finally {
+    await client.end();
+  }
+}
