@@ -10,7 +10,7 @@ export type ProgressMark = 'working' | 'done' | 'failed';
 export interface Progress {
   /**
    * Shows or replaces the line of `key`.
-   * @param text a function is asked again at every frame: for a clock that runs.
+   * @param text a function is asked again at every frame: for a clock that runs. On a pipe it prints nothing.
    */
   set(key: string, mark: ProgressMark, text: string | (() => string)): void;
   /** Leaves the lines as they are and gives the terminal back. Safe to call twice. */
@@ -24,7 +24,8 @@ export function createPlainProgress(stream: NodeJS.WritableStream, style: Style)
   const printed = new Map<string, string>();
   return {
     set(key, mark, text) {
-      const line = `${symbol(mark, style, '-')} ${typeof text === 'function' ? text() : text}`;
+      if (typeof text === 'function') return;
+      const line = `${symbol(mark, style, '-')} ${text}`;
       if (printed.get(key) === line) return;
       printed.set(key, line);
       stream.write(`${line}\n`);

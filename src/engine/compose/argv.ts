@@ -170,6 +170,8 @@ export function run(
 ): string[] {
   return compose(
     location,
+    '--progress',
+    'quiet',
     'run',
     '--rm',
     ...(options.tty ? [] : ['--no-TTY']),

@@ -144,8 +144,10 @@ export class BuildLogReader {
     const started = /^\[([^\s\]]+)(?: ([^\]]*))?\] (.*)$/.exec(rest);
     if (started) {
       const [, service = '', position = '', instruction = ''] = started;
-      // `[api internal] load build context` and the like are the builder's own, no step of the Dockerfile.
-      if (/\d+\/\d+$/.test(position)) this.#names.set(id, { service, name: instruction });
+      // `[api internal] load build context` and the like are the builder's own, and FROM is looked up, not built.
+      if (/\d+\/\d+$/.test(position) && !/^FROM /i.test(instruction)) {
+        this.#names.set(id, { service, name: instruction.replace(/\s+/g, ' ') });
+      }
       return undefined;
     }
     const known = this.#names.get(id);

@@ -103,7 +103,8 @@ export class ContainerWatch {
   }
 
   #say(service: string, phase: ServiceEvent['phase'], event: { timeMs: number }, detail?: string): void {
-    if (this.#lastPhase.get(service) === phase) return;
+    // What runs already has no way up to tell of.
+    if (!this.#touched.has(service) || this.#lastPhase.get(service) === phase) return;
     this.#lastPhase.set(service, phase);
     this.#onEvent({
       service,
@@ -170,13 +171,11 @@ export class ContainerWatch {
     return 'pending';
   }
 
-  /** Seconds from the beginning until each service was ready. */
+  /** Seconds from the beginning until each service that was started was ready. */
   seconds(): Record<string, number> {
+    const started = [...this.#readyMs].filter(([service]) => this.#touched.has(service));
     return Object.fromEntries(
-      [...this.#readyMs].map(([service, timeMs]) => [
-        service,
-        Math.max(0, Math.round(timeMs - this.#startedMs)) / 1000,
-      ]),
+      started.map(([service, timeMs]) => [service, Math.max(0, Math.round(timeMs - this.#startedMs)) / 1000]),
     );
   }
 }
