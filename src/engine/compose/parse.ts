@@ -159,9 +159,9 @@ export class BuildLogReader {
   }
 }
 
-/** One line of `docker compose logs --timestamps --no-color`. */
+/** One line of `docker compose logs --timestamps --no-color`, which clears the terminal's line first even on a pipe. */
 export function parseLogLine(line: string): { container: string; time?: string; text: string } | undefined {
-  const match = /^(\S+)\s+\| (?:(\d{4}-\d\d-\d\dT[\d:.]+Z) ?)?(.*)$/s.exec(line);
+  const match = /^(?:\u001b\[2K)?(\S+)\s+\| (?:(\d{4}-\d\d-\d\dT[\d:.]+Z) ?)?(.*)$/s.exec(line);
   if (!match) return undefined;
   const [, container = '', time, text = ''] = match;
   return { container, text, ...(time ? { time } : {}) };
