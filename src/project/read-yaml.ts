@@ -35,6 +35,7 @@ export function readYaml(text: string, file: string): ComposeDocument[] {
   const lines = new LineCounter();
   const documents = parseAllDocuments(text, {
     schema: 'failsafe',
+    resolveKnownTags: false,
     uniqueKeys: false,
     prettyErrors: false,
     logLevel: 'silent',
