@@ -278,7 +278,7 @@ describe('a second init', () => {
     await writeFile(join(shop, 'secrets/db_password.txt'), '');
     const { status, document } = await initJson('--force');
     expect(status['secrets/db_password.txt']).toBe('kept');
-    expect(document.warnings.join()).toContain('secrets/db_password.txt is empty');
+    expect(document.warnings.join()).toContain('secrets/db_password.txt is left as it is: empty');
   });
 
   it('completes one that was killed', async () => {
