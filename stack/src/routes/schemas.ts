@@ -24,7 +24,7 @@ export const IdempotencyHeader = z.object({
 });
 
 export const Problem = z
-  .object({
+  .looseObject({
     type: z.string(),
     title: z.string(),
     status: z.int(),

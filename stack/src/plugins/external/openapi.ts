@@ -68,13 +68,15 @@ export default fp(async (app) => {
               status,
               {
                 description: STATUS_CODES[status] ?? status,
-                ...(schema !== Empty && {
-                  content: {
-                    [schema === Problem ? 'application/problem+json' : 'application/json']: {
-                      schema: convert(schema, 'output'),
-                    },
-                  },
-                }),
+                ...(schema === Empty
+                  ? { type: 'null' }
+                  : {
+                      content: {
+                        [schema === Problem ? 'application/problem+json' : 'application/json']: {
+                          schema: convert(schema, 'output'),
+                        },
+                      },
+                    }),
               },
             ]),
           ),
