@@ -5,8 +5,8 @@ import { inject } from 'vitest';
 import { build } from '../src/app.js';
 import { hashPassword } from '../src/auth/passwords.js';
 import { MIGRATIONS_FOLDER, readMigrations } from '../src/database/migrate.js';
-import type { Role } from '../src/repositories/users.js';
 import { SYSTEM } from '../src/repositories/audit.js';
+import type { Role } from '../src/repositories/users.js';
 import { loadSettings } from '../src/settings/load.js';
 import { contractOf } from './contract.js';
 

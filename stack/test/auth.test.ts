@@ -57,8 +57,11 @@ describe('login', () => {
   test('stores passwords as argon2id and tokens as hashes', async () => {
     const { refresh_token } = await login();
     const { rows: users } = await api.database.client.query('SELECT password_hash FROM users');
-    for (const { password_hash } of users) expect(password_hash).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
-    const { rows } = await api.database.client.query('SELECT row_to_json(t)::text AS row FROM refresh_tokens t');
+    for (const { password_hash } of users)
+      expect(password_hash).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
+    const { rows } = await api.database.client.query(
+      'SELECT row_to_json(t)::text AS row FROM refresh_tokens t',
+    );
     expect(rows.map(({ row }) => row).join()).not.toContain(refresh_token);
   });
 });

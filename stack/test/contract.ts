@@ -1,5 +1,5 @@
-import addFormats from 'ajv-formats';
 import { Ajv2020 } from 'ajv/dist/2020.js';
+import addFormats from 'ajv-formats';
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify';
 
 interface Operation {
@@ -28,7 +28,9 @@ export function contractOf(app: FastifyInstance): Contract {
   return {
     check(method, url, response) {
       const path = url.split('?', 1)[0] ?? '';
-      const found = paths.find(({ pattern, operations }) => pattern.test(path) && operations[method.toLowerCase()]);
+      const found = paths.find(
+        ({ pattern, operations }) => pattern.test(path) && operations[method.toLowerCase()],
+      );
       if (!found) throw new Error(`${method} ${path} is not documented`);
       const operation = found.operations[method.toLowerCase()];
       const where = `${method} ${found.path} ${response.statusCode}`;
@@ -42,11 +44,23 @@ export function contractOf(app: FastifyInstance): Contract {
       const content = documented.content[type];
       if (!content) throw new Error(`${where} has the content type ${type}`);
       if (!type.endsWith('json')) return;
-      const pointer = ['paths', found.path, method.toLowerCase(), 'responses', response.statusCode, 'content', type];
-      const escaped = pointer.map((part) => encodeURIComponent(String(part).replaceAll('~', '~0').replaceAll('/', '~1')));
+      const pointer = [
+        'paths',
+        found.path,
+        method.toLowerCase(),
+        'responses',
+        response.statusCode,
+        'content',
+        type,
+      ];
+      const escaped = pointer.map((part) =>
+        encodeURIComponent(String(part).replaceAll('~', '~0').replaceAll('/', '~1')),
+      );
       const validate = ajv.compile({ $ref: `openapi#/${escaped.join('/')}/schema` });
       if (!validate(response.json())) {
-        throw new Error(`${where} is not as documented: ${ajv.errorsText(validate.errors)}\n${response.body}`);
+        throw new Error(
+          `${where} is not as documented: ${ajv.errorsText(validate.errors)}\n${response.body}`,
+        );
       }
     },
   };

@@ -59,7 +59,9 @@ describe('problems', () => {
     const own = await startApi();
     try {
       await own.database.client.query('ALTER TABLE items RENAME TO hidden');
-      const answer = await own.as('viewer')('GET', '/items/1').catch((error: Error) => error);
+      const answer = await own
+        .as('viewer')('GET', '/items/1')
+        .catch((error: Error) => error);
       expect(String(answer)).toContain('"status":500');
       expect(String(answer)).not.toMatch(/hidden|relation|42P01/);
     } finally {
@@ -116,7 +118,10 @@ describe('health', () => {
 });
 
 describe('the OpenAPI document', () => {
-  type Operations = Record<string, { summary?: string; security?: unknown; responses: Record<string, unknown> }>;
+  type Operations = Record<
+    string,
+    { summary?: string; security?: unknown; responses: Record<string, unknown> }
+  >;
   let paths: Record<string, Operations>;
   beforeAll(async () => {
     const answer = await api.app.inject('/openapi.json');
@@ -133,7 +138,8 @@ describe('the OpenAPI document', () => {
       expect(summary, name).toMatch(/^[A-Z]/);
       const isPublic = !name.includes('/api/v1') || /login|refresh/.test(name);
       expect(security !== undefined, name).toBe(!isPublic);
-      if (!isPublic) expect(Object.keys(responses), name).toEqual(expect.arrayContaining(['401', '403', '429', '503']));
+      if (!isPublic)
+        expect(Object.keys(responses), name).toEqual(expect.arrayContaining(['401', '403', '429', '503']));
     }
   });
 
@@ -152,7 +158,9 @@ describe('the OpenAPI document', () => {
     expect(parts.length).toBeGreaterThan(3);
     for (const part of parts) {
       expect(part).not.toMatch(/^https?:|^\/\//);
-      expect((await api.app.inject(new URL(part, 'http://localhost/docs/').pathname)).statusCode, part).toBe(200);
+      expect((await api.app.inject(new URL(part, 'http://localhost/docs/').pathname)).statusCode, part).toBe(
+        200,
+      );
     }
     // The policy allows no script inside the page.
     expect(page.body).not.toMatch(/<script(?![^>]*\bsrc=)[^>]*>/);
@@ -185,11 +193,20 @@ test('the log has a line for each request, with its id, and no secret', async ()
     const { access_token, refresh_token } = answer.json();
     secrets.push(access_token, refresh_token);
     const authorization = `Bearer ${access_token}`;
-    await app.inject({ method: 'POST', url: '/api/v1/auth/login', payload: { ...login, password: 'wrong-secret' } });
+    await app.inject({
+      method: 'POST',
+      url: '/api/v1/auth/login',
+      payload: { ...login, password: 'wrong-secret' },
+    });
     await app.inject({ method: 'POST', url: '/api/v1/auth/refresh', payload: { refresh_token } });
     await app.inject({ method: 'POST', url: '/api/v1/auth/refresh', payload: { refresh_token } });
     const listed = await app.inject({ url: '/api/v1/items?search=search-term', headers: { authorization } });
-    await app.inject({ method: 'POST', url: '/api/v1/items', headers: { authorization }, payload: '{"broken' });
+    await app.inject({
+      method: 'POST',
+      url: '/api/v1/items',
+      headers: { authorization },
+      payload: '{"broken',
+    });
     const logged = lines.map((line) => JSON.parse(line));
     expect(logged).toContainEqual(
       expect.objectContaining({

@@ -152,7 +152,10 @@ describe('archiving', () => {
     const { id } = (await add({ sku: 'D-1', name: 'archived one' })).json();
     await receive(id);
     expect((await archive(id)).json()).toMatchObject({ status: 409, code: 'in_stock' });
-    expect((await api.as('viewer')('GET', `/items/${id}`)).json()).toMatchObject({ version: 1, archived_at: null });
+    expect((await api.as('viewer')('GET', `/items/${id}`)).json()).toMatchObject({
+      version: 1,
+      archived_at: null,
+    });
 
     await api.as('manager')('POST', '/stock/issue', { lines: [{ item_id: id, quantity: 1 }] });
     expect((await archive(id)).statusCode).toBe(200);
@@ -200,15 +203,18 @@ describe('the list', () => {
     return rows;
   }
 
-  test.each(['sku', '-sku', 'name', '-name', 'id', '-id'])('sorted by %s gives every row once, in order', async (sort) => {
-    const rows = await walk(`search=listed&sort=${sort}&limit=7`);
-    expect(new Set(rows.map(({ id }) => id)).size).toBe(120);
-    expect(rows).toHaveLength(120);
-    const column = sort.replace('-', '') as 'sku' | 'name' | 'id';
-    const compare = <Key>(a: Key, b: Key) => (a < b ? -1 : a > b ? 1 : 0);
-    const sorted = [...rows].sort((a, b) => compare(a[column], b[column]) || a.id - b.id);
-    expect(rows).toEqual(sort.startsWith('-') ? sorted.reverse() : sorted);
-  });
+  test.each(['sku', '-sku', 'name', '-name', 'id', '-id'])(
+    'sorted by %s gives every row once, in order',
+    async (sort) => {
+      const rows = await walk(`search=listed&sort=${sort}&limit=7`);
+      expect(new Set(rows.map(({ id }) => id)).size).toBe(120);
+      expect(rows).toHaveLength(120);
+      const column = sort.replace('-', '') as 'sku' | 'name' | 'id';
+      const compare = <Key>(a: Key, b: Key) => (a < b ? -1 : a > b ? 1 : 0);
+      const sorted = [...rows].sort((a, b) => compare(a[column], b[column]) || a.id - b.id);
+      expect(rows).toEqual(sort.startsWith('-') ? sorted.reverse() : sorted);
+    },
+  );
 
   test('has no cursor after a last page that is full', async () => {
     const rows = await walk('search=listed&limit=60');
@@ -217,7 +223,8 @@ describe('the list', () => {
 
   test('finds beginnings of words, whatever their case, and nothing by what is no word', async () => {
     const search = async (words: string) =>
-      (await api.as('viewer')('GET', `/items?limit=200&search=${encodeURIComponent(words)}`)).json().data.length;
+      (await api.as('viewer')('GET', `/items?limit=200&search=${encodeURIComponent(words)}`)).json().data
+        .length;
     expect(await search('LIST')).toBe(120);
     expect(await search('list L-0001')).toBe(1);
     expect(await search('isted')).toBe(0);

@@ -9,11 +9,14 @@ beforeAll(async () => {
 });
 afterAll(() => api.close());
 
-const post = (path: string, body: object, headers = {}) => api.as('manager')('POST', `/stock/${path}`, body, headers);
+const post = (path: string, body: object, headers = {}) =>
+  api.as('manager')('POST', `/stock/${path}`, body, headers);
 
 async function newItem(onHand = 0): Promise<number> {
   itemNumber += 1;
-  const { id } = (await api.as('manager')('POST', '/items', { sku: `S-${itemNumber}`, name: 'Thing' })).json();
+  const { id } = (
+    await api.as('manager')('POST', '/items', { sku: `S-${itemNumber}`, name: 'Thing' })
+  ).json();
   if (onHand > 0) await post('receive', { lines: [{ item_id: id, quantity: onHand }] });
   return id;
 }
@@ -105,17 +108,20 @@ describe('receive and issue', () => {
       ],
     });
     expect(answer.statusCode).toBe(422);
-    expect(answer.json().errors.map(({ code }: { code: string }) => code).sort()).toEqual([
-      'unknown_item',
-      'unknown_location',
-    ]);
+    expect(
+      answer
+        .json()
+        .errors.map(({ code }: { code: string }) => code)
+        .sort(),
+    ).toEqual(['unknown_item', 'unknown_location']);
   });
 
   test('keep stock below its bound', async () => {
     const id = await newItem();
-    await api.database.client.query('INSERT INTO stock_levels (item_id, location_id, on_hand) VALUES ($1, 1, 1e12)', [
-      id,
-    ]);
+    await api.database.client.query(
+      'INSERT INTO stock_levels (item_id, location_id, on_hand) VALUES ($1, 1, 1e12)',
+      [id],
+    );
     const answer = await post('receive', { lines: [{ item_id: id, quantity: 1 }] });
     expect(answer.statusCode).toBe(422);
     expect(answer.json().code).toBe('quantity_out_of_range');
@@ -219,7 +225,10 @@ describe('an Idempotency-Key', () => {
   test('with another body or at another address is refused', async () => {
     const id = await newItem(5);
     await issue(id, 'order-2');
-    expect((await issue(id, 'order-2', 2)).json()).toMatchObject({ status: 422, code: 'idempotency_key_reused' });
+    expect((await issue(id, 'order-2', 2)).json()).toMatchObject({
+      status: 422,
+      code: 'idempotency_key_reused',
+    });
     const elsewhere = await post(
       'receive',
       { lines: [{ item_id: id, quantity: 1 }] },

@@ -26,7 +26,9 @@ async function select(sql: string): Promise<Record<string, unknown>[]> {
 }
 
 const flaws = () =>
-  select('SELECT row_number::int AS row, column_name AS column, code, value FROM import_errors ORDER BY 1, 2');
+  select(
+    'SELECT row_number::int AS row, column_name AS column, code, value FROM import_errors ORDER BY 1, 2',
+  );
 
 describe('a file', () => {
   test('of real inventory becomes items with opening stock in the ledger', async () => {
@@ -74,11 +76,13 @@ describe('a file', () => {
     expect(await upload('SKU, Name ,unit_price\nA,uno,\nB,two,1\nC,three,3\n')).toMatchObject({
       counts: { created: 1, updated: 1, unchanged: 1 },
     });
-    expect(await select('SELECT sku, name, unit, unit_price::text, version FROM items ORDER BY sku')).toEqual([
-      { sku: 'A', name: 'uno', unit: 'box', unit_price: '2.50', version: 2 },
-      { sku: 'B', name: 'two', unit: 'each', unit_price: '1', version: 1 },
-      { sku: 'C', name: 'three', unit: 'each', unit_price: '3', version: 1 },
-    ]);
+    expect(await select('SELECT sku, name, unit, unit_price::text, version FROM items ORDER BY sku')).toEqual(
+      [
+        { sku: 'A', name: 'uno', unit: 'box', unit_price: '2.50', version: 2 },
+        { sku: 'B', name: 'two', unit: 'each', unit_price: '1', version: 1 },
+        { sku: 'C', name: 'three', unit: 'each', unit_price: '3', version: 1 },
+      ],
+    );
   });
 
   test('may have a BOM, CRLF, quotes, blank rows, and backslashes', async () => {
@@ -94,7 +98,9 @@ describe('a file', () => {
   test('names categories, suppliers and locations that exist', async () => {
     await api.database.client.query(`INSERT INTO categories (name) VALUES ('Tea');
       INSERT INTO suppliers (name) VALUES ('Acme'); INSERT INTO locations (code, name) VALUES ('attic', 'Attic')`);
-    expect(await upload('sku,name,category,supplier,location,quantity\nA,one,Tea,Acme,attic,4\n')).toMatchObject({
+    expect(
+      await upload('sku,name,category,supplier,location,quantity\nA,one,Tea,Acme,attic,4\n'),
+    ).toMatchObject({
       counts: { stocked: 1 },
     });
     expect(
@@ -138,7 +144,11 @@ describe('flaws', () => {
   });
 
   test('keep out only their rows in mode partial', async () => {
-    expect(await upload(FLAWED, 'partial')).toMatchObject({ status: 'applied', errors: 8, counts: { created: 2 } });
+    expect(await upload(FLAWED, 'partial')).toMatchObject({
+      status: 'applied',
+      errors: 8,
+      counts: { created: 2 },
+    });
     expect(await flaws()).toEqual(EXPECTED);
     expect(await select('SELECT sku FROM items ORDER BY sku')).toEqual([{ sku: 'A' }, { sku: 'G' }]);
   });

@@ -18,7 +18,13 @@ export interface ApiProcess {
 export function startProcess(env: Record<string, string>, cwd: string = PACKAGE): ApiProcess {
   const child = spawn(process.execPath, [`${PACKAGE}dist/main.js`], {
     cwd,
-    env: { PATH: process.env.PATH, HOST: '127.0.0.1', PORT: '0', INVENTORY_CSV_FILEPATH: '/nonexistent', ...env },
+    env: {
+      PATH: process.env.PATH,
+      HOST: '127.0.0.1',
+      PORT: '0',
+      INVENTORY_CSV_FILEPATH: '/nonexistent',
+      ...env,
+    },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const log: Record<string, unknown>[] = [];

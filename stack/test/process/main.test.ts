@@ -1,6 +1,6 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -66,7 +66,9 @@ test('three processes that start at once on an empty database become one system'
 test('without an admin password the API starts, and says that nobody can log in', async () => {
   const api = start();
   expect((await fetch(`${await api.url}/health`)).status).toBe(200);
-  expect(api.log).toContainEqual(expect.objectContaining({ level: 40, msg: expect.stringContaining('nobody can log in') }));
+  expect(api.log).toContainEqual(
+    expect.objectContaining({ level: 40, msg: expect.stringContaining('nobody can log in') }),
+  );
 });
 
 test('a broken inventory file is logged, and no reason to refuse service', async () => {
@@ -78,10 +80,17 @@ test('a broken inventory file is logged, and no reason to refuse service', async
 
 describe('the API does not start', () => {
   test('with invalid settings, and logs all of them in one line', async () => {
-    const api = start({ JWT_SECRET_KEY: 'your-super-secret-jwt-key-change-in-production', DATABASE_PORT: 'x' });
+    const api = start({
+      JWT_SECRET_KEY: 'your-super-secret-jwt-key-change-in-production',
+      DATABASE_PORT: 'x',
+    });
     expect(await api.exited).toBe(1);
     expect(api.log).toEqual([
-      expect.objectContaining({ level: 60, msg: 'invalid settings', problems: [expect.any(String), expect.any(String)] }),
+      expect.objectContaining({
+        level: 60,
+        msg: 'invalid settings',
+        problems: [expect.any(String), expect.any(String)],
+      }),
     ]);
   });
 
@@ -94,33 +103,36 @@ describe('the API does not start', () => {
 });
 
 describe('stopping', () => {
-  test.each(['SIGTERM', 'SIGINT'] as const)('by %s finishes the request in progress and exits with 0', async (signal) => {
-    const api = start(ADMIN);
-    const url = await api.url;
-    const authorization = `Bearer ${await login(url)}`;
-    const headers = { authorization, 'content-type': 'application/json' };
-    await fetch(`${url}/api/v1/items`, { method: 'POST', headers, body: '{"sku":"A","name":"one"}' });
-    const receive = () =>
-      fetch(`${url}/api/v1/stock/receive`, {
-        method: 'POST',
-        headers,
-        body: '{"lines":[{"item_id":1,"quantity":1}]}',
-      });
-    await receive();
+  test.each(['SIGTERM', 'SIGINT'] as const)(
+    'by %s finishes the request in progress and exits with 0',
+    async (signal) => {
+      const api = start(ADMIN);
+      const url = await api.url;
+      const authorization = `Bearer ${await login(url)}`;
+      const headers = { authorization, 'content-type': 'application/json' };
+      await fetch(`${url}/api/v1/items`, { method: 'POST', headers, body: '{"sku":"A","name":"one"}' });
+      const receive = () =>
+        fetch(`${url}/api/v1/stock/receive`, {
+          method: 'POST',
+          headers,
+          body: '{"lines":[{"item_id":1,"quantity":1}]}',
+        });
+      await receive();
 
-    await database.client.query('BEGIN');
-    await database.client.query('SELECT FROM stock_levels FOR UPDATE');
-    const inProgress = receive();
-    await untilBlocked();
-    api.child.kill(signal);
-    await untilRefused(url);
-    await database.client.query('COMMIT');
-    expect((await inProgress).status).toBe(201);
-    expect(await api.exited).toBe(0);
-    expect(messages(api)).toContain('stopped');
-    const { rows } = await database.client.query('SELECT on_hand::int FROM stock_levels');
-    expect(rows).toEqual([{ on_hand: 2 }]);
-  });
+      await database.client.query('BEGIN');
+      await database.client.query('SELECT FROM stock_levels FOR UPDATE');
+      const inProgress = receive();
+      await untilBlocked();
+      api.child.kill(signal);
+      await untilRefused(url);
+      await database.client.query('COMMIT');
+      expect((await inProgress).status).toBe(201);
+      expect(await api.exited).toBe(0);
+      expect(messages(api)).toContain('stopped');
+      const { rows } = await database.client.query('SELECT on_hand::int FROM stock_levels');
+      expect(rows).toEqual([{ on_hand: 2 }]);
+    },
+  );
 
   test('while it waits for the database ends it as well', async () => {
     const api = start({ DATABASE_PORT: '1' });

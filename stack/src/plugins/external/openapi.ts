@@ -1,7 +1,7 @@
+import { STATUS_CODES } from 'node:http';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import fp from 'fastify-plugin';
-import { STATUS_CODES } from 'node:http';
 import { z } from 'zod';
 import { Empty, Problem } from '../../routes/schemas.js';
 import { VERSION } from '../../version.js';
