@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import Fastify, { type FastifyInstance, type FastifyServerOptions, LogController } from 'fastify';
 import authentication from './plugins/app/authentication.js';
+import closing from './plugins/app/closing.js';
 import database from './plugins/app/database.js';
 import jsonReply from './plugins/app/json-reply.js';
 import problems from './plugins/app/problems.js';
@@ -51,6 +52,7 @@ export async function build({ settings, schemaVersion, logger }: AppOptions): Pr
   app.decorate('schemaVersion', schemaVersion);
 
   await app.register(requestLog);
+  await app.register(closing);
   await app.register(securityHeaders);
   await app.register(validation);
   await app.register(jsonReply);

@@ -1,12 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
+import type { Settings } from '../settings/declarations.js';
 import {
   connectionConfig,
   DatabaseUnavailableError,
   isConnectionFailure,
   isSerializationFailure,
 } from './connection.js';
-import type { Settings } from '../settings/declarations.js';
 
 const CONNECT_TIMEOUT_MS = 3000;
 const STATEMENT_TIMEOUT_MS = 10_000;
@@ -83,7 +83,10 @@ export class Database implements Session {
    * @throws {DatabaseUnavailableError} when there is no connection, or it failed on the way.
    * @throws {pg.DatabaseError} when PostgreSQL refuses the statement.
    */
-  query<Row extends pg.QueryResultRow>(statement: Statement, values: readonly unknown[] = []): Promise<Row[]> {
+  query<Row extends pg.QueryResultRow>(
+    statement: Statement,
+    values: readonly unknown[] = [],
+  ): Promise<Row[]> {
     return this.#withClient((client) => run<Row>(client, statement, values));
   }
 

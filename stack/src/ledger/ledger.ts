@@ -236,7 +236,11 @@ export class Ledger {
 function priorAnswer(outcome: Outcome | undefined, { fingerprint }: IdempotencyKey): Posted | undefined {
   if (!outcome?.prior_fingerprint || !outcome.prior_response) return undefined;
   if (!outcome.prior_fingerprint.equals(fingerprint)) {
-    throw new Problem(422, 'idempotency_key_reused', 'This Idempotency-Key came with another request before.');
+    throw new Problem(
+      422,
+      'idempotency_key_reused',
+      'This Idempotency-Key came with another request before.',
+    );
   }
   return { response: outcome.prior_response, replayed: true };
 }

@@ -22,7 +22,9 @@ const PRINCIPAL = {
 };
 
 /** The JSON text of the user in `changed` or `users`, as the API shows it. */
-const userJson = (row: string) => `row_to_json((SELECT shown FROM (SELECT ${row}.id, ${row}.username, ${row}.role,
+const userJson = (
+  row: string,
+) => `row_to_json((SELECT shown FROM (SELECT ${row}.id, ${row}.username, ${row}.role,
   ${row}.active, ${row}.version, ${row}.created_at, ${row}.updated_at) AS shown))::text`;
 
 export interface NewUser {
@@ -43,9 +45,13 @@ export class Users {
     return row;
   }
 
-  async credentials(username: string): Promise<{ id: number; passwordHash: string; active: boolean } | undefined> {
+  async credentials(
+    username: string,
+  ): Promise<{ id: number; passwordHash: string; active: boolean } | undefined> {
     const [row] = await this.#database.query<{ id: number; passwordHash: string; active: boolean }>(
-      { text: 'SELECT id, password_hash AS "passwordHash", active FROM users WHERE lower(username) = lower($1)' },
+      {
+        text: 'SELECT id, password_hash AS "passwordHash", active FROM users WHERE lower(username) = lower($1)',
+      },
       [username],
     );
     return row;

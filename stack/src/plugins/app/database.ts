@@ -24,7 +24,9 @@ declare module 'fastify' {
 /** The pool and everything that speaks SQL. The pool is closed when the last request has been answered. */
 export default fp(
   async (app) => {
-    const database = new Database(app.settings, (error) => app.log.warn({ err: error }, 'database connection lost'));
+    const database = new Database(app.settings, (error) =>
+      app.log.warn({ err: error }, 'database connection lost'),
+    );
     app.decorate('database', database);
     app.decorate('ledger', new Ledger(database));
     app.decorate('importer', new Importer(database));

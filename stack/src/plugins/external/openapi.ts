@@ -1,7 +1,7 @@
+import { STATUS_CODES } from 'node:http';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import fp from 'fastify-plugin';
-import { STATUS_CODES } from 'node:http';
 import { z } from 'zod';
 import { Empty, Problem } from '../../routes/schemas.js';
 import { VERSION } from '../../version.js';
@@ -68,13 +68,15 @@ export default fp(async (app) => {
               status,
               {
                 description: STATUS_CODES[status] ?? status,
-                ...(schema !== Empty && {
-                  content: {
-                    [schema === Problem ? 'application/problem+json' : 'application/json']: {
-                      schema: convert(schema, 'output'),
-                    },
-                  },
-                }),
+                ...(schema === Empty
+                  ? { type: 'null' }
+                  : {
+                      content: {
+                        [schema === Problem ? 'application/problem+json' : 'application/json']: {
+                          schema: convert(schema, 'output'),
+                        },
+                      },
+                    }),
               },
             ]),
           ),

@@ -67,7 +67,11 @@ const auth: FastifyPluginAsync = async (instance) => {
         refreshTokenHash(successor),
       );
       if (userId === undefined) {
-        throw new Refusal(401, 'invalid_refresh_token', 'The refresh token is not valid, or no longer: log in.');
+        throw new Refusal(
+          401,
+          'invalid_refresh_token',
+          'The refresh token is not valid, or no longer: log in.',
+        );
       }
       return reply.header('cache-control', 'no-store').send(tokenPair(userId, successor));
     },
@@ -80,7 +84,8 @@ const auth: FastifyPluginAsync = async (instance) => {
       schema: {
         tags,
         summary: 'End a session',
-        description: 'Its refresh token and all that descend from it are void. The access token lives out its time.',
+        description:
+          'Its refresh token and all that descend from it are void. The access token lives out its time.',
         body: RefreshRequest,
         response: { 204: Empty, 404: Problem },
       },

@@ -7,11 +7,15 @@ const MAXIMUM_LINES = 500;
 /** The location that the first migration makes. */
 const DEFAULT_LOCATION = 1;
 
-const location = id.default(DEFAULT_LOCATION).meta({ description: 'Without it: the default location, main.' });
+const location = id
+  .default(DEFAULT_LOCATION)
+  .meta({ description: 'Without it: the default location, main.' });
 const reason = line(500);
 const notes = {
   reason: reason.optional(),
-  reference: line(200).optional().meta({ description: 'A document of yours, such as an order.', examples: ['PO-1001'] }),
+  reference: line(200)
+    .optional()
+    .meta({ description: 'A document of yours, such as an order.', examples: ['PO-1001'] }),
 };
 
 const operation = <Line extends z.ZodType>(entry: Line) =>
@@ -54,6 +58,15 @@ export const StockOperation = z
     reference: z.string().nullable(),
     reverses: id.nullable(),
     actor_id: id,
-    movements: z.array(Movement.pick({ id: true, item_id: true, location_id: true, delta: true, balance_after: true, created_at: true })),
+    movements: z.array(
+      Movement.pick({
+        id: true,
+        item_id: true,
+        location_id: true,
+        delta: true,
+        balance_after: true,
+        created_at: true,
+      }),
+    ),
   })
   .meta({ id: 'StockOperation' });
