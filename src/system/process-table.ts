@@ -10,10 +10,17 @@ export interface ProcessMatch {
   workingDirectory?: string;
 }
 
-/** Ids of the living processes that match, as far as we may look into them. Our own is left out. */
-export function findProcesses(match: ProcessMatch): number[] {
+export interface FoundProcess {
+  pid: number;
+  parent: number;
+  /** Process group. */
+  group: number;
+}
+
+/** The living processes that match, as far as we may look into them. Our own is left out. */
+export function findProcesses(match: ProcessMatch): FoundProcess[] {
   const found = process.platform === 'linux' ? findInProc(match) : findWithPs(match);
-  return found.filter((pid) => pid !== process.pid);
+  return found.filter(({ pid }) => pid !== process.pid);
 }
 
 /** The argument vector of a process as one line, or undefined when it is gone or hidden from us. */
@@ -24,33 +31,35 @@ export function commandLine(pid: number): string | undefined {
   return read(() => execFileSync('ps', ['-o', 'command=', '-p', String(pid)], { encoding: 'utf8' }).trim());
 }
 
-function findInProc(match: ProcessMatch): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => {
-      const state = read(() => readFileSync(`/proc/${pid}/stat`, 'utf8'));
-      if (state === undefined || /\) [ZX] /.test(state)) return false;
-      if (match.workingDirectory) {
-        const folder = read(() => readlinkSync(`/proc/${pid}/cwd`));
-        if (folder === match.workingDirectory) return true;
-      }
-      if (!match.environment) return false;
-      const environment = read(() => readFileSync(`/proc/${pid}/environ`, 'utf8'));
-      return environment?.split('\0').includes(match.environment) ?? false;
-    })
-    .map(Number);
+function findInProc(match: ProcessMatch): FoundProcess[] {
+  return readdirSync('/proc').flatMap((pid) => {
+    if (!/^\d+$/.test(pid)) return [];
+    const stat = read(() => readFileSync(`/proc/${pid}/stat`, 'utf8'));
+    const [state, parent, group] = stat?.slice(stat.lastIndexOf(')') + 2).split(' ') ?? [];
+    if (state === undefined || state === 'Z' || state === 'X' || !matches(pid, match)) return [];
+    return [{ pid: Number(pid), parent: Number(parent), group: Number(group) }];
+  });
 }
 
-function findWithPs(match: ProcessMatch): number[] {
-  if (!match.environment) return [];
-  const wanted = ` ${match.environment} `;
-  return execFileSync('ps', ['-axEww', '-o', 'pid=,command='], {
+function matches(pid: string, { environment, workingDirectory }: ProcessMatch): boolean {
+  if (workingDirectory && read(() => readlinkSync(`/proc/${pid}/cwd`)) === workingDirectory) return true;
+  if (!environment) return false;
+  const variables = read(() => readFileSync(`/proc/${pid}/environ`, 'utf8'));
+  return variables?.split('\0').includes(environment) ?? false;
+}
+
+function findWithPs({ environment }: ProcessMatch): FoundProcess[] {
+  if (!environment) return [];
+  return execFileSync('ps', ['-axEww', '-o', 'pid=,ppid=,pgid=,command='], {
     encoding: 'utf8',
     maxBuffer: 64 * 1024 * 1024,
   })
     .split('\n')
-    .filter((line) => `${line} `.includes(wanted))
-    .map((line) => Number.parseInt(line, 10));
+    .filter((line) => `${line} `.includes(` ${environment} `))
+    .map((line) => {
+      const [pid, parent, group] = line.trim().split(/\s+/);
+      return { pid: Number(pid), parent: Number(parent), group: Number(group) };
+    });
 }
 
 function read<T>(attempt: () => T): T | undefined {

@@ -45,7 +45,10 @@ export function classify(service: ComposeService): EmbeddedService {
 /** The database services of a project, whatever else it holds. */
 export function databaseServices(project: ComposeProject): DatabaseService[] {
   return Object.values(project.services)
-    .filter((service) => service.image !== undefined && !service.build && /(^|\/)postgres(:|@|$)/.test(service.image))
+    .filter(
+      (service) =>
+        service.image !== undefined && !service.build && /(^|\/)postgres(:|@|$)/.test(service.image),
+    )
     .map((service) => classify(service) as DatabaseService);
 }
 

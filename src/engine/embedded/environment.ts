@@ -2,7 +2,7 @@ import { delimiter, dirname } from 'node:path';
 import type { ComposeService } from '../../project/model.js';
 
 /** Names that a program needs from the machine itself; all else comes from the compose file alone. */
-const MACHINE_NAMES = ['HOME', 'USER', 'LOGNAME', 'LANG', 'TZ', 'TMPDIR'];
+const MACHINE_NAMES = ['HOME', 'USER', 'TMPDIR'];
 
 export interface Surroundings {
   /** Our own environment. */
@@ -50,12 +50,20 @@ export function processEnvironment(service: ComposeService, world: Surroundings)
   };
 }
 
-/** What any program of this machine needs: where programs and the home are, language and time zone. */
+/** What any program needs of this machine, and the time zone of a container that sets none. */
 export function machineEnvironment(env: NodeJS.ProcessEnv): Record<string, string> {
   const kept = MACHINE_NAMES.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]] as const]));
   // The Node that runs us also runs the service and its npm.
   const path = [dirname(process.execPath), ...(env.PATH ? [env.PATH] : [])].join(delimiter);
-  return { PATH: path, ...Object.fromEntries(kept) };
+  return { PATH: path, TZ: 'UTC', ...Object.fromEntries(kept) };
+}
+
+/** For the process runner, which adds to our own environment: these variables and none of ours. */
+export function onlyEnvironment(
+  environment: Record<string, string>,
+  ours: NodeJS.ProcessEnv,
+): Record<string, string | undefined> {
+  return { ...Object.fromEntries(Object.keys(ours).map((name) => [name, undefined])), ...environment };
 }
 
 /** `DATABASE_HOST` → `DATABASE_PORT`, `PGHOST` → `PGPORT`, `db_hostname` → `db_port`. */

@@ -52,7 +52,12 @@ async function readSecret(project: ComposeProject, name: string, env: NodeJS.Pro
   }
   const file = definition?.file;
   if (!file) {
-    throw secretError('SECRET_MISSING', name, 'it is external, and only Swarm holds such', 'give it a `file:`');
+    throw secretError(
+      'SECRET_MISSING',
+      name,
+      'it is external, and only Swarm holds such',
+      'give it a `file:`',
+    );
   }
   try {
     return new Secret(await readFile(file, 'utf8'));

@@ -10,12 +10,11 @@ import { explainFileError, writeFileAtomic } from '../../system/files.js';
 const processIdentity = z.object({ pid: z.int(), start: z.string() });
 
 const launch = z.object({
-  /** Stands in the environment of every process of this launch, so that one we lost sight of can be found. */
-  id: z.string(),
+  process: processIdentity,
   configHash: z.string(),
+  /** ISO time. */
   startedAt: z.string(),
-  /** Absent between the decision to start it and the start: a process may or may not exist then. */
-  process: processIdentity.optional(),
+  /** Known where it ended while the invctl that started it still ran. */
   exitCode: z.int().optional(),
 });
 
@@ -28,6 +27,8 @@ const httpProbe = z.object({
 
 const serverState = z.object({
   programs: z.string(),
+  /** It has the client programs as well. */
+  complete: z.boolean(),
   version: z.string(),
   superuser: z.string(),
   database: z.string(),
@@ -66,7 +67,6 @@ const stateSchema = z.object({
 
 export type EmbeddedState = z.infer<typeof stateSchema>;
 export type ServiceRecord = z.infer<typeof serviceState>;
-export type LaunchRecord = z.infer<typeof launch>;
 export type ServerRecord = z.infer<typeof serverState>;
 export type HttpProbe = z.infer<typeof httpProbe>;
 
@@ -157,6 +157,13 @@ export class StateStore {
       files: location.files,
     };
     return new StateStore(folders, state);
+  }
+
+  /** What is known of a service; a new one is noted as stopped. */
+  service(name: string, kind: ServiceRecord['kind']): ServiceRecord {
+    const known = this.state.services[name] ?? { kind };
+    this.state.services[name] = known;
+    return known;
   }
 
   save(): Promise<void> {
