@@ -144,12 +144,16 @@ export function serverPlan(
 }
 
 /** A private folder for the local socket, the recorded one if it is still there and the server's. */
-export async function makeSocketFolder(recorded: string | undefined, user: ServerUser): Promise<string> {
+export async function makeSocketFolder(
+  recorded: string | undefined,
+  user: ServerUser,
+  env: NodeJS.ProcessEnv,
+): Promise<string> {
   if (recorded) {
     const found = await stat(recorded).catch(() => undefined);
     if (found?.isDirectory() && found.uid === (user.ids.uid ?? process.getuid?.())) return recorded;
   }
-  const folder = await mkdtemp(join(tmpdir(), 'invctl-'));
+  const folder = await mkdtemp(join(env.TMPDIR || tmpdir(), 'invctl-'));
   await giveTo(user, folder);
   return folder;
 }
