@@ -208,7 +208,8 @@ export interface ServiceDetails extends ServiceStatus {
  */
 export interface Engine {
   readonly kind: EngineKind;
-  info(): Promise<EngineInfo>;
+  /** With a project: also what this engine makes of it, such as the PostgreSQL that it found for its image. */
+  info(location?: ProjectLocation): Promise<EngineInfo>;
   /** The resolved project. */
   resolve(location: ProjectLocation): Promise<ComposeProject>;
   build(

@@ -49,6 +49,8 @@ export interface DetachedOptions extends Pick<RunOptions, 'cwd' | 'uid' | 'gid'>
   env: Record<string, string>;
   /** Open file descriptor that takes standard output and standard error. */
   outputFd: number;
+  /** Called if it ends while we still live, with 128 + signal number where a signal ended it. */
+  onExit?: (status: number) => void;
 }
 
 /** Starts programs. The one door to the outside's processes: an argument vector always, a shell string never. */
@@ -184,7 +186,7 @@ export function createProcessRunner({ env: baseEnv, handOver, trace }: ProcessRu
     if (typeof stdout !== 'string') child.stdout?.pipe(stdout, { end: false });
     const takeBack = handOver?.((name) => child.kill(name));
     const { status, signal } = await ended(child, program).finally(() => takeBack?.());
-    return signal ? 128 + constants.signals[signal] : (status ?? ExitCode.failure);
+    return exitStatus(status, signal);
   }
 
   async function detach(program: string, args: readonly string[], options: DetachedOptions): Promise<number> {
@@ -203,6 +205,8 @@ export function createProcessRunner({ env: baseEnv, handOver, trace }: ProcessRu
         throw startError(error, program);
       }),
     ]);
+    const { onExit } = options;
+    if (onExit) child.once('exit', (status, signal) => onExit(exitStatus(status, signal)));
     child.unref();
     return child.pid as number;
   }
@@ -221,6 +225,11 @@ export function formatArgv(argv: readonly string[]): string {
 /** The last lines of a program's output, redacted: what goes into an error message. */
 export function outputTail(text: string, lines = STDERR_TAIL_LINES): string {
   return redact(text.trimEnd().split(/\r?\n/).slice(-lines).join('\n'));
+}
+
+/** As a shell gives it in `$?`. */
+function exitStatus(status: number | null, signal: NodeJS.Signals | null): number {
+  return signal ? 128 + constants.signals[signal] : (status ?? ExitCode.failure);
 }
 
 function withoutUndefined(env: Record<string, string | undefined>): NodeJS.ProcessEnv {
