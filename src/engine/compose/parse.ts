@@ -37,7 +37,8 @@ export function serviceStatuses(containers: readonly ContainerInspect[]): Servic
 
 export function containerStatus(container: ContainerInspect): ServiceStatus {
   const { State: state } = container;
-  const health = state.Health?.Status;
+  // Of a container that has ended, the engine still reports what its last check said.
+  const health = state.Status === 'running' || state.Status === 'paused' ? state.Health?.Status : undefined;
   const lastCheck = state.Health?.Log?.at(-1);
   const exited = state.Status === 'exited' || state.Status === 'dead';
   return {

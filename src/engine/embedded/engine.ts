@@ -551,7 +551,13 @@ export function createEmbeddedEngine({
 }
 
 /** For what does not depend on a project. */
-const ANY_PROJECT: ProjectLocation = { name: 'any', directory: '/', files: [], explicitFiles: false };
+const ANY_PROJECT: ProjectLocation = {
+  name: 'any',
+  directory: '/',
+  files: [],
+  envFiles: [],
+  explicitFiles: false,
+};
 
 /** What an interactive program must know of our terminal. */
 function terminal({ TERM, COLORTERM }: NodeJS.ProcessEnv): Record<string, string> {
