@@ -5,7 +5,9 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { expect } from 'vitest';
 import { type CliOptions, type CliResult, invctl } from './cli.js';
+import { schemaErrors } from './schema.js';
 
 const execute = promisify(execFile);
 
@@ -29,7 +31,7 @@ export interface DockerProject {
   folder: string;
   /** Runs the built CLI in the project's folder on the Docker engine. */
   invctl(args: readonly string[], options?: Partial<CliOptions>): Promise<CliResult>;
-  /** The same with `--json`, parsed. */
+  /** The same with `--json`, parsed, and held to its committed schema. */
   json(
     args: readonly string[],
     options?: Partial<CliOptions>,
@@ -73,7 +75,10 @@ export async function createDockerProject(
     invctl: run,
     async json(args, options) {
       const { code, stdout } = await run(['--json', ...args], options);
-      return { code, document: JSON.parse(stdout) as Document };
+      const document = JSON.parse(stdout) as Document;
+      const schema = document.ok ? document.command.replace(' ', '-') : 'error';
+      expect(schemaErrors(schema, document)).toEqual([]);
+      return { code, document };
     },
     write: (path, content) => writeFile(join(folder, path), content),
     leftovers: () => leftovers(name),
