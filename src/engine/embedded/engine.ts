@@ -17,6 +17,8 @@ import type {
   ExecOptions,
   LogEntry,
   LogOptions,
+  PipeOptions,
+  PipeResult,
   PortOwner,
   ServiceDetails,
   ServiceEvent,
@@ -345,6 +347,45 @@ export function createEmbeddedEngine({
         exitCode: ExitCode.usage,
       });
     }
+    const { folder, server, env: variables } = surroundings(store, service, environment);
+    try {
+      return await processes.passThrough(program as string, args, {
+        cwd: options.workdir === undefined ? folder : resolvePath(folder, options.workdir),
+        env: onlyEnvironment({ ...variables, ...terminal(env), ...options.env }, env),
+        ...(options.stdin ? { stdin: options.stdin } : {}),
+        ...(options.stdout ? { stdout: options.stdout } : {}),
+      });
+    } catch (error) {
+      throw explainMissingProgram(error, program as string, server);
+    }
+  }
+
+  async function pipe(
+    location: ProjectLocation,
+    name: string,
+    [program, ...args]: readonly string[],
+    { env: more, user: _, ...streams }: PipeOptions,
+  ): Promise<PipeResult> {
+    const service = await serviceOf(location, name);
+    const store = await StateStore.open(location, env);
+    if (!isRunning(store.state.services[name])) throw notRunningError(name);
+    const environment = serviceEnvironment({ project: await resolve(location), store, env }, service);
+    const { folder, server, env: variables } = surroundings(store, service, environment);
+    try {
+      return await processes.run(program as string, args, {
+        ...streams,
+        cwd: folder,
+        env: onlyEnvironment({ ...variables, ...more }, env),
+        allowFailure: true,
+        ownSession: true,
+      });
+    } catch (error) {
+      throw explainMissingProgram(error, program as string, server);
+    }
+  }
+
+  /** Where a program of a service runs and what it finds in its environment; beside a database, how to reach it. */
+  function surroundings(store: StateStore, service: ComposeService, environment: Record<string, string>) {
     const embedded = classify(service);
     const { server, port } = store.state.services[service.name] ?? {};
     const database =
@@ -357,24 +398,11 @@ export function createEmbeddedEngine({
             PATH: `${server.programs}:${environment.PATH}`,
           }
         : {};
-    const folder = embedded.kind === 'node' ? embedded.folder : store.state.directory;
-    try {
-      return await processes.passThrough(program as string, args, {
-        cwd: options.workdir === undefined ? folder : resolvePath(folder, options.workdir),
-        env: onlyEnvironment({ ...environment, ...database, ...terminal(env), ...options.env }, env),
-        ...(options.stdin ? { stdin: options.stdin } : {}),
-        ...(options.stdout ? { stdout: options.stdout } : {}),
-      });
-    } catch (error) {
-      const missing = error instanceof UserError && error.code === 'PROGRAM_NOT_FOUND';
-      if (!missing || !server || server.complete) throw error;
-      throw new UserError({
-        code: 'CLIENT_PROGRAMS_MISSING',
-        message: `the PostgreSQL that runs here (${server.programs}) comes without the program \`${program}\``,
-        hint: 'invctl db psql      (needs none)   or install the client programs: apt-get install postgresql-client',
-        cause: error,
-      });
-    }
+    return {
+      folder: embedded.kind === 'node' ? embedded.folder : store.state.directory,
+      server,
+      env: { ...environment, ...database },
+    };
   }
 
   async function connection(location: ProjectLocation, name?: string): Promise<DatabaseConnection> {
@@ -540,6 +568,7 @@ export function createEmbeddedEngine({
     status,
     logs,
     exec,
+    pipe,
     run,
     connection,
     portOwner,
@@ -558,6 +587,21 @@ const ANY_PROJECT: ProjectLocation = {
   envFiles: [],
   explicitFiles: false,
 };
+
+function explainMissingProgram(
+  error: unknown,
+  program: string,
+  server: { programs: string; complete: boolean } | undefined,
+): unknown {
+  const missing = error instanceof UserError && error.code === 'PROGRAM_NOT_FOUND';
+  if (!missing || !server || server.complete) return error;
+  return new UserError({
+    code: 'CLIENT_PROGRAMS_MISSING',
+    message: `the PostgreSQL that runs here (${server.programs}) comes without the program \`${program}\``,
+    hint: 'install the client programs, e.g.: apt-get install postgresql-client',
+    cause: error,
+  });
+}
 
 /** What an interactive program must know of our terminal. */
 function terminal({ TERM, COLORTERM }: NodeJS.ProcessEnv): Record<string, string> {
