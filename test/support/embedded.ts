@@ -44,9 +44,7 @@ export async function disposeOf(stack: TinyStack, env: NodeJS.ProcessEnv): Promi
   const left = [
     ...processesNaming(stack.home).map((pid) => `process ${pid}`),
     ...leavings(join(stack.home, 'tmp')),
-    ...leavings(join(stack.home, 'state')).filter((path) =>
-      path.startsWith(join(stack.home, 'state', 'projects', '')),
-    ),
+    ...leavings(join(stack.home, 'state', 'projects')),
   ];
   await stack.remove();
   return left;

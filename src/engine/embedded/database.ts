@@ -14,7 +14,7 @@ import {
   serverPlan,
 } from './postgres.js';
 import type { EngineRun } from './run.js';
-import { readGrantedSecrets } from './secrets.js';
+import { readGrantedSecrets, writeSecrets } from './secrets.js';
 import { findServerUser, type ServerUser } from './server-user.js';
 import type { StateStore } from './state.js';
 
@@ -56,7 +56,8 @@ export async function prepareDatabase(run: EngineRun, database: DatabaseService)
     },
     { processes, env, user, stateRoot: store.folders.root },
   );
-  const settings = readDatabaseSettings(service, await readGrantedSecrets(project, service, env));
+  const secrets = await readGrantedSecrets(project, service, env);
+  const settings = readDatabaseSettings(service, secrets);
   const port =
     record.port !== undefined && (isRunning(record) || (await isPortFree(LOOPBACK, record.port)))
       ? record.port
@@ -72,6 +73,8 @@ export async function prepareDatabase(run: EngineRun, database: DatabaseService)
   };
   Object.assign(record, { kind: 'postgres', port, targetPort: 5432, server });
   await store.save();
+  // For programs that `exec` runs beside the server, which has read its password long ago.
+  await writeSecrets(join(store.folders.secrets, service.name), secrets);
 
   const prepare = async () => {
     const mark = serviceMark(store.folders, service.name);

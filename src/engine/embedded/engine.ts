@@ -109,10 +109,13 @@ export function createEmbeddedEngine({
         change(await StateStore.open(location, env)),
       );
     } finally {
-      // Nothing in it any more, or never: the folder goes as well.
-      await rmdir(project).catch((error) => {
-        if (!hasErrorCode(error, 'ENOTEMPTY', 'EEXIST', 'ENOENT')) throw error;
-      });
+      // Where nothing is known of the project any more, or ever was, its folder goes as well. A lock whose holder
+      // was killed leaves its folder.
+      for (const folder of [join(project, '.invctl'), project]) {
+        await rmdir(folder).catch((error) => {
+          if (!hasErrorCode(error, 'ENOTEMPTY', 'EEXIST', 'ENOENT')) throw error;
+        });
+      }
     }
   }
 

@@ -343,7 +343,9 @@ export function serviceEnvironment(
       return port === undefined ? [] : [[name, port] as const];
     }),
   );
-  const port = store.state.services[service.name]?.port;
+  const record = store.state.services[service.name];
+  // The image's programs know nothing of PORT.
+  const port = record?.kind === 'node' ? record.port : undefined;
   return processEnvironment(service, {
     env,
     secretsFolder,
