@@ -1,3 +1,5 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the placeholders are Compose's
+
 import type { ProjectFixture } from './whole-projects.js';
 
 export interface RefusedFixture extends ProjectFixture {

@@ -1,3 +1,5 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the placeholders are Compose's
+
 /** A project on disk: relative paths and what is in the files. */
 export interface ProjectFixture {
   title: string;
