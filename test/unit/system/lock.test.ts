@@ -121,18 +121,15 @@ describe('the project lock', () => {
 
 describe('the folder of the lock', () => {
   it('may come and go with each holder', async () => {
-    const folders = await Promise.all(
-      Array.from({ length: 40 }, () => mkdtemp(join(tmpdir(), 'invctl-lock-'))),
-    );
-    const holders = folders.flatMap((one) =>
-      Array.from({ length: 12 }, async (_, turn) => {
+    for (let round = 0; round < 20; round += 1) {
+      const holders = Array.from({ length: 12 }, async (_, turn) => {
         await new Promise((resolve) => setTimeout(resolve, 3 * turn));
-        await withProjectLock(one, { command, waitMs: 15_000 }, async () => {});
-      }),
-    );
-    const outcomes = await Promise.allSettled(holders);
-    for (const one of folders) await rm(one, { recursive: true });
-    expect(outcomes.filter(({ status }) => status === 'rejected')).toEqual([]);
+        await withProjectLock(folder, { command, waitMs: 15_000 }, async () => {});
+      });
+      const outcomes = await Promise.allSettled(holders);
+      expect(outcomes.filter(({ status }) => status === 'rejected')).toEqual([]);
+      await rm(join(folder, '.invctl'), { recursive: true, force: true });
+    }
   });
 });
 
