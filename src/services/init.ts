@@ -196,7 +196,7 @@ function report(context: ServiceContext, input: InitInput, { files, lock }: Plan
   return {
     directory: input.directory,
     name: input.options.name,
-    created: !lock && !input.dryRun,
+    created: !input.dryRun && files.some(({ path, status }) => path === LOCK_PATH && status === 'created'),
     dryRun: input.dryRun,
     options: input.options,
     files: files.map(({ path, status, added, edited, texts }) => ({

@@ -293,6 +293,34 @@ describe('a second init', () => {
     expect(Object.keys(await snapshot(shop))).toEqual(Object.keys(before));
   });
 
+  it.each([
+    ['SIGKILL', null],
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)(
+    'completes one that got %s in the middle; only a kill leaves anything',
+    async (signal, expected) => {
+      let look: NodeJS.Timeout | undefined;
+      const interrupted = await invctl(['init', 'shop'], {
+        cwd: root,
+        onSpawn: (child) => {
+          look = setInterval(() => {
+            if (!existsSync(join(shop, 'stack/src'))) return;
+            clearInterval(look);
+            child.kill(signal);
+          }, 1);
+        },
+      });
+      clearInterval(look);
+      expect(interrupted.code).toBe(expected);
+      if (signal !== 'SIGKILL') expect(await readdir(root)).toEqual([]);
+      const { code, document } = await initJson();
+      expect([code, document.data.created]).toEqual([0, true]);
+      expect(Object.values((await initJson()).status)).not.toContain('created');
+      expect(await secretsOf(shop)).toHaveLength(3);
+    },
+  );
+
   it('at the same time as the first waits for it: one set of secrets', async () => {
     const results = await Promise.all([1, 2, 3].map(() => invctl(['init', 'shop', '--json'], { cwd: root })));
     expect(results.map(({ code, stderr }) => [code, stderr.replace(/^warning: waiting.*\n/gm, '')])).toEqual(
