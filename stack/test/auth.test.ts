@@ -7,6 +7,8 @@ let api: TestApi;
 
 beforeAll(async () => {
   api = await startApi({ LOGIN_RATE_LIMIT_PER_MINUTE: '1000' });
+  // The claims below are older than the users.
+  await api.database.client.query(`UPDATE users SET credentials_changed_at = now() - interval '1 minute'`);
 });
 afterAll(() => api.close());
 
