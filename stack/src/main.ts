@@ -66,8 +66,7 @@ async function createFirstAdmin({ repositories: { users } }: FastifyInstance): P
     passwordHash: await hashPassword(adminPassword),
     role: 'admin',
   } as const;
-  if (await users.createFirst(user, SYSTEM))
-    logger.info({ username: adminUsername }, 'created the first admin');
+  if (await users.addFirst(user, SYSTEM)) logger.info({ username: adminUsername }, 'created the first admin');
 }
 
 /** A file that cannot be taken is no reason to refuse service: the log and the imports tell of it. */

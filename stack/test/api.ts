@@ -93,7 +93,7 @@ export async function startApi(env: Record<string, string> = {}): Promise<TestAp
   const passwordHash = await hashPassword(PASSWORD);
   const tokens: Partial<Record<Role, string>> = {};
   for (const role of ['viewer', 'manager', 'admin'] as const) {
-    const { id } = await app.repositories.users.create({ username: role, passwordHash, role }, SYSTEM);
+    const { id } = await app.repositories.users.add({ username: role, passwordHash, role }, SYSTEM);
     tokens[role] = app.accessTokens.sign(id);
   }
   return {

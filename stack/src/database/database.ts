@@ -1,5 +1,8 @@
+import { once } from 'node:events';
+import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
+import { to as copyTo } from 'pg-copy-streams';
 import type { Settings } from '../settings/declarations.js';
 import {
   connectionConfig,
@@ -9,9 +12,9 @@ import {
 } from './connection.js';
 
 const CONNECT_TIMEOUT_MS = 3000;
-const STATEMENT_TIMEOUT_MS = 10_000;
+const STATEMENT_TIMEOUT_MS = 5000;
 /** Longer than the server's own limit, which it only replaces when the server no longer answers. */
-const RESPONSE_TIMEOUT_MS = 12_000;
+const RESPONSE_TIMEOUT_MS = 6000;
 /** Requests that may wait for each connection of the pool before more are turned away. */
 const WAITING_PER_CONNECTION = 20;
 const ATTEMPTS = 5;
@@ -110,6 +113,23 @@ export class Database implements Session {
       // After a failure there may be a COPY in progress on it.
       client.release(failed);
     }
+  }
+
+  /**
+   * What a `COPY … TO STDOUT` sends, as a stream. The connection is given back at its end, and given up if the
+   * stream is destroyed before.
+   */
+  async copyOut(sql: string): Promise<Readable> {
+    const client = await connect(this.#bulk);
+    const stream = client.query(copyTo(sql));
+    let ended = false;
+    stream.once('end', () => {
+      ended = true;
+    });
+    stream.once('close', () => client.release(!ended));
+    // A failure at the start is an answer; one after the first byte can only end the stream.
+    await Promise.race([once(stream, 'readable'), once(stream, 'end')]);
+    return stream;
   }
 
   /**

@@ -5,21 +5,22 @@ import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { ImportMode } from '../../src/importer/importer.js';
+import type { Actor } from '../../src/repositories/audit.js';
 import { startApi, type TestApi } from '../api.js';
 
 const SAMPLE = fileURLToPath(new URL('../../data/new_inventory.csv', import.meta.url));
 
 let api: TestApi;
-let actorId: number;
+let by: Actor;
 
 beforeEach(async () => {
   api = await startApi();
-  actorId = (await api.as('manager')('GET', '/auth/me')).json().id;
+  by = { userId: (await api.as('manager')('GET', '/auth/me')).json().id, requestId: null };
 });
 afterEach(() => api.close());
 
 const upload = (text: string | Buffer, mode: ImportMode = 'atomic') =>
-  api.app.importer.upload(Readable.from([Buffer.from(text)]), mode, actorId);
+  api.app.importer.upload(Readable.from([Buffer.from(text)]), mode, by);
 
 async function select(sql: string): Promise<Record<string, unknown>[]> {
   return (await api.database.client.query(sql)).rows;
@@ -32,7 +33,7 @@ const flaws = () =>
 
 describe('a file', () => {
   test('of real inventory becomes items with opening stock in the ledger', async () => {
-    const outcome = await api.app.importer.upload(createReadStream(SAMPLE), 'atomic', actorId);
+    const outcome = await api.app.importer.upload(createReadStream(SAMPLE), 'atomic', by);
     expect(outcome).toMatchObject({
       status: 'applied',
       rows: 2733,
@@ -200,7 +201,7 @@ describe('what is no inventory file', () => {
         throw new Error('connection lost');
       })(),
     );
-    await expect(api.app.importer.upload(broken, 'partial', actorId)).rejects.toThrow('connection lost');
+    await expect(api.app.importer.upload(broken, 'partial', by)).rejects.toThrow('connection lost');
     expect(await select('SELECT FROM items')).toEqual([]);
   });
 });

@@ -112,8 +112,8 @@ function databaseProblem(error: pg.DatabaseError): Problem {
       headers: { 'retry-after': RETRY_AFTER_SECONDS },
     });
   }
-  // 22021 invalid byte sequence, 22003 out of range, 22P05 untranslatable: input that no schema here stopped.
-  if (['22021', '22003', '22P05'].includes(error.code ?? '')) {
+  // 22021 invalid byte sequence, 22003, 22007 and 22008 out of range: input that no schema here stopped.
+  if (['22021', '22003', '22007', '22008'].includes(error.code ?? '')) {
     return new Problem(422, 'invalid', 'A value cannot be stored as given.');
   }
   return new Problem(500, 'internal', 'Something went wrong on our side.');
