@@ -58,7 +58,8 @@ describe.skipIf(withoutDocker)('the life of a project on Docker', () => {
     expect(stdout).toContain(`http://127.0.0.1:${project.port}`);
     expect(stdout).toMatch(/^web +running/m);
     expect(code).toBe(0);
-    expect(await (await fetch(`http://127.0.0.1:${project.port}`)).text()).toBe('ok');
+    const answer = await fetch(`http://127.0.0.1:${project.port}`, { signal: AbortSignal.timeout(10_000) });
+    expect(await answer.text()).toBe('ok');
   });
 
   it('changes nothing at the second up', async () => {
