@@ -278,6 +278,8 @@ export interface Engine {
   portOwner(location: ProjectLocation, port: number): Promise<PortOwner | undefined>;
   /** @throws UserError SERVICE_NOT_RUNNING where the service has no container or process. */
   inspect(location: ProjectLocation, service: string): Promise<ServiceDetails[]>;
+  /** `ENV` of the service's image; empty where there is no image yet, or none at all. */
+  imageEnvironment(location: ProjectLocation, service: string): Promise<Record<string, string>>;
   networks(location: ProjectLocation): Promise<NetworkStatus[]>;
   volumes(location: ProjectLocation): Promise<VolumeStatus[]>;
   /** Removes a volume and all that is in it. */

@@ -230,6 +230,12 @@ export function createComposeEngine({ processes, env }: ComposeEngineDependencie
     run: inService(argv.run),
     portOwner,
     inspect,
+    async imageEnvironment(location, service) {
+      const project = await resolve(location);
+      const { imageEnvironment } = await import('./build.js');
+      const found = project.services[service];
+      return found ? imageEnvironment(docker, project, found) : {};
+    },
     networks,
     volumes,
     async removeVolume(_location, name) {

@@ -576,6 +576,7 @@ export function createEmbeddedEngine({
     connection,
     portOwner,
     inspect,
+    imageEnvironment: () => Promise.resolve({}),
     networks: () => Promise.resolve([]),
     volumes,
     removeVolume,

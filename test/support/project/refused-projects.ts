@@ -527,6 +527,7 @@ export const refusedProjects: RefusedFixture[] = [
     files: service('', 'name: "__"\n'),
     code: 'PROJECT_NAME_INVALID',
   },
+  { title: 'an empty name', files: service('', 'name:\n'), code: 'COMPOSE_INVALID', line: 4 },
   {
     title: 'COMPOSE_FILE that names a file that is not there',
     files: service(''),

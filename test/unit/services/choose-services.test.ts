@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ComposeProject } from '../../../src/project/model.js';
-import { assertServices, nearest } from '../../../src/services/choose-services.js';
+import { nearest } from '../../../src/project/nearest.js';
+import { assertServices } from '../../../src/services/choose-services.js';
 
 describe('the nearest name', () => {
   it.each([
