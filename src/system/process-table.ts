@@ -2,10 +2,15 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { hasErrorCode } from '../errors.js';
 
-/** What to look for. Both given: either is enough. */
+/** What to look for; any one of those given is enough. */
 export interface ProcessMatch {
-  /** `NAME=value` in the environment that the process was started with. */
+  /**
+   * `NAME=value` in the environment that the process was started with. Of another user's process not even root
+   * may read it in most containers.
+   */
   environment?: string;
+  /** One argument, as a whole. Everybody may read those of everybody. */
+  argument?: string;
   /** Absolute working directory. Known on Linux only; elsewhere it matches nothing. */
   workingDirectory?: string;
 }
@@ -41,21 +46,21 @@ function findInProc(match: ProcessMatch): FoundProcess[] {
   });
 }
 
-function matches(pid: string, { environment, workingDirectory }: ProcessMatch): boolean {
+function matches(pid: string, { environment, argument, workingDirectory }: ProcessMatch): boolean {
+  const list = (name: string) => read(() => readFileSync(`/proc/${pid}/${name}`, 'utf8'))?.split('\0') ?? [];
+  if (argument && list('cmdline').includes(argument)) return true;
   if (workingDirectory && read(() => readlinkSync(`/proc/${pid}/cwd`)) === workingDirectory) return true;
-  if (!environment) return false;
-  const variables = read(() => readFileSync(`/proc/${pid}/environ`, 'utf8'));
-  return variables?.split('\0').includes(environment) ?? false;
+  return environment !== undefined && list('environ').includes(environment);
 }
 
-function findWithPs({ environment }: ProcessMatch): FoundProcess[] {
-  if (!environment) return [];
+function findWithPs({ environment, argument }: ProcessMatch): FoundProcess[] {
+  const wanted = [environment, argument].filter((text) => text !== undefined);
   return execFileSync('ps', ['-axEww', '-o', 'pid=,ppid=,pgid=,command='], {
     encoding: 'utf8',
     maxBuffer: 64 * 1024 * 1024,
   })
     .split('\n')
-    .filter((line) => `${line} `.includes(` ${environment} `))
+    .filter((line) => wanted.some((text) => `${line} `.includes(` ${text} `)))
     .map((line) => {
       const [pid, parent, group] = line.trim().split(/\s+/);
       return { pid: Number(pid), parent: Number(parent), group: Number(group) };

@@ -36,6 +36,8 @@ export interface BuildTools {
   mark: Record<string, string>;
   signal?: AbortSignal;
   noCache?: boolean;
+  /** Called as a step begins that is not cached. */
+  onStart?: (step: string) => void;
 }
 
 /**
@@ -63,7 +65,10 @@ export async function buildPackage(
   }
   const step = async (name: string, cached: boolean, args: readonly string[]) => {
     const started = Date.now();
-    if (!cached) await npm(args, node, tools);
+    if (!cached) {
+      tools.onStart?.(name);
+      await npm(args, node, tools);
+    }
     onStep({ service: service.name, name, cached, seconds: (Date.now() - started) / 1000 });
     return cached;
   };

@@ -69,6 +69,7 @@ export async function prepareDatabase(run: EngineRun, database: DatabaseService)
     // Read once: later changes of the environment do not change the data, as with the image.
     superuser: (existingMajor !== undefined && record.server?.superuser) || settings.superuser,
     database: (existingMajor !== undefined && record.server?.database) || settings.database,
+    dataFolder,
     socketFolder: await makeSocketFolder(record.server?.socketFolder, user, env),
   };
   Object.assign(record, { kind: 'postgres', port, targetPort: 5432, server });

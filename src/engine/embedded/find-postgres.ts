@@ -96,8 +96,9 @@ export function choose(
   const exact = complete.find((candidate) => candidate.major === wanted);
   const bare = candidates.find((candidate) => !candidate.complete && candidate.major === wanted);
   const nearest = complete.toSorted((a, b) => Math.abs(a.major - wanted) - Math.abs(b.major - wanted))[0];
-  // A bare server opens the data; a complete installation of another major cannot.
-  return needs.dataMajor === undefined ? (exact ?? nearest ?? bare) : (exact ?? bare ?? nearest);
+  if (needs.dataMajor === undefined) return exact ?? nearest ?? bare;
+  // A bare server of its major opens the data, a complete one of another does not: that is for the refusal to name.
+  return exact ?? bare ?? nearest ?? candidates[0];
 }
 
 async function findInstallations(search: Search): Promise<Installation[]> {

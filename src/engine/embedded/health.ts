@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { get } from 'node:http';
+import { join } from 'node:path';
 import { hasErrorCode } from '../../errors.js';
 import type { ComposeService } from '../../project/model.js';
 import { redact } from '../../system/secret.js';
@@ -17,6 +19,8 @@ export interface ProbeResult {
 
 /** Whether the server accepts connections, as pg_isready tells it: an answer that refuses us is one as well. */
 export async function probePostgres(server: ServerRecord, port: number): Promise<ProbeResult> {
+  if (!acceptsConnections(server.dataFolder))
+    return { health: 'failing', output: 'the server is starting up' };
   const { Client } = (await import('pg')).default;
   const client = new Client({
     host: server.socketFolder,
@@ -40,6 +44,20 @@ export async function probePostgres(server: ServerRecord, port: number): Promise
       : { health: 'failing', output: error instanceof Error ? error.message : String(error) };
   } finally {
     await client.end().catch(() => {});
+  }
+}
+
+/**
+ * What the server itself says in the eighth line of its lock file, by which pg_ctl waits for it as well. Asking by
+ * a connection before that leaves a FATAL in its log.
+ */
+function acceptsConnections(dataFolder: string): boolean {
+  try {
+    const lines = readFileSync(join(dataFolder, 'postmaster.pid'), 'utf8').split('\n');
+    return /^(ready|standby)\b/.test(lines[7] ?? '');
+  } catch (error) {
+    if (hasErrorCode(error, 'ENOENT')) return false;
+    throw error;
   }
 }
 

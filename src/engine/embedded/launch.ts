@@ -112,7 +112,7 @@ export interface ServiceProcesses {
   folders: StateFolders;
   service: string;
   record: ServiceRecord | undefined;
-  /** PostgreSQL's: each of its processes works in it. */
+  /** PostgreSQL's: an argument of the server, and the working directory of each of its processes. */
   dataFolder?: string;
 }
 
@@ -140,7 +140,7 @@ export async function endStrays(service: ServiceProcesses, sequence: StopSequenc
 function processesOf({ folders, service, record, dataFolder }: ServiceProcesses): FoundProcess[] {
   const found = findProcesses({
     environment: markOf(folders, service),
-    ...(dataFolder ? { workingDirectory: dataFolder } : {}),
+    ...(dataFolder ? { argument: dataFolder, workingDirectory: dataFolder } : {}),
   });
   const pid = isRunning(record) ? record?.launch?.process.pid : undefined;
   if (pid === undefined || found.some((other) => other.pid === pid)) return found;

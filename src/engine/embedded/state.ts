@@ -32,6 +32,7 @@ const serverState = z.object({
   version: z.string(),
   superuser: z.string(),
   database: z.string(),
+  dataFolder: z.string(),
   /** Folder of the local socket. Under the system's temporary folder: a socket's path has at most 107 bytes. */
   socketFolder: z.string(),
 });

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { UserError } from '../../errors.js';
 import { type ComposeService, startOrder } from '../../project/model.js';
 import { findFreePort, isPortFree } from '../../system/ports.js';
-import type { BuildStep, ServiceEvent, ServicePhase, UpOutcome } from '../engine.js';
+import type { ServiceEvent, ServicePhase, UpOutcome } from '../engine.js';
 import { buildPackage } from './build.js';
 import { classify, databaseServices, type EmbeddedService, type NodeService } from './classify.js';
 import { dataFolderOf, prepareDatabase } from './database.js';
@@ -228,11 +228,10 @@ class BringUp {
     const { name } = node.service;
     this.#building += 1;
     try {
-      const onStep = (step: BuildStep) => {
-        if (!step.cached) this.#emit(name, 'building', step.name);
-      };
+      const onStart = (step: string) => this.#emit(name, 'building', step);
       const mark = serviceMark(store.folders, name);
-      record.build = await buildPackage(node, record.build, { processes, env, mark, signal }, onStep);
+      const tools = { processes, env, mark, signal, onStart };
+      record.build = await buildPackage(node, record.build, tools, () => {});
       await store.save();
       return record.build.output;
     } finally {

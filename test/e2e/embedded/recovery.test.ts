@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
-import { readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import type { EmbeddedState } from '../../../src/engine/embedded/state.js';
 import { isAlive } from '../../../src/system/process-identity.js';
 import { bin } from '../../support/cli.js';
@@ -107,18 +107,27 @@ describe('what the state says is checked against the machine', () => {
     await query(embeddedEngine(env), stack, 'CREATE TABLE kept AS SELECT 1 AS n');
     const before = await readState();
     await embeddedEngine(env).stop(stack.location(), []);
-    // The same process ids, but of another boot: each is now some other process, here this test's own.
+    // The same process ids, but of another boot: each is now some other process. PostgreSQL itself trusts its lock
+    // file where that is one of the server's own user.
+    const { uid, gid } = await stat(dataFolder());
+    const other = spawn('sleep', ['600'], {
+      cwd: '/',
+      stdio: 'ignore',
+      ...(process.getuid?.() === 0 ? { uid, gid } : {}),
+    });
+    onTestFinished(() => void other.kill('SIGKILL'));
+    const pid = other.pid as number;
     await changeState((state) => {
       for (const { launch } of Object.values(state.services)) {
         if (launch) {
           launch.process = {
-            pid: process.pid,
+            pid,
             start: launch.process.start.replace(/^[^/]*/, '00000000-0000-4000-8000-000000000000'),
           };
         }
       }
     });
-    await writeFile(join(dataFolder(), 'postmaster.pid'), `${process.pid}\n${dataFolder()}\n1\n5432\n\n\n`);
+    await writeFile(join(dataFolder(), 'postmaster.pid'), `${pid}\n${dataFolder()}\n1\n5432\n\n\n`);
     const states = await embeddedEngine(env).status(stack.location());
     expect(states.map(({ state }) => state)).toEqual(['exited', 'exited']);
 
@@ -127,6 +136,7 @@ describe('what the state says is checked against the machine', () => {
     expect(unchanged).toEqual([]);
     expect(await query(embeddedEngine(env), stack, 'SELECT n FROM kept')).toEqual([1]);
     expect((await readState()).services.db?.port).toBe(before.services.db?.port);
+    expect(other.exitCode ?? other.signalCode).toBeNull();
   });
 
   test('a process that reuses the id of ours is neither taken for it nor stopped', async () => {
