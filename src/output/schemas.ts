@@ -97,8 +97,12 @@ export const dataSchemas = {
       z.object({
         path: z.string(),
         status: z.enum(['created', 'unchanged', 'differs', 'kept', 'updated', 'replaced']),
+        added: z.array(z.string()).optional().describe('keys or lines that an updated file got'),
+        edited: z.boolean().optional().describe('false: the template or the options changed, not the file'),
+        diff: z.string().optional().describe('unified, with --diff; credentials read [redacted]'),
       }),
     ),
+    copies: z.string().optional().describe('folder of the copies of replaced files'),
     next: z.array(z.string()),
   }),
   up: services.extend({ unchanged: z.array(z.string()), seconds: z.number() }),

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import {
   appendFile,
   mkdir,
@@ -13,8 +13,9 @@ import {
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Ajv2020 } from 'ajv/dist/2020.js';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { invctl } from '../../support/cli.js';
+import { invctl, repository } from '../../support/cli.js';
 import { snapshot, temporaryFolder } from '../../support/folder.js';
 
 interface InitFile {
@@ -44,10 +45,16 @@ async function init(...args: string[]) {
 async function initJson(...args: string[]) {
   const result = await init(...args, '--json');
   const document = JSON.parse(result.stdout);
+  if (document.ok && !schema(document))
+    throw new Error(`not as its schema: ${JSON.stringify(schema.errors)}`);
   const files: InitFile[] = document.data?.files ?? [];
   const status = Object.fromEntries(files.map((file) => [file.path, file.status]));
   return { ...result, document, files, status };
 }
+
+const schema = new Ajv2020().compile(
+  JSON.parse(readFileSync(join(repository, 'docs/schemas/init.json'), 'utf8')),
+);
 
 async function secretsOf(folder: string): Promise<string[]> {
   const read = async (path: string) => (await readFile(join(folder, path), 'utf8').catch(() => '')).trim();
