@@ -66,9 +66,10 @@ describe.each([
     const values: string[] = [];
     let cursor: string | null = '';
     while (cursor !== null) {
-      const page = (await manager('GET', `/${name}?limit=2${cursor && `&cursor=${cursor}`}`)).json();
-      values.push(...page.data.map((entry: Record<string, string>) => entry[field]));
-      cursor = page.next_cursor;
+      const answer = await manager('GET', `/${name}?limit=2${cursor && `&cursor=${cursor}`}`);
+      const { data, next_cursor }: { data: Record<string, string>[]; next_cursor: string | null } = answer.json();
+      values.push(...data.map((entry) => entry[field] ?? ''));
+      cursor = next_cursor;
     }
     expect(values.filter((value) => value.startsWith('p'))).toEqual(['p1', 'p2', 'p3']);
     expect(values).toEqual([...new Set(values)].sort());
