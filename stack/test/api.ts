@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify';
 import pg from 'pg';
 import { inject } from 'vitest';
@@ -20,6 +21,8 @@ export interface TestDatabase {
   readonly client: pg.Client;
   /** Takes the database away from everybody but `client`, or gives it back. */
   setReachable(reachable: boolean): Promise<void>;
+  /** Waits until at least so many connections to the database wait for a lock. */
+  untilBlocked(count: number): Promise<void>;
   drop(): Promise<void>;
 }
 
@@ -54,6 +57,17 @@ export async function createDatabase({ migrated = true } = {}): Promise<TestData
           'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND pid <> $2',
           [name, rows[0]?.pid],
         );
+      }
+    },
+    async untilBlocked(count) {
+      for (;;) {
+        // Not through `client`: in a transaction, its view of the activity stays as it was.
+        const { rows } = await server.query<{ count: number }>(
+          `SELECT count(*)::int FROM pg_stat_activity WHERE datname = $1 AND wait_event_type = 'Lock'`,
+          [name],
+        );
+        if ((rows[0]?.count ?? 0) >= count) return;
+        await delay(5);
       }
     },
     async drop() {

@@ -278,7 +278,7 @@ describe('an Idempotency-Key', () => {
     await client.query('BEGIN');
     await client.query('SELECT FROM stock_levels WHERE item_id = $1 FOR UPDATE', [id]);
     const first = issue(id, 'order-6');
-    await lockWaiters(1);
+    await api.database.untilBlocked(1);
     const second = await issue(id, 'order-6');
     expect(second.json()).toMatchObject({ status: 409, code: 'idempotency_key_in_use' });
     await client.query('COMMIT');
@@ -289,13 +289,3 @@ describe('an Idempotency-Key', () => {
     expect((await issue(await newItem(1), key)).statusCode).toBe(422);
   });
 });
-
-/** Waits until so many connections to this database wait for a lock. */
-async function lockWaiters(count: number): Promise<void> {
-  for (;;) {
-    const { rows } = await api.database.client.query(
-      `SELECT count(*)::int FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
-    );
-    if (rows[0].count >= count) return;
-  }
-}

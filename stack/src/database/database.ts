@@ -122,11 +122,18 @@ export class Database implements Session {
   async copyOut(sql: string): Promise<Readable> {
     const client = await connect(this.#bulk);
     const stream = client.query(copyTo(sql));
-    let ended = false;
-    stream.once('end', () => {
-      ended = true;
+    let released = false;
+    const release = (failed: boolean) => {
+      if (!released) client.release(failed);
+      released = true;
+    };
+    stream.once('end', () => release(false));
+    // pg-copy-streams reports an error without closing the stream.
+    stream.once('error', () => {
+      release(true);
+      stream.destroy();
     });
-    stream.once('close', () => client.release(!ended));
+    stream.once('close', () => release(true));
     // A failure at the start is an answer; one after the first byte can only end the stream.
     await Promise.race([once(stream, 'readable'), once(stream, 'end')]);
     return stream;

@@ -122,7 +122,7 @@ describe('stopping', () => {
       await database.client.query('BEGIN');
       await database.client.query('SELECT FROM stock_levels FOR UPDATE');
       const inProgress = receive();
-      await untilBlocked();
+      await database.untilBlocked(1);
       api.child.kill(signal);
       await untilRefused(url);
       await database.client.query('COMMIT');
@@ -141,15 +141,6 @@ describe('stopping', () => {
     expect(await api.exited).toBe(0);
   });
 });
-
-async function untilBlocked(): Promise<void> {
-  for (;;) {
-    const { rows } = await database.client.query(
-      `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
-    );
-    if (rows.length > 0) return;
-  }
-}
 
 async function untilRefused(url: string): Promise<void> {
   for (;;) {
