@@ -56,7 +56,7 @@ export async function prepareDatabase(run: EngineRun, database: DatabaseService)
     },
     { processes, env, user, stateRoot: store.folders.root },
   );
-  const secrets = await readGrantedSecrets(project, service, env);
+  const secrets = await readGrantedSecrets(project, service, run.lookup);
   const settings = readDatabaseSettings(service, secrets);
   const port =
     record.port !== undefined && (isRunning(record) || (await isPortFree(LOOPBACK, record.port)))

@@ -3,6 +3,7 @@ import { join, resolve as resolvePath } from 'node:path';
 import { ExitCode, hasErrorCode, UserError } from '../../errors.js';
 import type { ProjectLocation } from '../../project/locate.js';
 import { type ComposeProject, type ComposeService, withDependencies } from '../../project/model.js';
+import { readEnvironment } from '../../project/project-environment.js';
 import { withProjectLock } from '../../system/lock.js';
 import { findListener } from '../../system/ports.js';
 import type { ProcessRunner } from '../../system/process.js';
@@ -38,7 +39,7 @@ import { LogReader, readLogs, removeLogs } from './log-files.js';
 import { startCommand } from './node-service.js';
 import { dataMajor } from './postgres.js';
 import type { EngineRun } from './run.js';
-import { readGrantedSecrets, writeSecrets } from './secrets.js';
+import { readGrantedSecrets, type VariableLookup, writeSecrets } from './secrets.js';
 import { findServerUser } from './server-user.js';
 import { makeStateFolder, type ServiceRecord, StateStore, stateFolders } from './state.js';
 import { serviceStatus } from './status.js';
@@ -129,8 +130,14 @@ export function createEmbeddedEngine({
       store,
       processes,
       env,
+      lookup: variables(location),
       signal: also ? AbortSignal.any([signal, also]) : signal,
     };
+  }
+
+  /** What `secrets: {x: {environment: NAME}}` sees. */
+  function variables(location: ProjectLocation): VariableLookup {
+    return readEnvironment(location.envFiles, env, () => {}).lookup;
   }
 
   async function info(location?: ProjectLocation): Promise<EngineInfo> {
@@ -321,7 +328,7 @@ export function createEmbeddedEngine({
     });
     const secretsFolder = join(store.folders.secrets, `${name}.run-${process.pid}`);
     try {
-      await writeSecrets(secretsFolder, await readGrantedSecrets(project, service, env));
+      await writeSecrets(secretsFolder, await readGrantedSecrets(project, service, variables(location)));
       const environment = serviceEnvironment({ project, store, env }, service, secretsFolder);
       const own = embedded.kind === 'node' && command.length === 0 ? await startCommand(embedded) : undefined;
       return await passThrough(
@@ -426,7 +433,10 @@ export function createEmbeddedEngine({
     const record = store.state.services[service.name];
     const { server, port } = record ?? {};
     if (!server || port === undefined || !isRunning(record)) throw notRunningError(service.name);
-    const settings = readDatabaseSettings(service, await readGrantedSecrets(project, service, env));
+    const settings = readDatabaseSettings(
+      service,
+      await readGrantedSecrets(project, service, variables(location)),
+    );
     return {
       host: '127.0.0.1',
       port,

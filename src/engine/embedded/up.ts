@@ -197,10 +197,10 @@ class BringUp {
   }
 
   async #planNode(node: NodeService): Promise<{ plan: LaunchPlan; beforeStart: () => Promise<void> }> {
-    const { project, store, env } = this.#run;
+    const { project, store, lookup } = this.#run;
     const { service, folder } = node;
     const record = store.state.services[service.name] as ServiceRecord;
-    const secrets = await readGrantedSecrets(project, service, env);
+    const secrets = await readGrantedSecrets(project, service, lookup);
     const built = await this.#build(node, record);
     const port = await this.#choosePort(service, record);
     const secretsFolder = join(store.folders.secrets, service.name);

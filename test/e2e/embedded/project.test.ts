@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { cp, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
@@ -244,4 +245,22 @@ test('the server of the npm package, its library links missing and itself out of
   await expect(exec).rejects.toMatchObject({ code: 'CLIENT_PROGRAMS_MISSING' });
   await down();
   expect((await up()).failed).toEqual([]);
+});
+
+test('a secret may come from a variable of the shell or of .env, without reaching the environment', async () => {
+  await setUp();
+  const file = join(stack.directory, 'compose.yaml');
+  const text = await readFile(file, 'utf8');
+  await writeFile(
+    file,
+    text.replace('{ file: ./secrets/db_password.txt }', '{ environment: TINY_PASSWORD }'),
+  );
+  await writeFile(join(stack.directory, '.env'), 'TINY_PASSWORD=from-the-env-file\n');
+  expect((await up()).failed).toEqual([]);
+  const digest = createHash('sha256').update('from-the-env-file').digest('hex');
+  expect(await facts()).toMatchObject({
+    secret: digest,
+    names: expect.not.arrayContaining(['TINY_PASSWORD']),
+  });
+  expect(await query(embeddedEngine(env), stack, 'SELECT 1')).toEqual([1]);
 });
