@@ -29,6 +29,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'volume', load: () => import('../commands/volume.js') },
   { name: 'network', load: () => import('../commands/network.js') },
   { name: 'inspect', load: () => import('../commands/inspect.js') },
+  { name: 'recover', load: () => import('../commands/recover.js') },
   { name: 'completion', load: () => import('../commands/completion.js') },
 ];
 

@@ -1,4 +1,5 @@
 import { isSecretName } from '../../system/secret.js';
+import { readSettingsWithSecrets } from './database-properties.js';
 import type { Facts } from './manifest.js';
 import type { Session } from './session.js';
 import { identifier } from './sql.js';
@@ -47,7 +48,7 @@ export async function countRows(session: Session): Promise<Facts['tables']> {
   return rows.sort((a, b) => a.i - b.i).map(({ i, n }) => ({ name: tables[i] as string, rows: n }));
 }
 
-async function readDatabase(session: Session): Promise<Facts['database']> {
+export async function readDatabase(session: Session): Promise<Facts['database']> {
   // PostgreSQL 17 renamed daticulocale; JSON gives whichever there is, and null on 14, which has neither.
   const row = await session.row<
     Omit<Facts['database'], 'settings' | 'localeProvider'> & { provider: string }
@@ -58,19 +59,15 @@ async function readDatabase(session: Session): Promise<Facts['database']> {
            coalesce(to_jsonb(d)->>'datlocale', to_jsonb(d)->>'daticulocale') AS locale,
            to_jsonb(d)->>'datcollversion' AS "collationVersion", datacl::text[] AS acl
       FROM pg_database d JOIN pg_roles r ON r.oid = datdba WHERE datname = current_database()`);
-  const settings = await session.rows<{ role: string | null; entry: string }>(`
-    SELECT rolname AS role, unnest(setconfig) AS entry
-      FROM pg_db_role_setting s LEFT JOIN pg_roles r ON r.oid = setrole
-     WHERE setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database()) ORDER BY 1, 2`);
+  const settings = await readSettingsWithSecrets(session);
   const { provider, ...rest } = row;
   return {
     ...rest,
     localeProvider: { c: 'libc', i: 'icu', b: 'builtin' }[provider] ?? provider,
-    settings: settings.map(({ role, entry }) => {
-      const at = entry.indexOf('=');
-      const name = entry.slice(0, at);
-      return { role, name, value: isSecretName(name) ? null : entry.slice(at + 1) };
-    }),
+    settings: settings.map((setting) => ({
+      ...setting,
+      value: isSecretName(setting.name) ? null : setting.value,
+    })),
   };
 }
 
