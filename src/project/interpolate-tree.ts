@@ -1,7 +1,7 @@
 import { interpolate, TemplateError } from './interpolate.js';
 import { invalidProject } from './invalid.js';
 import type { TreeMap, TreeNode, TreeScalar } from './tree.js';
-import { matching, type TreePath } from './tree-path.js';
+import { matching, patternTable, type TreePath } from './tree-path.js';
 
 type Cast = (text: string) => bigint | number | boolean | undefined;
 
@@ -15,7 +15,7 @@ const toBoolean: Cast = (text) => {
 };
 
 // Where a string takes a typed value's place, as `${…}` always does (compose-go, loader/interpolate.go).
-const CASTS = new Map<string, Cast>([
+const CASTS = patternTable<Cast>([
   ['services.*.configs.[].mode', toInteger],
   ['services.*.cpu_count', toInteger],
   ['services.*.cpu_percent', toFloat],

@@ -13,12 +13,12 @@ import {
   type TreeScalar,
   textAt,
 } from './tree.js';
-import { matching, type TreePath } from './tree-path.js';
+import { matching, patternTable, type TreePath } from './tree-path.js';
 
 type Merger = (base: TreeNode, over: TreeNode, path: TreePath) => TreeNode;
 
 // Compose's own rules (compose-go, override/merge.go). Maps are merged and lists appended where none applies.
-const MERGERS = new Map<string, Merger>([
+const MERGERS = patternTable<Merger>([
   ['networks.*.labels', mergeAsLists],
   ['volumes.*.labels', mergeAsLists],
   ['services.*.annotations', mergeAsLists],
@@ -50,7 +50,7 @@ const MERGERS = new Map<string, Merger>([
 type Identity = (entry: TreeNode) => string | undefined;
 
 // In these lists a later entry replaces an earlier one of the same identity (compose-go, override/uncity.go).
-const IDENTITIES = new Map<string, Identity>([
+const IDENTITIES = patternTable<Identity>([
   ['networks.*.labels', keyOfPair],
   ['services.*.annotations', keyOfPair],
   ['services.*.build.args', keyOfPair],
