@@ -261,6 +261,7 @@ export function createEmbeddedEngine({
   async function status(location: ProjectLocation): Promise<ServiceStatus[]> {
     const { state } = await StateStore.open(location, env);
     const known = Object.entries(state.services).filter(([, { launch }]) => launch);
+    known.sort(([a], [b]) => a.localeCompare(b));
     return Promise.all(known.map(([name, record]) => serviceStatus(name, record)));
   }
 

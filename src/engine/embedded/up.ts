@@ -111,7 +111,7 @@ class BringUp {
         return reason === 'ready' || reason === 'completed' ? [] : [{ service, reason }];
       });
       const statuses = await Promise.all(
-        names.map((name) => serviceStatus(name, store.state.services[name] as ServiceRecord)),
+        [...names].sort().map((name) => serviceStatus(name, store.state.services[name] as ServiceRecord)),
       );
       return { services: statuses, seconds: this.#seconds, failed, unchanged: this.#unchanged };
     } catch (error) {
@@ -183,7 +183,6 @@ class BringUp {
     signal.throwIfAborted();
     if (isRunning(record) && record.launch?.configHash === configHash(plan)) {
       this.#unchanged.push(name);
-      this.#emit(name, 'running');
       return 'started';
     }
     this.#emit(name, 'starting');
@@ -192,7 +191,6 @@ class BringUp {
     signal.throwIfAborted();
     this.#started.push(name);
     await startLaunch(store, name, plan, processes);
-    this.#emit(name, 'running');
     return 'started';
   }
 
@@ -274,8 +272,11 @@ class BringUp {
   async #untilReady({ name }: ComposeService): Promise<Readiness> {
     const record = this.#run.store.state.services[name] as ServiceRecord;
     const done = (phase: ServicePhase, readiness: Readiness, detail?: string) => {
-      this.#seconds[name] = (Date.now() - this.#began) / 1000;
-      this.#emit(name, phase, detail);
+      // What runs already has no way up to tell of.
+      if (phase === 'failed' || !this.#unchanged.includes(name)) {
+        this.#seconds[name] = (Date.now() - this.#began) / 1000;
+        this.#emit(name, phase, detail);
+      }
       return readiness;
     };
     const mustComplete = this.#mustComplete(name);
