@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import type { Client, DatabaseError, QueryArrayResult } from 'pg';
 import { ExitCode, UserError } from '../../errors.js';
-import type { DatabaseConnection } from './engine.js';
+import type { DatabaseConnection } from './connection.js';
 import { splitSql } from './sql-statements.js';
 
 /** As psql's: a statement failed, and those after it were not run. */

@@ -107,7 +107,8 @@ export function stateFolders(location: ProjectLocation, env: NodeJS.ProcessEnv):
   };
 }
 
-function stateRoot(env: NodeJS.ProcessEnv): string {
+/** Where this engine keeps everything of every project of this user. */
+export function stateRoot(env: NodeJS.ProcessEnv): string {
   if (env.INVCTL_STATE_DIR) return env.INVCTL_STATE_DIR;
   if (process.getuid?.() === 0) return '/var/lib/invctl';
   return join(env.XDG_STATE_HOME || join(env.HOME || homedir(), '.local', 'state'), 'invctl');
