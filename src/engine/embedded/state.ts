@@ -1,7 +1,7 @@
 import { chmodSync, existsSync, realpathSync } from 'node:fs';
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { ExitCode, hasErrorCode, UserError } from '../../errors.js';
 import { locateProject, type ProjectLocation } from '../../project/locate.js';
@@ -107,8 +107,9 @@ export function stateFolders(location: ProjectLocation, env: NodeJS.ProcessEnv):
   };
 }
 
-function stateRoot(env: NodeJS.ProcessEnv): string {
-  if (env.INVCTL_STATE_DIR) return env.INVCTL_STATE_DIR;
+/** Where this engine keeps everything of every project of this user. */
+export function stateRoot(env: NodeJS.ProcessEnv): string {
+  if (env.INVCTL_STATE_DIR) return resolve(env.INVCTL_STATE_DIR);
   if (process.getuid?.() === 0) return '/var/lib/invctl';
   return join(env.XDG_STATE_HOME || join(env.HOME || homedir(), '.local', 'state'), 'invctl');
 }

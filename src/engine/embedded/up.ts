@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { UserError } from '../../errors.js';
@@ -7,9 +6,8 @@ import { type ComposeService, startOrder } from '../../project/model.js';
 import { findFreePort, isPortFree } from '../../system/ports.js';
 import type { ServiceEvent, ServicePhase, UpOutcome } from '../engine.js';
 import { buildPackage } from './build.js';
-import { classify, databaseServices, type EmbeddedService, type NodeService } from './classify.js';
-import { dataFolderOf, prepareDatabase } from './database.js';
-import { processEnvironment } from './environment.js';
+import { classify, type EmbeddedService, type NodeService } from './classify.js';
+import { prepareDatabase } from './database.js';
 import { httpProbe } from './health.js';
 import {
   configHash,
@@ -17,16 +15,15 @@ import {
   endStrays,
   isRunning,
   type LaunchPlan,
-  STOP_POSTGRES,
-  STOP_SERVICE,
-  type StopSequence,
   serviceMark,
   startLaunch,
 } from './launch.js';
 import { startCommand } from './node-service.js';
 import type { EngineRun } from './run.js';
-import { type GrantedSecret, readGrantedSecrets, secretPaths, writeSecrets } from './secrets.js';
-import type { ServiceRecord, StateStore } from './state.js';
+import { type GrantedSecret, readGrantedSecrets, writeSecrets } from './secrets.js';
+import { serviceEnvironment } from './service-environment.js';
+import { forgetLaunch, serviceProcesses, stopSequence } from './service-processes.js';
+import type { ServiceRecord } from './state.js';
 import { probe, serviceStatus } from './status.js';
 
 const FIRST_POLL_MS = 20;
@@ -329,53 +326,6 @@ class BringUp {
       ...(detail === undefined ? {} : { detail }),
     });
   }
-}
-
-/** The environment of a service's process by the ports that the state has, and with its secrets in that folder. */
-export function serviceEnvironment(
-  { project, store, env }: Pick<EngineRun, 'project' | 'store' | 'env'>,
-  service: ComposeService,
-  secretsFolder = join(store.folders.secrets, service.name),
-): Record<string, string> {
-  const databasePorts = new Map(
-    databaseServices(project).flatMap(({ service: { name } }) => {
-      const port = store.state.services[name]?.port;
-      return port === undefined ? [] : [[name, port] as const];
-    }),
-  );
-  const record = store.state.services[service.name];
-  // The image's programs know nothing of PORT.
-  const port = record?.kind === 'node' ? record.port : undefined;
-  return processEnvironment(service, {
-    env,
-    secretsFolder,
-    secretPaths: secretPaths(secretsFolder, service),
-    databasePorts,
-    ...(port === undefined ? {} : { port }),
-  });
-}
-
-/** Forgets a service that no longer runs, as if its container were removed. Its port and its build are kept. */
-export async function forgetLaunch(store: StateStore, name: string): Promise<void> {
-  const record = store.state.services[name];
-  if (!record) return;
-  delete record.launch;
-  if (record.server) await rm(record.server.socketFolder, { recursive: true, force: true });
-  await rm(join(store.folders.secrets, name), { recursive: true, force: true });
-}
-
-export function serviceProcesses(store: StateStore, service: string) {
-  const dataFolder = dataFolderOf(store, service);
-  return {
-    folders: store.folders,
-    service,
-    record: store.state.services[service],
-    ...(dataFolder === undefined ? {} : { dataFolder }),
-  };
-}
-
-export function stopSequence(kind: EmbeddedService['kind']): StopSequence {
-  return kind === 'postgres' ? STOP_POSTGRES : STOP_SERVICE;
 }
 
 function secretsDigest(secrets: readonly GrantedSecret[]): string {
