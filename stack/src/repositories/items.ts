@@ -11,7 +11,7 @@ export interface ItemQuery {
   readonly sort: ItemSort;
   readonly limit: number;
   readonly after: { readonly key: string | number; readonly id: number } | undefined;
-  /** Words, or beginnings of words, of SKU and name. */
+  /** Words of the name, or beginnings of them, or the beginning of a SKU. */
   readonly search?: string | undefined;
   readonly categoryId?: number | undefined;
   readonly supplierId?: number | undefined;
@@ -19,6 +19,11 @@ export interface ItemQuery {
 }
 
 const LOCK: Statement = { text: 'SELECT FROM items WHERE id = $1 FOR UPDATE' };
+
+const SEARCH = `(to_tsvector('simple', name) @@ to_tsquery('simple', ?) OR (sku >= ? AND sku < ?))`;
+
+/** Comes after every other in the order of bytes. */
+const LAST_CHARACTER = '\u{10ffff}';
 
 const STOCK: Statement = {
   name: 'item-stock',
@@ -56,15 +61,10 @@ export class Items extends VersionedTable {
   }
 
   search({ sort, limit, after, search, categoryId, supplierId, archived }: ItemQuery): Promise<Page> {
-    const conditions: [string, unknown?][] = [[`archived_at IS ${archived ? 'NOT NULL' : 'NULL'}`]];
+    const conditions: [string, ...unknown[]][] = [[`archived_at IS ${archived ? 'NOT NULL' : 'NULL'}`]];
     if (categoryId !== undefined) conditions.push(['category_id = ?', categoryId]);
     if (supplierId !== undefined) conditions.push(['supplier_id = ?', supplierId]);
-    if (search !== undefined) {
-      conditions.push([
-        `to_tsvector('simple', sku || ' ' || name) @@ to_tsquery('simple', ?)`,
-        prefixes(search),
-      ]);
-    }
+    if (search !== undefined) conditions.push([SEARCH, prefixes(search), search, search + LAST_CHARACTER]);
     return this.list({
       column: sort.replace('-', ''),
       descending: sort.startsWith('-'),
