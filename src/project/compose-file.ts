@@ -37,6 +37,7 @@ export function interpolateDocument(document: ComposeDocument, { environment, wa
   return interpolateTree(document.tree, {
     lookup: environment.lookup,
     unset: (name) => warn(unsetWarning(name)),
+    warn,
   });
 }
 
