@@ -64,6 +64,8 @@ export interface InterpolationContext {
   lookup(name: string): string | undefined;
   /** Called for each variable that is not set and became empty. */
   unset(name: string): void;
+  /** Called with what Compose accepts with a warning. */
+  warn(message: string): void;
 }
 
 /**
@@ -98,6 +100,9 @@ export function interpolateTree(root: TreeMap, context: InterpolationContext): T
           ? `give ${references.map(({ name }) => name).join(', ')} a fitting value`
           : undefined,
       );
+    }
+    if (cast === toBoolean && !/^(true|false)$/i.test(text)) {
+      context.warn(`${path.join('.')}: \`${text}\` is no boolean of YAML 1.2; write \`${value}\``);
     }
     return { ...node, value, ...(references.length > 0 ? { references } : {}) };
   }

@@ -6,6 +6,7 @@ import {
   isNull,
   listNode,
   mapNode,
+  type ScalarValue,
   scalarNode,
   type TreeList,
   type TreeMap,
@@ -247,18 +248,18 @@ function targetOfMount(entry: TreeNode): string | undefined {
 }
 
 function bindingOfPort(entry: TreeNode): string | undefined {
-  if (entry.kind === 'scalar') return keyOfScalar(entry);
-  const part = (key: string, otherwise: string) => {
-    const node = entry.kind === 'map' ? entry.entries.get(key) : undefined;
-    return node?.kind === 'scalar' ? scalarText(node.value) : otherwise;
-  };
-  if (entry.kind !== 'map' || !entry.entries.has('target')) {
+  if (entry.kind !== 'map') return keyOfScalar(entry);
+  if (!entry.entries.has('target')) {
     throw invalidProject('COMPOSE_INVALID', 'this port has no target', entry.at, 'add `target: PORT`');
   }
-  return [
-    part('host_ip', '0.0.0.0'),
-    part('published', ''),
-    part('target', ''),
-    part('protocol', 'tcp'),
-  ].join(' ');
+  const part = (key: string, otherwise = ''): ScalarValue => {
+    const node = entry.entries.get(key);
+    return node?.kind === 'scalar' ? node.value : otherwise;
+  };
+  const published = part('published');
+  // To Compose a published 80 and a published "80" are two ports.
+  const host = `${typeof published} ${scalarText(published)}`;
+  return [part('host_ip', '0.0.0.0'), host, part('target'), part('protocol', 'tcp')]
+    .map(scalarText)
+    .join(' ');
 }

@@ -181,6 +181,15 @@ services:
     env: { COMPOSE_FILE: 'base.yaml:second.yaml:third.yaml' },
   },
   {
+    title: 'COMPOSE_FILE in a .env, with another .env beside the file that it names',
+    files: {
+      '.env': 'COMPOSE_FILE=deploy/a.yaml:b.yaml\nBOTH=top\nTOP=1\n',
+      'deploy/a.yaml': 'services: {a: {image: "x:${BOTH}-${TOP}-${DEEP}", volumes: ["./d:/d"]}}\n',
+      'deploy/.env': 'BOTH=deep\nDEEP=1\n',
+      'b.yaml': 'services: {a: {volumes: ["./e:/e"]}}\n',
+    },
+  },
+  {
     title: 'extends in the same file',
     files: {
       'compose.yaml': `
