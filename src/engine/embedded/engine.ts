@@ -21,7 +21,7 @@ import { createEmbeddedContext, type EmbeddedEngineDependencies } from './contex
 import { dataFolderOf } from './database.js';
 import { findPostgres, installationNotices } from './find-postgres.js';
 import { inspect, portOwner } from './inspect.js';
-import { endService, isRunning, serviceMark } from './launch.js';
+import { endService, isRunning } from './launch.js';
 import { LogReader, readLogs, removeLogs } from './log-files.js';
 import { dataMajor } from './postgres.js';
 import { exec, pipe, run } from './programs.js';
@@ -69,9 +69,9 @@ export function createEmbeddedEngine(dependencies: EmbeddedEngineDependencies): 
     onStep: (step: BuildStep) => void,
   ): Promise<BuildResult[]> {
     return changing(location, 'build', async (store) => {
-      const { project, signal: stop } = await engineRun(location, store, options.signal);
+      const run = await engineRun(location, store, options.signal);
       const results: BuildResult[] = [];
-      for (const service of Object.values(project.services)) {
+      for (const service of Object.values(run.project.services)) {
         const wanted =
           options.services.length === 0 ? service.build : options.services.includes(service.name);
         if (!wanted) continue;
@@ -79,23 +79,13 @@ export function createEmbeddedEngine(dependencies: EmbeddedEngineDependencies): 
         if (node.kind !== 'node') continue;
         const started = Date.now();
         const steps: BuildStep[] = [];
-        const record = store.service(service.name, 'node');
-        record.build = await buildPackage(
-          node,
-          record.build,
-          {
-            processes,
-            env,
-            mark: serviceMark(store.folders, service.name),
-            signal: stop,
-            ...(options.noCache === undefined ? {} : { noCache: options.noCache }),
-          },
-          (step) => {
+        await buildPackage(run, node, {
+          ...(options.noCache === undefined ? {} : { noCache: options.noCache }),
+          onStep: (step) => {
             steps.push(step);
             onStep(step);
           },
-        );
-        await store.save();
+        });
         results.push({
           service: service.name,
           image: node.folder,

@@ -8,7 +8,7 @@ import { buildPackage } from './build.js';
 import { classify } from './classify.js';
 import { type EmbeddedContext, notRunningError } from './context.js';
 import { onlyEnvironment } from './environment.js';
-import { isRunning, serviceMark } from './launch.js';
+import { isRunning } from './launch.js';
 import { startCommand } from './node-service.js';
 import { readGrantedSecrets, writeSecrets } from './secrets.js';
 import { serviceEnvironment } from './service-environment.js';
@@ -44,7 +44,7 @@ export async function run(
   command: readonly string[],
   options: ExecOptions,
 ): Promise<number> {
-  const { processes, env, signal } = context;
+  const { env } = context;
   const service = await context.service(location, name);
   const project = await context.resolve(location);
   const embedded = classify(service);
@@ -60,12 +60,7 @@ export async function run(
       });
       if (failed[0]) throw dependencyError(failed[0].service);
     }
-    if (embedded.kind === 'node') {
-      const record = open.service(name, 'node');
-      const mark = serviceMark(open.folders, name);
-      record.build = await buildPackage(embedded, record.build, { processes, env, mark, signal }, () => {});
-      await open.save();
-    }
+    if (embedded.kind === 'node') await buildPackage(started, embedded, {});
     return open;
   });
   const secretsFolder = join(store.folders.secrets, `${name}.run-${process.pid}`);

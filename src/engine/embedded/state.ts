@@ -47,8 +47,10 @@ const serviceState = z.object({
   launch: launch.optional(),
   server: serverState.optional(),
   probe: httpProbe.optional(),
-  build: z.object({ dependencies: z.string(), output: z.string() }).optional(),
 });
+
+/** Digests of what a package was built from and to. */
+const buildState = z.object({ dependencies: z.string(), output: z.string() });
 
 const volumeState = z.object({
   key: z.string().optional(),
@@ -62,6 +64,8 @@ const stateSchema = z.object({
   directory: z.string(),
   files: z.array(z.string()),
   services: z.record(z.string(), serviceState),
+  /** By the package's folder, relative to the project's: services may share one. */
+  builds: z.record(z.string(), buildState),
   /** By the name of their folder. */
   volumes: z.record(z.string(), volumeState),
 });
@@ -154,7 +158,7 @@ export class StateStore {
     const directory = realpathSync(location.directory);
     if (known && known.directory !== directory) refuseSecondOwner(known, env);
     const state: EmbeddedState = {
-      ...(known ?? { version: 1, project: location.name, services: {}, volumes: {} }),
+      ...(known ?? { version: 1, project: location.name, services: {}, builds: {}, volumes: {} }),
       directory,
       files: location.files,
     };

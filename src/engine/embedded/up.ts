@@ -9,15 +9,7 @@ import { buildPackage } from './build.js';
 import { classify, type EmbeddedService, type NodeService } from './classify.js';
 import { prepareDatabase } from './database.js';
 import { httpProbe } from './health.js';
-import {
-  configHash,
-  endService,
-  endStrays,
-  isRunning,
-  type LaunchPlan,
-  serviceMark,
-  startLaunch,
-} from './launch.js';
+import { configHash, endService, endStrays, isRunning, type LaunchPlan, startLaunch } from './launch.js';
 import { startCommand } from './node-service.js';
 import type { EngineRun } from './run.js';
 import { type GrantedSecret, readGrantedSecrets, writeSecrets } from './secrets.js';
@@ -69,6 +61,7 @@ class BringUp {
   readonly #seconds: Record<string, number> = {};
   /** Aborted by the caller's signal and by the first error. */
   readonly #stop = new AbortController();
+  readonly #builds = new Map<string, Promise<string>>();
   #building = 0;
   #waitingSince = Date.now();
 
@@ -196,7 +189,7 @@ class BringUp {
     const { service, folder } = node;
     const record = store.state.services[service.name] as ServiceRecord;
     const secrets = await readGrantedSecrets(project, service, lookup);
-    const built = await this.#build(node, record);
+    const built = await this.#build(node);
     const port = await this.#choosePort(service, record);
     const secretsFolder = join(store.folders.secrets, service.name);
     const check = httpProbe(service, port);
@@ -218,17 +211,16 @@ class BringUp {
     return { plan, beforeStart };
   }
 
-  async #build(node: NodeService, record: ServiceRecord): Promise<string> {
-    const { store, processes, env, signal } = this.#run;
+  /** Services may share a package; it is built by one of them at a time. */
+  async #build(node: NodeService): Promise<string> {
     const { name } = node.service;
+    const onStart = (step: string) => this.#emit(name, 'building', step);
+    const before = this.#builds.get(node.folder) ?? Promise.resolve('');
+    const build = before.then(() => buildPackage(this.#run, node, { onStart }));
+    this.#builds.set(node.folder, build);
     this.#building += 1;
     try {
-      const onStart = (step: string) => this.#emit(name, 'building', step);
-      const mark = serviceMark(store.folders, name);
-      const tools = { processes, env, mark, signal, onStart };
-      record.build = await buildPackage(node, record.build, tools, () => {});
-      await store.save();
-      return record.build.output;
+      return await build;
     } finally {
       this.#building -= 1;
       this.#waitingSince = Date.now();
