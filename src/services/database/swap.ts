@@ -1,6 +1,6 @@
 import type { Database } from './database.js';
 import { maintenanceDatabase } from './server-sessions.js';
-import { onlyRow, type Session, withSession } from './session.js';
+import { onlyRow, openSession, type Session, withSession } from './session.js';
 import { identifier, literal } from './sql.js';
 
 export interface SwapNames {
