@@ -24,12 +24,19 @@ import {
   timeId,
 } from './backup-store.js';
 import { withContentHashes } from './content-hash.js';
-import { connectionArguments, type Database, findDatabase, programFailed, runProgram } from './database.js';
+import {
+  clientProgram,
+  connectionArguments,
+  type Database,
+  findDatabase,
+  programFailed,
+  runProgram,
+} from './database.js';
 import { readFacts } from './facts.js';
 import { type Facts, formatManifest, type Level, type Manifest, manifestPath } from './manifest.js';
 import { type BackupState, recoverBackup } from './recover-backup.js';
 import { endSessions, lockDatabase } from './server-sessions.js';
-import { Session } from './session.js';
+import { onlyRow, openSession, type Session } from './session.js';
 import { verifyArchive } from './verify.js';
 
 /** Of a dump against the database that it was made of, where there is no earlier backup to learn from. */
@@ -245,26 +252,23 @@ async function dump(context: ServiceContext, database: Database, input: DumpInpu
   const { applicationName } = input;
   const stop = new AbortController();
   const signal = AbortSignal.any([context.signal, stop.signal]);
-  const session = new Session(database, { applicationName, signal });
+  const session = await openSession(database, { applicationName, signal });
   try {
     // A dump may take longer than what an administrator allows the app.
     await session.run('SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0;');
     await lockDatabase(session);
-    const server = await session.row<{
-      version: string;
-      num: number;
-      program: string;
-      programNum: number;
-      bytes: number;
-    }>(
+    const archive = await clientProgram(database, 'pg_dump');
+    const server = await onlyRow<{ version: string; num: number; bytes: number }>(
+      session,
       `SELECT current_setting('server_version') AS version, current_setting('server_version_num')::int AS num,
-              :'VERSION_NAME' AS program, :VERSION_NUM AS "programNum",
               pg_database_size(current_database()) AS bytes`,
     );
     await input.onSize?.(server.bytes);
-    const archive = { program: server.program, major: Math.floor(server.programNum / 10_000) };
     await session.run('BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY;');
-    const { snapshot } = await session.row<{ snapshot: string }>('SELECT pg_export_snapshot() AS snapshot');
+    const { snapshot } = await onlyRow<{ snapshot: string }>(
+      session,
+      'SELECT pg_export_snapshot() AS snapshot',
+    );
     const takenAt = new Date().toISOString();
     const compression = archive.major >= ZSTD_SINCE ? 'zstd' : 'gzip';
     const stopWatching = watchBytes(input);

@@ -1,5 +1,5 @@
 import type { Facts } from './manifest.js';
-import type { Session } from './session.js';
+import { onlyRow, type Session } from './session.js';
 
 /** Settings under which the same value has the same text on every server. */
 const CANONICAL_TEXT = `
@@ -15,7 +15,8 @@ export async function withContentHashes(session: Session, facts: Facts): Promise
   const tables: Facts['tables'] = [];
   for (const table of facts.tables) {
     const half = (from: number) => `sum(('x' || substr(m, ${from}, 16))::bit(64)::bigint::numeric)`;
-    const { hash } = await session.row<{ hash: string }>(
+    const { hash } = await onlyRow<{ hash: string }>(
+      session,
       `SELECT concat_ws(':', count(*), coalesce(${half(1)}, 0), coalesce(${half(17)}, 0)) AS hash
          FROM (SELECT md5(t::text) AS m FROM ONLY ${table.name} t) rows`,
     );

@@ -1,7 +1,7 @@
 import { isSecretName } from '../../system/secret.js';
 import { readSettingsWithSecrets } from './database-properties.js';
 import type { Facts } from './manifest.js';
-import type { Session } from './session.js';
+import { onlyRow, type Session } from './session.js';
 import { identifier } from './sql.js';
 
 /** Namespaces that pg_dump leaves out. */
@@ -19,7 +19,7 @@ export async function readFacts(session: Session): Promise<Facts> {
     await readDatabase(session),
     await countRows(session),
     await session.rows<Facts['sequences'][number]>(SEQUENCES),
-    await session.row<Facts['objects']>(OBJECTS),
+    await onlyRow<Facts['objects']>(session, OBJECTS),
     await session.rows<Facts['extensions'][number]>(
       'SELECT extname AS name, extversion AS version FROM pg_extension ORDER BY 1',
     ),
@@ -50,15 +50,16 @@ export async function countRows(session: Session): Promise<Facts['tables']> {
 
 export async function readDatabase(session: Session): Promise<Facts['database']> {
   // PostgreSQL 17 renamed daticulocale; JSON gives whichever there is, and null on 14, which has neither.
-  const row = await session.row<
-    Omit<Facts['database'], 'settings' | 'localeProvider'> & { provider: string }
-  >(`
+  const row = await onlyRow<Omit<Facts['database'], 'settings' | 'localeProvider'> & { provider: string }>(
+    session,
+    `
     SELECT datname AS name, r.rolname AS owner, pg_database_size(d.oid) AS bytes,
            pg_encoding_to_char(encoding) AS encoding, coalesce(to_jsonb(d)->>'datlocprovider', 'c') AS provider,
            datcollate AS collate, datctype AS ctype,
            coalesce(to_jsonb(d)->>'datlocale', to_jsonb(d)->>'daticulocale') AS locale,
            to_jsonb(d)->>'datcollversion' AS "collationVersion", datacl::text[] AS acl
-      FROM pg_database d JOIN pg_roles r ON r.oid = datdba WHERE datname = current_database()`);
+      FROM pg_database d JOIN pg_roles r ON r.oid = datdba WHERE datname = current_database()`,
+  );
   const settings = await readSettingsWithSecrets(session);
   const { provider, ...rest } = row;
   return {
@@ -108,7 +109,8 @@ async function readMigrations(session: Session): Promise<Facts['migrations']> {
       FROM pg_class c JOIN pg_attribute a ON attrelid = c.oid
      WHERE c.oid = to_regclass('${MIGRATIONS_TABLE}') AND attname = 'version' AND NOT attisdropped`);
   if (!found) return null;
-  const { version, applied } = await session.row<{ version: string | null; applied: number }>(
+  const { version, applied } = await onlyRow<{ version: string | null; applied: number }>(
+    session,
     `SELECT max(${identifier(found.column)})::text AS version, count(*) AS applied FROM ${found.table}`,
   );
   return version === null ? null : { version, applied };

@@ -1,8 +1,8 @@
 import { UserError } from '../../errors.js';
 import type { Archive } from './archive.js';
-import { type Database, runProgram } from './database.js';
+import { clientProgram, type Database, runProgram } from './database.js';
 import type { DumpExamination } from './plain-dump.js';
-import type { Session } from './session.js';
+import { onlyRow, type Session } from './session.js';
 import { literal } from './sql.js';
 
 /** A restored database beside the live one, with its indexes, against the size that the backup's had. */
@@ -23,8 +23,9 @@ export async function assertRestorable(
   examination: DumpExamination | undefined,
 ): Promise<void> {
   const { manifest } = archive;
-  const { server, programs } = await session.row<{ server: number; programs: number }>(
-    `SELECT current_setting('server_version_num')::int / 10000 AS server, :VERSION_NUM / 10000 AS programs`,
+  const { server } = await onlyRow<{ server: number }>(
+    session,
+    `SELECT current_setting('server_version_num')::int / 10000 AS server`,
   );
   const from = manifest?.server.major ?? examination?.serverMajor;
   if (from !== undefined && from > server) {
@@ -35,14 +36,16 @@ export async function assertRestorable(
       details: { backup: from, server },
     });
   }
-  const writer = archive.kind === 'custom' ? manifest?.archive.major : undefined;
-  if (writer !== undefined && writer > programs) {
-    throw new UserError({
-      code: 'NEWER_ARCHIVE',
-      message: `the archive was written by pg_dump ${writer}, which the pg_restore ${programs} here cannot read`,
-      hint: 'restore it beside a newer PostgreSQL image',
-      details: { archive: writer, programs },
-    });
+  if (manifest && archive.kind === 'custom') {
+    const reader = await clientProgram(database, 'pg_restore');
+    if (manifest.archive.major > reader.major) {
+      throw new UserError({
+        code: 'NEWER_ARCHIVE',
+        message: `the archive was written by pg_dump ${manifest.archive.program}, which the pg_restore ${reader.program} here cannot read`,
+        hint: 'restore it beside a newer PostgreSQL image',
+        details: { archive: manifest.archive.major, programs: reader.major },
+      });
+    }
   }
   if (manifest) {
     await assertKnown(session, {

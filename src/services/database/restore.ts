@@ -22,7 +22,7 @@ import {
   proveRestored,
 } from './scratch.js';
 import { endSessions, lockDatabase, maintenanceDatabase } from './server-sessions.js';
-import { Session, withSession } from './session.js';
+import { openSession, withSession } from './session.js';
 import { previousDatabases, setAllowConnections, swapDatabases } from './swap.js';
 
 export const RESTORE_OPERATION = 'db restore';
@@ -114,7 +114,7 @@ export async function restore(
       clients: input.restartClients ? await runningClients(database) : [],
     };
     const options = { applicationName: loadApplicationName(id), signal: context.signal };
-    const session = new Session(database, options);
+    const session = await openSession(database, options);
     const journal = await beginJournal<RestoreState>(database.location.directory, {
       operation: RESTORE_OPERATION,
       id,

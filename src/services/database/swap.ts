@@ -1,6 +1,6 @@
 import type { Database } from './database.js';
 import { maintenanceDatabase } from './server-sessions.js';
-import { Session, withSession } from './session.js';
+import { onlyRow, openSession, type Session, withSession } from './session.js';
 import { identifier, literal } from './sql.js';
 
 export interface SwapNames {
@@ -23,7 +23,7 @@ const TERMINATION_MS = 5000;
  */
 export async function swapDatabases(database: Database, id: string, names: SwapNames): Promise<number> {
   const { live, incoming, previous } = names;
-  const session = new Session(database, maintenance(database, id));
+  const session = await openSession(database, maintenance(database, id));
   try {
     // The way to the server is open before the clock runs.
     await session.run('SET statement_timeout = 0;');
@@ -56,7 +56,8 @@ export async function setAllowConnections(database: Database, name: string, allo
 }
 
 export async function databaseExists(session: Session, name: string): Promise<boolean> {
-  const { found } = await session.row<{ found: boolean }>(
+  const { found } = await onlyRow<{ found: boolean }>(
+    session,
     `SELECT EXISTS (SELECT FROM pg_database WHERE datname = ${literal(name)}) AS found`,
   );
   return found;
