@@ -20,7 +20,10 @@ export interface ItemQuery {
 
 const LOCK: Statement = { text: 'SELECT FROM items WHERE id = $1 FOR UPDATE' };
 
-const SEARCH = `(to_tsvector('simple', name) @@ to_tsquery('simple', ?) OR (sku >= ? AND sku < ?))`;
+// As an array, so that the matches are found by the indexes first. As a plain condition, PostgreSQL would rather
+// walk all items in their order until enough match: seconds, where none does.
+const SEARCH = `id = ANY (ARRAY(
+  SELECT id FROM items WHERE to_tsvector('simple', name) @@ to_tsquery('simple', ?) OR (sku >= ? AND sku < ?)))`;
 
 /** Comes after every other in the order of bytes. */
 const LAST_CHARACTER = '\u{10ffff}';

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Database, Statement } from '../database/database.js';
 
 /** The page size whose statements are prepared; see `prepared`. */
-export const DEFAULT_PAGE_SIZE = 50;
+const DEFAULT_PAGE_SIZE = 50;
 
 /** A page's rows as one JSON array, and where it ended if there is more. */
 export interface Page {
