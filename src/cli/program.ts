@@ -88,7 +88,7 @@ export async function createProgram(
 }
 
 /** Runs `visit` on a command and all below it. */
-export function applyToAll(command: Command, visit: (command: Command) => void): void {
+function applyToAll(command: Command, visit: (command: Command) => void): void {
   visit(command);
   for (const child of command.commands) applyToAll(child, visit);
 }

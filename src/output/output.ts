@@ -2,7 +2,7 @@ import type { UserError } from '../errors.js';
 import type { Progress } from './progress.js';
 import { createStyle, type Style, wantsColor } from './style.js';
 
-export const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 1;
 
 export interface OutputOptions {
   stdout: NodeJS.WriteStream;
