@@ -18,8 +18,6 @@ export interface ItemQuery {
   readonly archived: boolean;
 }
 
-const LOCK: Statement = { text: 'SELECT FROM items WHERE id = $1 FOR UPDATE' };
-
 // As an array, so that the matches are found by the indexes first. As a plain condition, PostgreSQL would rather
 // walk all items in their order until enough match: seconds, where none does.
 const SEARCH = `id = ANY (ARRAY(
@@ -91,8 +89,7 @@ export class Items extends VersionedTable {
    */
   archive(id: number, versions: readonly number[] | null, by: Actor): Promise<Versioned> {
     return this.database.transaction(async (session) => {
-      // First the item, against new levels, then the levels, against movements: see OPEN_LEVELS.
-      await session.query(LOCK, [id]);
+      // First the item, against new levels (OPEN_LEVELS waits for its row), then the levels, against movements.
       const item = await this.update(id, versions, { archived_at: new Date() }, by, {
         session,
         action: 'archive',
