@@ -1,5 +1,5 @@
 import type { Client } from 'pg';
-import type { DatabaseConnection } from '../../engine/embedded/engine.js';
+import type { DatabaseConnection } from '../../engine/embedded/connection.js';
 import { splitSql } from '../../engine/embedded/sql-statements.js';
 import { UserError } from '../../errors.js';
 import type { Session, SessionOptions } from './session.js';
