@@ -124,7 +124,7 @@ describe.skipIf(withoutDocker)('db restore on Docker', () => {
       return path;
     }
 
-    function manifestVariant(change: (manifest: Record<string, never>) => unknown): string {
+    function manifestVariant(change: (manifest: Record<string, unknown>) => unknown): string {
       const path = variant('changed.dump', (archive) => archive);
       const manifest = JSON.parse(readFileSync(`${path}.manifest.json`, 'utf8'));
       writeFileSync(`${path}.manifest.json`, JSON.stringify(change(manifest)));
