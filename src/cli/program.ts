@@ -1,4 +1,4 @@
-import { type Command, CommanderError, Option } from 'commander';
+import { type Command, CommanderError } from 'commander';
 import { usageError } from '../errors.js';
 import { type CommandModule, type Handle, newProgram } from './command.js';
 
@@ -69,7 +69,7 @@ export async function createProgram(
     .version(version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print help; `invctl COMMAND --help` for a command')
     .helpCommand(false)
-    .addOption(new Option('-C, --directory <dir>', 'project folder').env('INVCTL_DIRECTORY'))
+    .option('-C, --directory <dir>', 'project folder (INVCTL_DIRECTORY)')
     .option('--engine <engine>', 'auto, docker or embedded (INVCTL_ENGINE)')
     .option('--json', 'one JSON document on stdout (INVCTL_JSON)')
     .option('-y, --yes', 'answer ordinary questions with yes (INVCTL_YES)')
@@ -82,7 +82,10 @@ export async function createProgram(
     .exitOverride();
   for (const module of modules) module.define(program, handle);
   applyToAll(program, (command) =>
-    command.exitOverride().configureOutput({ writeErr: () => {}, outputError: () => {} }),
+    command
+      .helpCommand(false)
+      .exitOverride()
+      .configureOutput({ writeErr: () => {}, outputError: () => {} }),
   );
   return program;
 }
