@@ -26,7 +26,7 @@ const MERGERS = patternTable<Merger>([
   ['services.*.build', mergeBuild],
   ['services.*.build.args', mergeAsLists],
   ['services.*.build.additional_contexts', mergeAsLists],
-  ['services.*.build.extra_hosts', mergeAsLists],
+  ['services.*.build.extra_hosts', mergeHosts],
   ['services.*.build.labels', mergeAsLists],
   ['services.*.command', replace],
   ['services.*.depends_on', mergeDependencies],
@@ -38,7 +38,7 @@ const MERGERS = patternTable<Merger>([
   ['services.*.env_file', mergeAsLists],
   ['services.*.label_file', mergeAsLists],
   ['services.*.environment', mergeAsLists],
-  ['services.*.extra_hosts', mergeAsLists],
+  ['services.*.extra_hosts', mergeHosts],
   ['services.*.healthcheck.test', replace],
   ['services.*.labels', mergeAsLists],
   ['services.*.logging', mergeLogging],
@@ -124,6 +124,13 @@ function replace(_base: TreeNode, over: TreeNode): TreeNode {
 
 function mergeAsLists(base: TreeNode, over: TreeNode): TreeNode {
   return listNode(over.at, [...asList(base), ...asList(over)]);
+}
+
+/** Of hosts the list drops what is in both files, word by word. */
+function mergeHosts(base: TreeNode, over: TreeNode): TreeNode {
+  const hosts = asList(base);
+  const known = new Set(hosts.map(keyOfScalar));
+  return listNode(over.at, [...hosts, ...asList(over).filter((host) => !known.has(keyOfScalar(host)))]);
 }
 
 /** A mapping as `KEY=value` entries, sorted by Compose; a scalar as the one entry of a list. */

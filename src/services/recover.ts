@@ -22,6 +22,7 @@ export type Recoverer = (
 /** Who knows what, by the operation's name in the journal. */
 const RECOVERERS: Record<string, () => Promise<Recoverer>> = {
   'db backup': async () => (await import('./database/recover-backup.js')).recoverBackup,
+  'db restore (physical)': async () => (await import('./database/physical-restore.js')).recoverPhysical,
   'db restore': async () => (await import('./database/recover-restore.js')).recoverRestore,
 };
 

@@ -74,7 +74,7 @@ async function forgetPrevious(context: Context, confirmed: string | undefined) {
       confirmed,
     }),
   );
-  return { data: result, text: result.forgotten.map(({ name }) => `${name} is dropped`).join('\n') };
+  return { data: result, text: result.forgotten.map((name) => `${name} is dropped`).join('\n') };
 }
 
 function describePreview({ from, database, rows, notes }: RestorePreview): string {

@@ -11,8 +11,8 @@ import { type DumpExamination, dumpLines, examineDump } from './plain-dump.js';
 export interface Archive {
   /** Absolute path. */
   file: string;
-  /** `custom`: for pg_restore. `plain`: SQL, perhaps in gzip. */
-  kind: 'custom' | 'plain';
+  /** `custom`: for pg_restore. `plain`: SQL, perhaps in gzip. `physical`: a data folder. */
+  kind: Manifest['format'];
   bytes: number;
   /** Absent for a file that `db backup` did not write to disk. */
   manifest?: Manifest;
@@ -23,7 +23,7 @@ export async function openArchive(file: string): Promise<Archive> {
   const [{ size }, manifest, magic] = await Promise.all([stat(file), readManifest(file), firstBytes(file)]);
   return {
     file,
-    kind: magic === 'PGDMP' ? 'custom' : 'plain',
+    kind: manifest?.format ?? (magic === 'PGDMP' ? 'custom' : 'plain'),
     bytes: size,
     ...(manifest ? { manifest } : {}),
   };

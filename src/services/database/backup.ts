@@ -36,7 +36,7 @@ import { readFacts } from './facts.js';
 import { type Facts, formatManifest, type Level, type Manifest, manifestPath } from './manifest.js';
 import { type BackupState, recoverBackup } from './recover-backup.js';
 import { endSessions, lockDatabase } from './server-sessions.js';
-import { onlyRow, openSession, type Session } from './session.js';
+import { lacksClientPrograms, onlyRow, openSession, type Session } from './session.js';
 import { verifyArchive } from './verify.js';
 
 /** Of a dump against the database that it was made of, where there is no earlier backup to learn from. */
@@ -94,9 +94,13 @@ export async function backupToFile(
   const started = new Date();
   const id = timeId(started);
   const folder = backupFolder(database.location, database.settings);
+  await clearKilledBackups(context, database);
+  const cold = (await lacksClientPrograms(database)) ? await import('./cold-copy.js') : undefined;
+  if (cold && input.level > 1) throw physicalLevel();
+  const format = cold ? 'physical' : 'custom';
   const file =
     input.output === undefined
-      ? join(folder, archiveName(database.location.name, id, 'custom'))
+      ? join(folder, archiveName(database.location.name, id, format))
       : resolve(context.directory, input.output);
   if (existsSync(file) || existsSync(manifestPath(file))) {
     throw new UserError({
@@ -110,7 +114,6 @@ export async function backupToFile(
   const [last] = await listBackups(folder);
   const partial = `${file}.partial`;
   const applicationName = newApplicationName();
-  await clearKilledBackups(context, database);
   const journal = await beginJournal<BackupState>(database.location.directory, {
     operation: BACKUP_OPERATION,
     id,
@@ -121,25 +124,37 @@ export async function backupToFile(
   try {
     const archive = await ArchiveWriter.create(partial);
     writer = archive;
-    const dumped = await dump(context, database, {
-      ...input,
-      applicationName,
-      sink: archive,
-      bytesSoFar: () => archive.bytes,
-      expectedBytes: last?.manifest.bytes,
-      onSize: (bytes) => assertSpace(dirname(file), bytes * ratioOf(last)),
-    });
+    const onSize = (bytes: number) => assertSpace(dirname(file), bytes * ratioOf(last));
+    const dumped = cold
+      ? await cold.coldCopy(context, database, {
+          sink: archive,
+          applicationName,
+          onSize,
+          onStop: (stopped: readonly string[]) =>
+            journal.step('copy', { partial, applicationName, stopped: [...stopped] }),
+        })
+      : await dump(context, database, {
+          ...input,
+          applicationName,
+          sink: archive,
+          bytesSoFar: () => archive.bytes,
+          expectedBytes: last?.manifest.bytes,
+          onSize,
+        });
     const digest = await archive.finish();
-    await proveArchive(database, partial, digest, {
-      signal: context.signal,
-      onBytes: (bytes) => input.onProgress?.({ phase: 'read back', bytes, expected: digest.bytes }),
-    });
+    if (cold) await cold.proveFolderArchive(partial, digest);
+    else {
+      await proveArchive(database, partial, digest, {
+        signal: context.signal,
+        onBytes: (bytes) => input.onProgress?.({ phase: 'read back', bytes, expected: digest.bytes }),
+      });
+    }
     const manifest: Manifest = {
       manifestVersion: 1,
       id,
       project: database.location.name,
       file: basename(file),
-      format: 'custom',
+      format,
       ...digest,
       seconds: (Date.now() - started.getTime()) / 1000,
       engine: database.engine.kind,
@@ -155,7 +170,7 @@ export async function backupToFile(
         : await proveCommitted(
             context,
             database,
-            { file, kind: 'custom', bytes: digest.bytes, manifest },
+            { file, kind: format, bytes: digest.bytes, manifest },
             input,
           );
     return { file, manifest: proved, manifestFile: manifestPath(file) };
@@ -176,6 +191,15 @@ async function clearKilledBackups(context: ServiceContext, { location }: Databas
     await endEntry(location.directory, entry.id);
     context.warn(`a backup of ${entry.since} was killed: ${message}`);
   }
+}
+
+function physicalLevel(): UserError {
+  return new UserError({
+    code: 'PHYSICAL_BACKUP',
+    message:
+      'this PostgreSQL has no pg_dump, and a copy of its data folder restores into no scratch database',
+    hint: '--level 1, or install a complete PostgreSQL (Debian: postgresql)',
+  });
 }
 
 function newApplicationName(): string {

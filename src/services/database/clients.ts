@@ -15,18 +15,43 @@ export async function runningClients({ engine, location, project, service }: Dat
     .filter((name) => statuses.some((status) => status.name === name && status.state === 'running'));
 }
 
+/** The database and the services that depend on it, as far as they run. */
+export async function runningServices(database: Database): Promise<string[]> {
+  const { engine, location, service } = database;
+  const states = await engine.status(location);
+  const runs = states.some(({ name, state }) => name === service.name && state === 'running');
+  return [...(runs ? [service.name] : []), ...(await runningClients(database))];
+}
+
+/** Starts stopped services and waits until they are healthy, whoever wants to interrupt us. */
+export async function startAgain(database: Database, services: readonly string[]): Promise<void> {
+  if (services.length === 0) return;
+  await database.engine.start(database.location, services);
+  await waitUntilHealthy(database, services, 'invctl logs', new AbortController().signal);
+}
+
 /**
  * Restarts services and waits until each is healthy (running, where it declares no check).
  * @throws UserError NOT_HEALTHY (exit 6)
  */
 export async function restartClients(
   context: ServiceContext,
-  { engine, location }: Database,
+  database: Database,
   services: readonly string[],
   hint: string,
 ): Promise<void> {
   if (services.length === 0) return;
-  await engine.restart(location, services);
+  await database.engine.restart(database.location, services);
+  await waitUntilHealthy(database, services, hint, context.signal);
+}
+
+/** @throws UserError NOT_HEALTHY (exit 6) */
+export async function waitUntilHealthy(
+  { engine, location }: Database,
+  services: readonly string[],
+  hint: string,
+  signal: AbortSignal,
+): Promise<void> {
   const deadline = Date.now() + HEALTH_TIMEOUT_MS;
   for (;;) {
     const statuses = await engine.status(location);
@@ -38,12 +63,12 @@ export async function restartClients(
     if (Date.now() > deadline) {
       throw new UserError({
         code: 'NOT_HEALTHY',
-        message: `${waiting.join(', ')} did not become healthy on the restored database`,
+        message: `${waiting.join(', ')} did not become healthy on the database`,
         hint,
         exitCode: ExitCode.unhealthy,
         details: { services: waiting },
       });
     }
-    await sleep(POLL_MS, undefined, { signal: context.signal });
+    await sleep(POLL_MS, undefined, { signal });
   }
 }

@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import { z } from 'zod';
 import { UserError } from '../../errors.js';
 import { beginJournal, type Journal } from '../../system/journal.js';
@@ -71,7 +72,7 @@ export interface Restored {
   from: string;
   /** The live database. */
   restored: string;
-  /** What the database before it is called now. */
+  /** What the database before it is called now; of a physical backup, the folder that it lies in. */
   previous: string;
   rows: RowDifference[];
   restarted: string[];
@@ -103,6 +104,10 @@ export async function restore(
         signal: context.signal,
         onBytes: progress('check'),
       });
+    }
+    if (manifest?.format === 'physical') {
+      const { restorePhysical } = await import('./physical-restore.js');
+      return restorePhysical(context, database, { ...archive, manifest }, input);
     }
     const id = timeId(new Date());
     const state: RestoreState = {
@@ -175,6 +180,9 @@ export async function restore(
  */
 export async function undo(context: ServiceContext, input: RestoreInput): Promise<Restored> {
   return changeDatabase(context, async (database) => {
+    const physical = await import('./physical-restore.js');
+    const [folder] = await physical.previousFolders(database);
+    if (folder !== undefined) return physical.undoPhysical(context, database, folder, input);
     const id = timeId(new Date());
     const options = { applicationName: loadApplicationName(id), signal: context.signal };
     const { newest, before } = await withSession(database, options, async (session) => {
@@ -245,7 +253,8 @@ async function abandon(
 }
 
 export interface Forgotten {
-  forgotten: { name: string; bytes: number }[];
+  /** Names of databases, or folders of physical restores. */
+  forgotten: string[];
 }
 
 /**
@@ -256,25 +265,26 @@ export async function forget(
   context: ServiceContext,
   confirm: (names: readonly string[]) => Promise<void>,
 ): Promise<Forgotten> {
-  return changeDatabase(context, (database) =>
-    withSession(
-      database,
-      {
-        database: maintenanceDatabase(database),
-        applicationName: 'invctl db restore --forget',
-        signal: context.signal,
-      },
-      async (session) => {
-        const kept = await previousDatabases(session, beforePrefix(database));
-        if (kept.length === 0) {
-          throw nothingKept('NOTHING_TO_FORGET', 'no restore left a database aside');
-        }
-        await confirm(kept.map(({ name }) => name));
-        for (const { name } of kept) await dropDatabase(session, name);
-        return { forgotten: kept };
-      },
-    ),
-  );
+  return changeDatabase(context, async (database) => {
+    const { previousFolders } = await import('./physical-restore.js');
+    const folders = await previousFolders(database);
+    const options = {
+      database: maintenanceDatabase(database),
+      applicationName: 'invctl db restore --forget',
+      signal: context.signal,
+    };
+    return withSession(database, options, async (session) => {
+      const kept = (await previousDatabases(session, beforePrefix(database))).map(({ name }) => name);
+      const forgotten = [...kept, ...folders];
+      if (forgotten.length === 0) {
+        throw nothingKept('NOTHING_TO_FORGET', 'no restore left a database aside');
+      }
+      await confirm(forgotten);
+      for (const name of kept) await dropDatabase(session, name);
+      for (const folder of folders) await rm(folder, { recursive: true });
+      return { forgotten };
+    });
+  });
 }
 
 /** What a restore has made on the server before the swap: gone afterwards. */

@@ -69,3 +69,9 @@ export async function withSession<T>(
 export function isEmbedded(engine: Engine): engine is EmbeddedEngine {
   return engine.kind === 'embedded';
 }
+
+/** Whether the database is a server without pg_dump and pg_restore, which can only be copied while it is stopped. */
+export async function lacksClientPrograms({ engine, location, service }: Database): Promise<boolean> {
+  if (!isEmbedded(engine)) return false;
+  return (await engine.connection(location, service.name)).clientPrograms === undefined;
+}

@@ -64,12 +64,9 @@ export async function databaseExists(session: Session, name: string): Promise<bo
 }
 
 /** Databases that restores left aside, newest first. */
-export async function previousDatabases(
-  session: Session,
-  prefix: string,
-): Promise<{ name: string; bytes: number }[]> {
-  const rows = await session.rows<{ name: string; bytes: number }>(
-    `SELECT datname AS name, pg_database_size(oid) AS bytes FROM pg_database
+export async function previousDatabases(session: Session, prefix: string): Promise<{ name: string }[]> {
+  const rows = await session.rows<{ name: string }>(
+    `SELECT datname AS name FROM pg_database
       WHERE starts_with(datname, ${literal(prefix)}) ORDER BY datname DESC`,
   );
   return rows.filter(({ name }) => /^\d{8}t\d{6}z$/.test(name.slice(prefix.length)));

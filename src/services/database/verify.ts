@@ -79,8 +79,18 @@ export async function verifyArchive(
     });
   }
   if (manifest) {
+    if (archive.kind === 'physical' && level >= 2) {
+      throw new UserError({
+        code: 'PHYSICAL_BACKUP',
+        message: `${file} is a copy of a data folder, which no scratch database can take`,
+        hint: `invctl db verify ${file} --level 1      (a restore of it is proved as well, and taken back if it fails)`,
+      });
+    }
     if (level === 0) await proveDigest({ ...archive, manifest }, watch('hash').onBytes);
-    else await proveArchive(database, file, manifest, watch('read'));
+    else if (archive.kind === 'physical') {
+      const { proveFolderArchive } = await import('./cold-copy.js');
+      await proveFolderArchive(file, manifest);
+    } else await proveArchive(database, file, manifest, watch('read'));
   }
   if (level >= 2)
     await proveByRestoring(context, database, archive, expected, level, watch('restore').onBytes);
