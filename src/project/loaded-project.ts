@@ -4,7 +4,7 @@ import { invalidProject } from './invalid.js';
 import { loadFiles } from './load.js';
 import type { ProjectLocation } from './locate.js';
 import { normalize } from './normalize.js';
-import { type ProjectEnvironment, readProjectEnvironment } from './project-environment.js';
+import { type ProjectEnvironment, readEnvironment } from './project-environment.js';
 import { checkValues } from './schema.js';
 import { mapAt, type TreeMap } from './tree.js';
 
@@ -29,7 +29,7 @@ export function loadProject(location: ProjectLocation, env: NodeJS.ProcessEnv): 
   const warn = (message: string) => {
     warnings.add(message);
   };
-  const environment = readProjectEnvironment(location.directory, env, warn).with('COMPOSE_PROJECT_NAME', {
+  const environment = readEnvironment(location.envFiles, env, warn).with('COMPOSE_PROJECT_NAME', {
     value: location.name,
     origin: { kind: 'compose' },
   });

@@ -1,6 +1,9 @@
-import { existsSync, readFileSync, statSync } from 'node:fs';
-import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
+import { readFileSync, statSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { basename, dirname, join, resolve } from 'node:path';
 import { ExitCode, UserError } from '../errors.js';
+import { interpolate, TemplateError } from './interpolate.js';
+import { type ProjectEnvironment, readEnvironment } from './project-environment.js';
 
 /** Where a project is and what it is called: enough to ask an engine about it. */
 export interface ProjectLocation {
@@ -11,6 +14,8 @@ export interface ProjectLocation {
   files: string[];
   /** True when the files are not the default ones, so that an engine must be told of them. */
   explicitFiles: boolean;
+  /** Absolute `.env` files of the project environment, a later one over an earlier one, as with `--env-file`. */
+  envFiles: string[];
 }
 
 // The names, their order and the search through parent folders are those of compose-go's cli package.
@@ -28,78 +33,155 @@ const OVERRIDE_NAMES = [
 ];
 
 /**
- * Finds the Compose project of a folder: `COMPOSE_FILE` if set, else a compose file in the folder or the nearest
- * parent that has one.
+ * Finds the Compose project of a folder as Compose does: `COMPOSE_FILE` of the shell if set, else a compose file
+ * in the folder or the nearest parent that has one, whose `.env` may again set `COMPOSE_FILE`.
  *
- * @throws UserError NO_PROJECT (exit 4) where there is none.
+ * @throws UserError NO_PROJECT, PROJECT_NAME_INVALID, or what is wrong with `.env` (exit 4).
  */
 export function locateProject(directory: string, env: NodeJS.ProcessEnv): ProjectLocation {
-  if (!existsSync(directory)) {
-    throw noProject(`there is no folder ${directory}`, `invctl init ${directory}`);
-  }
-  if (!statSync(directory).isDirectory()) {
+  const folder = statSync(directory, { throwIfNoEntry: false });
+  if (!folder) throw noProject(`there is no folder ${directory}`, `invctl init ${directory}`);
+  if (!folder.isDirectory()) {
     throw noProject(`${directory} is not a folder`, 'name the project folder with -C');
   }
-  const dotEnv = readComposeVariables(join(directory, '.env'));
-  const setting = (name: string) => env[name] || dotEnv[name] || undefined;
+  const fromShell =
+    env.COMPOSE_FILE === undefined ? undefined : explicitFiles(directory, { lookup: (name) => env[name] });
+  const found = fromShell ?? defaultFiles(directory);
+  const envFiles = dotEnvFiles(directory, found ? dirname(found[0] as string) : directory, env);
+  const environment = readEnvironment(envFiles, env, () => {});
 
-  const composeFile = setting('COMPOSE_FILE');
-  if (composeFile) {
-    const separator = setting('COMPOSE_PATH_SEPARATOR') ?? ':';
-    const files = composeFile
-      .split(separator)
-      .map((file) => (isAbsolute(file) ? file : resolve(directory, file)));
-    const missing = files.find((file) => !existsSync(file));
-    if (missing) throw noProject(`COMPOSE_FILE names ${missing}, which is not there`, 'unset COMPOSE_FILE');
-    const projectDirectory = dirname(files[0] as string);
-    return {
-      name: projectName(projectDirectory, files, setting('COMPOSE_PROJECT_NAME')),
-      directory: projectDirectory,
+  const named =
+    fromShell ??
+    (environment.lookup('COMPOSE_FILE') === undefined ? undefined : explicitFiles(directory, environment));
+  const files = named ?? found;
+  if (!files) {
+    throw noProject(
+      `no compose file in ${directory} or a folder above it`,
+      'invctl init      (or name the project folder with -C)',
+    );
+  }
+  const projectDirectory = dirname(files[0] as string);
+  const allEnvFiles = [...new Set([...dotEnvFiles(directory, projectDirectory, env), ...envFiles])];
+  return {
+    name: projectName(
+      projectDirectory,
       files,
-      explicitFiles: true,
-    };
-  }
+      readEnvironment(allEnvFiles, env, () => {}),
+    ),
+    directory: projectDirectory,
+    files,
+    explicitFiles: named !== undefined,
+    envFiles: allEnvFiles,
+  };
+}
 
+/** The files that `COMPOSE_FILE` names; relative ones start at the folder that was asked for. */
+function explicitFiles(directory: string, setting: { lookup(name: string): string | undefined }): string[] {
+  const separator = setting.lookup('COMPOSE_PATH_SEPARATOR') || ':';
+  return (setting.lookup('COMPOSE_FILE') ?? '').split(separator).map((name) => {
+    const file = resolve(directory, name);
+    const stat = statSync(file, { throwIfNoEntry: false });
+    if (stat && !stat.isDirectory()) return file;
+    throw noProject(
+      `COMPOSE_FILE names ${file}, which is ${stat ? 'a folder' : 'not there'}`,
+      'correct COMPOSE_FILE, or unset it',
+    );
+  });
+}
+
+function defaultFiles(directory: string): string[] | undefined {
   for (let folder = directory; ; folder = dirname(folder)) {
-    const file = COMPOSE_FILE_NAMES.map((name) => join(folder, name)).find((path) => existsSync(path));
+    const existing = (name: string) => statSync(join(folder, name), { throwIfNoEntry: false }) !== undefined;
+    const file = COMPOSE_FILE_NAMES.find(existing);
     if (file) {
-      const override = OVERRIDE_NAMES.map((name) => join(folder, name)).find((path) => existsSync(path));
-      const files = override ? [file, override] : [file];
-      return {
-        name: projectName(folder, files, setting('COMPOSE_PROJECT_NAME')),
-        directory: folder,
-        files,
-        explicitFiles: false,
-      };
+      const override = OVERRIDE_NAMES.find(existing);
+      return [file, ...(override ? [override] : [])].map((name) => join(folder, name));
     }
-    if (dirname(folder) === folder) break;
+    if (dirname(folder) === folder) return undefined;
   }
-  throw noProject(
-    `no compose file in ${directory} or a folder above it`,
-    'invctl init      (or name the project folder with -C)',
-  );
+}
+
+/** The `.env` beside the compose file, unless `COMPOSE_ENV_FILES` or `COMPOSE_DISABLE_ENV_FILE` say otherwise. */
+function dotEnvFiles(directory: string, projectDirectory: string, env: NodeJS.ProcessEnv): string[] {
+  if (env.COMPOSE_ENV_FILES) return env.COMPOSE_ENV_FILES.split(',').map((file) => resolve(directory, file));
+  if (/^(1|t|T|true|TRUE|True)$/.test(env.COMPOSE_DISABLE_ENV_FILE ?? '')) return [];
+  const file = join(projectDirectory, '.env');
+  return statSync(file, { throwIfNoEntry: false })?.isDirectory() === false ? [file] : [];
 }
 
 function noProject(message: string, hint: string): UserError {
   return new UserError({ code: 'NO_PROJECT', message, hint, exitCode: ExitCode.projectInvalid });
 }
 
-function projectName(directory: string, files: readonly string[], override: string | undefined): string {
-  if (override) return override;
-  for (const file of [...files].reverse()) {
-    const name = topLevelName(readFileSync(file, 'utf8'));
-    if (name) return name;
+/** `COMPOSE_PROJECT_NAME`, the last file's `name:`, or the folder's name. */
+function projectName(directory: string, files: readonly string[], environment: ProjectEnvironment): string {
+  const chosen = environment.lookup('COMPOSE_PROJECT_NAME');
+  if (chosen) {
+    if (normalizeName(chosen) === chosen) return chosen;
+    throw invalidName(
+      `COMPOSE_PROJECT_NAME is ${JSON.stringify(chosen)}, which Compose refuses as a project name`,
+      'use lower-case letters, digits, `-` and `_`, and start with a letter or a digit',
+    );
   }
-  return normalizeName(basename(directory));
+  for (const file of [...files].reverse()) {
+    const written = topLevelName(readFileSync(file, 'utf8'));
+    if (written === undefined) continue;
+    const name = normalizeName(interpolatedName(written, file, environment));
+    if (name) return name;
+    throw invalidName(
+      `\`name: ${written}\` in ${file} gives no project name`,
+      'use letters and digits in it',
+    );
+  }
+  const name = normalizeName(basename(directory));
+  if (name) return name;
+  throw invalidName(
+    `the folder ${directory} gives no project name: nothing in it is a letter or a digit that Compose allows`,
+    'add `name: …` to the compose file',
+  );
+}
+
+function invalidName(message: string, hint: string): UserError {
+  return new UserError({ code: 'PROJECT_NAME_INVALID', message, hint, exitCode: ExitCode.projectInvalid });
+}
+
+function interpolatedName(template: string, file: string, environment: ProjectEnvironment): string {
+  try {
+    return interpolate(template, environment.lookup).text;
+  } catch (error) {
+    if (!(error instanceof TemplateError)) throw error;
+    throw new UserError({
+      code: error.code,
+      message: `name: ${error.message}`,
+      file,
+      exitCode: ExitCode.projectInvalid,
+      hint: 'set it in .env or in the shell',
+    });
+  }
 }
 
 /**
- * The value of the top-level `name:`, read without a YAML parser: a key at column 0 can be nothing else in block
- * style. An interpolated or quoted name is unwrapped as far as a literal goes.
+ * The value of the top-level `name:`. In block style a key at column 0 can be nothing else, so most files need no
+ * YAML parser, which would cost more than the rest of a short command.
  */
 function topLevelName(text: string): string | undefined {
-  const match = /^name:[ \t]*(?:"([^"\n]*)"|'([^'\n]*)'|([^#\n]*?))[ \t]*(?:#.*)?\r?$/m.exec(text);
-  return (match?.[1] ?? match?.[2] ?? match?.[3])?.trim() || undefined;
+  const lines = [...text.matchAll(/^(["']?)name\1[ \t]*:(?:[ \t]+(.*?))?[ \t\r]*$/gm)];
+  const flowStyle = /^(?:[ \t]*(?:#.*|---.*)?\r?\n)*[ \t\ufeff]*[{?]/.test(text);
+  if (!flowStyle && lines.length === 0) return undefined;
+  const value = (lines.at(-1)?.[2] ?? '').replace(/(^|[ \t]+)#.*$/, '');
+  const quoted = /^(["'])([^"'\\]*)\1$/.exec(value);
+  if (!flowStyle && (quoted || /^[\w$][^"'#:{}\\]*(\$\{[^}]*\}[^"'#:{}\\]*)*$/.test(value))) {
+    return (quoted?.[2] ?? value) || undefined;
+  }
+  return parsedName(text);
+}
+
+function parsedName(text: string): string | undefined {
+  const { parseAllDocuments } = createRequire(import.meta.url)('yaml') as typeof import('yaml');
+  const documents = parseAllDocuments(text, { schema: 'failsafe', logLevel: 'silent', prettyErrors: false });
+  const names = [...documents].map((document) => document.contents && document.get('name'));
+  const name = names.findLast((one) => typeof one === 'string' && one !== '');
+  return typeof name === 'string' ? name : undefined;
 }
 
 /** What Compose makes of a folder's name: lower case, and only `[a-z0-9_-]`, not starting with `_` or `-`. */
@@ -108,13 +190,4 @@ export function normalizeName(name: string): string {
     .toLowerCase()
     .replace(/[^a-z0-9_-]/g, '')
     .replace(/^[_-]+/, '');
-}
-
-function readComposeVariables(file: string): Record<string, string> {
-  if (!existsSync(file) || !statSync(file).isFile()) return {};
-  const found: Record<string, string> = {};
-  for (const match of readFileSync(file, 'utf8').matchAll(/^(?:export[ \t]+)?(COMPOSE_[A-Z_]+)=(.*)$/gm)) {
-    found[match[1] as string] = (match[2] as string).trim().replace(/^(["'])(.*)\1$/, '$2');
-  }
-  return found;
 }

@@ -1,9 +1,7 @@
-import { readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { hasErrorCode } from '../errors.js';
 import { type EnvFile, EnvFileError, parseEnvFile } from './env-file.js';
 import { invalidProject } from './invalid.js';
-import { resolvePath } from './paths.js';
 import type { Position } from './tree.js';
 
 /** Where a variable of the project environment comes from: the shell, a `.env` file, or Compose itself. */
@@ -40,13 +38,13 @@ export class ProjectEnvironment {
 }
 
 /**
- * The project environment of a folder: the shell's variables over the folder's `.env`, or over the files that
- * `COMPOSE_ENV_FILES` names; without any file where `COMPOSE_DISABLE_ENV_FILE` is true.
+ * The project environment: the shell's variables over those of `.env` files.
  *
+ * @param files a later one over an earlier one
  * @throws UserError ENV_FILE_SYNTAX, ENV_FILE_MISSING and those of interpolation, with file and line.
  */
-export function readProjectEnvironment(
-  directory: string,
+export function readEnvironment(
+  files: readonly string[],
   env: NodeJS.ProcessEnv,
   warn: (message: string) => void,
 ): ProjectEnvironment {
@@ -54,7 +52,7 @@ export function readProjectEnvironment(
     value === undefined ? [] : [[name, { value, origin: { kind: 'shell' } }]],
   );
   const environment = new ProjectEnvironment(shell);
-  return environment.withDefaults(readDotEnvFiles(dotEnvFiles(directory, env), environment, warn));
+  return environment.withDefaults(readDotEnvFiles(files, environment, warn));
 }
 
 /**
@@ -122,12 +120,4 @@ export function readEnvFile(
 /** Compose's own warning for a variable that is not set. */
 export function unsetWarning(name: string): string {
   return `the variable ${name} is not set: it becomes an empty string`;
-}
-
-function dotEnvFiles(directory: string, env: NodeJS.ProcessEnv): string[] {
-  const named = env.COMPOSE_ENV_FILES;
-  if (named) return named.split(',').map((file) => resolvePath(directory, file));
-  if (/^(1|t|T|true|TRUE|True)$/.test(env.COMPOSE_DISABLE_ENV_FILE ?? '')) return [];
-  const file = join(directory, '.env');
-  return statSync(file, { throwIfNoEntry: false })?.isDirectory() === false ? [file] : [];
 }

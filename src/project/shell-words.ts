@@ -1,7 +1,7 @@
 /**
- * Splits a command as Compose does (go-shellwords): quotes and backslashes as in a shell (`\\n` and `\\t` mean
- * what they mean in C), no variables, and
- * nothing after an unquoted `;`, `&`, `|`, `<` or `>`. Undefined where a quote or a bracket is left open.
+ * Splits a command as Compose does (go-shellwords): quotes as in a shell, a backslash before any character means
+ * that character, no variables, and nothing after an unquoted `;`, `&`, `|`, `<` or `>`. Undefined where a quote
+ * or a bracket is left open.
  */
 export function shellWords(text: string): string[] | undefined {
   const words: string[] = [];

@@ -7,6 +7,7 @@ const shop: ProjectLocation = {
   directory: '/srv/shop',
   files: ['/srv/shop/compose.yaml'],
   explicitFiles: false,
+  envFiles: [],
 };
 
 describe('argument vectors', () => {
