@@ -75,7 +75,7 @@ const headers = { authorization: `Bearer ${token}` };
 let items = 0;
 for (let cursor = ''; ; ) {
   const page = await (await fetch(`${url}/api/v1/items?limit=200${cursor}`, { headers })).json();
-  items += page.items.length;
+  items += page.data.length;
   if (!page.next_cursor) break;
   cursor = `&cursor=${encodeURIComponent(page.next_cursor)}`;
 }

@@ -1,7 +1,7 @@
 import type { Command, Option } from 'commander';
 import { declare, type Handle } from '../cli/command.js';
 import { usageError } from '../errors.js';
-import { nearest } from '../services/choose-services.js';
+import { nearest } from '../project/nearest.js';
 import { type CompletionNode, complete, completionScript, SHELLS } from '../services/complete.js';
 
 export function define(program: Command, handle: Handle): void {

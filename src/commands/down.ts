@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { declare, type Handle } from '../cli/command.js';
-import { count } from '../output/units.js';
-import { down, volumesAtStake } from '../services/down.js';
+import { count, formatDuration } from '../output/units.js';
+import { type DownResult, down, volumesAtStake } from '../services/down.js';
 
 interface DownFlags {
   volumes?: boolean;
@@ -30,10 +30,15 @@ export function define(program: Command, handle: Handle): void {
       }
     }
     const progress = await context.output.progress();
-    progress.set('down', 'working', `stopping ${project}`);
-    const result = await down(context, { volumes: options.volumes ?? false, backup: options.backup }).finally(
-      () => progress.stop(),
-    );
+    const started = Date.now();
+    progress.set('down', 'working', () => `${project}  stopping  ${formatDuration(Date.now() - started)}`);
+    let result: DownResult;
+    try {
+      result = await down(context, { volumes: options.volumes ?? false, backup: options.backup });
+      progress.set('down', 'done', `${project}  stopped  ${formatDuration(Date.now() - started)}`);
+    } finally {
+      progress.stop();
+    }
     const { style } = context.output;
     const text = [
       result.removed.length === 0

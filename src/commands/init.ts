@@ -48,7 +48,7 @@ export const define: CommandModule['define'] = (program, handle) => {
       force: flags.force ?? false,
       diff: flags.diff ?? false,
     });
-    const next = nextCommands(result);
+    const next = nextCommands(result, flags);
     return { data: { ...result, next }, text: formatResult(context, result, next) };
   });
 };
@@ -99,12 +99,13 @@ function problemWith(key: 'name' | 'port'): (answer: string) => true | string {
   };
 }
 
-function nextCommands({ directory, dryRun, files }: InitResult): string[] {
+function nextCommands({ directory, dryRun, files }: InitResult, { diff }: Flags): string[] {
   const folder = relative(process.cwd(), directory);
   const there = folder === '' ? [] : [formatArgv(['cd', folder])];
-  const commands = files.some(({ status }) => status === 'differs')
-    ? [formatArgv(['invctl', 'init', ...(folder === '' ? [] : [folder]), '--dry-run', '--diff'])]
-    : [];
+  const commands =
+    !diff && files.some(({ status }) => status === 'differs')
+      ? [formatArgv(['invctl', 'init', ...(folder === '' ? [] : [folder]), '--dry-run', '--diff'])]
+      : [];
   return dryRun ? commands : [...commands, [...there, 'invctl up'].join(' && ')];
 }
 

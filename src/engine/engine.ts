@@ -145,6 +145,21 @@ export interface ExecOptions {
   stdout?: Writable | 'inherit';
 }
 
+export interface PipeOptions {
+  env?: Record<string, string>;
+  user?: string;
+  input?: string | Readable;
+  /** Takes standard output in place of the result's `stdout`; it is not ended. */
+  output?: Writable;
+  signal?: AbortSignal;
+}
+
+export interface PipeResult {
+  status: number | null;
+  stdout: string;
+  stderr: string;
+}
+
 export interface VolumeStatus {
   /** Key under `volumes` of the compose file; absent for an anonymous volume. */
   key?: string;
@@ -184,6 +199,8 @@ export interface NetworkStatus {
 /** What the engine knows of one service beyond its status. */
 export interface ServiceDetails extends ServiceStatus {
   image?: string;
+  /** Digest of the image that it runs. */
+  imageId?: string;
   command: string[];
   user?: string;
   mounts: { type: string; source: string; target: string; readOnly: boolean }[];
@@ -208,7 +225,8 @@ export interface ServiceDetails extends ServiceStatus {
  */
 export interface Engine {
   readonly kind: EngineKind;
-  info(): Promise<EngineInfo>;
+  /** With a project: also what this engine makes of it, such as the PostgreSQL that it found for its image. */
+  info(location?: ProjectLocation): Promise<EngineInfo>;
   /** The resolved project. */
   resolve(location: ProjectLocation): Promise<ComposeProject>;
   build(
@@ -238,6 +256,17 @@ export interface Engine {
     command: readonly string[],
     options: ExecOptions,
   ): Promise<number>;
+  /**
+   * Runs a program in the running service without a terminal, its streams being data, and returns whatever its
+   * exit status. Out of reach of the terminal's Ctrl-C: `signal` ends our side of it, while the program itself may
+   * go on in its container.
+   */
+  pipe(
+    location: ProjectLocation,
+    service: string,
+    command: readonly string[],
+    options: PipeOptions,
+  ): Promise<PipeResult>;
   /** Runs a program in a new one-off container (process) of the service, with its dependencies up. */
   run(
     location: ProjectLocation,
@@ -249,6 +278,8 @@ export interface Engine {
   portOwner(location: ProjectLocation, port: number): Promise<PortOwner | undefined>;
   /** @throws UserError SERVICE_NOT_RUNNING where the service has no container or process. */
   inspect(location: ProjectLocation, service: string): Promise<ServiceDetails[]>;
+  /** `ENV` of the service's image; empty where there is no image yet, or none at all. */
+  imageEnvironment(location: ProjectLocation, service: string): Promise<Record<string, string>>;
   networks(location: ProjectLocation): Promise<NetworkStatus[]>;
   volumes(location: ProjectLocation): Promise<VolumeStatus[]>;
   /** Removes a volume and all that is in it. */

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
-import { readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readFile, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { ExitCode, UserError } from '../errors.js';
 import type { ProjectLocation } from '../project/locate.js';
 import { writeFileAtomic } from '../system/files.js';
@@ -51,11 +51,13 @@ async function createEngine(kind: EngineKind, dependencies: EngineDependencies):
 
 /**
  * Notes the engine that holds the project's data, so that `auto` never starts an empty database on the other one.
- * Only in projects that have a `.invctl` folder: others keep their folder as it is.
+ * On Docker only in projects that `init` made: the folder of others stays as it is.
  */
 export async function rememberEngine(location: ProjectLocation, kind: EngineKind): Promise<void> {
   const file = memoryFile(location);
-  if (!existsSync(join(location.directory, '.invctl')) || (await rememberedEngine(location)) === kind) return;
+  const ours = existsSync(join(location.directory, '.invctl', 'lock.json'));
+  if ((kind === 'docker' && !ours) || (await rememberedEngine(location)) === kind) return;
+  await mkdir(dirname(file), { recursive: true });
   await writeFileAtomic(file, `${kind}\n`);
 }
 

@@ -8,6 +8,8 @@ export type ProgressMark = 'working' | 'done' | 'failed';
 
 /** Lines that show where a long job is. On a terminal they change in place; on a pipe each change is a line. */
 export interface Progress {
+  /** True where a line changes in place, so that figures that run may be shown. */
+  readonly live: boolean;
   /**
    * Shows or replaces the line of `key`.
    * @param text a function is asked again at every frame: for a clock that runs. On a pipe it prints nothing.
@@ -17,12 +19,13 @@ export interface Progress {
   stop(): void;
 }
 
-export const silentProgress: Progress = { set: () => {}, stop: () => {} };
+export const silentProgress: Progress = { live: false, set: () => {}, stop: () => {} };
 
 /** One line a change: for pipes, logs and dumb terminals. */
 export function createPlainProgress(stream: NodeJS.WritableStream, style: Style): Progress {
   const printed = new Map<string, string>();
   return {
+    live: false,
     set(key, mark, text) {
       if (typeof text === 'function') return;
       const line = `${symbol(mark, style, '-')} ${text}`;
@@ -52,6 +55,7 @@ export async function createLiveProgress(stream: NodeJS.WriteStream, style: Styl
     );
   };
   return {
+    live: true,
     set(key, mark, text) {
       lines.set(key, { mark, text });
       if (!timer) {

@@ -55,6 +55,37 @@ const network = z.object({
 
 const environment = z.record(z.string(), z.string().nullable()).describe('values of secrets read [redacted]');
 
+const sourcePlace = {
+  file: z.string().optional(),
+  line: z.int().optional().describe('1-based'),
+};
+const sourceKind = z.enum(['run', 'environment', 'env_file', 'image']);
+
+const environmentVariable = z.object({
+  service: z.string(),
+  name: z.string(),
+  set: z.boolean().describe('false: unset in the container, whatever weaker sources say'),
+  value: z.string().nullable(),
+  redacted: z.boolean().describe('the value is not shown, or only in part'),
+  source: z.object({ kind: sourceKind, ...sourcePlace }),
+  shadowed: z
+    .array(z.object({ kind: sourceKind, ...sourcePlace, value: z.string().nullable() }))
+    .describe('what lost, strongest first'),
+  interpolated: z
+    .array(
+      z.object({
+        name: z.string(),
+        set: z.boolean(),
+        source: z.object({
+          kind: z.enum(['shell', 'dotenv', 'env_file', 'compose', 'unset']),
+          ...sourcePlace,
+        }),
+      }),
+    )
+    .describe('the ${…} and the bare name that took part, and where each came from'),
+});
+const environmentVariables = z.object({ variables: z.array(environmentVariable) });
+
 export const dataSchemas = {
   init: z.object({
     directory: z.string(),
@@ -66,8 +97,12 @@ export const dataSchemas = {
       z.object({
         path: z.string(),
         status: z.enum(['created', 'unchanged', 'differs', 'kept', 'updated', 'replaced']),
+        added: z.array(z.string()).optional().describe('keys or lines that an updated file got'),
+        edited: z.boolean().optional().describe('false: the template or the options changed, not the file'),
+        diff: z.string().optional().describe('unified, with --diff; credentials read [redacted]'),
       }),
     ),
+    copies: z.string().optional().describe('folder of the copies of replaced files'),
     next: z.array(z.string()),
   }),
   up: services.extend({ unchanged: z.array(z.string()), seconds: z.number() }),
@@ -112,6 +147,20 @@ export const dataSchemas = {
       volumes: z.record(z.string(), z.looseObject({ name: z.string() })),
       secrets: z.record(z.string(), z.looseObject({})),
     }),
+  }),
+  'env explain': environmentVariables,
+  'env list': environmentVariables,
+  'env diff': z.object({
+    files: z.array(
+      z.object({
+        file: z.string(),
+        example: z.string(),
+        absent: z.boolean(),
+        missing: z.array(z.string()),
+        extra: z.array(z.string()),
+        placeholders: z.array(z.string()).describe("secrets that still have the example's value"),
+      }),
+    ),
   }),
   'volume ls': z.object({ volumes: z.array(volume) }),
   'volume inspect': z.object({ volume }),

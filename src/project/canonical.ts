@@ -1,8 +1,7 @@
-import { posix } from 'node:path';
 import { invalidProject } from './invalid.js';
 import { dependenciesAsMap, serviceNetworksAsMap } from './merge.js';
 import { parseMount } from './mounts.js';
-import { resolveBuildContext, resolveMountSource, resolvePath } from './paths.js';
+import { cleanPath, resolveBuildContext, resolveMountSource, resolvePath } from './paths.js';
 import { parsePort } from './ports.js';
 import { scalarText } from './scalar.js';
 import {
@@ -69,7 +68,7 @@ function expandMount(node: TreeNode): TreeNode {
   return mapNode(node.at, [
     ['type', scalarNode(node.at, mount.type)],
     ...(mount.source === undefined ? [] : [['source', scalarNode(node.at, mount.source)] as const]),
-    ['target', scalarNode(node.at, posix.normalize(mount.target))],
+    ['target', scalarNode(node.at, cleanPath(mount.target))],
     ...(mount.readOnly ? [['read_only', scalarNode(node.at, true)] as const] : []),
   ]);
 }

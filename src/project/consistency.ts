@@ -1,5 +1,6 @@
 import { itemsAt } from './canonical.js';
-import { invalidProject, nearest } from './invalid.js';
+import { invalidProject } from './invalid.js';
+import { nearest } from './nearest.js';
 import { pairsOf } from './normalize.js';
 import { scalarText } from './scalar.js';
 import { mapAt, type TreeMap, type TreeNode, textAt } from './tree.js';
@@ -130,7 +131,7 @@ function checkDefined(
 ): void {
   const defined = mapAt(project, section);
   if (defined?.entries.has(key)) return;
-  const meant = nearest(key, defined?.entries.keys() ?? []);
+  const meant = nearest(key, [...(defined?.entries.keys() ?? [])]);
   throw invalidProject(
     UNDEFINED_CODES[section],
     `services.${service} refers to the ${noun} ${key}, which is not defined`,
@@ -150,7 +151,7 @@ function checkDependencies(
     if (active.has(other)) return;
     const hidden = defined?.entries.has(other) ?? false;
     if (hidden && !required) return;
-    const meant = nearest(other, active);
+    const meant = nearest(other, [...active]);
     const profiles = itemsAt(mapAt(defined, other), 'profiles').map((node) => String(plainValue(node)));
     throw invalidProject(
       'UNDEFINED_SERVICE',

@@ -21,7 +21,7 @@ export interface VariableSource {
   at?: Position;
   /** Null: a bare name without a value, which unsets the variable. */
   value: string | null;
-  /** The `${…}` and the bare name that took part, and where each came from. */
+  /** The `${…}` and the bare name that took part. */
   interpolated: InterpolatedVariable[];
 }
 
@@ -29,8 +29,16 @@ export interface InterpolatedVariable {
   name: string;
   /** Null where it is not set. */
   value: string | null;
-  /** `file` is an earlier key of the same or of an earlier env file. */
+  /** `env_file`: an earlier key of the same env file or of one before it. */
   origin: VariableOrigin | { kind: 'env_file' } | { kind: 'unset' };
+}
+
+/** What is known of a service's variables beside its files. */
+export interface OtherSources {
+  /** `ENV` of the image: weaker than all others. */
+  image?: Readonly<Record<string, string>>;
+  /** `NAME=value` or `NAME` as for `run -e`: stronger than all others. */
+  run?: readonly string[];
 }
 
 /** A variable of a service: the source that wins first, then those that it shadows, nearest first. */
@@ -48,18 +56,29 @@ export function serviceVariables(
   project: LoadedProject,
   serviceName: string,
   warn: (message: string) => void,
+  { image = {}, run = [] }: OtherSources = {},
 ): Map<string, ServiceVariable> {
   const service = mapAt(project.tree, 'services', serviceName);
   const variables = new Map<string, ServiceVariable>();
   if (!service) return variables;
   // From the weakest to the strongest, so that each new source goes to the front.
+  for (const [name, value] of Object.entries(image)) {
+    addSource(variables, name, { kind: 'image', value, interpolated: [] });
+  }
   for (const [name, source] of envFileSources(service, project.environment, warn)) {
     addSource(variables, name, source);
   }
   for (const [name, source] of environmentSources(service, project.environment)) {
     addSource(variables, name, source);
   }
+  for (const [name, source] of runSources(run, project.environment)) addSource(variables, name, source);
   return variables;
+}
+
+/** Absolute paths of a service's env files, also of optional ones that are not there. */
+export function serviceEnvFiles(project: LoadedProject, serviceName: string): string[] {
+  const service = mapAt(project.tree, 'services', serviceName);
+  return itemsAt(service, 'env_file').map((entry) => textAt(entry, 'path') ?? '');
 }
 
 function addSource(variables: Map<string, ServiceVariable>, name: string, source: VariableSource): void {
@@ -129,6 +148,24 @@ function environmentSource(name: string, node: TreeNode, environment: ProjectEnv
     value,
     interpolated: references.map((reference) => explainReference(reference, environment, new Set())),
   };
+}
+
+/** A bare name for which the project environment has no value changes nothing. */
+function* runSources(
+  entries: readonly string[],
+  environment: ProjectEnvironment,
+): Generator<[string, VariableSource]> {
+  for (const entry of entries) {
+    const sign = entry.indexOf('=');
+    if (sign >= 0) {
+      yield [entry.slice(0, sign), { kind: 'run', value: entry.slice(sign + 1), interpolated: [] }];
+      continue;
+    }
+    const value = environment.lookup(entry);
+    if (value === undefined) continue;
+    const interpolated = [explainReference({ name: entry, value }, environment, new Set())];
+    yield [entry, { kind: 'run', value, interpolated }];
+  }
 }
 
 function explainReference(

@@ -72,7 +72,7 @@ function serviceFrom(name: string, service: Json): ComposeService {
       service.healthcheck === undefined ? undefined : healthcheckFrom(record(service.healthcheck)),
     ),
     ...optional('restart', text(service.restart)),
-    networks: Object.keys(record(service.networks)),
+    networks: Object.keys(record(service.networks)).sort(),
     ...optional('networkMode', text(service.network_mode)),
     profiles: strings(service.profiles) ?? [],
     ...optional('containerName', text(service.container_name)),

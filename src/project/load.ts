@@ -34,6 +34,8 @@ interface FileGroup {
   directory: string;
   /** Files that include this one, for the message about a cycle. */
   includedBy: readonly string[];
+  /** The `include` that asks for them. */
+  askedBy?: Position;
 }
 
 /**
@@ -45,7 +47,7 @@ interface FileGroup {
 export function loadFiles(group: FileGroup, context: LoadContext): TreeMap {
   let project = mapNode({ file: group.files[0] as string, line: 1 });
   for (const file of group.files) {
-    for (const document of readComposeFile(file)) {
+    for (const document of readComposeFile(file, group.askedBy)) {
       project = layDocument(project, document, file, group, context);
     }
   }
@@ -67,14 +69,14 @@ function layDocument(
   applyExtends(tree, file, group.directory, context, [document]);
   clear(project, document.cleared);
   include(tree, group.directory, [...group.includedBy, file], context);
-  let merged = removeDuplicates(mergeFiles(project, tree));
+  const merged = removeDuplicates(mergeFiles(project, tree));
   checkSchema(merged);
   if (merged.entries.delete('version')) {
     context.warn(`${file}: the attribute \`version\` is obsolete, it will be ignored; remove it`);
   }
   expandShortForms(merged, context.warn);
-  merged = removeDuplicates(merged);
-  return merged;
+  // A long form may show a double that its short form hid, such as a range of ports.
+  return removeDuplicates(merged);
 }
 
 function interpolation({ environment, warn }: LoadContext): InterpolationContext {
@@ -164,12 +166,17 @@ function extendFrom(name: string, here: Extending, context: LoadContext): TreeNo
   return merged;
 }
 
-function extendedFile(fileName: string, here: Extending, at_: TreeNode, context: LoadContext): Extending {
-  refuseRemote(fileName, at_.at);
+function extendedFile(
+  fileName: string,
+  here: Extending,
+  extension: TreeNode,
+  context: LoadContext,
+): Extending {
+  refuseRemote(fileName, extension.at);
   const file = resolvePath(here.directory, fileName);
   const directory = dirname(file);
-  const documents = readComposeFile(file, at_.at);
-  let tree = mapNode(at_.at);
+  const documents = readComposeFile(file, extension.at);
+  let tree = mapNode(extension.at);
   for (const document of documents) {
     tree = removeDuplicates(mergeFiles(tree, interpolateTree(document.tree, interpolation(context))));
     expandShortForms(tree, context.warn);
@@ -178,7 +185,7 @@ function extendedFile(fileName: string, here: Extending, at_: TreeNode, context:
   resolvePaths(tree, directory);
   const services = tree.entries.get('services');
   if (services?.kind !== 'map') {
-    throw invalidProject('COMPOSE_INVALID', `${file} has no services to extend`, at_.at);
+    throw invalidProject('COMPOSE_INVALID', `${file} has no services to extend`, extension.at);
   }
   return { ...here, services, file, directory, documents: [...here.documents, ...documents] };
 }
@@ -216,7 +223,7 @@ function include(
     const includedDirectory = ownDirectory ? resolvePath(directory, ownDirectory) : dirname(main);
     const environment = includedEnvironment(entry, directory, includedDirectory, context);
     const included = loadFiles(
-      { files: paths, directory: includedDirectory, includedBy },
+      { files: paths, directory: includedDirectory, includedBy, askedBy: entry.at },
       { ...context, environment },
     );
     for (const section of INCLUDED_SECTIONS) importSection(tree, included, section);

@@ -1,5 +1,5 @@
-import { posix } from 'node:path';
 import { itemsAt } from './canonical.js';
+import { cleanPath } from './paths.js';
 import type { ProjectEnvironment } from './project-environment.js';
 import { isNull, mapAt, mapNode, scalarNode, type TreeMap, type TreeNode, textAt } from './tree.js';
 
@@ -20,7 +20,7 @@ export function normalize(project: TreeMap, name: string, environment: ProjectEn
     for (const mount of itemsAt(service, 'volumes')) {
       const target = textAt(mount, 'target');
       if (mount.kind === 'map' && target !== undefined) {
-        mount.entries.set('target', scalarNode(mount.at, posix.normalize(target).replace(/(.)\/$/, '$1')));
+        mount.entries.set('target', scalarNode(mount.at, cleanPath(target)));
       }
     }
     addImpliedDependencies(service);

@@ -1,12 +1,17 @@
 import { homedir } from 'node:os';
-import { isAbsolute, join } from 'node:path';
+import { isAbsolute, join, posix } from 'node:path';
 
 const REMOTE_CONTEXT = ['https://', 'http://', 'git://', 'ssh://', 'github.com/', 'git@'];
+
+/** A path without `.`, `..`, double and trailing slashes, as Go's `path.Clean` gives it. */
+export function cleanPath(path: string): string {
+  return posix.normalize(path).replace(/(.)\/$/, '$1');
+}
 
 /** A path of a compose file, absolute: `~` is the home folder, anything else relative to `directory`. */
 export function resolvePath(directory: string, path: string): string {
   const expanded = path.startsWith('~') ? join(homedir(), path.slice(1)) : path;
-  return isAbsolute(expanded) ? expanded : join(directory, expanded);
+  return isAbsolute(expanded) ? expanded : cleanPath(join(directory, expanded));
 }
 
 /** As `resolvePath`; a Windows path stays, for a Windows engine behind a Unix client. */

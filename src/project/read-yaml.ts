@@ -35,6 +35,7 @@ export function readYaml(text: string, file: string): ComposeDocument[] {
   const lines = new LineCounter();
   const documents = parseAllDocuments(text, {
     schema: 'failsafe',
+    resolveKnownTags: false,
     uniqueKeys: false,
     prettyErrors: false,
     logLevel: 'silent',
@@ -89,8 +90,8 @@ function readDocument(
       if (isMap(node)) return readMap(node, path, at);
       if (!isSeq(node)) throw syntaxError('NODE', 'unexpected YAML node', at);
       const items = node.items.flatMap((item, index) => {
-        const read_ = read(item as Node, [...path, `[${index}]`], positionOf(item));
-        return read_ ? [read_] : [];
+        const value = read(item as Node, [...path, `[${index}]`], positionOf(item));
+        return value ? [value] : [];
       });
       return { kind: 'list', items, at };
     } finally {

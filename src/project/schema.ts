@@ -1,5 +1,6 @@
 import { parseDuration } from './duration.js';
-import { invalidProject, nearest } from './invalid.js';
+import { invalidProject } from './invalid.js';
+import { nearest } from './nearest.js';
 import { scalarText } from './scalar.js';
 import { shellWords } from './shell-words.js';
 import type { TreeMap, TreeNode } from './tree.js';

@@ -185,8 +185,8 @@ async function compareLock(
 }
 
 function report(context: ServiceContext, input: InitInput, { files, lock }: Plan): InitResult {
-  for (const { path, status, empty } of files) {
-    if (empty) context.warn(`${path} is empty; remove it and run \`invctl init\` again to get a new one`);
+  for (const { path, status, problem } of files) {
+    if (problem) context.warn(`${path} is left as it is: ${problem}`);
     if (lock && status === 'created' && path === 'secrets/db_password.txt') {
       context.warn(
         `${path} was missing${input.dryRun ? '' : ' and has a new password'}: a database that has data already keeps its old one. Put the old file back if you have it; otherwise \`invctl doctor --fix\` brings the two together`,
@@ -196,7 +196,7 @@ function report(context: ServiceContext, input: InitInput, { files, lock }: Plan
   return {
     directory: input.directory,
     name: input.options.name,
-    created: !lock && !input.dryRun,
+    created: !input.dryRun && files.some(({ path, status }) => path === LOCK_PATH && status === 'created'),
     dryRun: input.dryRun,
     options: input.options,
     files: files.map(({ path, status, added, edited, texts }) => ({

@@ -53,7 +53,7 @@ export async function up(context: ServiceContext, input: UpInput): Promise<UpRes
   const location = context.project();
   const engine = await context.engine();
   return withProjectLock(location.directory, { command: 'invctl up', signal: context.signal }, async () => {
-    const [info, project] = await Promise.all([engine.info(), engine.resolve(location)]);
+    const [info, project] = await Promise.all([engine.info(location), engine.resolve(location)]);
     for (const notice of info.notices) context.warn(notice);
     input.onEngine?.(info);
     assertServices(project, input.services);

@@ -1,7 +1,7 @@
 import type { VolumeStatus } from '../engine/engine.js';
 import { UserError } from '../errors.js';
+import { nearest } from '../project/nearest.js';
 import { changeServices } from './change-project.js';
-import { nearest } from './choose-services.js';
 import type { ServiceContext } from './context.js';
 
 export async function listVolumes(context: ServiceContext): Promise<VolumeStatus[]> {

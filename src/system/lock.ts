@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { link, mkdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { link, mkdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -92,7 +93,7 @@ async function acquire(path: string, holder: LockHolder, options: LockOptions): 
     const other = await readHolder(path);
     if (!other) continue;
     if (isStale(other)) {
-      await evict(path, other);
+      await evict(path, holder);
       continue;
     }
     if (Date.now() >= deadline) throw lockedError(other, path);
@@ -106,12 +107,14 @@ async function acquire(path: string, holder: LockHolder, options: LockOptions): 
 async function tryLink(path: string, holder: LockHolder): Promise<boolean> {
   const own = `${path}.${randomBytes(6).toString('hex')}`;
   try {
-    await mkdir(dirname(path), { recursive: true });
+    await makeFolder(dirname(path));
     await writeFile(own, JSON.stringify(holder), { flag: 'wx' });
     await link(own, path);
     return true;
   } catch (error) {
     if (hasErrorCode(error, 'EEXIST')) return false;
+    // The holder before us made the folder and removed it just now.
+    if (hasErrorCode(error, 'ENOENT') && existsSync(dirname(dirname(path)))) return false;
     throw explainFileError(error, path);
   } finally {
     await rm(own, { force: true });
@@ -132,22 +135,24 @@ function isStale(holder: LockHolder): boolean {
   return holder.host === hostname() && !isAlive(holder);
 }
 
-async function evict(path: string, stale: LockHolder): Promise<void> {
-  const grave = `${path}.${randomBytes(6).toString('hex')}`;
+/**
+ * Removes the lock of a process that is gone. Between seeing it and removing it, its place may have been taken by a
+ * living process; so only one process evicts at a time, and only what it sees while it does: such a lock can be
+ * removed by nobody else, and nobody can link over it.
+ */
+async function evict(path: string, holder: LockHolder): Promise<void> {
+  const guard = `${path}.evict`;
+  if (!(await tryLink(guard, holder))) {
+    const other = await readHolder(guard);
+    if (other && isStale(other)) await rm(guard, { force: true });
+    return;
+  }
   try {
-    await rename(path, grave);
-  } catch (error) {
-    if (hasErrorCode(error, 'ENOENT')) return;
-    throw error;
+    const current = await readHolder(path);
+    if (current && isStale(current)) await rm(path, { force: true });
+  } finally {
+    await rm(guard, { force: true });
   }
-  const moved = await readHolder(grave);
-  // Another process evicted the same stale lock first and took it: what we moved is its lock. Put it back.
-  if (moved && (moved.pid !== stale.pid || moved.start !== stale.start)) {
-    await link(grave, path).catch((error) => {
-      if (!hasErrorCode(error, 'EEXIST')) throw error;
-    });
-  }
-  await rm(grave, { force: true });
 }
 
 function lockedError(holder: LockHolder, path: string): UserError {

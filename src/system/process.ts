@@ -2,7 +2,8 @@ import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process'
 import { once } from 'node:events';
 import { constants } from 'node:os';
 import { createInterface } from 'node:readline';
-import type { Readable, Writable } from 'node:stream';
+import { Readable, type Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { CommandError, ExitCode, hasErrorCode, UserError } from '../errors.js';
 import { redact } from './secret.js';
 
@@ -17,7 +18,11 @@ export interface RunOptions {
   /** Added to the runner's environment; undefined removes a name. */
   env?: Record<string, string | undefined>;
   /** Written to standard input, which is then closed. */
-  input?: string;
+  input?: string | Readable;
+  /** Takes standard output in place of the result's `stdout`; it is not ended. A failure of it ends the program. */
+  output?: Writable;
+  /** Puts the program out of reach of the terminal's Ctrl-C and hang-up: `signal` alone ends it. */
+  ownSession?: boolean;
   /** Sends SIGTERM, and SIGKILL ten seconds later. */
   signal?: AbortSignal;
   /** Milliseconds after which the program is ended and the call fails with TIMEOUT. */
@@ -49,13 +54,16 @@ export interface DetachedOptions extends Pick<RunOptions, 'cwd' | 'uid' | 'gid'>
   env: Record<string, string>;
   /** Open file descriptor that takes standard output and standard error. */
   outputFd: number;
+  /** Called if it ends while we still live, with 128 + signal number where a signal ended it. */
+  onExit?: (status: number) => void;
 }
 
 /** Starts programs. The one door to the outside's processes: an argument vector always, a shell string never. */
 export interface ProcessRunner {
   /**
    * Runs to the end and captures the output as UTF-8.
-   * @throws UserError PROGRAM_NOT_FOUND when there is no such program, CommandError on a failing status.
+   * @throws UserError PROGRAM_NOT_FOUND when there is no such program, CommandError on a failing status, and the
+   *   error of `input` or `output` when one of them breaks.
    */
   run(program: string, args: readonly string[], options?: RunOptions): Promise<RunResult>;
   /** Yields standard output line by line while the program runs. Ending the iteration early ends the program. */
@@ -78,12 +86,13 @@ export function createProcessRunner({ env: baseEnv, handOver, trace }: ProcessRu
   function start(
     program: string,
     args: readonly string[],
-    options: Pick<RunOptions, 'cwd' | 'env' | 'uid' | 'gid'>,
+    options: Pick<RunOptions, 'cwd' | 'env' | 'uid' | 'gid' | 'ownSession'>,
     stdio: StdioOptions,
   ): ChildProcess {
     trace?.(formatArgv([program, ...args]));
     return spawn(program, args, {
       stdio,
+      detached: options.ownSession ?? false,
       env: options.env ? withoutUndefined({ ...baseEnv, ...options.env }) : baseEnv,
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
       ...(options.uid === undefined ? {} : { uid: options.uid }),
@@ -102,18 +111,33 @@ export function createProcessRunner({ env: baseEnv, handOver, trace }: ProcessRu
     const stopWatching = endOn(child, options.signal, options.timeoutMs);
     const stdout: Buffer[] = [];
     const stderr: Buffer[] = [];
-    child.stdout?.on('data', (chunk: Buffer) => stdout.push(chunk));
+    let broken: { error: unknown } | undefined;
+    const streams: Promise<void>[] = [];
+    const connect = (from: Readable, to: Writable, end: boolean) => {
+      const connected = pipeline(from, to, { end }).catch((error) => {
+        // A program may end before it has read everything; its exit status tells that better than EPIPE.
+        if (hasErrorCode(error, 'EPIPE', 'ECONNRESET', 'ERR_STREAM_PREMATURE_CLOSE')) return;
+        broken ??= { error };
+        child.kill('SIGTERM');
+      });
+      streams.push(connected);
+    };
+    if (options.output && child.stdout) connect(child.stdout, options.output, false);
+    else child.stdout?.on('data', (chunk: Buffer) => stdout.push(chunk));
     child.stderr?.on('data', (chunk: Buffer) => stderr.push(chunk));
     if (options.onStderrLine && child.stderr) {
       createInterface({ input: child.stderr }).on('line', options.onStderrLine);
     }
-    if (options.input !== undefined) {
-      // A program may end before it has read everything; its exit status tells that better than EPIPE.
-      child.stdin?.on('error', () => {});
-      child.stdin?.end(options.input);
+    if (options.input !== undefined && child.stdin) {
+      connect(
+        typeof options.input === 'string' ? Readable.from([options.input]) : options.input,
+        child.stdin,
+        true,
+      );
     }
     try {
       const { status, signal } = await ended(child, program);
+      await Promise.all(streams);
       const result: RunResult = {
         argv,
         status,
@@ -122,6 +146,7 @@ export function createProcessRunner({ env: baseEnv, handOver, trace }: ProcessRu
         stderr: Buffer.concat(stderr).toString('utf8'),
       };
       options.signal?.throwIfAborted();
+      if (broken) throw broken.error;
       if (status !== 0 && stopWatching.timedOut()) throw timeoutError(argv, options.timeoutMs);
       if (status !== 0 && !options.allowFailure) throw commandError(result);
       return result;
@@ -184,7 +209,7 @@ export function createProcessRunner({ env: baseEnv, handOver, trace }: ProcessRu
     if (typeof stdout !== 'string') child.stdout?.pipe(stdout, { end: false });
     const takeBack = handOver?.((name) => child.kill(name));
     const { status, signal } = await ended(child, program).finally(() => takeBack?.());
-    return signal ? 128 + constants.signals[signal] : (status ?? ExitCode.failure);
+    return exitStatus(status, signal);
   }
 
   async function detach(program: string, args: readonly string[], options: DetachedOptions): Promise<number> {
@@ -203,6 +228,8 @@ export function createProcessRunner({ env: baseEnv, handOver, trace }: ProcessRu
         throw startError(error, program);
       }),
     ]);
+    const { onExit } = options;
+    if (onExit) child.once('exit', (status, signal) => onExit(exitStatus(status, signal)));
     child.unref();
     return child.pid as number;
   }
@@ -221,6 +248,11 @@ export function formatArgv(argv: readonly string[]): string {
 /** The last lines of a program's output, redacted: what goes into an error message. */
 export function outputTail(text: string, lines = STDERR_TAIL_LINES): string {
   return redact(text.trimEnd().split(/\r?\n/).slice(-lines).join('\n'));
+}
+
+/** As a shell gives it in `$?`. */
+function exitStatus(status: number | null, signal: NodeJS.Signals | null): number {
+  return signal ? 128 + constants.signals[signal] : (status ?? ExitCode.failure);
 }
 
 function withoutUndefined(env: Record<string, string | undefined>): NodeJS.ProcessEnv {

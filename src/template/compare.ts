@@ -2,10 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { lstat, readFile, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, sep } from 'node:path';
 import { hasErrorCode, UserError } from '../errors.js';
+import { EnvFileError, parseEnvFile } from '../project/env-file.js';
 import { explainFileError } from '../system/files.js';
 import { Secret } from '../system/secret.js';
 import { type ScaffoldLock, sha256 } from './lock.js';
-import { definedNames, fillEnvFile, mergeEnvFile, mergeIgnoreFile } from './merge.js';
+import { fillEnvFile, mergeEnvFile, mergeIgnoreFile } from './merge.js';
 import type { ScaffoldFile } from './scaffold.js';
 import type { FileWrite } from './write.js';
 
@@ -34,8 +35,8 @@ export interface ComparedFile {
   edited?: boolean;
   /** Of a file that differs or is replaced: both texts. */
   texts?: { here: string; template: string };
-  /** The secret or the file with secrets is there, but has no byte. */
-  empty?: boolean;
+  /** Why a file that is there is of no use as it is. */
+  problem?: string;
 }
 
 const URL_SAFE_BYTES = { secret: 32, env: 48 };
@@ -64,7 +65,11 @@ export async function compareFile(
   if (file.policy === 'secret') {
     const size = await fileSize(target);
     if (size === undefined) return create(randomSecret(URL_SAFE_BYTES.secret));
-    return { path, status: 'kept', ...(size === 0 ? { empty: true } : {}) };
+    return {
+      path,
+      status: 'kept',
+      ...(size === 0 ? { problem: 'empty; remove it, and init makes a new one' } : {}),
+    };
   }
 
   const current = await readIfPresent(target);
@@ -86,7 +91,15 @@ export async function compareFile(
     const filled = fillEnvFile(file.content, values);
     if (current === undefined) return create(new Secret(filled));
     const existing = current.toString('utf8');
-    const merged = mergeEnvFile(filled, existing, definedNames(existing));
+    let defined: Set<string>;
+    try {
+      // Only the names count: any value will do for the variables that the file refers to.
+      defined = new Set(parseEnvFile(existing, () => 'set').entries.map(({ name }) => name));
+    } catch (error) {
+      if (!(error instanceof EnvFileError)) throw error;
+      return { path, status: 'unchanged', problem: `line ${error.line}: ${error.message}` };
+    }
+    const merged = mergeEnvFile(filled, existing, defined);
     return merged.added.length > 0
       ? update(new Secret(merged.content), merged.added)
       : { path, status: 'unchanged' };

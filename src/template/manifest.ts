@@ -30,7 +30,7 @@ const manifestSchema = z.strictObject({
   ),
 });
 
-export type TemplateManifest = z.infer<typeof manifestSchema>;
+type TemplateManifest = z.infer<typeof manifestSchema>;
 
 /** A template of this package and where its parts are. */
 export interface Template {

@@ -58,25 +58,6 @@ export function fillEnvFile(example: string, values: ReadonlyMap<string, string>
   return filled;
 }
 
-/** The names that an env file sets, also in a file that the engine would refuse. Quoted values may span lines. */
-export function definedNames(text: string): Set<string> {
-  const names = new Set<string>();
-  let quote: string | undefined;
-  for (const line of linesOf(text.replace(/^\uFEFF/, ''))) {
-    let rest = line;
-    if (quote === undefined) {
-      const match = ASSIGNMENT.exec(line);
-      if (!match) continue;
-      names.add(match[1] as string);
-      rest = line.slice(match[0].length).trimStart();
-      quote = /^["']/.exec(rest)?.[0];
-      rest = rest.slice(1);
-    }
-    if (quote !== undefined && rest.replace(/\\./g, '').includes(quote)) quote = undefined;
-  }
-  return names;
-}
-
 function linesOf(text: string): string[] {
   return text.split(/\r?\n/).filter((line, index, all) => line !== '' || index < all.length - 1);
 }

@@ -76,6 +76,8 @@ export async function createFolders(
     // mkdir's own mode is cut by the umask.
     if (mode !== undefined) await chmod(path, mode);
   } catch (error) {
+    // Another process may have made it between the look and the attempt.
+    if (hasErrorCode(error, 'EEXIST') && (await isFolder(path))) return;
     throw explainFileError(error, path);
   }
 }

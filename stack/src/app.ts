@@ -1,23 +1,49 @@
 import { randomUUID } from 'node:crypto';
 import Fastify, { type FastifyInstance, type FastifyServerOptions, LogController } from 'fastify';
 import authentication from './plugins/app/authentication.js';
+import closing from './plugins/app/closing.js';
 import database from './plugins/app/database.js';
+import housekeeping from './plugins/app/housekeeping.js';
 import jsonReply from './plugins/app/json-reply.js';
+import metrics from './plugins/app/metrics.js';
 import problems from './plugins/app/problems.js';
 import requestLog from './plugins/app/request-log.js';
 import validation from './plugins/app/validation.js';
 import openapi from './plugins/external/openapi.js';
 import rateLimit from './plugins/external/rate-limit.js';
 import securityHeaders from './plugins/external/security-headers.js';
+import audit from './routes/audit/audit.js';
 import auth from './routes/auth/auth.js';
+import categories from './routes/categories/categories.js';
 import health from './routes/health/health.js';
+import imports from './routes/imports/imports.js';
 import items from './routes/items/items.js';
+import locations from './routes/locations/locations.js';
+import metricsRoute from './routes/metrics/metrics.js';
+import movements from './routes/movements/movements.js';
+import reports from './routes/reports/reports.js';
 import stock from './routes/stock/stock.js';
+import suppliers from './routes/suppliers/suppliers.js';
+import users from './routes/users/users.js';
 import type { Settings } from './settings/declarations.js';
 
 const BODY_LIMIT_BYTES = 256 * 1024;
 /** For a whole request to arrive, an import's file included. */
 const REQUEST_TIMEOUT_MS = 120_000;
+
+const RESOURCES = [
+  auth,
+  users,
+  items,
+  categories,
+  suppliers,
+  locations,
+  stock,
+  movements,
+  imports,
+  reports,
+  audit,
+];
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -51,19 +77,23 @@ export async function build({ settings, schemaVersion, logger }: AppOptions): Pr
   app.decorate('schemaVersion', schemaVersion);
 
   await app.register(requestLog);
+  await app.register(closing);
   await app.register(securityHeaders);
   await app.register(validation);
   await app.register(jsonReply);
   await app.register(database);
+  await app.register(housekeeping);
+  await app.register(metrics);
   await app.register(authentication);
   await app.register(rateLimit);
   await app.register(problems);
   await app.register(openapi);
 
   await app.register(health);
+  await app.register(metricsRoute);
   await app.register(
     async (api) => {
-      for (const routes of [auth, items, stock]) await api.register(routes);
+      for (const routes of RESOURCES) await api.register(routes);
     },
     { prefix: '/api/v1' },
   );

@@ -1,12 +1,12 @@
+import type { FastifyInstance } from 'fastify';
 import { pino } from 'pino';
 import { build } from './app.js';
 import { hashPassword } from './auth/passwords.js';
 import { connectionConfig } from './database/connection.js';
 import { connectWhenUp, migrate } from './database/migrate.js';
 import { SYSTEM } from './repositories/audit.js';
-import { loadSettings, SettingsError } from './settings/load.js';
 import type { Settings } from './settings/declarations.js';
-import type { FastifyInstance } from 'fastify';
+import { loadSettings, SettingsError } from './settings/load.js';
 
 const DATABASE_PATIENCE_MS = 30_000;
 /** Docker waits ten seconds before it kills. */
@@ -61,8 +61,12 @@ async function createFirstAdmin({ repositories: { users } }: FastifyInstance): P
     logger.warn('nobody can log in yet: set ADMIN_PASSWORD and restart to create the first admin');
     return;
   }
-  const user = { username: adminUsername, passwordHash: await hashPassword(adminPassword), role: 'admin' } as const;
-  if (await users.createFirst(user, SYSTEM)) logger.info({ username: adminUsername }, 'created the first admin');
+  const user = {
+    username: adminUsername,
+    passwordHash: await hashPassword(adminPassword),
+    role: 'admin',
+  } as const;
+  if (await users.addFirst(user, SYSTEM)) logger.info({ username: adminUsername }, 'created the first admin');
 }
 
 /** A file that cannot be taken is no reason to refuse service: the log and the imports tell of it. */

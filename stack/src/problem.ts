@@ -50,5 +50,7 @@ export function notFound(entity: string): Problem {
 }
 
 export function invalid(errors: readonly ProblemDetail[]): Problem {
-  return new Problem(422, 'invalid', 'The request is well-formed but not acceptable; see errors.', { errors });
+  return new Problem(422, 'invalid', 'The request is well-formed but not acceptable; see errors.', {
+    errors,
+  });
 }

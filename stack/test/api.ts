@@ -1,13 +1,15 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify';
 import pg from 'pg';
 import { inject } from 'vitest';
 import { build } from '../src/app.js';
 import { hashPassword } from '../src/auth/passwords.js';
 import { MIGRATIONS_FOLDER, readMigrations } from '../src/database/migrate.js';
-import type { Role } from '../src/repositories/users.js';
 import { SYSTEM } from '../src/repositories/audit.js';
+import type { Role } from '../src/repositories/users.js';
 import { loadSettings } from '../src/settings/load.js';
+import { contractOf } from './contract.js';
 
 export const JWT_KEY = 'a key for tests that is long enough';
 export const PASSWORD = 'correct horse battery staple';
@@ -17,6 +19,10 @@ export interface TestDatabase {
   readonly env: Record<string, string>;
   /** A connection as superuser, for a look behind the API. */
   readonly client: pg.Client;
+  /** Takes the database away from everybody but `client`, or gives it back. */
+  setReachable(reachable: boolean): Promise<void>;
+  /** Waits until at least so many connections to the database wait for a lock. */
+  untilBlocked(count: number): Promise<void>;
   drop(): Promise<void>;
 }
 
@@ -43,6 +49,27 @@ export async function createDatabase({ migrated = true } = {}): Promise<TestData
       SECRETS_DIR: '/nonexistent',
     },
     client,
+    async setReachable(reachable) {
+      await server.query(`ALTER DATABASE ${name} WITH ALLOW_CONNECTIONS ${reachable}`);
+      if (!reachable) {
+        const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+        await server.query(
+          'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND pid <> $2',
+          [name, rows[0]?.pid],
+        );
+      }
+    },
+    async untilBlocked(count) {
+      for (;;) {
+        // Not through `client`: in a transaction, its view of the activity stays as it was.
+        const { rows } = await server.query<{ count: number }>(
+          `SELECT count(*)::int FROM pg_stat_activity WHERE datname = $1 AND wait_event_type = 'Lock'`,
+          [name],
+        );
+        if ((rows[0]?.count ?? 0) >= count) return;
+        await delay(5);
+      }
+    },
     async drop() {
       await client.end();
       await server.query(`DROP DATABASE ${name} WITH (FORCE)`);
@@ -54,7 +81,7 @@ export async function createDatabase({ migrated = true } = {}): Promise<TestData
 export interface TestApi {
   readonly app: FastifyInstance;
   readonly database: TestDatabase;
-  /** Asks as a user of the role. */
+  /** Asks as a user of the role; fails if the answer is not what the OpenAPI document says. */
   as(role: Role): Ask;
   close(): Promise<void>;
 }
@@ -75,22 +102,27 @@ export async function startApi(env: Record<string, string> = {}): Promise<TestAp
   });
   const schemaVersion = (await readMigrations(MIGRATIONS_FOLDER)).length;
   const app = await build({ settings, schemaVersion });
+  await app.ready();
+  const contract = contractOf(app);
   const passwordHash = await hashPassword(PASSWORD);
   const tokens: Partial<Record<Role, string>> = {};
   for (const role of ['viewer', 'manager', 'admin'] as const) {
-    const { id } = await app.repositories.users.create({ username: role, passwordHash, role }, SYSTEM);
+    const { id } = await app.repositories.users.add({ username: role, passwordHash, role }, SYSTEM);
     tokens[role] = app.accessTokens.sign(id);
   }
   return {
     app,
     database,
-    as: (role) => (method, path, body, headers) =>
-      app.inject({
+    as: (role) => async (method, path, body, headers) => {
+      const response = await app.inject({
         method,
         url: `/api/v1${path}`,
         headers: { authorization: `Bearer ${tokens[role]}`, ...headers },
         ...(body === undefined ? {} : { payload: body as object }),
-      }),
+      });
+      contract.check(method, `/api/v1${path}`, response);
+      return response;
+    },
     async close() {
       await app.close();
       await database.drop();

@@ -76,6 +76,7 @@ describe('imports', () => {
     );
     expect(starters.map(({ from }) => from).sort()).toEqual([
       'system/process-identity.ts',
+      'system/process-table.ts',
       'system/process.ts',
     ]);
   });

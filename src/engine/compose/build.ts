@@ -80,6 +80,22 @@ export async function servicesWithoutImage(
   return services.filter((_, index) => !has(images[index] as string)).map(({ name }) => name);
 }
 
+/** `ENV` of a service's image; empty where the image is not here. */
+export async function imageEnvironment(
+  docker: Docker,
+  project: ComposeProject,
+  service: ComposeService,
+): Promise<Record<string, string>> {
+  const [image] = await docker.inspect<{ Config: { Env: string[] | null } }>(
+    argv.inspectImages([imageName(project, service)]),
+  );
+  const pairs = (image?.Config.Env ?? []).map((pair) => {
+    const sign = pair.indexOf('=');
+    return [pair.slice(0, sign), pair.slice(sign + 1)] as const;
+  });
+  return Object.fromEntries(pairs);
+}
+
 /** Compose's name for the image that it builds for a service. */
 function imageName(project: ComposeProject, service: ComposeService): string {
   return service.image ?? `${project.name}-${service.name}`;

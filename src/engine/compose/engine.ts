@@ -9,6 +9,8 @@ import type {
   LogEntry,
   LogOptions,
   NetworkStatus,
+  PipeOptions,
+  PipeResult,
   PortOwner,
   ServiceDetails,
   VolumeStatus,
@@ -115,6 +117,32 @@ export function createComposeEngine({ processes, env }: ComposeEngineDependencie
     };
   }
 
+  async function pipe(
+    location: ProjectLocation,
+    service: string,
+    command: readonly string[],
+    { env: variables, user, ...streams }: PipeOptions,
+  ): Promise<PipeResult> {
+    const options = {
+      tty: false,
+      ...(variables ? { env: variables } : {}),
+      ...(user === undefined ? {} : { user }),
+    };
+    const result = await docker.run(argv.exec(location, service, command, options), {
+      ...streams,
+      cwd: location.directory,
+      allowFailure: true,
+      ownSession: true,
+      ...(variables ? { env: variables } : {}),
+    });
+    if (result.status === 0) return result;
+    // Compose's complaint stands alone on stderr; a program of the container that ran has its own to say.
+    if (/^service "[^"]*" is not running\b/.test(result.stderr)) throw notRunning(service);
+    const known = explainDockerError(failedCommand(result));
+    if (known instanceof UserError && known.exitCode === ExitCode.engineUnavailable) throw known;
+    return result;
+  }
+
   /** Runs a Compose command whose progress nobody reads; what it complains of is the error. */
   async function change(
     location: ProjectLocation,
@@ -149,13 +177,7 @@ export function createComposeEngine({ processes, env }: ComposeEngineDependencie
     const containers = (await docker.containers(location.name)).filter(
       ({ Config }) => Config.Labels?.[argv.LABEL_SERVICE] === service,
     );
-    if (containers.length === 0) {
-      throw new UserError({
-        code: 'SERVICE_NOT_RUNNING',
-        message: `the service "${service}" has no container`,
-        hint: `invctl up ${service}`,
-      });
-    }
+    if (containers.length === 0) throw notRunning(service);
     return containers.map(serviceDetails);
   }
 
@@ -204,13 +226,28 @@ export function createComposeEngine({ processes, env }: ComposeEngineDependencie
     },
     logs,
     exec: inService(argv.exec),
+    pipe,
     run: inService(argv.run),
     portOwner,
     inspect,
+    async imageEnvironment(location, service) {
+      const project = await resolve(location);
+      const { imageEnvironment } = await import('./build.js');
+      const found = project.services[service];
+      return found ? imageEnvironment(docker, project, found) : {};
+    },
     networks,
     volumes,
     async removeVolume(_location, name) {
       await docker.run(argv.removeVolumes([name]));
     },
   };
+}
+
+function notRunning(service: string): UserError {
+  return new UserError({
+    code: 'SERVICE_NOT_RUNNING',
+    message: `the service "${service}" is not running`,
+    hint: `invctl up ${service}`,
+  });
 }

@@ -4,6 +4,7 @@ import { LABEL_SERVICE } from './argv.js';
 import { type ContainerInspect, containerStatus } from './parse.js';
 
 interface DetailedContainer extends ContainerInspect {
+  Image?: string;
   Path: string;
   Args: string[];
   Config: ContainerInspect['Config'] & { User?: string; Env?: string[] | null };
@@ -26,6 +27,7 @@ export function serviceDetails(inspected: ContainerInspect): ServiceDetails {
   return {
     ...containerStatus(container),
     image: config.Image,
+    ...(container.Image ? { imageId: container.Image } : {}),
     command: [container.Path, ...container.Args],
     ...(config.User ? { user: config.User } : {}),
     mounts: container.Mounts.map(({ Type, Name, Source, Destination, RW }) => ({

@@ -37,7 +37,8 @@ export function serviceStatuses(containers: readonly ContainerInspect[]): Servic
 
 export function containerStatus(container: ContainerInspect): ServiceStatus {
   const { State: state } = container;
-  const health = state.Health?.Status;
+  // Of a container that has ended, the engine still reports what its last check said.
+  const health = state.Status === 'running' || state.Status === 'paused' ? state.Health?.Status : undefined;
   const lastCheck = state.Health?.Log?.at(-1);
   const exited = state.Status === 'exited' || state.Status === 'dead';
   return {
@@ -159,9 +160,9 @@ export class BuildLogReader {
   }
 }
 
-/** One line of `docker compose logs --timestamps --no-color`. */
+/** One line of `docker compose logs --timestamps --no-color`, which clears the terminal's line first even on a pipe. */
 export function parseLogLine(line: string): { container: string; time?: string; text: string } | undefined {
-  const match = /^(\S+)\s+\| (?:(\d{4}-\d\d-\d\dT[\d:.]+Z) ?)?(.*)$/s.exec(line);
+  const match = /^(?:\u001b\[2K)?(\S+)\s+\| (?:(\d{4}-\d\d-\d\dT[\d:.]+Z) ?)?(.*)$/s.exec(line);
   if (!match) return undefined;
   const [, container = '', time, text = ''] = match;
   return { container, text, ...(time ? { time } : {}) };

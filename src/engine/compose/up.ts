@@ -17,7 +17,6 @@ export async function bringUp(
   options: UpOptions,
   onEvent: (event: ServiceEvent) => void,
 ): Promise<UpOutcome> {
-  const signal = options.signal ? { signal: options.signal } : {};
   const wanted = withDependencies(project, options.services);
   const status = async (): Promise<ServiceStatus[]> =>
     serviceStatuses(await docker.containers(location.name)).filter(({ name }) => wanted.has(name));
@@ -27,12 +26,8 @@ export async function bringUp(
   const watch = new ContainerWatch(onEvent);
   watch.open(docker.processes, location.name, location.directory);
   try {
-    const result = await docker.run(argv.up(location, options.services), {
-      cwd: location.directory,
-      allowFailure: true,
-      ...signal,
-    });
-    if (result.status !== 0) {
+    const result = await startContainers(docker, location, options);
+    if (result !== 'late' && result.status !== 0) {
       const statuses = await status();
       return {
         services: statuses,
@@ -41,9 +36,10 @@ export async function bringUp(
         unchanged: [],
       };
     }
-    const { statuses, failed } = options.wait
-      ? await watch.untilReady(options, status)
-      : { statuses: await status(), failed: [] };
+    const { statuses, failed } =
+      options.wait || result === 'late'
+        ? await watch.untilReady(options, status)
+        : { statuses: await status(), failed: [] };
     return {
       services: statuses,
       seconds: watch.seconds(),
@@ -55,6 +51,25 @@ export async function bringUp(
     throw error;
   } finally {
     await watch.close();
+  }
+}
+
+/** Compose itself waits, without an end, for dependencies that must be healthy first. */
+async function startContainers(
+  docker: Docker,
+  location: ProjectLocation,
+  { services, timeoutMs, signal }: UpOptions,
+): Promise<RunResult | 'late'> {
+  const deadline = AbortSignal.timeout(timeoutMs);
+  try {
+    return await docker.run(argv.up(location, services), {
+      cwd: location.directory,
+      allowFailure: true,
+      signal: signal ? AbortSignal.any([signal, deadline]) : deadline,
+    });
+  } catch (error) {
+    if (deadline.aborted && !signal?.aborted) return 'late';
+    throw error;
   }
 }
 

@@ -7,6 +7,9 @@ import { type ContainerEvent, parseEvent } from './parse.js';
 /** After so many failing exits in one `up`, a service that its restart policy starts again counts as failed. */
 const CRASHES_TOLERATED = 2;
 
+/** A service without a health check counts as ready when it has run so long: many crashes come at once. */
+const STEADY_MS = 1000;
+
 type Failure = UpOutcome['failed'][number];
 
 /**
@@ -19,7 +22,8 @@ export class ContainerWatch {
   readonly #readyMs = new Map<string, number>();
   readonly #lastPhase = new Map<string, ServiceEvent['phase']>();
   readonly #crashes = new Map<string, number>();
-  readonly #failures = new Map<string, Failure['reason']>();
+  /** When we saw a service without a health check run for the first time, by our own clock. */
+  readonly #runningSinceMs = new Map<string, number>();
   readonly #touched = new Set<string>();
   readonly #createdIds = new Set<string>();
   readonly #onEvent: (event: ServiceEvent) => void;
@@ -73,15 +77,14 @@ export class ContainerWatch {
         this.#say(service, 'starting', event);
         break;
       case 'healthy':
-        this.#failures.delete(service);
         this.#ready(service, 'healthy', event.timeMs);
         break;
       case 'unhealthy':
-        this.#failures.set(service, 'unhealthy');
         this.#say(service, 'failed', event, 'unhealthy');
         break;
       case 'die':
         this.#readyMs.delete(service);
+        this.#runningSinceMs.delete(service);
         if (event.exitCode === 0) {
           this.#ready(service, 'completed', event.timeMs);
         } else {
@@ -141,11 +144,15 @@ export class ContainerWatch {
       const left = deadline - Date.now();
       if (left <= 0) {
         for (const service of statuses) {
-          if (this.#judge(service) === 'pending') failed.push({ service: service.name, reason: 'timeout' });
+          if (this.#judge(service) !== 'pending') continue;
+          failed.push({
+            service: service.name,
+            reason: service.state === 'created' ? 'dependency' : 'timeout',
+          });
         }
         return { statuses, failed };
       }
-      await orTimeout(woken, left, options.signal);
+      await orTimeout(woken, Math.min(left, this.#steadyInMs()), options.signal);
     }
   }
 
@@ -153,6 +160,11 @@ export class ContainerWatch {
     const crashes = this.#crashes.get(status.name) ?? 0;
     if (status.state === 'running' && status.health === 'none') {
       if (crashes > CRASHES_TOLERATED) return 'restarting';
+      if (this.#touched.has(status.name)) {
+        const since = this.#runningSinceMs.get(status.name) ?? Date.now();
+        this.#runningSinceMs.set(status.name, since);
+        if (Date.now() - since < STEADY_MS) return 'pending';
+      }
       this.#ready(status.name, 'running', Date.parse(status.startedAt ?? '') || Date.now());
       return undefined;
     }
@@ -169,6 +181,12 @@ export class ContainerWatch {
     if (crashes > CRASHES_TOLERATED) return 'restarting';
     if (status.state === 'exited' || status.state === 'dead') return 'exited';
     return 'pending';
+  }
+
+  /** Milliseconds until the next service without a health check may count as steady. */
+  #steadyInMs(): number {
+    const left = [...this.#runningSinceMs.values()].map((since) => since + STEADY_MS - Date.now());
+    return Math.min(...left.filter((milliseconds) => milliseconds > 0), Number.MAX_SAFE_INTEGER);
   }
 
   /** Seconds from the beginning until each service that was started was ready. */

@@ -24,6 +24,7 @@ export function accessTokens(key: string): AccessTokens {
     key,
     algorithms: ['HS256'],
     allowedIss: ISSUER,
+    allowedSub: /^[1-9]\d{0,14}$/,
     requiredClaims: ['sub', 'iat', 'exp'],
     cache: 1000,
   });

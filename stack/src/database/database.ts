@@ -1,17 +1,20 @@
+import { once } from 'node:events';
+import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
+import { to as copyTo } from 'pg-copy-streams';
+import type { Settings } from '../settings/declarations.js';
 import {
   connectionConfig,
   DatabaseUnavailableError,
   isConnectionFailure,
   isSerializationFailure,
 } from './connection.js';
-import type { Settings } from '../settings/declarations.js';
 
 const CONNECT_TIMEOUT_MS = 3000;
-const STATEMENT_TIMEOUT_MS = 10_000;
+const STATEMENT_TIMEOUT_MS = 5000;
 /** Longer than the server's own limit, which it only replaces when the server no longer answers. */
-const RESPONSE_TIMEOUT_MS = 12_000;
+const RESPONSE_TIMEOUT_MS = 6000;
 /** Requests that may wait for each connection of the pool before more are turned away. */
 const WAITING_PER_CONNECTION = 20;
 const ATTEMPTS = 5;
@@ -83,7 +86,10 @@ export class Database implements Session {
    * @throws {DatabaseUnavailableError} when there is no connection, or it failed on the way.
    * @throws {pg.DatabaseError} when PostgreSQL refuses the statement.
    */
-  query<Row extends pg.QueryResultRow>(statement: Statement, values: readonly unknown[] = []): Promise<Row[]> {
+  query<Row extends pg.QueryResultRow>(
+    statement: Statement,
+    values: readonly unknown[] = [],
+  ): Promise<Row[]> {
     return this.#withClient((client) => run<Row>(client, statement, values));
   }
 
@@ -107,6 +113,30 @@ export class Database implements Session {
       // After a failure there may be a COPY in progress on it.
       client.release(failed);
     }
+  }
+
+  /**
+   * What a `COPY … TO STDOUT` sends, as a stream. The connection is given back at its end, and given up if the
+   * stream is destroyed before.
+   */
+  async copyOut(sql: string): Promise<Readable> {
+    const client = await connect(this.#bulk);
+    const stream = client.query(copyTo(sql));
+    let released = false;
+    const release = (failed: boolean) => {
+      if (!released) client.release(failed);
+      released = true;
+    };
+    stream.once('end', () => release(false));
+    // pg-copy-streams reports an error without closing the stream.
+    stream.once('error', () => {
+      release(true);
+      stream.destroy();
+    });
+    stream.once('close', () => release(true));
+    // A failure at the start is an answer; one after the first byte can only end the stream.
+    await Promise.race([once(stream, 'readable'), once(stream, 'end')]);
+    return stream;
   }
 
   /**

@@ -35,7 +35,9 @@ export async function readMigrations(folder: string): Promise<Migration[]> {
     files.map(async (file, index) => {
       const [, digits, name] = /^(\d{4})_([a-z0-9_]+)\.sql$/.exec(file) ?? [];
       if (Number(digits) !== index + 1 || name === undefined) {
-        throw new MigrationError(`migration ${file} should be named ${String(index + 1).padStart(4, '0')}_name.sql`);
+        throw new MigrationError(
+          `migration ${file} should be named ${String(index + 1).padStart(4, '0')}_name.sql`,
+        );
       }
       const sql = (await readFile(`${folder}/${file}`, 'utf8')).replaceAll('\r\n', '\n');
       return { version: index + 1, name, sql, checksum: createHash('sha256').update(sql).digest('hex') };

@@ -1,4 +1,4 @@
-import { Transform, type Readable } from 'node:stream';
+import { type Readable, Transform } from 'node:stream';
 import { CsvError, parse } from 'csv-parse';
 import { invalid, Problem } from '../problem.js';
 import { COLUMN_NAMES, type Column, checkRow, REQUIRED_COLUMNS, type Row } from './columns.js';
@@ -43,7 +43,10 @@ export async function* readRows(file: Readable, onBytes: (chunk: Buffer) => void
     if (error instanceof CsvError) {
       // Its message quotes the file; its code and place say enough.
       const place = `near line ${error.lines ?? '?'}`;
-      throw notCsv('malformed', `The file is no CSV ${place} (${error.code.toLowerCase().replaceAll('_', ' ')}).`);
+      throw notCsv(
+        'malformed',
+        `The file is no CSV ${place} (${error.code.toLowerCase().replaceAll('_', ' ')}).`,
+      );
     }
     throw error;
   } finally {
@@ -70,7 +73,8 @@ function utf8(onBytes: (chunk: Buffer) => void): Transform {
     transform(chunk: Buffer, _encoding, done) {
       try {
         bytes += chunk.length;
-        if (bytes > FILE_LIMIT_BYTES) throw new Problem(413, 'file_too_large', 'The file is larger than 1 GiB.');
+        if (bytes > FILE_LIMIT_BYTES)
+          throw new Problem(413, 'file_too_large', 'The file is larger than 1 GiB.');
         onBytes(chunk);
         check(chunk);
         done(null, chunk);
@@ -98,7 +102,10 @@ function readHeader(record: readonly string[]): Column[] {
       .map((name) => ['unknown_column', `There is no column ${JSON.stringify(name.slice(0, 64))}.`] as const),
     ...names
       .filter((name, index) => names.indexOf(name) < index)
-      .map((name) => ['duplicate_column', `The column ${JSON.stringify(name.slice(0, 64))} is there twice.`] as const),
+      .map(
+        (name) =>
+          ['duplicate_column', `The column ${JSON.stringify(name.slice(0, 64))} is there twice.`] as const,
+      ),
     ...REQUIRED_COLUMNS.filter((column) => !names.includes(column)).map(
       (column) => ['missing_column', `The column ${column} is missing.`] as const,
     ),

@@ -3,6 +3,8 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import type { Database, Session } from '../database/database.js';
+import { type Actor, SYSTEM } from '../repositories/audit.js';
+import { recordImport } from '../repositories/imports.js';
 import { readRows } from './csv.js';
 import { findFlaws, type MergeCounts, merge, planMerge } from './merge.js';
 import { CREATE_STAGING, stage } from './staging.js';
@@ -27,8 +29,7 @@ export interface ImportOutcome {
 interface ImportRequest {
   readonly source: 'startup' | 'upload';
   readonly mode: ImportMode;
-  /** null: the API itself. */
-  readonly actorId: number | null;
+  readonly by: Actor;
 }
 
 /** Takes files as inventory: read as a stream into a temporary table, checked there, then merged. */
@@ -45,10 +46,10 @@ export class Importer {
    *
    * @throws {Problem} 413 or 422 for what is no CSV file with the columns that items have; nothing is on record.
    */
-  upload(file: Readable, mode: ImportMode, actorId: number): Promise<ImportOutcome> {
+  upload(file: Readable, mode: ImportMode, by: Actor): Promise<ImportOutcome> {
     return this.#database.bulk(async (session) => {
       const hash = createHash('sha256');
-      return this.#import(session, file, hash, { source: 'upload', mode, actorId });
+      return this.#import(session, file, hash, { source: 'upload', mode, by });
     });
   }
 
@@ -77,7 +78,7 @@ export class Importer {
         return await this.#import(session, file, createHash('sha256'), {
           source: 'startup',
           mode: 'atomic',
-          actorId: null,
+          by: SYSTEM,
         });
       } finally {
         file.destroy();
@@ -89,7 +90,7 @@ export class Importer {
     session: Session & { readonly client: Parameters<typeof stage>[0] },
     file: Readable,
     hash: ReturnType<typeof createHash>,
-    { source, mode, actorId }: ImportRequest,
+    { source, mode, by }: ImportRequest,
   ): Promise<ImportOutcome> {
     const startedAt = new Date();
     let bytes = 0;
@@ -105,29 +106,24 @@ export class Importer {
     const rejected = mode === 'atomic' && errors > 0;
     const status = rejected ? 'rejected' : mode === 'dry-run' ? 'checked' : 'applied';
     const counts = rejected ? NOTHING : await planMerge(session);
-    const [record] = await session.query<{ id: number }>(
+    const id = await recordImport(
+      session,
       {
-        text: `INSERT INTO imports (source, mode, status, sha256, bytes, row_count, created_count, updated_count,
-                 unchanged_count, stocked_count, error_count, actor_id, started_at)
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING id`,
-      },
-      [
         source,
         mode,
         status,
-        hash.digest('hex'),
+        sha256: hash.digest('hex'),
         bytes,
-        rows,
-        counts.created,
-        counts.updated,
-        counts.unchanged,
-        counts.stocked,
-        errors,
-        actorId,
-        startedAt,
-      ],
+        row_count: rows,
+        created_count: counts.created,
+        updated_count: counts.updated,
+        unchanged_count: counts.unchanged,
+        stocked_count: counts.stocked,
+        error_count: errors,
+        started_at: startedAt,
+      },
+      by,
     );
-    if (!record) throw new Error('INSERT returned no row');
     if (errors > 0) {
       await session.query(
         {
@@ -135,11 +131,11 @@ export class Importer {
                  SELECT $1, row_number, "column", code, message, value FROM flawed
                  ORDER BY row_number, "column"`,
         },
-        [record.id],
+        [id],
       );
     }
-    if (status === 'applied') await merge(session, `import ${record.id}`, actorId);
-    return { id: record.id, status, rows, errors, counts };
+    if (status === 'applied') await merge(session, `import ${id}`, by.userId);
+    return { id, status, rows, errors, counts };
   }
 }
 

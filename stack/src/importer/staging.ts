@@ -1,6 +1,6 @@
 import { once } from 'node:events';
-import { from as copyFrom } from 'pg-copy-streams';
 import type { PoolClient } from 'pg';
+import { from as copyFrom } from 'pg-copy-streams';
 import { COLUMN_NAMES, type Row } from './columns.js';
 
 /** Bytes of COPY data that are sent at once. */
@@ -53,7 +53,9 @@ function encode({ number, cells, errors }: Row): string {
 
 function field(value: string | undefined): string {
   if (value === undefined) return '\\N';
-  return /[\\\t\n\r]/.test(value) ? value.replaceAll(/[\\\t\n\r]/g, (character) => ESCAPES[character] ?? '') : value;
+  return /[\\\t\n\r]/.test(value)
+    ? value.replaceAll(/[\\\t\n\r]/g, (character) => ESCAPES[character] ?? '')
+    : value;
 }
 
 const ESCAPES: Record<string, string> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' };

@@ -1,6 +1,6 @@
 import pg from 'pg';
 import type { Database } from '../database/database.js';
-import { invalid, Problem, type ProblemDetail } from '../problem.js';
+import { invalid, notFound, Problem, type ProblemDetail } from '../problem.js';
 import { combineLines, type Line } from './lines.js';
 import {
   DIAGNOSE,
@@ -10,6 +10,7 @@ import {
   POST_COUNTS,
   POST_LINE,
   POST_LINES,
+  REVERSED_LINES,
 } from './statements.js';
 
 export const KINDS = ['receive', 'issue', 'adjust', 'count', 'transfer', 'reversal', 'import'] as const;
@@ -44,10 +45,13 @@ export interface Posted {
   readonly response: string;
   /** Whether the operation was done by an earlier request with the same key. */
   readonly replayed: boolean;
+  /** How many movements were written now. */
+  readonly moved: number;
 }
 
 interface Outcome {
   readonly response?: string | null;
+  readonly moved?: number;
   readonly claimed?: boolean;
   readonly prior_fingerprint?: Buffer | null;
   readonly prior_response?: string | null;
@@ -132,6 +136,17 @@ export class Ledger {
     return this.#postMany(operation, POST_COUNTS, wanted);
   }
 
+  /**
+   * Undoes every movement of a group by its opposite.
+   *
+   * @throws {Problem} 404 for an unknown group, 409 if it was reversed before or the stock has gone since.
+   */
+  async reverse(operation: Omit<Operation, 'kind' | 'reverses'>, group: number): Promise<Posted> {
+    const lines = await this.#database.query<Line & pg.QueryResultRow>(REVERSED_LINES, [group]);
+    if (lines.length === 0) throw notFound('group of movements');
+    return this.post({ ...operation, kind: 'reversal', reverses: group }, lines);
+  }
+
   #postMany(operation: Operation, statement: LedgerStatement, wanted: readonly Wanted[]): Promise<Posted> {
     return this.#post(operation, statement, wanted, [
       wanted.map((line) => line.itemId),
@@ -154,7 +169,8 @@ export class Ledger {
         : (await this.#database.query<Outcome & pg.QueryResultRow>(statement.plain, values))[0];
       const prior = idempotency && priorAnswer(outcome, idempotency);
       if (prior) return prior;
-      if (outcome?.response) return { response: outcome.response, replayed: false };
+      if (outcome?.response)
+        return { response: outcome.response, replayed: false, moved: outcome.moved ?? 0 };
 
       // The key may have been used after the statement's snapshot was taken: that answer comes first.
       if (idempotency) {
@@ -236,7 +252,11 @@ export class Ledger {
 function priorAnswer(outcome: Outcome | undefined, { fingerprint }: IdempotencyKey): Posted | undefined {
   if (!outcome?.prior_fingerprint || !outcome.prior_response) return undefined;
   if (!outcome.prior_fingerprint.equals(fingerprint)) {
-    throw new Problem(422, 'idempotency_key_reused', 'This Idempotency-Key came with another request before.');
+    throw new Problem(
+      422,
+      'idempotency_key_reused',
+      'This Idempotency-Key came with another request before.',
+    );
   }
-  return { response: outcome.prior_response, replayed: true };
+  return { response: outcome.prior_response, replayed: true, moved: 0 };
 }

@@ -6,7 +6,7 @@ import type { Statement } from '../database/database.js';
 // Parameters of all: $1 kind, $2 reason, $3 reference, $4 actor, $5 group that is reversed, $6 items,
 // $7 locations, $8 deltas; with a key also $9 key, $10 fingerprint.
 //
-// Columns: response (JSON text, NULL if nothing was done), and with a key: claimed (false while another request
+// Columns: response (JSON text, NULL if nothing was done), moved (how many movements), and with a key: claimed (false while another request
 // holds the key), prior_fingerprint and prior_response (if the key was used before).
 
 /** A space of advisory locks of its own: 'idem' in ASCII. */
@@ -88,10 +88,11 @@ function statement(name: string, lines: (keyed: boolean) => string, keyed: boole
     SELECT $4::bigint, $9::text, $10::bytea, response FROM answer
   )
   SELECT claimed, (SELECT fingerprint FROM prior) AS prior_fingerprint,
-    (SELECT response FROM prior) AS prior_response, (SELECT response FROM answer) AS response
+    (SELECT response FROM prior) AS prior_response, (SELECT response FROM answer) AS response,
+    (SELECT count(*) FROM movement) AS moved
   FROM claim`
       : `
-  SELECT response FROM answer`
+  SELECT response, (SELECT count(*) FROM movement) AS moved FROM answer`
   }`,
   };
 }
@@ -148,4 +149,9 @@ export const DIAGNOSE: Statement = {
 export const FIND_KEY: Statement = {
   text: `SELECT fingerprint AS prior_fingerprint, response AS prior_response
          FROM idempotency_keys WHERE actor_id = $1 AND key = $2`,
+};
+
+/** What undoes a group ($1). */
+export const REVERSED_LINES: Statement = {
+  text: `SELECT item_id AS "itemId", location_id AS "locationId", -delta AS delta FROM movements WHERE group_id = $1`,
 };

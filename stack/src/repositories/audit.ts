@@ -1,5 +1,6 @@
 import type { QueryResultRow } from 'pg';
-import type { Session } from '../database/database.js';
+import type { Database, Session } from '../database/database.js';
+import { listPage, type Page } from './keyset.js';
 
 /** Who makes a change: a user in a request, or the API itself. */
 export interface Actor {
@@ -43,4 +44,37 @@ export function audited<Row extends QueryResultRow>(
     },
     [by.userId, by.requestId, action, entity, ...values],
   );
+}
+
+export interface AuditQuery {
+  readonly limit: number;
+  readonly after: { readonly key: string | number; readonly id: number } | undefined;
+  readonly entity?: string | undefined;
+  readonly entityId?: number | undefined;
+  readonly actorId?: number | undefined;
+}
+
+/** Who changed what, the newest first. What moved stock is in the ledger. */
+export class AuditLog {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  list({ limit, after, entity, entityId, actorId }: AuditQuery): Promise<Page> {
+    const conditions: [string, unknown][] = [];
+    if (entity !== undefined) conditions.push(['entity = ?', entity]);
+    if (entityId !== undefined) conditions.push(['entity_id = ?', entityId]);
+    if (actorId !== undefined) conditions.push(['actor_id = ?', actorId]);
+    return listPage(this.#database, {
+      table: 'audit_log',
+      shown: 'id, at, actor_id, request_id, action, entity, entity_id, state',
+      column: 'id',
+      descending: true,
+      limit,
+      after,
+      conditions,
+    });
+  }
 }

@@ -60,7 +60,10 @@ export class Items extends VersionedTable {
     if (categoryId !== undefined) conditions.push(['category_id = ?', categoryId]);
     if (supplierId !== undefined) conditions.push(['supplier_id = ?', supplierId]);
     if (search !== undefined) {
-      conditions.push([`to_tsvector('simple', sku || ' ' || name) @@ to_tsquery('simple', ?)`, prefixes(search)]);
+      conditions.push([
+        `to_tsvector('simple', sku || ' ' || name) @@ to_tsquery('simple', ?)`,
+        prefixes(search),
+      ]);
     }
     return this.list({
       column: sort.replace('-', ''),
@@ -87,7 +90,10 @@ export class Items extends VersionedTable {
     return this.database.transaction(async (session) => {
       // First the item, against new levels, then the levels, against movements: see OPEN_LEVELS.
       await session.query(LOCK, [id]);
-      const item = await this.update(id, versions, { archived_at: new Date() }, by, { session, action: 'archive' });
+      const item = await this.update(id, versions, { archived_at: new Date() }, by, {
+        session,
+        action: 'archive',
+      });
       const [stocked] = await session.query(
         {
           text: `WITH closing AS (SELECT item_id, location_id, on_hand FROM stock_levels WHERE item_id = $1

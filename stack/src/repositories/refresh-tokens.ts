@@ -1,5 +1,5 @@
-import type { Database } from '../database/database.js';
 import { REFRESH_TOKEN_DAYS } from '../auth/tokens.js';
+import type { Database } from '../database/database.js';
 
 /** Refresh tokens: each is good for one use, and all that descend from one login are a family. */
 export class RefreshTokens {

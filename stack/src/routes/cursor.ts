@@ -10,7 +10,7 @@ export interface Cursor {
 
 const Content = z.tuple([
   z.string(),
-  z.union([z.string().regex(/^[^\u0000]*$/), z.number()]),
+  z.union([z.string().regex(/^\P{Cc}*$/u), z.number()]),
   z.int().min(0).max(Number.MAX_SAFE_INTEGER),
 ]);
 
@@ -31,5 +31,7 @@ export function decodeCursor(text: string | undefined, sort: string): Cursor | u
   } catch {
     // Falls through: whatever is wrong with it, it is not a cursor of this list.
   }
-  throw invalid([{ pointer: '/query/cursor', code: 'cursor', message: 'is not a cursor of this list and order' }]);
+  throw invalid([
+    { pointer: '/query/cursor', code: 'cursor', message: 'is not a cursor of this list and order' },
+  ]);
 }

@@ -12,11 +12,17 @@ export function etag(version: number): string {
  */
 export function matchedVersions(ifMatch: string | undefined): number[] | null {
   if (ifMatch === undefined) {
-    throw new Problem(428, 'if_match_required', 'Send If-Match with the ETag of the version that you have read.');
+    throw new Problem(
+      428,
+      'if_match_required',
+      'Send If-Match with the ETag of the version that you have read.',
+    );
   }
   if (ifMatch.trim() === '*') return null;
   // Weak tags never match here (RFC 9110, 13.1.1), and no version has more than nine digits.
-  return ifMatch.split(',').flatMap((tag) => (/^\s*"\d{1,9}"\s*$/.test(tag) ? [Number(tag.replaceAll('"', ''))] : []));
+  return ifMatch
+    .split(',')
+    .flatMap((tag) => (/^\s*"\d{1,9}"\s*$/.test(tag) ? [Number(tag.replaceAll('"', ''))] : []));
 }
 
 /** Whether an `If-None-Match` header says that the caller has this version already. */

@@ -20,11 +20,13 @@ export const IdempotencyHeader = z.object({
     .string()
     .regex(/^[\x21-\x7e]{1,255}$/)
     .optional()
-    .meta({ description: 'A value of your own, such as a UUID: sent again, the operation is not done again.' }),
+    .meta({
+      description: 'A value of your own, such as a UUID: sent again, the operation is not done again.',
+    }),
 });
 
 export const Problem = z
-  .object({
+  .looseObject({
     type: z.string(),
     title: z.string(),
     status: z.int(),

@@ -15,9 +15,7 @@ const integer = (minimum: number, maximum: number) =>
     .string()
     .regex(/^\d{1,9}$/, 'must be a whole number')
     .transform(Number)
-    .pipe(
-      z.number().min(minimum, `must be at least ${minimum}`).max(maximum, `must be at most ${maximum}`),
-    );
+    .pipe(z.number().min(minimum, `must be at least ${minimum}`).max(maximum, `must be at most ${maximum}`));
 
 const text = z.string().min(1, 'must not be empty');
 
@@ -69,7 +67,12 @@ export const DECLARATIONS = {
       .string()
       .regex(/^[0-9A-Fa-f.:/, ]*$/, 'must be addresses or CIDR ranges, separated by commas')
       .default('')
-      .transform((list) => list.split(',').map((entry) => entry.trim()).filter((entry) => entry !== '')),
+      .transform((list) =>
+        list
+          .split(',')
+          .map((entry) => entry.trim())
+          .filter((entry) => entry !== ''),
+      ),
   },
 } satisfies Record<string, Declaration>;
 

@@ -39,7 +39,7 @@ export function parseEnvFile(content: string): Map<string, string> {
       const after = /^[ \t]*(?:#[^\n]*)?(?:\n|$)/.exec(rest);
       if (!after) throw new EnvFileError(`line ${line} has text after its closing quote`);
       rest = rest.slice(after[0].length);
-      values.set(assignment[1], quote === "'" ? body[1] : unescape(body[1], line));
+      values.set(assignment[1], quote === "'" ? body[1] : unquote(body[1], line));
     } else {
       const end = rest.indexOf('\n');
       const raw = end === -1 ? rest : rest.slice(0, end);
@@ -51,7 +51,7 @@ export function parseEnvFile(content: string): Map<string, string> {
   return values;
 }
 
-function unescape(body: string, line: number): string {
+function unquote(body: string, line: number): string {
   return body
     .split(/(\\[\s\S])/)
     .map((part, index) => (index % 2 === 0 ? expand(part, line) : (ESCAPES[part[1] ?? ''] ?? part)))

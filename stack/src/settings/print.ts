@@ -6,7 +6,8 @@ try {
   const { settings, sources } = loadSettings();
   const rows = (Object.entries(DECLARATIONS) as [SettingName, Declaration][]).map(([name, declaration]) => {
     const value = settings[name];
-    const shown = value === undefined ? '(none)' : declaration.secret ? '********' : String(value) || '(none)';
+    const shown =
+      value === undefined ? '(none)' : declaration.secret ? '********' : String(value) || '(none)';
     return [declaration.aliases[0], shown, sources[name]] as const;
   });
   const width = (column: 0 | 1) => Math.max(...rows.map((row) => row[column].length));

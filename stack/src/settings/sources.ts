@@ -36,7 +36,8 @@ export function variables(values: Iterable<readonly [string, string | undefined]
       if (value !== undefined && path !== undefined) {
         throw new SourceError(`${alias} and ${alias}_FILE are both set in ${label}: keep one`);
       }
-      if (path !== undefined) return { value: readSecret(path), source: `${path} (${alias}_FILE in ${label})` };
+      if (path !== undefined)
+        return { value: readSecret(path), source: `${path} (${alias}_FILE in ${label})` };
       return value === undefined ? undefined : { value, source: `${alias} in ${label}` };
     },
   };

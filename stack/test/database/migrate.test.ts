@@ -3,7 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { connectWhenUp, MIGRATIONS_FOLDER, MigrationError, migrate, readMigrations } from '../../src/database/migrate.js';
+import {
+  connectWhenUp,
+  MIGRATIONS_FOLDER,
+  MigrationError,
+  migrate,
+  readMigrations,
+} from '../../src/database/migrate.js';
 import { createDatabase, type TestDatabase } from '../api.js';
 
 let database: TestDatabase;

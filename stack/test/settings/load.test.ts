@@ -144,7 +144,9 @@ describe('problems', () => {
   test('the placeholder of .env.example is refused', () => {
     const example = readFileSync(new URL('../../.env.example', import.meta.url), 'utf8');
     const [, placeholder] = /^JWT_SECRET_KEY=(.+)$/m.exec(example) ?? [];
-    expect(problemsOf({ JWT_SECRET_KEY: placeholder ?? '' })).toEqual([expect.stringContaining('placeholder')]);
+    expect(problemsOf({ JWT_SECRET_KEY: placeholder ?? '' })).toEqual([
+      expect.stringContaining('placeholder'),
+    ]);
   });
 
   test('there are none in .env.example but the placeholder', () => {

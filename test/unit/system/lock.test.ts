@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -82,6 +82,13 @@ describe('the project lock', () => {
     expect(existsSync(join(folder, '.invctl/project.lock'))).toBe(false);
   });
 
+  it('takes over also where another process was killed while it did that', async () => {
+    await writeHolder({ start: 'another boot/1' });
+    await copyFile(join(folder, '.invctl/project.lock'), join(folder, '.invctl/project.lock.evict'));
+    expect(await withProjectLock(folder, { command }, async () => 'done')).toBe('done');
+    expect(await readdir(join(folder, '.invctl'))).toEqual([]);
+  });
+
   it('does not judge a process of another machine', async () => {
     await writeHolder({ host: 'elsewhere', start: 'x' });
     await expect(withProjectLock(folder, { command }, async () => {})).rejects.toMatchObject({
@@ -109,6 +116,20 @@ describe('the project lock', () => {
     );
     expect(most).toBe(1);
     expect(await readFile(counter, 'utf8')).toBe('12');
+  });
+});
+
+describe('the folder of the lock', () => {
+  it('may come and go with each holder', async () => {
+    for (let round = 0; round < 20; round += 1) {
+      const holders = Array.from({ length: 12 }, async (_, turn) => {
+        await new Promise((resolve) => setTimeout(resolve, 3 * turn));
+        await withProjectLock(folder, { command, waitMs: 15_000 }, async () => {});
+      });
+      const outcomes = await Promise.allSettled(holders);
+      expect(outcomes.filter(({ status }) => status === 'rejected')).toEqual([]);
+      await rm(join(folder, '.invctl'), { recursive: true, force: true });
+    }
   });
 });
 

@@ -101,7 +101,10 @@ describe('a secret', () => {
 
   it('is kept and named when it is empty', async () => {
     await put('secrets/pw.txt', '');
-    expect(await compareFile(root, secret, undefined, true)).toMatchObject({ status: 'kept', empty: true });
+    expect(await compareFile(root, secret, undefined, true)).toMatchObject({
+      status: 'kept',
+      problem: expect.stringContaining('empty'),
+    });
   });
 });
 
@@ -121,6 +124,22 @@ describe('an env file', () => {
       status: 'updated',
       added: ['A'],
       write: { mode: 0o640, existing: 'discard' },
+    });
+  });
+
+  it('has a name however it sets it, and none for a line of a quoted value', async () => {
+    await put('a/.env', 'export KEY: "x\nA=2\n"\n');
+    expect((await compareFile(root, env, undefined, false)).added).toEqual(['A']);
+    await put('a/.env', 'A\nKEY=${NOT_SET:?}\n');
+    expect((await compareFile(root, env, undefined, false)).status).toBe('unchanged');
+  });
+
+  it('is left alone where Compose could not read it, naming the line', async () => {
+    await put('a/.env', 'B=1\nC="open\n');
+    expect(await compareFile(root, env, undefined, false)).toEqual({
+      path: 'a/.env',
+      status: 'unchanged',
+      problem: expect.stringContaining('line 2'),
     });
   });
 

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import {
   appendFile,
   mkdir,
@@ -13,8 +13,9 @@ import {
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Ajv2020 } from 'ajv/dist/2020.js';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { invctl } from '../../support/cli.js';
+import { invctl, repository } from '../../support/cli.js';
 import { snapshot, temporaryFolder } from '../../support/folder.js';
 
 interface InitFile {
@@ -44,10 +45,16 @@ async function init(...args: string[]) {
 async function initJson(...args: string[]) {
   const result = await init(...args, '--json');
   const document = JSON.parse(result.stdout);
+  if (document.ok && !schema(document))
+    throw new Error(`not as its schema: ${JSON.stringify(schema.errors)}`);
   const files: InitFile[] = document.data?.files ?? [];
   const status = Object.fromEntries(files.map((file) => [file.path, file.status]));
   return { ...result, document, files, status };
 }
+
+const schema = new Ajv2020().compile(
+  JSON.parse(readFileSync(join(repository, 'docs/schemas/init.json'), 'utf8')),
+);
 
 async function secretsOf(folder: string): Promise<string[]> {
   const read = async (path: string) => (await readFile(join(folder, path), 'utf8').catch(() => '')).trim();
@@ -278,7 +285,7 @@ describe('a second init', () => {
     await writeFile(join(shop, 'secrets/db_password.txt'), '');
     const { status, document } = await initJson('--force');
     expect(status['secrets/db_password.txt']).toBe('kept');
-    expect(document.warnings.join()).toContain('secrets/db_password.txt is empty');
+    expect(document.warnings.join()).toContain('secrets/db_password.txt is left as it is: empty');
   });
 
   it('completes one that was killed', async () => {
@@ -292,6 +299,34 @@ describe('a second init', () => {
     expect(status).toMatchObject({ 'compose.yaml': 'unchanged', '.invctl/lock.json': 'created' });
     expect(Object.keys(await snapshot(shop))).toEqual(Object.keys(before));
   });
+
+  it.each([
+    ['SIGKILL', null],
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)(
+    'completes one that got %s in the middle; only a kill leaves anything',
+    async (signal, expected) => {
+      let look: NodeJS.Timeout | undefined;
+      const interrupted = await invctl(['init', 'shop'], {
+        cwd: root,
+        onSpawn: (child) => {
+          look = setInterval(() => {
+            if (!existsSync(join(shop, 'stack/src'))) return;
+            clearInterval(look);
+            child.kill(signal);
+          }, 1);
+        },
+      });
+      clearInterval(look);
+      expect(interrupted.code).toBe(expected);
+      if (signal !== 'SIGKILL') expect(await readdir(root)).toEqual([]);
+      const { code, document } = await initJson();
+      expect([code, document.data.created]).toEqual([0, true]);
+      expect(Object.values((await initJson()).status)).not.toContain('created');
+      expect(await secretsOf(shop)).toHaveLength(3);
+    },
+  );
 
   it('at the same time as the first waits for it: one set of secrets', async () => {
     const results = await Promise.all([1, 2, 3].map(() => invctl(['init', 'shop', '--json'], { cwd: root })));

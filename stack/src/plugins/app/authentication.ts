@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
-import { accessTokens, type AccessTokens } from '../../auth/tokens.js';
+import { type AccessTokens, accessTokens } from '../../auth/tokens.js';
 import { Problem } from '../../problem.js';
 import type { Actor } from '../../repositories/audit.js';
 import { type Principal, ROLES, type Role } from '../../repositories/users.js';
@@ -34,7 +34,10 @@ declare module 'fastify' {
 export default fp(
   async (app) => {
     const tokens = accessTokens(app.settings.jwtKey);
-    const principals = new Map<number, { readonly found: Promise<Principal | undefined>; readonly until: number }>();
+    const principals = new Map<
+      number,
+      { readonly found: Promise<Principal | undefined>; readonly until: number }
+    >();
 
     function principalOf(userId: number): Promise<Principal | undefined> {
       const known = principals.get(userId);

@@ -2,12 +2,25 @@ import fp from 'fastify-plugin';
 import { Database } from '../../database/database.js';
 import { Importer } from '../../importer/importer.js';
 import { Ledger } from '../../ledger/ledger.js';
+import { AuditLog } from '../../repositories/audit.js';
+import { Imports } from '../../repositories/imports.js';
 import { Items } from '../../repositories/items.js';
+import { Locations } from '../../repositories/locations.js';
+import { Movements } from '../../repositories/movements.js';
 import { RefreshTokens } from '../../repositories/refresh-tokens.js';
+import { Reports } from '../../repositories/reports.js';
 import { Users } from '../../repositories/users.js';
+import { VersionedTable } from '../../repositories/versioned-table.js';
 
 export interface Repositories {
   readonly items: Items;
+  readonly categories: VersionedTable;
+  readonly suppliers: VersionedTable;
+  readonly locations: Locations;
+  readonly movements: Movements;
+  readonly imports: Imports;
+  readonly reports: Reports;
+  readonly auditLog: AuditLog;
   readonly users: Users;
   readonly refreshTokens: RefreshTokens;
 }
@@ -24,12 +37,31 @@ declare module 'fastify' {
 /** The pool and everything that speaks SQL. The pool is closed when the last request has been answered. */
 export default fp(
   async (app) => {
-    const database = new Database(app.settings, (error) => app.log.warn({ err: error }, 'database connection lost'));
+    const database = new Database(app.settings, (error) =>
+      app.log.warn({ err: error }, 'database connection lost'),
+    );
     app.decorate('database', database);
     app.decorate('ledger', new Ledger(database));
     app.decorate('importer', new Importer(database));
     app.decorate('repositories', {
       items: new Items(database),
+      categories: new VersionedTable(
+        database,
+        'categories',
+        'category',
+        'id, name, version, created_at, updated_at',
+      ),
+      suppliers: new VersionedTable(
+        database,
+        'suppliers',
+        'supplier',
+        'id, name, email, phone, version, created_at, updated_at',
+      ),
+      locations: new Locations(database),
+      movements: new Movements(database),
+      imports: new Imports(database),
+      reports: new Reports(database),
+      auditLog: new AuditLog(database),
       users: new Users(database),
       refreshTokens: new RefreshTokens(database),
     });

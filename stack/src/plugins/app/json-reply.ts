@@ -9,8 +9,11 @@ declare module 'fastify' {
 }
 
 /** Answers whose JSON PostgreSQL has built. */
-export default fp(async (app) => {
-  app.decorateReply('json', function json(this: FastifyReply, text: string) {
-    return this.type('application/json; charset=utf-8').send(text);
-  });
-}, { name: 'json-reply' });
+export default fp(
+  async (app) => {
+    app.decorateReply('json', function json(this: FastifyReply, text: string) {
+      return this.type('application/json; charset=utf-8').send(text);
+    });
+  },
+  { name: 'json-reply' },
+);

@@ -18,8 +18,16 @@ const CONSTRAINTS: Record<string, Problem> = {
   locations_code_key: taken('/body/code', 'A location with this code exists.'),
   users_username_key: taken('/body/username', 'A user with this name exists.'),
   stock_levels_location_id_fkey: new Problem(409, 'in_use', 'The location holds or held stock.'),
-  stock_levels_on_hand_check: new Problem(422, 'quantity_out_of_range', 'Stock would exceed 1,000,000,000,000.'),
-  movements_reverses_key: new Problem(409, 'already_reversed', 'This group of movements was reversed before.'),
+  stock_levels_on_hand_check: new Problem(
+    422,
+    'quantity_out_of_range',
+    'Stock would exceed 1,000,000,000,000.',
+  ),
+  movements_reverses_key: new Problem(
+    409,
+    'already_reversed',
+    'This group of movements was reversed before.',
+  ),
 };
 
 function taken(pointer: string, message: string): Problem {
@@ -71,7 +79,8 @@ function sendProblem(problem: Problem, request: FastifyRequest, reply: FastifyRe
 /** The problem that stands for any error. What is not foreseen is a 500 that tells nothing. */
 export function asProblem(error: FastifyError): Problem {
   if (error instanceof Problem) return error;
-  if (error.validation) return invalid(error.validation.map((issue) => detailOf(issue, error.validationContext)));
+  if (error.validation)
+    return invalid(error.validation.map((issue) => detailOf(issue, error.validationContext)));
   if (error instanceof DatabaseUnavailableError || isSerializationFailure(error)) {
     return new Problem(503, 'unavailable', 'The database cannot serve this request now. Try again.', {
       headers: { 'retry-after': RETRY_AFTER_SECONDS },
@@ -103,14 +112,19 @@ function databaseProblem(error: pg.DatabaseError): Problem {
       headers: { 'retry-after': RETRY_AFTER_SECONDS },
     });
   }
-  // 22021 invalid byte sequence, 22003 out of range, 22P05 untranslatable: input that no schema here stopped.
-  if (['22021', '22003', '22P05'].includes(error.code ?? '')) {
+  // 22021 invalid byte sequence, 22003, 22007 and 22008 out of range: input that no schema here stopped.
+  if (['22021', '22003', '22007', '22008'].includes(error.code ?? '')) {
     return new Problem(422, 'invalid', 'A value cannot be stored as given.');
   }
   return new Problem(500, 'internal', 'Something went wrong on our side.');
 }
 
-const PARTS: Record<string, string> = { body: '/body', querystring: '/query', params: '/path', headers: '/headers' };
+const PARTS: Record<string, string> = {
+  body: '/body',
+  querystring: '/query',
+  params: '/path',
+  headers: '/headers',
+};
 
 function detailOf(issue: FastifySchemaValidationError, context: string | undefined): ProblemDetail {
   const property = issue.params.missingProperty ?? issue.params.additionalProperty;

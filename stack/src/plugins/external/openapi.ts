@@ -1,17 +1,24 @@
+import { STATUS_CODES } from 'node:http';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import fp from 'fastify-plugin';
-import { STATUS_CODES } from 'node:http';
 import { z } from 'zod';
 import { Empty, Problem } from '../../routes/schemas.js';
 import { VERSION } from '../../version.js';
 
+/** A body of another type than JSON. */
+interface TypedBody {
+  readonly content: Record<string, { readonly schema: z.ZodType }>;
+}
+
 interface RouteSchema {
-  readonly body?: z.ZodType;
+  readonly body?: z.ZodType | TypedBody;
   readonly querystring?: z.ZodType;
   readonly params?: z.ZodType;
   readonly headers?: z.ZodType;
   readonly response?: Record<string, z.ZodType>;
+  /** The content type of an answer that is a file. */
+  readonly produces?: readonly [string];
   readonly [key: string]: unknown;
 }
 
@@ -31,6 +38,15 @@ export default fp(async (app) => {
     return { $ref: `#/components/schemas/${id}` };
   }
 
+  function convertBody(body: z.ZodType | TypedBody): Record<string, unknown> {
+    if (!('content' in body)) return convert(body, 'input');
+    const content = Object.entries(body.content).map(([type, { schema }]) => {
+      const { description, examples } = z.globalRegistry.get(schema) ?? {};
+      return [type, { schema: { type: 'string', description, examples } }];
+    });
+    return { content: Object.fromEntries(content) };
+  }
+
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -44,7 +60,8 @@ export default fp(async (app) => {
       components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } } },
     },
     transform: ({ schema: original, url, route }) => {
-      const { body, querystring, params, headers, response, ...rest } = (original ?? {}) as RouteSchema;
+      const { body, querystring, params, headers, response, produces, ...rest } = (original ??
+        {}) as unknown as RouteSchema;
       const isPublic = route.config?.role === undefined;
       const inputs = [body, querystring, params].some((part) => part !== undefined);
       const refusals = [
@@ -59,25 +76,32 @@ export default fp(async (app) => {
         schema: {
           ...rest,
           ...(isPublic ? {} : { security: [{ bearer: [] }] }),
-          ...(body && { body: convert(body, 'input') }),
+          ...(body && { body: convertBody(body) }),
           ...(querystring && { querystring: convert(querystring, 'input') }),
           ...(params && { params: convert(params, 'input') }),
           ...(headers && { headers: convert(headers, 'input') }),
-          response: Object.fromEntries(
-            Object.entries(answers).map(([status, schema]) => [
-              status,
-              {
-                description: STATUS_CODES[status] ?? status,
-                ...(schema !== Empty && {
-                  content: {
-                    [schema === Problem ? 'application/problem+json' : 'application/json']: {
-                      schema: convert(schema, 'output'),
-                    },
-                  },
-                }),
-              },
-            ]),
-          ),
+          response: {
+            ...(produces && {
+              200: { description: 'OK', content: { [produces[0]]: { schema: { type: 'string' } } } },
+            }),
+            ...Object.fromEntries(
+              Object.entries(answers).map(([status, schema]) => [
+                status,
+                {
+                  description: STATUS_CODES[status] ?? status,
+                  ...(schema === Empty
+                    ? { type: 'null' }
+                    : {
+                        content: {
+                          [schema === Problem ? 'application/problem+json' : 'application/json']: {
+                            schema: convert(schema, 'output'),
+                          },
+                        },
+                      }),
+                },
+              ]),
+            ),
+          },
         } as never,
       };
     },

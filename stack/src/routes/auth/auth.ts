@@ -1,10 +1,10 @@
 import type { FastifyPluginAsync } from 'fastify';
-import { verifyPassword } from '../../auth/passwords.js';
+import { hashPassword, verifyPassword } from '../../auth/passwords.js';
 import { ACCESS_TOKEN_SECONDS, newRefreshToken, refreshTokenHash } from '../../auth/tokens.js';
 import type { ZodTypes } from '../../plugins/app/validation.js';
 import { Problem as Refusal } from '../../problem.js';
 import { Empty, Problem } from '../schemas.js';
-import { Credentials, Me, RefreshRequest, TokenPair } from './schemas.js';
+import { Credentials, Me, PasswordChange, RefreshRequest, TokenPair } from './schemas.js';
 
 const tags = ['auth'];
 
@@ -67,7 +67,11 @@ const auth: FastifyPluginAsync = async (instance) => {
         refreshTokenHash(successor),
       );
       if (userId === undefined) {
-        throw new Refusal(401, 'invalid_refresh_token', 'The refresh token is not valid, or no longer: log in.');
+        throw new Refusal(
+          401,
+          'invalid_refresh_token',
+          'The refresh token is not valid, or no longer: log in.',
+        );
       }
       return reply.header('cache-control', 'no-store').send(tokenPair(userId, successor));
     },
@@ -80,7 +84,8 @@ const auth: FastifyPluginAsync = async (instance) => {
       schema: {
         tags,
         summary: 'End a session',
-        description: 'Its refresh token and all that descend from it are void. The access token lives out its time.',
+        description:
+          'Its refresh token and all that descend from it are void. The access token lives out its time.',
         body: RefreshRequest,
         response: { 204: Empty, 404: Problem },
       },
@@ -91,6 +96,30 @@ const auth: FastifyPluginAsync = async (instance) => {
         refreshTokenHash(request.body.refresh_token),
       );
       if (!revoked) throw new Refusal(404, 'not_found', 'You have no such refresh token.');
+      return reply.code(204).send();
+    },
+  );
+
+  app.post(
+    '/auth/password',
+    {
+      config: { role: 'viewer', rateLimit: { max: app.settings.loginRateLimit, groupId: 'password' } },
+      schema: {
+        tags,
+        summary: 'Change your password',
+        description: 'Ends all your sessions: log in with the new one.',
+        body: PasswordChange,
+        response: { 204: Empty },
+      },
+    },
+    async (request, reply) => {
+      const { current_password, new_password } = request.body;
+      const { userId } = request.actor;
+      const user = await users.credentials(request.principal?.username ?? '');
+      if (!(await verifyPassword(user?.passwordHash, current_password))) {
+        throw new Refusal(401, 'wrong_credentials', 'The current password is wrong.');
+      }
+      await users.revise(userId, null, { passwordHash: await hashPassword(new_password) }, request.actor);
       return reply.code(204).send();
     },
   );

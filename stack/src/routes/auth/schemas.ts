@@ -2,15 +2,34 @@ import { z } from 'zod';
 import { id } from '../../fields.js';
 import { ROLES } from '../../repositories/users.js';
 
-const username = z.string().min(1).max(64).regex(/^[^\u0000-\u001f\u007f]*$/);
+const username = z
+  .string()
+  .min(1)
+  .max(64)
+  .regex(/^\P{Cc}*$/u);
 const token = z.string().min(1).max(1000);
 
 /** Long passwords cost argon2 nothing extra to speak of, but they have to end somewhere. */
-export const password = z.string().min(1).max(256).regex(/^[^\u0000]*$/);
+const password = z
+  .string()
+  .min(1)
+  .max(256)
+  .regex(/^\P{Cc}*$/u);
+
+/** A password that somebody chooses now. */
+export const newPassword = z
+  .string()
+  .min(12)
+  .max(256)
+  .regex(/^\P{Cc}*$/u);
 
 export const Credentials = z
   .strictObject({ username, password })
   .meta({ id: 'Credentials', examples: [{ username: 'admin', password: 'the password that you chose' }] });
+
+export const PasswordChange = z
+  .strictObject({ current_password: password, new_password: newPassword })
+  .meta({ id: 'PasswordChange' });
 
 export const RefreshRequest = z.strictObject({ refresh_token: token }).meta({ id: 'RefreshRequest' });
 

@@ -10,7 +10,11 @@ const fields = {
   supplier_id: id.nullable(),
   unit,
   unit_price: price,
-  reorder_point: z.int().min(0).max(1_000_000_000).meta({ examples: [20] }),
+  reorder_point: z
+    .int()
+    .min(0)
+    .max(1_000_000_000)
+    .meta({ examples: [20] }),
   barcode: barcode.nullable(),
 };
 
@@ -37,7 +41,10 @@ export const NewItem = z
     reorder_point: fields.reorder_point.default(0),
     barcode: fields.barcode.default(null),
   })
-  .meta({ id: 'NewItem', examples: [{ sku: 'TEAPOT-1', name: 'Blue teapot', unit_price: '12.50', reorder_point: 5 }] });
+  .meta({
+    id: 'NewItem',
+    examples: [{ sku: 'TEAPOT-1', name: 'Blue teapot', unit_price: '12.50', reorder_point: 5 }],
+  });
 
 export const ItemPatch = z
   .strictObject({
@@ -52,7 +59,10 @@ export const ItemQuery = PageQuery.extend({
   search: line(100).optional().meta({ description: 'Words, or beginnings of words, of SKU and name.' }),
   category_id: id.optional(),
   supplier_id: id.optional(),
-  archived: z.boolean().default(false).meta({ description: 'Only archived items rather than only live ones.' }),
+  archived: z
+    .boolean()
+    .default(false)
+    .meta({ description: 'Only archived items rather than only live ones.' }),
 });
 
 const level = { on_hand: z.int(), reserved: z.int(), available: z.int() };

@@ -6,8 +6,8 @@ const shop: ProjectLocation = {
   name: 'shop',
   directory: '/srv/shop',
   files: ['/srv/shop/compose.yaml'],
-  explicitFiles: false,
   envFiles: [],
+  explicitFiles: false,
 };
 
 describe('argument vectors', () => {

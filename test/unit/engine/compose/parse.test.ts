@@ -123,7 +123,7 @@ describe('the build log', () => {
 
 describe('compose log lines', () => {
   it('are taken apart', () => {
-    expect(parseLogLine('api-1  | 2026-11-23T00:34:19.059Z {"level":30}')).toEqual({
+    expect(parseLogLine('\u001b[2Kapi-1  | 2026-11-23T00:34:19.059Z {"level":30}')).toEqual({
       container: 'api-1',
       time: '2026-11-23T00:34:19.059Z',
       text: '{"level":30}',

@@ -1,0 +1,81 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { ExitCode, UserError } from '../../errors.js';
+import type { ComposeProject, ComposeService } from '../../project/model.js';
+
+/** A service that this engine runs as a PostgreSQL server of this machine. */
+export interface DatabaseService {
+  kind: 'postgres';
+  service: ComposeService;
+  /** Of the image's tag; absent where it names none (`postgres`, `postgres:latest`). */
+  major?: number;
+}
+
+/** A service that this engine runs as a Node package in its build context. */
+export interface NodeService {
+  kind: 'node';
+  service: ComposeService;
+  /** Absolute folder of the package. */
+  folder: string;
+}
+
+export type EmbeddedService = DatabaseService | NodeService;
+
+/**
+ * How to run a service without containers.
+ * @throws UserError EMBEDDED_UNSUPPORTED_SERVICE (exit 4) for what is neither PostgreSQL nor a Node package.
+ */
+export function classify(service: ComposeService): EmbeddedService {
+  if (service.image !== undefined && !service.build) {
+    const match = /^(?:[^\s]+\/)?postgres(?::(?<tag>[^@]+))?(?:@.+)?$/.exec(service.image);
+    if (match) {
+      const major = Number.parseInt(match.groups?.tag ?? '', 10);
+      checkDatabase(service);
+      return { kind: 'postgres', service, ...(Number.isNaN(major) ? {} : { major }) };
+    }
+    throw unsupported(service, `it runs the image ${service.image}`);
+  }
+  const folder = service.build?.context;
+  if (!folder || !existsSync(join(folder, 'package.json'))) {
+    throw unsupported(service, `its build context ${folder ?? ''} holds no package.json`);
+  }
+  return { kind: 'node', service, folder };
+}
+
+/** The database services of a project, whatever else it holds. */
+export function databaseServices(project: ComposeProject): DatabaseService[] {
+  return Object.values(project.services)
+    .filter(
+      (service) =>
+        service.image !== undefined && !service.build && /(^|\/)postgres(:|@|$)/.test(service.image),
+    )
+    .map((service) => classify(service) as DatabaseService);
+}
+
+/** Arguments that the service's `command` adds to the server's own. */
+export function serverArguments({ service }: DatabaseService): string[] {
+  const [first, ...rest] = service.command ?? [];
+  if (first === undefined) return [];
+  return first === 'postgres' ? rest : [first, ...rest];
+}
+
+function checkDatabase(service: ComposeService): void {
+  const first = service.command?.[0];
+  if (service.entrypoint || (first !== undefined && first !== 'postgres' && !first.startsWith('-'))) {
+    throw unsupported(service, 'it replaces the command of the PostgreSQL image');
+  }
+  const scripts = service.mounts.find(({ target }) => target.startsWith('/docker-entrypoint-initdb.d'));
+  if (scripts) {
+    throw unsupported(service, 'it mounts scripts at /docker-entrypoint-initdb.d, which only the image runs');
+  }
+}
+
+function unsupported(service: ComposeService, reason: string): UserError {
+  return new UserError({
+    code: 'EMBEDDED_UNSUPPORTED_SERVICE',
+    message: `the service ${service.name} cannot run without containers: ${reason}; only PostgreSQL and Node packages can`,
+    hint: 'start Docker and use --engine docker, or name only services that can: invctl up SERVICE',
+    exitCode: ExitCode.projectInvalid,
+    details: { service: service.name },
+  });
+}

@@ -1,0 +1,104 @@
+import { join } from 'node:path';
+import type { ComposeService } from '../../project/model.js';
+import { findFreePort, isPortFree } from '../../system/ports.js';
+import type { DatabaseService } from './classify.js';
+import { readDatabaseSettings } from './database-settings.js';
+import { findPostgres } from './find-postgres.js';
+import { endProcess, isRunning, type LaunchPlan, STOP_POSTGRES, serviceMark } from './launch.js';
+import {
+  dataMajor,
+  initialiseCluster,
+  makeSocketFolder,
+  postmasterOf,
+  removeStaleLockFile,
+  serverPlan,
+} from './postgres.js';
+import type { EngineRun } from './run.js';
+import { readGrantedSecrets, writeSecrets } from './secrets.js';
+import { findServerUser, type ServerUser } from './server-user.js';
+import type { StateStore } from './state.js';
+
+const LOOPBACK = '127.0.0.1';
+
+export interface PreparedDatabase {
+  database: DatabaseService;
+  user: ServerUser;
+  plan: LaunchPlan;
+  /** Initialises the data folder where there is none, and removes what a crash left in the way of a start. */
+  prepare(): Promise<void>;
+}
+
+/** Folder that holds the data of a database service, once its volume is known. */
+export function dataFolderOf(store: StateStore, service: string): string | undefined {
+  const folder = Object.entries(store.state.volumes).find(([, volume]) => volume.service === service)?.[0];
+  return folder === undefined ? undefined : join(store.folders.volumes, folder);
+}
+
+/**
+ * Decides how a database service runs here, and notes it in the state: which PostgreSQL, data folder, port (the
+ * last one if it is still free) and socket.
+ *
+ * @throws UserError of {@link findPostgres} and {@link readDatabaseSettings}
+ */
+export async function prepareDatabase(run: EngineRun, database: DatabaseService): Promise<PreparedDatabase> {
+  const { project, store, processes, env } = run;
+  const { service } = database;
+  const record = store.service(service.name, 'postgres');
+  const volume = databaseVolume(project.name, service, project.volumes);
+  store.state.volumes[volume.folder] = volume.status;
+  const dataFolder = join(store.folders.volumes, volume.folder);
+  const existingMajor = dataMajor(dataFolder);
+  const user = await findServerUser(processes);
+  const installation = await findPostgres(
+    {
+      ...(database.major === undefined ? {} : { major: database.major }),
+      ...(existingMajor === undefined ? {} : { dataMajor: existingMajor }),
+    },
+    { processes, env, user, stateRoot: store.folders.root },
+  );
+  const secrets = await readGrantedSecrets(project, service, env);
+  const settings = readDatabaseSettings(service, secrets);
+  const port =
+    record.port !== undefined && (isRunning(record) || (await isPortFree(LOOPBACK, record.port)))
+      ? record.port
+      : await findFreePort(LOOPBACK);
+  const server = {
+    programs: installation.programs,
+    complete: installation.complete,
+    version: installation.version,
+    // Read once: later changes of the environment do not change the data, as with the image.
+    superuser: (existingMajor !== undefined && record.server?.superuser) || settings.superuser,
+    database: (existingMajor !== undefined && record.server?.database) || settings.database,
+    dataFolder,
+    socketFolder: await makeSocketFolder(record.server?.socketFolder, user, env),
+  };
+  Object.assign(record, { kind: 'postgres', port, targetPort: 5432, server });
+  await store.save();
+  // For programs that `exec` runs beside the server, which has read its password long ago.
+  await writeSecrets(join(store.folders.secrets, service.name), secrets);
+
+  const prepare = async () => {
+    const mark = serviceMark(store.folders, service.name);
+    if (existingMajor === undefined) {
+      await initialiseCluster({ dataFolder, installation, user, settings, mark, env }, processes, run.signal);
+      return;
+    }
+    // Whoever started it, a server on our data that the state does not know is in the way.
+    const postmaster = postmasterOf(dataFolder);
+    if (postmaster !== undefined) await endProcess(postmaster, STOP_POSTGRES);
+    await removeStaleLockFile(dataFolder);
+  };
+  return { database, user, plan: serverPlan(database, server, port, dataFolder, user), prepare };
+}
+
+function databaseVolume(
+  projectName: string,
+  service: ComposeService,
+  volumes: Record<string, { name: string }>,
+): { folder: string; status: { key?: string; name: string; service: string } } {
+  const mount = service.mounts.find(({ target }) => /^\/var\/lib\/postgresql(\/|$)/.test(target));
+  const key = mount?.type === 'volume' ? mount.source : undefined;
+  const folder = key ?? `${service.name}-data`;
+  const name = (key && volumes[key]?.name) ?? `${projectName}_${folder}`;
+  return { folder, status: { ...(key === undefined ? {} : { key }), name, service: service.name } };
+}

@@ -1,0 +1,237 @@
+import { chmodSync, existsSync, realpathSync } from 'node:fs';
+import { mkdir, readFile, rm } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { z } from 'zod';
+import { ExitCode, hasErrorCode, UserError } from '../../errors.js';
+import { locateProject, type ProjectLocation } from '../../project/locate.js';
+import { explainFileError, writeFileAtomic } from '../../system/files.js';
+
+const processIdentity = z.object({ pid: z.int(), start: z.string() });
+
+const launch = z.object({
+  process: processIdentity,
+  configHash: z.string(),
+  /** ISO time. */
+  startedAt: z.string(),
+  /** Known where it ended while the invctl that started it still ran. */
+  exitCode: z.int().optional(),
+});
+
+const httpProbe = z.object({
+  port: z.int(),
+  path: z.string(),
+  /** False: the path is a guess, and an answer of 404 means that the service has no health endpoint. */
+  declared: z.boolean(),
+});
+
+const serverState = z.object({
+  programs: z.string(),
+  /** It has the client programs as well. */
+  complete: z.boolean(),
+  version: z.string(),
+  superuser: z.string(),
+  database: z.string(),
+  dataFolder: z.string(),
+  /** Folder of the local socket. Under the system's temporary folder: a socket's path has at most 107 bytes. */
+  socketFolder: z.string(),
+});
+
+const serviceState = z.object({
+  kind: z.enum(['postgres', 'node']),
+  /** Port of 127.0.0.1, kept from one `up` to the next where nobody else took it. */
+  port: z.int().optional(),
+  /** Port in the container that it stands for. */
+  targetPort: z.int().optional(),
+  /** Absent once `down` or `rm` removed it. */
+  launch: launch.optional(),
+  server: serverState.optional(),
+  probe: httpProbe.optional(),
+  build: z.object({ dependencies: z.string(), output: z.string() }).optional(),
+});
+
+const volumeState = z.object({
+  key: z.string().optional(),
+  name: z.string(),
+  service: z.string(),
+});
+
+const stateSchema = z.object({
+  version: z.literal(1),
+  project: z.string(),
+  directory: z.string(),
+  files: z.array(z.string()),
+  services: z.record(z.string(), serviceState),
+  /** By the name of their folder. */
+  volumes: z.record(z.string(), volumeState),
+});
+
+export type EmbeddedState = z.infer<typeof stateSchema>;
+export type ServiceRecord = z.infer<typeof serviceState>;
+export type ServerRecord = z.infer<typeof serverState>;
+export type HttpProbe = z.infer<typeof httpProbe>;
+
+/** Where one project keeps what this engine knows and holds for it. */
+export interface StateFolders {
+  root: string;
+  project: string;
+  logs: string;
+  secrets: string;
+  volumes: string;
+}
+
+/**
+ * The folders of a project. They go by the project's name, as Docker's volumes do, so a renamed project folder
+ * keeps its data. `INVCTL_STATE_DIR`, else `/var/lib/invctl` for root (the user that runs PostgreSQL must reach
+ * it, and root's home is closed to it), else `invctl` under `XDG_STATE_HOME` (default `~/.local/state`).
+ *
+ * @throws UserError EMBEDDED_PROJECT_NAME (exit 4) for a name that Compose would refuse too.
+ */
+export function stateFolders(location: ProjectLocation, env: NodeJS.ProcessEnv): StateFolders {
+  if (!/^[a-z0-9][a-z0-9_-]*$/.test(location.name)) {
+    throw new UserError({
+      code: 'EMBEDDED_PROJECT_NAME',
+      message: `${JSON.stringify(location.name)} is no project name: lower-case letters, digits, _ and - only, a letter or digit first`,
+      hint: 'set `name:` at the top of the compose file',
+      exitCode: ExitCode.projectInvalid,
+    });
+  }
+  const root = stateRoot(env);
+  const project = join(root, 'projects', location.name);
+  return {
+    root,
+    project,
+    logs: join(project, 'logs'),
+    secrets: join(project, 'secrets'),
+    volumes: join(project, 'volumes'),
+  };
+}
+
+function stateRoot(env: NodeJS.ProcessEnv): string {
+  if (env.INVCTL_STATE_DIR) return env.INVCTL_STATE_DIR;
+  if (process.getuid?.() === 0) return '/var/lib/invctl';
+  return join(env.XDG_STATE_HOME || join(env.HOME || homedir(), '.local', 'state'), 'invctl');
+}
+
+/**
+ * Makes a folder and its parents. `traversable`: other users may pass through it, not list it; the user that runs
+ * PostgreSQL for root must.
+ */
+export async function makeStateFolder(folder: string, access: 'private' | 'traversable'): Promise<void> {
+  try {
+    const first = await mkdir(folder, { recursive: true, mode: 0o700 });
+    if (first === undefined) return;
+    const mode = access === 'private' ? 0o700 : 0o711;
+    // Whatever the umask: the new folders from the lowest up to the first that was missing.
+    for (let path = folder; ; path = dirname(path)) {
+      chmodSync(path, mode);
+      if (path === first) break;
+    }
+  } catch (error) {
+    throw explainFileError(error, folder);
+  }
+}
+
+/** The state of one project, in memory and on disk. Writes are atomic and in order. */
+export class StateStore {
+  readonly folders: StateFolders;
+  readonly state: EmbeddedState;
+  #pending: Promise<void> = Promise.resolve();
+
+  private constructor(folders: StateFolders, state: EmbeddedState) {
+    this.folders = folders;
+    this.state = state;
+  }
+
+  /**
+   * Reads the project's state; a project that never ran has an empty one.
+   * @throws UserError EMBEDDED_NAME_TAKEN, EMBEDDED_STATE_INVALID (exit 4)
+   */
+  static async open(location: ProjectLocation, env: NodeJS.ProcessEnv): Promise<StateStore> {
+    const folders = stateFolders(location, env);
+    const known = await readState(join(folders.project, 'state.json'));
+    const directory = realpathSync(location.directory);
+    if (known && known.directory !== directory) refuseSecondOwner(known, env);
+    const state: EmbeddedState = {
+      ...(known ?? { version: 1, project: location.name, services: {}, volumes: {} }),
+      directory,
+      files: location.files,
+    };
+    return new StateStore(folders, state);
+  }
+
+  /** What is known of a service; a new one is noted as stopped. */
+  service(name: string, kind: ServiceRecord['kind']): ServiceRecord {
+    const known = this.state.services[name] ?? { kind };
+    this.state.services[name] = known;
+    return known;
+  }
+
+  save(): Promise<void> {
+    const text = JSON.stringify(this.state, undefined, 2);
+    this.#pending = this.#pending
+      .catch(() => {})
+      .then(async () => {
+        await makeStateFolder(this.folders.project, 'traversable');
+        await writeFileAtomic(join(this.folders.project, 'state.json'), `${text}\n`, 0o600);
+      });
+    return this.#pending;
+  }
+
+  /** Forgets the project and removes all that it holds, data included. */
+  async destroy(): Promise<void> {
+    await this.#pending.catch(() => {});
+    // The state file goes last: cut off in the middle, the rest is still known and the removal can be repeated.
+    for (const folder of [this.folders.logs, this.folders.secrets, this.folders.volumes]) {
+      await rm(folder, { recursive: true, force: true });
+    }
+    await rm(join(this.folders.project, 'state.json'), { force: true });
+  }
+}
+
+async function readState(file: string): Promise<EmbeddedState | undefined> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    if (hasErrorCode(error, 'ENOENT')) return undefined;
+    throw explainFileError(error, file);
+  }
+  const parsed = stateSchema.safeParse(parseJson(text));
+  if (parsed.success) return parsed.data;
+  throw new UserError({
+    code: 'EMBEDDED_STATE_INVALID',
+    message: `${file} is not what invctl wrote there, or a newer invctl did`,
+    hint: `use that version, or move the file away: the data beside it stays, and \`invctl up\` finds it again`,
+    exitCode: ExitCode.projectInvalid,
+    file,
+    details: { issues: z.treeifyError(parsed.error) },
+  });
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Two folders whose compose files pin the same name would share one database. The folder that the state knows
+ * keeps it for as long as its compose files are there and give that name; if they are gone, it was moved to ours.
+ */
+function refuseSecondOwner(known: EmbeddedState, env: NodeJS.ProcessEnv): void {
+  const files = known.files.filter((file) => existsSync(file));
+  if (files.length === 0 || !existsSync(known.directory)) return;
+  // A separator that no path has.
+  const ownFiles = { COMPOSE_FILE: files.join('\n'), COMPOSE_PATH_SEPARATOR: '\n' };
+  if (locateProject(known.directory, { ...env, ...ownFiles }).name !== known.project) return;
+  throw new UserError({
+    code: 'EMBEDDED_NAME_TAKEN',
+    message: `the project name ${known.project} belongs to ${known.directory}, which is still there; both would use one database`,
+    hint: 'give one of the two another `name:` in its compose file',
+    exitCode: ExitCode.projectInvalid,
+    file: files[0] as string,
+  });
+}

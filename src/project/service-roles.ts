@@ -1,0 +1,86 @@
+import { ExitCode, UserError } from '../errors.js';
+import type { ComposeProject, ComposeService } from './model.js';
+import { type ProjectSettings, SETTINGS_FILE } from './settings-file.js';
+
+type NamedServices = ProjectSettings['services'];
+
+/** Last component of the names of images that are a PostgreSQL server with the official image's interface. */
+const POSTGRES_IMAGE =
+  /(^|\/)(postgres|postgresql|postgis|timescaledb|timescaledb-ha|pgvector|citus)(:[^/]*)?(@.*)?$/;
+/** What the official entrypoint demands of its environment, one of them, before it initialises a cluster. */
+const SERVER_VARIABLES = ['POSTGRES_PASSWORD', 'POSTGRES_PASSWORD_FILE', 'POSTGRES_HOST_AUTH_METHOD'];
+
+/**
+ * The service that is the project's database: the one that `invctl.yaml` names, else the one whose image is a
+ * PostgreSQL, else the one with the variables of the PostgreSQL image.
+ *
+ * @throws UserError NO_DATABASE or DATABASE_UNDECIDED (exit 4) naming the key to set.
+ */
+export function databaseService(project: ComposeProject, named: NamedServices): ComposeService {
+  if (named.database !== undefined) return namedService(project, 'database', named.database);
+  const services = Object.values(project.services);
+  const byImage = services.filter(({ image, build }) => !build && POSTGRES_IMAGE.test(image ?? ''));
+  const byVariables = services.filter(({ environment }) =>
+    SERVER_VARIABLES.some((name) => name in environment),
+  );
+  // An app may share the server's variables; the server depends on none of the others.
+  const independent = byVariables.filter(
+    ({ dependsOn }) => !byVariables.some(({ name }) => name in dependsOn),
+  );
+  const found = byImage.length > 0 ? byImage : independent;
+  const [only] = found;
+  if (only && found.length === 1) return only;
+  if (!only) {
+    throw new UserError({
+      code: 'NO_DATABASE',
+      message: `no service of the project "${project.name}" is a PostgreSQL: none has its image, none its POSTGRES_* variables`,
+      hint: `name it in ${SETTINGS_FILE}:\n  services: {database: SERVICE}`,
+      exitCode: ExitCode.projectInvalid,
+    });
+  }
+  throw new UserError({
+    code: 'DATABASE_UNDECIDED',
+    message: `more than one service could be the database: ${found.map(({ name }) => name).join(', ')}`,
+    hint: `name it in ${SETTINGS_FILE}:\n  services: {database: ${only.name}}`,
+    exitCode: ExitCode.projectInvalid,
+    details: { key: 'services.database', candidates: found.map(({ name }) => name) },
+  });
+}
+
+/**
+ * The service that is the app: the one that `invctl.yaml` names, else the one that depends on the database, else
+ * the one that is built here.
+ *
+ * @throws UserError NO_APP or APP_UNDECIDED (exit 4) naming the key to set.
+ */
+export function appService(project: ComposeProject, named: NamedServices): ComposeService {
+  if (named.app !== undefined) return namedService(project, 'app', named.app);
+  const database = databaseService(project, named).name;
+  const others = Object.values(project.services).filter(({ name }) => name !== database);
+  const dependent = others.filter(({ dependsOn }) => database in dependsOn);
+  const built = (dependent.length > 0 ? dependent : others).filter(({ build }) => build);
+  const found = built.length > 0 ? built : dependent;
+  const [only] = found;
+  if (only && found.length === 1) return only;
+  throw new UserError({
+    code: only ? 'APP_UNDECIDED' : 'NO_APP',
+    message: only
+      ? `more than one service could be the app: ${found.map(({ name }) => name).join(', ')}`
+      : `no service of the project "${project.name}" depends on the database or is built here`,
+    hint: `name it in ${SETTINGS_FILE}:\n  services: {app: ${only?.name ?? 'SERVICE'}}`,
+    exitCode: ExitCode.projectInvalid,
+    details: { key: 'services.app', candidates: found.map(({ name }) => name) },
+  });
+}
+
+function namedService(project: ComposeProject, key: 'database' | 'app', name: string): ComposeService {
+  const service = project.services[name];
+  if (service) return service;
+  throw new UserError({
+    code: 'CONFIG_INVALID',
+    message: `${SETTINGS_FILE} names "${name}" under services.${key}, but the project has: ${Object.keys(project.services).join(', ')}`,
+    hint: `mend services.${key} in ${SETTINGS_FILE}`,
+    exitCode: ExitCode.projectInvalid,
+    details: { key: `services.${key}` },
+  });
+}

@@ -1,0 +1,68 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parse, YAMLParseError } from 'yaml';
+import { z } from 'zod';
+import { ExitCode, hasErrorCode, UserError } from '../errors.js';
+
+const positive = z.int().min(0);
+
+/** How many backups `db prune` keeps: the newest of each of the last days, weeks and months that have one. */
+const keepSchema = z.strictObject({
+  daily: positive.default(7),
+  weekly: positive.default(4),
+  monthly: positive.default(6),
+});
+
+const backupSchema = z.strictObject({
+  /** Relative to the project's folder. */
+  folder: z.string().min(1).default('backups'),
+  keep: keepSchema.prefault({}),
+  /** Hours after which `status` and `doctor` call the newest verified backup too old. */
+  maxAgeHours: z.number().positive().default(26),
+});
+
+const settingsSchema = z.looseObject({
+  services: z.strictObject({ database: z.string().optional(), app: z.string().optional() }).prefault({}),
+  backup: backupSchema.prefault({}),
+});
+
+export type ProjectSettings = z.infer<typeof settingsSchema>;
+export type RetentionPolicy = z.infer<typeof keepSchema>;
+
+export const SETTINGS_FILE = 'invctl.yaml';
+
+/**
+ * `invctl.yaml` of a project, with its defaults where there is none.
+ * @throws UserError CONFIG_INVALID (exit 4) with the file, and the line or the key.
+ */
+export async function readSettings(directory: string): Promise<ProjectSettings> {
+  const file = join(directory, SETTINGS_FILE);
+  const text = await readFile(file, 'utf8').catch((error) => {
+    if (hasErrorCode(error, 'ENOENT')) return '';
+    throw error;
+  });
+  let document: unknown;
+  try {
+    document = parse(text) ?? {};
+  } catch (error) {
+    if (!(error instanceof YAMLParseError)) throw error;
+    throw invalid(file, error.message, error.linePos?.[0].line);
+  }
+  const result = settingsSchema.safeParse(document);
+  if (result.success) return result.data;
+  const problems = result.error.issues.map(
+    ({ path, message }) => `${path.join('.') || 'the file'}: ${message}`,
+  );
+  throw invalid(file, problems.join('\n'));
+}
+
+function invalid(file: string, message: string, line?: number): UserError {
+  return new UserError({
+    code: 'CONFIG_INVALID',
+    message: `${SETTINGS_FILE} is not valid: ${message}`,
+    file,
+    ...(line === undefined ? {} : { line }),
+    hint: `mend ${file}`,
+    exitCode: ExitCode.projectInvalid,
+  });
+}

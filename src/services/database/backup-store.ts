@@ -1,0 +1,103 @@
+import { mkdir, readdir, rm, statfs } from 'node:fs/promises';
+import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
+import { hasErrorCode, UserError } from '../../errors.js';
+import type { ProjectLocation } from '../../project/locate.js';
+import type { ProjectSettings } from '../../project/settings-file.js';
+import { explainFileError, syncFolder } from '../../system/files.js';
+import { type Manifest, manifestPath, readManifest } from './manifest.js';
+
+const SUFFIX = { custom: '.dump', plain: '.sql.gz', physical: '.tar.gz' } as const;
+
+/** A backup on disk: an archive with its manifest. */
+export interface StoredBackup {
+  /** Absolute path of the archive. */
+  file: string;
+  manifest: Manifest;
+}
+
+/** Absolute folder of the project's backups. */
+export function backupFolder(location: ProjectLocation, settings: ProjectSettings): string {
+  return resolve(location.directory, settings.backup.folder);
+}
+
+/** `20261123T005853Z`: sorts by time, and is a part of file and database names. */
+export function timeId(time: Date): string {
+  return `${time.toISOString().slice(0, 19).replaceAll(/[-:]/g, '')}Z`;
+}
+
+export function archiveName(project: string, id: string, format: Manifest['format']): string {
+  return `${project}-${id}${SUFFIX[format]}`;
+}
+
+/** Makes the folder of a backup, closed to other users, since a backup holds everything. */
+export async function makeBackupFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw explainFileError(error, folder);
+  }
+}
+
+/**
+ * Whole backups in a folder, newest first. The manifest is the commit mark: an archive without one is not a backup.
+ */
+export async function listBackups(folder: string): Promise<StoredBackup[]> {
+  let names: string[];
+  try {
+    names = await readdir(folder);
+  } catch (error) {
+    if (hasErrorCode(error, 'ENOENT')) return [];
+    throw error;
+  }
+  const known = new Set(names);
+  const archives = names.filter((name) => known.has(basename(manifestPath(name))));
+  const stored = await Promise.all(
+    archives.map(async (name) => {
+      const file = join(folder, name);
+      const manifest = await readManifest(file);
+      return manifest ? [{ file, manifest }] : [];
+    }),
+  );
+  return stored.flat().sort((a, b) => b.manifest.takenAt.localeCompare(a.manifest.takenAt));
+}
+
+/** The manifest goes first: from then on the archive is no backup, whatever happens. */
+export async function removeBackup(file: string): Promise<void> {
+  await rm(manifestPath(file), { force: true });
+  await syncFolder(dirname(file));
+  await rm(file, { force: true });
+}
+
+/**
+ * The archive that a person names: a path, or the name of one in the project's backup folder.
+ * @throws UserError BACKUP_NOT_FOUND
+ */
+export async function findArchive(named: string, directory: string, folder: string): Promise<string> {
+  const candidates = isAbsolute(named) ? [named] : [resolve(directory, named), join(folder, named)];
+  for (const candidate of candidates) {
+    const found = await readdir(dirname(candidate)).catch(() => [] as string[]);
+    if (found.includes(basename(candidate))) return candidate;
+  }
+  throw new UserError({
+    code: 'BACKUP_NOT_FOUND',
+    message: `there is no file ${named}`,
+    hint: 'invctl db list',
+  });
+}
+
+/**
+ * @param needed bytes that are about to be written into `folder`.
+ * @throws UserError DISK_FULL when they would not fit.
+ */
+export async function assertSpace(folder: string, needed: number): Promise<void> {
+  const { bavail, bsize } = await statfs(folder);
+  const available = bavail * bsize;
+  if (available >= needed) return;
+  throw new UserError({
+    code: 'DISK_FULL',
+    message: `${folder} has ${available} bytes left, and about ${Math.ceil(needed)} are needed`,
+    hint: `df -h ${folder}      (make room, e.g. with: invctl db prune, or write elsewhere with -o)`,
+    file: folder,
+    details: { available, needed: Math.ceil(needed) },
+  });
+}

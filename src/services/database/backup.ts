@@ -1,0 +1,319 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { rename, rm } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { PassThrough, Writable } from 'node:stream';
+import { UserError } from '../../errors.js';
+import { syncFolder, writeFileAtomic } from '../../system/files.js';
+import { withProjectLock } from '../../system/lock.js';
+import { packageVersion } from '../../system/package-version.js';
+import type { ServiceContext } from '../context.js';
+import { ArchiveWriter, type Digest } from './archive-file.js';
+import { proveArchive, readWhole } from './archive-reader.js';
+import {
+  archiveName,
+  assertSpace,
+  backupFolder,
+  listBackups,
+  makeBackupFolder,
+  type StoredBackup,
+  timeId,
+} from './backup-store.js';
+import { hashTables } from './content-hash.js';
+import { connectionArguments, type Database, findDatabase, programFailed, runProgram } from './database.js';
+import { readFacts } from './facts.js';
+import { type Facts, formatManifest, type Level, type Manifest, manifestPath } from './manifest.js';
+import { endSessions, lockDatabase } from './server-sessions.js';
+import { Session } from './session.js';
+
+/** Of a dump against the database that it was made of, where there is no earlier backup to learn from. */
+const USUAL_RATIO = 0.35;
+/** pg_dump and pg_restore know zstd from this major on. */
+const ZSTD_SINCE = 16;
+const PROGRESS_MS = 250;
+
+export interface BackupInput {
+  /** Path of the new archive; absent: a name that sorts by time, in the project's backup folder. */
+  output?: string;
+  /** How far to prove it. Level 3 hashes every table, in the backup's snapshot. */
+  level: Exclude<Level, 0>;
+  onProgress?: (progress: BackupProgress) => void;
+}
+
+export interface BackupProgress {
+  phase: 'dump' | 'read back';
+  bytes: number;
+  /** Bytes that the archive will have, as far as the last backup tells. */
+  expected?: number;
+}
+
+export interface Backup extends StoredBackup {
+  /** Absolute path. */
+  manifestFile: string;
+}
+
+/**
+ * Takes a backup of the project's database while the app goes on writing, and proves it before it counts.
+ *
+ * @throws UserError of the project lock, SERVICE_NOT_RUNNING, BACKUP_FAILED, DISK_FULL, FILE_EXISTS; nothing is left
+ *   on disk then. Exit 8 (BACKUP_UNREADABLE) when what was written does not read back.
+ */
+export async function backup(context: ServiceContext, input: BackupInput): Promise<Backup> {
+  const location = context.project();
+  const engine = await context.engine();
+  return withProjectLock(
+    location.directory,
+    { command: 'invctl db backup', signal: context.signal },
+    async () => {
+      const database = await findDatabase(engine, location);
+      return backupToFile(context, database, input);
+    },
+  );
+}
+
+/** {@link backup} for a caller that holds the project's lock and has found the database. */
+export async function backupToFile(
+  context: ServiceContext,
+  database: Database,
+  input: BackupInput,
+): Promise<Backup> {
+  const started = new Date();
+  const id = timeId(started);
+  const folder = backupFolder(database.location, database.settings);
+  const file =
+    input.output === undefined
+      ? join(folder, archiveName(database.location.name, id, 'custom'))
+      : resolve(context.directory, input.output);
+  if (existsSync(file) || existsSync(manifestPath(file))) {
+    throw new UserError({
+      code: 'FILE_EXISTS',
+      message: `${file} exists already; a backup never overwrites one`,
+      hint: 'name another file with -o',
+      file,
+    });
+  }
+  await makeBackupFolder(dirname(file));
+  const [last] = await listBackups(folder);
+  const partial = `${file}.partial`;
+  const writer = await ArchiveWriter.create(partial);
+  try {
+    const dumped = await dump(context, database, {
+      ...input,
+      sink: writer,
+      bytesSoFar: () => writer.bytes,
+      expectedBytes: last?.manifest.bytes,
+      onSize: (bytes) => assertSpace(dirname(file), bytes * ratioOf(last)),
+    });
+    const digest = await writer.finish();
+    await proveArchive(database, partial, digest, {
+      signal: context.signal,
+      onBytes: (bytes) => input.onProgress?.({ phase: 'read back', bytes, expected: digest.bytes }),
+    });
+    const manifest: Manifest = {
+      manifestVersion: 1,
+      id,
+      project: database.location.name,
+      file: basename(file),
+      format: 'custom',
+      ...digest,
+      seconds: (Date.now() - started.getTime()) / 1000,
+      engine: database.engine.kind,
+      image: await imageOf(database),
+      ...dumped,
+      invctl: packageVersion(),
+      verification: { level: 1, at: new Date().toISOString() },
+    };
+    await commit(partial, file, manifest);
+    return { file, manifest, manifestFile: manifestPath(file) };
+  } catch (error) {
+    await writer.abandon();
+    await rm(partial, { force: true });
+    throw error;
+  }
+}
+
+/**
+ * Streams a backup to a pipe, reading it back as it passes. It has no manifest: nothing that could be named holds
+ * the archive.
+ *
+ * @throws UserError as {@link backup}; what has passed by then is no backup.
+ */
+export async function backupToStream(
+  context: ServiceContext,
+  stdout: Writable,
+  input: Pick<BackupInput, 'onProgress'>,
+): Promise<Digest> {
+  const location = context.project();
+  const engine = await context.engine();
+  return withProjectLock(
+    location.directory,
+    { command: 'invctl db backup', signal: context.signal },
+    async () => {
+      const database = await findDatabase(engine, location);
+      const copy = new PassThrough();
+      const proof = readWhole(database, copy, context.signal);
+      // Awaited below, once the dump has ended; until then a failure of it must not count as unhandled.
+      proof.catch(() => {});
+      const hash = createHash('sha256');
+      let bytes = 0;
+      const sink = new Writable({
+        write(chunk: Buffer, _encoding, done) {
+          hash.update(chunk);
+          bytes += chunk.length;
+          Promise.all([writeChunk(stdout, chunk), writeChunk(copy, chunk)]).then(() => done(), done);
+        },
+      });
+      try {
+        await dump(context, database, { ...input, level: 1, sink, bytesSoFar: () => bytes });
+      } finally {
+        copy.end();
+      }
+      await proof;
+      return { bytes, sha256: hash.digest('hex') };
+    },
+  );
+}
+
+/** Resolves when the stream wants more. A reader that went away takes nothing more and holds nobody up. */
+async function writeChunk(stream: Writable, chunk: Buffer): Promise<void> {
+  if (stream.destroyed || stream.write(chunk)) return;
+  await Promise.race([once(stream, 'drain'), once(stream, 'close')]);
+}
+
+type Dumped = Pick<Manifest, 'takenAt' | 'server' | 'archive' | 'compression'> & Facts;
+
+interface DumpInput extends Pick<BackupInput, 'level' | 'onProgress'> {
+  sink: Writable;
+  bytesSoFar: () => number;
+  expectedBytes?: number | undefined;
+  /** Called with the size of the database before anything is written. */
+  onSize?: (bytes: number) => Promise<void>;
+}
+
+/** The archive into `sink`, and what the database was in the very snapshot that the archive is of. */
+async function dump(context: ServiceContext, database: Database, input: DumpInput): Promise<Dumped> {
+  const applicationName = `invctl-backup-${randomBytes(6).toString('hex')}`;
+  const stop = new AbortController();
+  const signal = AbortSignal.any([context.signal, stop.signal]);
+  const session = new Session(database, { applicationName, signal });
+  try {
+    // A dump may take longer than what an administrator allows the app.
+    await session.run('SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0;');
+    await lockDatabase(session);
+    const server = await session.row<{
+      version: string;
+      num: number;
+      program: string;
+      programNum: number;
+      bytes: number;
+    }>(
+      `SELECT current_setting('server_version') AS version, current_setting('server_version_num')::int AS num,
+              :'VERSION_NAME' AS program, :VERSION_NUM AS "programNum",
+              pg_database_size(current_database()) AS bytes`,
+    );
+    await input.onSize?.(server.bytes);
+    const archive = { program: server.program, major: Math.floor(server.programNum / 10_000) };
+    await session.run('BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY;');
+    const { snapshot } = await session.row<{ snapshot: string }>('SELECT pg_export_snapshot() AS snapshot');
+    const takenAt = new Date().toISOString();
+    const compression = archive.major >= ZSTD_SINCE ? 'zstd' : 'gzip';
+    const stopWatching = watchBytes(input);
+    const dumping = runProgram(
+      database,
+      [
+        'pg_dump',
+        ...connectionArguments(database),
+        '--no-password',
+        '--format=custom',
+        `--compress=${compression === 'zstd' ? 'zstd:1' : '1'}`,
+        `--snapshot=${snapshot}`,
+      ],
+      { output: input.sink, env: { PGAPPNAME: applicationName }, signal },
+    )
+      .finally(stopWatching)
+      .then((result) => {
+        if (result.status === 0) return;
+        throw programFailed('BACKUP_FAILED', 'pg_dump failed; nothing was kept', result);
+      });
+    const [facts] = await allOrStop([factsOf(session, input.level), dumping], stop);
+    return {
+      ...facts,
+      takenAt,
+      server: { version: server.version, major: Math.floor(server.num / 10_000) },
+      archive,
+      compression,
+    };
+  } catch (error) {
+    stop.abort();
+    // Our clients are gone or going; their programs beside the server end only when their sessions do.
+    await endSessions(database, applicationName).catch(() => {});
+    throw error;
+  } finally {
+    await session.close();
+  }
+}
+
+async function factsOf(session: Session, level: Level): Promise<Facts> {
+  const facts = await readFacts(session);
+  if (level < 3) return facts;
+  const hashes = await hashTables(
+    session,
+    facts.tables.map(({ name }) => name),
+  );
+  return {
+    ...facts,
+    tables: facts.tables.map((table) => ({ ...table, contentHash: hashes.get(table.name) as string })),
+  };
+}
+
+/** All results, or the first error, once the others were stopped and have ended. */
+async function allOrStop<T extends readonly Promise<unknown>[]>(
+  promises: [...T],
+  stop: AbortController,
+): Promise<{ [K in keyof T]: Awaited<T[K]> }> {
+  try {
+    return await Promise.all(promises);
+  } catch (error) {
+    stop.abort();
+    await Promise.allSettled(promises);
+    throw error;
+  }
+}
+
+function watchBytes({ onProgress, bytesSoFar, expectedBytes }: DumpInput): () => void {
+  if (!onProgress) return () => {};
+  const report = () =>
+    onProgress({
+      phase: 'dump',
+      bytes: bytesSoFar(),
+      ...(expectedBytes === undefined ? {} : { expected: expectedBytes }),
+    });
+  report();
+  const timer = setInterval(report, PROGRESS_MS);
+  return () => clearInterval(timer);
+}
+
+/** Bytes of an archive for each byte of its database. */
+function ratioOf(last: StoredBackup | undefined): number {
+  if (!last || last.manifest.database.bytes === 0) return USUAL_RATIO;
+  return last.manifest.bytes / last.manifest.database.bytes;
+}
+
+async function imageOf(database: Database): Promise<Manifest['image']> {
+  const [details] = await database.engine.inspect(database.location, database.service.name);
+  if (!details?.image) return null;
+  return { name: details.image, ...(details.imageId ? { digest: details.imageId } : {}) };
+}
+
+/** The archive first, the manifest last: what has no manifest is no backup. */
+async function commit(partial: string, file: string, manifest: Manifest): Promise<void> {
+  await rename(partial, file);
+  await syncFolder(dirname(file));
+  try {
+    await writeFileAtomic(manifestPath(file), formatManifest(manifest), 0o600);
+  } catch (error) {
+    await rm(file, { force: true });
+    throw error;
+  }
+}

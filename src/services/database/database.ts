@@ -1,0 +1,69 @@
+import { readFile } from 'node:fs/promises';
+import type { Engine, PipeOptions, PipeResult } from '../../engine/engine.js';
+import { UserError } from '../../errors.js';
+import type { ProjectLocation } from '../../project/locate.js';
+import type { ComposeProject, ComposeService } from '../../project/model.js';
+import { databaseService } from '../../project/service-roles.js';
+import { type ProjectSettings, readSettings } from '../../project/settings-file.js';
+import { outputTail } from '../../system/process.js';
+
+/** The project's PostgreSQL: where it is, and as whom and where its superuser logs in. */
+export interface Database {
+  readonly engine: Engine;
+  readonly location: ProjectLocation;
+  readonly project: ComposeProject;
+  readonly settings: ProjectSettings;
+  readonly service: ComposeService;
+  readonly name: string;
+  readonly user: string;
+}
+
+/** @throws UserError of {@link databaseService} (exit 4), and what the engine throws. */
+export async function findDatabase(engine: Engine, location: ProjectLocation): Promise<Database> {
+  const [project, settings] = await Promise.all([engine.resolve(location), readSettings(location.directory)]);
+  const service = databaseService(project, settings.services);
+  const user = (await variable(project, service, 'POSTGRES_USER')) ?? 'postgres';
+  const name = (await variable(project, service, 'POSTGRES_DB')) ?? user;
+  return { engine, location, project, settings, service, user, name };
+}
+
+/** A variable of the PostgreSQL image, or the content of the secret that its `_FILE` variant names. */
+async function variable(
+  project: ComposeProject,
+  service: ComposeService,
+  name: string,
+): Promise<string | undefined> {
+  const value = service.environment[name];
+  if (value) return value;
+  const path = service.environment[`${name}_FILE`];
+  const grant = service.secrets.find(({ target }) => target === path);
+  const file = grant && project.secrets[grant.source]?.file;
+  return file ? (await readFile(file, 'utf8')).replace(/\n$/, '') : undefined;
+}
+
+/** Words that every PostgreSQL client program takes. */
+export function connectionArguments(database: Database, name = database.name): string[] {
+  return [`--username=${database.user}`, `--dbname=${name}`];
+}
+
+/**
+ * Runs a client program of the server's own installation, beside the server.
+ * @returns whatever its exit status; `programFailed` makes an error of it.
+ */
+export function runProgram(
+  database: Database,
+  command: readonly string[],
+  options: PipeOptions = {},
+): Promise<PipeResult> {
+  return database.engine.pipe(database.location, database.service.name, command, options);
+}
+
+/** What a client program says it failed of. */
+export function programFailed(code: string, what: string, result: PipeResult, hint?: string): UserError {
+  const said = outputTail(result.stderr, 8);
+  return new UserError({
+    code,
+    message: `${what}${said ? `:\n${said}` : ` (exit status ${result.status})`}`,
+    ...(hint === undefined ? {} : { hint }),
+  });
+}

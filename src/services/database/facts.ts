@@ -1,0 +1,118 @@
+import { isSecretName } from '../../system/secret.js';
+import type { Facts } from './manifest.js';
+import type { Session } from './session.js';
+import { identifier } from './sql.js';
+
+/** Namespaces that pg_dump leaves out. */
+const USER_NAMESPACE = `nspname NOT IN ('pg_catalog', 'information_schema') AND nspname !~ '^pg_(toast|temp)'`;
+/** What an extension brought is the extension's business; pg_dump leaves it out as well. */
+const NOT_OF_EXTENSION = (catalog: string, oid: string) =>
+  `NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = '${catalog}'::regclass AND d.objid = ${oid} AND d.deptype = 'e')`;
+
+/**
+ * Reads what a manifest tells of the session's database, in the session's transaction: inside a snapshot the rows
+ * are exactly those that a `pg_dump --snapshot` of it writes.
+ */
+export async function readFacts(session: Session): Promise<Facts> {
+  const [database, tables, sequences, objects, extensions, roles, migrations] = [
+    await readDatabase(session),
+    await countRows(session),
+    await session.rows<Facts['sequences'][number]>(SEQUENCES),
+    await session.row<Facts['objects']>(OBJECTS),
+    await session.rows<Facts['extensions'][number]>(
+      'SELECT extname AS name, extversion AS version FROM pg_extension ORDER BY 1',
+    ),
+    await session.rows<Facts['roles'][number]>(ROLES),
+    await readMigrations(session),
+  ];
+  return { database, tables, sequences, objects, extensions, roles, migrations };
+}
+
+/** Tables whose rows are in a dump: partitions, not their parents; no foreign tables. */
+export async function listTables(session: Session): Promise<string[]> {
+  const rows = await session.rows<{ name: string }>(`
+    SELECT format('%I.%I', nspname, relname) AS name
+      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE relkind = 'r' AND relpersistence <> 't' AND ${USER_NAMESPACE} AND ${NOT_OF_EXTENSION('pg_class', 'c.oid')}
+     ORDER BY 1`);
+  return rows.map(({ name }) => name);
+}
+
+/** Exact row counts of all tables, in one statement. */
+export async function countRows(session: Session): Promise<Facts['tables']> {
+  const tables = await listTables(session);
+  if (tables.length === 0) return [];
+  const counts = tables.map((table, index) => `SELECT ${index} AS i, count(*) AS n FROM ONLY ${table}`);
+  const rows = await session.rows<{ i: number; n: number }>(counts.join(' UNION ALL '));
+  return rows.sort((a, b) => a.i - b.i).map(({ i, n }) => ({ name: tables[i] as string, rows: n }));
+}
+
+async function readDatabase(session: Session): Promise<Facts['database']> {
+  // PostgreSQL 17 renamed daticulocale; JSON gives whichever there is, and null on 14, which has neither.
+  const row = await session.row<
+    Omit<Facts['database'], 'settings' | 'localeProvider'> & { provider: string }
+  >(`
+    SELECT datname AS name, r.rolname AS owner, pg_database_size(d.oid) AS bytes,
+           pg_encoding_to_char(encoding) AS encoding, coalesce(to_jsonb(d)->>'datlocprovider', 'c') AS provider,
+           datcollate AS collate, datctype AS ctype,
+           coalesce(to_jsonb(d)->>'datlocale', to_jsonb(d)->>'daticulocale') AS locale,
+           to_jsonb(d)->>'datcollversion' AS "collationVersion", datacl::text[] AS acl
+      FROM pg_database d JOIN pg_roles r ON r.oid = datdba WHERE datname = current_database()`);
+  const settings = await session.rows<{ role: string | null; entry: string }>(`
+    SELECT rolname AS role, unnest(setconfig) AS entry
+      FROM pg_db_role_setting s LEFT JOIN pg_roles r ON r.oid = setrole
+     WHERE setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database()) ORDER BY 1, 2`);
+  const { provider, ...rest } = row;
+  return {
+    ...rest,
+    localeProvider: { c: 'libc', i: 'icu', b: 'builtin' }[provider] ?? provider,
+    settings: settings.map(({ role, entry }) => {
+      const at = entry.indexOf('=');
+      const name = entry.slice(0, at);
+      return { role, name, value: isSecretName(name) ? null : entry.slice(at + 1) };
+    }),
+  };
+}
+
+const SEQUENCES = `
+  SELECT format('%I.%I', schemaname, sequencename) AS name, last_value::text AS "lastValue"
+    FROM pg_sequences WHERE schemaname !~ '^pg_' ORDER BY 1`;
+
+const OBJECTS = `
+  SELECT (SELECT count(*) FROM pg_index i JOIN pg_class c ON c.oid = indrelid JOIN pg_namespace n ON n.oid = relnamespace
+           WHERE ${USER_NAMESPACE}) AS indexes,
+         (SELECT count(*) FROM pg_constraint k JOIN pg_namespace n ON n.oid = connamespace
+           WHERE contype <> 'n' AND ${USER_NAMESPACE}) AS constraints,
+         (SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal) AS triggers,
+         (SELECT count(*) FROM pg_proc p JOIN pg_namespace n ON n.oid = pronamespace
+           WHERE ${USER_NAMESPACE} AND ${NOT_OF_EXTENSION('pg_proc', 'p.oid')}) AS functions,
+         (SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+           WHERE relkind IN ('v', 'm') AND ${USER_NAMESPACE} AND ${NOT_OF_EXTENSION('pg_class', 'c.oid')}) AS views,
+         (SELECT coalesce(json_agg(format('%s %I', conrelid::regclass, conname) ORDER BY 1), '[]')
+            FROM pg_constraint k JOIN pg_namespace n ON n.oid = connamespace
+           WHERE NOT convalidated AND ${USER_NAMESPACE}) AS "notValidated"`;
+
+// pg_shdepend knows who owns and who was granted; it leaves out the bootstrap superuser, who owns without a record.
+const ROLES = `
+  SELECT rolname AS name, rolsuper AS superuser, rolcanlogin AS login FROM pg_roles r
+   WHERE rolname !~ '^pg_' AND oid IN (
+     SELECT refobjid FROM pg_shdepend, pg_database b
+      WHERE datname = current_database() AND refclassid = 'pg_authid'::regclass
+        AND (dbid = b.oid OR (classid = 'pg_database'::regclass AND objid = b.oid))
+     UNION SELECT datdba FROM pg_database WHERE datname = current_database()
+     UNION SELECT relowner FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE ${USER_NAMESPACE})
+   ORDER BY 1`;
+
+export const MIGRATIONS_TABLE = 'schema_migrations';
+
+async function readMigrations(session: Session): Promise<Facts['migrations']> {
+  const [found] = await session.rows<{ table: string; column: string }>(`
+    SELECT c.oid::regclass::text AS table, attname AS column
+      FROM pg_class c JOIN pg_attribute a ON attrelid = c.oid
+     WHERE c.oid = to_regclass('${MIGRATIONS_TABLE}') AND attname = 'version' AND NOT attisdropped`);
+  if (!found) return null;
+  const { version, applied } = await session.row<{ version: string | null; applied: number }>(
+    `SELECT max(${identifier(found.column)})::text AS version, count(*) AS applied FROM ${found.table}`,
+  );
+  return version === null ? null : { version, applied };
+}

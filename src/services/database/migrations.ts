@@ -1,0 +1,53 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { hasErrorCode, UserError } from '../../errors.js';
+import { appService } from '../../project/service-roles.js';
+import type { Database } from './database.js';
+import { MIGRATIONS_TABLE } from './facts.js';
+import type { Session } from './session.js';
+
+export interface MigrationState {
+  applied: number;
+  /** Files of the app's `migrations/` folder that the database has not. */
+  pending: string[];
+}
+
+/**
+ * Applied and pending migrations of an app that keeps `NNNN_name.sql` files beside its source and a
+ * `schema_migrations` table with their numbers; undefined for any other app.
+ */
+export async function migrationState(
+  database: Database,
+  session: Session,
+): Promise<MigrationState | undefined> {
+  const files = await migrationFiles(database);
+  if (files.length === 0) return undefined;
+  const { exists } = await session.row<{ exists: boolean }>(
+    `SELECT to_regclass('${MIGRATIONS_TABLE}') IS NOT NULL AS exists`,
+  );
+  const applied = exists
+    ? await session.rows<{ version: string }>(`SELECT version::text AS version FROM ${MIGRATIONS_TABLE}`)
+    : [];
+  const versions = new Set(applied.map(({ version }) => Number(version)));
+  return {
+    applied: versions.size,
+    pending: files.filter((file) => !versions.has(Number.parseInt(file, 10))),
+  };
+}
+
+async function migrationFiles({ project, settings }: Database): Promise<string[]> {
+  let context: string | undefined;
+  try {
+    context = appService(project, settings.services).build?.context;
+  } catch (error) {
+    // Which service is the app is a question for `db migrate`, which cannot do without the answer.
+    if (!(error instanceof UserError)) throw error;
+  }
+  if (context === undefined) return [];
+  try {
+    return (await readdir(join(context, 'migrations'))).filter((name) => /^\d+_.+\.sql$/.test(name)).sort();
+  } catch (error) {
+    if (hasErrorCode(error, 'ENOENT', 'ENOTDIR')) return [];
+    throw error;
+  }
+}

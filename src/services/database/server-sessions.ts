@@ -1,0 +1,60 @@
+import { ExitCode, UserError } from '../../errors.js';
+import type { Database } from './database.js';
+import { type Session, withSession } from './session.js';
+import { literal } from './sql.js';
+
+/** Any constant, as long as every version of invctl uses the same. */
+const ADVISORY_LOCK = 5_003_000_100;
+/** A server that does not answer must not keep us from ending, in milliseconds. */
+const PATIENCE_MS = 15_000;
+
+/**
+ * Takes the lock that keeps two invctl (of two machines, or two copies of the project) from working on one
+ * database at once. It is held until the session ends.
+ *
+ * @throws UserError DATABASE_LOCKED (exit 9) naming the session that holds it.
+ */
+export async function lockDatabase(session: Session): Promise<void> {
+  const { locked } = await session.row<{ locked: boolean }>(
+    `SELECT pg_try_advisory_lock(${ADVISORY_LOCK}) AS locked`,
+  );
+  if (locked) return;
+  const [holder] = await session.rows<{ pid: number; name: string; since: string }>(`
+    SELECT a.pid, application_name AS name, backend_start AS since
+      FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+     WHERE locktype = 'advisory' AND granted AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+       AND (classid::bigint << 32) + objid::bigint = ${ADVISORY_LOCK}`);
+  throw new UserError({
+    code: 'DATABASE_LOCKED',
+    message: holder
+      ? `another invctl works on this database: server process ${holder.pid} (${holder.name}), since ${holder.since}`
+      : 'another invctl works on this database',
+    hint: 'wait for it to end, then run the same command again',
+    exitCode: ExitCode.locked,
+    ...(holder ? { details: { holder } } : {}),
+  });
+}
+
+/**
+ * Ends every session of the server with this `application_name`. The programs behind them end as well, and so does
+ * what a lost client of ours left in the container.
+ */
+export async function endSessions(database: Database, applicationName: string): Promise<void> {
+  await withSession(
+    database,
+    {
+      applicationName: 'invctl',
+      database: maintenanceDatabase(database),
+      signal: AbortSignal.timeout(PATIENCE_MS),
+    },
+    (session) =>
+      session.run(
+        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = ${literal(applicationName)};`,
+      ),
+  );
+}
+
+/** A database to work from while the project's own is locked, renamed or gone. */
+export function maintenanceDatabase(database: Database): string {
+  return database.name === 'postgres' ? 'template1' : 'postgres';
+}

@@ -1,0 +1,204 @@
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import { ExitCode, UserError } from '../errors.js';
+import type { EnvFileEntry } from '../project/env-file.js';
+import {
+  type InterpolatedVariable,
+  type ServiceVariable,
+  serviceEnvFiles,
+  serviceVariables,
+  type VariableSource,
+} from '../project/environment.js';
+import { type LoadedProject, loadProject } from '../project/loaded-project.js';
+import { nearest } from '../project/nearest.js';
+import { readEnvFile } from '../project/project-environment.js';
+import { isSecretName, redact, Secret } from '../system/secret.js';
+import type { ServiceContext } from './context.js';
+
+/** A place that gives a value, as JSON readers see it. */
+export interface SourceReport {
+  kind: VariableSource['kind'];
+  file?: string;
+  line?: number;
+}
+
+export interface InterpolatedReport {
+  name: string;
+  set: boolean;
+  source: { kind: InterpolatedVariable['origin']['kind']; file?: string; line?: number };
+}
+
+export interface VariableReport {
+  service: string;
+  name: string;
+  /** False: the variable is unset in the container, whatever weaker sources say. */
+  set: boolean;
+  value: string | null;
+  /** The value is not shown, or only in part. */
+  redacted: boolean;
+  source: SourceReport;
+  /** What lost, strongest first. */
+  shadowed: (SourceReport & { value: string | null })[];
+  interpolated: InterpolatedReport[];
+}
+
+export interface ExplainInput {
+  /** Only this variable. */
+  variable?: string | undefined;
+  /** Only these services. */
+  services?: readonly string[];
+  /** What `run -e` would set. */
+  run?: readonly string[];
+  showValues?: boolean;
+}
+
+/**
+ * Every variable of every service: the source that wins, those that it shadows, and the `${…}` that took part.
+ * Reads files alone; where an engine answers, the image's `ENV` is the weakest source.
+ *
+ * @throws UserError UNKNOWN_VARIABLE, UNKNOWN_SERVICE (exit 2), and what is wrong with the project (exit 4).
+ */
+export async function explainEnvironment(
+  context: ServiceContext,
+  { variable, services = [], run = [], showValues = false }: ExplainInput,
+): Promise<VariableReport[]> {
+  const project = loadProject(context.project(), context.env);
+  const warnings = new Set(project.warnings);
+  const wanted = chosenServices(project, services);
+  const imageEnvironment = await imageEnvironments(context);
+  const reports: VariableReport[] = [];
+  const names = new Set<string>();
+  for (const service of wanted) {
+    const image = await imageEnvironment(service);
+    const variables = serviceVariables(project, service, (message) => warnings.add(message), { image, run });
+    for (const one of variables.values()) {
+      names.add(one.name);
+      if (variable === undefined || one.name === variable)
+        reports.push(variableReport(service, one, showValues));
+    }
+  }
+  for (const warning of warnings) context.warn(warning);
+  if (variable !== undefined && reports.length === 0) {
+    throw unknown('UNKNOWN_VARIABLE', 'variable', variable, [...names]);
+  }
+  return reports;
+}
+
+/** Without an engine, what the image sets is not known, and the files alone are told of. */
+async function imageEnvironments(
+  context: ServiceContext,
+): Promise<(service: string) => Promise<Record<string, string>>> {
+  try {
+    const engine = await context.engine();
+    return (service) => engine.imageEnvironment(context.project(), service);
+  } catch (error) {
+    if (error instanceof UserError && error.exitCode === ExitCode.engineUnavailable) return async () => ({});
+    throw error;
+  }
+}
+
+function chosenServices(project: LoadedProject, names: readonly string[]): string[] {
+  const active = [...project.active];
+  for (const name of names) {
+    if (!project.active.has(name)) throw unknown('UNKNOWN_SERVICE', 'service', name, active);
+  }
+  return names.length > 0 ? [...names] : active;
+}
+
+function unknown(code: string, noun: string, name: string, known: readonly string[]): UserError {
+  const near = nearest(name, known);
+  return new UserError({
+    code,
+    message: `no ${noun} is called ${name}`,
+    exitCode: ExitCode.usage,
+    hint: near ? `did you mean ${near}?` : `invctl env list`,
+  });
+}
+
+function variableReport(
+  service: string,
+  { name, sources }: ServiceVariable,
+  showValues: boolean,
+): VariableReport {
+  const [winner, ...losers] = sources;
+  const shown = (source: VariableSource) => (showValues ? source.value : redacted(name, source));
+  return {
+    service,
+    name,
+    set: winner.value !== null,
+    value: shown(winner),
+    redacted: shown(winner) !== winner.value,
+    source: sourceReport(winner),
+    shadowed: losers.map((source) => ({ ...sourceReport(source), value: shown(source) })),
+    interpolated: winner.interpolated.map(interpolatedReport),
+  };
+}
+
+/** A value is secret by its name, or because a secret went into it. */
+function redacted(name: string, { value, interpolated }: VariableSource): string | null {
+  if (value === null || value === '') return value;
+  const fromSecret = interpolated.some((one) => one.value && isSecretName(one.name));
+  return isSecretName(name) || fromSecret ? String(new Secret(value)) : redact(value);
+}
+
+function sourceReport({ kind, at }: VariableSource): SourceReport {
+  return { kind, ...at };
+}
+
+function interpolatedReport({ name, value, origin }: InterpolatedVariable): InterpolatedReport {
+  return { name, set: value !== null, source: { kind: origin.kind, ...('at' in origin ? origin.at : {}) } };
+}
+
+export interface EnvFileDifference {
+  file: string;
+  example: string;
+  /** The file is not there at all. */
+  absent: boolean;
+  /** Names that the example has and the file lacks. */
+  missing: string[];
+  /** Names that only the file has. */
+  extra: string[];
+  /** Names of secrets that still have the example's value. */
+  placeholders: string[];
+}
+
+/**
+ * Holds `.env` and every env file of a service against the `….example` beside it.
+ *
+ * @throws UserError with exit code 4 for a project or an env file that Compose refuses.
+ */
+export async function diffEnvironment(context: ServiceContext): Promise<EnvFileDifference[]> {
+  const location = context.project();
+  const project = loadProject(location, context.env);
+  const files = new Set([...location.envFiles, join(location.directory, '.env')]);
+  for (const service of project.active) for (const file of serviceEnvFiles(project, service)) files.add(file);
+  return [...files].flatMap((file) => {
+    const example = `${file}.example`;
+    return exists(example) ? [difference(file, example, project)] : [];
+  });
+}
+
+function difference(file: string, example: string, project: LoadedProject): EnvFileDifference {
+  const expected = entriesByName(example, project);
+  const absent = !exists(file);
+  const actual = absent ? new Map<string, EnvFileEntry>() : entriesByName(file, project);
+  return {
+    file,
+    example,
+    absent,
+    missing: [...expected.keys()].filter((name) => !actual.has(name)),
+    extra: [...actual.keys()].filter((name) => !expected.has(name)),
+    placeholders: [...expected].flatMap(([name, { value }]) =>
+      isSecretName(name) && value !== '' && actual.get(name)?.value === value ? [name] : [],
+    ),
+  };
+}
+
+function entriesByName(file: string, project: LoadedProject): Map<string, EnvFileEntry> {
+  const { entries } = readEnvFile(file, project.environment.lookup);
+  return new Map(entries.map((entry) => [entry.name, entry]));
+}
+
+function exists(file: string): boolean {
+  return statSync(file, { throwIfNoEntry: false })?.isFile() ?? false;
+}

@@ -1,0 +1,112 @@
+import type { EngineKind, ServiceStatus } from '../engine/engine.js';
+import { UserError } from '../errors.js';
+import type { ServiceContext } from './context.js';
+import { backupFolder, listBackups } from './database/backup-store.js';
+import { type Database, findDatabase } from './database/database.js';
+import type { Level } from './database/manifest.js';
+import { type MigrationState, migrationState } from './database/migrations.js';
+import { withSession } from './database/session.js';
+
+/** How long the database has to answer before `status` calls it unreachable, in milliseconds. */
+const PATIENCE_MS = 10_000;
+
+export type DatabaseStatus =
+  | { reachable: true; name: string; version: string; bytes: number; migrations?: MigrationState }
+  | { reachable: false; reason: string };
+
+export interface BackupStatus {
+  /** Absolute path. */
+  file: string;
+  bytes: number;
+  /** ISO time. */
+  takenAt: string;
+  level: Level;
+  /** Older than `backup.maxAgeHours` of invctl.yaml. */
+  tooOld: boolean;
+}
+
+export interface ProjectStatus {
+  project: string;
+  engine: EngineKind;
+  services: ServiceStatus[];
+  database: DatabaseStatus;
+  /** The newest backup. */
+  backup?: BackupStatus;
+}
+
+/** The services, the database and the newest backup. A database that does not answer is a result, no error. */
+export async function projectStatus(context: ServiceContext): Promise<ProjectStatus> {
+  const location = context.project();
+  const engine = await context.engine();
+  const [services, database] = await Promise.all([
+    engine.status(location),
+    findDatabase(engine, location).catch((error) => {
+      if (error instanceof UserError && ['NO_DATABASE', 'DATABASE_UNDECIDED'].includes(error.code)) {
+        return error;
+      }
+      throw error;
+    }),
+  ]);
+  const common = { project: location.name, engine: engine.kind, services };
+  if (database instanceof UserError) {
+    return { ...common, database: { reachable: false, reason: database.message } };
+  }
+  const backup = await newestBackup(database);
+  return {
+    ...common,
+    database: await databaseStatus(context, database, services),
+    ...(backup ? { backup } : {}),
+  };
+}
+
+async function databaseStatus(
+  context: ServiceContext,
+  database: Database,
+  services: readonly ServiceStatus[],
+): Promise<DatabaseStatus> {
+  const state = services.find(({ name }) => name === database.service.name)?.state ?? 'absent';
+  if (state !== 'running') {
+    return {
+      reachable: false,
+      reason:
+        state === 'absent' ? `${database.service.name} is not up` : `${database.service.name} is ${state}`,
+    };
+  }
+  try {
+    const signal = AbortSignal.any([context.signal, AbortSignal.timeout(PATIENCE_MS)]);
+    return await withSession(database, { applicationName: 'invctl status', signal }, async (session) => {
+      const { version, bytes } = await session.row<{ version: string; bytes: number }>(
+        `SELECT current_setting('server_version') AS version, pg_database_size(current_database()) AS bytes`,
+      );
+      const migrations = await migrationState(database, session);
+      return {
+        reachable: true,
+        name: database.name,
+        version: version.split(' ')[0] as string,
+        bytes,
+        ...(migrations ? { migrations } : {}),
+      };
+    });
+  } catch (error) {
+    context.signal.throwIfAborted();
+    if (error instanceof UserError) return { reachable: false, reason: error.message };
+    if (error instanceof Error && error.name === 'TimeoutError') {
+      return { reachable: false, reason: `no answer within ${PATIENCE_MS / 1000} s` };
+    }
+    throw error;
+  }
+}
+
+async function newestBackup({ location, settings }: Database): Promise<BackupStatus | undefined> {
+  const [newest] = await listBackups(backupFolder(location, settings));
+  if (!newest) return undefined;
+  const { bytes, takenAt, verification } = newest.manifest;
+  const hours = (Date.now() - Date.parse(takenAt)) / 3_600_000;
+  return {
+    file: newest.file,
+    bytes,
+    takenAt,
+    level: verification.level as Level,
+    tooOld: hours > settings.backup.maxAgeHours,
+  };
+}

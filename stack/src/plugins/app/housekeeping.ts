@@ -1,0 +1,51 @@
+import fp from 'fastify-plugin';
+
+const INTERVAL_MS = 3_600_000;
+/** A batch that is over in a moment, however much there is. */
+const BATCH = 10_000;
+
+/** How long a key protects from doing something twice. */
+export const IDEMPOTENCY_KEY_DAYS = 7;
+
+const STALE = [
+  `DELETE FROM idempotency_keys WHERE ctid = ANY (ARRAY(
+     SELECT ctid FROM idempotency_keys
+     WHERE created_at < now() - make_interval(days => ${IDEMPOTENCY_KEY_DAYS}) LIMIT ${BATCH})) RETURNING 1`,
+  // A token that is over tells of no reuse any more.
+  `DELETE FROM refresh_tokens WHERE ctid = ANY (ARRAY(
+     SELECT ctid FROM refresh_tokens WHERE expires_at < now() LIMIT ${BATCH})) RETURNING 1`,
+];
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Removes what has served its time. @returns how many rows. */
+    removeStale(): Promise<number>;
+  }
+}
+
+/** Removes idempotency keys and refresh tokens that have served their time, once an hour. */
+export default fp(
+  async (app) => {
+    app.decorate('removeStale', async () => {
+      let removed = 0;
+      for (const text of STALE) {
+        let batch: unknown[];
+        do {
+          batch = await app.database.query({ text });
+          removed += batch.length;
+        } while (batch.length === BATCH);
+      }
+      return removed;
+    });
+
+    const timer = setInterval(() => {
+      app.removeStale().then(
+        (removed) => app.log.info({ removed }, 'removed stale keys and tokens'),
+        (error: unknown) => app.log.warn({ err: error }, 'stale keys and tokens could not be removed'),
+      );
+    }, INTERVAL_MS);
+    timer.unref();
+    app.addHook('onClose', async () => clearInterval(timer));
+  },
+  { name: 'housekeeping', dependencies: ['repositories'] },
+);

@@ -1,0 +1,88 @@
+import type { Readable } from 'node:stream';
+import type { Database, Session } from '../database/database.js';
+import { notFound } from '../problem.js';
+import { type Actor, audited } from './audit.js';
+
+export interface ImportRecord {
+  readonly source: 'startup' | 'upload';
+  readonly mode: 'dry-run' | 'atomic' | 'partial';
+  readonly status: 'applied' | 'checked' | 'rejected';
+  readonly sha256: string;
+  readonly bytes: number;
+  readonly row_count: number;
+  readonly created_count: number;
+  readonly updated_count: number;
+  readonly unchanged_count: number;
+  readonly stocked_count: number;
+  readonly error_count: number;
+  readonly started_at: Date;
+}
+
+export interface ImportFlaw {
+  readonly row_number: number;
+  readonly column_name: string | null;
+  readonly code: string;
+  readonly message: string;
+}
+
+const SHOWN = `row_to_json((SELECT shown FROM (SELECT id, source, mode, status, sha256, bytes, row_count AS rows,
+  created_count AS created, updated_count AS updated, unchanged_count AS unchanged, stocked_count AS stocked,
+  error_count AS errors, actor_id, started_at, finished_at) AS shown))::text`;
+
+/** The files that were taken, and what was wrong with their rows. */
+export class Imports {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  /** @returns the record as JSON text. @throws {Problem} 404. */
+  async find(id: number): Promise<string> {
+    const [row] = await this.#database.query<{ json: string }>(
+      { text: `SELECT ${SHOWN} AS json FROM imports WHERE id = $1` },
+      [id],
+    );
+    if (!row) throw notFound('import');
+    return row.json;
+  }
+
+  /** The first flaws of an import, in the order of its rows. */
+  flaws(id: number, limit: number): Promise<ImportFlaw[]> {
+    return this.#database.query<ImportFlaw & Record<string, unknown>>(
+      {
+        text: `SELECT row_number, column_name, code, message FROM import_errors WHERE import_id = $1
+               ORDER BY row_number, column_name LIMIT $2`,
+      },
+      [id, limit],
+    );
+  }
+
+  /** All flaws of an import as CSV. */
+  flawsAsCsv(id: number): Promise<Readable> {
+    if (!Number.isSafeInteger(id))
+      throw new TypeError('COPY takes no parameters: the id becomes part of the text');
+    return this.#database.copyOut(
+      `COPY (SELECT row_number AS row, column_name AS column, code, message, value FROM import_errors
+       WHERE import_id = ${id} ORDER BY row_number, column_name) TO STDOUT WITH (FORMAT csv, HEADER)`,
+    );
+  }
+}
+
+/** Puts an import on record. @returns its id. */
+export async function recordImport(session: Session, record: ImportRecord, by: Actor): Promise<number> {
+  const fields = { ...record, actor_id: by.userId };
+  const [row] = await audited<{ id: number }>(session, {
+    by,
+    action: 'import',
+    entity: 'import',
+    change: `INSERT INTO imports (${Object.keys(fields).join(', ')})
+             VALUES (${Object.keys(fields)
+               .map((_, index) => `$${index + 5}`)
+               .join(', ')}) RETURNING *`,
+    values: Object.values(fields),
+    answer: 'id',
+  });
+  if (!row) throw new Error('INSERT returned no row');
+  return row.id;
+}

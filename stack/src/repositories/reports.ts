@@ -1,0 +1,131 @@
+import type { Readable } from 'node:stream';
+import type { Database } from '../database/database.js';
+import { listPage, type Page } from './keyset.js';
+
+const VALUATION = `
+  WITH valued AS (
+    SELECT category_id, count(*) AS items, sum(on_hand) AS units, sum(on_hand * unit_price) AS value
+    FROM items JOIN (
+      SELECT item_id, sum(on_hand) AS on_hand FROM stock_levels WHERE on_hand > 0 GROUP BY item_id
+    ) AS held ON held.item_id = items.id
+    GROUP BY category_id
+  )
+  SELECT json_build_object(
+    'items', coalesce(sum(items), 0), 'units', coalesce(sum(units), 0), 'value', coalesce(sum(value), 0)::text,
+    'categories', coalesce(json_agg(json_build_object('category_id', category_id, 'category', categories.name,
+      'items', items, 'units', units, 'value', value::text) ORDER BY categories.name NULLS LAST), '[]')
+  )::text AS json
+  FROM valued LEFT JOIN categories ON categories.id = category_id`;
+
+const MOVEMENTS_DAILY = `
+  SELECT json_build_object('from', $1::date, 'to', $2::date, 'days', coalesce(json_agg(json_build_object(
+    'day', day, 'kind', kind, 'movements', movements, 'units_in', units_in, 'units_out', units_out)
+    ORDER BY day, kind), '[]'))::text AS json
+  FROM (
+    SELECT created_at::date AS day, kind, count(*) AS movements,
+      coalesce(sum(delta) FILTER (WHERE delta > 0), 0) AS units_in,
+      coalesce(-sum(delta) FILTER (WHERE delta < 0), 0) AS units_out
+    FROM movements WHERE created_at >= $1::date AND created_at < $2::date + 1
+    GROUP BY 1, 2
+  ) AS daily`;
+
+// One statement sees one state of both tables, whatever happens meanwhile.
+const VERIFICATION = `
+  WITH chained AS (
+    SELECT id, item_id, location_id, delta, balance_after,
+      coalesce(lag(balance_after) OVER (PARTITION BY item_id, location_id ORDER BY id), 0) + delta AS expected
+    FROM movements
+  ),
+  summed AS (SELECT item_id, location_id, sum(delta) AS total FROM movements GROUP BY item_id, location_id),
+  flaw AS (
+    SELECT item_id, location_id, 'chain' AS flaw, id AS movement_id, expected, balance_after AS found
+    FROM chained WHERE balance_after <> expected
+    UNION ALL
+    SELECT item_id, location_id, 'sum', NULL, coalesce(total, 0), coalesce(on_hand, 0)
+    FROM summed FULL JOIN stock_levels USING (item_id, location_id)
+    WHERE coalesce(total, 0) <> coalesce(on_hand, 0)
+  )
+  SELECT json_build_object(
+    'clean', NOT EXISTS (SELECT FROM flaw),
+    'levels', (SELECT count(*) FROM stock_levels),
+    'movements', (SELECT count(*) FROM movements),
+    'flaw_count', (SELECT count(*) FROM flaw),
+    'flaws', (SELECT coalesce(json_agg(first), '[]')
+      FROM (SELECT * FROM flaw ORDER BY item_id, location_id, movement_id NULLS LAST LIMIT 100) AS first)
+  )::text AS json`;
+
+const EXPORT = `
+  COPY (
+    SELECT sku, items.name, unit, unit_price, coalesce(on_hand, 0) AS quantity, reorder_point,
+      categories.name AS category, suppliers.name AS supplier, barcode
+    FROM items
+    LEFT JOIN (SELECT item_id, sum(on_hand) AS on_hand FROM stock_levels GROUP BY item_id) AS held
+      ON held.item_id = items.id
+    LEFT JOIN categories ON categories.id = category_id
+    LEFT JOIN suppliers ON suppliers.id = supplier_id
+    WHERE archived_at IS NULL ORDER BY sku
+  ) TO STDOUT WITH (FORMAT csv, HEADER)`;
+
+/** What is read from many rows at once. All but the paged list run on the connections for bulk work. */
+export class Reports {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  /** Items of which there is no more than their reorder point, by SKU. */
+  lowStock(
+    limit: number,
+    after: { readonly key: string | number; readonly id: number } | undefined,
+  ): Promise<Page> {
+    return listPage(this.#database, {
+      table: `(
+        SELECT items.id, sku, name, supplier_id, reorder_point, held.on_hand
+        FROM items, LATERAL (
+          SELECT coalesce(sum(on_hand), 0) AS on_hand FROM stock_levels WHERE item_id = items.id
+        ) AS held
+        WHERE archived_at IS NULL AND reorder_point > 0 AND held.on_hand <= reorder_point
+      ) AS low`,
+      shown: 'id AS item_id, sku, name, supplier_id, on_hand, reorder_point',
+      column: 'sku',
+      descending: false,
+      limit,
+      after,
+      conditions: [],
+    });
+  }
+
+  /** What the stock is worth, in all and by category, as JSON text. */
+  valuation(): Promise<string> {
+    return this.#json(VALUATION);
+  }
+
+  /**
+   * Movements by day (UTC) and kind, as JSON text.
+   *
+   * @param from the first day, YYYY-MM-DD.
+   * @param to the last day.
+   */
+  movementsDaily(from: string, to: string): Promise<string> {
+    return this.#json(MOVEMENTS_DAILY, [from, to]);
+  }
+
+  /** Whether levels and ledger agree, as JSON text. */
+  verification(): Promise<string> {
+    return this.#json(VERIFICATION);
+  }
+
+  /** Every item that is not archived, as the CSV that an import takes. */
+  itemsAsCsv(): Promise<Readable> {
+    return this.#database.copyOut(EXPORT);
+  }
+
+  #json(text: string, values: readonly unknown[] = []): Promise<string> {
+    return this.#database.bulk(async (session) => {
+      const [row] = await session.query<{ json: string }>({ text }, values);
+      if (!row) throw new Error('an aggregate has one row');
+      return row.json;
+    });
+  }
+}

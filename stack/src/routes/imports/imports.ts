@@ -1,0 +1,145 @@
+import type { Readable } from 'node:stream';
+import type { FastifyPluginAsync } from 'fastify';
+import { z } from 'zod';
+import { id, timestamp } from '../../fields.js';
+import { IMPORT_MODES } from '../../importer/importer.js';
+import type { ZodTypes } from '../../plugins/app/validation.js';
+import { Problem as Refusal } from '../../problem.js';
+import { IdParams, Problem } from '../schemas.js';
+
+/** Flaws that an answer repeats; errors.csv has them all. */
+const FLAWS_SHOWN = 1000;
+
+const tags = ['imports'];
+
+const Import = z
+  .object({
+    id,
+    source: z.enum(['startup', 'upload']),
+    mode: z.enum(IMPORT_MODES),
+    status: z.enum(['applied', 'checked', 'rejected']),
+    sha256: z.string(),
+    bytes: z.int(),
+    rows: z.int(),
+    created: z.int(),
+    updated: z.int(),
+    unchanged: z.int(),
+    stocked: z.int().meta({ description: 'Items that got their opening stock.' }),
+    errors: z.int(),
+    actor_id: id.nullable(),
+    started_at: timestamp,
+    finished_at: timestamp,
+  })
+  .meta({ id: 'Import' });
+
+const CsvFile = z.any().meta({
+  description:
+    'UTF-8, with a header. Columns: sku, name, and any of unit, unit_price, quantity (opening stock, for an item ' +
+    'that was never at the location), reorder_point, category, supplier, barcode, location.',
+  examples: ['sku,name,unit_price,quantity\nTEAPOT-1,Blue teapot,12.50,10\n'],
+});
+
+/** Items from a file. */
+const imports: FastifyPluginAsync = async (instance) => {
+  const app = instance.withTypeProvider<ZodTypes>();
+  const { importer, metrics } = app;
+  const { imports } = app.repositories;
+
+  // Only here: the file is read as it arrives, and the importer limits it.
+  app.addContentTypeParser('text/csv', (_request, file, done) => done(null, file));
+
+  app.post(
+    '/imports',
+    {
+      config: { role: 'manager' },
+      schema: {
+        tags,
+        summary: 'Import items from a CSV file',
+        description:
+          'atomic takes all rows or, if any is flawed, none. partial leaves out flawed rows. dry-run only looks.',
+        querystring: z.strictObject({ mode: z.enum(IMPORT_MODES).default('atomic') }),
+        body: { content: { 'text/csv': { schema: CsvFile } } },
+        response: { 200: Import, 201: Import },
+      },
+    },
+    async (request, reply) => {
+      const { mode } = request.query;
+      if (request.headers['content-type']?.split(';', 1)[0]?.trim() !== 'text/csv') {
+        throw new Refusal(415, 'unsupported_media_type', 'Send the file as text/csv.');
+      }
+      const outcome = await importer.upload(request.body as Readable, mode, request.actor);
+      metrics.imports.inc({ status: outcome.status });
+      const record = await imports.find(outcome.id);
+      if (outcome.status === 'rejected') {
+        const flaws = await imports.flaws(outcome.id, FLAWS_SHOWN);
+        throw new Refusal(
+          422,
+          'import_rejected',
+          `${outcome.errors} flaws in the file; nothing was changed.`,
+          {
+            errors: flaws.map(({ row_number, column_name, code, message }) => ({
+              pointer: `/rows/${row_number}${column_name === null ? '' : `/${column_name}`}`,
+              code,
+              message,
+            })),
+            extensions: {
+              import: JSON.parse(record),
+              errors_csv: `/api/v1/imports/${outcome.id}/errors.csv`,
+            },
+          },
+        );
+      }
+      return reply
+        .code(outcome.status === 'applied' ? 201 : 200)
+        .header('location', `/api/v1/imports/${outcome.id}`)
+        .json(record);
+    },
+  );
+
+  app.get(
+    '/imports/:id',
+    {
+      config: { role: 'viewer' },
+      schema: { tags, summary: 'Read an import', params: IdParams, response: { 200: Import, 404: Problem } },
+    },
+    async (request, reply) => reply.json(await imports.find(request.params.id)),
+  );
+
+  app.get(
+    '/imports/:id/errors.csv',
+    {
+      config: { role: 'viewer' },
+      schema: {
+        tags,
+        summary: 'Download what was wrong with the rows of an import',
+        params: IdParams,
+        produces: ['text/csv'],
+        response: { 404: Problem },
+      },
+    },
+    async (request, reply) => {
+      await imports.find(request.params.id);
+      return reply.type('text/csv; charset=utf-8').send(await imports.flawsAsCsv(request.params.id));
+    },
+  );
+
+  app.get(
+    '/items/export.csv',
+    {
+      config: { role: 'viewer' },
+      schema: {
+        tags: ['items'],
+        summary: 'Download all items that are not archived',
+        description: 'An import takes the file. quantity is the sum over all locations.',
+        produces: ['text/csv'],
+      },
+    },
+    async (_request, reply) =>
+      reply
+        .type('text/csv; charset=utf-8')
+        .header('content-disposition', 'attachment; filename="items.csv"')
+        .send(await app.repositories.reports.itemsAsCsv()),
+  );
+};
+
+export default imports;

@@ -1,0 +1,94 @@
+import type { FastifyPluginAsync } from 'fastify';
+import { z } from 'zod';
+import { id } from '../../fields.js';
+import { KINDS } from '../../ledger/ledger.js';
+import type { ZodTypes } from '../../plugins/app/validation.js';
+import { decodeCursor } from '../cursor.js';
+import { sendPage } from '../page.js';
+import { IdParams, PageQuery, Problem, page } from '../schemas.js';
+import { Movement } from '../stock/schemas.js';
+
+const SORT = '-id';
+const tags = ['movements'];
+
+/** Not before 1900 nor after 2999: PostgreSQL knows fewer years than ISO 8601. */
+const time = z
+  .string()
+  .regex(/^(19|2\d)\d\d-/)
+  .and(z.iso.datetime({ offset: true }))
+  .meta({ examples: ['2026-01-31T00:00:00Z'] });
+
+const MovementQuery = PageQuery.extend({
+  location_id: id.optional(),
+  kind: z.enum(KINDS).optional(),
+  actor_id: id.optional(),
+  from: time.optional().meta({ description: 'Inclusive.' }),
+  to: time.optional().meta({ description: 'Exclusive.' }),
+});
+
+const MovementPage = page('Movement', Movement);
+
+/** The ledger: every change of stock, the newest first. */
+const movements: FastifyPluginAsync = async (instance) => {
+  const app = instance.withTypeProvider<ZodTypes>();
+  const { movements, items } = app.repositories;
+
+  app.get(
+    '/movements',
+    {
+      config: { role: 'viewer' },
+      schema: {
+        tags,
+        summary: 'List movements, the newest first',
+        querystring: MovementQuery.extend({ item_id: id.optional(), group: id.optional() }),
+        response: { 200: MovementPage },
+      },
+    },
+    async ({ query: { limit, cursor, item_id, location_id, group, kind, actor_id, from, to } }, reply) => {
+      const after = decodeCursor(cursor, SORT);
+      const found = await movements.list({
+        limit,
+        after,
+        itemId: item_id,
+        locationId: location_id,
+        group,
+        kind,
+        actorId: actor_id,
+        from,
+        to,
+      });
+      return sendPage(reply, found, SORT);
+    },
+  );
+
+  app.get(
+    '/items/:id/movements',
+    {
+      config: { role: 'viewer' },
+      schema: {
+        tags,
+        summary: 'List the movements of an item, the newest first',
+        params: IdParams,
+        querystring: MovementQuery,
+        response: { 200: MovementPage, 404: Problem },
+      },
+    },
+    async ({ params, query: { limit, cursor, location_id, kind, actor_id, from, to } }, reply) => {
+      const after = decodeCursor(cursor, SORT);
+      await items.find(params.id);
+      const found = await movements.list({
+        limit,
+        after,
+        itemId: params.id,
+        locationId: location_id,
+        kind,
+        actorId: actor_id,
+        from,
+        to,
+      });
+      return sendPage(reply, found, SORT);
+    },
+  );
+};
+
+export default movements;

@@ -1,0 +1,117 @@
+import type { FastifyPluginAsync } from 'fastify';
+import { z } from 'zod';
+import { id } from '../../fields.js';
+import { KINDS } from '../../ledger/ledger.js';
+import type { ZodTypes } from '../../plugins/app/validation.js';
+import { invalid } from '../../problem.js';
+import { decodeCursor } from '../cursor.js';
+import { sendPage } from '../page.js';
+import { PageQuery, page } from '../schemas.js';
+
+const DAY_MS = 86_400_000;
+const DEFAULT_DAYS = 30;
+const MAXIMUM_DAYS = 366;
+
+const tags = ['reports'];
+const config = { role: 'viewer' } as const;
+
+const LowStockItem = z
+  .object({
+    item_id: id,
+    sku: z.string(),
+    name: z.string(),
+    supplier_id: id.nullable(),
+    on_hand: z.int(),
+    reorder_point: z.int(),
+  })
+  .meta({ id: 'LowStockItem' });
+
+const held = { items: z.int(), units: z.int(), value: z.string() };
+
+const Valuation = z
+  .object({
+    ...held,
+    categories: z.array(z.object({ category_id: id.nullable(), category: z.string().nullable(), ...held })),
+  })
+  .meta({ id: 'Valuation', description: 'Units on hand times unit price.' });
+
+/** Years that PostgreSQL and ISO 8601 both know. */
+const day = z
+  .string()
+  .regex(/^(19|2\d)\d\d-/)
+  .and(z.iso.date())
+  .meta({ examples: ['2026-01-31'] });
+
+const DailyQuery = z.strictObject({
+  from: day.optional().meta({ description: `Without it: ${DEFAULT_DAYS} days up to the last.` }),
+  to: day.optional().meta({ description: 'The last day; without it: today (UTC).' }),
+});
+
+const MovementsDaily = z
+  .object({
+    from: z.iso.date(),
+    to: z.iso.date(),
+    days: z.array(
+      z.object({
+        day: z.iso.date(),
+        kind: z.enum(KINDS),
+        movements: z.int(),
+        units_in: z.int(),
+        units_out: z.int(),
+      }),
+    ),
+  })
+  .meta({ id: 'MovementsDaily' });
+
+/** Stock from a distance. */
+const reports: FastifyPluginAsync = async (instance) => {
+  const app = instance.withTypeProvider<ZodTypes>();
+  const { reports } = app.repositories;
+
+  app.get(
+    '/reports/low-stock',
+    {
+      config,
+      schema: {
+        tags,
+        summary: 'List items at or below their reorder point',
+        querystring: PageQuery,
+        response: { 200: page('LowStock', LowStockItem) },
+      },
+    },
+    async ({ query: { limit, cursor } }, reply) =>
+      sendPage(reply, await reports.lowStock(limit, decodeCursor(cursor, 'sku')), 'sku'),
+  );
+
+  app.get(
+    '/reports/valuation',
+    { config, schema: { tags, summary: 'Read what the stock is worth', response: { 200: Valuation } } },
+    async (_request, reply) => reply.json(await reports.valuation()),
+  );
+
+  app.get(
+    '/reports/movements-daily',
+    {
+      config,
+      schema: {
+        tags,
+        summary: 'Read movements by day and kind',
+        querystring: DailyQuery,
+        response: { 200: MovementsDaily },
+      },
+    },
+    async ({ query }, reply) => {
+      const to = query.to ?? new Date().toISOString().slice(0, 10);
+      const from =
+        query.from ?? new Date(Date.parse(to) - (DEFAULT_DAYS - 1) * DAY_MS).toISOString().slice(0, 10);
+      const days = (Date.parse(to) - Date.parse(from)) / DAY_MS + 1;
+      if (days < 1 || days > MAXIMUM_DAYS) {
+        const message = `is not between 1 and ${MAXIMUM_DAYS} days before the last`;
+        throw invalid([{ pointer: '/query/from', code: 'range', message }]);
+      }
+      return reply.json(await reports.movementsDaily(from, to));
+    },
+  );
+};
+
+export default reports;

@@ -1,0 +1,31 @@
+import type { FastifyPluginAsync } from 'fastify';
+import { z } from 'zod';
+import { id, line, supplierName, timestamp } from '../../fields.js';
+import { versionedResource } from '../versioned-resource.js';
+
+const fields = {
+  name: supplierName,
+  email: z.email().max(254).nullable(),
+  phone: line(40).nullable(),
+};
+
+const Supplier = z
+  .object({ id, ...fields, version: z.int(), created_at: timestamp, updated_at: timestamp })
+  .meta({ id: 'Supplier' });
+const NewSupplier = z
+  .strictObject({ ...fields, email: fields.email.default(null), phone: fields.phone.default(null) })
+  .meta({ id: 'NewSupplier', examples: [{ name: 'Acme Ltd', email: 'orders@example.com' }] });
+const SupplierPatch = z.strictObject(fields).partial().meta({ id: 'SupplierPatch' });
+
+/** Whom items come from. */
+const suppliers: FastifyPluginAsync = async (app) => {
+  versionedResource(app, {
+    name: 'suppliers',
+    one: 'a supplier',
+    table: app.repositories.suppliers,
+    sort: 'name',
+    schemas: { id: 'Supplier', shown: Supplier, created: NewSupplier, changed: SupplierPatch },
+  });
+};
+
+export default suppliers;

@@ -1,0 +1,169 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type Ask, startApi, type TestApi } from './api.js';
+
+const POOL_SIZE = 4;
+
+let api: TestApi;
+let manager: Ask;
+
+beforeEach(async () => {
+  api = await startApi({ DATABASE_POOL_SIZE: String(POOL_SIZE) });
+  manager = api.as('manager');
+  await manager('POST', '/items', { sku: 'A', name: 'one' });
+  await receive(100);
+});
+afterEach(() => api.close());
+
+const receive = (quantity: number) =>
+  manager('POST', '/stock/receive', { lines: [{ item_id: 1, quantity }] });
+const issue = () => manager('POST', '/stock/issue', { lines: [{ item_id: 1, quantity: 1 }] });
+
+describe('without the database', () => {
+  test('requests are told to come back, health says so, and all recovers by itself', async () => {
+    await api.database.setReachable(false);
+    for (let attempt = 0; attempt < 20; attempt += 1) {
+      const answer = await manager('GET', '/items');
+      expect(answer.statusCode, answer.body).toBe(503);
+      expect(answer.headers['retry-after']).toBe('2');
+    }
+    expect((await api.app.inject('/health')).statusCode).toBe(503);
+    expect((await api.app.inject('/health/live')).statusCode).toBe(200);
+
+    await api.database.setReachable(true);
+    expect((await manager('GET', '/items')).statusCode).toBe(200);
+    expect((await api.app.inject('/health')).statusCode).toBe(200);
+    expect(api.app.database.connections.total).toBeLessThanOrEqual(POOL_SIZE);
+  });
+
+  test('an operation that loses its connection is undone, and can be repeated with its key', async () => {
+    const { client } = api.database;
+    await client.query('BEGIN');
+    await client.query('SELECT FROM stock_levels FOR UPDATE');
+    const keyed = () =>
+      manager('POST', '/stock/issue', { lines: [{ item_id: 1, quantity: 1 }] }, { 'idempotency-key': 'k' });
+    const lost = keyed();
+    await api.database.untilBlocked(1);
+    await api.database.setReachable(false);
+    expect((await lost).statusCode).toBe(503);
+    await client.query('COMMIT');
+    await api.database.setReachable(true);
+    const repeated = await keyed();
+    expect(repeated.statusCode).toBe(201);
+    expect(repeated.headers['idempotency-replayed']).toBeUndefined();
+    expect((await manager('GET', '/items/1/stock')).json().on_hand).toBe(99);
+  });
+});
+
+test('a refused statement does not cost its connection', async () => {
+  const pids = async () =>
+    (
+      await api.database.client.query(
+        `SELECT pid FROM pg_stat_activity WHERE datname = current_database()
+         AND application_name = 'inventory-api' ORDER BY pid`,
+      )
+    ).rows;
+  const before = await pids();
+  for (let attempt = 0; attempt < 5; attempt += 1) {
+    expect((await manager('POST', '/items', { sku: 'A', name: 'twin' })).statusCode).toBe(409);
+  }
+  expect(await pids()).toEqual(before);
+});
+
+test('more requests than the pool can serve are turned away at once, and the rest is served', async () => {
+  const { client } = api.database;
+  await client.query('BEGIN');
+  await client.query('SELECT FROM stock_levels FOR UPDATE');
+  const requests = Array.from({ length: 200 }, issue);
+  await api.database.untilBlocked(POOL_SIZE);
+  const shed = await Promise.race(requests);
+  expect(shed.statusCode).toBe(503);
+  expect(shed.headers['retry-after']).toBe('2');
+  expect(api.app.database.connections).toEqual({ total: POOL_SIZE, idle: 0, waiting: 20 * POOL_SIZE });
+  expect((await api.app.inject('/health')).statusCode).toBe(200);
+
+  await client.query('COMMIT');
+  const statuses = (await Promise.all(requests)).map(({ statusCode }) => statusCode);
+  const served = statuses.filter((status) => status === 201).length;
+  expect(served).toBe(21 * POOL_SIZE);
+  expect(statuses.filter((status) => status === 503)).toHaveLength(200 - served);
+  expect((await manager('GET', '/items/1/stock')).json().on_hand).toBe(100 - served);
+  expect(api.app.database.connections.waiting).toBe(0);
+});
+
+test('work that PostgreSQL gives up for a deadlock is done again', async () => {
+  const { database } = api.app;
+  await manager('POST', '/items', { sku: 'B', name: 'two' });
+  const touch = { text: 'UPDATE items SET version = version + 1 WHERE id = $1' };
+  let attempts = 0;
+  const meet = [0, 0];
+  const crossing = (me: 0 | 1) =>
+    database.transaction(async (session) => {
+      attempts += 1;
+      await session.query(touch, [me + 1]);
+      meet[me] = 1;
+      while (meet.includes(0)) await delay(1);
+      await session.query(touch, [2 - me]);
+    });
+  await Promise.all([crossing(0), crossing(1)]);
+  expect(attempts).toBeGreaterThan(2);
+  const { rows } = await api.database.client.query('SELECT version FROM items ORDER BY id');
+  expect(rows).toEqual([{ version: 3 }, { version: 3 }]);
+});
+
+test('an abandoned download gives its connection back', async () => {
+  for (let attempt = 0; attempt < 5; attempt += 1) {
+    const stream = await api.app.database.copyOut('COPY (SELECT generate_series(1, 10000000)) TO STDOUT');
+    stream.destroy();
+  }
+  expect((await manager('GET', '/items/export.csv')).statusCode).toBe(200);
+});
+
+test('a download that fails at its start is a problem, not half a file', async () => {
+  await expect(api.app.database.copyOut('COPY (SELECT 1 / 0) TO STDOUT')).rejects.toMatchObject({
+    code: '22012',
+  });
+  expect((await manager('GET', '/items/export.csv')).statusCode).toBe(200);
+});
+
+describe('metrics', () => {
+  test('tell of requests by route, of the pool, of movements and imports', async () => {
+    await issue();
+    await manager('GET', '/items/1');
+    await manager('POST', '/imports', 'sku,name\nX,x\n', { 'content-type': 'text/csv' });
+    const { body, headers } = await api.app.inject('/metrics');
+    expect(headers['content-type']).toContain('text/plain');
+    const value = (series: string) =>
+      Number(
+        body
+          .split('\n')
+          .find((line) => line.startsWith(`${series} `))
+          ?.slice(series.length),
+      );
+    expect(value('inventory_movements_total{kind="issue"}')).toBe(1);
+    expect(value('inventory_movements_total{kind="receive"}')).toBe(1);
+    expect(value('inventory_movements_total{kind="transfer"}')).toBe(0);
+    expect(value('inventory_imports_total{status="applied"}')).toBe(1);
+    expect(value('inventory_database_connections{state="waiting"}')).toBe(0);
+    expect(
+      value('http_request_duration_seconds_count{method="GET",route="/api/v1/items/:id",status="200"}'),
+    ).toBe(1);
+    expect(body).not.toContain('/items/1"');
+  });
+});
+
+test('keys and tokens that have served their time are removed, and no others', async () => {
+  const keyed = (key: string) =>
+    manager('POST', '/stock/issue', { lines: [{ item_id: 1, quantity: 1 }] }, { 'idempotency-key': key });
+  await keyed('old');
+  await keyed('new');
+  const { client } = api.database;
+  await client.query(`UPDATE idempotency_keys SET created_at = now() - interval '8 days' WHERE key = 'old';
+    INSERT INTO refresh_tokens (token_hash, family, user_id, expires_at)
+    SELECT sha256('over'), gen_random_uuid(), id, now() - interval '1 second' FROM users LIMIT 1;
+    INSERT INTO refresh_tokens (token_hash, family, user_id, expires_at)
+    SELECT sha256('good'), gen_random_uuid(), id, now() + interval '1 minute' FROM users LIMIT 1`);
+  expect(await api.app.removeStale()).toBe(2);
+  expect((await client.query('SELECT key FROM idempotency_keys')).rows).toEqual([{ key: 'new' }]);
+  expect((await client.query('SELECT FROM refresh_tokens')).rows).toHaveLength(1);
+});

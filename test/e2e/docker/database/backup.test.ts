@@ -1,0 +1,238 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { manifestSchema } from '../../../../src/services/database/manifest.js';
+import { bin, scriptEnvironment } from '../../../support/cli.js';
+import { withoutDocker } from '../../../support/docker.js';
+import { type DatabaseProject, seedShop, sha256Of, shimDocker, startDatabaseProject } from './fixture.js';
+
+describe.skipIf(withoutDocker)('db backup on Docker', () => {
+  let project: DatabaseProject;
+  let folder: string;
+
+  beforeAll(() => {
+    project = startDatabaseProject('backup');
+    folder = join(project.directory, 'backups');
+    seedShop(project);
+  });
+
+  afterAll(() => project?.remove());
+
+  function nothingIsLeft(processesOfOthers = ''): void {
+    expect(existsSync(folder) ? readdirSync(folder) : []).toEqual([]);
+    expect(project.invctlSessions()).toBe('');
+    expect(project.clientProcesses()).toBe(processesOfOthers);
+  }
+
+  /** Waits for something that another process does. */
+  async function until(what: () => boolean): Promise<void> {
+    while (!what()) await sleep(20);
+  }
+
+  it('writes an archive whose manifest tells the truth', async () => {
+    const result = await project.invctl(['db', 'backup', '--json']);
+    expect(result).toMatchObject({ code: 0 });
+    const { data } = JSON.parse(result.stdout);
+    expect(data.level).toBe(1);
+    expect(data.file).toMatch(new RegExp(`^${folder}/${project.name}-\\d{8}T\\d{6}Z\\.dump$`));
+    const manifest = manifestSchema.parse(JSON.parse(readFileSync(`${data.file}.manifest.json`, 'utf8')));
+    expect(manifest).toEqual(data.manifest);
+    expect(manifest.sha256).toBe(sha256Of(data.file));
+    expect(manifest.bytes).toBe(statSync(data.file).size);
+    expect(manifest.tables).toEqual([
+      { name: 'public."Odd name"', rows: 3 },
+      { name: 'public.items', rows: 5000 },
+      { name: 'public.movements', rows: 15000 },
+    ]);
+    expect(manifest.sequences).toContainEqual({ name: 'public.movements_id_seq', lastValue: '15000' });
+    expect(manifest.objects).toMatchObject({ views: 1, notValidated: [] });
+    expect(statSync(data.file).mode & 0o777).toBe(0o600);
+    expect(statSync(folder).mode & 0o777).toBe(0o700);
+    expect(readdirSync(folder)).toHaveLength(2);
+    expect(JSON.stringify(manifest) + result.stderr).not.toContain('seeded-marker');
+    rmSync(folder, { recursive: true });
+    nothingIsLeft();
+  });
+
+  it('counts the rows of the archive itself while somebody writes', async () => {
+    const writer = spawn(
+      'docker',
+      ['compose', 'exec', '-T', 'db', 'psql', '--username=owner', '--dbname=shop', '-Xq'],
+      { cwd: project.directory, stdio: ['pipe', 'ignore', 'ignore'] },
+    );
+    writer.stdin.on('error', () => {});
+    const ended = once(writer, 'close');
+    const before = Number(project.sql('SELECT count(*) FROM movements'));
+    for (let i = 0; i < 4000; i += 1) {
+      writer.stdin.write(
+        'INSERT INTO movements (item_id, quantity) VALUES (1, 1); SELECT pg_sleep(0.001);\n',
+      );
+    }
+    await until(() => Number(project.sql('SELECT count(*) FROM movements')) > before);
+    const { stdout } = await project.invctl(['db', 'backup', '--json']);
+    const { manifest, file } = JSON.parse(stdout).data;
+    const during = Number(project.sql('SELECT count(*) FROM movements'));
+    writer.stdin.end();
+    await ended;
+    const after = Number(project.sql('SELECT count(*) FROM movements'));
+    const counted = manifest.tables.find(({ name }: { name: string }) => name === 'public.movements').rows;
+    expect(counted).toBeGreaterThan(before);
+    expect(counted).toBeLessThan(after);
+    expect(during).toBeLessThan(after);
+    const dumped = await dumpedRows(file, 'movements');
+    expect(dumped).toBe(counted);
+    rmSync(folder, { recursive: true });
+  });
+
+  /** Rows of a table in an archive, as pg_restore prints them. */
+  async function dumpedRows(file: string, table: string): Promise<number> {
+    const child = spawn(
+      'docker',
+      ['compose', 'exec', '-T', 'db', 'pg_restore', '--data-only', `--table=${table}`, '--file=-'],
+      { cwd: project.directory, stdio: ['pipe', 'pipe', 'ignore'] },
+    );
+    child.stdin.on('error', () => {});
+    child.stdin.end(readFileSync(file));
+    let text = '';
+    child.stdout.on('data', (chunk) => {
+      text += chunk;
+    });
+    await once(child, 'close');
+    const body = /FROM stdin;\n([\s\S]*?)\\\.\n/.exec(text)?.[1] ?? '';
+    return body.split('\n').length - 1;
+  }
+
+  it('is byte-clean on stdout, and leaves no file', async () => {
+    const child = spawn(process.execPath, [bin, 'db', 'backup', '-o', '-'], {
+      cwd: project.directory,
+      env: scriptEnvironment(),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const chunks: Buffer[] = [];
+    let stderr = '';
+    child.stdout.on('data', (chunk) => chunks.push(chunk));
+    child.stderr.on('data', (chunk) => {
+      stderr += chunk;
+    });
+    const [code] = await once(child, 'close');
+    expect(code).toBe(0);
+    const file = join(project.directory, 'piped.dump');
+    writeFileSync(file, Buffer.concat(chunks));
+    expect(stderr).toContain(sha256Of(file));
+    expect(Buffer.concat(chunks).subarray(0, 5).toString()).toBe('PGDMP');
+    expect(await dumpedRows(file, '"Odd name"')).toBe(0);
+    expect(await dumpedRows(file, 'items')).toBe(5000);
+    rmSync(file);
+    nothingIsLeft();
+  });
+
+  it('never overwrites', async () => {
+    const file = join(project.directory, 'mine.dump');
+    writeFileSync(file, 'precious');
+    const result = await project.invctl(['db', 'backup', '-o', 'mine.dump', '--json']);
+    expect(result.code).toBe(1);
+    expect(JSON.parse(result.stdout).error.code).toBe('FILE_EXISTS');
+    expect(readFileSync(file, 'utf8')).toBe('precious');
+    rmSync(file);
+  });
+
+  /** Runs `body` while a table is locked, so that a dump is surely under way and stays there. */
+  async function whileLocked(body: (dumpWaits: () => Promise<void>) => Promise<void>): Promise<void> {
+    project.sql('CREATE TABLE gate (id int); INSERT INTO gate VALUES (1);');
+    const holder = spawn(
+      'docker',
+      ['compose', 'exec', '-T', 'db', 'psql', '--username=owner', '--dbname=shop', '-Xq'],
+      { cwd: project.directory, stdio: ['pipe', 'ignore', 'ignore'] },
+    );
+    const released = once(holder, 'close');
+    holder.stdin.write('BEGIN; LOCK TABLE gate IN ACCESS EXCLUSIVE MODE;\n');
+    const locks = (granted: boolean) =>
+      Number(
+        project.sql(
+          `SELECT count(*) FROM pg_locks WHERE relation = 'gate'::regclass AND granted = ${granted}
+             AND database = (SELECT oid FROM pg_database WHERE datname = 'shop')`,
+        ),
+      );
+    try {
+      await until(() => locks(true) === 1);
+      // pg_dump and the session that counts
+      await body(() => until(() => locks(false) === 2));
+    } finally {
+      holder.stdin.end();
+      await released;
+      project.sql('DROP TABLE gate');
+    }
+  }
+
+  it('fails when the server ends the dump half-way, and leaves nothing', async () => {
+    await whileLocked(async (dumpWaits) => {
+      const running = project.invctl(['db', 'backup', '--json']);
+      await dumpWaits();
+      project.sql(
+        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'invctl-backup-%'`,
+      );
+      const result = await running;
+      expect(result.code).toBe(1);
+      expect(JSON.parse(result.stdout).error.message).toMatch(
+        /terminating connection|server closed the connection/,
+      );
+      nothingIsLeft('psql');
+    });
+  });
+
+  it.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+    ['SIGHUP', 129],
+  ] as const)('leaves nothing behind on %s', async (signal, code) => {
+    await whileLocked(async (dumpWaits) => {
+      let child: ChildProcess | undefined;
+      const running = project.invctl(['db', 'backup'], {
+        onSpawn(spawned) {
+          child = spawned;
+        },
+      });
+      await dumpWaits();
+      child?.kill(signal);
+      expect((await running).code).toBe(code);
+      nothingIsLeft('psql');
+    });
+  });
+
+  it.each([1, 40, 99])(
+    'refuses what a docker that cuts at %i percent and says 0 hands over',
+    async (percent) => {
+      const whole = await archiveBytes();
+      const env = shimDocker(
+        project.directory,
+        `case " $* " in *" pg_dump "*) "$REAL" "$@" | head -c ${Math.floor((whole * percent) / 100)}; exit 0;; esac\nexec "$REAL" "$@"`,
+      );
+      const result = await project.invctl(['db', 'backup', '--json'], { env });
+      expect(result.code).toBe(8);
+      expect(JSON.parse(result.stdout).error.code).toBe('BACKUP_UNREADABLE');
+      nothingIsLeft();
+    },
+  );
+
+  async function archiveBytes(): Promise<number> {
+    const { stdout } = await project.invctl(['db', 'backup', '--json', '-o', 'measure.dump']);
+    const { file, manifest, manifestFile } = JSON.parse(stdout).data;
+    rmSync(file);
+    rmSync(manifestFile);
+    return manifest.bytes;
+  }
+
+  it('says that the database is not running', async () => {
+    expect((await project.invctl(['stop', 'db'])).code).toBe(0);
+    const result = await project.invctl(['db', 'backup', '--json']);
+    expect(JSON.parse(result.stdout).error).toMatchObject({
+      code: 'SERVICE_NOT_RUNNING',
+      hint: 'invctl up db',
+    });
+    expect(result.code).toBe(1);
+    expect((await project.invctl(['up', 'db'])).code).toBe(0);
+  });
+});

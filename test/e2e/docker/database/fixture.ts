@@ -1,0 +1,154 @@
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type CliOptions, type CliResult, invctl } from '../../../support/cli.js';
+
+export interface DatabaseProject {
+  /** Of the compose project; unique. */
+  name: string;
+  directory: string;
+  invctl(args: readonly string[], options?: Partial<CliOptions>): Promise<CliResult>;
+  /** Runs statements as the superuser, past invctl. Returns what psql prints, unaligned and without headers. */
+  sql(statements: string, database?: string): string;
+  /** Hash of the names, the rows and the sequences of a database: equal only where nothing has changed. */
+  fingerprint(database?: string): string;
+  /** Names of the server's databases, templates left out. */
+  databases(): string[];
+  /** Sessions of invctl that the server has. */
+  invctlSessions(): string;
+  /** Client programs that run in the database's container. */
+  clientProcesses(): string;
+  remove(): void;
+}
+
+export interface ProjectOptions {
+  /** Image tag. */
+  postgres?: string;
+  /** More of the compose file, under `services:`. */
+  services?: string;
+}
+
+/** A running Compose project that invctl did not make, with a database `shop` of the superuser `owner`. */
+export function startDatabaseProject(label: string, options: ProjectOptions = {}): DatabaseProject {
+  const directory = mkdtempSync(join(tmpdir(), `invctl ${label} `));
+  const name = `invctl-db-${label}-${process.pid}`;
+  writeFileSync(
+    join(directory, 'compose.yaml'),
+    `name: ${name}
+services:
+  db:
+    image: postgres:${options.postgres ?? '16'}
+    environment: {POSTGRES_DB: shop, POSTGRES_USER: owner, POSTGRES_PASSWORD: seeded-marker-password}
+    volumes: ["pgdata:/var/lib/postgresql/data"]
+    healthcheck:
+      test: ["CMD", "pg_isready", "-q", "-h", "127.0.0.1", "-U", "owner", "-d", "shop"]
+      interval: 1s
+      retries: 60
+${options.services ?? ''}
+volumes: {pgdata: {}}
+`,
+  );
+  const docker = (args: readonly string[], input?: string): string =>
+    execFileSync('docker', ['compose', ...args], {
+      cwd: directory,
+      encoding: 'utf8',
+      stdio: ['pipe', 'pipe', 'pipe'],
+      ...(input === undefined ? {} : { input }),
+    });
+  docker(['up', '--detach', '--wait']);
+  const sql = (statements: string, database = 'shop'): string =>
+    docker(
+      [
+        'exec',
+        '-T',
+        'db',
+        'psql',
+        '--username=owner',
+        `--dbname=${database}`,
+        '-XqAt',
+        '--set=ON_ERROR_STOP=1',
+      ],
+      statements,
+    ).trim();
+  return {
+    name,
+    directory,
+    sql,
+    invctl: (args, more = {}) => invctl(args, { cwd: directory, ...more }),
+    fingerprint(database) {
+      const tables = sql(
+        `SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname !~ '^(pg_|information_schema)' ORDER BY 1`,
+        database,
+      );
+      const parts = tables
+        .split('\n')
+        .filter((table) => table !== '')
+        .map(
+          (table) =>
+            `SELECT '${table}', count(*), md5(string_agg(t::text, ',' ORDER BY t::text)) FROM ${table} t;`,
+        );
+      const content = sql(
+        `${parts.join('\n')}\nSELECT schemaname, sequencename, last_value FROM pg_sequences ORDER BY 1, 2;`,
+        database,
+      );
+      return createHash('sha256').update(content).digest('hex');
+    },
+    databases: () =>
+      sql(
+        `SELECT datname FROM pg_database WHERE NOT datistemplate AND datname <> 'postgres' ORDER BY 1`,
+        'postgres',
+      )
+        .split('\n')
+        .filter((line) => line !== ''),
+    invctlSessions: () =>
+      sql(`SELECT application_name FROM pg_stat_activity WHERE application_name LIKE 'invctl%'`, 'postgres'),
+    clientProcesses: () =>
+      docker([
+        'exec',
+        '-T',
+        'db',
+        'sh',
+        '-c',
+        'for f in /proc/[0-9]*/comm; do read -r name < "$f" && case "$name" in pg_dump|pg_restore|psql) echo "$name";; esac; done 2>/dev/null; true',
+      ]).trim(),
+    remove() {
+      docker(['down', '--volumes', '--timeout', '1']);
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Items, stock and a ledger: foreign keys, a view, a trigger-kept column, every kind of value that dumps differ in. */
+export function seedShop(project: DatabaseProject, rows = 5000): void {
+  project.sql(`
+    CREATE TABLE items (
+      id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, sku text NOT NULL UNIQUE, name text NOT NULL,
+      price numeric(12, 2) NOT NULL CHECK (price >= 0), weight double precision, seen timestamptz NOT NULL DEFAULT now(),
+      raw bytea, tags text[] NOT NULL DEFAULT '{}', attributes jsonb NOT NULL DEFAULT '{}');
+    CREATE TABLE movements (
+      id bigserial PRIMARY KEY, item_id bigint NOT NULL REFERENCES items, quantity integer NOT NULL CHECK (quantity <> 0));
+    CREATE INDEX ON movements (item_id);
+    CREATE VIEW stock AS SELECT item_id, sum(quantity) AS quantity FROM movements GROUP BY item_id;
+    CREATE TABLE "Odd name" (id serial PRIMARY KEY, "quoted ""column" text);
+    INSERT INTO items (sku, name, price, weight, raw, tags, attributes)
+      SELECT 'SKU-' || i, 'Ärtikel ' || i || E'\\n\\\\.', i / 7.0, i / 3.0, decode(md5(i::text), 'hex'),
+             ARRAY['a' || i, 'b,"'], jsonb_build_object('n', i) FROM generate_series(1, ${rows}) i;
+    INSERT INTO movements (item_id, quantity) SELECT 1 + i % ${rows}, 1 + i % 9 FROM generate_series(1, ${rows * 3}) i;
+    INSERT INTO "Odd name" ("quoted ""column") VALUES (NULL), (''), (E'tab\\there');
+    ANALYZE;`);
+}
+
+/** A folder whose `docker` does what `script` (of sh) says; $REAL is the real program. Goes first on PATH. */
+export function shimDocker(directory: string, script: string): Record<string, string> {
+  const folder = join(directory, 'shim');
+  mkdirSync(folder, { recursive: true });
+  const real = execFileSync('sh', ['-c', 'command -v docker'], { encoding: 'utf8' }).trim();
+  writeFileSync(join(folder, 'docker'), `#!/bin/sh\nREAL='${real}'\n${script}\n`, { mode: 0o755 });
+  return { PATH: `${folder}:${process.env.PATH}` };
+}
+
+export function sha256Of(file: string): string {
+  return createHash('sha256').update(readFileSync(file)).digest('hex');
+}

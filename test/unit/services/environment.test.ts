@@ -1,0 +1,198 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the placeholders are Compose's
+
+import { describe, expect, it } from 'vitest';
+import type { Engine } from '../../../src/engine/engine.js';
+import { ExitCode, UserError } from '../../../src/errors.js';
+import { dataSchemas } from '../../../src/output/schemas.js';
+import { locateProject } from '../../../src/project/locate.js';
+import type { ServiceContext } from '../../../src/services/context.js';
+import { diffEnvironment, explainEnvironment } from '../../../src/services/environment.js';
+import { bareShell, withProject } from '../../support/project/project-on-disk.js';
+
+const MARKER = 's3cr3t-marker';
+
+interface World {
+  context: ServiceContext;
+  warnings: string[];
+}
+
+/** A world without an engine, or with one that knows nothing but the images' ENV. */
+function world(
+  directory: string,
+  shell: Record<string, string> = {},
+  images?: Record<string, Record<string, string>>,
+): World {
+  const warnings: string[] = [];
+  const env = bareShell(shell);
+  const context: ServiceContext = {
+    directory,
+    env,
+    processes: undefined as never,
+    signal: new AbortController().signal,
+    warn: (message) => {
+      warnings.push(message);
+    },
+    project: () => locateProject(directory, env),
+    engine: async () => {
+      if (!images) {
+        throw new UserError({ code: 'NO_ENGINE', message: 'none', exitCode: ExitCode.engineUnavailable });
+      }
+      return {
+        imageEnvironment: async (_location, service) => images[service] ?? {},
+      } satisfies Partial<Engine> as unknown as Engine;
+    },
+  };
+  return { context, warnings };
+}
+
+const files = {
+  'compose.yaml': `services:
+  api:
+    image: x
+    environment:
+      DATABASE_PASSWORD: ${MARKER}
+      DATABASE_PASSWORD_FILE: /run/secrets/db
+      DATABASE_URL: postgres://app:${MARKER}@db/shop
+      OTHER: "is \${API_TOKEN}"
+      EMPTY_SECRET:
+      PLAIN: visible
+    env_file: a.env
+  db:
+    image: y
+    environment: {PLAIN: "\${GONE}"}
+`,
+  'a.env': `DATABASE_PASSWORD=older-${MARKER}\nPLAIN=shadowed\n`,
+  '.env': `API_TOKEN=${MARKER}\n`,
+};
+
+describe('explainEnvironment', () => {
+  it('shows no secret, whether it is one by its name, its form or its origin', async () => {
+    await withProject(files, async (directory) => {
+      const variables = await explainEnvironment(world(directory).context, {});
+      expect(JSON.stringify(variables)).not.toContain(MARKER);
+      const values = Object.fromEntries(
+        variables
+          .filter(({ service }) => service === 'api')
+          .map((one) => [one.name, [one.value, one.redacted]]),
+      );
+      expect(values).toEqual({
+        DATABASE_PASSWORD: ['[redacted]', true],
+        DATABASE_PASSWORD_FILE: ['/run/secrets/db', false],
+        DATABASE_URL: ['postgres://app:[redacted]@db/shop', true],
+        OTHER: ['[redacted]', true],
+        EMPTY_SECRET: [null, false],
+        PLAIN: ['visible', false],
+      });
+    });
+  });
+
+  it('shows them all where that is asked for', async () => {
+    await withProject(files, async (directory) => {
+      const [variable] = await explainEnvironment(world(directory).context, {
+        variable: 'DATABASE_PASSWORD',
+        showValues: true,
+      });
+      expect(variable).toMatchObject({
+        value: MARKER,
+        redacted: false,
+        shadowed: [{ kind: 'env_file', line: 1, value: `older-${MARKER}` }],
+      });
+    });
+  });
+
+  it('fits the published schema', async () => {
+    await withProject(files, async (directory) => {
+      const variables = await explainEnvironment(world(directory, {}, { api: { PATH: '/bin' } }).context, {
+        run: ['PLAIN=x'],
+      });
+      expect(() => dataSchemas['env explain'].parse({ variables })).not.toThrow();
+    });
+  });
+
+  it('puts the image last and run first, with an engine', async () => {
+    await withProject(files, async (directory) => {
+      const { context } = world(directory, {}, { api: { PLAIN: 'image', PATH: '/bin' } });
+      const variables = await explainEnvironment(context, { services: ['api'], run: ['PLAIN=run'] });
+      const plain = variables.find(({ name }) => name === 'PLAIN');
+      expect([plain?.source, ...(plain?.shadowed ?? [])].map((one) => one?.kind)).toEqual([
+        'run',
+        'environment',
+        'env_file',
+        'image',
+      ]);
+      expect(variables.find(({ name }) => name === 'PATH')).toMatchObject({
+        value: '/bin',
+        source: { kind: 'image' },
+      });
+    });
+  });
+
+  it('passes on what Compose warns about', async () => {
+    await withProject(files, async (directory) => {
+      const { context, warnings } = world(directory);
+      await explainEnvironment(context, {});
+      expect(warnings).toEqual(['the variable GONE is not set: it becomes an empty string']);
+    });
+  });
+
+  it('suggests the near name of an unknown variable or service', async () => {
+    await withProject(files, async (directory) => {
+      const { context } = world(directory);
+      await expect(explainEnvironment(context, { variable: 'PLIAN' })).rejects.toMatchObject({
+        code: 'UNKNOWN_VARIABLE',
+        exitCode: 2,
+        hint: 'did you mean PLAIN?',
+      });
+      await expect(explainEnvironment(context, { services: ['apu'] })).rejects.toMatchObject({
+        code: 'UNKNOWN_SERVICE',
+        exitCode: 2,
+        hint: 'did you mean api?',
+      });
+    });
+  });
+});
+
+describe('diffEnvironment', () => {
+  const compose = 'services:\n  web: {image: x, env_file: [{path: app/.env, required: false}]}\n';
+
+  it('tells what a file lacks, adds and never changed', async () => {
+    await withProject(
+      {
+        'compose.yaml': compose,
+        'app/.env': 'A=mine\nJWT_SECRET_KEY=change-me\nOWN=1\n',
+        'app/.env.example': 'A=1\nB=2\nJWT_SECRET_KEY=change-me\nAPI_TOKEN=\n',
+      },
+      async (directory) => {
+        expect(await diffEnvironment(world(directory).context)).toEqual([
+          {
+            file: `${directory}/app/.env`,
+            example: `${directory}/app/.env.example`,
+            absent: false,
+            missing: ['B', 'API_TOKEN'],
+            extra: ['OWN'],
+            placeholders: ['JWT_SECRET_KEY'],
+          },
+        ]);
+      },
+    );
+  });
+
+  it('tells of a file that is not there, also the .env of the project', async () => {
+    await withProject(
+      { 'compose.yaml': compose, '.env.example': 'PORT=1\n', 'app/.env.example': 'A=1\n' },
+      async (directory) => {
+        const differences = await diffEnvironment(world(directory).context);
+        expect(differences.map(({ file, absent, missing }) => [file, absent, missing])).toEqual([
+          [`${directory}/.env`, true, ['PORT']],
+          [`${directory}/app/.env`, true, ['A']],
+        ]);
+      },
+    );
+  });
+
+  it('says nothing of files without an example', async () => {
+    await withProject({ 'compose.yaml': compose, '.env': 'A=1\n' }, async (directory) => {
+      expect(await diffEnvironment(world(directory).context)).toEqual([]);
+    });
+  });
+});
