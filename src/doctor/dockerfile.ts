@@ -79,7 +79,9 @@ function stageOf(instructions: readonly Instruction[], target: string | undefine
   const named =
     target === undefined
       ? undefined
-      : starts.find((start) => new RegExp(`\\sAS\\s+${escaped(target)}$`, 'i').test(instructions[start]?.text ?? ''));
+      : starts.find((start) =>
+          new RegExp(`\\sAS\\s+${escaped(target)}$`, 'i').test(instructions[start]?.text ?? ''),
+        );
   const start = named ?? starts.at(-1) ?? 0;
   const end = starts.find((other) => other > start) ?? instructions.length;
   return instructions.slice(start, end);

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { parseEnvFile } from '../project/env-file.js';
 import { itemsAt } from '../project/canonical.js';
+import { parseEnvFile } from '../project/env-file.js';
 import { mapAt, textAt } from '../project/tree.js';
 import type { Facts } from './facts.js';
 

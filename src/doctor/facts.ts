@@ -1,17 +1,17 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import type { Engine, EngineKind, ServiceStatus } from '../engine/engine.js';
-import { type DockerSurvey, type SurveyedContainer, surveyDocker } from '../engine/compose/survey.js';
 import { LABEL_SERVICE } from '../engine/compose/argv.js';
+import { type DockerSurvey, type SurveyedContainer, surveyDocker } from '../engine/compose/survey.js';
+import type { Engine, EngineKind, ServiceStatus } from '../engine/engine.js';
 import { UserError } from '../errors.js';
 import { type ServiceVariable, serviceVariables } from '../project/environment.js';
 import type { ProjectLocation } from '../project/locate.js';
 import type { ComposeProject, ComposeService } from '../project/model.js';
+import { postgresServices } from '../project/service-roles.js';
+import type { ProjectSettings } from '../project/settings-file.js';
 import type { ProcessRunner } from '../system/process.js';
 import { isSecretName, redact } from '../system/secret.js';
-import { readBroken, readingOfConfig, type Reading } from './reading.js';
-import { databaseServices } from './roles.js';
-import type { DoctorSettings } from './settings.js';
+import { type Reading, readBroken, readingOfConfig } from './reading.js';
 
 /** Which engine is there. `expected`: the project ran on it, or it was asked for, so that its absence is a fault. */
 export type EngineFact =
@@ -39,7 +39,7 @@ export interface Facts {
   readonly location: ProjectLocation;
   readonly env: NodeJS.ProcessEnv;
   readonly processes: ProcessRunner;
-  readonly settings: DoctorSettings;
+  readonly settings: ProjectSettings;
   readonly signal: AbortSignal;
   /** The project, read from its files. */
   readonly reading: Reading;
@@ -84,7 +84,7 @@ export interface FactsInput {
   problems: readonly UserError[];
   env: NodeJS.ProcessEnv;
   processes: ProcessRunner;
-  settings: DoctorSettings;
+  settings: ProjectSettings;
   signal: AbortSignal;
   /** The engine that was asked for, or that the project last ran on. */
   choice: EngineKind | undefined;
@@ -102,7 +102,7 @@ export async function gatherFacts(input: FactsInput): Promise<Facts> {
     const config = await docker.config();
     if ('json' in config) reading = readingOfConfig(location, config.json);
   }
-  const databases = reading.project ? databaseServices(reading.project) : [];
+  const databases = reading.project ? postgresServices(reading.project) : [];
   const named = settings.services.database;
   const database =
     named === undefined
@@ -217,11 +217,7 @@ export async function gatherFacts(input: FactsInput): Promise<Facts> {
     const script =
       'IFS= read -r PGPASSWORD; export PGPASSWORD PGCONNECT_TIMEOUT=3; set -- $(hostname -i) "$1"; ' +
       'for user in "$@"; do :; done; exec psql -XAtqw -h "$1" -U "$user" -d template1 -c "select 1"';
-    const result = await docker.exec(
-      running.container.Id,
-      ['sh', '-c', script, 'sh', user],
-      `${password}\n`,
-    );
+    const result = await docker.exec(running.container.Id, ['sh', '-c', script, 'sh', user], `${password}\n`);
     if (result.status === 0) return { ok: true, refusal: '' };
     const refused = /authentication failed for user|no password supplied|role ".*" does not exist/i.test(
       result.stderr,
@@ -273,7 +269,9 @@ export function readSecretFile(file: string): string | undefined {
 /** Values that must not be printed, from the secret files and from variables that are secrets by their name. */
 function knownSecrets({ project }: Reading): string[] {
   if (!project) return [];
-  const files = Object.values(project.secrets).flatMap(({ file }) => (file ? (readSecretFile(file) ?? []) : []));
+  const files = Object.values(project.secrets).flatMap(({ file }) =>
+    file ? (readSecretFile(file) ?? []) : [],
+  );
   const values = Object.values(project.services).flatMap(({ environment, build }) =>
     [...Object.entries(environment), ...Object.entries(build?.args ?? {})].flatMap(([name, value]) =>
       value && isSecretName(name) ? [value] : [],

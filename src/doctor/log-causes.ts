@@ -79,7 +79,8 @@ const CAUSES: readonly LogCause[] = [
   },
   {
     check: 'secret.unreadable',
-    pattern: /(?:permission denied|EACCES)[^\n]*?(\/run\/secrets\/[\w.-]+)|(\/run\/secrets\/[\w.-]+)[^\n]*?permission denied/i,
+    pattern:
+      /(?:permission denied|EACCES)[^\n]*?(\/run\/secrets\/[\w.-]+)|(\/run\/secrets\/[\w.-]+)[^\n]*?permission denied/i,
     explain: ([, some, other]) => ({
       message: `its user may not read the secret ${some ?? other}`,
       next: 'invctl doctor --fix      (makes the file readable)',
@@ -132,7 +133,8 @@ const CAUSES: readonly LogCause[] = [
   },
   {
     check: 'app.crlf',
-    pattern: /(env: '?\S+\\r'?|\^M: bad interpreter|\\r': command not found|exec \S+: no such file or directory)/i,
+    pattern:
+      /(env: '?\S+\\r'?|\^M: bad interpreter|\\r': command not found|exec \S+: no such file or directory)/i,
     explain: () => ({
       message: 'a script in the image has Windows line ends (CRLF), or its interpreter is not there',
       next: 'convert it: sed -i "s/\\r$//" FILE, then: invctl build',
@@ -140,7 +142,8 @@ const CAUSES: readonly LogCause[] = [
   },
   {
     check: 'vol.permission',
-    pattern: /(?:EACCES|EPERM)[^\n]*'(\/[^']+)'|(?:permission denied|operation not permitted)[^\n/]*?(\/\S+)|(\/[^\s:'"]+)'?: (?:permission denied|operation not permitted)/i,
+    pattern:
+      /(?:EACCES|EPERM)[^\n]*'(\/[^']+)'|(?:permission denied|operation not permitted)[^\n/]*?(\/\S+)|(\/[^\s:'"]+)'?: (?:permission denied|operation not permitted)/i,
     explain: ([, some, other, third]) => ({
       message: `its user may not write ${some ?? other ?? third}`,
       next: 'give the folder to the user of the container, or mount a named volume there',
@@ -166,7 +169,11 @@ export function causeInLogs(lines: readonly string[], healthOutput = ''): FoundC
 }
 
 /** The match of the causes that belong to one check, wherever in the lines it is. */
-export function causeOfCheck(check: string, lines: readonly string[], healthOutput = ''): FoundCause | undefined {
+export function causeOfCheck(
+  check: string,
+  lines: readonly string[],
+  healthOutput = '',
+): FoundCause | undefined {
   const evidence = [...lines, healthOutput].join('\n');
   for (const cause of CAUSES) {
     const match = cause.check === check ? cause.pattern.exec(evidence) : null;

@@ -54,7 +54,11 @@ async function gather(facts: Facts): Promise<WantedPort[]> {
   return wanted;
 }
 
-function portPlace(facts: Facts, service: string, index: number): { file: string; line?: number } | undefined {
+function portPlace(
+  facts: Facts,
+  service: string,
+  index: number,
+): { file: string; line?: number } | undefined {
   const section = facts.reading.loaded?.tree.entries.get('services');
   const node = section?.kind === 'map' ? section.entries.get(service) : undefined;
   const ports = node?.kind === 'map' ? node.entries.get('ports') : undefined;

@@ -6,7 +6,16 @@ import { locateProject, type ProjectLocation } from '../project/locate.js';
 import type { ComposeProject } from '../project/model.js';
 import { ProjectEnvironment } from '../project/project-environment.js';
 import { modelProject } from '../project/read.js';
-import { at, mapAt, mapNode, type Position, plain, scalarNode, type TreeNode, textAt } from '../project/tree.js';
+import {
+  at,
+  mapAt,
+  mapNode,
+  type Position,
+  plain,
+  scalarNode,
+  type TreeNode,
+  textAt,
+} from '../project/tree.js';
 
 /** A project as far as it can be read: what is refused is a problem, and the rest is read without it. */
 export interface Reading {

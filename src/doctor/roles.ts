@@ -1,25 +1,7 @@
 import type { ComposeProject, ComposeService } from '../project/model.js';
 
-// Names of images that are a PostgreSQL server with the official image's interface.
-const POSTGRES_IMAGE =
-  /(^|\/)(postgres|postgresql|postgis|timescaledb|timescaledb-ha|pgvector|citus)(:[^/]*)?(@.*)?$/;
-/** What the official entrypoint demands of its environment before it initialises a cluster. */
-const SERVER_VARIABLES = ['POSTGRES_PASSWORD', 'POSTGRES_PASSWORD_FILE', 'POSTGRES_HOST_AUTH_METHOD'];
-
 /** Images that know the official image's variables and paths; others, such as bitnami's, have their own. */
 const OFFICIAL_INTERFACE = /(^|\/)(postgres|postgis|timescaledb|pgvector)(:[^/]*)?(@.*)?$/;
-
-/** The services that are a PostgreSQL server. */
-export function databaseServices(project: ComposeProject): ComposeService[] {
-  const services = Object.values(project.services);
-  const byImage = services.filter(({ image, build }) => !build && POSTGRES_IMAGE.test(image ?? ''));
-  if (byImage.length > 0) return byImage;
-  const byVariables = services.filter(({ environment }) =>
-    SERVER_VARIABLES.some((name) => name in environment),
-  );
-  // An app may share the server's variables; the server depends on none of the others.
-  return byVariables.filter(({ dependsOn }) => !byVariables.some(({ name }) => name in dependsOn));
-}
 
 export function isOfficialPostgres(service: ComposeService): boolean {
   return OFFICIAL_INTERFACE.test(service.image ?? '');
@@ -70,9 +52,7 @@ function referenceOf(
 ): Omit<DatabaseReference, 'service' | 'variable'> | undefined {
   if (POSTGRES_URL.test(value)) {
     const match =
-      /^[^:/]+(?::[a-z]+)?:\/\/(?:([^:@/]*)(?::([^@/]*))?@)?(\[[^\]]+\]|[^:/?,]*)(?::(\d+))?/i.exec(
-        value,
-      );
+      /^[^:/]+(?::[a-z]+)?:\/\/(?:([^:@/]*)(?::([^@/]*))?@)?(\[[^\]]+\]|[^:/?,]*)(?::(\d+))?/i.exec(value);
     if (!match?.[3]) return undefined;
     const [, user, password, host, port] = match;
     return {

@@ -14,6 +14,8 @@ export interface CheckResult {
   findings: Finding[];
   /** Ids of the causes that explain these findings; such a check is muted. */
   followsFrom: string[];
+  /** `--fix` can mend it, or a part of it. */
+  fixable: boolean;
 }
 
 /**
@@ -35,18 +37,20 @@ async function runCheck(check: Check, facts: Facts, timeoutMs: number): Promise<
     outcome,
     findings: [],
     followsFrom: [],
+    fixable: false,
     ...fields,
   });
   try {
     const lacking = await lackOf(check, facts);
     if (lacking !== undefined) return result('skip', { reason: lacking });
-    const verdict = await within(timeoutMs, check.probe(facts));
+    const verdict = await within(timeoutMs, (async () => check.probe(facts))());
     if ('skip' in verdict) return result('skip', { reason: verdict.skip });
     if ('unknown' in verdict) return result('unknown', { reason: verdict.unknown });
     if (verdict.length === 0) return result('pass');
     const findings = verdict.map((finding) => ({ why: check.why, ...finding }));
     const outcome = worst(findings.map(({ severity }) => severity ?? check.severity));
-    return withIgnored(result(outcome, { findings }), facts);
+    const fixable = check.fix !== undefined && (await check.fix.plan(facts, findings)).length > 0;
+    return withIgnored(result(outcome, { findings, fixable }), facts);
   } catch (error) {
     facts.signal.throwIfAborted();
     return result('crashed', { reason: crashReason(error) });
@@ -55,9 +59,15 @@ async function runCheck(check: Check, facts: Facts, timeoutMs: number): Promise<
 
 /** A check that `invctl.yaml` silences is skipped in plain sight. */
 function withIgnored(result: CheckResult, facts: Facts): CheckResult {
-  const ignored = facts.settings.ignore.find(({ id }) => id === result.check.id);
+  const ignored = facts.settings.doctor.ignore.find(({ id }) => id === result.check.id);
   if (!ignored) return result;
-  return { ...result, outcome: 'skip', findings: [], reason: `ignored in invctl.yaml: ${ignored.reason}` };
+  return {
+    ...result,
+    outcome: 'skip',
+    findings: [],
+    fixable: false,
+    reason: `ignored in invctl.yaml: ${ignored.reason}`,
+  };
 }
 
 async function lackOf({ needs }: Check, facts: Facts): Promise<string | undefined> {

@@ -14,14 +14,14 @@ const DEEPEST = 4;
 export function sensitiveFiles(facts: Facts): string[] {
   const secrets = grantedSecrets(facts).map(({ file }) => file);
   const settings = envFiles(facts).flatMap(({ file }) => (holdsSecret(file) ? [file] : []));
-  return [...new Set([...secrets, ...settings])].filter((file) => !relative(facts.location.directory, file).startsWith('..'));
+  return [...new Set([...secrets, ...settings])].filter(
+    (file) => !relative(facts.location.directory, file).startsWith('..'),
+  );
 }
 
 /** Sensitive files within a folder, relative to it: env files with a secret in them, keys, and the given ones. */
 export function sensitiveFilesIn(folder: string, known: readonly string[]): string[] {
-  const found = new Set(
-    known.map((file) => relative(folder, file)).filter((path) => !path.startsWith('..')),
-  );
+  const found = new Set(known.map((file) => relative(folder, file)).filter((path) => !path.startsWith('..')));
   const visit = (at: string, depth: number) => {
     for (const entry of readdirSync(at, { withFileTypes: true })) {
       const path = join(at, entry.name);

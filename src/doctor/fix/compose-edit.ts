@@ -29,13 +29,22 @@ export function setEnvironment(
   name: string,
   value: string,
 ): Promise<FixStep[]> {
-  return editService(facts, service, `set ${name}: ${value} under environment of ${service}`, (text, path) => {
-    const at = [...path, 'environment'];
-    return (
-      replaceItem(text, at, (item) => item === name || item.startsWith(`${name}=`), scalarYamlItem(name, value)) ??
-      setKey(text, at, name, scalarYaml(value))
-    );
-  });
+  return editService(
+    facts,
+    service,
+    `set ${name}: ${value} under environment of ${service}`,
+    (text, path) => {
+      const at = [...path, 'environment'];
+      return (
+        replaceItem(
+          text,
+          at,
+          (item) => item === name || item.startsWith(`${name}=`),
+          scalarYamlItem(name, value),
+        ) ?? setKey(text, at, name, scalarYaml(value))
+      );
+    },
+  );
 }
 
 function scalarYamlItem(name: string, value: string): string {

@@ -1,4 +1,14 @@
-import { isCollection, isMap, isScalar, isSeq, type Pair, parseDocument, type Scalar, type YAMLMap, type YAMLSeq } from 'yaml';
+import {
+  isCollection,
+  isMap,
+  isScalar,
+  isSeq,
+  type Pair,
+  parseDocument,
+  type Scalar,
+  type YAMLMap,
+  type YAMLSeq,
+} from 'yaml';
 
 type Path = readonly (string | number)[];
 
@@ -49,15 +59,19 @@ export function addItem(text: string, path: Path, yaml: string): string | undefi
 
 /** Removes a key of a block map, with its value and its line end. */
 export function removeKey(text: string, path: Path): string | undefined {
-  const parent = path.length === 1 ? parseDocument(text).contents : parseDocument(text).getIn(path.slice(0, -1), true);
+  const parent =
+    path.length === 1 ? parseDocument(text).contents : parseDocument(text).getIn(path.slice(0, -1), true);
   if (!isMap(parent) || parent.flow) return undefined;
   const pair = pairOf(parent, String(path.at(-1)));
   const start = (pair?.key as Scalar | undefined)?.range?.[0];
-  const end = (pair?.value as Scalar | undefined)?.range?.[2] ?? (pair?.key as Scalar | undefined)?.range?.[2];
+  const end =
+    (pair?.value as Scalar | undefined)?.range?.[2] ?? (pair?.key as Scalar | undefined)?.range?.[2];
   if (start === undefined || end === undefined) return undefined;
   const lineStart = text.lastIndexOf('\n', start - 1) + 1;
   const afterLine = text[end - 1] === '\n' ? end : lineEnd(text, end);
-  return checked(text.slice(0, lineStart) + text.slice(afterLine).replace(lineStart === 0 ? /^\n+/ : /^/, ''));
+  return checked(
+    text.slice(0, lineStart) + text.slice(afterLine).replace(lineStart === 0 ? /^\n+/ : /^/, ''),
+  );
 }
 
 /** Changes the item of a `NAME=value` list. */
@@ -86,9 +100,7 @@ function insertLast(text: string, collection: YAMLMap | YAMLSeq, yaml: string): 
     const inside = text.slice(range[0] + 1, range[1] - 1);
     const empty = inside.trim() === '';
     const padded = isMap(collection) ? ` ${yaml} ` : yaml;
-    const replacement = empty
-      ? padded
-      : `${inside.trimEnd()}, ${yaml}${/\s$/.test(inside) ? ' ' : ''}`;
+    const replacement = empty ? padded : `${inside.trimEnd()}, ${yaml}${/\s$/.test(inside) ? ' ' : ''}`;
     return checked(text.slice(0, range[0] + 1) + replacement + text.slice(range[1] - 1));
   }
   const first = collection.items[0];

@@ -14,8 +14,11 @@ export async function movePort(facts: Facts, holder: PortHolder['kind']): Promis
     const { service, port, host } = wanted;
     const free = await findFreePort(host, port);
     steps.push(
-      ...(await editService(facts, service, `publish ${free} in place of ${port} for ${service}`, (text, path) =>
-        replacePublished(text, [...path, 'ports'], port, free),
+      ...(await editService(
+        facts,
+        service,
+        `publish ${free} in place of ${port} for ${service}`,
+        (text, path) => replacePublished(text, [...path, 'ports'], port, free),
       )),
     );
   }

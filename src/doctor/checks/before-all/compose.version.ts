@@ -14,9 +14,13 @@ export const check = defineCheck({
   docs: `\`version: "3.8"\` was needed by docker-compose v1. Remove the line.`,
   probe({ location }) {
     return location.files.flatMap((file) => {
-      const line = readFileSync(file, 'utf8').split('\n').findIndex((text) => /^version\s*:/.test(text));
+      const line = readFileSync(file, 'utf8')
+        .split('\n')
+        .findIndex((text) => /^version\s*:/.test(text));
       if (line < 0) return [];
-      return [{ message: '`version:` means nothing to Compose v2', next: 'remove the line', file, line: line + 1 }];
+      return [
+        { message: '`version:` means nothing to Compose v2', next: 'remove the line', file, line: line + 1 },
+      ];
     });
   },
   fix: {

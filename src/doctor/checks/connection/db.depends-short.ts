@@ -62,7 +62,10 @@ function waitForHealth(text: string, path: readonly string[], database: string):
   }
   if (!node.range) return undefined;
   const names = (node.toJSON() as string[]).filter((name) => name !== database);
-  const entries = [...names.map((name) => `${name}: { condition: service_started }`), `${database}: { condition: service_healthy }`];
+  const entries = [
+    ...names.map((name) => `${name}: { condition: service_started }`),
+    `${database}: { condition: service_healthy }`,
+  ];
   const end = text.slice(node.range[0], node.range[1]).trimEnd().length + node.range[0];
   const edited = `${text.slice(0, node.range[0])}{ ${entries.join(', ')} }${text.slice(end)}`;
   return parseDocument(edited).errors.length === 0 ? edited : undefined;

@@ -1,8 +1,8 @@
 import type { ComposeService } from '../../../project/model.js';
 import { defineCheck, type Finding } from '../../check.js';
-import { addItem } from '../../fix/compose-text.js';
-import { editService } from '../../fix/compose-edit.js';
 import type { Facts } from '../../facts.js';
+import { editService } from '../../fix/compose-edit.js';
+import { addItem } from '../../fix/compose-text.js';
 import { placeOf } from '../../reading.js';
 import { databaseReferences, reachableNames } from '../../roles.js';
 

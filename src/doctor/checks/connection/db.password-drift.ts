@@ -71,7 +71,10 @@ async function candidates(facts: Facts): Promise<Candidate[]> {
       password,
       where: file
         ? { text: facts.shown(file), place: { file } }
-        : { text: `POSTGRES_PASSWORD of "${database.name}"`, place: variablePlace(facts, database.name, 'POSTGRES_PASSWORD') },
+        : {
+            text: `POSTGRES_PASSWORD of "${database.name}"`,
+            place: variablePlace(facts, database.name, 'POSTGRES_PASSWORD'),
+          },
       next: 'invctl doctor --fix --yes      (ALTER ROLE over the local socket; the data stays)',
       service: database.name,
     });

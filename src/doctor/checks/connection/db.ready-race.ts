@@ -47,7 +47,10 @@ export const check = defineCheck({
             ? undefined
             : replaceScalar(text, [...at, index], `"${word}", "-h", "127.0.0.1"`);
         }
-        const script = test.slice(1).join(' ').replace(/\b(pg_isready|psql)\b/, '$1 -h 127.0.0.1');
+        const script = test
+          .slice(1)
+          .join(' ')
+          .replace(/\b(pg_isready|psql)\b/, '$1 -h 127.0.0.1');
         const yaml = JSON.stringify(script.replaceAll('$', '$$$$'));
         return replaceScalar(text, [...at, 1], yaml) ?? replaceScalar(text, at, yaml);
       });

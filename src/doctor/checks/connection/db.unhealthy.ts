@@ -35,8 +35,7 @@ export const check = defineCheck({
     const status = (await facts.status()).find((one) => one.name === name);
     if (!status) return [];
     const ended = status.state === 'exited' && status.exitCode === 0;
-    const bad =
-      status.health === 'unhealthy' || !['running', 'created', 'absent'].includes(status.state);
+    const bad = status.health === 'unhealthy' || !['running', 'created', 'absent'].includes(status.state);
     if (!bad || ended) return [];
     const lines = await facts.logs(name);
     const health = facts.mask(status.healthOutput ?? '');

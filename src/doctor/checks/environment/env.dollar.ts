@@ -38,7 +38,10 @@ export const check = defineCheck({
               .split('\n')
               .map((one, index) =>
                 index === line - 1
-                  ? one.replace(new RegExp(`(^|[^$])\\$${name}(?![A-Za-z0-9_])`, 'g'), (_, lead) => `${lead}$$${name}`)
+                  ? one.replace(
+                      new RegExp(`(^|[^$])\\$${name}(?![A-Za-z0-9_])`, 'g'),
+                      (_, lead) => `${lead}$$${name}`,
+                    )
                   : one,
               )
               .join('\n'),

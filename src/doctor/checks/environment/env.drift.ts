@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { definedNames, mergeEnvFile } from '../../../template/merge.js';
+import { mergeEnvFile } from '../../../template/merge.js';
 import { defineCheck } from '../../check.js';
-import { envFiles, readValues } from '../../env-files.js';
 import { fromExample } from '../../env-example.js';
+import { envFiles, readValues } from '../../env-files.js';
 import type { Facts } from '../../facts.js';
 import { editFile } from '../../fix/edit-file.js';
 
@@ -29,7 +29,7 @@ export const check = defineCheck({
         return editFile(facts, {
           file,
           summary: `add ${names.join(', ')} to ${facts.shown(file)}`,
-          change: (text) => mergeEnvFile(filled, text, definedNames(text)).content,
+          change: (text) => mergeEnvFile(filled, text, namesOf(file)).content,
         });
       });
       return (await Promise.all(steps)).flat();
@@ -41,7 +41,11 @@ function drifted(facts: Facts): { file: string; example: string; names: string[]
   return envFiles(facts).flatMap(({ file, example }) => {
     if (!example || !readValues(file)) return [];
     const text = readFileSync(file, 'utf8');
-    const { added } = mergeEnvFile(readFileSync(example, 'utf8'), text, definedNames(text));
+    const { added } = mergeEnvFile(readFileSync(example, 'utf8'), text, namesOf(file));
     return added.length > 0 ? [{ file, example, names: added }] : [];
   });
+}
+
+function namesOf(file: string): Set<string> {
+  return new Set(readValues(file)?.keys());
 }

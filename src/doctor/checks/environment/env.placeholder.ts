@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { isSecretName } from '../../../system/secret.js';
 import { fillEnvFile } from '../../../template/merge.js';
 import { defineCheck } from '../../check.js';
-import { envFiles, readValues } from '../../env-files.js';
 import { isGenerated, SECRET_BYTES } from '../../env-example.js';
+import { envFiles, readValues } from '../../env-files.js';
 import type { Facts } from '../../facts.js';
 import { editFile } from '../../fix/edit-file.js';
 import { looksLikePlaceholder } from '../../placeholders.js';
@@ -38,7 +38,9 @@ export const check = defineCheck({
             file,
             summary: `generate ${name} in ${facts.shown(file)}`,
             change: (text) =>
-              new RegExp(`^${name}=`, 'm').test(text) ? fillEnvFile(text, new Map([[name, value]])) : undefined,
+              new RegExp(`^${name}=`, 'm').test(text)
+                ? fillEnvFile(text, new Map([[name, value]]))
+                : undefined,
           });
         });
       return (await Promise.all(steps)).flat();

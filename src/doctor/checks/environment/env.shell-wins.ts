@@ -17,7 +17,12 @@ export const check = defineCheck({
       [...(readValues(file) ?? [])].flatMap(([name, { value, line }]) => {
         const shell = facts.env[name];
         if (shell === undefined || shell === value || value.includes('$')) return [];
-        if (!new RegExp(`\\$\\{?${name}(?![A-Za-z0-9_])|^\\s*-?\\s*["']?${name}["']?\\s*:?\\s*$`, 'm').test(text)) return [];
+        if (
+          !new RegExp(`\\$\\{?${name}(?![A-Za-z0-9_])|^\\s*-?\\s*["']?${name}["']?\\s*:?\\s*$`, 'm').test(
+            text,
+          )
+        )
+          return [];
         return [
           {
             message: `the shell's ${name} overrides the one in ${facts.shown(file)}`,

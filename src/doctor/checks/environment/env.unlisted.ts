@@ -29,10 +29,14 @@ export const check = defineCheck({
     safety: 'safe',
     async plan(facts) {
       const steps = unlisted(facts).map(({ service, file }) =>
-        editService(facts, service.name, `list ${facts.shown(file)} under env_file of ${service.name}`, (text, path) =>
-          serviceKeys(facts.reading, service.name).env_file
-            ? addItem(text, [...path, 'env_file'], written(facts, file))
-            : setKey(text, path, 'env_file', written(facts, file)),
+        editService(
+          facts,
+          service.name,
+          `list ${facts.shown(file)} under env_file of ${service.name}`,
+          (text, path) =>
+            serviceKeys(facts.reading, service.name).env_file
+              ? addItem(text, [...path, 'env_file'], written(facts, file))
+              : setKey(text, path, 'env_file', written(facts, file)),
         ),
       );
       return (await Promise.all(steps)).flat();
@@ -52,7 +56,11 @@ interface Unlisted {
  * for. A `.env` alone, without an example, may well be for work without containers.
  */
 function unlisted(facts: Facts): Unlisted[] {
-  const listed = new Set(envFiles(facts).filter(({ services }) => services.length > 0).map(({ file }) => file));
+  const listed = new Set(
+    envFiles(facts)
+      .filter(({ services }) => services.length > 0)
+      .map(({ file }) => file),
+  );
   return Object.values(facts.project.services).flatMap((service): Unlisted[] => {
     const context = service.build?.context;
     if (!context || !isAbsolute(context)) return [];
@@ -62,7 +70,9 @@ function unlisted(facts: Facts): Unlisted[] {
     const wanted = [...(readValues(file)?.keys() ?? [])];
     const names = wanted.filter((name) => !(name in service.environment));
     // Some of the names set in another way: somebody chose what the container gets.
-    return names.length > 0 && (facts.scaffold || names.length === wanted.length) ? [{ service, file, names }] : [];
+    return names.length > 0 && (facts.scaffold || names.length === wanted.length)
+      ? [{ service, file, names }]
+      : [];
   });
 }
 

@@ -37,7 +37,8 @@ export const check = defineCheck({
     }
     if (engine.kind !== 'none' && facts.reading.project) {
       for (const { name, state, health, exitCode } of await facts.status()) {
-        const failed = health === 'unhealthy' || state === 'restarting' || (state === 'exited' && exitCode !== 0);
+        const failed =
+          health === 'unhealthy' || state === 'restarting' || (state === 'exited' && exitCode !== 0);
         if (!failed || !causeOfCheck('disk.full', await facts.logs(name))) continue;
         findings.push({
           message: `"${name}" found no space left on a disk it writes to`,

@@ -1,7 +1,7 @@
 import { BlockList, isIPv4 } from 'node:net';
+import { mapAt, plain } from '../../../project/tree.js';
 import { defineCheck, type Finding } from '../../check.js';
 import { placeOf } from '../../reading.js';
-import { mapAt, plain } from '../../../project/tree.js';
 
 /** What the engine takes subnets from unless told otherwise (moby, libnetwork/ipamutils): 31 networks in all. */
 const DEFAULT_POOLS = [
@@ -41,7 +41,11 @@ export const check = defineCheck({
         });
       }
     }
-    const free = countFree(pools?.length ? pools : DEFAULT_POOLS, taken.map(({ subnet }) => subnet), needed);
+    const free = countFree(
+      pools?.length ? pools : DEFAULT_POOLS,
+      taken.map(({ subnet }) => subnet),
+      needed,
+    );
     if (free < needed) {
       findings.push({
         message: `the engine has ${free} address ranges left, and the project needs ${needed} for its networks`,

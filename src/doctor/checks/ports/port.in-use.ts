@@ -20,7 +20,9 @@ export const check = defineCheck({
           ? 'a process that you may not look into'
           : `the process ${holder.pid} (${holder.name})`;
       const look =
-        holder.pid === undefined ? `sudo ss -ltnp 'sport = :${port}'` : `ps -p ${holder.pid} -o pid,user,etime,args`;
+        holder.pid === undefined
+          ? `sudo ss -ltnp 'sport = :${port}'`
+          : `ps -p ${holder.pid} -o pid,user,etime,args`;
       const free = await findFreePort(host, port);
       return [
         {

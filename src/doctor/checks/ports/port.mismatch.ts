@@ -22,11 +22,15 @@ export const check = defineCheck({
     for (const { service: name, target, place } of await wantedPorts(facts)) {
       const service = facts.project.services[name] as ComposeService;
       const sockets = await socketsOf(facts, name);
-      const problem = sockets ? listensElsewhere(sockets, target) : await declaredElsewhere(facts, service, target);
+      const problem = sockets
+        ? listensElsewhere(sockets, target)
+        : await declaredElsewhere(facts, service, target);
       if (!problem) continue;
       findings.push({
         message: `"${name}" maps to port ${target} in the container, but ${problem.text}`,
-        ...(sockets ? {} : { severity: 'warn' as const, why: 'If nobody listens there, connections are reset.' }),
+        ...(sockets
+          ? {}
+          : { severity: 'warn' as const, why: 'If nobody listens there, connections are reset.' }),
         next: problem.next,
         service: name,
         ...place,
@@ -76,7 +80,10 @@ async function declaredElsewhere(
   if (exposed.length === 0 || exposed.some((port) => !Number.isInteger(port)) || exposed.includes(target)) {
     return undefined;
   }
-  return { text: `its image exposes ${exposed.join(', ')}`, next: `map to ${exposed[0]} in place of ${target}` };
+  return {
+    text: `its image exposes ${exposed.join(', ')}`,
+    next: `map to ${exposed[0]} in place of ${target}`,
+  };
 }
 
 /** The listening sockets of a running service; undefined where they cannot be seen, or may still come. */
@@ -87,7 +94,11 @@ async function socketsOf(facts: Facts, service: string): Promise<ListeningSocket
   const health = container.State.Health?.Status;
   const age = Date.now() - Date.parse(container.State.StartedAt);
   if (health === 'starting' || (health === undefined && age < STARTING_MS)) return undefined;
-  const { status, stdout } = await facts.docker.exec(container.Id, ['cat', '/proc/net/tcp', '/proc/net/tcp6']);
+  const { status, stdout } = await facts.docker.exec(container.Id, [
+    'cat',
+    '/proc/net/tcp',
+    '/proc/net/tcp6',
+  ]);
   // Without IPv6 the second file is missing, and cat complains after the first.
   return stdout.includes('local_address') && (status === 0 || status === 1)
     ? parseListeningSockets(stdout)

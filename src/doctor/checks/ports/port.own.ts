@@ -12,7 +12,13 @@ export const check = defineCheck({
   async probe(facts) {
     return (await wantedPorts(facts)).flatMap(({ service, port, place, holder }) =>
       holder.kind === 'own'
-        ? [{ message: `port ${port} is held by ${holder.instance}, this project's own "${service}"`, service, ...place }]
+        ? [
+            {
+              message: `port ${port} is held by ${holder.instance}, this project's own "${service}"`,
+              service,
+              ...place,
+            },
+          ]
         : [],
     );
   },

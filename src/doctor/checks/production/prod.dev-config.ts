@@ -24,7 +24,9 @@ export const check = defineCheck({
         });
       }
       for (const [name, value] of Object.entries(service.environment)) {
-        const development = STAGE.test(name) ? DEVELOPMENT.test(value ?? '') : DEBUG.test(name) && /^(1|true|yes|on)$/i.test(value ?? '');
+        const development = STAGE.test(name)
+          ? DEVELOPMENT.test(value ?? '')
+          : DEBUG.test(name) && /^(1|true|yes|on)$/i.test(value ?? '');
         const at = facts.variables(service.name).get(name)?.sources[0].at;
         if (!development) continue;
         findings.push({
@@ -35,7 +37,10 @@ export const check = defineCheck({
         });
       }
       const command = [...(service.entrypoint ?? []), ...(service.command ?? [])].join(' ');
-      if (!/(^|\s)(--watch|--reload|nodemon|--inspect\S*|ts-node-dev|flask run|runserver)(\s|$)/.test(command)) continue;
+      if (
+        !/(^|\s)(--watch|--reload|nodemon|--inspect\S*|ts-node-dev|flask run|runserver)(\s|$)/.test(command)
+      )
+        continue;
       findings.push({
         message: `the command of "${service.name}" is one for development`,
         next: 'start what was built, e.g. node dist/main.js',

@@ -14,7 +14,9 @@ export const check = defineCheck({
     if (files.length === 0) return { unknown: 'no env_file: settings come from elsewhere' };
     const stages = Object.values(facts.project.services).flatMap(({ name, environment }) =>
       Object.entries(environment).flatMap(([variable, value]) =>
-        /^(ENVIRONMENT|NODE_ENV|APP_ENV|RAILS_ENV|FLASK_ENV)$/.test(variable) ? [{ name, variable, value }] : [],
+        /^(ENVIRONMENT|NODE_ENV|APP_ENV|RAILS_ENV|FLASK_ENV)$/.test(variable)
+          ? [{ name, variable, value }]
+          : [],
       ),
     );
     if (stages.some(({ value }) => /^prod/i.test(value ?? ''))) return [];

@@ -1,5 +1,5 @@
-import { defineCheck, type Finding } from '../../check.js';
 import type { ComposeService } from '../../../project/model.js';
+import { defineCheck, type Finding } from '../../check.js';
 import { dockerfileOf } from '../../dockerfile.js';
 import { longRunning } from '../../long-running.js';
 import { placeOf } from '../../reading.js';
@@ -26,7 +26,12 @@ export const check = defineCheck({
       const image = await imageOf(facts, service);
       const inImage = image?.Config.Healthcheck?.Test?.[0];
       if (!service.healthcheck?.disabled && (inDockerfile || (inImage && inImage !== 'NONE'))) continue;
-      if (!service.healthcheck?.disabled && !image && !dockerfileOf(service) && !isOfficialPostgres(service)) {
+      if (
+        !service.healthcheck?.disabled &&
+        !image &&
+        !dockerfileOf(service) &&
+        !isOfficialPostgres(service)
+      ) {
         unseen.push(name);
         continue;
       }

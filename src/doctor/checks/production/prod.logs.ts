@@ -1,6 +1,6 @@
 import { defineCheck } from '../../check.js';
-import { placeOf, serviceKeys } from '../../reading.js';
 import { longRunning } from '../../long-running.js';
+import { placeOf, serviceKeys } from '../../reading.js';
 
 export const check = defineCheck({
   id: 'prod.logs',
@@ -11,9 +11,15 @@ export const check = defineCheck({
   why: 'The default driver keeps every line for ever, until the disk is full.',
   docs: `Checklist item 5. \`logging.options.max-size\` bounds what Docker keeps. Whether something collects the logs of this machine cannot be seen from the project: then the item is unknown. A driver that sends them on (syslog, fluentd, gelf, journald, …) passes.`,
   probe(facts) {
-    const services = longRunning(facts).map((name) => ({ name, logging: serviceKeys(facts.reading, name).logging }));
+    const services = longRunning(facts).map((name) => ({
+      name,
+      logging: serviceKeys(facts.reading, name).logging,
+    }));
     const unbounded = services.filter(
-      ({ logging }) => BUILT_IN.test(logging?.driver ?? 'json-file') && logging?.driver !== 'local' && !logging?.options?.['max-size'],
+      ({ logging }) =>
+        BUILT_IN.test(logging?.driver ?? 'json-file') &&
+        logging?.driver !== 'local' &&
+        !logging?.options?.['max-size'],
     );
     if (unbounded.length > 0) {
       return unbounded.map(({ name }) => ({

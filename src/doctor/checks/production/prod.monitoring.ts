@@ -10,7 +10,9 @@ export const check = defineCheck({
   docs: `Checklist item 7. The API of a scaffold has \`/metrics\` for Prometheus and \`/health\` for an uptime probe. What asks them usually lives outside of the project: then the item is unknown.`,
   probe({ project }) {
     const watching = Object.values(project.services).some(({ image }) => MONITORS.test(image ?? ''));
-    return watching ? [] : { unknown: 'whether something watches this stack cannot be seen from the project' };
+    return watching
+      ? []
+      : { unknown: 'whether something watches this stack cannot be seen from the project' };
   },
 });
 

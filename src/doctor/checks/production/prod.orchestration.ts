@@ -12,7 +12,12 @@ export const check = defineCheck({
   probe(facts) {
     const deployed = Object.keys(facts.project.services).some((name) => {
       const { deploy } = serviceKeys(facts.reading, name);
-      return deploy?.placement || deploy?.update_config || deploy?.endpoint_mode || Number(deploy?.replicas ?? 1) > 1;
+      return (
+        deploy?.placement ||
+        deploy?.update_config ||
+        deploy?.endpoint_mode ||
+        Number(deploy?.replicas ?? 1) > 1
+      );
     });
     return deployed ? [] : { unknown: 'what runs this project in production cannot be seen from its files' };
   },

@@ -1,6 +1,6 @@
 import { defineCheck } from '../../check.js';
-import { placeOf, serviceKeys } from '../../reading.js';
 import { longRunning } from '../../long-running.js';
+import { placeOf, serviceKeys } from '../../reading.js';
 
 export const check = defineCheck({
   id: 'prod.restart',

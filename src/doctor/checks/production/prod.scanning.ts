@@ -12,7 +12,10 @@ export const check = defineCheck({
   probe(facts) {
     const files = ciFiles(facts);
     if (mentions(files, SCANNERS)) return [];
-    return { unknown: files.length > 0 ? 'the CI names no scanner; a registry may do it' : 'no CI configuration here' };
+    return {
+      unknown:
+        files.length > 0 ? 'the CI names no scanner; a registry may do it' : 'no CI configuration here',
+    };
   },
 });
 

@@ -49,14 +49,14 @@ function crlfScripts(facts: Facts): { service: string; file: string }[] {
 function scriptsOf(service: ComposeService): string[] {
   const scripts = new Set<string>();
   for (const { type, source, target } of service.mounts) {
-    if (type === 'bind' && source && /\.sh$|docker-entrypoint-initdb\.d\/[^/]+$/.test(target)) scripts.add(source);
+    if (type === 'bind' && source && /\.sh$|docker-entrypoint-initdb\.d\/[^/]+$/.test(target))
+      scripts.add(source);
   }
   const context = service.build?.context;
   const dockerfile = dockerfileOf(service);
   if (context && isAbsolute(context) && dockerfile) {
     for (const { keyword, words } of dockerfile.lastStage) {
-      const named =
-        keyword === 'COPY' || keyword === 'ADD' ? words.slice(0, -1) : [];
+      const named = keyword === 'COPY' || keyword === 'ADD' ? words.slice(0, -1) : [];
       for (const word of named) scripts.add(join(context, word));
     }
   }

@@ -1,6 +1,6 @@
+import { APP_CAUSES, placeOfService } from '../../app-causes.js';
 import { defineCheck, type Finding } from '../../check.js';
 import { causeInLogs } from '../../log-causes.js';
-import { APP_CAUSES, placeOfService } from '../../app-causes.js';
 import { stateInWords } from '../../states.js';
 
 export const check = defineCheck({

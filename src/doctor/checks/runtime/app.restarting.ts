@@ -1,5 +1,5 @@
-import { defineCheck, type Finding } from '../../check.js';
 import { APP_CAUSES, placeOfService } from '../../app-causes.js';
+import { defineCheck, type Finding } from '../../check.js';
 import { causeInLogs } from '../../log-causes.js';
 import { stateInWords } from '../../states.js';
 
@@ -22,7 +22,8 @@ export const check = defineCheck({
       const { name, state, restarts, startedAt } = status;
       if (name === facts.database?.name || !(name in facts.project.services)) continue;
       const recent = startedAt !== undefined && Date.now() - Date.parse(startedAt) < RECENT_MS;
-      const looping = state === 'restarting' || (restarts > TOLERATED_RESTARTS && recent && status.health !== 'healthy');
+      const looping =
+        state === 'restarting' || (restarts > TOLERATED_RESTARTS && recent && status.health !== 'healthy');
       if (!looping) continue;
       const lines = await facts.logs(name);
       const cause = causeInLogs(lines);

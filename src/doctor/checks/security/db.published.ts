@@ -8,11 +8,13 @@ export const check = defineCheck({
   chapter: 'security',
   title: 'the database is published beyond this machine',
   severity: 'warn',
-  why: 'Docker opens the port past the host\'s firewall: everybody who reaches the machine may try passwords.',
+  why: "Docker opens the port past the host's firewall: everybody who reaches the machine may try passwords.",
   docs: `\`"5432:5432"\` listens on all addresses. Services of the same project need no published port at all; for a client of this machine write \`"127.0.0.1:5432:5432"\`, or use \`invctl db psql\`.`,
   async probe(facts) {
     return (await wantedPorts(facts))
-      .filter(({ service, host }) => facts.databases.some(({ name }) => name === service) && !isLoopback(host))
+      .filter(
+        ({ service, host }) => facts.databases.some(({ name }) => name === service) && !isLoopback(host),
+      )
       .map(({ service, port, place }) => ({
         message: `"${service}" publishes port ${port} on all addresses of this machine`,
         next: `write "127.0.0.1:${port}:…" under ports of ${service}, or remove it`,
@@ -24,7 +26,9 @@ export const check = defineCheck({
     safety: 'ask',
     async plan(facts) {
       const steps = (await wantedPorts(facts))
-        .filter(({ service, host }) => facts.databases.some(({ name }) => name === service) && !isLoopback(host))
+        .filter(
+          ({ service, host }) => facts.databases.some(({ name }) => name === service) && !isLoopback(host),
+        )
         .map(({ service, port, target }) =>
           editService(facts, service, `publish ${port} of ${service} on 127.0.0.1 only`, (text, path) =>
             replaceItem(

@@ -22,13 +22,20 @@ export const check = defineCheck({
       const tell = (message: string, next: string, ...path: string[]) =>
         findings.push({ message, next, service: name, ...placeOf(facts.reading, 'services', name, ...path) });
       if (keys.privileged === true) {
-        tell(`"${name}" is privileged`, 'remove privileged: true, and add the one capability that it needs', 'privileged');
+        tell(
+          `"${name}" is privileged`,
+          'remove privileged: true, and add the one capability that it needs',
+          'privileged',
+        );
       } else if (mighty.length > 0) {
         tell(`"${name}" has ${mighty.join(', ')}`, 'remove it from cap_add', 'cap_add');
       } else if (facts.scaffold && !dropped.some((capability) => /^ALL$/i.test(capability))) {
         tell(`"${name}" keeps Docker's default capabilities`, `cap_drop: [ALL] in ${name}`);
       } else if (facts.scaffold && !options.some((option) => /^no-new-privileges(:true)?$/.test(option))) {
-        tell(`"${name}" may gain privileges by setuid programs`, `security_opt: ["no-new-privileges:true"] in ${name}`);
+        tell(
+          `"${name}" may gain privileges by setuid programs`,
+          `security_opt: ["no-new-privileges:true"] in ${name}`,
+        );
       }
     }
     return findings;

@@ -41,7 +41,8 @@ export const check = defineCheck({
       const contexts = [...new Set(found.map(({ context }) => context))];
       const steps = contexts.map((context) => {
         const paths = [...new Set(found.filter((one) => one.context === context).map(({ path }) => path))];
-        const file = found.find((one) => one.context === context)?.ignoreFile ?? join(context, '.dockerignore');
+        const file =
+          found.find((one) => one.context === context)?.ignoreFile ?? join(context, '.dockerignore');
         return editFile(facts, {
           file,
           summary: `add ${paths.join(', ')} to ${facts.shown(file)}`,
@@ -73,7 +74,7 @@ function exposed(facts: Facts): Exposed[] {
     // BuildKit prefers the one that is named after the Dockerfile.
     const own = `${dockerfile.file}.dockerignore`;
     const ignoreFile = existsSync(own) ? own : join(context, '.dockerignore');
-    const rules = dockerignore();
+    const rules = dockerignore.default();
     if (existsSync(ignoreFile)) rules.add(readFileSync(ignoreFile, 'utf8'));
     return sensitiveFilesIn(context, known)
       .filter((path) => !rules.ignores(path))
@@ -97,7 +98,9 @@ function copyOf({ instructions }: Dockerfile, path: string): number | undefined 
     if ((keyword !== 'COPY' && keyword !== 'ADD') || /(^|\s)--from=/.test(text)) return false;
     return words.slice(0, -1).some((word) => {
       const source = word.replace(/^\.?\//, '').replace(/\/$/, '');
-      return source === '' || source === '.' || source === '*' || path === source || path.startsWith(`${source}/`);
+      return (
+        source === '' || source === '.' || source === '*' || path === source || path.startsWith(`${source}/`)
+      );
     });
   })?.line;
 }

@@ -1,6 +1,6 @@
 import { defineCheck, type Finding } from '../../check.js';
-import { placeOf } from '../../reading.js';
 import { wantedPorts } from '../../published-ports.js';
+import { placeOf } from '../../reading.js';
 
 /** Services that are not meant for the public, by their image and port. */
 const PRIVATE =
@@ -12,7 +12,7 @@ export const check = defineCheck({
   title: 'something is reachable that should not be',
   severity: 'warn',
   requires: ['db.published'],
-  why: 'Docker opens published ports past the host\'s firewall: the whole network reaches them.',
+  why: "Docker opens published ports past the host's firewall: the whole network reaches them.",
   docs: `Data stores and their consoles need no published port, or one on \`127.0.0.1\`. In a scaffold, the API is published on loopback (put a proxy with TLS in front), and the database's network is \`internal: true\`, so that it reaches nothing outside and nothing outside reaches it. \`invctl network ls\` shows it.`,
   async probe(facts) {
     const findings: Finding[] = [];

@@ -1,5 +1,4 @@
-import { posix } from 'node:path';
-import { isAbsolute } from 'node:path';
+import { isAbsolute, posix } from 'node:path';
 import { isSecretName } from '../../../system/secret.js';
 import { defineCheck, type Finding } from '../../check.js';
 import { envFiles, readValues } from '../../env-files.js';
@@ -58,9 +57,14 @@ export const check = defineCheck({
 });
 
 function secretValues(facts: Facts): { name: string; value: string }[] {
-  const files = grantedSecrets(facts).map(({ name, file }) => ({ name, value: readSecretFile(file)?.trim() ?? '' }));
+  const files = grantedSecrets(facts).map(({ name, file }) => ({
+    name,
+    value: readSecretFile(file)?.trim() ?? '',
+  }));
   const variables = envFiles(facts).flatMap(({ file }) =>
-    [...(readValues(file) ?? [])].flatMap(([name, { value }]) => (isSecretName(name) ? [{ name, value }] : [])),
+    [...(readValues(file) ?? [])].flatMap(([name, { value }]) =>
+      isSecretName(name) ? [{ name, value }] : [],
+    ),
   );
   return [...files, ...variables].filter(({ value }) => value.length >= FEWEST_CHARACTERS);
 }

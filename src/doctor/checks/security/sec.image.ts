@@ -33,7 +33,11 @@ export const check = defineCheck({
         if (stages.has(image.toLowerCase()) || image === 'scratch' || image.includes('$')) continue;
         const place = { file: dockerfile.file, line: instruction.line, service: service.name };
         if (isUnpinned(image)) {
-          findings.push({ message: `the base image ${image} is not pinned`, next: `FROM ${image.replace(/:latest$/, '')}:VERSION`, ...place });
+          findings.push({
+            message: `the base image ${image} is not pinned`,
+            next: `FROM ${image.replace(/:latest$/, '')}:VERSION`,
+            ...place,
+          });
         } else if (instruction === from && HAS_SLIM.test(image.split(':')[0] ?? '') && !SLIM.test(image)) {
           findings.push({
             message: `the base image ${image} is the full one`,

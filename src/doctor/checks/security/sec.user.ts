@@ -1,7 +1,7 @@
+import type { ComposeService } from '../../../project/model.js';
 import { defineCheck } from '../../check.js';
 import { dockerfileOf } from '../../dockerfile.js';
 import type { Facts } from '../../facts.js';
-import type { ComposeService } from '../../../project/model.js';
 import { placeOf } from '../../reading.js';
 import { imageOf } from '../../users.js';
 
@@ -37,7 +37,9 @@ export const check = defineCheck({
 
 async function isRootless(facts: Facts): Promise<boolean> {
   if ((await facts.engine()).kind !== 'docker') return false;
-  return (await facts.docker.info()).SecurityOptions?.some((option) => option.includes('name=rootless')) ?? false;
+  return (
+    (await facts.docker.info()).SecurityOptions?.some((option) => option.includes('name=rootless')) ?? false
+  );
 }
 
 async function runsAsRoot(
@@ -60,5 +62,7 @@ async function runsAsRoot(
   const user = dockerfile.lastStage.filter(({ keyword }) => keyword === 'USER').at(-1);
   if (user) return isRoot(user.text) ? { file: dockerfile.file, line: user.line } : undefined;
   const from = dockerfile.lastStage.find(({ keyword }) => keyword === 'FROM');
-  return from && ROOT_BASES.test(from.words[0] ?? '') ? { file: dockerfile.file, line: from.line } : undefined;
+  return from && ROOT_BASES.test(from.words[0] ?? '')
+    ? { file: dockerfile.file, line: from.line }
+    : undefined;
 }

@@ -3,8 +3,8 @@ import type { ComposeService } from '../../../project/model.js';
 import { defineCheck, type Finding } from '../../check.js';
 import type { Facts } from '../../facts.js';
 import { causeOfCheck } from '../../log-causes.js';
-import { isOfficialPostgres } from '../../roles.js';
 import { placeOf } from '../../reading.js';
+import { isOfficialPostgres } from '../../roles.js';
 import { containerUser } from '../../users.js';
 
 export const check = defineCheck({
@@ -28,7 +28,10 @@ export const check = defineCheck({
       const cause = failed ? causeOfCheck('vol.permission', await facts.logs(service.name)) : undefined;
       if (cause) {
         const path = cause.match[1] ?? cause.match[2] ?? cause.match[3] ?? '';
-        findings.push({ ...mountFinding(facts, service, path), message: `"${service.name}" may not write ${path}` });
+        findings.push({
+          ...mountFinding(facts, service, path),
+          message: `"${service.name}" may not write ${path}`,
+        });
       } else {
         findings.push(...(await closedFolders(facts, service)));
       }
@@ -37,7 +40,11 @@ export const check = defineCheck({
   },
 });
 
-function mountFinding(facts: Facts, service: ComposeService, path: string): Pick<Finding, 'next' | 'service'> {
+function mountFinding(
+  facts: Facts,
+  service: ComposeService,
+  path: string,
+): Pick<Finding, 'next' | 'service'> {
   const mount = service.mounts.find(({ target }) => path === target || path.startsWith(`${target}/`));
   return {
     next:

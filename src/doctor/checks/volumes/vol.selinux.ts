@@ -19,7 +19,9 @@ export const check = defineCheck({
       return (keys.volumes ?? [])
         .filter(
           (mount: { type?: string; source?: string; bind?: { selinux?: string } }) =>
-            mount.type === 'bind' && !mount.bind?.selinux && !/^\/(dev|proc|sys|var\/run|run)(\/|$)/.test(mount.source ?? ''),
+            mount.type === 'bind' &&
+            !mount.bind?.selinux &&
+            !/^\/(dev|proc|sys|var\/run|run)(\/|$)/.test(mount.source ?? ''),
         )
         .map(({ source, target }: { source: string; target: string }) => ({
           message: `${facts.shown(source)} is mounted into "${name}" without an SELinux label`,
