@@ -2,6 +2,20 @@ import type { FixStep } from './check.js';
 import type { Facts } from './facts.js';
 import { place } from './reading.js';
 
+/** While one of these fails, the files hold wrong values: a new container would only get those. */
+export const VALUE_FAULTS = [
+  'env.missing',
+  'env.syntax',
+  'env.required',
+  'env.dollar',
+  'env.unlisted',
+  'env.bare-shadow',
+  'env.placeholder',
+  'db.localhost',
+  'db.both-set',
+  'secret.app-path',
+] as const;
+
 interface Difference {
   name: string;
   /** A value of the shell took part, which may differ between two terminals. */

@@ -98,6 +98,13 @@ async function holderOf(
   // With an engine on another machine, this one's ports say nothing.
   if (isRemoteEngine(facts.env) || (await isPortFree(host, port))) return { kind: 'nobody' };
   const listener = await findListener(port);
+  // The engine's own, for a container that it is not there, or not ours, to tell of.
+  if (
+    engine.kind === 'none' &&
+    (listener?.name === 'docker-proxy' || (!listener && engine.error.code === 'ENGINE_DENIED'))
+  ) {
+    return { kind: 'nobody' };
+  }
   return { kind: 'process', ...(listener ? { pid: listener.pid, name: listener.name } : {}) };
 }
 

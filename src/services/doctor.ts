@@ -55,23 +55,21 @@ export async function examine(context: ServiceContext, input: DoctorInput): Prom
     first.facts.location.directory,
     { command: 'invctl doctor --fix', waitMs: LOCK_WAIT_MS, signal: context.signal },
     async () => {
-      const fixes: FixOutcome[] = [];
+      const fixes = new Map<string, FixOutcome>();
       let last = first;
       for (let round = 0; round < MOST_FIX_ROUNDS; round += 1) {
-        const tried = new Set(fixes.map(({ id, summary }) => `${id}\n${summary}`));
-        const made = (await applyFixes(last.facts, last.results, fix)).filter(
-          ({ id, summary }) => !tried.has(`${id}\n${summary}`),
-        );
-        fixes.push(...made);
+        const made = await applyFixes(last.facts, last.results, fix);
+        for (const one of made) fixes.set(`${one.id}\n${one.summary}`, one);
         if (!made.some(({ applied }) => applied)) break;
         last = await examineOnce(context, checks, input.engine);
       }
       const red = (results: readonly CheckResult[]) =>
         new Set(results.filter(({ findings }) => findings.length > 0).map(({ check }) => check.id));
-      const [before, after] = [red(first.results), red(last.results)];
-      const touched = new Set(fixes.filter(({ applied }) => applied).map(({ id }) => id));
-      const fixed = [...new Set([...before, ...touched])].filter((id) => touched.has(id) && !after.has(id));
-      return resultOf(last, fixed, fixes);
+      const after = red(last.results);
+      const done = [...fixes.values()];
+      const touched = new Set(done.filter(({ applied }) => applied).map(({ id }) => id));
+      const fixed = [...touched].filter((id) => !after.has(id));
+      return resultOf(last, fixed, done);
     },
   );
 }

@@ -13,8 +13,8 @@ export interface Fault {
   also?: readonly string[];
   /** Those of them that the fix of this one leaves. */
   remains?: readonly string[];
-  /** Only with `--production`. */
-  production?: true;
+  /** None where the database has data already. */
+  whenNew?: true;
 }
 
 /** Faults in files alone: found with and without an engine, on a stopped and on a running stack. */
@@ -137,6 +137,7 @@ export const FILE_FAULTS: readonly Fault[] = [
   },
   {
     id: 'db.uninitialised',
+    whenNew: true,
     break: (p) => p.edit('compose.yaml', '      POSTGRES_PASSWORD_FILE: /run/secrets/db_password\n', ''),
   },
   {

@@ -1,5 +1,5 @@
 import { defineCheck } from '../../check.js';
-import { containerEnvironment, recreate } from '../../container-environment.js';
+import { containerEnvironment, recreate, VALUE_FAULTS } from '../../container-environment.js';
 
 export const check = defineCheck({
   id: 'env.invisible',
@@ -7,7 +7,7 @@ export const check = defineCheck({
   title: 'a variable of the files is absent in the container',
   severity: 'fail',
   needs: ['config', 'docker'],
-  requires: ['env.missing', 'env.syntax', 'env.bare-shadow'],
+  requires: [...VALUE_FAULTS],
   why: 'A container keeps the environment that it was made with: what was added later is not there.',
   docs: `\`invctl exec api -- printenv\` shows what the container sees. A variable that was added after the container was made arrives when it is made anew: \`invctl up\` does that for each service whose configuration changed; \`restart\` does not.`,
   async probe(facts) {

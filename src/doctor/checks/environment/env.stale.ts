@@ -1,5 +1,5 @@
 import { defineCheck } from '../../check.js';
-import { containerEnvironment, recreate } from '../../container-environment.js';
+import { containerEnvironment, recreate, VALUE_FAULTS } from '../../container-environment.js';
 
 export const check = defineCheck({
   id: 'env.stale',
@@ -7,7 +7,7 @@ export const check = defineCheck({
   title: 'a container is older than an edit of its environment',
   severity: 'fail',
   needs: ['config', 'docker'],
-  requires: ['env.missing', 'env.syntax', 'env.invisible'],
+  requires: [...VALUE_FAULTS, 'env.invisible'],
   why: 'It runs with the values that the files had when it was made; the edit has no effect until it is made anew.',
   docs: `\`invctl restart\` keeps the container, and with it the old values. \`invctl up\` makes it anew where the configuration changed. Values that come from the shell differ between two terminals: those are information only.`,
   async probe(facts) {

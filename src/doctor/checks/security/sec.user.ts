@@ -51,18 +51,17 @@ async function runsAsRoot(
   if (service.user !== undefined) {
     return isRoot(service.user) ? placeOf(facts.reading, 'services', service.name, 'user') : undefined;
   }
+  // What the next build gives comes first, then what runs today.
   const dockerfile = dockerfileOf(service);
-  const place = placeOf(facts.reading, 'services', service.name, 'build') ?? {};
-  const image = await imageOf(facts, service);
-  if (image) {
-    const { User: user = '' } = image.Config;
-    return user === '' || isRoot(user) ? place : undefined;
+  const user = dockerfile?.lastStage.filter(({ keyword }) => keyword === 'USER').at(-1);
+  const from = dockerfile?.lastStage.find(({ keyword }) => keyword === 'FROM');
+  if (dockerfile && user && isRoot(user.text)) return { file: dockerfile.file, line: user.line };
+  if (dockerfile && !user && from && ROOT_BASES.test(from.words[0] ?? '')) {
+    return { file: dockerfile.file, line: from.line };
   }
-  if (!dockerfile) return undefined;
-  const user = dockerfile.lastStage.filter(({ keyword }) => keyword === 'USER').at(-1);
-  if (user) return isRoot(user.text) ? { file: dockerfile.file, line: user.line } : undefined;
-  const from = dockerfile.lastStage.find(({ keyword }) => keyword === 'FROM');
-  return from && ROOT_BASES.test(from.words[0] ?? '')
-    ? { file: dockerfile.file, line: from.line }
+  const image = await imageOf(facts, service);
+  const imageUser = image?.Config.User;
+  return imageUser !== undefined && (imageUser === '' || isRoot(imageUser))
+    ? placeOf(facts.reading, 'services', service.name, 'build')
     : undefined;
 }
