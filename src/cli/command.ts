@@ -39,7 +39,8 @@ export function declare(
     .command(nameAndArguments)
     .summary(summary)
     .description(summary)
-    .addHelpText('before', `${examples.map((example) => `  $ ${example}`).join('\n')}\n`);
+    .addHelpText('before', `${examples.map((example) => `  $ ${example}`).join('\n')}\n`)
+    .addHelpText('after', '\nGlobal options such as -C, --engine and --json: invctl --help');
 }
 
 /** A group such as `volume`, which does nothing by itself. */

@@ -1,4 +1,4 @@
-import { type Command, CommanderError, Option } from 'commander';
+import { type Command, CommanderError } from 'commander';
 import { usageError } from '../errors.js';
 import { type CommandModule, type Handle, newProgram } from './command.js';
 
@@ -30,6 +30,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'volume', load: () => import('../commands/volume.js') },
   { name: 'network', load: () => import('../commands/network.js') },
   { name: 'inspect', load: () => import('../commands/inspect.js') },
+  { name: 'recover', load: () => import('../commands/recover.js') },
   { name: 'completion', load: () => import('../commands/completion.js') },
 ];
 
@@ -69,7 +70,7 @@ export async function createProgram(
     .version(version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print help; `invctl COMMAND --help` for a command')
     .helpCommand(false)
-    .addOption(new Option('-C, --directory <dir>', 'project folder').env('INVCTL_DIRECTORY'))
+    .option('-C, --directory <dir>', 'project folder (INVCTL_DIRECTORY)')
     .option('--engine <engine>', 'auto, docker or embedded (INVCTL_ENGINE)')
     .option('--json', 'one JSON document on stdout (INVCTL_JSON)')
     .option('-y, --yes', 'answer ordinary questions with yes (INVCTL_YES)')
@@ -82,13 +83,16 @@ export async function createProgram(
     .exitOverride();
   for (const module of modules) module.define(program, handle);
   applyToAll(program, (command) =>
-    command.exitOverride().configureOutput({ writeErr: () => {}, outputError: () => {} }),
+    command
+      .helpCommand(false)
+      .exitOverride()
+      .configureOutput({ writeErr: () => {}, outputError: () => {} }),
   );
   return program;
 }
 
 /** Runs `visit` on a command and all below it. */
-export function applyToAll(command: Command, visit: (command: Command) => void): void {
+function applyToAll(command: Command, visit: (command: Command) => void): void {
   visit(command);
   for (const child of command.commands) applyToAll(child, visit);
 }

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { ExitCode, UserError, usageError } from '../errors.js';
 
-export const ENGINE_CHOICES = ['auto', 'docker', 'embedded'] as const;
+const ENGINE_CHOICES = ['auto', 'docker', 'embedded'] as const;
 export type EngineChoice = (typeof ENGINE_CHOICES)[number];
 
 /** The global options after flag, environment, `invctl.yaml` and default were weighed. */

@@ -2,12 +2,16 @@ import type { Command } from 'commander';
 import { declareGroup, type Handle } from '../cli/command.js';
 import * as backup from './db/backup.js';
 import * as exec from './db/exec.js';
+import * as list from './db/list.js';
+import * as prune from './db/prune.js';
 import * as psql from './db/psql.js';
+import * as restore from './db/restore.js';
+import * as verify from './db/verify.js';
 
 export function define(program: Command, handle: Handle): void {
   const group = declareGroup(program, 'db', 'the database: backups, restores, SQL', [
     'invctl db backup',
     'invctl db psql -- -c "select count(*) from items"',
   ]);
-  for (const command of [backup, psql, exec]) command.define(group, handle);
+  for (const command of [backup, restore, list, verify, prune, psql, exec]) command.define(group, handle);
 }

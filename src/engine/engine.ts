@@ -99,7 +99,7 @@ export type ServicePhase =
   | 'completed'
   | 'failed';
 
-/** One step of one service on its way up. */
+/** One step of one service on its way up. A service that is left as it was has none. */
 export interface ServiceEvent {
   service: string;
   phase: ServicePhase;

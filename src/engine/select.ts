@@ -3,7 +3,6 @@ import { mkdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ExitCode, UserError } from '../errors.js';
 import type { ProjectLocation } from '../project/locate.js';
-import { writeFileAtomic } from '../system/files.js';
 import type { ProcessRunner } from '../system/process.js';
 import type { Engine, EngineKind } from './engine.js';
 
@@ -59,6 +58,7 @@ export async function rememberEngine(location: ProjectLocation, kind: EngineKind
   const ours = existsSync(join(location.directory, '.invctl', 'lock.json'));
   if ((kind === 'docker' && !ours) || (await rememberedEngine(location)) === kind) return;
   await mkdir(dirname(file), { recursive: true });
+  const { writeFileAtomic } = await import('../system/files.js');
   await writeFileAtomic(file, `${kind}\n`);
 }
 

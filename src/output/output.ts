@@ -1,8 +1,8 @@
 import type { UserError } from '../errors.js';
-import { createLiveProgress, createPlainProgress, type Progress, silentProgress } from './progress.js';
+import type { Progress } from './progress.js';
 import { createStyle, type Style, wantsColor } from './style.js';
 
-export const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 1;
 
 export interface OutputOptions {
   stdout: NodeJS.WriteStream;
@@ -75,6 +75,7 @@ export function createOutput(options: OutputOptions): Output {
       toStderr(errStyle.dim(`$ ${text}`));
     },
     async progress() {
+      const { createLiveProgress, createPlainProgress, silentProgress } = await import('./progress.js');
       if (quiet) return silentProgress;
       current?.stop();
       current = animated ? await createLiveProgress(stderr, errStyle) : createPlainProgress(stderr, errStyle);

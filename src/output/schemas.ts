@@ -164,6 +164,30 @@ export const dataSchemas = {
   start: services,
   restart: services,
   rm: services,
+  status: services.extend({
+    database: z.union([
+      z.object({
+        reachable: z.literal(true),
+        name: z.string(),
+        version: z.string(),
+        bytes: z.int(),
+        migrations: z.object({ applied: z.int(), pending: z.array(z.string()) }).optional(),
+      }),
+      z.object({ reachable: z.literal(false), reason: z.string() }),
+    ]),
+    backup: z
+      .object({
+        file: z.string(),
+        bytes: z.int(),
+        takenAt: z.string().describe('ISO time'),
+        level: z
+          .int()
+          .describe('how it was verified: 0 hash, 1 full read, 2 restored, 3 compared row by row'),
+        tooOld: z.boolean(),
+      })
+      .optional()
+      .describe('the newest one'),
+  }),
   down: z.object({
     project: z.string(),
     removed: z.array(z.string()).describe('services'),

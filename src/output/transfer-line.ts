@@ -33,6 +33,12 @@ export class TransferLine {
     );
   }
 
+  /** Gives the terminal to somebody else; the next `show` takes it back. */
+  pause(): void {
+    this.#label = '';
+    this.#progress.stop();
+  }
+
   done(text: string): void {
     this.#progress.set('transfer', 'done', `${text} (${formatDuration(Date.now() - this.#started)})`);
     this.#progress.stop();

@@ -94,7 +94,7 @@ export function parseEnvFile(text: string, lookup: (name: string) => string | un
         const name = source.slice(start, offset).replace(/[\s\u0085]+$/, '');
         const line = lineAt(start);
         if (name.includes(' ')) {
-          throw new EnvFileError('ENV_FILE_SYNTAX', `a key cannot contain a space: ${name}`, line);
+          throw new EnvFileError('ENV_FILE_SYNTAX', 'a key cannot contain a space', line);
         }
         offset++;
         skip(LINE_SPACE);

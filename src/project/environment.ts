@@ -12,11 +12,9 @@ import {
 import { scalarText } from './scalar.js';
 import { mapAt, type Position, type Reference, type TreeMap, type TreeNode, textAt } from './tree.js';
 
-export type SourceKind = 'run' | 'environment' | 'env_file' | 'image';
-
 /** One place that says something about a variable. */
 export interface VariableSource {
-  kind: SourceKind;
+  kind: 'run' | 'environment' | 'env_file' | 'image';
   /** Absent for `run` and `image`. */
   at?: Position;
   /** Null: a bare name without a value, which unsets the variable. */

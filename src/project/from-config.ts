@@ -117,7 +117,7 @@ function healthcheckFrom(healthcheck: Json): ComposeHealthcheck {
   const test = strings(healthcheck.test);
   return {
     disabled: isTrue(healthcheck.disable) || test?.[0] === 'NONE',
-    ...optional('test', test),
+    ...optional('test', test?.length ? test : undefined),
     ...optional('intervalMs', milliseconds(healthcheck.interval)),
     ...optional('timeoutMs', milliseconds(healthcheck.timeout)),
     ...optional('startPeriodMs', milliseconds(healthcheck.start_period)),

@@ -1,7 +1,7 @@
 import { interpolate, TemplateError } from './interpolate.js';
 import { invalidProject } from './invalid.js';
 import type { TreeMap, TreeNode, TreeScalar } from './tree.js';
-import { matching, type TreePath } from './tree-path.js';
+import { matching, patternTable, type TreePath } from './tree-path.js';
 
 type Cast = (text: string) => bigint | number | boolean | undefined;
 
@@ -15,7 +15,7 @@ const toBoolean: Cast = (text) => {
 };
 
 // Where a string takes a typed value's place, as `${…}` always does (compose-go, loader/interpolate.go).
-const CASTS = new Map<string, Cast>([
+const CASTS = patternTable<Cast>([
   ['services.*.configs.[].mode', toInteger],
   ['services.*.cpu_count', toInteger],
   ['services.*.cpu_percent', toFloat],
@@ -64,6 +64,8 @@ export interface InterpolationContext {
   lookup(name: string): string | undefined;
   /** Called for each variable that is not set and became empty. */
   unset(name: string): void;
+  /** Called with what Compose accepts with a warning. */
+  warn(message: string): void;
 }
 
 /**
@@ -98,6 +100,9 @@ export function interpolateTree(root: TreeMap, context: InterpolationContext): T
           ? `give ${references.map(({ name }) => name).join(', ')} a fitting value`
           : undefined,
       );
+    }
+    if (cast === toBoolean && !/^(true|false)$/i.test(text)) {
+      context.warn(`${path.join('.')}: \`${text}\` is no boolean of YAML 1.2; write \`${value}\``);
     }
     return { ...node, value, ...(references.length > 0 ? { references } : {}) };
   }

@@ -63,7 +63,7 @@ export function interpolate(template: string, lookup: (name: string) => string |
     }
     const name = groups.named ?? groups.braced;
     if (!name) {
-      throw new TemplateError('INTERPOLATION_SYNTAX', `\`${excerpt(text)}\` is no valid interpolation`);
+      throw new TemplateError('INTERPOLATION_SYNTAX', `\`${excerpt(text)}…\` is no valid interpolation`);
     }
     const value = read(name);
     if (value === undefined) unset.push(name);
@@ -83,7 +83,8 @@ export function interpolate(template: string, lookup: (name: string) => string |
         if (present) return value;
         throw new TemplateError(
           'VARIABLE_REQUIRED',
-          `the variable ${name} is required and has no value${alternative ? `: ${alternative}` : ''}`,
+          // The message as it is written: what its own variables hold may be secret.
+          `the variable ${name} is required and has no value${operand ? `: ${operand}` : ''}`,
         );
     }
   }
@@ -104,8 +105,7 @@ function closingBrace(text: string): number {
   return -1;
 }
 
-/** The first expression of a refused template: never more of the text, which may hold a secret. */
+/** The first expression of a refused template up to its name: the rest may hold a secret. */
 function excerpt(text: string): string {
-  const start = text.indexOf('${');
-  return start < 0 ? '$' : (text.slice(start, start + 20).split('\n')[0] as string);
+  return /\$\{\w*/.exec(text)?.[0] ?? '$';
 }

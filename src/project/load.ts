@@ -1,32 +1,32 @@
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expandShortForms, itemsAt, resolvePaths, setDefaults } from './canonical.js';
-import { type InterpolationContext, interpolateTree } from './interpolate-tree.js';
+import {
+  clear,
+  interpolateDocument,
+  type LoadContext,
+  readComposeFile,
+  refuseRemote,
+} from './compose-file.js';
+import { applyExtends } from './extends.js';
 import { invalidProject } from './invalid.js';
-import { extendService, mergeFiles, removeDuplicates } from './merge.js';
-import { isRemoteFile, resolvePath } from './paths.js';
-import { type ProjectEnvironment, readDotEnvFiles, unsetWarning } from './project-environment.js';
-import { type ComposeDocument, readYaml } from './read-yaml.js';
+import { mergeFiles, removeDuplicates } from './merge.js';
+import { resolvePath } from './paths.js';
+import { type ProjectEnvironment, readDotEnvFiles } from './project-environment.js';
+import type { ComposeDocument } from './read-yaml.js';
+import { checkResources } from './resources.js';
 import { checkSchema } from './schema.js';
 import {
-  cloneTree,
   isNull,
   mapAt,
   mapNode,
   type Position,
   plain,
   scalarNode,
-  type TreeList,
   type TreeMap,
   type TreeNode,
   textAt,
 } from './tree.js';
-
-/** What loading needs to know and whom it tells. */
-export interface LoadContext {
-  environment: ProjectEnvironment;
-  warn(message: string): void;
-}
 
 interface FileGroup {
   files: readonly string[];
@@ -65,8 +65,8 @@ function layDocument(
   group: FileGroup,
   context: LoadContext,
 ): TreeMap {
-  const tree = interpolateTree(document.tree, interpolation(context));
-  applyExtends(tree, file, group.directory, context, [document]);
+  const tree = interpolateDocument(document, context);
+  applyExtends(tree, document, file, group.directory, context);
   clear(project, document.cleared);
   include(tree, group.directory, [...group.includedBy, file], context);
   const merged = removeDuplicates(mergeFiles(project, tree));
@@ -78,119 +78,6 @@ function layDocument(
   // A long form may show a double that its short form hid, such as a range of ports.
   return removeDuplicates(merged);
 }
-
-function interpolation({ environment, warn }: LoadContext): InterpolationContext {
-  return { lookup: environment.lookup, unset: (name) => warn(unsetWarning(name)) };
-}
-
-function readComposeFile(file: string, askedBy?: Position): ComposeDocument[] {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (error) {
-    throw invalidProject(
-      'COMPOSE_FILE_UNREADABLE',
-      `the compose file ${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`,
-      askedBy ?? { file, line: 1 },
-    );
-  }
-  return readYaml(text, file);
-}
-
-/** Removes from earlier files what `!reset` and `!override` in a later one clear. */
-function clear(tree: TreeMap, paths: readonly string[][]): void {
-  for (const path of paths) mapAt(tree, ...path.slice(0, -1))?.entries.delete(path.at(-1) as string);
-}
-
-// --- extends ---------------------------------------------------------------------------------------------------
-
-interface Extending {
-  services: TreeMap;
-  /** The file of these services. */
-  file: string;
-  directory: string;
-  /** Documents whose `!reset` and `!override` also hold against what is extended. */
-  documents: readonly ComposeDocument[];
-  trail: readonly string[];
-}
-
-function applyExtends(
-  tree: TreeMap,
-  file: string,
-  directory: string,
-  context: LoadContext,
-  documents: readonly ComposeDocument[],
-): void {
-  const services = tree.entries.get('services');
-  if (services?.kind !== 'map') return;
-  for (const name of services.entries.keys()) {
-    extendFrom(name, { services, file, directory, documents, trail: [] }, context);
-  }
-}
-
-/** The service with all that it extends, also written back to its services. Null for a service that says nothing. */
-function extendFrom(name: string, here: Extending, context: LoadContext): TreeNode {
-  const service = here.services.entries.get(name) as TreeNode;
-  const extension = service.kind === 'map' ? service.entries.get('extends') : undefined;
-  if (service.kind !== 'map' || !extension) return service;
-  const base = extension.kind === 'map' ? textAt(extension, 'service') : textAt(service, 'extends');
-  if (base === undefined) {
-    throw invalidProject('COMPOSE_INVALID', `services.${name}.extends names no service`, extension.at);
-  }
-  const fileName = extension.kind === 'map' ? textAt(extension, 'file') : undefined;
-  const there = fileName === undefined ? here : extendedFile(fileName, here, extension, context);
-  if (!there.services.entries.has(base)) {
-    throw invalidProject(
-      'COMPOSE_INVALID',
-      `services.${name} extends the service ${base}, which is not in ${there.file}`,
-      extension.at,
-    );
-  }
-  const step = `${name} in ${here.file}`;
-  if (here.trail.includes(step)) {
-    throw invalidProject(
-      'COMPOSE_INVALID',
-      `services extend each other in a circle: ${[...here.trail, step].join(' → ')}`,
-      extension.at,
-    );
-  }
-  const extended = extendFrom(base, { ...there, trail: [...here.trail, step] }, context);
-  if (extended.kind !== 'map') return service;
-  const source = cloneTree(extended);
-  for (const document of there.documents) {
-    clear(mapNode(source.at, [['services', mapNode(source.at, [[name, source]])]]), document.cleared);
-  }
-  const merged = extendService(source, service);
-  merged.entries.delete('extends');
-  here.services.entries.set(name, merged);
-  return merged;
-}
-
-function extendedFile(
-  fileName: string,
-  here: Extending,
-  extension: TreeNode,
-  context: LoadContext,
-): Extending {
-  refuseRemote(fileName, extension.at);
-  const file = resolvePath(here.directory, fileName);
-  const directory = dirname(file);
-  const documents = readComposeFile(file, extension.at);
-  let tree = mapNode(extension.at);
-  for (const document of documents) {
-    tree = removeDuplicates(mergeFiles(tree, interpolateTree(document.tree, interpolation(context))));
-    expandShortForms(tree, context.warn);
-    tree = removeDuplicates(tree);
-  }
-  resolvePaths(tree, directory);
-  const services = tree.entries.get('services');
-  if (services?.kind !== 'map') {
-    throw invalidProject('COMPOSE_INVALID', `${file} has no services to extend`, extension.at);
-  }
-  return { ...here, services, file, directory, documents: [...here.documents, ...documents] };
-}
-
-// --- include ---------------------------------------------------------------------------------------------------
 
 const INCLUDED_SECTIONS = ['services', 'volumes', 'networks', 'secrets', 'configs'];
 
@@ -272,66 +159,6 @@ function textsAt(entry: TreeNode, key: string): string[] {
   );
 }
 
-function refuseRemote(path: string, at: Position): void {
-  if (!isRemoteFile(path)) return;
-  throw invalidProject(
-    'COMPOSE_REMOTE',
-    `${path} is fetched from elsewhere, which only the Docker engine's Compose can do`,
-    at,
-    'use the docker engine, or keep a copy beside the project',
-  );
-}
-
-// --- checks and leftovers --------------------------------------------------------------------------------------
-
-/** What no schema can say of volumes, secrets and configs (compose-go, validation). */
-function checkResources(project: TreeMap): void {
-  for (const [name, volume] of mapAt(project, 'volumes')?.entries ?? []) {
-    if (volume.kind !== 'map' || plainBoolean(volume, 'external') !== true) continue;
-    const other = [...volume.entries.keys()].find(
-      (key) => key !== 'name' && key !== 'external' && !key.startsWith('x-'),
-    );
-    if (other) {
-      throw invalidProject(
-        'COMPOSE_INVALID',
-        `volumes.${name}: an external volume cannot have \`${other}\``,
-        (volume.entries.get(other) as TreeNode).at,
-        `remove \`${other}\` or \`external\``,
-      );
-    }
-  }
-  checkSources(project, 'secrets', ['file', 'environment']);
-  checkSources(project, 'configs', ['file', 'environment', 'content']);
-}
-
-function checkSources(project: TreeMap, section: string, sources: string[]): void {
-  for (const [name, resource] of mapAt(project, section)?.entries ?? []) {
-    if (resource.kind !== 'map') continue;
-    const given = sources.filter((source) => resource.entries.has(source));
-    if (given.length > 1) {
-      throw invalidProject(
-        'COMPOSE_INVALID',
-        `${section}.${name}: ${given.map((source) => `\`${source}\``).join(' and ')} exclude each other`,
-        (resource.entries.get(given[1] as string) as TreeNode).at,
-        'keep one of them',
-      );
-    }
-    if (given.length === 0 && !resource.entries.has('driver') && !resource.entries.has('external')) {
-      throw invalidProject(
-        'COMPOSE_INVALID',
-        `${section}.${name}: one of ${sources.map((source) => `\`${source}\``).join(', ')} must be set`,
-        resource.at,
-        `add \`${sources[0]}: …\``,
-      );
-    }
-  }
-}
-
-function plainBoolean(map: TreeMap, key: string): boolean | undefined {
-  const node = map.entries.get(key);
-  return node?.kind === 'scalar' && typeof node.value === 'boolean' ? node.value : undefined;
-}
-
 /**
  * A bare `NAME` in the list form of `environment` takes its value from the environment of the file that it is in:
  * an included file's own. (In the mapping form it takes the project's, later.)
@@ -340,7 +167,7 @@ function resolveBareNames(project: TreeMap, environment: ProjectEnvironment): vo
   for (const service of mapAt(project, 'services')?.entries.values() ?? []) {
     const list = service.kind === 'map' ? service.entries.get('environment') : undefined;
     if (list?.kind !== 'list') continue;
-    (list as TreeList).items = list.items.map((item) => {
+    list.items = list.items.map((item) => {
       if (item.kind !== 'scalar' || typeof item.value !== 'string') return item;
       const value = environment.lookup(item.value);
       if (value === undefined) return item;

@@ -1,8 +1,10 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { itemsAt } from './canonical.js';
 import { checkConsistency } from './consistency.js';
 import { invalidProject } from './invalid.js';
 import { loadFiles } from './load.js';
-import type { ProjectLocation } from './locate.js';
+import { COMPOSE_FILE_NAMES, OVERRIDE_FILE_NAMES, type ProjectLocation } from './locate.js';
 import { normalize } from './normalize.js';
 import { type ProjectEnvironment, readEnvironment } from './project-environment.js';
 import { checkValues } from './schema.js';
@@ -29,6 +31,7 @@ export function loadProject(location: ProjectLocation, env: NodeJS.ProcessEnv): 
   const warn = (message: string) => {
     warnings.add(message);
   };
+  if (!location.explicitFiles) warnOfIgnoredFiles(location, warn);
   const environment = readEnvironment(location.envFiles, env, warn).with('COMPOSE_PROJECT_NAME', {
     value: location.name,
     origin: { kind: 'compose' },
@@ -45,6 +48,16 @@ export function loadProject(location: ProjectLocation, env: NodeJS.ProcessEnv): 
   const active = activeServices(tree, environment);
   checkConsistency(tree, active);
   return { name: location.name, tree, environment, active, warnings: [...warnings] };
+}
+
+/** Of several files with a name that Compose looks for, it takes the first. */
+function warnOfIgnoredFiles({ directory, files }: ProjectLocation, warn: (message: string) => void): void {
+  for (const [index, names] of [COMPOSE_FILE_NAMES, OVERRIDE_FILE_NAMES].entries()) {
+    const ignored = names
+      .map((name) => join(directory, name))
+      .filter((path) => !files.includes(path) && existsSync(path));
+    if (ignored.length > 0) warn(`several compose files: using ${files[index]}, not ${ignored.join(', ')}`);
+  }
 }
 
 function activeServices(tree: TreeMap, environment: ProjectEnvironment): Set<string> {

@@ -25,7 +25,7 @@ export const COMPOSE_FILE_NAMES = [
   'docker-compose.yml',
   'docker-compose.yaml',
 ];
-const OVERRIDE_NAMES = [
+export const OVERRIDE_FILE_NAMES = [
   'compose.override.yml',
   'compose.override.yaml',
   'docker-compose.override.yml',
@@ -94,7 +94,7 @@ function defaultFiles(directory: string): string[] | undefined {
     const existing = (name: string) => statSync(join(folder, name), { throwIfNoEntry: false }) !== undefined;
     const file = COMPOSE_FILE_NAMES.find(existing);
     if (file) {
-      const override = OVERRIDE_NAMES.find(existing);
+      const override = OVERRIDE_FILE_NAMES.find(existing);
       return [file, ...(override ? [override] : [])].map((name) => join(folder, name));
     }
     if (dirname(folder) === folder) return undefined;

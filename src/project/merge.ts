@@ -6,6 +6,7 @@ import {
   isNull,
   listNode,
   mapNode,
+  type ScalarValue,
   scalarNode,
   type TreeList,
   type TreeMap,
@@ -13,19 +14,19 @@ import {
   type TreeScalar,
   textAt,
 } from './tree.js';
-import { matching, type TreePath } from './tree-path.js';
+import { matching, patternTable, type TreePath } from './tree-path.js';
 
 type Merger = (base: TreeNode, over: TreeNode, path: TreePath) => TreeNode;
 
 // Compose's own rules (compose-go, override/merge.go). Maps are merged and lists appended where none applies.
-const MERGERS = new Map<string, Merger>([
+const MERGERS = patternTable<Merger>([
   ['networks.*.labels', mergeAsLists],
   ['volumes.*.labels', mergeAsLists],
   ['services.*.annotations', mergeAsLists],
   ['services.*.build', mergeBuild],
   ['services.*.build.args', mergeAsLists],
   ['services.*.build.additional_contexts', mergeAsLists],
-  ['services.*.build.extra_hosts', mergeAsLists],
+  ['services.*.build.extra_hosts', mergeHosts],
   ['services.*.build.labels', mergeAsLists],
   ['services.*.command', replace],
   ['services.*.depends_on', mergeDependencies],
@@ -37,7 +38,7 @@ const MERGERS = new Map<string, Merger>([
   ['services.*.env_file', mergeAsLists],
   ['services.*.label_file', mergeAsLists],
   ['services.*.environment', mergeAsLists],
-  ['services.*.extra_hosts', mergeAsLists],
+  ['services.*.extra_hosts', mergeHosts],
   ['services.*.healthcheck.test', replace],
   ['services.*.labels', mergeAsLists],
   ['services.*.logging', mergeLogging],
@@ -50,7 +51,7 @@ const MERGERS = new Map<string, Merger>([
 type Identity = (entry: TreeNode) => string | undefined;
 
 // In these lists a later entry replaces an earlier one of the same identity (compose-go, override/uncity.go).
-const IDENTITIES = new Map<string, Identity>([
+const IDENTITIES = patternTable<Identity>([
   ['networks.*.labels', keyOfPair],
   ['services.*.annotations', keyOfPair],
   ['services.*.build.args', keyOfPair],
@@ -123,6 +124,13 @@ function replace(_base: TreeNode, over: TreeNode): TreeNode {
 
 function mergeAsLists(base: TreeNode, over: TreeNode): TreeNode {
   return listNode(over.at, [...asList(base), ...asList(over)]);
+}
+
+/** Of hosts the list drops what is in both files, word by word. */
+function mergeHosts(base: TreeNode, over: TreeNode): TreeNode {
+  const hosts = asList(base);
+  const known = new Set(hosts.map(keyOfScalar));
+  return listNode(over.at, [...hosts, ...asList(over).filter((host) => !known.has(keyOfScalar(host)))]);
 }
 
 /** A mapping as `KEY=value` entries, sorted by Compose; a scalar as the one entry of a list. */
@@ -247,18 +255,18 @@ function targetOfMount(entry: TreeNode): string | undefined {
 }
 
 function bindingOfPort(entry: TreeNode): string | undefined {
-  if (entry.kind === 'scalar') return keyOfScalar(entry);
-  const part = (key: string, otherwise: string) => {
-    const node = entry.kind === 'map' ? entry.entries.get(key) : undefined;
-    return node?.kind === 'scalar' ? scalarText(node.value) : otherwise;
-  };
-  if (entry.kind !== 'map' || !entry.entries.has('target')) {
+  if (entry.kind !== 'map') return keyOfScalar(entry);
+  if (!entry.entries.has('target')) {
     throw invalidProject('COMPOSE_INVALID', 'this port has no target', entry.at, 'add `target: PORT`');
   }
-  return [
-    part('host_ip', '0.0.0.0'),
-    part('published', ''),
-    part('target', ''),
-    part('protocol', 'tcp'),
-  ].join(' ');
+  const part = (key: string, otherwise = ''): ScalarValue => {
+    const node = entry.entries.get(key);
+    return node?.kind === 'scalar' ? node.value : otherwise;
+  };
+  const published = part('published');
+  // To Compose a published 80 and a published "80" are two ports.
+  const host = `${typeof published} ${scalarText(published)}`;
+  return [part('host_ip', '0.0.0.0'), host, part('target'), part('protocol', 'tcp')]
+    .map(scalarText)
+    .join(' ');
 }

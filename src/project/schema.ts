@@ -1,7 +1,6 @@
 import { parseDuration } from './duration.js';
 import { invalidProject } from './invalid.js';
 import { nearest } from './nearest.js';
-import { scalarText } from './scalar.js';
 import { shellWords } from './shell-words.js';
 import type { TreeMap, TreeNode } from './tree.js';
 
@@ -109,7 +108,7 @@ function listOf(shape: Shape, { unique = false } = {}): Shape {
       shape(item, `${path}[${index}]`, values);
       if (!unique || item.kind !== 'scalar') continue;
       const key = `${typeof item.value} ${item.value}`;
-      if (seen.has(key)) refuse(item, path, `free of doubles, and ${scalarText(item.value)} is there twice`);
+      if (seen.has(key)) refuse(item, path, 'free of doubles');
       seen.add(key);
     }
   };

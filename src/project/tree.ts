@@ -59,7 +59,7 @@ export function isNull(node: TreeNode): boolean {
 }
 
 /** The node at a path of map keys, or undefined where a part is absent or no map. */
-export function at(node: TreeNode | undefined, ...path: string[]): TreeNode | undefined {
+function at(node: TreeNode | undefined, ...path: string[]): TreeNode | undefined {
   let current = node;
   for (const key of path) {
     if (current?.kind !== 'map') return undefined;

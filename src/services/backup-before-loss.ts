@@ -4,9 +4,7 @@ import type { ProjectLocation } from '../project/locate.js';
 import type { ServiceContext } from './context.js';
 import { backupToFile } from './database/backup.js';
 import { type Database, findDatabase } from './database/database.js';
-
-/** A crash recovery may come first. */
-const START_TIMEOUT_MS = 300_000;
+import { startDatabase } from './database/start-database.js';
 
 /**
  * A verified backup of the database before the volume that holds it is removed. The caller holds the project's lock.
@@ -65,19 +63,7 @@ async function whileRunning<T>(
   if (before === 'running') return body();
   if (!(await holdsCluster(database))) return undefined;
   try {
-    const outcome = await engine.up(
-      location,
-      { services: [service.name], wait: true, timeoutMs: START_TIMEOUT_MS, signal: context.signal },
-      () => {},
-    );
-    const [failure] = outcome.failed;
-    if (failure) {
-      throw new UserError({
-        code: 'DATABASE_NOT_STARTED',
-        message: `the service ${failure.service} did not start (${failure.reason})`,
-        hint: `invctl logs ${failure.service}`,
-      });
-    }
+    await startDatabase(context, database);
     return await body();
   } finally {
     if (before === 'absent') await engine.remove(location, [service.name], { stop: true });

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
-import { basename, dirname, join, relative } from 'node:path';
+import { basename, relative } from 'node:path';
 import type { Engine } from '../engine/engine.js';
 import { ExitCode, UserError } from '../errors.js';
 import type { ProjectLocation } from '../project/locate.js';
@@ -128,12 +128,6 @@ async function portError(
 }
 
 function shown(location: ProjectLocation, path: string): string {
-  const path_ = relative(location.directory, path);
-  return path_.startsWith('..') ? path : path_ || '.';
-}
-
-/** The example beside a missing env file, if there is one. */
-export function exampleOf(envFile: string): string | undefined {
-  const example = join(dirname(envFile), `${basename(envFile)}.example`);
-  return existsSync(example) ? example : undefined;
+  const inside = relative(location.directory, path);
+  return inside.startsWith('..') ? path : inside || '.';
 }

@@ -5,7 +5,7 @@ import { backupFolder, listBackups } from './database/backup-store.js';
 import { type Database, findDatabase } from './database/database.js';
 import type { Level } from './database/manifest.js';
 import { type MigrationState, migrationState } from './database/migrations.js';
-import { withSession } from './database/session.js';
+import { onlyRow, withSession } from './database/session.js';
 
 /** How long the database has to answer before `status` calls it unreachable, in milliseconds. */
 const PATIENCE_MS = 10_000;
@@ -75,7 +75,8 @@ async function databaseStatus(
   try {
     const signal = AbortSignal.any([context.signal, AbortSignal.timeout(PATIENCE_MS)]);
     return await withSession(database, { applicationName: 'invctl status', signal }, async (session) => {
-      const { version, bytes } = await session.row<{ version: string; bytes: number }>(
+      const { version, bytes } = await onlyRow<{ version: string; bytes: number }>(
+        session,
         `SELECT current_setting('server_version') AS version, pg_database_size(current_database()) AS bytes`,
       );
       const migrations = await migrationState(database, session);

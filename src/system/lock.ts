@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ExitCode, hasErrorCode, UserError } from '../errors.js';
 import { explainFileError } from './files.js';
+import { assertNothingUnfinished } from './journal.js';
 import { identifyProcess, isAlive, type ProcessIdentity } from './process-identity.js';
 
 export interface LockHolder extends ProcessIdentity {
@@ -20,6 +21,8 @@ export interface LockOptions {
   command: string;
   /** Milliseconds to wait for another holder. Default 0: fail at once. */
   waitMs?: number;
+  /** True for `recover` alone: others change nothing while an operation that was cut off is unfinished. */
+  recovers?: boolean;
   /** Called once when the lock is held by somebody else and we are going to wait. */
   onWait?: (holder: LockHolder) => void;
   signal?: AbortSignal;
@@ -31,7 +34,7 @@ const POLL_MS = 100;
  * Runs `body` while no other invctl changes this project. The lock is a file with its holder's identity, linked
  * into place whole; one whose process is gone is taken over.
  *
- * @throws UserError PROJECT_LOCKED (exit 9) naming the holder.
+ * @throws UserError PROJECT_LOCKED (exit 9) naming the holder; UNFINISHED_OPERATION where one was cut off.
  */
 export async function withProjectLock<T>(
   directory: string,
@@ -50,6 +53,7 @@ export async function withProjectLock<T>(
   try {
     await acquire(path, holder, options);
     try {
+      if (!options.recovers) await assertNothingUnfinished(directory);
       return await body();
     } finally {
       await rm(path, { force: true });

@@ -6,7 +6,7 @@ import database from './plugins/app/database.js';
 import housekeeping from './plugins/app/housekeeping.js';
 import jsonReply from './plugins/app/json-reply.js';
 import metrics from './plugins/app/metrics.js';
-import problems from './plugins/app/problems.js';
+import problems, { answerError } from './plugins/app/problems.js';
 import requestLog from './plugins/app/request-log.js';
 import validation from './plugins/app/validation.js';
 import openapi from './plugins/external/openapi.js';
@@ -67,6 +67,7 @@ export async function build({ settings, schemaVersion, logger }: AppOptions): Pr
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: BODY_LIMIT_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
+    frameworkErrors: answerError,
     trustProxy: settings.trustedProxies.length > 0 ? [...settings.trustedProxies] : false,
     genReqId: ({ headers }) => {
       const given = headers['x-request-id'];

@@ -67,7 +67,8 @@ describe.each([
     let cursor: string | null = '';
     while (cursor !== null) {
       const answer = await manager('GET', `/${name}?limit=2${cursor && `&cursor=${cursor}`}`);
-      const { data, next_cursor }: { data: Record<string, string>[]; next_cursor: string | null } = answer.json();
+      const { data, next_cursor }: { data: Record<string, string>[]; next_cursor: string | null } =
+        answer.json();
       values.push(...data.map((entry) => entry[field] ?? ''));
       cursor = next_cursor;
     }

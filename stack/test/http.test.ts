@@ -50,6 +50,16 @@ describe('problems', () => {
     expect(answer.json()).toMatchObject({ status, code: expect.stringMatching(/^[a-z_]+$/) });
   });
 
+  test.each([
+    [`/api/v1/items/${'x'.repeat(1000)}`, 414],
+    ['/api/v1/items/%ff', 400],
+  ])('answer an address that cannot be one: %s', async (url, status) => {
+    const answer = await api.app.inject({ url });
+    expect(answer.statusCode).toBe(status);
+    expect(answer.headers['content-type']).toContain('application/problem+json');
+    expect(answer.json()).toMatchObject({ status });
+  });
+
   test('take the place of an id that could not be one', async () => {
     const answer = await api.app.inject({ url: '/nowhere', headers: { 'x-request-id': 'a b\t' } });
     expect(answer.headers['x-request-id']).toMatch(/^[0-9a-f-]{36}$/);

@@ -221,13 +221,15 @@ describe('the list', () => {
     expect(rows).toHaveLength(120);
   });
 
-  test('finds beginnings of words, whatever their case, and nothing by what is no word', async () => {
+  test('finds beginnings of words whatever their case, beginnings of SKUs, and nothing by what is neither', async () => {
     const search = async (words: string) =>
       (await api.as('viewer')('GET', `/items?limit=200&search=${encodeURIComponent(words)}`)).json().data
         .length;
     expect(await search('LIST')).toBe(120);
-    expect(await search('list L-0001')).toBe(1);
+    expect(await search('6 list')).toBe(17);
     expect(await search('isted')).toBe(0);
+    expect(await search('L-00')).toBe(99);
+    expect(await search('l-00')).toBe(0);
     for (const hostile of ["'", '\\', '&|!', "a' | 'b", ':*', '%']) {
       const answer = await api.as('viewer')('GET', `/items?search=${encodeURIComponent(hostile)}`);
       expect(answer.statusCode, hostile).toBe(200);

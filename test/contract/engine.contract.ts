@@ -83,21 +83,25 @@ export function describeEngine(name: string, setUp: () => Promise<EngineUnderTes
       expect(first.failed).toEqual([]);
       expect(first.unchanged).toEqual([]);
       expect(Object.keys(first.seconds).sort()).toEqual(['api', 'db']);
-      expect(first.services.map(({ name, health }) => `${name} ${health}`).sort()).toEqual([
+      expect(first.services.map(({ name, health }) => `${name} ${health}`)).toEqual([
         'api healthy',
         'db healthy',
       ]);
       const healthy = events.filter(({ phase }) => phase === 'healthy').map(({ service }) => service);
       expect(healthy).toEqual(['db', 'api']);
+      expect(events.some(({ phase }) => phase === 'running')).toBe(false);
 
       const before = await facts();
       const secret = await readFile(join(subject.stack.directory, 'secrets', 'db_password.txt'));
       expect(before.greeting).toBe('hello');
       expect(before.secret).toBe(createHash('sha256').update(secret).digest('hex'));
 
-      const second = await up();
+      const quiet: ServiceEvent[] = [];
+      const second = await up({}, (event) => quiet.push(event));
       expect(second.failed).toEqual([]);
       expect(second.unchanged.sort()).toEqual(['api', 'db']);
+      expect(quiet).toEqual([]);
+      expect(second.seconds).toEqual({});
       expect((await facts()).pid).toBe(before.pid);
     });
 

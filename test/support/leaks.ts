@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -20,21 +19,6 @@ export function processesNaming(text: string): string[] {
         }
       }),
     );
-}
-
-/** What Docker still has of a Compose project, as `kind name`. */
-export function dockerLeavings(project: string): string[] {
-  const label = `label=com.docker.compose.project=${project}`;
-  const list = (kind: string, args: string[]) =>
-    execFileSync('docker', [...args, '--filter', label, '--quiet'], { encoding: 'utf8' })
-      .split('\n')
-      .filter((id) => id !== '')
-      .map((id) => `${kind} ${id}`);
-  return [
-    ...list('container', ['ps', '--all']),
-    ...list('volume', ['volume', 'ls']),
-    ...list('network', ['network', 'ls']),
-  ];
 }
 
 /** Every file and folder below a folder. */

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import { chmodSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -28,7 +28,8 @@ export async function createTinyStack(folder = 'project', major = 16): Promise<T
   chmodSync(home, 0o755);
   const directory = join(home, folder);
   const name = `tiny-${randomBytes(4).toString('hex')}`;
-  const port = await findFreePort('127.0.0.1');
+  // Below the range of outgoing connections, which would take it between two starts.
+  const port = await findFreePort('127.0.0.1', randomInt(20_000, 32_000));
   await mkdir(join(directory, 'secrets'), { recursive: true, mode: 0o700 });
   await cp(fileURLToPath(new URL('tiny-stack', import.meta.url)), directory, { recursive: true });
   const stack: TinyStack = {

@@ -11,6 +11,12 @@ export function define(group: Command, handle: Handle): void {
     .argument('[words...]', "after --: psql's own arguments")
     .usage('[-- <words...>]');
   handle(command, async (context, { args: [words] }) => ({
-    exitCode: await psql(context, words, Boolean(process.stdin.isTTY && process.stdout.isTTY)),
+    exitCode: await psql(context, {
+      words,
+      terminal: Boolean(process.stdin.isTTY && process.stdout.isTTY),
+      stdin: process.stdin,
+      stdout: process.stdout,
+      stderr: process.stderr,
+    }),
   }));
 }

@@ -9,8 +9,11 @@ export const LABEL_ONE_OFF = 'com.docker.compose.oneoff';
 
 /** `docker compose …` for this project; run it in the project's folder. */
 export function compose(location: ProjectLocation, ...args: readonly string[]): string[] {
-  const files = location.explicitFiles ? location.files.flatMap((file) => ['--file', file]) : [];
-  return ['compose', ...files, ...args];
+  if (!location.explicitFiles) return ['compose', ...args];
+  const files = location.files.flatMap((file) => ['--file', file]);
+  // Named files make Compose forget the `.env` that named them.
+  const envFiles = location.envFiles.flatMap((file) => ['--env-file', file]);
+  return ['compose', ...envFiles, ...files, ...args];
 }
 
 export function serverVersion(): string[] {

@@ -1,6 +1,7 @@
 import { CommandError } from '../../errors.js';
 import type { ProcessRunner, RunOptions, RunResult } from '../../system/process.js';
 import * as argv from './argv.js';
+import { containersBySocket, engineSocket } from './engine-socket.js';
 import { explainDockerError } from './errors.js';
 import type { ContainerInspect } from './parse.js';
 
@@ -18,7 +19,7 @@ export interface Docker {
   containers(projectName: string): Promise<ContainerInspect[]>;
 }
 
-export function createDocker(processes: ProcessRunner): Docker {
+export function createDocker(processes: ProcessRunner, env: NodeJS.ProcessEnv): Docker {
   async function run(args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
     try {
       return await processes.run('docker', args, options);
@@ -40,6 +41,12 @@ export function createDocker(processes: ProcessRunner): Docker {
   }
 
   async function containers(projectName: string): Promise<ContainerInspect[]> {
+    const socket = engineSocket(env);
+    if (socket) {
+      // The client explains better than a socket why it does not get through.
+      const found = await containersBySocket(socket, projectName).catch(() => undefined);
+      if (found) return found;
+    }
     const ids = await list(argv.containerIds(projectName));
     return ids.length === 0 ? [] : inspect<ContainerInspect>(argv.inspectContainers(ids));
   }

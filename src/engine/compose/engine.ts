@@ -31,7 +31,7 @@ export interface ComposeEngineDependencies {
  * them: `ps` is on the clock.
  */
 export function createComposeEngine({ processes, env }: ComposeEngineDependencies): Engine {
-  const docker = createDocker(processes);
+  const docker = createDocker(processes, env);
   const resolved = new Map<string, Promise<ComposeProject>>();
 
   async function readConfig(location: ProjectLocation): Promise<ComposeProject> {

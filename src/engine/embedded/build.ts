@@ -1,14 +1,16 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readdir, readFile, readlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { z } from 'zod';
 import { ExitCode, UserError } from '../../errors.js';
-import { outputTail, type ProcessRunner } from '../../system/process.js';
+import type { ComposeProject } from '../../project/model.js';
+import { outputTail } from '../../system/process.js';
 import type { BuildStep } from '../engine.js';
 import type { NodeService } from './classify.js';
 import { machineEnvironment } from './environment.js';
-import type { ServiceRecord } from './state.js';
+import { serviceMark } from './launch.js';
+import type { EngineRun } from './run.js';
 
 const packageFile = z.object({ scripts: z.record(z.string(), z.string()).optional() });
 
@@ -29,15 +31,12 @@ export async function packageScripts({ folder }: NodeService): Promise<Record<st
   }
 }
 
-export interface BuildTools {
-  processes: ProcessRunner;
-  env: NodeJS.ProcessEnv;
-  /** Marks the programs that run on the way. */
-  mark: Record<string, string>;
-  signal?: AbortSignal;
+export interface PackageBuildOptions {
   noCache?: boolean;
   /** Called as a step begins that is not cached. */
   onStart?: (step: string) => void;
+  /** Called with each step when it is done. */
+  onStep?: (step: BuildStep) => void;
 }
 
 /**
@@ -45,15 +44,17 @@ export interface BuildTools {
  * The first is left out while package.json, the lock file, Node and what npm installed are as they were after the
  * last time; the second while every file of the package is.
  *
+ * @returns a digest of the built package.
  * @throws UserError BUILD_FAILED (exit 1) with the last lines of the output, EMBEDDED_NO_LOCK_FILE (exit 4)
  */
 export async function buildPackage(
+  run: EngineRun,
   node: NodeService,
-  last: ServiceRecord['build'],
-  tools: BuildTools,
-  onStep: (step: BuildStep) => void,
-): Promise<NonNullable<ServiceRecord['build']>> {
+  options: PackageBuildOptions,
+): Promise<string> {
+  const { project, store } = run;
   const { folder, service } = node;
+  const key = relative(project.directory, folder);
   const scripts = await packageScripts(node);
   if (!existsSync(join(folder, 'package-lock.json'))) {
     throw new UserError({
@@ -66,13 +67,13 @@ export async function buildPackage(
   const step = async (name: string, cached: boolean, args: readonly string[]) => {
     const started = Date.now();
     if (!cached) {
-      tools.onStart?.(name);
-      await npm(args, node, tools);
+      options.onStart?.(name);
+      await npm(args, node, run);
     }
-    onStep({ service: service.name, name, cached, seconds: (Date.now() - started) / 1000 });
+    options.onStep?.({ service: service.name, name, cached, seconds: (Date.now() - started) / 1000 });
     return cached;
   };
-  const use = tools.noCache ? undefined : last;
+  const use = options.noCache ? undefined : store.state.builds[key];
   const installed = await step('npm ci', use?.dependencies === (await dependencyDigest(folder)), [
     'ci',
     '--include=dev',
@@ -81,27 +82,26 @@ export async function buildPackage(
   ]);
   const dependencies = await dependencyDigest(folder);
   if (scripts.build !== undefined) {
-    const built = installed && use?.output === (await packageDigest(node));
+    const built = installed && use?.output === (await packageDigest(folder, project));
     await step('npm run build', built, ['run', 'build']);
   }
-  return { dependencies, output: await packageDigest(node) };
+  const output = await packageDigest(folder, project);
+  store.state.builds[key] = { dependencies, output };
+  await store.save();
+  return output;
 }
 
-async function npm(
-  args: readonly string[],
-  { folder, service }: NodeService,
-  tools: BuildTools,
-): Promise<void> {
-  const result = await tools.processes.run('npm', args, {
+async function npm(args: readonly string[], { folder, service }: NodeService, run: EngineRun): Promise<void> {
+  const result = await run.processes.run('npm', args, {
     cwd: folder,
     env: {
       // The Node beside ours comes first, and a shell's NODE_ENV=production would leave the compiler out.
-      PATH: machineEnvironment(tools.env).PATH,
+      PATH: machineEnvironment(run.env).PATH,
       NODE_ENV: undefined,
-      ...tools.mark,
+      ...serviceMark(run.store.folders, service.name),
     },
     allowFailure: true,
-    ...(tools.signal ? { signal: tools.signal } : {}),
+    signal: run.signal,
   });
   if (result.status === 0) return;
   throw new UserError({
@@ -124,9 +124,11 @@ async function dependencyDigest(folder: string): Promise<string> {
  * Of every file of the package with its path: sources and what was built from them. Left out: what npm and git
  * keep, env files, and bind mounts, which are no part of an image either.
  */
-async function packageDigest({ folder, service }: NodeService): Promise<string> {
+async function packageDigest(folder: string, project: ComposeProject): Promise<string> {
   const mounted = new Set(
-    service.mounts.flatMap(({ type, source }) => (type === 'bind' && source ? [source] : [])),
+    Object.values(project.services).flatMap(({ mounts }) =>
+      mounts.flatMap(({ type, source }) => (type === 'bind' && source ? [source] : [])),
+    ),
   );
   const hash = createHash('sha256');
   const visit = async (path: string): Promise<void> => {

@@ -1,5 +1,6 @@
+import { randomInt } from 'node:crypto';
 import { join } from 'node:path';
-import type { ComposeService } from '../../project/model.js';
+import type { ComposeProject, ComposeService } from '../../project/model.js';
 import { findFreePort, isPortFree } from '../../system/ports.js';
 import type { DatabaseService } from './classify.js';
 import { readDatabaseSettings } from './database-settings.js';
@@ -56,12 +57,12 @@ export async function prepareDatabase(run: EngineRun, database: DatabaseService)
     },
     { processes, env, user, stateRoot: store.folders.root },
   );
-  const secrets = await readGrantedSecrets(project, service, env);
+  const secrets = await readGrantedSecrets(project, service, run.lookup);
   const settings = readDatabaseSettings(service, secrets);
   const port =
     record.port !== undefined && (isRunning(record) || (await isPortFree(LOOPBACK, record.port)))
       ? record.port
-      : await findFreePort(LOOPBACK);
+      : await chooseServerPort(project);
   const server = {
     programs: installation.programs,
     complete: installation.complete,
@@ -89,6 +90,20 @@ export async function prepareDatabase(run: EngineRun, database: DatabaseService)
     await removeStaleLockFile(dataFolder);
   };
   return { database, user, plan: serverPlan(database, server, port, dataFolder, user), prepare };
+}
+
+/**
+ * A port that a service of this project does not publish, below the range from which systems take the ports of
+ * outgoing connections (from 32768 on Linux, 49152 elsewhere): there it stays free until the next `up`.
+ */
+async function chooseServerPort(project: ComposeProject): Promise<number> {
+  const published = new Set(
+    Object.values(project.services).flatMap(({ ports }) => ports.map((port) => port.published)),
+  );
+  for (;;) {
+    const port = await findFreePort(LOOPBACK, randomInt(20_000, 32_000));
+    if (!published.has(port)) return port;
+  }
 }
 
 function databaseVolume(

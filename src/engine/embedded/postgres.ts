@@ -10,7 +10,7 @@ import { commandLine } from '../../system/process-table.js';
 import { type DatabaseService, serverArguments } from './classify.js';
 import type { DatabaseSettings } from './database-settings.js';
 import { onlyEnvironment } from './environment.js';
-import type { Installation } from './find-postgres.js';
+import type { Installation } from './installation.js';
 import type { LaunchPlan } from './launch.js';
 import { checkReachable, type ServerUser } from './server-user.js';
 import { makeStateFolder, type ServerRecord } from './state.js';

@@ -6,6 +6,9 @@ import { writeFileAtomic } from '../../system/files.js';
 import { Secret } from '../../system/secret.js';
 import { makeStateFolder } from './state.js';
 
+/** The project environment: the shell's variables over those of `.env`. */
+export type VariableLookup = (name: string) => string | undefined;
+
 export interface GrantedSecret {
   /** Absolute path in the container. */
   target: string;
@@ -19,12 +22,12 @@ export interface GrantedSecret {
 export async function readGrantedSecrets(
   project: ComposeProject,
   service: ComposeService,
-  env: NodeJS.ProcessEnv,
+  lookup: VariableLookup,
 ): Promise<GrantedSecret[]> {
   return Promise.all(
     service.secrets.map(async ({ source, target }) => ({
       target,
-      value: await readSecret(project, source, env),
+      value: await readSecret(project, source, lookup),
     })),
   );
 }
@@ -43,10 +46,10 @@ export function secretPaths(folder: string, service: ComposeService): Map<string
   return new Map(service.secrets.map(({ target }) => [target, join(folder, basename(target))]));
 }
 
-async function readSecret(project: ComposeProject, name: string, env: NodeJS.ProcessEnv): Promise<Secret> {
+async function readSecret(project: ComposeProject, name: string, lookup: VariableLookup): Promise<Secret> {
   const definition = project.secrets[name];
   if (definition?.environment !== undefined) {
-    const value = env[definition.environment];
+    const value = lookup(definition.environment);
     if (value !== undefined) return new Secret(value);
     throw secretError('SECRET_MISSING', name, `the variable ${definition.environment} is not set`, 'set it');
   }

@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import type { Client, DatabaseError, QueryArrayResult } from 'pg';
 import { ExitCode, UserError } from '../../errors.js';
-import type { DatabaseConnection } from './engine.js';
+import type { DatabaseConnection } from './connection.js';
 import { splitSql } from './sql-statements.js';
 
 /** As psql's: a statement failed, and those after it were not run. */
@@ -180,8 +180,7 @@ function isDatabaseError(error: unknown): error is DatabaseError {
   return error instanceof Error && 'severity' in error;
 }
 
-/** Exported for its tests. */
-export function formatResult(result: QueryArrayResult<(string | null)[]>): string {
+function formatResult(result: QueryArrayResult<(string | null)[]>): string {
   if (result.fields.length === 0) {
     const count = result.command === 'INSERT' ? ` 0 ${result.rowCount}` : (result.rowCount ?? '');
     return result.command ? `${`${result.command} ${count}`.replace(/ +/g, ' ').trim()}\n` : '';
@@ -218,8 +217,7 @@ function rowLines(row: readonly string[], widths: readonly number[], right: read
   );
 }
 
-/** Exported for its tests. */
-export function formatError(error: DatabaseError, sql: string): string {
+function formatError(error: DatabaseError, sql: string): string {
   const lines = [`${error.severity ?? 'ERROR'}:  ${error.message}`];
   const position = Number(error.position);
   if (position > 0) {

@@ -1,7 +1,7 @@
 import { chmodSync, existsSync, realpathSync } from 'node:fs';
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { ExitCode, hasErrorCode, UserError } from '../../errors.js';
 import { locateProject, type ProjectLocation } from '../../project/locate.js';
@@ -47,8 +47,10 @@ const serviceState = z.object({
   launch: launch.optional(),
   server: serverState.optional(),
   probe: httpProbe.optional(),
-  build: z.object({ dependencies: z.string(), output: z.string() }).optional(),
 });
+
+/** Digests of what a package was built from and to. */
+const buildState = z.object({ dependencies: z.string(), output: z.string() });
 
 const volumeState = z.object({
   key: z.string().optional(),
@@ -62,6 +64,8 @@ const stateSchema = z.object({
   directory: z.string(),
   files: z.array(z.string()),
   services: z.record(z.string(), serviceState),
+  /** By the package's folder, relative to the project's: services may share one. */
+  builds: z.record(z.string(), buildState),
   /** By the name of their folder. */
   volumes: z.record(z.string(), volumeState),
 });
@@ -107,8 +111,9 @@ export function stateFolders(location: ProjectLocation, env: NodeJS.ProcessEnv):
   };
 }
 
-function stateRoot(env: NodeJS.ProcessEnv): string {
-  if (env.INVCTL_STATE_DIR) return env.INVCTL_STATE_DIR;
+/** Where this engine keeps everything of every project of this user. */
+export function stateRoot(env: NodeJS.ProcessEnv): string {
+  if (env.INVCTL_STATE_DIR) return resolve(env.INVCTL_STATE_DIR);
   if (process.getuid?.() === 0) return '/var/lib/invctl';
   return join(env.XDG_STATE_HOME || join(env.HOME || homedir(), '.local', 'state'), 'invctl');
 }
@@ -153,7 +158,7 @@ export class StateStore {
     const directory = realpathSync(location.directory);
     if (known && known.directory !== directory) refuseSecondOwner(known, env);
     const state: EmbeddedState = {
-      ...(known ?? { version: 1, project: location.name, services: {}, volumes: {} }),
+      ...(known ?? { version: 1, project: location.name, services: {}, builds: {}, volumes: {} }),
       directory,
       files: location.files,
     };

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { UserError } from '../../errors.js';
@@ -7,26 +6,16 @@ import { type ComposeService, startOrder } from '../../project/model.js';
 import { findFreePort, isPortFree } from '../../system/ports.js';
 import type { ServiceEvent, ServicePhase, UpOutcome } from '../engine.js';
 import { buildPackage } from './build.js';
-import { classify, databaseServices, type EmbeddedService, type NodeService } from './classify.js';
-import { dataFolderOf, prepareDatabase } from './database.js';
-import { processEnvironment } from './environment.js';
+import { classify, type EmbeddedService, type NodeService } from './classify.js';
+import { prepareDatabase } from './database.js';
 import { httpProbe } from './health.js';
-import {
-  configHash,
-  endService,
-  endStrays,
-  isRunning,
-  type LaunchPlan,
-  STOP_POSTGRES,
-  STOP_SERVICE,
-  type StopSequence,
-  serviceMark,
-  startLaunch,
-} from './launch.js';
+import { configHash, endService, endStrays, isRunning, type LaunchPlan, startLaunch } from './launch.js';
 import { startCommand } from './node-service.js';
 import type { EngineRun } from './run.js';
-import { type GrantedSecret, readGrantedSecrets, secretPaths, writeSecrets } from './secrets.js';
-import type { ServiceRecord, StateStore } from './state.js';
+import { type GrantedSecret, readGrantedSecrets, writeSecrets } from './secrets.js';
+import { serviceEnvironment } from './service-environment.js';
+import { forgetLaunch, serviceProcesses, stopSequence } from './service-processes.js';
+import type { ServiceRecord } from './state.js';
 import { probe, serviceStatus } from './status.js';
 
 const FIRST_POLL_MS = 20;
@@ -72,6 +61,7 @@ class BringUp {
   readonly #seconds: Record<string, number> = {};
   /** Aborted by the caller's signal and by the first error. */
   readonly #stop = new AbortController();
+  readonly #builds = new Map<string, Promise<string>>();
   #building = 0;
   #waitingSince = Date.now();
 
@@ -111,7 +101,7 @@ class BringUp {
         return reason === 'ready' || reason === 'completed' ? [] : [{ service, reason }];
       });
       const statuses = await Promise.all(
-        names.map((name) => serviceStatus(name, store.state.services[name] as ServiceRecord)),
+        [...names].sort().map((name) => serviceStatus(name, store.state.services[name] as ServiceRecord)),
       );
       return { services: statuses, seconds: this.#seconds, failed, unchanged: this.#unchanged };
     } catch (error) {
@@ -183,7 +173,6 @@ class BringUp {
     signal.throwIfAborted();
     if (isRunning(record) && record.launch?.configHash === configHash(plan)) {
       this.#unchanged.push(name);
-      this.#emit(name, 'running');
       return 'started';
     }
     this.#emit(name, 'starting');
@@ -192,16 +181,15 @@ class BringUp {
     signal.throwIfAborted();
     this.#started.push(name);
     await startLaunch(store, name, plan, processes);
-    this.#emit(name, 'running');
     return 'started';
   }
 
   async #planNode(node: NodeService): Promise<{ plan: LaunchPlan; beforeStart: () => Promise<void> }> {
-    const { project, store, env } = this.#run;
+    const { project, store, lookup } = this.#run;
     const { service, folder } = node;
     const record = store.state.services[service.name] as ServiceRecord;
-    const secrets = await readGrantedSecrets(project, service, env);
-    const built = await this.#build(node, record);
+    const secrets = await readGrantedSecrets(project, service, lookup);
+    const built = await this.#build(node);
     const port = await this.#choosePort(service, record);
     const secretsFolder = join(store.folders.secrets, service.name);
     const check = httpProbe(service, port);
@@ -223,17 +211,16 @@ class BringUp {
     return { plan, beforeStart };
   }
 
-  async #build(node: NodeService, record: ServiceRecord): Promise<string> {
-    const { store, processes, env, signal } = this.#run;
+  /** Services may share a package; it is built by one of them at a time. */
+  async #build(node: NodeService): Promise<string> {
     const { name } = node.service;
+    const onStart = (step: string) => this.#emit(name, 'building', step);
+    const before = this.#builds.get(node.folder) ?? Promise.resolve('');
+    const build = before.then(() => buildPackage(this.#run, node, { onStart }));
+    this.#builds.set(node.folder, build);
     this.#building += 1;
     try {
-      const onStart = (step: string) => this.#emit(name, 'building', step);
-      const mark = serviceMark(store.folders, name);
-      const tools = { processes, env, mark, signal, onStart };
-      record.build = await buildPackage(node, record.build, tools, () => {});
-      await store.save();
-      return record.build.output;
+      return await build;
     } finally {
       this.#building -= 1;
       this.#waitingSince = Date.now();
@@ -274,8 +261,11 @@ class BringUp {
   async #untilReady({ name }: ComposeService): Promise<Readiness> {
     const record = this.#run.store.state.services[name] as ServiceRecord;
     const done = (phase: ServicePhase, readiness: Readiness, detail?: string) => {
-      this.#seconds[name] = (Date.now() - this.#began) / 1000;
-      this.#emit(name, phase, detail);
+      // What runs already has no way up to tell of.
+      if (phase === 'failed' || !this.#unchanged.includes(name)) {
+        this.#seconds[name] = (Date.now() - this.#began) / 1000;
+        this.#emit(name, phase, detail);
+      }
       return readiness;
     };
     const mustComplete = this.#mustComplete(name);
@@ -328,53 +318,6 @@ class BringUp {
       ...(detail === undefined ? {} : { detail }),
     });
   }
-}
-
-/** The environment of a service's process by the ports that the state has, and with its secrets in that folder. */
-export function serviceEnvironment(
-  { project, store, env }: Pick<EngineRun, 'project' | 'store' | 'env'>,
-  service: ComposeService,
-  secretsFolder = join(store.folders.secrets, service.name),
-): Record<string, string> {
-  const databasePorts = new Map(
-    databaseServices(project).flatMap(({ service: { name } }) => {
-      const port = store.state.services[name]?.port;
-      return port === undefined ? [] : [[name, port] as const];
-    }),
-  );
-  const record = store.state.services[service.name];
-  // The image's programs know nothing of PORT.
-  const port = record?.kind === 'node' ? record.port : undefined;
-  return processEnvironment(service, {
-    env,
-    secretsFolder,
-    secretPaths: secretPaths(secretsFolder, service),
-    databasePorts,
-    ...(port === undefined ? {} : { port }),
-  });
-}
-
-/** Forgets a service that no longer runs, as if its container were removed. Its port and its build are kept. */
-export async function forgetLaunch(store: StateStore, name: string): Promise<void> {
-  const record = store.state.services[name];
-  if (!record) return;
-  delete record.launch;
-  if (record.server) await rm(record.server.socketFolder, { recursive: true, force: true });
-  await rm(join(store.folders.secrets, name), { recursive: true, force: true });
-}
-
-export function serviceProcesses(store: StateStore, service: string) {
-  const dataFolder = dataFolderOf(store, service);
-  return {
-    folders: store.folders,
-    service,
-    record: store.state.services[service],
-    ...(dataFolder === undefined ? {} : { dataFolder }),
-  };
-}
-
-export function stopSequence(kind: EmbeddedService['kind']): StopSequence {
-  return kind === 'postgres' ? STOP_POSTGRES : STOP_SERVICE;
 }
 
 function secretsDigest(secrets: readonly GrantedSecret[]): string {

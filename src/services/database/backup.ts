@@ -6,9 +6,11 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { PassThrough, Writable } from 'node:stream';
 import { UserError } from '../../errors.js';
 import { syncFolder, writeFileAtomic } from '../../system/files.js';
+import { beginJournal, endEntry, readJournal } from '../../system/journal.js';
 import { withProjectLock } from '../../system/lock.js';
 import { packageVersion } from '../../system/package-version.js';
 import type { ServiceContext } from '../context.js';
+import type { Archive } from './archive.js';
 import { ArchiveWriter, type Digest } from './archive-file.js';
 import { proveArchive, readWhole } from './archive-reader.js';
 import {
@@ -17,21 +19,32 @@ import {
   backupFolder,
   listBackups,
   makeBackupFolder,
+  removeBackup,
   type StoredBackup,
   timeId,
 } from './backup-store.js';
-import { hashTables } from './content-hash.js';
-import { connectionArguments, type Database, findDatabase, programFailed, runProgram } from './database.js';
+import { withContentHashes } from './content-hash.js';
+import {
+  clientProgram,
+  connectionArguments,
+  type Database,
+  findDatabase,
+  programFailed,
+  runProgram,
+} from './database.js';
 import { readFacts } from './facts.js';
 import { type Facts, formatManifest, type Level, type Manifest, manifestPath } from './manifest.js';
+import { type BackupState, recoverBackup } from './recover-backup.js';
 import { endSessions, lockDatabase } from './server-sessions.js';
-import { Session } from './session.js';
+import { lacksClientPrograms, onlyRow, openSession, type Session } from './session.js';
+import { verifyArchive } from './verify.js';
 
 /** Of a dump against the database that it was made of, where there is no earlier backup to learn from. */
 const USUAL_RATIO = 0.35;
 /** pg_dump and pg_restore know zstd from this major on. */
 const ZSTD_SINCE = 16;
 const PROGRESS_MS = 250;
+const BACKUP_OPERATION = 'db backup';
 
 export interface BackupInput {
   /** Path of the new archive; absent: a name that sorts by time, in the project's backup folder. */
@@ -42,7 +55,7 @@ export interface BackupInput {
 }
 
 export interface BackupProgress {
-  phase: 'dump' | 'read back';
+  phase: 'dump' | 'read back' | 'restore';
   bytes: number;
   /** Bytes that the archive will have, as far as the last backup tells. */
   expected?: number;
@@ -81,9 +94,13 @@ export async function backupToFile(
   const started = new Date();
   const id = timeId(started);
   const folder = backupFolder(database.location, database.settings);
+  await clearKilledBackups(context, database);
+  const cold = (await lacksClientPrograms(database)) ? await import('./cold-copy.js') : undefined;
+  if (cold && input.level > 1) throw physicalLevel();
+  const format = cold ? 'physical' : 'custom';
   const file =
     input.output === undefined
-      ? join(folder, archiveName(database.location.name, id, 'custom'))
+      ? join(folder, archiveName(database.location.name, id, format))
       : resolve(context.directory, input.output);
   if (existsSync(file) || existsSync(manifestPath(file))) {
     throw new UserError({
@@ -96,26 +113,48 @@ export async function backupToFile(
   await makeBackupFolder(dirname(file));
   const [last] = await listBackups(folder);
   const partial = `${file}.partial`;
-  const writer = await ArchiveWriter.create(partial);
+  const applicationName = newApplicationName();
+  const journal = await beginJournal<BackupState>(database.location.directory, {
+    operation: BACKUP_OPERATION,
+    id,
+    harmless: true,
+  });
+  await journal.step('dump', { partial, applicationName });
+  let writer: ArchiveWriter | undefined;
   try {
-    const dumped = await dump(context, database, {
-      ...input,
-      sink: writer,
-      bytesSoFar: () => writer.bytes,
-      expectedBytes: last?.manifest.bytes,
-      onSize: (bytes) => assertSpace(dirname(file), bytes * ratioOf(last)),
-    });
-    const digest = await writer.finish();
-    await proveArchive(database, partial, digest, {
-      signal: context.signal,
-      onBytes: (bytes) => input.onProgress?.({ phase: 'read back', bytes, expected: digest.bytes }),
-    });
+    const archive = await ArchiveWriter.create(partial);
+    writer = archive;
+    const onSize = (bytes: number) => assertSpace(dirname(file), bytes * ratioOf(last));
+    const dumped = cold
+      ? await cold.coldCopy(context, database, {
+          sink: archive,
+          applicationName,
+          onSize,
+          onStop: (stopped: readonly string[]) =>
+            journal.step('copy', { partial, applicationName, stopped: [...stopped] }),
+        })
+      : await dump(context, database, {
+          ...input,
+          applicationName,
+          sink: archive,
+          bytesSoFar: () => archive.bytes,
+          expectedBytes: last?.manifest.bytes,
+          onSize,
+        });
+    const digest = await archive.finish();
+    if (cold) await cold.proveFolderArchive(partial, digest);
+    else {
+      await proveArchive(database, partial, digest, {
+        signal: context.signal,
+        onBytes: (bytes) => input.onProgress?.({ phase: 'read back', bytes, expected: digest.bytes }),
+      });
+    }
     const manifest: Manifest = {
       manifestVersion: 1,
       id,
       project: database.location.name,
       file: basename(file),
-      format: 'custom',
+      format,
       ...digest,
       seconds: (Date.now() - started.getTime()) / 1000,
       engine: database.engine.kind,
@@ -125,12 +164,46 @@ export async function backupToFile(
       verification: { level: 1, at: new Date().toISOString() },
     };
     await commit(partial, file, manifest);
-    return { file, manifest, manifestFile: manifestPath(file) };
+    const proved =
+      input.level === 1
+        ? manifest
+        : await proveCommitted(
+            context,
+            database,
+            { file, kind: format, bytes: digest.bytes, manifest },
+            input,
+          );
+    return { file, manifest: proved, manifestFile: manifestPath(file) };
   } catch (error) {
-    await writer.abandon();
+    await writer?.abandon();
     await rm(partial, { force: true });
     throw error;
+  } finally {
+    await journal.end();
   }
+}
+
+/** Clears away what earlier backups left that were killed. The caller holds the project's lock. */
+async function clearKilledBackups(context: ServiceContext, { location }: Database): Promise<void> {
+  for (const entry of await readJournal(location.directory)) {
+    if (entry.operation !== BACKUP_OPERATION) continue;
+    const { message } = await recoverBackup(context, entry);
+    await endEntry(location.directory, entry.id);
+    context.warn(`a backup of ${entry.since} was killed: ${message}`);
+  }
+}
+
+function physicalLevel(): UserError {
+  return new UserError({
+    code: 'PHYSICAL_BACKUP',
+    message:
+      'this PostgreSQL has no pg_dump, and a copy of its data folder restores into no scratch database',
+    hint: '--level 1, or install a complete PostgreSQL (Debian: postgresql)',
+  });
+}
+
+function newApplicationName(): string {
+  return `invctl-backup-${randomBytes(6).toString('hex')}`;
 }
 
 /**
@@ -165,7 +238,13 @@ export async function backupToStream(
         },
       });
       try {
-        await dump(context, database, { ...input, level: 1, sink, bytesSoFar: () => bytes });
+        await dump(context, database, {
+          ...input,
+          applicationName: newApplicationName(),
+          level: 1,
+          sink,
+          bytesSoFar: () => bytes,
+        });
       } finally {
         copy.end();
       }
@@ -184,6 +263,7 @@ async function writeChunk(stream: Writable, chunk: Buffer): Promise<void> {
 type Dumped = Pick<Manifest, 'takenAt' | 'server' | 'archive' | 'compression'> & Facts;
 
 interface DumpInput extends Pick<BackupInput, 'level' | 'onProgress'> {
+  applicationName: string;
   sink: Writable;
   bytesSoFar: () => number;
   expectedBytes?: number | undefined;
@@ -193,29 +273,26 @@ interface DumpInput extends Pick<BackupInput, 'level' | 'onProgress'> {
 
 /** The archive into `sink`, and what the database was in the very snapshot that the archive is of. */
 async function dump(context: ServiceContext, database: Database, input: DumpInput): Promise<Dumped> {
-  const applicationName = `invctl-backup-${randomBytes(6).toString('hex')}`;
+  const { applicationName } = input;
   const stop = new AbortController();
   const signal = AbortSignal.any([context.signal, stop.signal]);
-  const session = new Session(database, { applicationName, signal });
+  const session = await openSession(database, { applicationName, signal });
   try {
     // A dump may take longer than what an administrator allows the app.
     await session.run('SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0;');
     await lockDatabase(session);
-    const server = await session.row<{
-      version: string;
-      num: number;
-      program: string;
-      programNum: number;
-      bytes: number;
-    }>(
+    const archive = await clientProgram(database, 'pg_dump');
+    const server = await onlyRow<{ version: string; num: number; bytes: number }>(
+      session,
       `SELECT current_setting('server_version') AS version, current_setting('server_version_num')::int AS num,
-              :'VERSION_NAME' AS program, :VERSION_NUM AS "programNum",
               pg_database_size(current_database()) AS bytes`,
     );
     await input.onSize?.(server.bytes);
-    const archive = { program: server.program, major: Math.floor(server.programNum / 10_000) };
     await session.run('BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY;');
-    const { snapshot } = await session.row<{ snapshot: string }>('SELECT pg_export_snapshot() AS snapshot');
+    const { snapshot } = await onlyRow<{ snapshot: string }>(
+      session,
+      'SELECT pg_export_snapshot() AS snapshot',
+    );
     const takenAt = new Date().toISOString();
     const compression = archive.major >= ZSTD_SINCE ? 'zstd' : 'gzip';
     const stopWatching = watchBytes(input);
@@ -256,15 +333,7 @@ async function dump(context: ServiceContext, database: Database, input: DumpInpu
 
 async function factsOf(session: Session, level: Level): Promise<Facts> {
   const facts = await readFacts(session);
-  if (level < 3) return facts;
-  const hashes = await hashTables(
-    session,
-    facts.tables.map(({ name }) => name),
-  );
-  return {
-    ...facts,
-    tables: facts.tables.map((table) => ({ ...table, contentHash: hashes.get(table.name) as string })),
-  };
+  return level < 3 ? facts : withContentHashes(session, facts);
 }
 
 /** All results, or the first error, once the others were stopped and have ended. */
@@ -304,6 +373,25 @@ async function imageOf(database: Database): Promise<Manifest['image']> {
   const [details] = await database.engine.inspect(database.location, database.service.name);
   if (!details?.image) return null;
   return { name: details.image, ...(details.imageId ? { digest: details.imageId } : {}) };
+}
+
+/** What does not pass the level that was asked for is no backup. */
+async function proveCommitted(
+  context: ServiceContext,
+  database: Database,
+  archive: Archive,
+  { level, onProgress }: BackupInput,
+): Promise<Manifest> {
+  try {
+    const { manifest } = await verifyArchive(context, database, archive, {
+      level,
+      onProgress: (_, bytes, expected) => onProgress?.({ phase: 'restore', bytes, expected }),
+    });
+    return manifest as Manifest;
+  } catch (error) {
+    await removeBackup(archive.file);
+    throw error;
+  }
 }
 
 /** The archive first, the manifest last: what has no manifest is no backup. */

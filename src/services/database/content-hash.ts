@@ -1,24 +1,26 @@
-import type { Session } from './session.js';
+import type { Facts } from './manifest.js';
+import { onlyRow, type Session } from './session.js';
 
 /** Settings under which the same value has the same text on every server. */
-export const CANONICAL_TEXT = `
+const CANONICAL_TEXT = `
 SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'iso_8601'; SET bytea_output = 'hex';
 SET extra_float_digits = 1; SET lc_monetary = 'C'; SET search_path = pg_catalog;`;
 
 /**
- * A hash of each table's rows that does not depend on their order: the sums of both halves of each row's MD5.
- * Two tables with the same hash have the same rows, short of an attack; this is no cryptographic statement.
+ * Adds to each table a hash of its rows that does not depend on their order: the sums of both halves of each row's
+ * MD5. Two tables with the same hash have the same rows, short of an attack; this is no cryptographic statement.
  */
-export async function hashTables(session: Session, tables: readonly string[]): Promise<Map<string, string>> {
+export async function withContentHashes(session: Session, facts: Facts): Promise<Facts> {
   await session.run(CANONICAL_TEXT);
-  const hashes = new Map<string, string>();
-  for (const table of tables) {
+  const tables: Facts['tables'] = [];
+  for (const table of facts.tables) {
     const half = (from: number) => `sum(('x' || substr(m, ${from}, 16))::bit(64)::bigint::numeric)`;
-    const { hash } = await session.row<{ hash: string }>(
+    const { hash } = await onlyRow<{ hash: string }>(
+      session,
       `SELECT concat_ws(':', count(*), coalesce(${half(1)}, 0), coalesce(${half(17)}, 0)) AS hash
-         FROM (SELECT md5(t::text) AS m FROM ONLY ${table} t) rows`,
+         FROM (SELECT md5(t::text) AS m FROM ONLY ${table.name} t) rows`,
     );
-    hashes.set(table, hash);
+    tables.push({ ...table, contentHash: hash });
   }
-  return hashes;
+  return { ...facts, tables };
 }

@@ -58,6 +58,23 @@ export function runProgram(
   return database.engine.pipe(database.location, database.service.name, command, options);
 }
 
+/** Version of a client program. @throws UserError PROGRAM_FAILED */
+export async function clientProgram(
+  database: Database,
+  name: 'pg_dump' | 'pg_restore',
+): Promise<{ program: string; major: number }> {
+  const result = await runProgram(database, [name, '--version']);
+  const program = /\(PostgreSQL\) (\d+\S*)/.exec(result.stdout)?.[1];
+  if (program === undefined) {
+    throw programFailed(
+      'PROGRAM_FAILED',
+      `${name} does not run in the service ${database.service.name}`,
+      result,
+    );
+  }
+  return { program, major: Number.parseInt(program, 10) };
+}
+
 /** What a client program says it failed of. */
 export function programFailed(code: string, what: string, result: PipeResult, hint?: string): UserError {
   const said = outputTail(result.stderr, 8);

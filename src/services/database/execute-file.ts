@@ -8,6 +8,7 @@ import { outputTail } from '../../system/process.js';
 import type { ServiceContext } from '../context.js';
 import { connectionArguments, findDatabase, runProgram } from './database.js';
 import { endSessions } from './server-sessions.js';
+import { lacksClientPrograms } from './session.js';
 
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
 
@@ -45,6 +46,11 @@ export async function executeFile(
   const marker = randomBytes(12).toString('hex');
   const applicationName = `invctl-exec-${marker}`;
   const started = Date.now();
+  if (await lacksClientPrograms(database)) {
+    const { executeStatements } = await import('./execute-statements.js');
+    await executeStatements(context, database, file, input.transaction);
+    return { file, output: '', seconds: (Date.now() - started) / 1000 };
+  }
   const result = await runProgram(
     database,
     [

@@ -1,6 +1,7 @@
 import { isSecretName } from '../../system/secret.js';
+import { readSettingsWithSecrets } from './database-properties.js';
 import type { Facts } from './manifest.js';
-import type { Session } from './session.js';
+import { onlyRow, type Session } from './session.js';
 import { identifier } from './sql.js';
 
 /** Namespaces that pg_dump leaves out. */
@@ -18,7 +19,7 @@ export async function readFacts(session: Session): Promise<Facts> {
     await readDatabase(session),
     await countRows(session),
     await session.rows<Facts['sequences'][number]>(SEQUENCES),
-    await session.row<Facts['objects']>(OBJECTS),
+    await onlyRow<Facts['objects']>(session, OBJECTS),
     await session.rows<Facts['extensions'][number]>(
       'SELECT extname AS name, extversion AS version FROM pg_extension ORDER BY 1',
     ),
@@ -47,30 +48,27 @@ export async function countRows(session: Session): Promise<Facts['tables']> {
   return rows.sort((a, b) => a.i - b.i).map(({ i, n }) => ({ name: tables[i] as string, rows: n }));
 }
 
-async function readDatabase(session: Session): Promise<Facts['database']> {
+export async function readDatabase(session: Session): Promise<Facts['database']> {
   // PostgreSQL 17 renamed daticulocale; JSON gives whichever there is, and null on 14, which has neither.
-  const row = await session.row<
-    Omit<Facts['database'], 'settings' | 'localeProvider'> & { provider: string }
-  >(`
+  const row = await onlyRow<Omit<Facts['database'], 'settings' | 'localeProvider'> & { provider: string }>(
+    session,
+    `
     SELECT datname AS name, r.rolname AS owner, pg_database_size(d.oid) AS bytes,
            pg_encoding_to_char(encoding) AS encoding, coalesce(to_jsonb(d)->>'datlocprovider', 'c') AS provider,
            datcollate AS collate, datctype AS ctype,
            coalesce(to_jsonb(d)->>'datlocale', to_jsonb(d)->>'daticulocale') AS locale,
            to_jsonb(d)->>'datcollversion' AS "collationVersion", datacl::text[] AS acl
-      FROM pg_database d JOIN pg_roles r ON r.oid = datdba WHERE datname = current_database()`);
-  const settings = await session.rows<{ role: string | null; entry: string }>(`
-    SELECT rolname AS role, unnest(setconfig) AS entry
-      FROM pg_db_role_setting s LEFT JOIN pg_roles r ON r.oid = setrole
-     WHERE setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database()) ORDER BY 1, 2`);
+      FROM pg_database d JOIN pg_roles r ON r.oid = datdba WHERE datname = current_database()`,
+  );
+  const settings = await readSettingsWithSecrets(session);
   const { provider, ...rest } = row;
   return {
     ...rest,
     localeProvider: { c: 'libc', i: 'icu', b: 'builtin' }[provider] ?? provider,
-    settings: settings.map(({ role, entry }) => {
-      const at = entry.indexOf('=');
-      const name = entry.slice(0, at);
-      return { role, name, value: isSecretName(name) ? null : entry.slice(at + 1) };
-    }),
+    settings: settings.map((setting) => ({
+      ...setting,
+      value: isSecretName(setting.name) ? null : setting.value,
+    })),
   };
 }
 
@@ -111,7 +109,8 @@ async function readMigrations(session: Session): Promise<Facts['migrations']> {
       FROM pg_class c JOIN pg_attribute a ON attrelid = c.oid
      WHERE c.oid = to_regclass('${MIGRATIONS_TABLE}') AND attname = 'version' AND NOT attisdropped`);
   if (!found) return null;
-  const { version, applied } = await session.row<{ version: string | null; applied: number }>(
+  const { version, applied } = await onlyRow<{ version: string | null; applied: number }>(
+    session,
     `SELECT max(${identifier(found.column)})::text AS version, count(*) AS applied FROM ${found.table}`,
   );
   return version === null ? null : { version, applied };

@@ -4,7 +4,7 @@ import { hasErrorCode, UserError } from '../../errors.js';
 import { appService } from '../../project/service-roles.js';
 import type { Database } from './database.js';
 import { MIGRATIONS_TABLE } from './facts.js';
-import type { Session } from './session.js';
+import { onlyRow, type Session } from './session.js';
 
 export interface MigrationState {
   applied: number;
@@ -22,7 +22,8 @@ export async function migrationState(
 ): Promise<MigrationState | undefined> {
   const files = await migrationFiles(database);
   if (files.length === 0) return undefined;
-  const { exists } = await session.row<{ exists: boolean }>(
+  const { exists } = await onlyRow<{ exists: boolean }>(
+    session,
     `SELECT to_regclass('${MIGRATIONS_TABLE}') IS NOT NULL AS exists`,
   );
   const applied = exists

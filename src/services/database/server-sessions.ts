@@ -1,6 +1,6 @@
 import { ExitCode, UserError } from '../../errors.js';
 import type { Database } from './database.js';
-import { type Session, withSession } from './session.js';
+import { onlyRow, type Session, withSession } from './session.js';
 import { literal } from './sql.js';
 
 /** Any constant, as long as every version of invctl uses the same. */
@@ -15,7 +15,8 @@ const PATIENCE_MS = 15_000;
  * @throws UserError DATABASE_LOCKED (exit 9) naming the session that holds it.
  */
 export async function lockDatabase(session: Session): Promise<void> {
-  const { locked } = await session.row<{ locked: boolean }>(
+  const { locked } = await onlyRow<{ locked: boolean }>(
+    session,
     `SELECT pg_try_advisory_lock(${ADVISORY_LOCK}) AS locked`,
   );
   if (locked) return;

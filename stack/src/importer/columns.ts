@@ -7,7 +7,7 @@ const wholeNumber = z.string().regex(/^\d{1,9}$/, 'must be a whole number of at 
  * The columns that a file may have, in any order, and what their cells look like. The names are those of the
  * temporary table as well. An empty cell says nothing: an item that exists keeps its value.
  */
-export const COLUMNS = {
+const COLUMNS = {
   sku,
   name: itemName,
   unit,

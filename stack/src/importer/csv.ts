@@ -4,7 +4,7 @@ import { invalid, Problem } from '../problem.js';
 import { COLUMN_NAMES, type Column, checkRow, REQUIRED_COLUMNS, type Row } from './columns.js';
 
 /** The largest file that is taken, in bytes. */
-export const FILE_LIMIT_BYTES = 1024 ** 3;
+const FILE_LIMIT_BYTES = 1024 ** 3;
 /** A quote that is never closed would otherwise collect the rest of the file. */
 const RECORD_LIMIT_BYTES = 64 * 1024;
 

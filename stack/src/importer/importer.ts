@@ -4,10 +4,10 @@ import { stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import type { Database, Session } from '../database/database.js';
 import { type Actor, SYSTEM } from '../repositories/audit.js';
-import { recordImport } from '../repositories/imports.js';
+import { newImportId, recordImport } from '../repositories/imports.js';
 import { readRows } from './csv.js';
 import { findFlaws, type MergeCounts, merge, planMerge } from './merge.js';
-import { CREATE_STAGING, stage } from './staging.js';
+import { PREPARE_STAGING, stage } from './staging.js';
 
 export const IMPORT_MODES = ['dry-run', 'atomic', 'partial'] as const;
 export type ImportMode = (typeof IMPORT_MODES)[number];
@@ -94,7 +94,7 @@ export class Importer {
   ): Promise<ImportOutcome> {
     const startedAt = new Date();
     let bytes = 0;
-    await session.query(CREATE_STAGING);
+    for (const statement of PREPARE_STAGING) await session.query(statement);
     const rows = await stage(
       session.client,
       readRows(file, (chunk) => {
@@ -106,9 +106,12 @@ export class Importer {
     const rejected = mode === 'atomic' && errors > 0;
     const status = rejected ? 'rejected' : mode === 'dry-run' ? 'checked' : 'applied';
     const counts = rejected ? NOTHING : await planMerge(session);
-    const id = await recordImport(
+    const id = await newImportId(session);
+    if (status === 'applied') await merge(session, `import ${id}`, by.userId);
+    await recordImport(
       session,
       {
+        id,
         source,
         mode,
         status,
@@ -134,7 +137,6 @@ export class Importer {
         [id],
       );
     }
-    if (status === 'applied') await merge(session, `import ${id}`, by.userId);
     return { id, status, rows, errors, counts };
   }
 }

@@ -4,6 +4,8 @@ import { notFound } from '../problem.js';
 import { type Actor, audited } from './audit.js';
 
 export interface ImportRecord {
+  /** From `newImportId`. */
+  readonly id: number;
   readonly source: 'startup' | 'upload';
   readonly mode: 'dry-run' | 'atomic' | 'partial';
   readonly status: 'applied' | 'checked' | 'rejected';
@@ -69,20 +71,25 @@ export class Imports {
   }
 }
 
-/** Puts an import on record. @returns its id. */
-export async function recordImport(session: Session, record: ImportRecord, by: Actor): Promise<number> {
+/** An id for an import that is not on record yet, since its movements name it. */
+export async function newImportId(session: Session): Promise<number> {
+  const [row] = await session.query<{ id: number }>({
+    text: `SELECT nextval(pg_get_serial_sequence('imports', 'id')) AS id`,
+  });
+  if (!row) throw new Error('nextval has one row');
+  return row.id;
+}
+
+/** Puts an import on record. */
+export async function recordImport(session: Session, record: ImportRecord, by: Actor): Promise<void> {
   const fields = { ...record, actor_id: by.userId };
-  const [row] = await audited<{ id: number }>(session, {
+  const parameters = Object.keys(fields).map((_, index) => `$${index + 5}`);
+  await audited(session, {
     by,
     action: 'import',
     entity: 'import',
-    change: `INSERT INTO imports (${Object.keys(fields).join(', ')})
-             VALUES (${Object.keys(fields)
-               .map((_, index) => `$${index + 5}`)
-               .join(', ')}) RETURNING *`,
+    change: `INSERT INTO imports (${Object.keys(fields).join(', ')}) VALUES (${parameters.join(', ')}) RETURNING *`,
     values: Object.values(fields),
     answer: 'id',
   });
-  if (!row) throw new Error('INSERT returned no row');
-  return row.id;
 }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Database, Statement } from '../database/database.js';
 
 /** The page size whose statements are prepared; see `prepared`. */
-export const DEFAULT_PAGE_SIZE = 50;
+const DEFAULT_PAGE_SIZE = 50;
 
 /** A page's rows as one JSON array, and where it ended if there is more. */
 export interface Page {
@@ -19,8 +19,8 @@ export interface KeysetQuery {
   readonly descending: boolean;
   readonly limit: number;
   readonly after: { readonly key: string | number; readonly id: number } | undefined;
-  /** SQL conditions with `?` for their value, each with that value. */
-  readonly conditions: readonly (readonly [sql: string, value?: unknown])[];
+  /** SQL conditions with a `?` for each value, and the values. */
+  readonly conditions: readonly (readonly [sql: string, ...values: unknown[]])[];
 }
 
 /**
@@ -30,10 +30,12 @@ export interface KeysetQuery {
 export async function listPage(database: Database, query: KeysetQuery): Promise<Page> {
   const { table, shown, column, descending, limit, after } = query;
   const values: unknown[] = [];
-  const conditions = query.conditions.map(([sql, value]) => {
-    if (value === undefined) return sql;
-    values.push(value);
-    return sql.replace('?', `$${values.length}`);
+  const conditions = query.conditions.map(([sql, ...conditionValues]) => {
+    let next = values.push(...conditionValues) - conditionValues.length;
+    return sql.replaceAll('?', () => {
+      next += 1;
+      return `$${next}`;
+    });
   });
   const keys = column === 'id' ? ['id'] : [column, 'id'];
   if (after) {

@@ -33,7 +33,3 @@ export function hasVersion(ifNoneMatch: string | undefined, version: number): bo
     return trimmed === '*' || trimmed.replace(/^W\//, '') === etag(version);
   });
 }
-
-export function stale(): Problem {
-  return new Problem(412, 'stale', 'It was changed since you read it: read it again.');
-}

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { cp, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
@@ -244,4 +245,88 @@ test('the server of the npm package, its library links missing and itself out of
   await expect(exec).rejects.toMatchObject({ code: 'CLIENT_PROGRAMS_MISSING' });
   await down();
   expect((await up()).failed).toEqual([]);
+});
+
+test('a secret may come from a variable of the shell or of .env, without reaching the environment', async () => {
+  await setUp();
+  const file = join(stack.directory, 'compose.yaml');
+  const text = await readFile(file, 'utf8');
+  await writeFile(
+    file,
+    text.replace('{ file: ./secrets/db_password.txt }', '{ environment: TINY_PASSWORD }'),
+  );
+  await writeFile(join(stack.directory, '.env'), 'TINY_PASSWORD=from-the-env-file\n');
+  expect((await up()).failed).toEqual([]);
+  const digest = createHash('sha256').update('from-the-env-file').digest('hex');
+  expect(await facts()).toMatchObject({
+    secret: digest,
+    names: expect.not.arrayContaining(['TINY_PASSWORD']),
+  });
+  expect(await query(embeddedEngine(env), stack, 'SELECT 1')).toEqual([1]);
+});
+
+/** The compose file with a service more, built from the same package, that ends before the API starts. */
+async function addMigration(script: string): Promise<void> {
+  const file = join(stack.directory, 'compose.yaml');
+  const text = await readFile(file, 'utf8');
+  const migrate = `services:
+  migrate:
+    build: ./api
+    command: ["node", "-e", ${JSON.stringify(script)}]
+    depends_on:
+      db: { condition: service_healthy }
+`;
+  const waits =
+    '      db: { condition: service_healthy }\n      migrate: { condition: service_completed_successfully }\n    healthcheck';
+  const changed = text
+    .replace('      db: { condition: service_healthy }\n    healthcheck', waits)
+    .replace('services:\n', migrate);
+  await writeFile(file, changed);
+}
+
+test('a one-shot service that ends with 0 is ready, and what waits for its end starts after it', async () => {
+  await setUp();
+  await addMigration("console.log('migrated')");
+  const outcome = await up();
+  expect(outcome.failed).toEqual([]);
+  expect(outcome.services.find(({ name }) => name === 'migrate')).toMatchObject({
+    state: 'exited',
+    exitCode: 0,
+  });
+  const started = (name: string) =>
+    outcome.services.find((service) => service.name === name)?.startedAt ?? '';
+  expect(started('migrate') < started('api')).toBe(true);
+  // Both are built from one package, and once.
+  const results = await embeddedEngine(env).build(stack.location(), { services: [] }, () => {});
+  expect(results.flatMap(({ steps }) => steps.map(({ cached }) => cached))).toEqual([true, true, true, true]);
+});
+
+test('a one-shot service that fails keeps back what waits for it', async () => {
+  await setUp();
+  await addMigration('process.exit(4)');
+  const { failed, services } = await up();
+  expect(failed).toEqual(
+    expect.arrayContaining([
+      { service: 'migrate', reason: 'exited' },
+      { service: 'api', reason: 'dependency' },
+    ]),
+  );
+  expect(services.find(({ name }) => name === 'migrate')?.exitCode).toBe(4);
+  expect(services.find(({ name }) => name === 'api')?.state).toBe('absent');
+});
+
+test('a server that refuses its settings is reported with its own words', async () => {
+  await setUp();
+  const file = join(stack.directory, 'compose.yaml');
+  const text = await readFile(file, 'utf8');
+  await writeFile(
+    file,
+    text.replace('image: postgres:16', 'image: postgres:16\n    command: ["-c", "no_such_setting=1"]'),
+  );
+  const { failed } = await up();
+  expect(failed).toEqual(expect.arrayContaining([{ service: 'db', reason: 'exited' }]));
+  const words: string[] = [];
+  for await (const { line } of embeddedEngine(env).logs(stack.location(), { services: ['db'] }))
+    words.push(line);
+  expect(words.join('\n')).toContain('unrecognized configuration parameter "no_such_setting"');
 });

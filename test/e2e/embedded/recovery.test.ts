@@ -84,10 +84,13 @@ describe('an invctl killed in the middle of up', () => {
     await changeState((state) => {
       for (const service of Object.values(state.services)) delete service.launch;
     });
+    const port = (await readState()).services.db?.port;
     const { failed, unchanged } = await up();
     expect(failed).toEqual([]);
     expect(unchanged).toEqual([]);
     expect(strays.filter((stray) => isAlive(stray))).toEqual([]);
+    // It was held by the server that had to end first.
+    expect((await readState()).services.db?.port).toBe(port);
   });
 
   test('down ends what it started and did not note', async () => {

@@ -1,6 +1,6 @@
 import { PassThrough, Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { DatabaseConnection } from '../../../src/engine/embedded/engine.js';
+import type { DatabaseConnection } from '../../../src/engine/embedded/connection.js';
 import { runSqlSession } from '../../../src/engine/embedded/sql-session.js';
 import { disposeOf, embeddedEngine, embeddedEnvironment } from '../../support/embedded.js';
 import { createTinyStack, type TinyStack } from '../../support/tiny-stack.js';

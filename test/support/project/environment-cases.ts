@@ -385,4 +385,24 @@ export const environmentCases: EnvironmentCase[] = [
       A: 'none',
     },
   ),
+  {
+    title: 'precedence: a bare name in the list of an included file',
+    files: {
+      'compose.yaml': 'include: [sub/list.yaml]\nservices: {x: {image: x}}\n',
+      'sub/list.yaml': 'services: {web: {image: x, environment: [A, B]}}\n',
+      'sub/.env': 'A=sub\nB=sub\n',
+      '.env': 'B=main\n',
+    },
+    expected: { A: 'sub', B: 'main' },
+  },
+  {
+    title: 'precedence: a bare name in the mapping of an included file',
+    files: {
+      'compose.yaml': 'include: [sub/map.yaml]\nservices: {x: {image: x}}\n',
+      'sub/map.yaml': 'services: {web: {image: x, environment: {A: , B: }}}\n',
+      'sub/.env': 'A=sub\nB=sub\n',
+      '.env': 'B=main\n',
+    },
+    expected: { A: null, B: 'main' },
+  },
 ];

@@ -39,8 +39,12 @@ export type EngineVerdict =
   | { accepts: false; stderr: string };
 
 /** What `docker compose config` makes of the project of a folder. */
-export function composeConfig(directory: string, env: NodeJS.ProcessEnv): EngineVerdict {
-  const result = spawnSync('docker', ['compose', 'config', '--format', 'json'], {
+export function composeConfig(
+  directory: string,
+  env: NodeJS.ProcessEnv,
+  args: readonly string[] = ['compose', 'config', '--format', 'json'],
+): EngineVerdict {
+  const result = spawnSync('docker', args, {
     cwd: directory,
     env,
     encoding: 'utf8',

@@ -122,6 +122,7 @@ services:
     secrets: [s]
     labels: {a: 1}
     cap_add: [SYS_TIME]
+    extra_hosts: ["h:1.1.1.1"]
     healthcheck: {test: [CMD, a], interval: 5s}
     logging: {driver: json-file, options: {max-size: 1m}}
     build: ./api
@@ -143,6 +144,7 @@ services:
     secrets: [t, {source: t, target: s}]
     labels: [b=2]
     cap_add: [SYS_TIME, NET_ADMIN]
+    extra_hosts: ["h:1.1.1.1", "i=2.2.2.2"]
     healthcheck: {retries: 7, test: [CMD, b]}
     logging: {options: {max-file: "2"}}
     build: {target: dev, args: [X=1]}
@@ -179,6 +181,15 @@ services:
 `,
     },
     env: { COMPOSE_FILE: 'base.yaml:second.yaml:third.yaml' },
+  },
+  {
+    title: 'COMPOSE_FILE in a .env, with another .env beside the file that it names',
+    files: {
+      '.env': 'COMPOSE_FILE=deploy/a.yaml:b.yaml\nBOTH=top\nTOP=1\n',
+      'deploy/a.yaml': 'services: {a: {image: "x:${BOTH}-${TOP}-${DEEP}", volumes: ["./d:/d"]}}\n',
+      'deploy/.env': 'BOTH=deep\nDEEP=1\n',
+      'b.yaml': 'services: {a: {volumes: ["./e:/e"]}}\n',
+    },
   },
   {
     title: 'extends in the same file',

@@ -1,9 +1,12 @@
-import { chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Secret } from '../../../src/system/secret.js';
 import { type FileWrite, writeFiles } from '../../../src/template/write.js';
 import { snapshot, temporaryFolder } from '../../support/folder.js';
+
+const NOBODY = 65_534;
 
 let root: string;
 let writes: FileWrite[];
@@ -91,13 +94,21 @@ describe('writeFiles', () => {
     expect(await snapshot(root)).toEqual(before);
   });
 
-  it.skipIf(process.getuid?.() === 0)('puts everything back when a folder may not be written', async () => {
-    await mkdir(join(root, 'shut'));
+  it('puts everything back when a folder may not be written', async () => {
+    await mkdir(join(root, 'shut'), { mode: 0o555 });
     writes.push({ path: join(root, 'shut/x'), content: Buffer.from(''), mode: 0o644, existing: 'none' });
     const before = await snapshot(root);
-    await chmod(join(root, 'shut'), 0o555);
-    await expect(write()).rejects.toMatchObject({ code: 'READ_ONLY' });
-    await chmod(join(root, 'shut'), 0o755);
+    const asRoot = process.geteuid?.() === 0;
+    // Root may write anywhere: become a user who may not.
+    if (asRoot) {
+      execFileSync('chown', ['-R', String(NOBODY), root]);
+      process.seteuid?.(NOBODY);
+    }
+    try {
+      await expect(write()).rejects.toMatchObject({ code: 'READ_ONLY', file: join(root, 'shut/x') });
+    } finally {
+      if (asRoot) process.seteuid?.(0);
+    }
     expect(await snapshot(root)).toEqual(before);
   });
 });

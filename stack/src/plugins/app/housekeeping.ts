@@ -5,7 +5,7 @@ const INTERVAL_MS = 3_600_000;
 const BATCH = 10_000;
 
 /** How long a key protects from doing something twice. */
-export const IDEMPOTENCY_KEY_DAYS = 7;
+const IDEMPOTENCY_KEY_DAYS = 7;
 
 const STALE = [
   `DELETE FROM idempotency_keys WHERE ctid = ANY (ARRAY(

@@ -45,17 +45,20 @@ function unknown(pointer: string, message: string, entity: string): Problem {
 /** One error handler for everything: whatever was thrown leaves as problem+json, and nothing else does. */
 export default fp(
   async (app) => {
-    app.setErrorHandler((error: FastifyError, request, reply) => {
-      const problem = asProblem(error);
-      if (problem.status >= 500) request.log.error({ err: error }, problem.message);
-      return sendProblem(problem, request, reply);
-    });
+    app.setErrorHandler(answerError);
     app.setNotFoundHandler({ preHandler: app.rateLimit() }, (request, reply) =>
       sendProblem(new Problem(404, 'no_such_route', 'There is nothing at this address.'), request, reply),
     );
   },
   { name: 'problems', dependencies: ['@fastify/rate-limit'] },
 );
+
+/** Answers any error. Also for what Fastify refuses before it has found a route. */
+export function answerError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const problem = asProblem(error);
+  if (problem.status >= 500) request.log.error({ err: error }, problem.message);
+  return sendProblem(problem, request, reply);
+}
 
 function sendProblem(problem: Problem, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   return reply
@@ -77,7 +80,7 @@ function sendProblem(problem: Problem, request: FastifyRequest, reply: FastifyRe
 }
 
 /** The problem that stands for any error. What is not foreseen is a 500 that tells nothing. */
-export function asProblem(error: FastifyError): Problem {
+function asProblem(error: FastifyError): Problem {
   if (error instanceof Problem) return error;
   if (error.validation)
     return invalid(error.validation.map((issue) => detailOf(issue, error.validationContext)));
@@ -89,9 +92,10 @@ export function asProblem(error: FastifyError): Problem {
   if (error instanceof pg.DatabaseError) return databaseProblem(error);
   const status = error.statusCode ?? 500;
   if (status >= 400 && status < 500) {
-    // Fastify's own refusals: FST_ERR_CTP_BODY_TOO_LARGE and the like. Their messages quote no input.
+    // Fastify's own refusals: FST_ERR_CTP_BODY_TOO_LARGE and the like. Some of their messages quote the input.
     const code = (error.code ?? STATUS_CODES[status] ?? 'error').toLowerCase().replace(/[^a-z0-9]+/g, '_');
-    return new Problem(status, code.replace(/^fst_err_(ctp_)?/, ''), error.message);
+    const detail = `${STATUS_CODES[status] ?? 'The request cannot be served'}.`;
+    return new Problem(status, code.replace(/^fst_err_(ctp_)?/, ''), detail);
   }
   return new Problem(500, 'internal', 'Something went wrong on our side.');
 }

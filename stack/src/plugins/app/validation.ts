@@ -9,7 +9,7 @@ export interface ZodTypes extends FastifyTypeProvider {
   validator: this['schema'] extends z.ZodType ? z.output<this['schema']> : unknown;
 }
 
-export function jsonSchema(schema: z.ZodType): z.core.JSONSchema.BaseSchema {
+function jsonSchema(schema: z.ZodType): z.core.JSONSchema.BaseSchema {
   return z.toJSONSchema(schema, { target: 'draft-7', io: 'input' });
 }
 

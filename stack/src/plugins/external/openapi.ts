@@ -65,7 +65,9 @@ export default fp(async (app) => {
       const isPublic = route.config?.role === undefined;
       const inputs = [body, querystring, params].some((part) => part !== undefined);
       const refusals = [
-        ...(body ? ['400', '413', '415'] : []),
+        ...(body || params ? ['400'] : []),
+        ...(body ? ['413', '415'] : []),
+        ...(params ? ['414'] : []),
         ...(isPublic ? [] : ['401', '403']),
         ...(inputs || headers ? ['422'] : []),
         ...(route.config?.rateLimit === false ? [] : ['429', '503']),

@@ -56,7 +56,9 @@ export const ItemPatch = z
 
 export const ItemQuery = PageQuery.extend({
   sort: z.enum(ITEM_SORTS).default('sku').meta({ description: '`-` for descending.' }),
-  search: line(100).optional().meta({ description: 'Words, or beginnings of words, of SKU and name.' }),
+  search: line(100)
+    .optional()
+    .meta({ description: 'Words of the name, or beginnings of them; or the beginning of a SKU.' }),
   category_id: id.optional(),
   supplier_id: id.optional(),
   archived: z

@@ -152,3 +152,19 @@ export function shimDocker(directory: string, script: string): Record<string, st
 export function sha256Of(file: string): string {
   return createHash('sha256').update(readFileSync(file)).digest('hex');
 }
+
+/**
+ * A `docker` that kills its parent with SIGKILL in place of the `call`th program that a step of the journal starts:
+ * a power cut, as far as invctl can tell.
+ */
+export function killAtStep(directory: string, step: string, call: number): Record<string, string> {
+  rmSync(join(directory, 'shim'), { recursive: true, force: true });
+  return shimDocker(
+    directory,
+    `if grep -qs '"step": "${step}"' '${directory}'/.invctl/journal/*.json; then
+  echo >> '${directory}/shim/calls'
+  [ "$(wc -l < '${directory}/shim/calls')" -eq ${call} ] && kill -9 $PPID && exit 1
+fi
+exec "$REAL" "$@"`,
+  );
+}

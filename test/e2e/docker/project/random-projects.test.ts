@@ -9,6 +9,7 @@ import { readProject } from '../../../../src/project/read.js';
 import { withoutDocker } from '../../../support/docker.js';
 import { bareShell, composeConfig, withProject } from '../../../support/project/project-on-disk.js';
 import { randomProject } from '../../../support/project/random-project.js';
+import { randomServices } from '../../../support/project/random-services.js';
 
 const configProjects = Number(process.env.ENV_PROJECTS ?? 60);
 const runProjects = Number(process.env.ENV_RUN_PROJECTS ?? 10);
@@ -25,36 +26,36 @@ async function readOurselves(
   }
 }
 
-function environments(project: ComposeProject): Record<string, Record<string, string | null>> {
-  return Object.fromEntries(
-    Object.values(project.services).map(({ name, environment }) => [name, environment]),
-  );
-}
-
 describe.skipIf(withoutDocker)('random projects', () => {
-  it(`have the environment that docker compose config prints (${configProjects} projects)`, {
-    timeout: 60_000 + configProjects * 1000,
-  }, async () => {
-    await fc.assert(
-      fc.asyncProperty(randomProject, async ({ files, env }) => {
-        await withProject(files, async (directory) => {
-          const shell = bareShell(env);
-          const ours = await readOurselves(directory, shell);
-          const verdict = composeConfig(directory, shell);
-          if (!verdict.accepts) {
-            expect(ours, `Compose refuses: ${verdict.stderr}`).toBeInstanceOf(UserError);
-            return;
-          }
-          if (ours instanceof UserError) {
-            throw new Error(`we refuse what Compose accepts: ${ours.file}:${ours.line} ${ours.message}`);
-          }
-          const theirs = projectFromConfig(verdict.config, locateProject(directory, shell));
-          expect(environments(ours)).toEqual(environments(theirs));
-        });
-      }),
-      { numRuns: configProjects },
-    );
-  });
+  it.each([
+    { arbitrary: randomProject, of: 'environments from everywhere' },
+    { arbitrary: randomServices, of: 'services in every form' },
+  ])(
+    `are read as docker compose config reads them: $of (${configProjects} projects)`,
+    {
+      timeout: 60_000 + configProjects * 1000,
+    },
+    async ({ arbitrary }) => {
+      await fc.assert(
+        fc.asyncProperty(arbitrary, async ({ files, env }) => {
+          await withProject(files, async (directory) => {
+            const shell = bareShell(env);
+            const ours = await readOurselves(directory, shell);
+            const verdict = composeConfig(directory, shell);
+            if (!verdict.accepts) {
+              expect(ours, `Compose refuses: ${verdict.stderr}`).toBeInstanceOf(UserError);
+              return;
+            }
+            if (ours instanceof UserError) {
+              throw new Error(`we refuse what Compose accepts: ${ours.file}:${ours.line} ${ours.message}`);
+            }
+            expect(ours).toEqual(projectFromConfig(verdict.config, locateProject(directory, shell)));
+          });
+        }),
+        { numRuns: configProjects },
+      );
+    },
+  );
 
   it(`give a container the environment that we read (${runProjects} projects)`, {
     timeout: 60_000 + runProjects * 10_000,

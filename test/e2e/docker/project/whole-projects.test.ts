@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import * as argv from '../../../../src/engine/compose/argv.js';
 import { projectFromConfig } from '../../../../src/project/from-config.js';
 import { locateProject } from '../../../../src/project/locate.js';
 import { readProject } from '../../../../src/project/read.js';
@@ -17,6 +18,9 @@ describe.skipIf(withoutDocker)('a project read from its files is the one that Co
       if (!verdict.accepts) throw new Error(`Compose refuses the fixture: ${verdict.stderr}`);
       const { project } = await readProject(location, shell);
       expect(project).toEqual(projectFromConfig(verdict.config, location));
+      // invctl starts Compose in the project's own folder, which must make no difference.
+      const asInvctl = composeConfig(location.directory, shell, argv.config(location));
+      expect(asInvctl).toMatchObject({ accepts: true, config: verdict.config });
     });
   });
 });

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -86,6 +86,11 @@ describe.skipIf(withoutDocker)('the stack', () => {
   it('comes up healthy from an empty folder, as hard as it says', async () => {
     const port = await freePort();
     await scaffold('--port', String(port));
+    // Settings for work without containers, which have no say in the stack.
+    await appendFile(
+      join(folder, 'stack/.env'),
+      'HOST=127.0.0.1\nPORT=6000\nDATABASE_HOST=localhost\nDATABASE_PORT=5433\n',
+    );
     await compose('up', '--detach', '--build', '--wait', '--wait-timeout', '240');
 
     const api = await inspect('api');
@@ -135,6 +140,7 @@ describe.skipIf(withoutDocker)('the stack', () => {
 
     const response = await fetch(`http://127.0.0.1:${port}/api/v1/auth/login`, {
       method: 'POST',
+      signal: AbortSignal.timeout(10_000),
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({
         username: 'admin',

@@ -26,6 +26,17 @@ describe('argument vectors', () => {
     ]);
   });
 
+  it('name the .env files with them, which Compose would forget', () => {
+    const location = { ...shop, explicitFiles: true, envFiles: ['/srv/deep/.env', '/srv/.env'] };
+    expect(argv.config(location).slice(1, 6)).toEqual([
+      '--env-file',
+      '/srv/deep/.env',
+      '--env-file',
+      '/srv/.env',
+      '--file',
+    ]);
+  });
+
   it('keep a service that looks like an option from being read as one', () => {
     expect(argv.up(shop, ['--rm', 'api'])).toEqual([
       'compose',

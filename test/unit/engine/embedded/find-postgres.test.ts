@@ -1,9 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import {
-  choose,
-  type Installation,
-  installationNotices,
-} from '../../../../src/engine/embedded/find-postgres.js';
+import { choose, installationNotices } from '../../../../src/engine/embedded/find-postgres.js';
+import type { Installation } from '../../../../src/engine/embedded/installation.js';
 
 const installation = (major: number, complete: boolean): Installation => ({
   programs: `/opt/${major}/${complete ? 'complete' : 'bare'}`,

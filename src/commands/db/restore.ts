@@ -1,0 +1,113 @@
+import type { Command } from 'commander';
+import { declare, type Handle } from '../../cli/command.js';
+import type { Context } from '../../cli/context.js';
+import { usageError } from '../../errors.js';
+import { table } from '../../output/table.js';
+import { TransferLine } from '../../output/transfer-line.js';
+import { count, formatDuration } from '../../output/units.js';
+import {
+  forget,
+  type Restored,
+  type RestoreInput,
+  type RestorePreview,
+  type RowDifference,
+  restore,
+  undo,
+} from '../../services/database/restore.js';
+
+interface RestoreFlags {
+  undo?: boolean;
+  forget?: boolean;
+  confirm?: string;
+  restart: boolean;
+}
+
+export function define(group: Command, handle: Handle): void {
+  const command = declare(
+    group,
+    'restore',
+    'restore a backup beside the live database, prove it, then swap',
+    [
+      'invctl db restore shop-20261123T005853Z.dump',
+      'invctl db restore backup.sql --yes',
+      'invctl db restore --undo',
+      'invctl db restore --forget --confirm shop',
+    ],
+  )
+    .argument('[file]', 'a path, or a name that `db list` shows; also an SQL dump')
+    .option('--undo', 'swap back to the database before the last restore')
+    .option('--forget', 'drop the databases that restores left aside')
+    .option('--confirm <project>', "with --forget: the project's name")
+    .option('--no-restart', 'leave the services that use the database running; they have to connect again');
+  handle<RestoreFlags>(command, async (context, { args: [file], options }) => {
+    const given = [file !== undefined, options.undo ?? false, options.forget ?? false].filter(Boolean);
+    if (given.length !== 1) {
+      throw usageError('one of FILE, --undo and --forget is needed', 'invctl db list      (the backups)');
+    }
+    if (options.forget) return forgetPrevious(context, options.confirm);
+    const line = new TransferLine(await context.output.progress());
+    const input: RestoreInput = {
+      restartClients: options.restart,
+      onProgress: (phase, bytes, expected) => line.show(phase, { bytes, expected }),
+      confirm: async (preview) => {
+        line.pause();
+        context.output.note(describePreview(preview));
+        await context.prompts.confirm(`replace the database ${preview.database}?`);
+      },
+    };
+    try {
+      const result = options.undo ? await undo(context, input) : await restore(context, { ...input, file });
+      line.done(`${result.restored} is restored; nobody could connect for ${formatDuration(result.swapMs)}`);
+      return { data: { ...result }, text: describe(result) };
+    } catch (error) {
+      line.failed('not restored');
+      throw error;
+    }
+  });
+}
+
+async function forgetPrevious(context: Context, confirmed: string | undefined) {
+  const result = await forget(context, (names) =>
+    context.prompts.confirmDataLoss({
+      what: `this drops ${count(names.length, 'database')} (${names.join(', ')}) and all data in ${names.length === 1 ? 'it' : 'them'}`,
+      project: context.project().name,
+      confirmed,
+    }),
+  );
+  return { data: result, text: result.forgotten.map((name) => `${name} is dropped`).join('\n') };
+}
+
+function describePreview({ from, database, rows, notes }: RestorePreview): string {
+  const changed = rows.filter(({ before, after }) => before !== after);
+  return [
+    ...notes.map((note) => `note: ${note}`),
+    changed.length === 0
+      ? `every table of ${database} has as many rows as in ${from}`
+      : `${database} after the restore of ${from}:\n${rowTable(changed)}`,
+  ].join('\n');
+}
+
+function rowTable(rows: readonly RowDifference[]): string {
+  const cell = (rowsOf: number | null) => (rowsOf === null ? '-' : rowsOf.toLocaleString('en'));
+  return table(
+    ['ROWS NOW', 'AFTER', 'DIFFERENCE', 'TABLE'],
+    rows.map(({ table: name, before, after }) => {
+      const difference = (after ?? 0) - (before ?? 0);
+      return [
+        cell(before),
+        cell(after),
+        `${difference > 0 ? '+' : ''}${difference.toLocaleString('en')}`,
+        name,
+      ];
+    }),
+  );
+}
+
+function describe({ from, restored, previous, restarted }: Restored): string {
+  return [
+    `${restored} is now what ${from} holds${restarted.length > 0 ? `; restarted: ${restarted.join(', ')}` : ''}`,
+    `the database before is kept as ${previous}`,
+    'back:  invctl db restore --undo',
+    'drop it:  invctl db restore --forget',
+  ].join('\n');
+}

@@ -1,0 +1,49 @@
+import { readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { getJson } from '../../system/unix-socket.js';
+import { LABEL_ONE_OFF, LABEL_PROJECT } from './argv.js';
+import type { ContainerInspect } from './parse.js';
+
+/** An engine that needs longer for one answer is asked through the client, which explains itself. */
+const PATIENCE_MS = 2000;
+
+/**
+ * The unix socket that the `docker` client would use, or undefined where it would go another way: a context, TCP,
+ * SSH. The order is the client's: DOCKER_HOST, DOCKER_CONTEXT, the configured context, the default socket.
+ */
+export function engineSocket(env: NodeJS.ProcessEnv): string | undefined {
+  if (env.DOCKER_HOST) return /^unix:\/\/(.+)$/.exec(env.DOCKER_HOST)?.[1];
+  if (env.DOCKER_CONTEXT && env.DOCKER_CONTEXT !== 'default') return undefined;
+  if (process.platform === 'win32' || (!env.DOCKER_CONTEXT && hasConfiguredContext(env))) return undefined;
+  return '/var/run/docker.sock';
+}
+
+function hasConfiguredContext(env: NodeJS.ProcessEnv): boolean {
+  try {
+    const file = join(env.DOCKER_CONFIG || join(env.HOME || homedir(), '.docker'), 'config.json');
+    const { currentContext } = JSON.parse(readFileSync(file, 'utf8')) as { currentContext?: string };
+    return Boolean(currentContext && currentContext !== 'default');
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * The containers of a project by the Engine API: what `docker ps` and `docker inspect` would say, without starting
+ * two programs. A container that goes away in between is left out.
+ */
+export async function containersBySocket(socket: string, projectName: string): Promise<ContainerInspect[]> {
+  const filters = JSON.stringify({ label: [`${LABEL_PROJECT}=${projectName}`, `${LABEL_ONE_OFF}=False`] });
+  const query = new URLSearchParams({ all: '1', filters });
+  const listed = (await getJson(socket, `/containers/json?${query}`, PATIENCE_MS)) as { Id: string }[];
+  const inspected = await Promise.all(
+    listed.map(({ Id }) =>
+      getJson(socket, `/containers/${Id}/json`, PATIENCE_MS).catch((error: Error) => {
+        if (error.message.startsWith('404 ')) return undefined;
+        throw error;
+      }),
+    ),
+  );
+  return inspected.filter((container) => container !== undefined) as ContainerInspect[];
+}

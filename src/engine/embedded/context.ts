@@ -1,0 +1,124 @@
+import { rmdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ExitCode, hasErrorCode, UserError } from '../../errors.js';
+import type { ProjectLocation } from '../../project/locate.js';
+import type { ComposeProject, ComposeService } from '../../project/model.js';
+import { readEnvironment } from '../../project/project-environment.js';
+import { withProjectLock } from '../../system/lock.js';
+import type { ProcessRunner } from '../../system/process.js';
+import type { EngineRun } from './run.js';
+import type { VariableLookup } from './secrets.js';
+import { makeStateFolder, StateStore, stateFolders } from './state.js';
+
+export interface EmbeddedEngineDependencies {
+  processes: ProcessRunner;
+  env: NodeJS.ProcessEnv;
+  signal: AbortSignal;
+  warn(message: string): void;
+}
+
+/** What every operation of the engine shares. */
+export interface EmbeddedContext extends EmbeddedEngineDependencies {
+  resolve(location: ProjectLocation): Promise<ComposeProject>;
+  /** @throws UserError UNKNOWN_SERVICE (exit 2) */
+  service(location: ProjectLocation, name: string): Promise<ComposeService>;
+  /** What is known of the project, for reading. */
+  open(location: ProjectLocation): Promise<StateStore>;
+  /** Runs `change` alone: another folder may pin the same project name, and its lock is another one. */
+  changing<T>(
+    location: ProjectLocation,
+    command: string,
+    change: (store: StateStore) => Promise<T>,
+  ): Promise<T>;
+  engineRun(location: ProjectLocation, store: StateStore, also?: AbortSignal): Promise<EngineRun>;
+  /** What `secrets: {x: {environment: NAME}}` sees. */
+  variables(location: ProjectLocation): VariableLookup;
+}
+
+export function createEmbeddedContext(dependencies: EmbeddedEngineDependencies): EmbeddedContext {
+  const { processes, env, signal, warn } = dependencies;
+  const resolved = new Map<string, Promise<ComposeProject>>();
+
+  async function read(location: ProjectLocation): Promise<ComposeProject> {
+    const { readProject } = await import('../../project/read.js');
+    const { project, warnings } = await readProject(location, env);
+    for (const warning of warnings) warn(warning);
+    return project;
+  }
+
+  function resolve(location: ProjectLocation): Promise<ComposeProject> {
+    const key = location.files.join('\n');
+    const known = resolved.get(key) ?? read(location);
+    resolved.set(key, known);
+    return known;
+  }
+
+  async function service(location: ProjectLocation, name: string): Promise<ComposeService> {
+    const found = (await resolve(location)).services[name];
+    if (found) return found;
+    throw new UserError({
+      code: 'UNKNOWN_SERVICE',
+      message: `there is no service "${name}"`,
+      exitCode: ExitCode.usage,
+    });
+  }
+
+  async function changing<T>(
+    location: ProjectLocation,
+    command: string,
+    change: (store: StateStore) => Promise<T>,
+  ): Promise<T> {
+    const { project } = stateFolders(location, env);
+    await makeStateFolder(project, 'traversable');
+    try {
+      return await withProjectLock(project, { command: `invctl ${command}`, signal }, async () =>
+        change(await StateStore.open(location, env)),
+      );
+    } finally {
+      // Where nothing is known of the project any more, or ever was, its folder goes as well. A lock whose holder
+      // was killed leaves its folder.
+      for (const folder of [join(project, '.invctl'), project]) {
+        await rmdir(folder).catch((error) => {
+          if (!hasErrorCode(error, 'ENOTEMPTY', 'EEXIST', 'ENOENT')) throw error;
+        });
+      }
+    }
+  }
+
+  function variables(location: ProjectLocation): VariableLookup {
+    return readEnvironment(location.envFiles, env, () => {}).lookup;
+  }
+
+  async function engineRun(
+    location: ProjectLocation,
+    store: StateStore,
+    also?: AbortSignal,
+  ): Promise<EngineRun> {
+    return {
+      project: await resolve(location),
+      store,
+      processes,
+      env,
+      lookup: variables(location),
+      signal: also ? AbortSignal.any([signal, also]) : signal,
+    };
+  }
+
+  return {
+    ...dependencies,
+    resolve,
+    service,
+    open: (location) => StateStore.open(location, env),
+    changing,
+    engineRun,
+    variables,
+  };
+}
+
+export function notRunningError(name: string): UserError {
+  return new UserError({
+    code: 'SERVICE_NOT_RUNNING',
+    message: `the service "${name}" has no process`,
+    hint: `invctl up ${name}`,
+  });
+}

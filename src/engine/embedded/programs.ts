@@ -1,0 +1,191 @@
+import { rm } from 'node:fs/promises';
+import { join, resolve as resolvePath } from 'node:path';
+import { ExitCode, UserError } from '../../errors.js';
+import type { ProjectLocation } from '../../project/locate.js';
+import { type ComposeService, withDependencies } from '../../project/model.js';
+import type { ExecOptions, PipeOptions, PipeResult } from '../engine.js';
+import { buildPackage } from './build.js';
+import { classify } from './classify.js';
+import { type EmbeddedContext, notRunningError } from './context.js';
+import { onlyEnvironment } from './environment.js';
+import { isRunning } from './launch.js';
+import { startCommand } from './node-service.js';
+import { readGrantedSecrets, writeSecrets } from './secrets.js';
+import { serviceEnvironment } from './service-environment.js';
+import type { StateStore } from './state.js';
+import { bringUp } from './up.js';
+
+/** How long the dependencies of a one-off program have to become healthy, in milliseconds. */
+const DEPENDENCY_TIMEOUT_MS = 120_000;
+
+/** Runs a program as a running service does: in its folder, with its environment and secrets. */
+export async function exec(
+  context: EmbeddedContext,
+  location: ProjectLocation,
+  name: string,
+  command: readonly string[],
+  options: ExecOptions,
+): Promise<number> {
+  const service = await context.service(location, name);
+  const store = await context.open(location);
+  if (!isRunning(store.state.services[name])) throw notRunningError(name);
+  const environment = serviceEnvironment(
+    { project: await context.resolve(location), store, env: context.env },
+    service,
+  );
+  return passThrough(context, store, service, command, environment, options);
+}
+
+/** Runs a program beside a service that need not run, with its dependencies up and secrets of its own. */
+export async function run(
+  context: EmbeddedContext,
+  location: ProjectLocation,
+  name: string,
+  command: readonly string[],
+  options: ExecOptions,
+): Promise<number> {
+  const { env } = context;
+  const service = await context.service(location, name);
+  const project = await context.resolve(location);
+  const embedded = classify(service);
+  const store = await context.changing(location, 'run', async (open) => {
+    const started = await context.engineRun(location, open);
+    const wanted = withDependencies(project, Object.keys(service.dependsOn));
+    if (Object.keys(service.dependsOn).length > 0) {
+      const { failed } = await bringUp(started, {
+        wanted,
+        wait: true,
+        timeoutMs: DEPENDENCY_TIMEOUT_MS,
+        onEvent: () => {},
+      });
+      if (failed[0]) throw dependencyError(failed[0].service);
+    }
+    if (embedded.kind === 'node') await buildPackage(started, embedded, {});
+    return open;
+  });
+  const secretsFolder = join(store.folders.secrets, `${name}.run-${process.pid}`);
+  try {
+    await writeSecrets(
+      secretsFolder,
+      await readGrantedSecrets(project, service, context.variables(location)),
+    );
+    const environment = serviceEnvironment({ project, store, env }, service, secretsFolder);
+    const own = embedded.kind === 'node' && command.length === 0 ? await startCommand(embedded) : undefined;
+    return await passThrough(
+      context,
+      store,
+      service,
+      own ? [own.program, ...own.args] : command,
+      environment,
+      options,
+    );
+  } finally {
+    await rm(secretsFolder, { recursive: true, force: true });
+  }
+}
+
+/** As {@link exec}, with the program's streams as ours to read and write. */
+export async function pipe(
+  context: EmbeddedContext,
+  location: ProjectLocation,
+  name: string,
+  [program, ...args]: readonly string[],
+  { env: more, user: _, ...streams }: PipeOptions,
+): Promise<PipeResult> {
+  const { processes, env } = context;
+  const service = await context.service(location, name);
+  const store = await context.open(location);
+  if (!isRunning(store.state.services[name])) throw notRunningError(name);
+  const environment = serviceEnvironment({ project: await context.resolve(location), store, env }, service);
+  const { folder, server, env: variables } = surroundings(store, service, environment);
+  try {
+    return await processes.run(program as string, args, {
+      ...streams,
+      cwd: folder,
+      env: onlyEnvironment({ ...variables, ...more }, env),
+      allowFailure: true,
+      ownSession: true,
+    });
+  } catch (error) {
+    throw explainMissingProgram(error, program as string, server);
+  }
+}
+
+async function passThrough(
+  context: EmbeddedContext,
+  store: StateStore,
+  service: ComposeService,
+  [program, ...args]: readonly string[],
+  environment: Record<string, string>,
+  options: ExecOptions,
+): Promise<number> {
+  const { processes, env } = context;
+  if (options.user !== undefined) {
+    throw new UserError({
+      code: 'EMBEDDED_OPTION',
+      message: 'the embedded engine runs programs as you; --user needs containers',
+      exitCode: ExitCode.usage,
+    });
+  }
+  const { folder, server, env: variables } = surroundings(store, service, environment);
+  try {
+    return await processes.passThrough(program as string, args, {
+      cwd: options.workdir === undefined ? folder : resolvePath(folder, options.workdir),
+      env: onlyEnvironment({ ...variables, ...terminal(env), ...options.env }, env),
+      ...(options.stdin ? { stdin: options.stdin } : {}),
+      ...(options.stdout ? { stdout: options.stdout } : {}),
+    });
+  } catch (error) {
+    throw explainMissingProgram(error, program as string, server);
+  }
+}
+
+/** Where a program of a service runs and what it finds in its environment; beside a database, how to reach it. */
+function surroundings(store: StateStore, service: ComposeService, environment: Record<string, string>) {
+  const embedded = classify(service);
+  const { server, port } = store.state.services[service.name] ?? {};
+  const database =
+    server && port !== undefined
+      ? {
+          PGHOST: server.socketFolder,
+          PGPORT: String(port),
+          PGUSER: server.superuser,
+          PGDATABASE: server.database,
+          PATH: `${server.programs}:${environment.PATH}`,
+        }
+      : {};
+  return {
+    folder: embedded.kind === 'node' ? embedded.folder : store.state.directory,
+    server,
+    env: { ...environment, ...database },
+  };
+}
+
+function explainMissingProgram(
+  error: unknown,
+  program: string,
+  server: { programs: string; complete: boolean } | undefined,
+): unknown {
+  const missing = error instanceof UserError && error.code === 'PROGRAM_NOT_FOUND';
+  if (!missing || !server || server.complete) return error;
+  return new UserError({
+    code: 'CLIENT_PROGRAMS_MISSING',
+    message: `the PostgreSQL that runs here (${server.programs}) comes without the program \`${program}\``,
+    hint: 'install the client programs, e.g.: apt-get install postgresql-client',
+    cause: error,
+  });
+}
+
+/** What an interactive program must know of our terminal. */
+function terminal({ TERM, COLORTERM }: NodeJS.ProcessEnv): Record<string, string> {
+  return { ...(TERM ? { TERM } : {}), ...(COLORTERM ? { COLORTERM } : {}) };
+}
+
+function dependencyError(service: string): UserError {
+  return new UserError({
+    code: 'DEPENDENCY_FAILED',
+    message: `"${service}", on which it depends, did not become ready`,
+    hint: `invctl logs ${service}`,
+    exitCode: ExitCode.unhealthy,
+  });
+}

@@ -1,0 +1,82 @@
+import type { Client } from 'pg';
+import type { DatabaseConnection } from '../../engine/embedded/connection.js';
+import { splitSql } from '../../engine/embedded/sql-statements.js';
+import { UserError } from '../../errors.js';
+import type { Session, SessionOptions } from './session.js';
+
+/** A session of our own with a server of this machine: it needs no client program. */
+export class ClientSession implements Session {
+  readonly #client: Client;
+  readonly #signal: AbortSignal | undefined;
+  readonly #stop: () => void;
+
+  private constructor(client: Client, { signal }: SessionOptions) {
+    this.#client = client;
+    this.#signal = signal;
+    // The statement that waits for an answer fails with it; nobody else needs to know.
+    client.on('error', () => {});
+    const abort = () => {
+      void client.end().catch(() => {});
+    };
+    signal?.addEventListener('abort', abort, { once: true });
+    this.#stop = () => signal?.removeEventListener('abort', abort);
+  }
+
+  /** @throws UserError SQL_FAILED */
+  static async open(connection: DatabaseConnection, options: SessionOptions): Promise<ClientSession> {
+    options.signal?.throwIfAborted();
+    const pg = (await import('pg')).default;
+    const client = new pg.Client({
+      host: connection.socketFolder,
+      port: connection.port,
+      user: connection.user,
+      database: options.database ?? connection.database,
+      application_name: options.applicationName,
+    });
+    const session = new ClientSession(client, options);
+    try {
+      await client.connect();
+      return session;
+    } catch (error) {
+      options.signal?.throwIfAborted();
+      throw sessionFailed(error);
+    }
+  }
+
+  async rows<Row>(query: string): Promise<Row[]> {
+    const [result] = await this.#query<{ rows: Row[] }>(
+      `SELECT coalesce(json_agg(q), '[]') AS rows FROM (${query}) q`,
+    );
+    return result?.rows ?? [];
+  }
+
+  async run(statements: string): Promise<void> {
+    // Sent as one text they would be one transaction.
+    const { statements: each, rest } = splitSql(statements);
+    for (const statement of rest.trim() === '' ? each : [...each, rest]) await this.#query(statement);
+  }
+
+  async close(): Promise<void> {
+    this.#stop();
+    await this.#client.end().catch(() => {});
+  }
+
+  async #query<Row extends object>(text: string): Promise<Row[]> {
+    try {
+      return (await this.#client.query<Row>(text)).rows;
+    } catch (error) {
+      this.#signal?.throwIfAborted();
+      throw sessionFailed(error);
+    }
+  }
+}
+
+function sessionFailed(error: unknown): UserError {
+  const said = error instanceof Error ? error.message : String(error);
+  return new UserError({
+    code: 'SQL_FAILED',
+    message: `the database refused or ended our session: ${said}`,
+    hint: 'invctl ps      (is the database up?), invctl logs',
+    cause: error,
+  });
+}

@@ -1,0 +1,49 @@
+import { readFile } from 'node:fs/promises';
+import { UserError } from '../../errors.js';
+import type { ServiceContext } from '../context.js';
+import type { Database } from './database.js';
+import { withSession } from './session.js';
+
+/**
+ * Runs the SQL of a file over a session of our own, where there is no psql. It knows SQL alone: no psql commands, no
+ * COPY FROM stdin.
+ *
+ * @throws UserError SQL_FAILED
+ */
+export async function executeStatements(
+  context: ServiceContext,
+  database: Database,
+  file: string,
+  transaction: boolean,
+): Promise<void> {
+  const text = (await readFile(file, 'utf8')).replace(/^\ufeff/, '');
+  const command = /^\\\S+/m.exec(text)?.[0];
+  if (command !== undefined) {
+    throw new UserError({
+      code: 'SQL_FAILED',
+      message: `the file has the psql command ${command}, and this PostgreSQL has no psql`,
+      hint: 'install psql (Debian: postgresql-client), or leave SQL alone in the file',
+      file,
+    });
+  }
+  try {
+    await withSession(
+      database,
+      { applicationName: 'invctl db exec', signal: context.signal },
+      async (session) => {
+        if (transaction) await session.run('BEGIN;');
+        await session.run(text);
+        if (transaction) await session.run('COMMIT;');
+      },
+    );
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    throw new UserError({
+      code: 'SQL_FAILED',
+      message: `${error.message}\n${transaction ? 'nothing of the file was applied' : 'the statements before it were applied'}`,
+      hint: `mend the file, then: invctl db exec ${file}`,
+      file,
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,195 @@
+import { existsSync } from 'node:fs';
+import { chmod, chown, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { z } from 'zod';
+import { UserError } from '../../errors.js';
+import { syncFolder } from '../../system/files.js';
+import { beginJournal } from '../../system/journal.js';
+import type { ServiceContext } from '../context.js';
+import type { Recoverer } from '../recover.js';
+import type { Archive } from './archive.js';
+import { timeId } from './backup-store.js';
+import { runningServices, startAgain } from './clients.js';
+import { dataFolder, unpackFolder } from './cold-copy.js';
+import { type Database, findDatabase } from './database.js';
+import { countRows, readFacts } from './facts.js';
+import type { Manifest } from './manifest.js';
+import { compareRows, type Restored, type RestoreInput } from './restore.js';
+import { proveRestored } from './scratch.js';
+import { isEmbedded, lacksClientPrograms, withSession } from './session.js';
+
+export const PHYSICAL_OPERATION = 'db restore (physical)';
+
+const stateSchema = z.object({
+  /** The server's data folder. */
+  folder: z.string(),
+  /** What takes its place. */
+  incoming: z.string(),
+  /** Where the data of before goes. */
+  previous: z.string(),
+  services: z.array(z.string()),
+});
+
+type State = z.infer<typeof stateSchema>;
+
+/**
+ * Restores a physical backup on the embedded engine: unpacked beside the live data, put in its place while the
+ * server is stopped, and proved by counting. Where the proof fails, the data of before is put back. It stays on disk
+ * until the volume is removed.
+ *
+ * @throws UserError PHYSICAL_BACKUP where it does not fit the engine or the server, and as `restore`.
+ */
+export async function restorePhysical(
+  context: ServiceContext,
+  database: Database,
+  archive: Archive & { manifest: Manifest },
+  input: RestoreInput,
+): Promise<Restored> {
+  const { manifest } = archive;
+  await assertFits(database, manifest);
+  const applicationName = 'invctl db restore';
+  const before = await withSession(database, { applicationName, signal: context.signal }, countRows);
+  const rows = compareRows(before, manifest.tables);
+  await input.confirm({ from: archive.file, database: database.name, rows, notes: [] });
+  const id = timeId(new Date());
+  const folder = await dataFolder(database);
+  const state: State = {
+    folder,
+    incoming: `${folder}.restore_${id}`,
+    previous: `${folder}.before_${id}`,
+    services: await runningServices(database),
+  };
+  const journal = await beginJournal<State>(database.location.directory, {
+    operation: PHYSICAL_OPERATION,
+    id,
+  });
+  try {
+    await journal.step('unpack', state);
+    input.onProgress?.('load', 0, archive.bytes);
+    await unpackFolder(archive.file, state.incoming, context.signal);
+    await likeOf(folder, state.incoming);
+    await journal.step('swap', state);
+    input.onProgress?.('swap', 0, 0);
+    const started = performance.now();
+    await database.engine.stop(database.location, state.services);
+    await swapFolders(state);
+    await startAgain(database, [database.service.name]);
+    const swapMs = performance.now() - started;
+    input.onProgress?.('compare', archive.bytes, archive.bytes);
+    await withSession(database, { applicationName }, async (session) =>
+      proveRestored(session, await readFacts(session), manifest),
+    );
+    await startAgain(database, others(state, database));
+    await journal.end();
+    return {
+      from: archive.file,
+      restored: database.name,
+      previous: state.previous,
+      rows,
+      restarted: state.services,
+      swapMs,
+    };
+  } catch (error) {
+    await putBack(database, state);
+    await journal.end();
+    throw error;
+  }
+}
+
+/** Data folders that physical restores left aside, newest first. */
+export async function previousFolders(database: Database): Promise<string[]> {
+  if (!(await lacksClientPrograms(database))) return [];
+  const folder = await dataFolder(database);
+  const names = await readdir(dirname(folder));
+  return names
+    .filter((name) => name.startsWith(`${basename(folder)}.before_`))
+    .sort()
+    .reverse()
+    .map((name) => join(dirname(folder), name));
+}
+
+/** Puts a data folder that a restore left aside back in its place; the one there is left aside in turn. */
+export async function undoPhysical(
+  context: ServiceContext,
+  database: Database,
+  incoming: string,
+  input: RestoreInput,
+): Promise<Restored> {
+  const notes = ['the rows of a data folder cannot be counted before it is in its place'];
+  await input.confirm({ from: incoming, database: database.name, rows: [], notes });
+  context.signal.throwIfAborted();
+  const id = timeId(new Date());
+  const folder = await dataFolder(database);
+  const services = await runningServices(database);
+  const state: State = { folder, incoming, previous: `${folder}.before_${id}`, services };
+  const journal = await beginJournal<State>(database.location.directory, {
+    operation: PHYSICAL_OPERATION,
+    id,
+  });
+  await journal.step('swap', state);
+  const started = performance.now();
+  await database.engine.stop(database.location, services);
+  await swapFolders(state);
+  await startAgain(database, services);
+  await journal.end();
+  return {
+    from: incoming,
+    restored: database.name,
+    previous: state.previous,
+    rows: [],
+    restarted: services,
+    swapMs: performance.now() - started,
+  };
+}
+
+/** Puts the data of before in its place, whichever step it was cut off at. */
+export const recoverPhysical: Recoverer = async (context, entry) => {
+  const state = stateSchema.parse(entry.state);
+  const database = await findDatabase(await context.engine(), context.project());
+  await putBack(database, state);
+  return { outcome: 'reverted', message: `${database.name} is as it was before the restore` };
+};
+
+async function putBack(database: Database, state: State): Promise<void> {
+  const running = await runningServices(database);
+  if (existsSync(state.previous)) {
+    await database.engine.stop(database.location, running);
+    // Of an undo, what took the place is the data of a restore: it goes back to where it lay.
+    if (existsSync(state.folder) && !existsSync(state.incoming)) await rename(state.folder, state.incoming);
+    await rename(state.previous, state.folder);
+    await syncFolder(dirname(state.folder));
+  }
+  if (state.incoming.includes('.restore_')) await rm(state.incoming, { recursive: true, force: true });
+  await startAgain(database, [database.service.name]);
+  await startAgain(database, others(state, database));
+}
+
+async function swapFolders({ folder, incoming, previous }: State): Promise<void> {
+  await rename(folder, previous);
+  await rename(incoming, folder);
+  await syncFolder(dirname(folder));
+}
+
+function others({ services }: State, { service }: Database): string[] {
+  return services.filter((name) => name !== service.name);
+}
+
+async function assertFits(database: Database, manifest: Manifest): Promise<void> {
+  const here = isEmbedded(database.engine)
+    ? Number.parseInt(await readFile(join(await dataFolder(database), 'PG_VERSION'), 'utf8'), 10)
+    : undefined;
+  if (here === manifest.server.major) return;
+  throw new UserError({
+    code: 'PHYSICAL_BACKUP',
+    message: `the backup is a copy of the data folder of a PostgreSQL ${manifest.server.major}: it restores to the embedded engine with that version only${here === undefined ? '' : `, and this is ${here}`}`,
+    hint: 'restore it there, and take a portable one with a complete PostgreSQL: invctl db backup',
+    details: { backup: manifest.server.major, ...(here === undefined ? {} : { server: here }) },
+  });
+}
+
+/** The server refuses a data folder of another owner, or one that others may read. */
+async function likeOf(model: string, folder: string): Promise<void> {
+  const { uid, gid, mode } = await stat(model);
+  await chmod(folder, mode & 0o777);
+  if (process.getuid?.() === 0) await chown(folder, uid, gid);
+}

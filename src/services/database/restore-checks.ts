@@ -1,0 +1,112 @@
+import { UserError } from '../../errors.js';
+import type { Archive } from './archive.js';
+import { clientProgram, type Database, runProgram } from './database.js';
+import type { DumpExamination } from './plain-dump.js';
+import { onlyRow, type Session } from './session.js';
+import { literal } from './sql.js';
+
+/** A restored database beside the live one, with its indexes, against the size that the backup's had. */
+const SPACE_FACTOR = 1.1;
+/** Of a compressed archive, where nothing tells the size of its database. */
+const USUAL_EXPANSION = 4;
+
+/**
+ * What must hold before anything is done: the server can take the archive, and has its roles, its extensions and
+ * the room.
+ *
+ * @throws UserError NEWER_SERVER, NEWER_ARCHIVE, ROLES_MISSING, EXTENSIONS_MISSING, DATABASE_DISK_FULL
+ */
+export async function assertRestorable(
+  database: Database,
+  session: Session,
+  archive: Archive,
+  examination: DumpExamination | undefined,
+): Promise<void> {
+  const { manifest } = archive;
+  const { server } = await onlyRow<{ server: number }>(
+    session,
+    `SELECT current_setting('server_version_num')::int / 10000 AS server`,
+  );
+  const from = manifest?.server.major ?? examination?.serverMajor;
+  if (from !== undefined && from > server) {
+    throw new UserError({
+      code: 'NEWER_SERVER',
+      message: `the backup is of a PostgreSQL ${from}, and the server here is a ${server}: newer dumps do not load into older servers`,
+      hint: `invctl db upgrade --to ${from}      (then the same command again)`,
+      details: { backup: from, server },
+    });
+  }
+  if (manifest && archive.kind === 'custom') {
+    const reader = await clientProgram(database, 'pg_restore');
+    if (manifest.archive.major > reader.major) {
+      throw new UserError({
+        code: 'NEWER_ARCHIVE',
+        message: `the archive was written by pg_dump ${manifest.archive.program}, which the pg_restore ${reader.program} here cannot read`,
+        hint: 'restore it beside a newer PostgreSQL image',
+        details: { archive: manifest.archive.major, programs: reader.major },
+      });
+    }
+  }
+  if (manifest) {
+    await assertKnown(session, {
+      code: 'ROLES_MISSING',
+      what: 'roles',
+      wanted: manifest.roles.map(({ name }) => name),
+      known: 'SELECT rolname AS name FROM pg_roles',
+      hint: (names) =>
+        `invctl db psql -- ${names.map((name) => `-c 'CREATE ROLE "${name}" LOGIN'`).join(' ')}      (then the same command again)`,
+    });
+    await assertKnown(session, {
+      code: 'EXTENSIONS_MISSING',
+      what: 'extensions',
+      wanted: manifest.extensions.map(({ name }) => name),
+      known: 'SELECT name FROM pg_available_extensions',
+      hint: () =>
+        `restore beside the image that the backup is of: ${manifest.image?.name ?? 'see its manifest'}`,
+    });
+  }
+  await assertServerSpace(
+    database,
+    (manifest?.database.bytes ?? archive.bytes * USUAL_EXPANSION) * SPACE_FACTOR + archive.bytes,
+  );
+}
+
+async function assertKnown(
+  session: Session,
+  input: {
+    code: string;
+    what: string;
+    wanted: readonly string[];
+    known: string;
+    hint: (missing: string[]) => string;
+  },
+): Promise<void> {
+  if (input.wanted.length === 0) return;
+  const values = input.wanted.map((name) => `(${literal(name)})`).join(', ');
+  const rows = await session.rows<{ name: string }>(
+    `SELECT name FROM (VALUES ${values}) wanted (name) WHERE name NOT IN (SELECT name FROM (${input.known}) k)`,
+  );
+  const missing = rows.map(({ name }) => name);
+  if (missing.length === 0) return;
+  throw new UserError({
+    code: input.code,
+    message: `the server lacks ${input.what} that the backup needs: ${missing.join(', ')}`,
+    hint: input.hint(missing),
+    details: { missing },
+  });
+}
+
+/** Room where the server keeps its data, in the words of POSIX `df`. */
+async function assertServerSpace(database: Database, needed: number): Promise<void> {
+  const script = 'df -Pk "${PGDATA:-.}" | tail -n 1';
+  const { status, stdout } = await runProgram(database, ['sh', '-c', script]);
+  const available = Number(stdout.trim().split(/\s+/).at(-3)) * 1024;
+  // Without an answer the restore itself will tell; it touches nothing that is live.
+  if (status !== 0 || !Number.isFinite(available) || available >= needed) return;
+  throw new UserError({
+    code: 'DATABASE_DISK_FULL',
+    message: `the server has ${available} bytes left for data, and about ${Math.ceil(needed)} are needed beside the live database`,
+    hint: 'make room there, e.g. with: invctl db restore --forget, or docker system df',
+    details: { available, needed: Math.ceil(needed) },
+  });
+}

@@ -1,0 +1,402 @@
+import { rm } from 'node:fs/promises';
+import { z } from 'zod';
+import { UserError } from '../../errors.js';
+import { beginJournal, type Journal } from '../../system/journal.js';
+import { withProjectLock } from '../../system/lock.js';
+import type { ServiceContext } from '../context.js';
+import { type Archive, examineArchive, openArchive, proveDigest } from './archive.js';
+import { backupFolder, findArchive, timeId } from './backup-store.js';
+import { restartClients, runningClients } from './clients.js';
+import { type Database, findDatabase } from './database.js';
+import { propertyStatements, readSettingsWithSecrets } from './database-properties.js';
+import { countRows, readDatabase, readFacts } from './facts.js';
+import type { Facts } from './manifest.js';
+import type { DumpExamination } from './plain-dump.js';
+import { assertRestorable } from './restore-checks.js';
+import {
+  createDatabase,
+  derivedName,
+  derivedPrefix,
+  dropDatabase,
+  loadApplicationName,
+  loadArchive,
+  proveRestored,
+} from './scratch.js';
+import { endSessions, lockDatabase, maintenanceDatabase } from './server-sessions.js';
+import { openSession, withSession } from './session.js';
+import { previousDatabases, setAllowConnections, swapDatabases } from './swap.js';
+
+export const RESTORE_OPERATION = 'db restore';
+
+/** What `recover` needs to finish or revert a restore. */
+export const restoreStateSchema = z.object({
+  id: z.string(),
+  live: z.string(),
+  /** The database that the archive is loaded into; absent for `--undo`, whose incoming one is kept. */
+  scratch: z.string().nullable(),
+  incoming: z.string(),
+  previous: z.string(),
+  /** Services to restart once the live name has changed hands. */
+  clients: z.array(z.string()),
+});
+
+export type RestoreState = z.infer<typeof restoreStateSchema>;
+
+export interface RowDifference {
+  table: string;
+  /** Null: there is no such table. */
+  before: number | null;
+  after: number | null;
+}
+
+export interface RestorePreview {
+  /** Where the new content comes from: a file, or the name of an earlier database. */
+  from: string;
+  database: string;
+  rows: RowDifference[];
+  /** What a dump without a manifest says about itself. */
+  notes: string[];
+}
+
+export interface RestoreInput {
+  restartClients: boolean;
+  /** Asked before the live database is touched; throws to stop. */
+  confirm: (preview: RestorePreview) => Promise<void>;
+  onProgress?: (phase: RestorePhase, bytes: number, expected: number) => void;
+}
+
+export type RestorePhase = 'check' | 'copy' | 'load' | 'compare' | 'swap' | 'restart';
+
+export interface Restored {
+  /** Where the content came from. */
+  from: string;
+  /** The live database. */
+  restored: string;
+  /** What the database before it is called now; of a physical backup, the folder that it lies in. */
+  previous: string;
+  rows: RowDifference[];
+  restarted: string[];
+  /** Milliseconds in which nobody could connect. */
+  swapMs: number;
+}
+
+/**
+ * Restores a backup beside the live database, proves it, and then gives it the live name. The database before stays,
+ * for `undo`. A failure before the swap leaves the live database untouched.
+ *
+ * @throws UserError of the checks (see {@link assertRestorable}), of exit 8 for a damaged or incomplete backup, what
+ *   `confirm` throws, and NOT_HEALTHY (exit 6) when a service does not come back on the restored database.
+ */
+export async function restore(
+  context: ServiceContext,
+  input: RestoreInput & { file: string },
+): Promise<Restored> {
+  return changeDatabase(context, async (database) => {
+    const folder = backupFolder(database.location, database.settings);
+    const archive = await openArchive(await findArchive(input.file, context.directory, folder));
+    const progress = (phase: RestorePhase) => (bytes: number) =>
+      input.onProgress?.(phase, bytes, archive.bytes);
+    let examination: DumpExamination | undefined;
+    const { manifest } = archive;
+    if (manifest) await proveDigest({ ...archive, manifest }, progress('check'));
+    else {
+      examination = await examineArchive(database, archive, {
+        signal: context.signal,
+        onBytes: progress('check'),
+      });
+    }
+    if (manifest?.format === 'physical') {
+      const { restorePhysical } = await import('./physical-restore.js');
+      return restorePhysical(context, database, { ...archive, manifest }, input);
+    }
+    const id = timeId(new Date());
+    const state: RestoreState = {
+      id,
+      live: database.name,
+      scratch: derivedName(database.name, 'restore', id),
+      incoming: derivedName(database.name, 'restore', id),
+      previous: derivedName(database.name, 'before', id),
+      clients: input.restartClients ? await runningClients(database) : [],
+    };
+    const options = { applicationName: loadApplicationName(id), signal: context.signal };
+    const session = await openSession(database, options);
+    const journal = await beginJournal<RestoreState>(database.location.directory, {
+      operation: RESTORE_OPERATION,
+      id,
+    });
+    let swapped = false;
+    try {
+      await lockDatabase(session);
+      await assertRestorable(database, session, archive, examination);
+      const live = await readDatabase(session);
+      const secretSettings = await readSettingsWithSecrets(session);
+      await journal.step('load', state);
+      await load(database, archive, manifest?.database ?? live, state, {
+        signal: context.signal,
+        onBytes: progress('copy'),
+      });
+      input.onProgress?.('compare', archive.bytes, archive.bytes);
+      const after = await proveScratch(database, state, options, manifest ?? examination);
+      const before = await countRows(session);
+      await input.confirm({
+        from: archive.file,
+        database: database.name,
+        rows: compareRows(before, after.tables),
+        notes: examination?.problems.map(({ message }) => message) ?? [],
+      });
+      const properties = propertyStatements(state.incoming, manifest?.database ?? live, secretSettings);
+      await withSession(
+        database,
+        { ...options, database: maintenanceDatabase(database) },
+        async (maintenance) => {
+          if (properties.length > 0) await maintenance.run(properties.join('\n'));
+        },
+      );
+      await session.close();
+      const swapMs = await swapAndRestart(context, database, journal, state, input, () => {
+        swapped = true;
+      });
+      return {
+        from: archive.file,
+        restored: state.live,
+        previous: state.previous,
+        rows: compareRows(before, after.tables),
+        restarted: state.clients,
+        swapMs,
+      };
+    } catch (error) {
+      await session.close();
+      await abandon(context, database, journal, state, swapped, error);
+      throw error;
+    }
+  });
+}
+
+/**
+ * Gives the newest database that a restore left aside its name back. The one that it replaces is left aside in turn,
+ * so that undoing twice is no change.
+ *
+ * @throws UserError NOTHING_TO_UNDO, and as {@link restore}.
+ */
+export async function undo(context: ServiceContext, input: RestoreInput): Promise<Restored> {
+  return changeDatabase(context, async (database) => {
+    const physical = await import('./physical-restore.js');
+    const [folder] = await physical.previousFolders(database);
+    if (folder !== undefined) return physical.undoPhysical(context, database, folder, input);
+    const id = timeId(new Date());
+    const options = { applicationName: loadApplicationName(id), signal: context.signal };
+    const { newest, before } = await withSession(database, options, async (session) => {
+      await lockDatabase(session);
+      const [first] = await previousDatabases(session, beforePrefix(database));
+      return { newest: first, before: await countRows(session) };
+    });
+    if (!newest)
+      throw nothingKept('NOTHING_TO_UNDO', 'there is nothing to undo: no restore left a database aside');
+    const after = await countAside(database, newest.name, options);
+    const state: RestoreState = {
+      id,
+      live: database.name,
+      scratch: null,
+      incoming: newest.name,
+      previous: derivedName(database.name, 'before', id),
+      clients: input.restartClients ? await runningClients(database) : [],
+    };
+    const rows = compareRows(before, after);
+    await input.confirm({ from: newest.name, database: database.name, rows, notes: [] });
+    const journal = await beginJournal<RestoreState>(database.location.directory, {
+      operation: RESTORE_OPERATION,
+      id,
+    });
+    let swapped = false;
+    try {
+      const swapMs = await swapAndRestart(context, database, journal, state, input, () => {
+        swapped = true;
+      });
+      return {
+        from: newest.name,
+        restored: state.live,
+        previous: state.previous,
+        rows,
+        restarted: state.clients,
+        swapMs,
+      };
+    } catch (error) {
+      await abandon(context, database, journal, state, swapped, error);
+      throw error;
+    }
+  });
+}
+
+/**
+ * Leaves the live database as it was before the swap. Where that fails, or the operation was interrupted after the
+ * swap, the journal's entry stays for `recover`.
+ */
+async function abandon(
+  context: ServiceContext,
+  database: Database,
+  journal: Journal<RestoreState>,
+  state: RestoreState,
+  swapped: boolean,
+  error: unknown,
+): Promise<void> {
+  if (swapped) {
+    if (error instanceof UserError) await journal.end();
+    return;
+  }
+  try {
+    await discard(database, state);
+    await journal.end();
+  } catch (failure) {
+    if (!(failure instanceof UserError)) throw failure;
+    context.warn(`what was restored so far could not be removed (${failure.message}); later: invctl recover`);
+  }
+}
+
+export interface Forgotten {
+  /** Names of databases, or folders of physical restores. */
+  forgotten: string[];
+}
+
+/**
+ * Drops the databases that restores left aside. Their content is lost: `confirm` has the person's word for it.
+ * @throws UserError NOTHING_TO_FORGET
+ */
+export async function forget(
+  context: ServiceContext,
+  confirm: (names: readonly string[]) => Promise<void>,
+): Promise<Forgotten> {
+  return changeDatabase(context, async (database) => {
+    const { previousFolders } = await import('./physical-restore.js');
+    const folders = await previousFolders(database);
+    const options = {
+      database: maintenanceDatabase(database),
+      applicationName: 'invctl db restore --forget',
+      signal: context.signal,
+    };
+    return withSession(database, options, async (session) => {
+      const kept = (await previousDatabases(session, beforePrefix(database))).map(({ name }) => name);
+      const forgotten = [...kept, ...folders];
+      if (forgotten.length === 0) {
+        throw nothingKept('NOTHING_TO_FORGET', 'no restore left a database aside');
+      }
+      await confirm(forgotten);
+      for (const name of kept) await dropDatabase(session, name);
+      for (const folder of folders) await rm(folder, { recursive: true });
+      return { forgotten };
+    });
+  });
+}
+
+/** What a restore has made on the server before the swap: gone afterwards. */
+export async function discard(database: Database, state: RestoreState): Promise<void> {
+  const applicationName = loadApplicationName(state.id);
+  await endSessions(database, applicationName);
+  if (state.scratch === null) return;
+  const { scratch } = state;
+  await withSession(
+    database,
+    { database: maintenanceDatabase(database), applicationName: 'invctl' },
+    (session) => dropDatabase(session, scratch),
+  );
+}
+
+async function changeDatabase<T>(
+  context: ServiceContext,
+  change: (database: Database) => Promise<T>,
+): Promise<T> {
+  const location = context.project();
+  const engine = await context.engine();
+  return withProjectLock(
+    location.directory,
+    { command: `invctl ${RESTORE_OPERATION}`, signal: context.signal },
+    async () => change(await findDatabase(engine, location)),
+  );
+}
+
+async function load(
+  database: Database,
+  archive: Archive,
+  like: Facts['database'],
+  state: RestoreState,
+  options: { signal: AbortSignal; onBytes: (bytes: number) => void },
+): Promise<void> {
+  await withSession(
+    database,
+    {
+      database: maintenanceDatabase(database),
+      applicationName: loadApplicationName(state.id),
+      signal: options.signal,
+    },
+    (session) => createDatabase(session, state.incoming, like),
+  );
+  await loadArchive(database, state.incoming, archive, { ...options, id: state.id });
+}
+
+async function proveScratch(
+  database: Database,
+  state: RestoreState,
+  options: { applicationName: string; signal: AbortSignal },
+  expected: Facts | DumpExamination | undefined,
+): Promise<Facts> {
+  return withSession(database, { ...options, database: state.incoming }, async (session) => {
+    // The planner knows nothing of a table that was just loaded.
+    await session.run('ANALYZE;');
+    const facts = await readFacts(session);
+    await proveRestored(session, facts, expected ?? { tables: [] });
+    return facts;
+  });
+}
+
+/** @returns milliseconds in which nobody could connect. */
+async function swapAndRestart(
+  context: ServiceContext,
+  database: Database,
+  journal: Journal<RestoreState>,
+  state: RestoreState,
+  { onProgress }: RestoreInput,
+  onSwapped: () => void,
+): Promise<number> {
+  context.signal.throwIfAborted();
+  await journal.step('swap', state);
+  onProgress?.('swap', 0, 0);
+  const swapMs = await swapDatabases(database, state.id, state);
+  onSwapped();
+  await journal.step('restart', state);
+  onProgress?.('restart', 0, 0);
+  await restartClients(context, database, state.clients, 'invctl logs, or go back: invctl db restore --undo');
+  await journal.end();
+  return swapMs;
+}
+
+/** A database that takes no connections is counted while it does, for a moment, from ours alone. */
+async function countAside(
+  database: Database,
+  name: string,
+  options: { applicationName: string; signal: AbortSignal },
+): Promise<Facts['tables']> {
+  await setAllowConnections(database, name, true);
+  try {
+    return await withSession(database, { ...options, database: name }, countRows);
+  } finally {
+    await setAllowConnections(database, name, false);
+  }
+}
+
+export function compareRows(before: Facts['tables'], after: Facts['tables']): RowDifference[] {
+  const names = new Set([...before, ...after].map(({ name }) => name));
+  const rowsOf = (tables: Facts['tables'], name: string) =>
+    tables.find((table) => table.name === name)?.rows ?? null;
+  return [...names].sort().map((table) => ({
+    table,
+    before: rowsOf(before, table),
+    after: rowsOf(after, table),
+  }));
+}
+
+function beforePrefix(database: Database): string {
+  return derivedPrefix(database.name, 'before', timeId(new Date(0)).length);
+}
+
+function nothingKept(code: string, message: string): UserError {
+  return new UserError({ code, message, hint: 'invctl db list      (the backups)' });
+}

@@ -1,0 +1,140 @@
+import { UserError } from '../../errors.js';
+import { writeFileAtomic } from '../../system/files.js';
+import { withProjectLock } from '../../system/lock.js';
+import type { ServiceContext } from '../context.js';
+import { type Archive, examineArchive, openArchive, proveDigest } from './archive.js';
+import { proveArchive } from './archive-reader.js';
+import { backupFolder, findArchive, timeId } from './backup-store.js';
+import { withContentHashes } from './content-hash.js';
+import { type Database, findDatabase } from './database.js';
+import { readDatabase, readFacts } from './facts.js';
+import { type Facts, formatManifest, type Level, type Manifest, manifestPath } from './manifest.js';
+import {
+  createDatabase,
+  derivedName,
+  dropDatabase,
+  loadApplicationName,
+  loadArchive,
+  proveRestored,
+} from './scratch.js';
+import { endSessions, maintenanceDatabase } from './server-sessions.js';
+import { withSession } from './session.js';
+
+export interface VerifyInput {
+  /** A path, or a name in the backup folder. */
+  file: string;
+  level: Level;
+  onProgress?: (phase: VerifyPhase, bytes: number, expected: number) => void;
+}
+
+export type VerifyPhase = 'hash' | 'read' | 'restore';
+
+export interface Verification {
+  /** Absolute path. */
+  file: string;
+  level: Level;
+  /** As it is now on disk; absent for a file that has none. */
+  manifest?: Manifest;
+  tables: { name: string; rows: number }[];
+}
+
+/**
+ * Checks a backup as far as `level` says, and notes that in its manifest.
+ *
+ * @throws UserError of exit 8: BACKUP_UNREADABLE, DUMP_UNSAFE, RESTORE_FAILED, RESTORE_INCOMPLETE.
+ */
+export async function verify(context: ServiceContext, input: VerifyInput): Promise<Verification> {
+  const location = context.project();
+  const engine = await context.engine();
+  return withProjectLock(
+    location.directory,
+    { command: 'invctl db verify', signal: context.signal },
+    async () => {
+      const database = await findDatabase(engine, location);
+      const folder = backupFolder(location, database.settings);
+      const file = await findArchive(input.file, context.directory, folder);
+      return verifyArchive(context, database, await openArchive(file), input);
+    },
+  );
+}
+
+/** {@link verify} for a caller that holds the project's lock. */
+export async function verifyArchive(
+  context: ServiceContext,
+  database: Database,
+  archive: Archive,
+  { level, onProgress }: Pick<VerifyInput, 'level' | 'onProgress'>,
+): Promise<Verification> {
+  const watch = (phase: VerifyPhase) => ({
+    signal: context.signal,
+    onBytes: (bytes: number) => onProgress?.(phase, bytes, archive.bytes),
+  });
+  const { manifest, file } = archive;
+  const expected: Expected = manifest ?? (await examineArchive(database, archive, watch('read')));
+  if (level === 3 && !expected.tables.every(({ contentHash }) => contentHash)) {
+    throw new UserError({
+      code: 'NO_CONTENT_HASH',
+      message: `${file} carries no content hashes to compare with`,
+      hint: 'invctl db backup --level 3      (takes one that does), or --level 2',
+    });
+  }
+  if (manifest) {
+    if (archive.kind === 'physical' && level >= 2) {
+      throw new UserError({
+        code: 'PHYSICAL_BACKUP',
+        message: `${file} is a copy of a data folder, which no scratch database can take`,
+        hint: `invctl db verify ${file} --level 1      (a restore of it is proved as well, and taken back if it fails)`,
+      });
+    }
+    if (level === 0) await proveDigest({ ...archive, manifest }, watch('hash').onBytes);
+    else if (archive.kind === 'physical') {
+      const { proveFolderArchive } = await import('./cold-copy.js');
+      await proveFolderArchive(file, manifest);
+    } else await proveArchive(database, file, manifest, watch('read'));
+  }
+  if (level >= 2)
+    await proveByRestoring(context, database, archive, expected, level, watch('restore').onBytes);
+  const tables = expected.tables.map(({ name, rows }) => ({ name, rows }));
+  if (!manifest) return { file, level: level === 0 ? 1 : level, tables };
+  const verified: Manifest = {
+    ...manifest,
+    verification: {
+      level: Math.max(level, manifest.verification.level),
+      at: new Date().toISOString(),
+    },
+  };
+  await writeFileAtomic(manifestPath(file), formatManifest(verified), 0o600);
+  return { file, level, manifest: verified, tables };
+}
+
+type Expected = Pick<Facts, 'tables'> & Partial<Pick<Facts, 'objects' | 'sequences' | 'database'>>;
+
+async function proveByRestoring(
+  context: ServiceContext,
+  database: Database,
+  archive: Archive,
+  expected: Expected,
+  level: Level,
+  onBytes: (bytes: number) => void,
+): Promise<void> {
+  const id = timeId(new Date());
+  const scratch = derivedName(database.name, 'verify', id);
+  const applicationName = loadApplicationName(id);
+  const maintenance = { database: maintenanceDatabase(database), applicationName };
+  const like = expected.database ?? (await withSession(database, { applicationName }, readDatabase));
+  try {
+    await withSession(database, maintenance, (session) => createDatabase(session, scratch, like));
+    await loadArchive(database, scratch, archive, { id, signal: context.signal, onBytes });
+    await withSession(
+      database,
+      { database: scratch, applicationName, signal: context.signal },
+      async (session) => {
+        const facts = await readFacts(session);
+        await proveRestored(session, level < 3 ? facts : await withContentHashes(session, facts), expected);
+      },
+    );
+  } finally {
+    if (context.signal.aborted) await endSessions(database, applicationName).catch(() => {});
+    await withSession(database, maintenance, (session) => dropDatabase(session, scratch));
+  }
+}

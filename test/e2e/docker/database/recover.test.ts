@@ -1,0 +1,112 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { withoutDocker } from '../../../support/docker.js';
+import { type DatabaseProject, killAtStep, seedShop, startDatabaseProject } from './fixture.js';
+
+const APP = `  app:
+    image: node:24-slim
+    init: true
+    command: ["sleep", "infinity"]
+    depends_on: {db: {condition: service_healthy}}`;
+
+describe.skipIf(withoutDocker)('recover on Docker', () => {
+  let project: DatabaseProject;
+  let file: string;
+  let seeded: string;
+  let live: string;
+
+  beforeAll(async () => {
+    project = startDatabaseProject('recover', { services: APP });
+    seedShop(project, 300);
+    seeded = project.fingerprint();
+    file = JSON.parse((await project.invctl(['db', 'backup', '--json'])).stdout).data.file;
+    project.sql('DELETE FROM movements WHERE id % 2 = 0');
+    live = project.fingerprint();
+  });
+
+  afterAll(() => project?.remove());
+
+  async function nothingIsLeft(): Promise<void> {
+    expect(project.databases().filter((name) => name.includes('_restore_'))).toEqual([]);
+    expect(project.invctlSessions()).toBe('');
+    // A client program learns of its ended session when it next asks.
+    for (let i = 0; i < 50 && project.clientProcesses() !== ''; i += 1) await sleep(100);
+    expect(project.clientProcesses()).toBe('');
+    expect(existsSync(join(project.directory, '.invctl', 'journal'))).toBe(false);
+    const inContainer = execFileSync('docker', ['compose', 'exec', '-T', 'db', 'ls', '/tmp'], {
+      cwd: project.directory,
+      encoding: 'utf8',
+    });
+    expect(inContainer).not.toContain('invctl');
+  }
+
+  it.each([
+    ['load', 1, 'reverted'],
+    ['load', 2, 'reverted'],
+    ['load', 3, 'reverted'],
+    ['load', 5, 'reverted'],
+    ['swap', 1, 'reverted'],
+    ['restart', 1, 'finished'],
+    ['restart', 2, 'finished'],
+  ] as const)('after a restore killed at step %s, program %i: %s', async (step, call, outcome) => {
+    const killed = await project.invctl(['db', 'restore', file, '--yes'], {
+      env: killAtStep(project.directory, step, call),
+    });
+    expect(killed.code).toBeNull();
+    expect(project.fingerprint()).toBe(outcome === 'reverted' ? live : seeded);
+
+    const refused = await project.invctl(['db', 'backup', '--json']);
+    expect(JSON.parse(refused.stdout).error).toMatchObject({
+      code: 'UNFINISHED_OPERATION',
+      hint: expect.stringContaining('invctl recover'),
+    });
+    expect(refused.code).toBe(1);
+
+    const recovered = await project.invctl(['recover', '--json']);
+    expect(recovered).toMatchObject({ code: 0 });
+    expect(JSON.parse(recovered.stdout).data.recovered).toMatchObject([
+      { operation: 'db restore', step, outcome },
+    ]);
+    expect(project.fingerprint()).toBe(outcome === 'reverted' ? live : seeded);
+    await nothingIsLeft();
+    const again = await project.invctl(['recover', '--json']);
+    expect(JSON.parse(again.stdout).data.recovered).toEqual([]);
+    if (outcome === 'finished') {
+      expect((await project.invctl(['db', 'restore', '--undo', '--yes', '--no-restart'])).code).toBe(0);
+      expect(project.fingerprint()).toBe(live);
+      expect((await project.invctl(['db', 'restore', '--forget', '--confirm', project.name])).code).toBe(0);
+    }
+  });
+
+  it.each([1, 2, 3])('a backup killed at its program %i keeps nobody from the next one', async (call) => {
+    const folder = join(project.directory, 'backups');
+    const before = readdirSync(folder);
+    const killed = await project.invctl(['db', 'backup'], {
+      env: killAtStep(project.directory, 'dump', call),
+    });
+    expect(killed.code).toBeNull();
+    expect(readdirSync(folder).filter((name) => name.endsWith('.manifest.json'))).toHaveLength(1);
+    const next = await project.invctl(['db', 'backup', '--json', '-o', 'next.dump']);
+    expect(next).toMatchObject({ code: 0 });
+    expect(JSON.parse(next.stdout).warnings).toEqual([expect.stringContaining('was killed')]);
+    expect(readdirSync(folder)).toEqual(before);
+    await nothingIsLeft();
+    for (const name of ['next.dump', 'next.dump.manifest.json']) {
+      execFileSync('rm', [join(project.directory, name)]);
+    }
+  });
+
+  it('starts a database that went down with the power', async () => {
+    const killed = await project.invctl(['db', 'restore', file, '--yes'], {
+      env: killAtStep(project.directory, 'load', 3),
+    });
+    expect(killed.code).toBeNull();
+    execFileSync('docker', ['compose', 'kill', 'db'], { cwd: project.directory, stdio: 'ignore' });
+    expect(await project.invctl(['recover'])).toMatchObject({ code: 0 });
+    expect(project.fingerprint()).toBe(live);
+    await nothingIsLeft();
+  });
+});

@@ -1,0 +1,16 @@
+import { describe, expect, it } from 'vitest';
+import { lastBaseImage } from '../../../../src/engine/compose/build.js';
+
+describe('the base of an image', () => {
+  it.each([
+    ['FROM node:24-slim\nRUN true\n', undefined, 'node:24-slim'],
+    ['FROM a AS build\nFROM b\nCOPY --from=build /x /x\n', undefined, 'b'],
+    ['FROM a AS base\nFROM base AS build\nFROM base\n', undefined, 'a'],
+    ['FROM a AS base\nFROM b AS Test\nFROM c\n', 'test', 'b'],
+    ['FROM --platform=linux/amd64 a@sha256:00 as x\n', undefined, 'a@sha256:00'],
+    ['ARG TAG=1\nFROM node:${TAG}\n', undefined, undefined],
+    ['# only a comment\n', undefined, undefined],
+  ])('%j, stage %s: %s', (dockerfile, target, base) => {
+    expect(lastBaseImage(dockerfile, target)).toBe(base);
+  });
+});
