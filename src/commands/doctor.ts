@@ -105,7 +105,7 @@ function dataOf({ project, engine, checks, rootCauses, fixed, fixes }: DoctorRes
       outcome,
       ...(reason === undefined ? {} : { reason }),
       ...(followsFrom.length > 0 ? { followsFrom } : {}),
-      findings: findings.map(({ message, why, next, file, line, service }) => ({
+      findings: findings.map(({ message, why, next, file, line, service, details }) => ({
         message,
         why: why ?? check.why,
         next: next ?? '',
@@ -113,6 +113,7 @@ function dataOf({ project, engine, checks, rootCauses, fixed, fixes }: DoctorRes
         ...(line === undefined ? {} : { line }),
         ...(service === undefined ? {} : { service }),
         fixable,
+        ...(details ? { details } : {}),
       })),
     })),
     rootCauses,

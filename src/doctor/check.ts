@@ -39,6 +39,8 @@ export interface Finding {
   /** 1-based. */
   line?: number;
   service?: string;
+  /** The same for programs, such as the port and the process that holds it. */
+  details?: Record<string, string | number>;
   /** Where it weighs less (or more) than the check's severity. */
   severity?: Severity;
 }

@@ -88,8 +88,12 @@ export interface FactsInput {
   signal: AbortSignal;
   /** The engine that was asked for, or that the project last ran on. */
   choice: EngineKind | undefined;
-  /** Makes the embedded engine. */
-  embedded: () => Promise<Engine>;
+  /** An engine that is known to answer: nobody asks again. */
+  running?: Engine;
+  /** Makes the embedded engine, where that is the choice and `running` is not given. */
+  embedded?: () => Promise<Engine>;
+  /** Only these services are looked at. */
+  services?: ReadonlySet<string>;
 }
 
 export async function gatherFacts(input: FactsInput): Promise<Facts> {
@@ -102,6 +106,7 @@ export async function gatherFacts(input: FactsInput): Promise<Facts> {
     const config = await docker.config();
     if ('json' in config) reading = readingOfConfig(location, config.json);
   }
+  if (input.services) reading = withServices(reading, input.services);
   const databases = reading.project ? postgresServices(reading.project) : [];
   const named = settings.services.database;
   const database =
@@ -228,7 +233,11 @@ export async function gatherFacts(input: FactsInput): Promise<Facts> {
 }
 
 async function findEngine(input: FactsInput, docker: DockerSurvey): Promise<EngineFact> {
-  if (input.choice === 'embedded') return { kind: 'embedded', engine: await input.embedded() };
+  if (input.running?.kind === 'docker') return { kind: 'docker' };
+  if (input.running) return { kind: 'embedded', engine: input.running };
+  if (input.choice === 'embedded' && input.embedded) {
+    return { kind: 'embedded', engine: await input.embedded() };
+  }
   try {
     await docker.versions();
     return { kind: 'docker' };
@@ -236,6 +245,13 @@ async function findEngine(input: FactsInput, docker: DockerSurvey): Promise<Engi
     if (!(error instanceof UserError)) throw error;
     return { kind: 'none', error, expected: input.choice === 'docker' };
   }
+}
+
+function withServices(reading: Reading, services: ReadonlySet<string>): Reading {
+  const { project } = reading;
+  if (!project) return reading;
+  const kept = Object.entries(project.services).filter(([name]) => services.has(name));
+  return { ...reading, project: { ...project, services: Object.fromEntries(kept) } };
 }
 
 function readVariables(reading: Reading, service: string): Map<string, ServiceVariable> {

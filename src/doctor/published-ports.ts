@@ -87,6 +87,10 @@ async function holderOf(
       ({ state, ports }) =>
         state === 'running' && ports.some((one) => one.port === port && overlap(one.host, host)),
     );
+    // Another service of ours: the next `up` makes its container anew, without the port.
+    if (holder?.project === facts.location.name && facts.project.services[holder.service ?? '']) {
+      return { kind: 'own', instance: holder.name };
+    }
     if (holder) {
       return {
         kind: 'container',

@@ -6,16 +6,7 @@ import { locateProject, type ProjectLocation } from '../project/locate.js';
 import type { ComposeProject } from '../project/model.js';
 import { ProjectEnvironment } from '../project/project-environment.js';
 import { modelProject } from '../project/read.js';
-import {
-  at,
-  mapAt,
-  mapNode,
-  type Position,
-  plain,
-  scalarNode,
-  type TreeNode,
-  textAt,
-} from '../project/tree.js';
+import { mapAt, mapNode, type Position, plain, scalarNode, type TreeNode, textAt } from '../project/tree.js';
 
 /** A project as far as it can be read: what is refused is a problem, and the rest is read without it. */
 export interface Reading {
@@ -123,7 +114,8 @@ export function placeOf(
   ...path: readonly string[]
 ): { file: string; line?: number } | undefined {
   for (let depth = path.length; depth > 0; depth -= 1) {
-    const node = at(reading.loaded?.tree, ...path.slice(0, depth));
+    const parent = mapAt(reading.loaded?.tree, ...path.slice(0, depth - 1));
+    const node = parent?.entries.get(path[depth - 1] as string);
     if (node) return place(node.at);
   }
   const [file] = reading.location.files;

@@ -107,6 +107,7 @@ const diagnosis = z.object({
           line: z.int().optional(),
           service: z.string().optional(),
           fixable: z.boolean(),
+          details: z.record(z.string(), z.union([z.string(), z.number()])).optional(),
         }),
       ),
     }),

@@ -20,9 +20,10 @@ export const check = defineCheck({
       return [
         {
           message: `port ${port} of "${service}" is held by the container ${instance}${project ? ` of the project "${project}"` : ''}`,
-          next: `docker stop ${instance}      (or publish ${free}, which is free)`,
+          next: `docker stop ${instance}      (or publish another: ${port} → ${free}, which is free)`,
           service,
           ...place,
+          details: { port, freePort: free, container: instance },
         },
       ];
     });

@@ -27,9 +27,14 @@ export const check = defineCheck({
       return [
         {
           message: `port ${port} of "${service}" is held by ${who}`,
-          next: `${look}      (stop it, or publish ${free}, which is free)`,
+          next: `${look}      (stop it, or publish another: ${port} → ${free}, which is free)`,
           service,
           ...place,
+          details: {
+            port,
+            freePort: free,
+            ...(holder.pid === undefined ? {} : { pid: holder.pid, process: holder.name ?? '' }),
+          },
         },
       ];
     });
