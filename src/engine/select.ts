@@ -39,7 +39,8 @@ export async function selectEngine(
   }
 }
 
-async function createEngine(kind: EngineKind, dependencies: EngineDependencies): Promise<Engine> {
+/** Makes an engine without asking whether it answers. */
+export async function createEngine(kind: EngineKind, dependencies: EngineDependencies): Promise<Engine> {
   if (kind === 'docker') {
     const { createComposeEngine } = await import('./compose/engine.js');
     return createComposeEngine(dependencies);
@@ -66,7 +67,8 @@ export async function forgetEngine(location: ProjectLocation): Promise<void> {
   await rm(memoryFile(location), { force: true });
 }
 
-async function rememberedEngine(location: ProjectLocation): Promise<EngineKind | undefined> {
+/** The engine that the project last ran on. */
+export async function rememberedEngine(location: ProjectLocation): Promise<EngineKind | undefined> {
   const text = await readFile(memoryFile(location), 'utf8').catch(() => '');
   const kind = text.trim();
   return kind === 'docker' || kind === 'embedded' ? kind : undefined;

@@ -95,6 +95,59 @@ const manifest = z
   .looseObject({ sha256: z.string(), bytes: z.int(), takenAt: z.string() })
   .describe('as beside the archive: backup-manifest.json');
 const backupFile = z.string().describe('absolute path of the archive');
+const diagnosis = z.object({
+  project: z.string(),
+  engine: z.enum(['docker', 'embedded', 'none']),
+  checks: z.array(
+    z.object({
+      id: z.string(),
+      chapter: z.string(),
+      title: z.string(),
+      severity: z.enum(['fail', 'warn', 'info']).describe('what a finding of it counts as'),
+      outcome: z.enum(['pass', 'fail', 'warn', 'info', 'skip', 'unknown', 'crashed']),
+      reason: z.string().optional().describe('why it was skipped, is unknown, or crashed'),
+      followsFrom: z.array(z.string()).optional().describe('ids of the causes that mute it'),
+      findings: z.array(
+        z.object({
+          message: z.string(),
+          why: z.string(),
+          next: z.string().describe('what to type or to edit; empty where there is nothing to do'),
+          file: z.string().optional().describe('absolute path'),
+          line: z.int().optional(),
+          service: z.string().optional(),
+          fixable: z.boolean(),
+          details: z.record(z.string(), z.union([z.string(), z.number()])).optional(),
+        }),
+      ),
+    }),
+  ),
+  rootCauses: z.array(z.string()).describe('ids of what has to be mended, the worst first'),
+  fixed: z.array(z.string()).describe('ids that --fix turned green'),
+  fixes: z.array(
+    z.object({
+      id: z.string(),
+      summary: z.string(),
+      diff: z.string().optional(),
+      applied: z.boolean(),
+      reason: z.string().optional().describe('why it was left'),
+    }),
+  ),
+});
+export type DoctorData = z.infer<typeof diagnosis>;
+
+const checkList = z.object({
+  checks: z.array(
+    z.object({
+      id: z.string(),
+      chapter: z.string(),
+      title: z.string(),
+      severity: z.enum(['fail', 'warn', 'info']),
+      fix: z.enum(['safe', 'ask']).optional(),
+      docs: z.string().describe('page of the guide'),
+    }),
+  ),
+});
+export type DoctorList = z.infer<typeof checkList>;
 
 export const dataSchemas = {
   init: z.object({
@@ -235,6 +288,7 @@ export const dataSchemas = {
       }),
     ),
   }),
+  doctor: z.union([diagnosis, checkList]),
   'volume ls': z.object({ volumes: z.array(volume) }),
   'volume inspect': z.object({ volume }),
   'volume rm': z.object({ removed: z.string(), backup: z.string().optional() }),
