@@ -89,7 +89,7 @@ async function examineOnce(
 }
 
 /** The facts of the project in the context's folder, whatever is wrong with it. */
-export async function gatherProjectFacts(
+async function gatherProjectFacts(
   context: ServiceContext,
   engine: DoctorInput['engine'],
 ): Promise<Facts> {
@@ -131,7 +131,7 @@ function resultOf(
 }
 
 /** @throws UserError USAGE for an id that is none */
-export function chooseChecks({
+function chooseChecks({
   only,
   skip,
   production,
