@@ -86,6 +86,15 @@ const environmentVariable = z.object({
 });
 const environmentVariables = z.object({ variables: z.array(environmentVariable) });
 
+const level = z
+  .int()
+  .min(0)
+  .max(3)
+  .describe('0 SHA-256, 1 read whole, 2 restored and counted, 3 the same content');
+const manifest = z
+  .looseObject({ sha256: z.string(), bytes: z.int(), takenAt: z.string() })
+  .describe('as beside the archive: backup-manifest.json');
+const backupFile = z.string().describe('absolute path of the archive');
 const diagnosis = z.object({
   project: z.string(),
   engine: z.enum(['docker', 'embedded', 'none']),
@@ -237,6 +246,45 @@ export const dataSchemas = {
         missing: z.array(z.string()),
         extra: z.array(z.string()),
         placeholders: z.array(z.string()).describe("secrets that still have the example's value"),
+      }),
+    ),
+  }),
+
+  'db backup': z.object({ file: backupFile, manifestFile: z.string(), manifest, level }),
+  'db list': z.object({ backups: z.array(z.object({ file: backupFile, manifest, level })) }),
+  'db verify': z.object({
+    file: backupFile,
+    level,
+    manifest: manifest.optional().describe('absent: the file has none'),
+    tables: z.array(z.object({ name: z.string(), rows: z.int() })),
+  }),
+  'db prune': z.object({ dryRun: z.boolean(), kept: z.array(backupFile), removed: z.array(backupFile) }),
+  'db restore': z.union([
+    z.object({
+      from: z.string().describe('a file, or with --undo the database of before'),
+      restored: z.string().describe('name of the live database'),
+      previous: z.string().describe('what the database before is called now'),
+      rows: z.array(
+        z.object({
+          table: z.string(),
+          before: z.int().nullable().describe('null: there was no such table'),
+          after: z.int().nullable(),
+        }),
+      ),
+      restarted: z.array(z.string()),
+      swapMs: z.number().describe('milliseconds in which nobody could connect'),
+    }),
+    z.object({ forgotten: z.array(z.string()) }),
+  ]),
+  'db exec': z.object({ file: z.string(), output: z.string(), seconds: z.number() }),
+  recover: z.object({
+    recovered: z.array(
+      z.object({
+        operation: z.string(),
+        id: z.string(),
+        step: z.string(),
+        outcome: z.enum(['finished', 'reverted']),
+        message: z.string(),
       }),
     ),
   }),
