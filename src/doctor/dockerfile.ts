@@ -31,7 +31,7 @@ export function dockerfileOf({ build }: ComposeService): Dockerfile | undefined 
 }
 
 /** Reads instructions; heredocs and parser directives are passed over. */
-function parseDockerfile(text: string): Instruction[] {
+export function parseDockerfile(text: string): Instruction[] {
   const instructions: Instruction[] = [];
   const lines = text.replace(/^\uFEFF/, '').split(/\r?\n/);
   for (let index = 0; index < lines.length; index += 1) {

@@ -51,7 +51,7 @@ export class TransferLine {
 }
 
 /** `dump  120 MB of about 350 MB, 80 MB/s, 3 s left` */
-function describeTransfer(
+export function describeTransfer(
   label: string,
   { bytes, expected }: TransferState,
   elapsedMs: number,

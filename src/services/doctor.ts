@@ -89,10 +89,7 @@ async function examineOnce(
 }
 
 /** The facts of the project in the context's folder, whatever is wrong with it. */
-async function gatherProjectFacts(
-  context: ServiceContext,
-  engine: DoctorInput['engine'],
-): Promise<Facts> {
+async function gatherProjectFacts(context: ServiceContext, engine: DoctorInput['engine']): Promise<Facts> {
   const { location, problems } = locateBroken(context.directory, context.env);
   const choice = engine === 'auto' ? await rememberedEngine(location) : engine;
   return gatherFacts({

@@ -19,7 +19,7 @@ import type { ServiceContext } from './context.js';
  * The doctor's checks that stop an `up`, but for those of the engine, the compose file and its env files: the engine
  * has told of these when it resolved the project.
  */
-const PREFLIGHT_CHECKS: readonly Check[] = [
+export const PREFLIGHT_CHECKS: readonly Check[] = [
   secretMissing,
   secretDirectory,
   secretEmpty,

@@ -64,7 +64,7 @@ function ownSubnets(network: unknown): string[] {
 }
 
 /** How many ranges of the pools are free; counts no further than is needed. */
-function countFree(
+export function countFree(
   pools: readonly { Base: string; Size: number }[],
   taken: readonly string[],
   needed: number,
