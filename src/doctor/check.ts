@@ -53,6 +53,8 @@ export interface FixStep {
   summary: string;
   /** Unified diff of the file that it edits, credentials redacted. */
   diff?: string;
+  /** It needs a yes, although the check's other steps are safe. */
+  ask?: true;
   apply(): Promise<void>;
 }
 

@@ -1,9 +1,11 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import type { Client, ClientConfig } from 'pg';
 import { LABEL_SERVICE } from '../engine/compose/argv.js';
 import { type DockerSurvey, type SurveyedContainer, surveyDocker } from '../engine/compose/survey.js';
+import type { EmbeddedEngine } from '../engine/embedded/engine.js';
 import type { Engine, EngineKind, ServiceStatus } from '../engine/engine.js';
-import { UserError } from '../errors.js';
+import { hasErrorCode, UserError } from '../errors.js';
 import { type ServiceVariable, serviceVariables } from '../project/environment.js';
 import type { ProjectLocation } from '../project/locate.js';
 import type { ComposeProject, ComposeService } from '../project/model.js';
@@ -16,7 +18,7 @@ import { type Reading, readBroken, readingOfConfig } from './reading.js';
 /** Which engine is there. `expected`: the project ran on it, or it was asked for, so that its absence is a fault. */
 export type EngineFact =
   | { kind: 'docker' }
-  | { kind: 'embedded'; engine: Engine }
+  | { kind: 'embedded'; engine: EmbeddedEngine }
   | { kind: 'none'; error: UserError; expected: boolean };
 
 /** The project's database on Docker. */
@@ -70,6 +72,8 @@ export interface Facts {
   databasePassword(): string | undefined;
   /** Tries a password over the network, as the app would log in. */
   login(user: string, password: string): Promise<Login | undefined>;
+  /** Runs SQL as the superuser over the database's local socket, which asks for no password. Only fixes do. */
+  administer(sql: string): Promise<void>;
   /** What `git` tracks of the project; undefined where it is no work tree. */
   tracked(): Promise<ReadonlySet<string> | undefined>;
   /** A path as a person of this project writes it. */
@@ -91,7 +95,7 @@ export interface FactsInput {
   /** An engine that is known to answer: nobody asks again. */
   running?: Engine;
   /** Makes the embedded engine, where that is the choice and `running` is not given. */
-  embedded?: () => Promise<Engine>;
+  embedded?: () => Promise<EmbeddedEngine>;
   /** Only these services are looked at. */
   services?: ReadonlySet<string>;
 }
@@ -181,6 +185,7 @@ export async function gatherFacts(input: FactsInput): Promise<Facts> {
       loginCache.set(key, known);
       return known;
     },
+    administer,
     tracked: once(async () => {
       const result = await processes
         .run('git', ['ls-files', '-z'], { cwd: location.directory, allowFailure: true })
@@ -212,11 +217,37 @@ export async function gatherFacts(input: FactsInput): Promise<Facts> {
     return (await docker.logs(newest.Id, LOG_LINES)).map(mask);
   }
 
+  async function administer(sql: string): Promise<void> {
+    const found = await engine();
+    const user = database?.environment.POSTGRES_USER || 'postgres';
+    if (found.kind === 'embedded') {
+      const { socketFolder, port } = await found.engine.connection(location, database?.name);
+      const done = await withClient(
+        { host: socketFolder, port, user, database: 'template1' },
+        async (client) => {
+          await client.query(sql);
+        },
+      );
+      if (!done?.ok) throw new Error('the database did not take the statement');
+      return;
+    }
+    const running = await facts.runningDatabase();
+    if (!running) throw new Error('the database is not running');
+    const command = ['psql', '-XqU', user, '-v', 'ON_ERROR_STOP=1', '-d', 'template1'];
+    const { status, stderr } = await docker.exec(running.container.Id, command, sql);
+    if (status !== 0) throw new Error(mask(stderr.trim()));
+  }
+
   /**
    * Through the container's own address: on 127.0.0.1 and the socket, the image's pg_hba.conf trusts everybody. The
    * password travels on standard input.
    */
   async function tryLogin(user: string, password: string): Promise<Login | undefined> {
+    const found = await engine();
+    if (found.kind === 'embedded') {
+      const { host, port, database: name } = await found.engine.connection(location, database?.name);
+      return withClient({ host, port, user, password, database: name }, async () => {});
+    }
     const running = await facts.runningDatabase();
     if (!running) return undefined;
     const script =
@@ -232,9 +263,30 @@ export async function gatherFacts(input: FactsInput): Promise<Facts> {
   }
 }
 
+/** Connects, runs `body` and says whether the password was taken; undefined where something else went wrong. */
+async function withClient(
+  config: ClientConfig,
+  body: (client: Client) => Promise<void>,
+): Promise<Login | undefined> {
+  const { default: pg } = await import('pg');
+  const client = new pg.Client({ ...config, connectionTimeoutMillis: 3_000 });
+  // A server that ends the connection is told of by the call that is on its way.
+  client.on('error', () => {});
+  try {
+    await client.connect();
+    await body(client);
+    return { ok: true, refusal: '' };
+  } catch (error) {
+    // 28P01: invalid_password.
+    return hasErrorCode(error, '28P01') ? { ok: false, refusal: error.message } : undefined;
+  } finally {
+    await client.end().catch(() => {});
+  }
+}
+
 async function findEngine(input: FactsInput, docker: DockerSurvey): Promise<EngineFact> {
   if (input.running?.kind === 'docker') return { kind: 'docker' };
-  if (input.running) return { kind: 'embedded', engine: input.running };
+  if (input.running) return { kind: 'embedded', engine: input.running as EmbeddedEngine };
   if (input.choice === 'embedded' && input.embedded) {
     return { kind: 'embedded', engine: await input.embedded() };
   }

@@ -75,7 +75,7 @@ async function lackOf({ needs }: Check, facts: Facts): Promise<string | undefine
   if (!needs.some((need) => need === 'engine' || need === 'docker' || need === 'database')) return undefined;
   const engine = await facts.engine();
   if (engine.kind === 'none') return `no engine: ${engine.error.message.split('\n')[0]}`;
-  if (engine.kind === 'embedded' && !needs.includes('engine')) {
+  if (engine.kind === 'embedded' && needs.includes('docker')) {
     return 'the stack runs without Docker (embedded engine)';
   }
   if (needs.includes('database')) {
@@ -84,7 +84,8 @@ async function lackOf({ needs }: Check, facts: Facts): Promise<string | undefine
         ? 'no service of this project is a PostgreSQL'
         : 'more than one service is a PostgreSQL; name one in invctl.yaml: services.database';
     }
-    if (engine.kind === 'docker' && !(await facts.runningDatabase())) return 'the database is not running';
+    const status = (await facts.status()).find(({ name }) => name === facts.database?.name);
+    if (status?.state !== 'running') return 'the database is not running';
   }
   return undefined;
 }

@@ -39,8 +39,7 @@ export async function selectEngine(
   }
 }
 
-/** Makes an engine without asking whether it answers. */
-export async function createEngine(kind: EngineKind, dependencies: EngineDependencies): Promise<Engine> {
+async function createEngine(kind: EngineKind, dependencies: EngineDependencies): Promise<Engine> {
   if (kind === 'docker') {
     const { createComposeEngine } = await import('./compose/engine.js');
     return createComposeEngine(dependencies);

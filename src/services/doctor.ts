@@ -5,7 +5,7 @@ import { locateBroken } from '../doctor/reading.js';
 import { CHECKS } from '../doctor/registry.js';
 import { type CheckResult, rootCauses, runChecks } from '../doctor/run.js';
 import type { EngineKind } from '../engine/engine.js';
-import { createEngine, rememberedEngine } from '../engine/select.js';
+import { rememberedEngine } from '../engine/select.js';
 import { usageError } from '../errors.js';
 import { nearest } from '../project/nearest.js';
 import { readSettings } from '../project/settings-file.js';
@@ -100,14 +100,15 @@ async function gatherProjectFacts(context: ServiceContext, engine: DoctorInput['
     settings: await readSettings(location.directory),
     signal: context.signal,
     choice,
-    embedded: () =>
-      createEngine('embedded', {
+    embedded: async () => {
+      const { createEmbeddedEngine } = await import('../engine/embedded/engine.js');
+      return createEmbeddedEngine({
         processes: context.processes,
         env: context.env,
         signal: context.signal,
         warn: context.warn,
-        note: () => {},
-      }),
+      });
+    },
   });
 }
 

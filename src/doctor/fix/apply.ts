@@ -34,7 +34,7 @@ export async function applyFixes(
     if (!fix || findings.length === 0 || followsFrom.length > 0) continue;
     for (const step of await fix.plan(facts, findings)) {
       const told = { id, summary: step.summary, ...(step.diff === undefined ? {} : { diff: step.diff }) };
-      if (fix.safety === 'ask' && !(await policy.agrees(step))) {
+      if ((fix.safety === 'ask' || step.ask) && !(await policy.agrees(step))) {
         outcomes.push({ ...told, applied: false, reason: policy.declined });
         continue;
       }

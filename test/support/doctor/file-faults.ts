@@ -13,6 +13,8 @@ export interface Fault {
   also?: readonly string[];
   /** Those of them that the fix of this one leaves. */
   remains?: readonly string[];
+  /** It builds an image, which has to be built again afterwards. */
+  builds?: true;
   /** None where the database has data already. */
   whenNew?: true;
 }

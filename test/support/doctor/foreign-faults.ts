@@ -36,7 +36,11 @@ export const FOREIGN_FAULTS: readonly Fault[] = [
     mended: true,
     break: (p) => p.edit(FILE, '      records:\n        condition: service_healthy', '      - records'),
   },
-  { id: 'db.uninitialised', break: (p) => p.edit(FILE, '      - POSTGRES_PASSWORD=once-upon-a-time\n', '') },
+  {
+    id: 'db.uninitialised',
+    whenNew: true,
+    break: (p) => p.edit(FILE, '      - POSTGRES_PASSWORD=once-upon-a-time\n', ''),
+  },
   {
     id: 'db.both-set',
     break: (p) => {
@@ -85,7 +89,7 @@ export const FOREIGN_FAULTS: readonly Fault[] = [
     break: (p) =>
       p.edit(FILE, '    image: postgres:16\n', '    image: postgres:16\n    ports: ["54329:5432"]\n'),
   },
-  { id: 'db.pg18-path', break: (p) => p.edit(FILE, 'postgres:16', 'postgres:18') },
+  { id: 'db.pg18-path', whenNew: true, break: (p) => p.edit(FILE, 'postgres:16', 'postgres:18') },
   { id: 'sec.image', break: (p) => p.edit(FILE, 'postgres:16', 'postgres') },
   { id: 'sec.user', break: (p) => p.edit('web/Dockerfile', 'USER 1000\n', '') },
   {

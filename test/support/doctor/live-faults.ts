@@ -70,6 +70,21 @@ export const LIVE_FAULTS: readonly Fault[] = [
     },
   },
   {
+    id: 'secret.missing',
+    variant: "the database's, while it runs: the old one comes back",
+    mended: true,
+    break: (p) => p.remove('secrets/db_password.txt'),
+  },
+  {
+    id: 'secret.directory',
+    variant: "the database's",
+    mended: true,
+    break: (p) => {
+      p.remove('secrets/db_password.txt');
+      p.run('mkdir', 'secrets/db_password.txt');
+    },
+  },
+  {
     id: 'env.invisible',
     mended: true,
     break: (p) => p.write('stack/.env', `${p.read('stack/.env')}\nADDED_LATER=yes\n`),
@@ -185,6 +200,7 @@ export const LIVE_FAULTS: readonly Fault[] = [
   },
   {
     id: 'sec.image-secret',
+    builds: true,
     variant: 'a file',
     also: ['sec.dockerignore'],
     break: async (p) => {
@@ -195,6 +211,7 @@ export const LIVE_FAULTS: readonly Fault[] = [
   },
   {
     id: 'sec.image-secret',
+    builds: true,
     variant: 'a build argument',
     break: async (p) => {
       const key = /JWT_SECRET_KEY=(.*)/.exec(p.read('stack/.env'))?.[1] ?? '';

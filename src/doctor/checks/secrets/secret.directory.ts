@@ -1,6 +1,6 @@
 import { readdirSync, statSync } from 'node:fs';
 import { defineCheck } from '../../check.js';
-import { guardsData, makeSecret } from '../../fix/secret-file.js';
+import { makeSecret } from '../../fix/secret-file.js';
 import { declaredAt, grantedSecrets } from '../../granted-secrets.js';
 
 export const check = defineCheck({
@@ -27,9 +27,7 @@ export const check = defineCheck({
     async plan(facts) {
       const steps = grantedSecrets(facts)
         .filter(({ file }) => isFolder(file) && readdirSync(file).length === 0)
-        .map(async ({ name, file }) =>
-          (await guardsData(facts, name)) ? [] : [makeSecret(facts, file, { replaceFolder: true })],
-        );
+        .map((secret) => makeSecret(facts, secret, { replaceFolder: true }));
       return (await Promise.all(steps)).flat();
     },
   },

@@ -28,11 +28,9 @@ export const check = defineCheck({
   fix: {
     safety: 'safe',
     async plan(facts) {
-      const steps = grantedSecrets(facts).map(async ({ name, file }) =>
-        readSecretFile(file)?.trim() !== '' || (await guardsData(facts, name))
-          ? []
-          : [makeSecret(facts, file)],
-      );
+      const steps = grantedSecrets(facts)
+        .filter(({ file }) => readSecretFile(file)?.trim() === '')
+        .map((secret) => makeSecret(facts, secret));
       return (await Promise.all(steps)).flat();
     },
   },

@@ -4,6 +4,8 @@ import { CHECKS } from '../../../../src/doctor/registry.js';
 import { withoutDocker } from '../../../support/docker.js';
 import { docker, leftovers, removeProject } from '../../../support/docker-project.js';
 import { type Fault, FILE_FAULTS } from '../../../support/doctor/file-faults.js';
+import { FOREIGN } from '../../../support/doctor/foreign.js';
+import { FOREIGN_FAULTS } from '../../../support/doctor/foreign-faults.js';
 import { LIVE_FAULTS, up } from '../../../support/doctor/live-faults.js';
 import { PRODUCTION_FAULTS } from '../../../support/doctor/production-faults.js';
 import { type SickProject, scaffoldProject, writtenProject } from '../../../support/doctor/project.js';
@@ -31,6 +33,8 @@ describe('the fault suite', () => {
 describe.skipIf(withoutDocker)('on a running stack', () => {
   let project: SickProject;
   let content: string;
+  /** The image was built with the fault in it. */
+  let built = false;
 
   const psql = (sql: string) =>
     docker('exec', `${project.name}-db-1`, 'psql', '-XAtq', '-U', 'shop', '-d', 'shop', '-c', sql);
@@ -46,7 +50,8 @@ describe.skipIf(withoutDocker)('on a running stack', () => {
   });
   afterEach(async () => {
     await project.heal();
-    await up(project, '--build');
+    await up(project, ...(built ? ['--build'] : []));
+    built = false;
     expect(await contentNow()).toBe(content);
   });
   afterAll(async () => {
@@ -68,6 +73,7 @@ describe.skipIf(withoutDocker)('on a running stack', () => {
   it.each([...FILE_FAULTS.filter(({ variant, whenNew }) => !variant && !whenNew), ...LIVE_FAULTS].map(label))(
     'names %s',
     async (_, fault) => {
+      built = fault.builds ?? false;
       await fault.break(project);
       const found = await project.doctor();
       expect(found.rootCauses.filter((id) => id === fault.id || !EDITED.includes(id))).toEqual([
@@ -80,6 +86,38 @@ describe.skipIf(withoutDocker)('on a running stack', () => {
       expect(mended.rootCauses).toEqual(fault.remains ?? []);
     },
   );
+});
+
+describe.skipIf(withoutDocker)('on a running stack that invctl did not make', () => {
+  let project: SickProject;
+  beforeAll(async () => {
+    project = await writtenProject(FOREIGN);
+    await up(project, '--build');
+  });
+  afterEach(() => project.heal());
+  afterAll(async () => {
+    await removeProject(project.name);
+    await project.dispose();
+  });
+
+  it('finds nothing but the passwords in its compose file', async () => {
+    expect((await project.doctor()).rootCauses).toEqual(['sec.literal']);
+  });
+
+  it.each(FOREIGN_FAULTS.filter(({ whenNew }) => !whenNew).map(label))('names %s', async (_, fault) => {
+    await fault.break(project);
+    const { rootCauses } = await project.doctor();
+    const others = rootCauses.filter((id) => id === fault.id || ![...EDITED, 'sec.literal'].includes(id));
+    expect(others).toEqual([fault.id, ...(fault.also ?? [])]);
+  });
+
+  it('names db.password-drift: the URL of the app has another password than the database', async () => {
+    project.edit('docker-compose.yml', 'stock:once-upon-a-time@', 'stock:another-password@');
+    const { rootCauses, checks } = await project.doctor();
+    expect(rootCauses[0]).toBe('db.password-drift');
+    const [finding] = checks.find(({ check }) => check.id === 'db.password-drift')?.findings ?? [];
+    expect(finding).toMatchObject({ service: 'warehouse', line: 8 });
+  });
 });
 
 describe.skipIf(withoutDocker)('a small project that was started', () => {
