@@ -11,7 +11,7 @@ export default defineConfig({
     maxWorkers: 3,
     globalSetup: ['test/support/global-setup.ts'],
     projects: [
-      project('unit', ['test/unit/**/*.test.ts'], 20),
+      project('unit', ['test/unit/**/*.test.ts'], 60),
       project('contract', ['test/contract/**/*.test.ts'], 240),
       project('e2e-embedded', ['test/e2e/embedded/**/*.test.ts'], 300),
       project('e2e-docker', ['test/e2e/docker/**/*.test.ts'], 300),
