@@ -26,7 +26,7 @@ import { endSessions, lockDatabase, maintenanceDatabase } from './server-session
 import { openSession, withSession } from './session.js';
 import { previousDatabases, setAllowConnections, swapDatabases } from './swap.js';
 
-export const RESTORE_OPERATION = 'db restore';
+const RESTORE_OPERATION = 'db restore';
 
 /** What `recover` needs to finish or revert a restore. */
 export const restoreStateSchema = z.object({

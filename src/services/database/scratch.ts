@@ -60,7 +60,7 @@ export function loadApplicationName(id: string): string {
 }
 
 /** Where the container's copy of an archive lies while it is restored. */
-export function archiveCopy(id: string): string {
+function archiveCopy(id: string): string {
   return `/tmp/invctl-${id}.dump`;
 }
 
@@ -180,7 +180,7 @@ export async function proveRestored(
 }
 
 /** @param all whether `expected` names every table there is; the text of a dump need not. */
-export function compareTables(expected: Facts['tables'], found: Facts['tables'], all: boolean): string[] {
+function compareTables(expected: Facts['tables'], found: Facts['tables'], all: boolean): string[] {
   const rows = new Map(found.map((table) => [table.name, table]));
   const names = new Set(expected.map(({ name }) => name));
   return [
