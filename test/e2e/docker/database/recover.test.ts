@@ -51,7 +51,6 @@ describe.skipIf(withoutDocker)('recover on Docker', () => {
     ['load', 7, 'reverted'],
     ['swap', 1, 'reverted'],
     ['restart', 1, 'finished'],
-    ['restart', 2, 'finished'],
   ] as const)('after a restore killed at step %s, program %i: %s', async (step, call, outcome) => {
     const killed = await project.invctl(['db', 'restore', file, '--yes'], {
       env: killAtStep(project.directory, step, call),
