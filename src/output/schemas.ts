@@ -276,6 +276,12 @@ export const dataSchemas = {
     }),
     z.object({ forgotten: z.array(z.string()) }),
   ]),
+  'db schedule': z.object({
+    files: z.array(z.object({ name: z.string(), content: z.string() })),
+    installed: z.array(z.string()).optional(),
+    enable: z.string().optional().describe('the command that switches the timer on'),
+  }),
+  'db migrate': z.object({ version: z.int(), applied: z.array(z.string()) }),
   'db exec': z.object({ file: z.string(), output: z.string(), seconds: z.number() }),
   recover: z.object({
     recovered: z.array(
