@@ -89,10 +89,7 @@ async function examineOnce(
 }
 
 /** The facts of the project in the context's folder, whatever is wrong with it. */
-export async function gatherProjectFacts(
-  context: ServiceContext,
-  engine: DoctorInput['engine'],
-): Promise<Facts> {
+async function gatherProjectFacts(context: ServiceContext, engine: DoctorInput['engine']): Promise<Facts> {
   const { location, problems } = locateBroken(context.directory, context.env);
   const choice = engine === 'auto' ? await rememberedEngine(location) : engine;
   return gatherFacts({
@@ -132,7 +129,7 @@ function resultOf(
 }
 
 /** @throws UserError USAGE for an id that is none */
-export function chooseChecks({
+function chooseChecks({
   only,
   skip,
   production,

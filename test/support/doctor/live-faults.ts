@@ -13,7 +13,7 @@ export async function up(project: SickProject, ...args: string[]): Promise<void>
  * Puts a script in front of the real client, for what an engine of another kind or another machine would answer.
  * `real` in the script is the path of the real one.
  */
-export function wrapDocker(project: SickProject, script: string): void {
+function wrapDocker(project: SickProject, script: string): void {
   const real = project.run('sh', '-c', 'command -v docker').trim();
   const folder = join(project.folder, '..', 'bin');
   mkdirSync(folder, { recursive: true });
