@@ -7,6 +7,8 @@ const project = (name: string, include: string[], seconds: number) => ({
 
 export default defineConfig({
   test: {
+    // Most of the time a test waits for an engine or a process that it started.
+    maxWorkers: 3,
     globalSetup: ['test/support/global-setup.ts'],
     projects: [
       project('unit', ['test/unit/**/*.test.ts'], 20),
