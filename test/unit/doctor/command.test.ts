@@ -159,11 +159,13 @@ describe('invctl doctor', () => {
     expect(project.read('compose.yaml')).toBe(before);
   });
 
-  it('prints no secret, whatever is wrong', async () => {
-    const marker = () => `MARK${randomBytes(12).toString('hex')}`;
-    const markers = Array.from({ length: 6 }, marker);
-    const [password, admin, jwt, literal, url, eaten] = markers;
-    for (const fault of FILE_FAULTS) {
+  it.each(FILE_FAULTS.map((fault) => [`${fault.id} ${fault.variant ?? ''}`, fault] as const))(
+    'prints no secret where %s',
+    async (_, fault) => {
+      const [password, admin, jwt, literal, url, eaten] = Array.from(
+        { length: 6 },
+        () => `MARK${randomBytes(12).toString('hex')}`,
+      );
       project.write('secrets/db_password.txt', `${password}`, 0o444);
       project.write('secrets/admin_password.txt', ` ${admin}`, 0o444);
       project.edit(
@@ -176,20 +178,15 @@ describe('invctl doctor', () => {
         'DATABASE_NAME:',
         `API_TOKEN: ${literal}\n      DATABASE_URL: postgres://shop:${url}@localhost/shop\n      DATABASE_NAME:`,
       );
-      try {
-        await fault.break(project);
-      } catch {
-        // Two faults may be at the same place.
-      }
+      await fault.break(project);
       const input = { production: true };
       const results = [await project.doctor(input), await project.fix(input)];
       const told = JSON.stringify(
         results.map(({ checks, fixes }) => [checks.map(({ findings, reason }) => [findings, reason]), fixes]),
       );
-      for (const secret of markers) expect(told, fault.id).not.toContain(secret);
-      await project.heal();
-    }
-  });
+      for (const secret of [password, admin, jwt, literal, url, eaten]) expect(told).not.toContain(secret);
+    },
+  );
 
   it('prints no secret in any of its formats', async () => {
     const secret = `MARK${randomBytes(12).toString('hex')}`;
