@@ -11,6 +11,7 @@ import type { ProjectLocation } from '../project/locate.js';
 import type { ComposeProject, ComposeService } from '../project/model.js';
 import { postgresServices } from '../project/service-roles.js';
 import type { ProjectSettings } from '../project/settings-file.js';
+import { SETTINGS_FILE } from '../project/settings-path.js';
 import type { ProcessRunner } from '../system/process.js';
 import { isSecretName, redact } from '../system/secret.js';
 import { type Reading, readBroken, readingOfConfig } from './reading.js';
@@ -41,7 +42,8 @@ export interface Facts {
   readonly location: ProjectLocation;
   readonly env: NodeJS.ProcessEnv;
   readonly processes: ProcessRunner;
-  readonly settings: ProjectSettings;
+  /** Undefined where there is no `invctl.yaml`, or nobody asked for it. */
+  readonly settings: ProjectSettings | undefined;
   readonly signal: AbortSignal;
   /** The project, read from its files. */
   readonly reading: Reading;
@@ -88,7 +90,7 @@ export interface FactsInput {
   problems: readonly UserError[];
   env: NodeJS.ProcessEnv;
   processes: ProcessRunner;
-  settings: ProjectSettings;
+  settings: ProjectSettings | undefined;
   signal: AbortSignal;
   /** The engine that was asked for, or that the project last ran on. */
   choice: EngineKind | undefined;
@@ -98,6 +100,13 @@ export interface FactsInput {
   embedded?: () => Promise<EmbeddedEngine>;
   /** Only these services are looked at. */
   services?: ReadonlySet<string>;
+}
+
+/** `invctl.yaml` of a folder, undefined where there is none. @throws UserError CONFIG_INVALID (exit 4) */
+export async function settingsIn(directory: string): Promise<ProjectSettings | undefined> {
+  if (!existsSync(join(directory, SETTINGS_FILE))) return undefined;
+  const { readSettings } = await import('../project/settings-file.js');
+  return readSettings(directory);
 }
 
 export async function gatherFacts(input: FactsInput): Promise<Facts> {
@@ -112,7 +121,7 @@ export async function gatherFacts(input: FactsInput): Promise<Facts> {
   }
   if (input.services) reading = withServices(reading, input.services);
   const databases = reading.project ? postgresServices(reading.project) : [];
-  const named = settings.services.database;
+  const named = settings?.services.database;
   const database =
     named === undefined
       ? databases.length === 1

@@ -59,7 +59,7 @@ async function runCheck(check: Check, facts: Facts, timeoutMs: number): Promise<
 
 /** A check that `invctl.yaml` silences is skipped in plain sight. */
 function withIgnored(result: CheckResult, facts: Facts): CheckResult {
-  const ignored = facts.settings.doctor.ignore.find(({ id }) => id === result.check.id);
+  const ignored = facts.settings?.doctor.ignore.find(({ id }) => id === result.check.id);
   if (!ignored) return result;
   return {
     ...result,

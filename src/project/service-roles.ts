@@ -1,6 +1,7 @@
 import { ExitCode, UserError } from '../errors.js';
 import type { ComposeProject, ComposeService } from './model.js';
-import { type ProjectSettings, SETTINGS_FILE } from './settings-file.js';
+import type { ProjectSettings } from './settings-file.js';
+import { SETTINGS_FILE } from './settings-path.js';
 
 type NamedServices = ProjectSettings['services'];
 

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { parse, YAMLParseError } from 'yaml';
 import { z } from 'zod';
 import { ExitCode, hasErrorCode, UserError } from '../errors.js';
+import { SETTINGS_FILE } from './settings-path.js';
 
 const positive = z.int().min(0);
 
@@ -34,8 +35,6 @@ const settingsSchema = z.looseObject({
 
 export type ProjectSettings = z.infer<typeof settingsSchema>;
 export type RetentionPolicy = z.infer<typeof keepSchema>;
-
-export const SETTINGS_FILE = 'invctl.yaml';
 
 /**
  * `invctl.yaml` of a project, with its defaults where there is none.

@@ -1,5 +1,5 @@
 import type { Check, FixStep } from '../doctor/check.js';
-import { type Facts, gatherFacts } from '../doctor/facts.js';
+import { type Facts, gatherFacts, settingsIn } from '../doctor/facts.js';
 import { applyFixes, type FixOutcome } from '../doctor/fix/apply.js';
 import { locateBroken } from '../doctor/reading.js';
 import { CHECKS } from '../doctor/registry.js';
@@ -8,7 +8,6 @@ import type { EngineKind } from '../engine/engine.js';
 import { rememberedEngine } from '../engine/select.js';
 import { usageError } from '../errors.js';
 import { nearest } from '../project/nearest.js';
-import { readSettings } from '../project/settings-file.js';
 import { withProjectLock } from '../system/lock.js';
 import type { ServiceContext } from './context.js';
 
@@ -97,7 +96,7 @@ async function gatherProjectFacts(context: ServiceContext, engine: DoctorInput['
     problems,
     env: context.env,
     processes: context.processes,
-    settings: await readSettings(location.directory),
+    settings: await settingsIn(location.directory),
     signal: context.signal,
     choice,
     embedded: async () => {

@@ -6,13 +6,13 @@ import { check as portInUse } from '../doctor/checks/ports/port.in-use.js';
 import { check as secretDirectory } from '../doctor/checks/secrets/secret.directory.js';
 import { check as secretEmpty } from '../doctor/checks/secrets/secret.empty.js';
 import { check as secretMissing } from '../doctor/checks/secrets/secret.missing.js';
-import { gatherFacts } from '../doctor/facts.js';
+import { gatherFacts, settingsIn } from '../doctor/facts.js';
 import { runChecks } from '../doctor/run.js';
 import type { Engine } from '../engine/engine.js';
 import { ExitCode, UserError } from '../errors.js';
 import type { ProjectLocation } from '../project/locate.js';
 import { type ComposeProject, type ComposeService, withDependencies } from '../project/model.js';
-import { readSettings } from '../project/settings-file.js';
+import { isPortFree } from '../system/ports.js';
 import type { ServiceContext } from './context.js';
 
 /**
@@ -48,13 +48,17 @@ export async function preflight(
     problems: [],
     env: context.env,
     processes: context.processes,
-    settings: await readSettings(location.directory),
+    settings: await settingsIn(location.directory),
     signal: context.signal,
     choice: engine.kind,
     running: engine,
     services: wanted,
   });
-  for (const { check, outcome, findings } of await runChecks(PREFLIGHT_CHECKS, facts)) {
+  // A free port needs no engine to tell who holds it, and this is on the way of every `up`.
+  const checks = (await portsAreFree(project, wanted))
+    ? PREFLIGHT_CHECKS.filter(({ chapter }) => chapter !== 'ports')
+    : PREFLIGHT_CHECKS;
+  for (const { check, outcome, findings } of await runChecks(checks, facts)) {
     const [finding] = findings;
     if (outcome !== 'fail' || !finding || !check.blocksUp) continue;
     throw new UserError({
@@ -68,6 +72,16 @@ export async function preflight(
       details: { check: check.id, ...finding.details },
     });
   }
+}
+
+async function portsAreFree(project: ComposeProject, wanted: ReadonlySet<string>): Promise<boolean> {
+  for (const { name, ports } of Object.values(project.services)) {
+    for (const { published, hostIp, protocol } of wanted.has(name) ? ports : []) {
+      if (published === undefined || protocol !== 'tcp') continue;
+      if (!(await isPortFree(hostIp ?? '0.0.0.0', published))) return false;
+    }
+  }
+  return true;
 }
 
 function checkBuild(location: ProjectLocation, service: ComposeService): void {

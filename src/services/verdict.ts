@@ -1,9 +1,8 @@
 import type { Finding } from '../doctor/check.js';
-import { gatherFacts } from '../doctor/facts.js';
+import { gatherFacts, settingsIn } from '../doctor/facts.js';
 import { CHECKS } from '../doctor/registry.js';
 import { type CheckResult, runChecks } from '../doctor/run.js';
 import type { Engine } from '../engine/engine.js';
-import { readSettings } from '../project/settings-file.js';
 import type { ServiceContext } from './context.js';
 
 /** Why a service failed, by the doctor. */
@@ -26,7 +25,7 @@ export async function verdict(
     problems: [],
     env: context.env,
     processes: context.processes,
-    settings: await readSettings(location.directory),
+    settings: await settingsIn(location.directory),
     signal: context.signal,
     choice: engine.kind,
     running: engine,

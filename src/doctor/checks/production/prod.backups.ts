@@ -11,7 +11,9 @@ export const check = defineCheck({
   why: 'A volume on one disk is one mistake away from nothing.',
   docs: `Checklist item 9. \`invctl db backup\` writes a verified one into \`backups/\`; schedule it, and keep copies on another machine. Where this project has no folder of backups, they may be made in another way: then the item is unknown.`,
   async probe(facts) {
-    const folder = resolve(facts.location.directory, facts.settings.backup.folder);
+    const { readSettings } = await import('../../../project/settings-file.js');
+    const { backup } = facts.settings ?? (await readSettings(facts.location.directory));
+    const folder = resolve(facts.location.directory, backup.folder);
     const names = await readdir(folder).catch(() => undefined);
     const backups = names?.filter((name) => !name.startsWith('.') && !name.endsWith('.partial')) ?? [];
     if (backups.length === 0) {
@@ -20,7 +22,7 @@ export const check = defineCheck({
     }
     const ages = await Promise.all(backups.map(async (name) => (await stat(join(folder, name))).mtimeMs));
     const hours = (Date.now() - Math.max(...ages)) / 3_600_000;
-    if (hours <= facts.settings.backup.maxAgeHours) return [];
+    if (hours <= backup.maxAgeHours) return [];
     return [
       {
         message: `the newest backup is ${hours < 72 ? `${Math.round(hours)} hours` : `${Math.round(hours / 24)} days`} old`,

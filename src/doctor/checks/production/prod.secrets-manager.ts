@@ -29,7 +29,7 @@ export const check = defineCheck({
     }
     const secrets = Object.values(facts.project.secrets);
     if (secrets.length === 0) return { unknown: 'the project declares no secrets' };
-    if (secrets.every(({ external }) => external) || 'secrets' in facts.settings) return [];
+    if (secrets.every(({ external }) => external) || 'secrets' in (facts.settings ?? {})) return [];
     return { unknown: 'secrets are files; what writes them cannot be seen from the project' };
   },
 });
