@@ -109,7 +109,7 @@ describe('an engine', () => {
 
   it('whose client is not installed is exit code 3', async () => {
     await project();
-    const { code, stdout } = await run(['--engine', 'docker', '--json', 'ps'], {
+    const { code, stdout } = await run(['--engine', 'docker', '--json', 'up'], {
       PATH: folder,
     });
     const document = JSON.parse(stdout);
