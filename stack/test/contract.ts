@@ -25,6 +25,15 @@ export function contractOf(app: FastifyInstance): Contract {
   // A fixed path comes before one with parameters, as in the router.
   paths.sort((a, b) => a.parameters - b.parameters);
 
+  const validators = new Map<string, ReturnType<typeof ajv.compile>>();
+  const compile = (path: string, method: string, status: number, type: string) => {
+    const pointer = ['paths', path, method.toLowerCase(), 'responses', String(status), 'content', type];
+    const escaped = pointer.map((part) =>
+      encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1')),
+    );
+    return ajv.compile({ $ref: `openapi#/${escaped.join('/')}/schema` });
+  };
+
   return {
     check(method, url, response) {
       const path = url.split('?', 1)[0] ?? '';
@@ -44,19 +53,9 @@ export function contractOf(app: FastifyInstance): Contract {
       const content = documented.content[type];
       if (!content) throw new Error(`${where} has the content type ${type}`);
       if (!type.endsWith('json')) return;
-      const pointer = [
-        'paths',
-        found.path,
-        method.toLowerCase(),
-        'responses',
-        response.statusCode,
-        'content',
-        type,
-      ];
-      const escaped = pointer.map((part) =>
-        encodeURIComponent(String(part).replaceAll('~', '~0').replaceAll('/', '~1')),
-      );
-      const validate = ajv.compile({ $ref: `openapi#/${escaped.join('/')}/schema` });
+      const pointer = `${found.path}/${method.toLowerCase()}/responses/${response.statusCode}/content/${type}`;
+      const validate = validators.get(pointer) ?? compile(found.path, method, response.statusCode, type);
+      validators.set(pointer, validate);
       if (!validate(response.json())) {
         throw new Error(
           `${where} is not as documented: ${ajv.errorsText(validate.errors)}\n${response.body}`,
