@@ -84,6 +84,11 @@ export interface UpOptions {
   /** Empty: every service that no profile hides. Dependencies come along. */
   services: readonly string[];
   build?: boolean;
+  /**
+   * Make the named services anew where they look unchanged: Compose does not look into the content of a secret's
+   * file. (The embedded engine does.)
+   */
+  recreate?: boolean;
   /** Wait until every started service is healthy (running, where it declares no check; ended with 0, where it is a one-shot). */
   wait: boolean;
   timeoutMs: number;

@@ -1,4 +1,5 @@
 import { ExitCode, UserError } from '../errors.js';
+import { Secret } from '../system/secret.js';
 
 export interface PromptConditions {
   stdin: { isTTY?: boolean | undefined };
@@ -27,6 +28,8 @@ export interface Prompts {
   confirmDataLoss(loss: { what: string; project: string; confirmed: string | undefined }): Promise<void>;
   /** A line of text, with a default. Only where `canAsk`. */
   text(question: string, initial: string, validate: (value: string) => true | string): Promise<string>;
+  /** A line that is not shown. @throws UserError CONFIRMATION_NEEDED (exit 7) when nobody can be asked. */
+  secret(question: string): Promise<Secret>;
   /** One of several. Only where `canAsk`. */
   choose<T>(question: string, choices: { name: string; value: T }[], initial: T): Promise<T>;
 }
@@ -66,6 +69,11 @@ export function createPrompts(conditions: PromptConditions): Prompts {
       return (
         await input({ message: question, default: initial, validate: (v) => validate(v.trim()) }, io)
       ).trim();
+    },
+    async secret(question) {
+      if (!canAsk) throw confirmationNeeded(question.replace(/:$/, ''), 'the value on standard input');
+      const { password } = await library();
+      return new Secret(await password({ message: question }, io));
     },
     async choose(question, choices, initial) {
       const { select } = await library();

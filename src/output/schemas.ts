@@ -295,6 +295,20 @@ export const dataSchemas = {
     ),
   }),
   doctor: z.union([diagnosis, checkList]),
+  'secrets set': z.object({
+    secret: z.string(),
+    file: z.string(),
+    replaced: z.boolean(),
+    stale: z.array(z.string()).describe('services that run and go on with the value that they started with'),
+  }),
+  'secrets rotate': z.object({
+    secret: z.string(),
+    kind: z
+      .enum(['password', 'file', 'variable'])
+      .describe("password: the database's; variable: a line of an env file"),
+    file: z.string(),
+    recreated: z.array(z.string()).describe('services that are healthy with the new value'),
+  }),
   'volume ls': z.object({ volumes: z.array(volume) }),
   'volume inspect': z.object({ volume }),
   'volume rm': z.object({ removed: z.string(), backup: z.string().optional() }),

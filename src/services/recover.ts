@@ -1,5 +1,5 @@
 import { ExitCode, UserError } from '../errors.js';
-import { endEntry, type JournalEntry, readJournal } from '../system/journal.js';
+import { endEntry, type JournalEntry, readJournal, tidyJournal } from '../system/journal.js';
 import { withProjectLock } from '../system/lock.js';
 import type { ServiceContext } from './context.js';
 
@@ -24,6 +24,7 @@ const RECOVERERS: Record<string, () => Promise<Recoverer>> = {
   'db backup': async () => (await import('./database/recover-backup.js')).recoverBackup,
   'db restore (physical)': async () => (await import('./database/physical-restore.js')).recoverPhysical,
   'db restore': async () => (await import('./database/recover-restore.js')).recoverRestore,
+  'secrets rotate': async () => (await import('./secrets/recover-rotation.js')).recoverRotation,
 };
 
 /**
@@ -45,6 +46,7 @@ export async function recover(context: ServiceContext): Promise<Recovery[]> {
         await endEntry(directory, entry.id);
         recoveries.push({ operation: entry.operation, id: entry.id, step: entry.step, ...result });
       }
+      await tidyJournal(directory);
       return recoveries;
     },
   );

@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { hasErrorCode, UserError } from '../errors.js';
+
+const PARTIAL = /\.[0-9a-f]{12}\.partial$/;
 
 /**
  * Writes a file so that a reader, or a power cut, sees the old content or the new, never a part: a temporary file
@@ -30,6 +32,20 @@ export async function writeFileAtomic(
     await handle?.close().catch(() => {});
     await rm(temporary, { force: true });
     throw explainFileError(error, path);
+  }
+}
+
+/**
+ * Removes what {@link writeFileAtomic} left of files that it was killed at. Nobody else may be writing them now.
+ * @param prefix of the files' names; empty: of all files of the folder.
+ */
+export async function removePartials(folder: string, prefix = ''): Promise<void> {
+  const names = await readdir(folder).catch((error) => {
+    if (hasErrorCode(error, 'ENOENT')) return [];
+    throw error;
+  });
+  for (const name of names) {
+    if (name.startsWith(`.${prefix}`) && PARTIAL.test(name)) await rm(join(folder, name), { force: true });
   }
 }
 

@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hasErrorCode, UserError } from '../errors.js';
-import { explainFileError, syncFolder, writeFileAtomic } from './files.js';
+import { explainFileError, removePartials, syncFolder, writeFileAtomic } from './files.js';
 
 /** What an operation of more than one step has on disk while it runs: enough to finish or to revert it. */
 export interface JournalEntry {
@@ -56,6 +56,13 @@ export async function endEntry(directory: string, id: string): Promise<void> {
   const folder = journalFolder(directory);
   await rm(join(folder, `${id}.json`), { force: true });
   await syncFolder(folder);
+  await tidyJournal(directory);
+}
+
+/** Removes entries that were cut off while they were written, and the folder when it is empty. */
+export async function tidyJournal(directory: string): Promise<void> {
+  const folder = journalFolder(directory);
+  await removePartials(folder);
   await rmdir(folder).catch((error) => {
     if (!hasErrorCode(error, 'ENOTEMPTY', 'EEXIST', 'ENOENT')) throw error;
   });

@@ -1,10 +1,9 @@
-import { randomBytes } from 'node:crypto';
 import { lstat, readFile, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, sep } from 'node:path';
 import { hasErrorCode, UserError } from '../errors.js';
 import { EnvFileError, parseEnvFile } from '../project/env-file.js';
 import { explainFileError } from '../system/files.js';
-import { Secret } from '../system/secret.js';
+import { randomSecret, Secret } from '../system/secret.js';
 import { type ScaffoldLock, sha256 } from './lock.js';
 import { fillEnvFile, mergeEnvFile, mergeIgnoreFile } from './merge.js';
 import type { ScaffoldFile } from './scaffold.js';
@@ -216,9 +215,4 @@ async function realpathIfPresent(path: string): Promise<string | undefined> {
     if (hasErrorCode(error, 'ENOENT', 'ELOOP')) return undefined;
     throw explainFileError(error, path);
   }
-}
-
-/** URL-safe, so that no shell, URL, env file or entrypoint reads it in another way. */
-function randomSecret(bytes: number): Secret {
-  return new Secret(randomBytes(bytes).toString('base64url'));
 }

@@ -42,7 +42,11 @@ export function build(location: ProjectLocation, options: BuildOptions): string[
 }
 
 /** Starts in the background and returns when everything is started, without waiting for the last to be healthy. */
-export function up(location: ProjectLocation, services: readonly string[]): string[] {
+export function up(
+  location: ProjectLocation,
+  services: readonly string[],
+  { recreate = false }: { recreate?: boolean | undefined } = {},
+): string[] {
   return compose(
     location,
     '--progress',
@@ -51,6 +55,7 @@ export function up(location: ProjectLocation, services: readonly string[]): stri
     '--detach',
     '--no-build',
     '--quiet-pull',
+    ...(recreate ? ['--force-recreate'] : []),
     '--',
     ...services,
   );

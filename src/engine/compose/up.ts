@@ -58,11 +58,11 @@ export async function bringUp(
 async function startContainers(
   docker: Docker,
   location: ProjectLocation,
-  { services, timeoutMs, signal }: UpOptions,
+  { services, timeoutMs, recreate, signal }: UpOptions,
 ): Promise<RunResult | 'late'> {
   const deadline = AbortSignal.timeout(timeoutMs);
   try {
-    return await docker.run(argv.up(location, services), {
+    return await docker.run(argv.up(location, services, { recreate }), {
       cwd: location.directory,
       allowFailure: true,
       signal: signal ? AbortSignal.any([signal, deadline]) : deadline,

@@ -38,11 +38,15 @@ export interface EmbeddedContext extends EmbeddedEngineDependencies {
 export function createEmbeddedContext(dependencies: EmbeddedEngineDependencies): EmbeddedContext {
   const { processes, env, signal, warn } = dependencies;
   const resolved = new Map<string, Promise<ComposeProject>>();
+  const said = new Set<string>();
 
   async function read(location: ProjectLocation): Promise<ComposeProject> {
     const { readProject } = await import('../../project/read.js');
     const { project, warnings } = await readProject(location, env);
-    for (const warning of warnings) warn(warning);
+    for (const warning of warnings) {
+      if (!said.has(warning)) warn(warning);
+      said.add(warning);
+    }
     return project;
   }
 
@@ -94,6 +98,8 @@ export function createEmbeddedContext(dependencies: EmbeddedEngineDependencies):
     store: StateStore,
     also?: AbortSignal,
   ): Promise<EngineRun> {
+    // Anew: the command that changes something here may have written the files that it is made of.
+    resolved.delete(location.files.join('\n'));
     return {
       project: await resolve(location),
       store,

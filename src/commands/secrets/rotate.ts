@@ -1,0 +1,52 @@
+import { relative } from 'node:path';
+import type { Command } from 'commander';
+import { declare, type Handle } from '../../cli/command.js';
+import { formatDuration } from '../../output/units.js';
+import { rotateSecret } from '../../services/secrets/rotate.js';
+import type { RotationStep } from '../../services/secrets/rotation.js';
+
+const STEPS: Record<RotationStep, string> = {
+  prepare: 'making a new value',
+  alter: 'telling the database',
+  swap: 'writing the file',
+  recreate: 'restarting the services that hold it',
+  prove: 'proving that the old one is refused',
+  clean: 'removing the old one',
+  revert: 'putting everything back',
+};
+
+export function define(group: Command, handle: Handle): void {
+  const command = declare(
+    group,
+    'rotate',
+    'give a secret a new random value, everywhere at once or not at all',
+    ['invctl secrets rotate', 'invctl secrets rotate JWT_SECRET_KEY'],
+  ).argument('[name]', "of the compose file's secrets, or of an env file; default: the database's password");
+  handle(command, async (context, { args: [name] }) => {
+    const progress = await context.output.progress();
+    const started = Date.now();
+    const elapsed = () => formatDuration(Date.now() - started);
+    try {
+      const result = await rotateSecret(context, {
+        name,
+        onStep: (step) => progress.set('rotate', 'working', () => `${STEPS[step]}  ${elapsed()}`),
+      });
+      const { secret, file, recreated } = result;
+      progress.set('rotate', 'done', `${secret} has a new value  ${elapsed()}`);
+      progress.stop();
+      const place = relative(context.project().directory, file);
+      const text = [
+        `${secret} has a new value, in ${place.startsWith('..') ? file : place}`,
+        recreated.length > 0
+          ? `made anew, and at work with it: ${recreated.join(', ')}`
+          : 'no service runs with it',
+        ...(result.kind === 'password' ? ['the old password is refused'] : []),
+      ];
+      return { data: { ...result }, text: text.join('\n') };
+    } catch (error) {
+      progress.set('rotate', 'failed', 'not rotated');
+      progress.stop();
+      throw error;
+    }
+  });
+}

@@ -1,0 +1,32 @@
+import { relative } from 'node:path';
+import { text as textOf } from 'node:stream/consumers';
+import type { Command } from 'commander';
+import { declare, type Handle } from '../../cli/command.js';
+import { setSecret } from '../../services/secrets/set.js';
+import { Secret } from '../../system/secret.js';
+
+export function define(group: Command, handle: Handle): void {
+  const command = declare(group, 'set', 'write the value of a secret, asked for or from standard input', [
+    'invctl secrets set smtp_password',
+    'op read op://shop/smtp/password | invctl secrets set smtp_password --yes',
+  ]).argument('<name>', "of the compose file's secrets");
+  handle(command, async (context, { args: [name] }) => {
+    const result = await setSecret(context, {
+      name,
+      confirm: () => context.prompts.confirm(`replace the value of ${name}?`),
+      read: async () =>
+        process.stdin.isTTY
+          ? context.prompts.secret(`value of ${name}:`)
+          : // What wrote it may have ended its last line.
+            new Secret((await textOf(process.stdin)).replace(/\r?\n$/, '')),
+    });
+    const place = relative(context.project().directory, result.file);
+    const text = [
+      `${name} is written into ${place.startsWith('..') ? result.file : place}`,
+      ...(result.stale.length > 0
+        ? [`still with the old value: ${result.stale.join(', ')};  invctl restart ${result.stale.join(' ')}`]
+        : []),
+    ];
+    return { data: { ...result }, text: text.join('\n') };
+  });
+}

@@ -1,0 +1,200 @@
+import { existsSync } from 'node:fs';
+import { readFile, realpath } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Engine } from '../../engine/engine.js';
+import { ExitCode, hasErrorCode, UserError } from '../../errors.js';
+import { serviceVariables } from '../../project/environment.js';
+import { loadProject } from '../../project/loaded-project.js';
+import type { ProjectLocation } from '../../project/locate.js';
+import type { ComposeProject, ComposeService } from '../../project/model.js';
+import { nearest } from '../../project/nearest.js';
+import { isSecretName, Secret } from '../../system/secret.js';
+import { LOCK_PATH } from '../../template/lock.js';
+import type { ServiceContext } from '../context.js';
+import { type Database, findDatabase } from '../database/database.js';
+import { holders } from './holders.js';
+
+/** A secret that lies in a file of this machine. */
+export interface FoundSecret {
+  name: string;
+  /** `password`: of the database's superuser. `variable`: a line of an env file. */
+  kind: 'password' | 'file' | 'variable';
+  /** Absolute, symbolic links resolved. */
+  file: string;
+  /** Services that get it, running or not. */
+  services: string[];
+  /** Of a `password`. */
+  database?: Database;
+}
+
+/**
+ * The secret of this name: one of the compose file's `secrets`, or a variable that an env file sets. Without a name,
+ * the database's password.
+ *
+ * @throws UserError UNKNOWN_SECRET (exit 2), PASSWORD_IN_CLEAR, SECRET_NOT_A_FILE, SECRET_READ_ONCE, SECRET_MISSING
+ */
+export async function findSecret(
+  context: ServiceContext,
+  engine: Engine,
+  name: string | undefined,
+): Promise<FoundSecret> {
+  const location = context.project();
+  const project = await engine.resolve(location);
+  const database =
+    name === undefined ? await findDatabase(engine, location) : await databaseIfAny(engine, location);
+  const password = database && passwordSecret(database.service);
+  const wanted = name ?? password;
+  if (wanted === undefined) throw passwordInClear(database?.service, 'POSTGRES_PASSWORD');
+  if (!(wanted in project.secrets)) return findVariable(context, project, database, wanted);
+  const file = await secretFile(project, wanted);
+  const found = { name: wanted, file, services: await holders(project, wanted, file) };
+  if (database && wanted === password) {
+    await assertNotInClear(project, file);
+    return {
+      ...found,
+      kind: 'password',
+      // The server read it when its volume was initialised, and never again.
+      services: found.services.filter((service) => service !== database.service.name),
+      database,
+    };
+  }
+  if (wanted === 'admin_password' && existsSync(join(location.directory, LOCK_PATH))) throw readOnce(wanted);
+  return { ...found, kind: 'file' };
+}
+
+/** The project's database; undefined where it has none, or nobody can say which it is. */
+export async function databaseIfAny(
+  engine: Engine,
+  location: ProjectLocation,
+): Promise<Database | undefined> {
+  return findDatabase(engine, location).catch((error) => {
+    if (error instanceof UserError && /^(NO_DATABASE|DATABASE_UNDECIDED)$/.test(error.code)) return undefined;
+    throw error;
+  });
+}
+
+/** The secret that `POSTGRES_PASSWORD_FILE` names, if it is one. */
+export function passwordSecret({ environment, secrets }: ComposeService): string | undefined {
+  const path = environment.POSTGRES_PASSWORD_FILE;
+  return secrets.find(({ target }) => target === path)?.source;
+}
+
+/** The path as the compose file has it. @throws UserError SECRET_NOT_A_FILE */
+export function declaredFile(project: ComposeProject, name: string): string {
+  const { file, environment } = project.secrets[name] ?? {};
+  if (file !== undefined) return file;
+  throw new UserError({
+    code: 'SECRET_NOT_A_FILE',
+    message:
+      environment === undefined
+        ? `the secret ${name} is external: only who made it can change it`
+        : `the secret ${name} comes from the variable ${environment} of whoever runs Compose, not from a file`,
+    hint: `give it a file in the compose file:\n  secrets: {${name}: {file: ./secrets/${name}.txt}}`,
+    exitCode: ExitCode.projectInvalid,
+  });
+}
+
+async function secretFile(project: ComposeProject, name: string): Promise<string> {
+  const file = declaredFile(project, name);
+  try {
+    return await realpath(file);
+  } catch (error) {
+    if (!hasErrorCode(error, 'ENOENT', 'ENOTDIR')) throw error;
+    throw new UserError({
+      code: 'SECRET_MISSING',
+      message: `the secret ${name} has no file: ${file}`,
+      hint: `invctl secrets set ${name}`,
+      exitCode: ExitCode.projectInvalid,
+      file,
+    });
+  }
+}
+
+/** A service with the password in its environment would go on with the old one. */
+async function assertNotInClear(project: ComposeProject, file: string): Promise<void> {
+  const password = (await readFile(file, 'utf8')).trim();
+  if (password === '') return;
+  const written = new Set([password, encodeURIComponent(password)]);
+  for (const service of Object.values(project.services)) {
+    for (const [name, value] of Object.entries(service.environment)) {
+      if (value === null) continue;
+      const clear =
+        (isSecretName(name) && value === password) ||
+        [...written].some((one) => value.includes(`:${one}@`) || value.includes(`password=${one}`));
+      if (clear) throw passwordInClear(service, name);
+    }
+  }
+}
+
+function findVariable(
+  { project: locate, env }: ServiceContext,
+  project: ComposeProject,
+  database: Database | undefined,
+  name: string,
+): FoundSecret {
+  const location = locate();
+  const places = isSecretName(name) ? variablePlaces(location, env, name) : [];
+  const [place] = places;
+  if (!place) throw unknownSecret(project, name);
+  const elsewhere = places.find(({ file }) => file === undefined || file !== place.file);
+  if (place.file === undefined || elsewhere) {
+    throw new UserError({
+      code: 'SECRET_NOT_A_FILE',
+      message: `${name} does not come from one env file alone: invctl changes no compose file`,
+      hint: `invctl env explain ${name}`,
+      exitCode: ExitCode.projectInvalid,
+    });
+  }
+  const initial = database?.service.environment.POSTGRES_PASSWORD;
+  if (
+    database &&
+    (name === 'POSTGRES_PASSWORD' || (initial && places.some(({ value }) => value.reveal() === initial)))
+  ) {
+    throw passwordInClear(database.service, 'POSTGRES_PASSWORD');
+  }
+  return { name, kind: 'variable', file: place.file, services: places.map(({ service }) => service) };
+}
+
+/** Services that have the variable, and the env file that gives it where that is its source. */
+function variablePlaces(
+  location: ProjectLocation,
+  env: NodeJS.ProcessEnv,
+  name: string,
+): { service: string; file?: string; value: Secret }[] {
+  const project = loadProject(location, env);
+  return [...project.active].flatMap((service) => {
+    const [source] = serviceVariables(project, service, () => {}).get(name)?.sources ?? [];
+    if (!source?.value) return [];
+    const file = source.kind === 'env_file' && source.interpolated.length === 0 ? source.at?.file : undefined;
+    return [{ service, value: new Secret(source.value), ...(file === undefined ? {} : { file }) }];
+  });
+}
+
+function passwordInClear(service: ComposeService | undefined, variable: string): UserError {
+  return new UserError({
+    code: 'PASSWORD_IN_CLEAR',
+    message: `the service ${service?.name} has the database's password in its environment (${variable}): it would go on with the old one`,
+    hint: `make it a secret first: POSTGRES_PASSWORD_FILE: /run/secrets/db_password in the database's environment,\nand the secret db_password in both services; where the value is now: invctl env explain ${variable}`,
+    exitCode: ExitCode.projectInvalid,
+    details: { service: service?.name, variable },
+  });
+}
+
+function readOnce(name: string): UserError {
+  return new UserError({
+    code: 'SECRET_READ_ONCE',
+    message: `${name} is read once, when the API creates the first admin: another file would change no password`,
+    hint: "change the user's password in the API (see /docs)",
+  });
+}
+
+export function unknownSecret(project: ComposeProject, name: string): UserError {
+  const known = Object.keys(project.secrets);
+  const near = nearest(name, known);
+  return new UserError({
+    code: 'UNKNOWN_SECRET',
+    message: `no service gets a secret called ${name}, and no env file sets a secret variable of that name`,
+    hint: near ? `did you mean ${near}?` : `secrets: ${known.join(', ') || 'none'}`,
+    exitCode: ExitCode.usage,
+  });
+}

@@ -1,0 +1,172 @@
+import type { Engine } from '../../engine/engine.js';
+import { UserError } from '../../errors.js';
+import { beginJournal, type Journal } from '../../system/journal.js';
+import { withProjectLock } from '../../system/lock.js';
+import { randomSecret } from '../../system/secret.js';
+import type { ServiceContext } from '../context.js';
+import { timeId } from '../database/backup-store.js';
+import { lockDatabase } from '../database/server-sessions.js';
+import { openSession, type Session } from '../database/session.js';
+import { type FoundSecret, findSecret } from './find-secret.js';
+import { runningAmong } from './holders.js';
+import { acceptsPassword } from './role-password.js';
+import {
+  carryOut,
+  openRotation,
+  ROTATE_OPERATION,
+  type Rotation,
+  type RotationState,
+  type RotationStep,
+  revert,
+  stepper,
+} from './rotation.js';
+
+export interface RotateInput {
+  /** Default: the database's password. */
+  name: string | undefined;
+  onStep?: (step: RotationStep) => void;
+}
+
+export interface Rotated {
+  secret: string;
+  kind: FoundSecret['kind'];
+  file: string;
+  /** Services that were made anew and are healthy with the new value. */
+  recreated: string[];
+}
+
+/**
+ * Gives a secret a new random value as one transaction: the database's role, the file, and the services that hold
+ * it change together, or not at all.
+ *
+ * @throws UserError of {@link findSecret}, SERVICE_NOT_RUNNING, PASSWORD_NOT_ASKED, PROJECT_LOCKED and
+ *   DATABASE_LOCKED (exit 9) before anything is changed; ROTATION_REVERTED with the exit code of what failed.
+ */
+export async function rotateSecret(
+  context: ServiceContext,
+  { name, onStep = () => {} }: RotateInput,
+): Promise<Rotated> {
+  const location = context.project();
+  const engine = await context.engine();
+  return withProjectLock(
+    location.directory,
+    { command: `invctl ${ROTATE_OPERATION}`, signal: context.signal },
+    async () => {
+      const secret = await findSecret(context, engine, name);
+      const state: RotationState = {
+        secret: secret.name,
+        kind: secret.kind,
+        file: secret.file,
+        services: await runningAmong(engine, location, secret.services),
+        recreated: false,
+      };
+      const id = timeId(new Date());
+      const session = await openLocked(context, secret, id);
+      const journal = await beginJournal<RotationState>(location.directory, {
+        operation: ROTATE_OPERATION,
+        id,
+      });
+      const rotation = openRotation(context, state, secret.database);
+      let last: RotationStep | undefined;
+      const begin = stepper(journal, state, (step) => {
+        last = step;
+        onStep(step);
+      });
+      try {
+        await carryOut(rotation, secret, session, begin);
+      } catch (error) {
+        await session?.close();
+        throw await takeBack(rotation, journal, last, error, onStep);
+      }
+      await session?.close();
+      await journal.end();
+      await warnOfUnproved(engine, context, state);
+      return { secret: secret.name, kind: secret.kind, file: secret.file, recreated: state.services };
+    },
+  );
+}
+
+/** A session that keeps every other invctl off the database; of a database's password only. */
+async function openLocked(
+  context: ServiceContext,
+  { database }: FoundSecret,
+  id: string,
+): Promise<Session | undefined> {
+  if (!database) return undefined;
+  const options = { applicationName: `invctl ${ROTATE_OPERATION} ${id}`, signal: context.signal };
+  const session = await openSession(database, options);
+  try {
+    await lockDatabase(session);
+    await assertPasswordAsked(context, database);
+    return session;
+  } catch (error) {
+    await session.close();
+    throw error;
+  }
+}
+
+/** Where the server takes any password, none can be proved. */
+async function assertPasswordAsked(
+  context: ServiceContext,
+  database: NonNullable<FoundSecret['database']>,
+): Promise<void> {
+  if (!(await acceptsPassword(database, randomSecret(16), context.signal))) return;
+  throw new UserError({
+    code: 'PASSWORD_NOT_ASKED',
+    message: `the database lets ${database.user} in with any password (pg_hba.conf, or POSTGRES_HOST_AUTH_METHOD when it was initialised)`,
+    hint: "write scram-sha-256 in place of trust into the data folder's pg_hba.conf, then: invctl db psql -- -c 'SELECT pg_reload_conf()'",
+  });
+}
+
+/** @returns what to throw. */
+async function takeBack(
+  rotation: Rotation,
+  journal: Journal<RotationState>,
+  last: RotationStep | undefined,
+  error: unknown,
+  onStep: (step: RotationStep) => void,
+): Promise<unknown> {
+  const { context, state } = rotation;
+  if (last === undefined) {
+    await journal.end();
+    return error;
+  }
+  const recreated = last !== 'prepare' && last !== 'alter' && last !== 'swap';
+  try {
+    state.recreated = recreated;
+    await stepper(journal, state, onStep)('revert');
+    await revert(rotation);
+    await journal.end();
+  } catch (failure) {
+    if (!(failure instanceof UserError) && !context.signal.aborted) throw failure;
+    const why = failure instanceof UserError ? failure.message : 'interrupted';
+    context.warn(`${state.secret} could not be put back as it was (${why}): invctl recover`);
+    return error;
+  }
+  if (!(error instanceof UserError)) {
+    context.warn(`${state.secret} is as it was before`);
+    return error;
+  }
+  return new UserError({
+    code: 'ROTATION_REVERTED',
+    message: `${state.secret} was not rotated, everything is as it was before: ${error.message}`,
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+    exitCode: error.exitCode,
+    details: { reason: error.code, step: last },
+    cause: error,
+  });
+}
+
+async function warnOfUnproved(
+  engine: Engine,
+  context: ServiceContext,
+  { secret, services }: RotationState,
+): Promise<void> {
+  if (services.length === 0) return;
+  for (const { name, health } of await engine.status(context.project())) {
+    if (health !== 'none' || !services.includes(name)) continue;
+    context.warn(
+      `${name} declares no health check: it runs, but that it works with the new ${secret} is not proved`,
+    );
+  }
+}

@@ -1,0 +1,176 @@
+import { readFile } from 'node:fs/promises';
+import { z } from 'zod';
+import { ExitCode, UserError } from '../../errors.js';
+import { withValue } from '../../project/edit-env-file.js';
+import type { Journal } from '../../system/journal.js';
+import { randomSecret, Secret } from '../../system/secret.js';
+import type { ServiceContext } from '../context.js';
+import type { Database } from '../database/database.js';
+import { maintenanceDatabase } from '../database/server-sessions.js';
+import { type Session, withSession } from '../database/session.js';
+import type { FoundSecret } from './find-secret.js';
+import { acceptsPassword, passwordIn, readVerifier, writeVerifier } from './role-password.js';
+import { scramVerifier } from './scram.js';
+import { StagedFile } from './staged-file.js';
+
+export const ROTATE_OPERATION = 'secrets rotate';
+const SECRET_BYTES = 32;
+const HEALTH_TIMEOUT_MS = 120_000;
+
+export const rotationStateSchema = z.object({
+  secret: z.string(),
+  kind: z.enum(['password', 'file', 'variable']),
+  file: z.string(),
+  /** Services that ran with the old value. */
+  services: z.array(z.string()),
+  /** Of step `revert`: they may have seen the new one. */
+  recreated: z.boolean(),
+});
+
+export type RotationState = z.infer<typeof rotationStateSchema>;
+
+export type RotationStep = 'prepare' | 'alter' | 'swap' | 'recreate' | 'prove' | 'clean' | 'revert';
+
+/** A rotation that is under way, or was cut off. */
+export interface Rotation {
+  context: ServiceContext;
+  state: RotationState;
+  staged: StagedFile;
+  /** Of a database's password. */
+  database: Database | undefined;
+}
+
+export function openRotation(
+  context: ServiceContext,
+  state: RotationState,
+  database: Database | undefined,
+): Rotation {
+  return { context, state, staged: new StagedFile(state.file), database };
+}
+
+/**
+ * Takes a rotation from its first step to its last. After an error it is to be reverted, or `recover` does it.
+ * @param session of the database's superuser, with the advisory lock.
+ */
+export async function carryOut(
+  rotation: Rotation,
+  secret: FoundSecret,
+  session: Session | undefined,
+  begin: (step: RotationStep) => Promise<void>,
+): Promise<void> {
+  const { context, staged, database } = rotation;
+  const { signal } = context;
+  const value = randomSecret(SECRET_BYTES);
+  const content = await newContent(secret, value);
+  signal.throwIfAborted();
+  await begin('prepare');
+  await staged.stage(content, session && database && (await readVerifier(session, database.user)));
+  if (session && database) {
+    signal.throwIfAborted();
+    await begin('alter');
+    await writeVerifier(session, database.user, scramVerifier(value));
+    if (!(await acceptsPassword(database, value, signal))) {
+      throw new UserError({
+        code: 'PASSWORD_REFUSED',
+        message: `the database does not accept the new password of ${database.user}`,
+        hint: `invctl logs ${database.service.name}`,
+      });
+    }
+  }
+  signal.throwIfAborted();
+  await begin('swap');
+  await staged.swap();
+  await carryOn(rotation, begin);
+}
+
+/**
+ * The steps after the file has the new content. It is shorter to go on than to go back now, so that an interruption
+ * is not looked at.
+ */
+export async function carryOn(
+  rotation: Rotation,
+  begin: (step: RotationStep) => Promise<void>,
+): Promise<void> {
+  await begin('recreate');
+  await recreateServices(rotation);
+  if (rotation.database) {
+    await begin('prove');
+    await proveRefused(rotation, rotation.database);
+  }
+  await begin('clean');
+  await rotation.staged.discard();
+}
+
+/**
+ * Puts everything back as it was: the role's password, the file, and the services that may have seen the new one.
+ * May be cut off and called again at any point.
+ */
+export async function revert(rotation: Rotation): Promise<void> {
+  const { state, staged, database } = rotation;
+  const verifier = await staged.verifier();
+  if (database && verifier !== undefined) {
+    await withSession(
+      database,
+      { database: maintenanceDatabase(database), applicationName: `invctl ${ROTATE_OPERATION}` },
+      (session) => writeVerifier(session, database.user, verifier),
+    );
+  }
+  await staged.swapBack();
+  if (state.recreated) await recreateServices(rotation);
+  await staged.discard();
+}
+
+async function newContent({ name, kind, file }: FoundSecret, value: Secret): Promise<Secret> {
+  if (kind !== 'variable') return value;
+  const changed = withValue(await readFile(file, 'utf8'), name, value.reveal());
+  if (changed !== undefined) return new Secret(changed);
+  throw new UserError({
+    code: 'ENV_FILE_NOT_EDITABLE',
+    message: `the value of ${name} in ${file} is not on a line of its own`,
+    hint: `write ${name}=value on one line of ${file}`,
+    exitCode: ExitCode.projectInvalid,
+    file,
+  });
+}
+
+/** @throws UserError NOT_HEALTHY (exit 6) */
+async function recreateServices({ context, state }: Rotation): Promise<void> {
+  if (state.services.length === 0) return;
+  const engine = await context.engine();
+  const { failed } = await engine.up(
+    context.project(),
+    { services: state.services, recreate: true, wait: true, timeoutMs: HEALTH_TIMEOUT_MS },
+    () => {},
+  );
+  const [failure] = failed;
+  if (!failure) return;
+  throw new UserError({
+    code: 'NOT_HEALTHY',
+    message: `${failure.service} did not become healthy with it (${failure.reason})`,
+    hint: `invctl logs ${failure.service}`,
+    exitCode: ExitCode.unhealthy,
+    details: { services: failed.map(({ service }) => service) },
+  });
+}
+
+async function proveRefused({ staged }: Rotation, database: Database): Promise<void> {
+  const old = await staged.previous();
+  if (old === undefined || !(await acceptsPassword(database, passwordIn(old)))) return;
+  throw new UserError({
+    code: 'OLD_PASSWORD_ACCEPTED',
+    message: `the database still accepts the old password of ${database.user}`,
+    hint: `invctl logs ${database.service.name}`,
+  });
+}
+
+/** Notes a step on the disk before it begins, and tells the person. */
+export function stepper(
+  journal: Journal<RotationState>,
+  state: RotationState,
+  onStep: (step: RotationStep) => void,
+): (step: RotationStep) => Promise<void> {
+  return async (step) => {
+    await journal.step(step, state);
+    onStep(step);
+  };
+}

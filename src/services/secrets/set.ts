@@ -1,0 +1,102 @@
+import { readdirSync, statSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { ExitCode, UserError } from '../../errors.js';
+import { explainFileError, writeFileAtomic } from '../../system/files.js';
+import { withProjectLock } from '../../system/lock.js';
+import type { Secret } from '../../system/secret.js';
+import type { ServiceContext } from '../context.js';
+import type { Database } from '../database/database.js';
+import { databaseIfAny, declaredFile, passwordSecret, unknownSecret } from './find-secret.js';
+import { holders, runningAmong } from './holders.js';
+
+export interface SetInput {
+  name: string;
+  /** Asked for the value once it is sure that it may be written. */
+  read: () => Promise<Secret>;
+  /** The person's word that the value which is there may go; throws to stop. */
+  confirm: () => Promise<void>;
+}
+
+export interface SecretWritten {
+  secret: string;
+  file: string;
+  replaced: boolean;
+  /** Services that run and go on with the value that they started with. */
+  stale: string[];
+}
+
+/**
+ * Writes the value of a secret of the compose file into its file.
+ *
+ * @throws UserError UNKNOWN_SECRET (exit 2), SECRET_NOT_A_FILE, SECRET_IS_DIRECTORY, SECRET_GUARDS_DATA for the
+ *   password of a database that has data, SECRET_EMPTY, and what `read` and `confirm` throw.
+ */
+export async function setSecret(
+  context: ServiceContext,
+  { name, read, confirm }: SetInput,
+): Promise<SecretWritten> {
+  const location = context.project();
+  const engine = await context.engine();
+  const project = await engine.resolve(location);
+  if (!(name in project.secrets)) throw unknownSecret(project, name);
+  const file = declaredFile(project, name);
+  const database = await databaseIfAny(engine, location);
+  return withProjectLock(
+    location.directory,
+    { command: 'invctl secrets set', signal: context.signal },
+    async () => {
+      if (database && passwordSecret(database.service) === name && (await hasData(database))) {
+        throw new UserError({
+          code: 'SECRET_GUARDS_DATA',
+          message: `${name} is the password of a database that has data: the server would keep the old one`,
+          hint: `invctl secrets rotate ${name}`,
+        });
+      }
+      const before = statSync(file, { throwIfNoEntry: false });
+      if (before?.isDirectory()) {
+        throw new UserError({
+          code: 'SECRET_IS_DIRECTORY',
+          message: `${file} is a folder: an engine makes one where a file was missing`,
+          hint: `rmdir '${file}'`,
+          exitCode: ExitCode.projectInvalid,
+          file,
+        });
+      }
+      const replaced = before !== undefined && before.size > 0;
+      if (replaced) await confirm();
+      const value = await read();
+      if (value.reveal().trim() === '') {
+        throw new UserError({
+          code: 'SECRET_EMPTY',
+          message: `the value for ${name} is empty; nothing was changed`,
+        });
+      }
+      await mkdir(dirname(file), { recursive: true, mode: 0o700 }).catch((error) => {
+        throw explainFileError(error, file);
+      });
+      // A container's user is somebody else on this machine; the folder keeps others out.
+      await writeFileAtomic(file, value.reveal(), before ? before.mode & 0o777 : 0o444);
+      const stale = await runningAmong(engine, location, await holders(project, name, file));
+      return { secret: name, file, replaced, stale };
+    },
+  );
+}
+
+/** Whether the server may have read its password already, which it does once, when its data folder is empty. */
+async function hasData({ engine, location, project, service }: Database): Promise<boolean> {
+  const statuses = await engine.status(location);
+  if (statuses.some(({ name, state }) => name === service.name && state !== 'absent')) return true;
+  const mounts = service.mounts.filter(({ target }) => /^\/var\/lib\/postgresql(\/|$)/.test(target));
+  const folders = mounts.filter(({ type }) => type === 'bind').map(({ source }) => source ?? '');
+  if (folders.some((folder) => !isEmptyFolder(folder))) return true;
+  const names = mounts.map(({ source }) => project.volumes[source ?? '']?.name);
+  return (await engine.volumes(location)).some(
+    ({ name, services }) => names.includes(name) || services.includes(service.name),
+  );
+}
+
+function isEmptyFolder(folder: string): boolean {
+  if (!statSync(folder, { throwIfNoEntry: false })) return true;
+  return readdirSync(folder).length === 0;
+}

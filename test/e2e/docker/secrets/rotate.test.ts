@@ -1,0 +1,100 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { withoutDocker } from '../../../support/docker.js';
+import { killedAt } from '../../../support/kill-at-step.js';
+import { FIRST_PASSWORD, MARKER, type SecretsProject, startSecretsProject } from './fixture.js';
+
+const STEPS = ['prepare', 'alter', 'swap', 'recreate', 'prove', 'clean'] as const;
+
+describe.skipIf(withoutDocker)('secrets rotate on Docker', () => {
+  let project: SecretsProject;
+  const seen: string[] = [FIRST_PASSWORD];
+
+  beforeAll(async () => {
+    project = await startSecretsProject();
+  });
+
+  afterAll(async () => {
+    await project?.remove();
+    expect(await project?.leftovers()).toEqual([]);
+  });
+
+  /** The one password that everybody agrees on. */
+  async function expectAgreement(refused: readonly string[]): Promise<void> {
+    expect(await project.litter()).toEqual([]);
+    expect(await project.opens(await project.password())).toBe(true);
+    for (const password of refused) expect(await project.opens(password)).toBe(false);
+    const { document } = await project.json(['ps']);
+    expect(document.data.services).toMatchObject([{ health: 'healthy' }, { health: 'healthy' }]);
+  }
+
+  it('changes the role, the file and the app together; nothing shows a password', async () => {
+    const before = await stat(join(project.folder, 'secrets/password.txt'));
+    const database = await project.containerId('db');
+    const spied: string[] = [];
+    const spy = setInterval(() => spied.push(...commandLines()), 20);
+    const { code, document } = await project.json(['-v', 'secrets', 'rotate']);
+    clearInterval(spy);
+    expect(document).toMatchObject({
+      ok: true,
+      data: { secret: 'password', kind: 'password', recreated: ['app'] },
+    });
+    expect(code).toBe(0);
+    const password = await project.password();
+    expect(password).toMatch(/^[\w-]{43}$/);
+    await expectAgreement(seen);
+    seen.push(password);
+    expect(await project.containerId('db')).toBe(database);
+    const after = await stat(join(project.folder, 'secrets/password.txt'));
+    expect([after.mode, after.uid, after.gid]).toEqual([before.mode, before.uid, before.gid]);
+    expect(spied.some((line) => line.includes('secrets'))).toBe(true);
+    const shown = [...spied, JSON.stringify(document)].join('\n');
+    for (const secret of [MARKER, password, 'SCRAM-SHA-256$']) expect(shown).not.toContain(secret);
+  });
+
+  it.each(STEPS.flatMap((step) => [[step, 'before'] as const, [step, 'after'] as const]))(
+    'killed at step %s, %s it is noted: recover brings one password that works',
+    async (step, when) => {
+      const old = await project.password();
+      const killed = await project.invctl(['secrets', 'rotate'], { env: killedAt(step, when) });
+      expect(killed.code).toBeNull();
+      const begun = step !== 'prepare' || when === 'after';
+      if (begun) {
+        const refused = await project.json(['up']);
+        expect(refused.document.error.code).toBe('UNFINISHED_OPERATION');
+      }
+      const recovered = JSON.parse((await project.invctl(['recover', '--json'])).stdout);
+      const noted = when === 'after' ? step : STEPS[STEPS.indexOf(step) - 1];
+      const finishes = noted === 'recreate' || noted === 'prove' || noted === 'clean';
+      expect(recovered.data.recovered).toMatchObject(
+        begun
+          ? [{ operation: 'secrets rotate', step: noted, outcome: finishes ? 'finished' : 'reverted' }]
+          : [],
+      );
+      const now = await project.password();
+      expect(now === old).toBe(!finishes);
+      await expectAgreement(now === old ? [] : [old]);
+      seen.push(now);
+    },
+  );
+
+  it('wrote no password into the logs of the server and of the app', async () => {
+    const { stdout: logs } = await project.invctl(['logs']);
+    expect(logs).toContain('password authentication failed');
+    for (const secret of [MARKER, 'SCRAM-SHA-256$', ...seen]) expect(logs).not.toContain(secret);
+  });
+});
+
+function commandLines(): string[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((pid) => {
+      try {
+        return [readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')];
+      } catch {
+        return [];
+      }
+    });
+}
