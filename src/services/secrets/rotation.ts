@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { ExitCode, UserError } from '../../errors.js';
 import { withValue } from '../../project/edit-env-file.js';
 import type { Journal } from '../../system/journal.js';
+import { scramVerifier } from '../../system/scram.js';
 import { randomSecret, Secret } from '../../system/secret.js';
 import type { ServiceContext } from '../context.js';
 import type { Database } from '../database/database.js';
@@ -10,7 +11,6 @@ import { maintenanceDatabase } from '../database/server-sessions.js';
 import { type Session, withSession } from '../database/session.js';
 import type { FoundSecret } from './find-secret.js';
 import { acceptsPassword, passwordIn, readVerifier, writeVerifier } from './role-password.js';
-import { scramVerifier } from './scram.js';
 import { StagedFile } from './staged-file.js';
 
 export const ROTATE_OPERATION = 'secrets rotate';

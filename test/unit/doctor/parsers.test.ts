@@ -4,18 +4,6 @@ import { parseDockerfile } from '../../../src/doctor/dockerfile.js';
 import { parseListeningSockets } from '../../../src/doctor/listening-sockets.js';
 import { causeInLogs } from '../../../src/doctor/log-causes.js';
 import { looksLikePlaceholder } from '../../../src/doctor/placeholders.js';
-import { scramVerifier } from '../../../src/doctor/scram.js';
-
-describe('a SCRAM verifier', () => {
-  it('is what PostgreSQL 16 stored for the same password and salt', () => {
-    // SELECT rolpassword FROM pg_authid, on a server that was initialised with this password.
-    const stored =
-      'SCRAM-SHA-256$4096:VWjSkWO+DEpHtvkfj4w50A==$gMeFj0/6Jwmm7Y4TV1ZLxCiQSNf8iLLob4gni6e/vsI=:QlDebyEqrKGKx/H1Wv2GY5OT7yWfx9iB77JpFXdzzZE=';
-    const salt = Buffer.from(stored.split(/[:$]/)[2] ?? '', 'base64');
-    expect(scramVerifier('swordfish', salt)).toBe(stored);
-    expect(scramVerifier('swordfisch', salt)).not.toBe(stored);
-  });
-});
 
 describe('/proc/net/tcp', () => {
   it('gives listening ports, and which of them are on loopback', () => {

@@ -1,8 +1,9 @@
+import { scramVerifier } from '../../../system/scram.js';
+import { Secret } from '../../../system/secret.js';
 import { defineCheck, type Finding } from '../../check.js';
 import type { Facts } from '../../facts.js';
 import { place } from '../../reading.js';
 import { databaseReferences, reachableNames } from '../../roles.js';
-import { scramVerifier } from '../../scram.js';
 
 export const check = defineCheck({
   id: 'db.password-drift',
@@ -38,7 +39,9 @@ export const check = defineCheck({
           summary: `ALTER ROLE "${user}" to the password of the project, over the database's local socket`,
           // A verifier in place of the password: the statement may end up in the server's log.
           apply: () =>
-            facts.administer(`ALTER ROLE ${quoted(user)} PASSWORD '${scramVerifier(password)}';\n`),
+            facts.administer(
+              `ALTER ROLE ${quoted(user)} PASSWORD '${scramVerifier(new Secret(password)).reveal()}';\n`,
+            ),
         },
       ];
     },

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { scramVerifier } from '../../../../src/services/secrets/scram.js';
-import { Secret } from '../../../../src/system/secret.js';
+import { scramVerifier } from '../../../src/system/scram.js';
+import { Secret } from '../../../src/system/secret.js';
 
 describe('scramVerifier', () => {
   it('agrees with the example of RFC 7677, section 3', () => {
@@ -15,5 +15,14 @@ describe('scramVerifier', () => {
   it('salts each one anew', () => {
     const [one, other] = [scramVerifier(new Secret('pencil')), scramVerifier(new Secret('pencil'))];
     expect(one.reveal()).not.toBe(other.reveal());
+  });
+
+  it('is what PostgreSQL 16 stored for the same password and salt', () => {
+    // SELECT rolpassword FROM pg_authid, on a server that was initialised with this password.
+    const stored =
+      'SCRAM-SHA-256$4096:VWjSkWO+DEpHtvkfj4w50A==$gMeFj0/6Jwmm7Y4TV1ZLxCiQSNf8iLLob4gni6e/vsI=:QlDebyEqrKGKx/H1Wv2GY5OT7yWfx9iB77JpFXdzzZE=';
+    const salt = Buffer.from(stored.split(/[:$]/)[2] ?? '', 'base64');
+    expect(scramVerifier(new Secret('swordfish'), salt).reveal()).toBe(stored);
+    expect(scramVerifier(new Secret('swordfisch'), salt).reveal()).not.toBe(stored);
   });
 });

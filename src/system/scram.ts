@@ -1,5 +1,5 @@
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto';
-import { Secret } from '../../system/secret.js';
+import { Secret } from './secret.js';
 
 /** PostgreSQL's own defaults (`scram_iterations`, and SCRAM_DEFAULT_SALT_LEN of its scram-common.h). */
 const ITERATIONS = 4096;
@@ -9,10 +9,10 @@ const SALT_BYTES = 16;
  * What PostgreSQL stores of a password, as RFC 5803 writes it and RFC 5802 with 7677 computes it. Given to
  * `ALTER ROLE` in place of the password, it keeps the plain text off the server and its logs.
  *
- * @param password printable ASCII, of which SASLprep changes nothing.
+ * @param password SASLprep of what is no ASCII is, but for rare characters, NFKC.
  */
 export function scramVerifier(password: Secret, salt = randomBytes(SALT_BYTES)): Secret {
-  const salted = pbkdf2Sync(password.reveal(), salt, ITERATIONS, 32, 'sha256');
+  const salted = pbkdf2Sync(password.reveal().normalize('NFKC'), salt, ITERATIONS, 32, 'sha256');
   const storedKey = createHash('sha256').update(hmac(salted, 'Client Key')).digest('base64');
   const serverKey = hmac(salted, 'Server Key').toString('base64');
   return new Secret(`SCRAM-SHA-256$${ITERATIONS}:${salt.toString('base64')}$${storedKey}:${serverKey}`);
