@@ -7,9 +7,11 @@ const project = (name: string, include: string[], seconds: number) => ({
 
 export default defineConfig({
   test: {
+    // Most of the time a test waits for an engine or a process that it started.
+    maxWorkers: 3,
     globalSetup: ['test/support/global-setup.ts'],
     projects: [
-      project('unit', ['test/unit/**/*.test.ts'], 20),
+      project('unit', ['test/unit/**/*.test.ts'], 60),
       project('contract', ['test/contract/**/*.test.ts'], 240),
       project('e2e-embedded', ['test/e2e/embedded/**/*.test.ts'], 300),
       project('e2e-docker', ['test/e2e/docker/**/*.test.ts'], 300),

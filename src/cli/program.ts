@@ -26,6 +26,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'config', load: () => import('../commands/config.js') },
   { name: 'env', load: () => import('../commands/env.js') },
   { name: 'secrets', load: () => import('../commands/secrets.js') },
+  { name: 'doctor', load: () => import('../commands/doctor.js') },
   { name: 'db', load: () => import('../commands/db.js') },
   { name: 'volume', load: () => import('../commands/volume.js') },
   { name: 'network', load: () => import('../commands/network.js') },

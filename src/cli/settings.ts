@@ -23,6 +23,8 @@ export interface GlobalFlags {
   directory?: string;
   engine?: string;
   json?: boolean;
+  /** Of commands that have it, `--format json` is `--json`. */
+  format?: string;
   yes?: boolean;
   /** commander's reading of `--no-input`. */
   input?: boolean;
@@ -47,7 +49,7 @@ export async function resolveSettings(
   return {
     directory,
     engine,
-    json: flags.json ?? isTruthy('INVCTL_JSON', env),
+    json: flags.json ?? (flags.format === 'json' || isTruthy('INVCTL_JSON', env)),
     yes: flags.yes ?? isTruthy('INVCTL_YES', env),
     noInput: flags.input === false || isTruthy('INVCTL_NO_INPUT', env),
     quiet: flags.quiet ?? isTruthy('INVCTL_QUIET', env),

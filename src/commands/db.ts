@@ -3,9 +3,11 @@ import { declareGroup, type Handle } from '../cli/command.js';
 import * as backup from './db/backup.js';
 import * as exec from './db/exec.js';
 import * as list from './db/list.js';
+import * as migrate from './db/migrate.js';
 import * as prune from './db/prune.js';
 import * as psql from './db/psql.js';
 import * as restore from './db/restore.js';
+import * as schedule from './db/schedule.js';
 import * as verify from './db/verify.js';
 
 export function define(program: Command, handle: Handle): void {
@@ -13,5 +15,6 @@ export function define(program: Command, handle: Handle): void {
     'invctl db backup',
     'invctl db psql -- -c "select count(*) from items"',
   ]);
-  for (const command of [backup, restore, list, verify, prune, psql, exec]) command.define(group, handle);
+  for (const command of [backup, restore, list, verify, prune, schedule, psql, exec, migrate])
+    command.define(group, handle);
 }

@@ -114,13 +114,15 @@ function formatResult({ output }: Context, result: InitResult, next: readonly st
   const changed = result.files.some(({ status }) => !['unchanged', 'kept', 'differs'].includes(status));
   const differing = result.files.filter(({ status }) => status === 'differs').length;
   const lines = [`${style.bold(result.name)} in ${result.directory}`];
-  for (const { label, what } of group(result.files)) {
+  const groups = group(result.files);
+  const width = Math.max(...groups.map(({ label }) => label.length));
+  for (const { label, what } of groups) {
     const paint = /^(unchanged|kept)/.test(what)
       ? style.dim
       : /differs/.test(what)
         ? style.yellow
         : style.green;
-    lines.push(`  ${label.padEnd(28)}  ${paint(what)}`);
+    lines.push(`  ${label.padEnd(width)}  ${paint(what)}`);
   }
   if (result.copies) lines.push(`Copies of what was replaced: ${result.copies}`);
   for (const { diff } of result.files) if (diff) lines.push('', diff.trimEnd());

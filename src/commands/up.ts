@@ -156,7 +156,7 @@ function notHealthy(result: UpResult): UserError {
       failed: result.failed.map(({ status, reason, cause, healthOutput, lastLines }) => ({
         service: status.name,
         reason,
-        ...(cause ? { cause: cause.message, next: cause.next } : {}),
+        ...(cause ? { check: cause.check, cause: cause.message, next: cause.next } : {}),
         ...(healthOutput ? { healthOutput: redact(healthOutput) } : {}),
         lastLines: lastLines.map(redact),
       })),

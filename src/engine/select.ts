@@ -66,7 +66,8 @@ export async function forgetEngine(location: ProjectLocation): Promise<void> {
   await rm(memoryFile(location), { force: true });
 }
 
-async function rememberedEngine(location: ProjectLocation): Promise<EngineKind | undefined> {
+/** The engine that the project last ran on. */
+export async function rememberedEngine(location: ProjectLocation): Promise<EngineKind | undefined> {
   const text = await readFile(memoryFile(location), 'utf8').catch(() => '');
   const kind = text.trim();
   return kind === 'docker' || kind === 'embedded' ? kind : undefined;

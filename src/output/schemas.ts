@@ -86,6 +86,69 @@ const environmentVariable = z.object({
 });
 const environmentVariables = z.object({ variables: z.array(environmentVariable) });
 
+const level = z
+  .int()
+  .min(0)
+  .max(3)
+  .describe('0 SHA-256, 1 read whole, 2 restored and counted, 3 the same content');
+const manifest = z
+  .looseObject({ sha256: z.string(), bytes: z.int(), takenAt: z.string() })
+  .describe('as beside the archive: backup-manifest.json');
+const backupFile = z.string().describe('absolute path of the archive');
+const diagnosis = z.object({
+  project: z.string(),
+  engine: z.enum(['docker', 'embedded', 'none']),
+  checks: z.array(
+    z.object({
+      id: z.string(),
+      chapter: z.string(),
+      title: z.string(),
+      severity: z.enum(['fail', 'warn', 'info']).describe('what a finding of it counts as'),
+      outcome: z.enum(['pass', 'fail', 'warn', 'info', 'skip', 'unknown', 'crashed']),
+      reason: z.string().optional().describe('why it was skipped, is unknown, or crashed'),
+      followsFrom: z.array(z.string()).optional().describe('ids of the causes that mute it'),
+      findings: z.array(
+        z.object({
+          message: z.string(),
+          why: z.string(),
+          next: z.string().describe('what to type or to edit; empty where there is nothing to do'),
+          file: z.string().optional().describe('absolute path'),
+          line: z.int().optional(),
+          service: z.string().optional(),
+          fixable: z.boolean(),
+          details: z.record(z.string(), z.union([z.string(), z.number()])).optional(),
+        }),
+      ),
+    }),
+  ),
+  rootCauses: z.array(z.string()).describe('ids of what has to be mended, the worst first'),
+  fixed: z.array(z.string()).describe('ids that --fix turned green'),
+  fixes: z.array(
+    z.object({
+      id: z.string(),
+      summary: z.string(),
+      diff: z.string().optional(),
+      applied: z.boolean(),
+      reason: z.string().optional().describe('why it was left'),
+    }),
+  ),
+});
+export type DoctorData = z.infer<typeof diagnosis>;
+
+const checkList = z.object({
+  checks: z.array(
+    z.object({
+      id: z.string(),
+      chapter: z.string(),
+      title: z.string(),
+      severity: z.enum(['fail', 'warn', 'info']),
+      fix: z.enum(['safe', 'ask']).optional(),
+      docs: z.string().describe('page of the guide'),
+    }),
+  ),
+});
+export type DoctorList = z.infer<typeof checkList>;
+
 export const dataSchemas = {
   init: z.object({
     directory: z.string(),
@@ -186,6 +249,7 @@ export const dataSchemas = {
       }),
     ),
   }),
+  'secrets check': diagnosis,
   'secrets set': z.object({
     secret: z.string(),
     file: z.string(),
@@ -200,6 +264,52 @@ export const dataSchemas = {
     file: z.string(),
     recreated: z.array(z.string()).describe('services that are healthy with the new value'),
   }),
+
+  'db backup': z.object({ file: backupFile, manifestFile: z.string(), manifest, level }),
+  'db list': z.object({ backups: z.array(z.object({ file: backupFile, manifest, level })) }),
+  'db verify': z.object({
+    file: backupFile,
+    level,
+    manifest: manifest.optional().describe('absent: the file has none'),
+    tables: z.array(z.object({ name: z.string(), rows: z.int() })),
+  }),
+  'db prune': z.object({ dryRun: z.boolean(), kept: z.array(backupFile), removed: z.array(backupFile) }),
+  'db restore': z.union([
+    z.object({
+      from: z.string().describe('a file, or with --undo the database of before'),
+      restored: z.string().describe('name of the live database'),
+      previous: z.string().describe('what the database before is called now'),
+      rows: z.array(
+        z.object({
+          table: z.string(),
+          before: z.int().nullable().describe('null: there was no such table'),
+          after: z.int().nullable(),
+        }),
+      ),
+      restarted: z.array(z.string()),
+      swapMs: z.number().describe('milliseconds in which nobody could connect'),
+    }),
+    z.object({ forgotten: z.array(z.string()) }),
+  ]),
+  'db schedule': z.object({
+    files: z.array(z.object({ name: z.string(), content: z.string() })),
+    installed: z.array(z.string()).optional(),
+    enable: z.string().optional().describe('the command that switches the timer on'),
+  }),
+  'db migrate': z.object({ version: z.int(), applied: z.array(z.string()) }),
+  'db exec': z.object({ file: z.string(), output: z.string(), seconds: z.number() }),
+  recover: z.object({
+    recovered: z.array(
+      z.object({
+        operation: z.string(),
+        id: z.string(),
+        step: z.string(),
+        outcome: z.enum(['finished', 'reverted']),
+        message: z.string(),
+      }),
+    ),
+  }),
+  doctor: z.union([diagnosis, checkList]),
   'volume ls': z.object({ volumes: z.array(volume) }),
   'volume inspect': z.object({ volume }),
   'volume rm': z.object({ removed: z.string(), backup: z.string().optional() }),

@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { hasErrorCode } from '../errors.js';
 import { type EnvFile, EnvFileError, parseEnvFile } from './env-file.js';
 import { invalidProject } from './invalid.js';
@@ -77,6 +78,12 @@ export function readDotEnvFiles(
   return variables;
 }
 
+function howToMake(file: string): string {
+  return existsSync(`${file}.example`)
+    ? `invctl init      (makes it from ${basename(file)}.example, keys generated)\nor, where init did not write the project: cp '${file}.example' '${file}'`
+    : `create ${file}, or set \`required: false\` on its entry`;
+}
+
 /**
  * Reads one env file from disk.
  *
@@ -101,7 +108,7 @@ export function readEnvFile(
       missing ? 'ENV_FILE_MISSING' : 'ENV_FILE_UNREADABLE',
       `the env file ${file} ${reason}`,
       askedBy ?? { file, line: 1 },
-      missing ? `create ${file}, or set \`required: false\` on its entry` : undefined,
+      missing ? howToMake(file) : undefined,
     );
   }
   try {

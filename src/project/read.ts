@@ -26,7 +26,15 @@ export async function readProject(
   location: ProjectLocation,
   env: NodeJS.ProcessEnv,
 ): Promise<ProjectReading> {
-  const loaded = loadProject(location, env);
+  return modelProject(loadProject(location, env), location);
+}
+
+/**
+ * The model of a loaded project, its env files applied.
+ *
+ * @throws UserError ENV_FILE_MISSING, ENV_FILE_SYNTAX and those of interpolation, with file and line.
+ */
+export function modelProject(loaded: LoadedProject, location: ProjectLocation): ProjectReading {
   const warnings = new Set(loaded.warnings);
   const services = Object.fromEntries(
     [...loaded.active].map((name) => [

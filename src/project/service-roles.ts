@@ -10,6 +10,18 @@ const POSTGRES_IMAGE =
 /** What the official entrypoint demands of its environment, one of them, before it initialises a cluster. */
 const SERVER_VARIABLES = ['POSTGRES_PASSWORD', 'POSTGRES_PASSWORD_FILE', 'POSTGRES_HOST_AUTH_METHOD'];
 
+/** The services that are a PostgreSQL server: by their image, else by the variables of the PostgreSQL image. */
+export function postgresServices(project: ComposeProject): ComposeService[] {
+  const services = Object.values(project.services);
+  const byImage = services.filter(({ image, build }) => !build && POSTGRES_IMAGE.test(image ?? ''));
+  if (byImage.length > 0) return byImage;
+  const byVariables = services.filter(({ environment }) =>
+    SERVER_VARIABLES.some((name) => name in environment),
+  );
+  // An app may share the server's variables; the server depends on none of the others.
+  return byVariables.filter(({ dependsOn }) => !byVariables.some(({ name }) => name in dependsOn));
+}
+
 /**
  * The service that is the project's database: the one that `invctl.yaml` names, else the one whose image is a
  * PostgreSQL, else the one with the variables of the PostgreSQL image.
@@ -18,16 +30,7 @@ const SERVER_VARIABLES = ['POSTGRES_PASSWORD', 'POSTGRES_PASSWORD_FILE', 'POSTGR
  */
 export function databaseService(project: ComposeProject, named: NamedServices): ComposeService {
   if (named.database !== undefined) return namedService(project, 'database', named.database);
-  const services = Object.values(project.services);
-  const byImage = services.filter(({ image, build }) => !build && POSTGRES_IMAGE.test(image ?? ''));
-  const byVariables = services.filter(({ environment }) =>
-    SERVER_VARIABLES.some((name) => name in environment),
-  );
-  // An app may share the server's variables; the server depends on none of the others.
-  const independent = byVariables.filter(
-    ({ dependsOn }) => !byVariables.some(({ name }) => name in dependsOn),
-  );
-  const found = byImage.length > 0 ? byImage : independent;
+  const found = postgresServices(project);
   const [only] = found;
   if (only && found.length === 1) return only;
   if (!only) {

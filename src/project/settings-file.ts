@@ -21,9 +21,15 @@ const backupSchema = z.strictObject({
   maxAgeHours: z.number().positive().default(26),
 });
 
+const doctorSchema = z.strictObject({
+  /** Checks that are silenced, each with the reason, which `doctor` tells. */
+  ignore: z.array(z.strictObject({ id: z.string(), reason: z.string().trim().min(1) })).default([]),
+});
+
 const settingsSchema = z.looseObject({
   services: z.strictObject({ database: z.string().optional(), app: z.string().optional() }).prefault({}),
   backup: backupSchema.prefault({}),
+  doctor: doctorSchema.prefault({}),
 });
 
 export type ProjectSettings = z.infer<typeof settingsSchema>;

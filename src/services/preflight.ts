@@ -1,29 +1,73 @@
-import { existsSync, readFileSync, statSync } from 'node:fs';
-import { basename, relative } from 'node:path';
+import { existsSync } from 'node:fs';
+import { relative } from 'node:path';
+import type { Check } from '../doctor/check.js';
+import { check as portContainer } from '../doctor/checks/ports/port.container.js';
+import { check as portInUse } from '../doctor/checks/ports/port.in-use.js';
+import { check as secretDirectory } from '../doctor/checks/secrets/secret.directory.js';
+import { check as secretEmpty } from '../doctor/checks/secrets/secret.empty.js';
+import { check as secretMissing } from '../doctor/checks/secrets/secret.missing.js';
+import { gatherFacts } from '../doctor/facts.js';
+import { runChecks } from '../doctor/run.js';
 import type { Engine } from '../engine/engine.js';
 import { ExitCode, UserError } from '../errors.js';
 import type { ProjectLocation } from '../project/locate.js';
 import { type ComposeProject, type ComposeService, withDependencies } from '../project/model.js';
-import { findFreePort, findListener, isPortFree } from '../system/ports.js';
+import { readSettings } from '../project/settings-file.js';
+import type { ServiceContext } from './context.js';
 
 /**
- * What would stop `up` half-way, found before anything is started: secrets, build folders, ports.
+ * The doctor's checks that stop an `up`, but for those of the engine, the compose file and its env files: the engine
+ * has told of these when it resolved the project.
+ */
+export const PREFLIGHT_CHECKS: readonly Check[] = [
+  secretMissing,
+  secretDirectory,
+  secretEmpty,
+  portInUse,
+  portContainer,
+];
+
+/**
+ * What would stop `up` half-way, found before anything is started: build folders, secrets, ports.
  *
  * @throws UserError for the first thing that is wrong, each kind with its own code.
  */
 export async function preflight(
+  context: ServiceContext,
   engine: Engine,
   location: ProjectLocation,
   project: ComposeProject,
   services: readonly string[],
 ): Promise<void> {
   const wanted = withDependencies(project, services);
-  const chosen = Object.values(project.services).filter(({ name }) => wanted.has(name));
-  for (const service of chosen) {
-    checkBuild(location, service);
-    checkSecrets(location, project, service);
+  for (const service of Object.values(project.services)) {
+    if (wanted.has(service.name)) checkBuild(location, service);
   }
-  await checkPorts(engine, location, chosen);
+  const facts = await gatherFacts({
+    location,
+    problems: [],
+    env: context.env,
+    processes: context.processes,
+    settings: await readSettings(location.directory),
+    signal: context.signal,
+    choice: engine.kind,
+    running: engine,
+    services: wanted,
+  });
+  for (const { check, outcome, findings } of await runChecks(PREFLIGHT_CHECKS, facts)) {
+    const [finding] = findings;
+    if (outcome !== 'fail' || !finding || !check.blocksUp) continue;
+    throw new UserError({
+      code: check.blocksUp,
+      message: finding.message,
+      hint: finding.next ?? `invctl doctor --only ${check.id}`,
+      docs: `docs/guide/${check.chapter}.md`,
+      exitCode: check.chapter === 'secrets' ? ExitCode.projectInvalid : ExitCode.failure,
+      ...(finding.file === undefined ? {} : { file: finding.file }),
+      ...(finding.line === undefined ? {} : { line: finding.line }),
+      details: { check: check.id, ...finding.details },
+    });
+  }
 }
 
 function checkBuild(location: ProjectLocation, service: ComposeService): void {
@@ -37,94 +81,6 @@ function checkBuild(location: ProjectLocation, service: ComposeService): void {
       exitCode: ExitCode.projectInvalid,
     });
   }
-}
-
-function checkSecrets(location: ProjectLocation, project: ComposeProject, service: ComposeService): void {
-  for (const { source } of service.secrets) {
-    const file = project.secrets[source]?.file;
-    if (!file) continue;
-    const path = shown(location, file);
-    const make = `invctl init      (makes it)   or: (umask 077; openssl rand -hex 24 | tr -d '\\n' > '${path}')`;
-    const problem = (code: string, message: string, hint: string) =>
-      new UserError({
-        code,
-        message,
-        hint,
-        exitCode: ExitCode.projectInvalid,
-        file,
-        details: { secret: source },
-      });
-    if (!existsSync(file)) {
-      throw problem(
-        'SECRET_MISSING',
-        `the secret "${source}" of "${service.name}" has no file: ${path}`,
-        make,
-      );
-    }
-    if (statSync(file).isDirectory()) {
-      throw problem(
-        'SECRET_IS_DIRECTORY',
-        `the secret "${source}" is a folder, not a file: ${path} (an engine makes one where a file was missing)`,
-        `rmdir '${path}' && invctl init`,
-      );
-    }
-    if (readFileSync(file).toString('utf8').trim() === '') {
-      throw problem(
-        'SECRET_EMPTY',
-        `the secret "${source}" is empty: ${path}`,
-        `rm '${path}' && invctl init`,
-      );
-    }
-  }
-}
-
-async function checkPorts(
-  engine: Engine,
-  location: ProjectLocation,
-  services: readonly ComposeService[],
-): Promise<void> {
-  for (const service of services) {
-    for (const { published, hostIp, protocol } of service.ports) {
-      if (published === undefined || protocol !== 'tcp') continue;
-      const host = hostIp ?? '0.0.0.0';
-      if (await isPortFree(host, published)) continue;
-      const owner = await engine.portOwner(location, published);
-      if (owner?.project === location.name) continue;
-      throw await portError(location, service, host, published, owner);
-    }
-  }
-}
-
-async function portError(
-  location: ProjectLocation,
-  service: ComposeService,
-  host: string,
-  port: number,
-  owner: Awaited<ReturnType<Engine['portOwner']>>,
-): Promise<UserError> {
-  const listener = owner ? undefined : await findListener(port);
-  const free = await findFreePort(host, port);
-  const who = owner
-    ? `the container ${owner.instance}${owner.project ? ` of the project "${owner.project}"` : ''}`
-    : listener
-      ? `the process ${listener.pid} (${listener.name})`
-      : 'a process that you may not look into';
-  const stop = owner
-    ? `docker stop ${owner.instance}`
-    : listener
-      ? `ps -p ${listener.pid} -o pid,user,etime,args`
-      : `sudo ss -ltnp 'sport = :${port}'`;
-  return new UserError({
-    code: 'PORT_IN_USE',
-    message: `port ${port} of "${service.name}" is held by ${who}`,
-    hint: `${stop}      (then stop it)\nor publish another port: in ${basename(location.files[0] ?? 'compose.yaml')}, ${port} → ${free}, which is free`,
-    details: {
-      port,
-      freePort: free,
-      ...(listener ? { pid: listener.pid, process: listener.name } : {}),
-      ...(owner ? { container: owner.instance } : {}),
-    },
-  });
 }
 
 function shown(location: ProjectLocation, path: string): string {

@@ -10,8 +10,8 @@ import { rememberEngine } from '../engine/select.js';
 import { withProjectLock } from '../system/lock.js';
 import { assertServices } from './choose-services.js';
 import type { ServiceContext } from './context.js';
-import { explainFailure } from './explain-failure.js';
 import { preflight } from './preflight.js';
+import type { Cause } from './verdict.js';
 
 export interface UpInput {
   services: readonly string[];
@@ -28,8 +28,8 @@ export interface FailedService {
   /** What the health check printed last. */
   healthOutput?: string;
   lastLines: string[];
-  /** The cause that the evidence names, and what to type. */
-  cause?: { message: string; next: string };
+  /** The doctor's verdict, and what to type. */
+  cause?: Cause;
 }
 
 export interface UpResult {
@@ -57,7 +57,7 @@ export async function up(context: ServiceContext, input: UpInput): Promise<UpRes
     for (const notice of info.notices) context.warn(notice);
     input.onEngine?.(info);
     assertServices(project, input.services);
-    await preflight(engine, location, project, input.services);
+    await preflight(context, engine, location, project, input.services);
     await rememberEngine(location, engine.kind);
     const outcome = await engine.up(
       location,
@@ -70,11 +70,7 @@ export async function up(context: ServiceContext, input: UpInput): Promise<UpRes
       },
       input.onEvent,
     );
-    const failed: FailedService[] = [];
-    for (const { service, reason } of outcome.failed) {
-      const status = outcome.services.find(({ name }) => name === service);
-      if (status) failed.push(await gatherEvidence(context, engine, status, reason));
-    }
+    const failed = outcome.failed.length > 0 ? await explainFailures(context, engine, outcome) : [];
     return {
       project: location.name,
       engine: info,
@@ -86,22 +82,40 @@ export async function up(context: ServiceContext, input: UpInput): Promise<UpRes
   });
 }
 
+async function explainFailures(
+  context: ServiceContext,
+  engine: Engine,
+  { failed, services }: UpOutcome,
+): Promise<FailedService[]> {
+  const { verdict } = await import('./verdict.js');
+  const causes = await verdict(
+    context,
+    engine,
+    failed.filter(({ reason }) => reason !== 'dependency').map(({ service }) => service),
+  );
+  return Promise.all(
+    failed.flatMap(({ service, reason }) => {
+      const status = services.find(({ name }) => name === service);
+      return status ? [gatherEvidence(context, engine, status, reason, causes.get(service))] : [];
+    }),
+  );
+}
+
 async function gatherEvidence(
   context: ServiceContext,
   engine: Engine,
   status: ServiceStatus,
   reason: FailedService['reason'],
+  cause: Cause | undefined,
 ): Promise<FailedService> {
   const entries: LogEntry[] = [];
   for await (const entry of engine.logs(context.project(), { services: [status.name], tail: LAST_LINES })) {
     entries.push(entry);
   }
-  const lastLines = entries.map(({ line }) => line).slice(-LAST_LINES);
-  const cause = explainFailure(status, reason, lastLines);
   return {
     status,
     reason,
-    lastLines,
+    lastLines: entries.map(({ line }) => line).slice(-LAST_LINES),
     ...(status.healthOutput ? { healthOutput: status.healthOutput } : {}),
     ...(cause ? { cause } : {}),
   };

@@ -130,8 +130,14 @@ describe('a change', () => {
         await ask('POST', '/users', { username: 'second', password: PASSWORD, role: 'admin' })
       ).json().id;
       const demote = (id: number) => ask('PATCH', `/users/${id}`, { role: 'manager' }, { 'if-match': '*' });
-      const answers = await Promise.all([demote(first ?? 0), demote(second)]);
-      expect(answers.map(({ statusCode }) => statusCode).sort()).toEqual([200, 409]);
+      // Another process is about to demote the first, and has not committed yet.
+      const { client } = own.database;
+      await client.query('BEGIN');
+      await client.query(`UPDATE users SET role = 'manager' WHERE id = $1`, [first]);
+      const demoted = demote(second);
+      await Promise.race([own.database.untilBlocked(1), demoted]);
+      await client.query('COMMIT');
+      expect((await demoted).json()).toMatchObject({ status: 409, code: 'last_admin' });
       const { rows } = await own.database.client.query(`SELECT FROM users WHERE role = 'admin' AND active`);
       expect(rows).toHaveLength(1);
     } finally {

@@ -199,6 +199,7 @@ export function describeEngine(name: string, setUp: () => Promise<EngineUnderTes
 
     test('gives up on a service that does not become healthy in time', async () => {
       await subject.stack.configure({ MOOD: 'ill' });
+      await up({ services: ['db'] });
       const { failed, services } = await up({ timeoutMs: 4_000 });
       expect(failed).toEqual([{ service: 'api', reason: expect.stringMatching(/^(timeout|unhealthy)$/) }]);
       expect(services.find(({ name }) => name === 'api')?.health).not.toBe('healthy');

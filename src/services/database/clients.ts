@@ -46,7 +46,7 @@ export async function restartClients(
 }
 
 /** @throws UserError NOT_HEALTHY (exit 6) */
-export async function waitUntilHealthy(
+async function waitUntilHealthy(
   { engine, location }: Database,
   services: readonly string[],
   hint: string,

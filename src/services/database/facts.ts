@@ -30,7 +30,7 @@ export async function readFacts(session: Session): Promise<Facts> {
 }
 
 /** Tables whose rows are in a dump: partitions, not their parents; no foreign tables. */
-export async function listTables(session: Session): Promise<string[]> {
+async function listTables(session: Session): Promise<string[]> {
   const rows = await session.rows<{ name: string }>(`
     SELECT format('%I.%I', nspname, relname) AS name
       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace

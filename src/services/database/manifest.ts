@@ -65,7 +65,7 @@ const roleSchema = z.object({
 });
 
 /** What the database was at the moment of its snapshot. */
-export const factsSchema = z.object({
+const factsSchema = z.object({
   database: databaseSchema,
   tables: z.array(tableSchema),
   sequences: z.array(sequenceSchema),

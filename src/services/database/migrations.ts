@@ -1,5 +1,5 @@
 import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { hasErrorCode, UserError } from '../../errors.js';
 import { appService } from '../../project/service-roles.js';
 import type { Database } from './database.js';
@@ -20,7 +20,7 @@ export async function migrationState(
   database: Database,
   session: Session,
 ): Promise<MigrationState | undefined> {
-  const files = await migrationFiles(database);
+  const files = (await migrationFiles(database)).map((file) => basename(file));
   if (files.length === 0) return undefined;
   const { exists } = await onlyRow<{ exists: boolean }>(
     session,
@@ -36,7 +36,8 @@ export async function migrationState(
   };
 }
 
-async function migrationFiles({ project, settings }: Database): Promise<string[]> {
+/** The app's migrations in order, absolute; empty where it keeps none. */
+export async function migrationFiles({ project, settings }: Database): Promise<string[]> {
   let context: string | undefined;
   try {
     context = appService(project, settings.services).build?.context;
@@ -46,7 +47,9 @@ async function migrationFiles({ project, settings }: Database): Promise<string[]
   }
   if (context === undefined) return [];
   try {
-    return (await readdir(join(context, 'migrations'))).filter((name) => /^\d+_.+\.sql$/.test(name)).sort();
+    const folder = join(context, 'migrations');
+    const names = (await readdir(folder)).filter((name) => /^\d+_.+\.sql$/.test(name)).sort();
+    return names.map((name) => join(folder, name));
   } catch (error) {
     if (hasErrorCode(error, 'ENOENT', 'ENOTDIR')) return [];
     throw error;

@@ -161,7 +161,7 @@ export async function* dumpLines(source: Readable): AsyncGenerator<string> {
 }
 
 /** Unpacks what begins with gzip's magic number. */
-export async function decompressed(source: Readable): Promise<AsyncIterable<Buffer>> {
+async function decompressed(source: Readable): Promise<AsyncIterable<Buffer>> {
   const iterator = source[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
   const first = await iterator.next();
   const all = (async function* () {

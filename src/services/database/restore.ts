@@ -26,7 +26,7 @@ import { endSessions, lockDatabase, maintenanceDatabase } from './server-session
 import { openSession, withSession } from './session.js';
 import { previousDatabases, setAllowConnections, swapDatabases } from './swap.js';
 
-export const RESTORE_OPERATION = 'db restore';
+const RESTORE_OPERATION = 'db restore';
 
 /** What `recover` needs to finish or revert a restore. */
 export const restoreStateSchema = z.object({
@@ -136,8 +136,11 @@ export async function restore(
         onBytes: progress('copy'),
       });
       input.onProgress?.('compare', archive.bytes, archive.bytes);
-      const after = await proveScratch(database, state, options, manifest ?? examination);
-      const before = await countRows(session);
+      const [after, before] = await Promise.all([
+        proveScratch(database, state, options, manifest ?? examination),
+        countRows(session),
+        analyze(database, state, options),
+      ]);
       await input.confirm({
         from: archive.file,
         database: database.name,
@@ -339,12 +342,19 @@ async function proveScratch(
   expected: Facts | DumpExamination | undefined,
 ): Promise<Facts> {
   return withSession(database, { ...options, database: state.incoming }, async (session) => {
-    // The planner knows nothing of a table that was just loaded.
-    await session.run('ANALYZE;');
     const facts = await readFacts(session);
     await proveRestored(session, facts, expected ?? { tables: [] });
     return facts;
   });
+}
+
+/** The planner knows nothing of a table that was just loaded. */
+async function analyze(
+  database: Database,
+  state: RestoreState,
+  options: { applicationName: string; signal: AbortSignal },
+): Promise<void> {
+  await withSession(database, { ...options, database: state.incoming }, (session) => session.run('ANALYZE;'));
 }
 
 /** @returns milliseconds in which nobody could connect. */

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
+import { scramVerifier } from '../../doctor/scram.js';
 import { ExitCode, UserError } from '../../errors.js';
 import { withValue } from '../../project/edit-env-file.js';
 import type { Journal } from '../../system/journal.js';
@@ -10,7 +11,6 @@ import { maintenanceDatabase } from '../database/server-sessions.js';
 import { type Session, withSession } from '../database/session.js';
 import type { FoundSecret } from './find-secret.js';
 import { acceptsPassword, passwordIn, readVerifier, writeVerifier } from './role-password.js';
-import { scramVerifier } from './scram.js';
 import { StagedFile } from './staged-file.js';
 
 export const ROTATE_OPERATION = 'secrets rotate';
@@ -68,7 +68,7 @@ export async function carryOut(
   if (session && database) {
     signal.throwIfAborted();
     await begin('alter');
-    await writeVerifier(session, database.user, scramVerifier(value));
+    await writeVerifier(session, database.user, new Secret(scramVerifier(value.reveal())));
     if (!(await acceptsPassword(database, value, signal))) {
       throw new UserError({
         code: 'PASSWORD_REFUSED',

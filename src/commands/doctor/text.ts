@@ -1,0 +1,150 @@
+import { relative } from 'node:path';
+import type { Finding, Severity } from '../../doctor/check.js';
+import type { CheckResult } from '../../doctor/run.js';
+import type { Style } from '../../output/style.js';
+import { count } from '../../output/units.js';
+import type { DoctorResult } from '../../services/doctor.js';
+
+/** Findings of one check that are told in full. */
+const TOLD = 3;
+const MARKS: Record<Severity, string> = { fail: '✗', warn: '!', info: '·' };
+
+/**
+ * The diagnosis for a person: the first root cause in the first lines (what, what to type, why), then the others, then
+ * what follows from them, and a line that counts.
+ *
+ * @param columns width to wrap at; infinite on a pipe, so that each finding stays one line.
+ */
+export function diagnosisText(result: DoctorResult, style: Style, columns: number): string {
+  const blocks: string[] = [];
+  const { checks } = result;
+  const fixes = fixLines(result, style);
+  if (fixes.length > 0) blocks.push(fixes.join('\n'));
+  for (const severity of ['fail', 'warn', 'info'] as const) {
+    for (const one of checks.filter(({ outcome }) => outcome === severity)) {
+      // What asks for nothing is counted, not told.
+      const findings = one.findings.filter(({ next }) => next !== undefined);
+      if (findings.length === 0) continue;
+      const shown = findings
+        .slice(0, TOLD)
+        .map((finding) => findingText(result, one, finding, style, columns));
+      if (findings.length > TOLD)
+        shown.push(style.dim(`  … and ${findings.length - TOLD} more of ${one.check.id}`));
+      blocks.push(shown.join('\n'));
+    }
+  }
+  const follows = checks.filter(({ followsFrom }) => followsFrom.length > 0);
+  if (follows.length > 0) {
+    const names = follows.map(({ check, followsFrom }) => `${check.id} (from ${followsFrom.join(', ')})`);
+    blocks.push(wrap(`Follows from it: ${names.join(', ')}`, columns, ''));
+  }
+  const aside = [...unknownLines(checks), ...crashLines(checks), ...ignoredLines(checks)].map((line) =>
+    wrap(line, columns, ''),
+  );
+  if (aside.length > 0) blocks.push(aside.join('\n'));
+  blocks.push(summary(checks, style, columns));
+  return blocks.join('\n\n');
+}
+
+function findingText(
+  { directory }: DoctorResult,
+  { check, fixable }: CheckResult,
+  finding: Finding,
+  style: Style,
+  columns: number,
+): string {
+  const severity = finding.severity ?? check.severity;
+  const paint = { fail: style.red, warn: style.yellow, info: style.cyan }[severity];
+  const where = placeText(directory, finding);
+  const head = wrap(`${MARKS[severity]} ${where ? `${where}: ` : ''}${finding.message}`, columns, '  ');
+  const mend = finding.next ? wrap(`next: ${finding.next}`, columns - 2, '      ', '  ') : '';
+  const why = wrap(
+    `${finding.why ?? check.why} [${check.id}${fixable ? ', --fix' : ''}]`,
+    columns - 2,
+    '',
+    '  ',
+  );
+  return [paint(head), mend.replace('next:', style.cyan('next:')), style.dim(why)]
+    .filter((line) => line !== '')
+    .join('\n');
+}
+
+function placeText(directory: string, { file, line }: Finding): string {
+  if (file === undefined) return '';
+  const inside = relative(directory, file);
+  const shown = inside === '' || inside.startsWith('..') ? file : inside;
+  return line === undefined ? shown : `${shown}:${line}`;
+}
+
+function fixLines({ fixes, fixed }: DoctorResult, style: Style): string[] {
+  const lines: string[] = [];
+  for (const { id, summary: what, diff, applied, reason } of fixes) {
+    lines.push(
+      applied
+        ? `${style.green('✓')} ${what} [${id}]`
+        : `${style.yellow('–')} left: ${what} [${id}]: ${reason}`,
+    );
+    if (diff && applied) lines.push(...diff.split('\n').map((line) => `  ${paintDiff(line, style)}`));
+  }
+  if (fixed.length > 0) lines.push(`Mended, and proved by probing again: ${fixed.join(', ')}`);
+  return lines;
+}
+
+function paintDiff(line: string, style: Style): string {
+  if (/^(---|\+\+\+)/.test(line)) return style.dim(line);
+  if (line.startsWith('+')) return style.green(line);
+  return line.startsWith('-') ? style.red(line) : line;
+}
+
+function unknownLines(checks: readonly CheckResult[]): string[] {
+  return checks
+    .filter(({ outcome }) => outcome === 'unknown')
+    .map(({ check, reason }) => `? ${check.title}: unknown: ${reason} [${check.id}]`);
+}
+
+function crashLines(checks: readonly CheckResult[]): string[] {
+  return checks
+    .filter(({ outcome }) => outcome === 'crashed')
+    .map(({ check, reason }) => `! ${check.id} could not judge: ${reason}`);
+}
+
+function ignoredLines(checks: readonly CheckResult[]): string[] {
+  return checks
+    .filter(({ reason }) => reason?.startsWith('ignored in'))
+    .map(({ check, reason }) => `${check.id} ${reason}`);
+}
+
+function summary(checks: readonly CheckResult[], style: Style, columns: number): string {
+  const of = (outcome: CheckResult['outcome']) => checks.filter((one) => one.outcome === outcome).length;
+  const skipped = checks.filter(({ outcome, followsFrom }) => outcome === 'skip' && followsFrom.length === 0);
+  const parts = [
+    ...(of('fail') > 0 ? [style.red(`${of('fail')} failed`)] : []),
+    ...(of('warn') > 0 ? [style.yellow(count(of('warn'), 'warning'))] : []),
+    style.green(`${of('pass') + of('info')} passed`),
+    ...(of('unknown') > 0 ? [`${of('unknown')} unknown`] : []),
+    ...(of('crashed') > 0 ? [`${of('crashed')} could not judge`] : []),
+    ...(skipped.length > 0 ? [`${skipped.length} skipped`] : []),
+  ];
+  const reasons = new Map<string, number>();
+  for (const { reason = '' } of skipped) reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
+  const lines = [...reasons].map(([reason, number]) =>
+    style.dim(wrap(`  ${number} skipped: ${reason}`, columns, '    ')),
+  );
+  const healthy = of('fail') + of('warn') === 0 ? `${style.green('✓')} Nothing is wrong. ` : '';
+  return [`${healthy}${parts.join(', ')}`, ...lines].join('\n');
+}
+
+/** Breaks at blanks. Runs of blanks, which set a remark apart from a command, stay. */
+function wrap(text: string, columns: number, indent: string, lead = ''): string {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(/(?<= )(?=\S)/)) {
+    if (line !== '' && (line + word).trimEnd().length > columns - (lines.length > 0 ? indent.length : 0)) {
+      lines.push(line.trimEnd());
+      line = '';
+    }
+    line += word;
+  }
+  lines.push(line.trimEnd());
+  return lines.map((one, index) => `${lead}${index > 0 ? indent : ''}${one}`).join('\n');
+}

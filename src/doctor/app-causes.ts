@@ -1,0 +1,42 @@
+import type { Facts } from './facts.js';
+import { placeOf } from './reading.js';
+
+/** What explains that a service does not run: while one of them fails, its own check is muted. */
+export const APP_CAUSES = [
+  'compose.parse',
+  'env.missing',
+  'env.syntax',
+  'env.required',
+  'env.bare-shadow',
+  'env.unlisted',
+  'env.placeholder',
+  'env.invisible',
+  'env.dollar',
+  'secret.missing',
+  'secret.directory',
+  'secret.empty',
+  'secret.bytes',
+  'secret.unlisted',
+  'secret.app-path',
+  'secret.unreadable',
+  'db.localhost',
+  'db.network',
+  'db.password-drift',
+  'db.unhealthy',
+  'db.no-healthcheck',
+  'db.uninitialised',
+  'db.both-set',
+  'db.major',
+  'db.pg18-path',
+  'vol.permission',
+  'vol.selinux',
+  'disk.full',
+  'port.in-use',
+  'port.container',
+  'hc.command',
+  'app.crlf',
+] as const;
+
+export function placeOfService(facts: Facts, service: string): { file?: string; line?: number } {
+  return placeOf(facts.reading, 'services', service) ?? {};
+}

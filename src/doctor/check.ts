@@ -1,0 +1,98 @@
+import type { Facts } from './facts.js';
+
+/** What a finding counts as. `fail` is the threshold of exit code 5; with `--strict`, `warn` is. */
+export type Severity = 'fail' | 'warn' | 'info';
+
+/** `unknown`: it lies outside of the project, and nobody guesses. `crashed`: the probe threw or took too long. */
+export type Outcome = 'pass' | Severity | 'skip' | 'unknown' | 'crashed';
+
+/**
+ * What a probe must have, else the check is skipped with the reason. `config`: a project that can be read; `engine`:
+ * an engine that answers, whichever; `docker`: a Docker engine; `database`: a running database container.
+ */
+export type Need = 'files' | 'config' | 'engine' | 'docker' | 'host' | 'database';
+
+export const CHAPTERS = {
+  'before-all': 'Before all',
+  connection: '1. Database connection refused',
+  secrets: '2. Secret not found',
+  environment: '3. Environment variables not loaded',
+  ports: '4. Port already in use',
+  volumes: '5. Volume permission issues',
+  runtime: 'Runtime',
+  host: 'Host',
+  security: 'Security',
+  production: 'Production checklist',
+} as const;
+export type Chapter = keyof typeof CHAPTERS;
+
+/** One thing that is wrong, in words without a secret. */
+export interface Finding {
+  /** What is wrong. */
+  message: string;
+  /** Why it matters; absent: the check's own reason. */
+  why?: string;
+  /** What to type or to edit. Absent: there is nothing to do, and it is no cause of anything. */
+  next?: string;
+  /** Absolute path. */
+  file?: string;
+  /** 1-based. */
+  line?: number;
+  service?: string;
+  /** The same for programs, such as the port and the process that holds it. */
+  details?: Record<string, string | number>;
+  /** Where it weighs less (or more) than the check's severity. */
+  severity?: Severity;
+}
+
+export type Verdict = readonly Finding[] | { skip: string } | { unknown: string };
+
+/** One change that a fix makes. */
+export interface FixStep {
+  /** What it does, as an imperative: `make secrets/db_password.txt`. */
+  summary: string;
+  /** Unified diff of the file that it edits, credentials redacted. */
+  diff?: string;
+  /** It needs a yes, although the check's other steps are safe. */
+  ask?: true;
+  apply(): Promise<void>;
+}
+
+/**
+ * A fix never removes or overwrites data, a volume, or a secret whose volume is initialised. `safe` needs no question;
+ * `ask` needs a yes.
+ */
+export interface Fix {
+  safety: 'safe' | 'ask';
+  /** The steps that mend these findings; empty where this case has to be left to a person. */
+  plan(facts: Facts, findings: readonly Finding[]): Promise<FixStep[]>;
+}
+
+/** A rule of the troubleshooting guide. The guide's page, the fix and the fault test hang on its id. */
+export interface Check {
+  /** Stable: scripts and `doctor.ignore` name it. */
+  id: string;
+  chapter: Chapter;
+  /** What it finds, in a few words. */
+  title: string;
+  severity: Severity;
+  needs: readonly Need[];
+  /** Checks whose findings explain this one's: while one of them fails, this one is muted. */
+  requires: readonly string[];
+  /** Why it matters, for a person who reads the finding. */
+  why: string;
+  /** For the guide: how it comes about, how to look by hand, how to mend it. Markdown. */
+  docs: string;
+  /** Stops `invctl up`, with this error code. */
+  blocksUp?: string;
+  /** Reads only. */
+  probe(facts: Facts): Promise<Verdict> | Verdict;
+  fix?: Fix;
+}
+
+/** Declares a check; the defaults are those of most. */
+export function defineCheck(
+  check: Omit<Check, 'needs' | 'requires'> & Partial<Pick<Check, 'needs' | 'requires'>>,
+): Check {
+  return { needs: ['config'], requires: [], ...check };
+}

@@ -1,0 +1,66 @@
+import { defineCheck } from '../../check.js';
+import { editService } from '../../fix/compose-edit.js';
+import { replaceScalar } from '../../fix/compose-text.js';
+import { placeOf } from '../../reading.js';
+import { isOfficialPostgres } from '../../roles.js';
+
+export const check = defineCheck({
+  id: 'db.ready-race',
+  chapter: 'connection',
+  title: 'the health check passes while the database initialises',
+  severity: 'warn',
+  why: 'While it initialises, a temporary server answers on the local socket: the app starts, and is refused.',
+  docs: `\`pg_isready\` and \`psql\` without a host ask the local socket. On the first start the image runs a temporary server that listens there only, creates the database, and stops it again. A check that asks over TCP (\`-h 127.0.0.1\`) passes only when the real server is there.`,
+  probe(facts) {
+    const { database } = facts;
+    const test = database?.healthcheck?.disabled ? undefined : database?.healthcheck?.test;
+    if (!database || !test || !isOfficialPostgres(database)) return [];
+    const command = test.slice(1).join(' ');
+    if (!/\b(pg_isready|psql)\b/.test(command) || asksOverTcp(command)) return [];
+    // A project that nobody waits in starts at once anyway.
+    const awaited = Object.values(facts.project.services).some(
+      ({ dependsOn }) => dependsOn[database.name]?.condition === 'service_healthy',
+    );
+    if (!awaited) return [];
+    return [
+      {
+        message: `the health check of "${database.name}" asks the local socket, not the network`,
+        next: `add -h 127.0.0.1 to ${/pg_isready/.test(command) ? 'pg_isready' : 'psql'} in its test`,
+        service: database.name,
+        ...placeOf(facts.reading, 'services', database.name, 'healthcheck', 'test'),
+      },
+    ];
+  },
+  fix: {
+    safety: 'safe',
+    plan(facts, findings) {
+      const [finding] = findings;
+      const service = finding?.service ?? '';
+      const test = facts.project.services[service]?.healthcheck?.test ?? [];
+      return editService(facts, service, `ask over TCP in the health check of ${service}`, (text, path) => {
+        const at = [...path, 'healthcheck', 'test'];
+        const program = /(pg_isready|psql)$/;
+        if (test[0] === 'CMD') {
+          const index = test.findIndex((word) => program.test(word));
+          const word = test[index];
+          return word === undefined
+            ? undefined
+            : replaceScalar(text, [...at, index], `"${word}", "-h", "127.0.0.1"`);
+        }
+        const script = test
+          .slice(1)
+          .join(' ')
+          .replace(/\b(pg_isready|psql)\b/, '$1 -h 127.0.0.1');
+        const yaml = JSON.stringify(script.replaceAll('$', '$$$$'));
+        return replaceScalar(text, [...at, 1], yaml) ?? replaceScalar(text, at, yaml);
+      });
+    },
+  },
+});
+
+function asksOverTcp(command: string): boolean {
+  return (
+    /(^|\s)(-h|--host)[\s=]*\S/.test(command) ||
+    /\bhost(addr)?=|postgres(ql)?:\/\/[^\s]*@?[\w.]+[:/]|PGHOST(ADDR)?=/.test(command)
+  );
+}

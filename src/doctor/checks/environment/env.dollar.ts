@@ -1,0 +1,59 @@
+import { isSecretName } from '../../../system/secret.js';
+import { defineCheck } from '../../check.js';
+import type { Facts } from '../../facts.js';
+import { editFile } from '../../fix/edit-file.js';
+import { linesNaming, type NamedLine, unsetVariables } from '../../unset-variables.js';
+
+export const check = defineCheck({
+  id: 'env.dollar',
+  chapter: 'environment',
+  title: 'a dollar sign was taken for a variable',
+  severity: 'warn',
+  needs: ['files'],
+  requires: ['env.missing'],
+  why: 'Compose put nothing in its place: the value is another than the one that is written.',
+  docs: `Compose resolves \`$NAME\` in the compose file and in unquoted or double-quoted values of env files. A password such as \`pa$word\` loses a part; a \`$POSTGRES_USER\` in a command is resolved on the host, not in the container. Write \`$$\` for a dollar that means itself, or put the value of an env file in single quotes.`,
+  probe(facts) {
+    return eaten(facts).map(({ name, file, line, text }) => {
+      const key = /^\s*(?:-\s*)?(?:export\s+)?["']?([A-Za-z_]\w*)["']?\s*[:=]/.exec(text)?.[1];
+      return {
+        message: `$${name}${key ? ` in ${key}` : ''} is taken for a variable that is not set, and vanishes`,
+        ...(key && isSecretName(key) ? { severity: 'fail' as const } : {}),
+        next: `write $$${name}      (or, in an env file, put the value in single quotes)`,
+        file,
+        line,
+      };
+    });
+  },
+  fix: {
+    // Somebody may have meant the variable.
+    safety: 'ask',
+    async plan(facts) {
+      const steps = eaten(facts).map(({ name, file, line }) =>
+        editFile(facts, {
+          file,
+          summary: `write $$${name} for $${name} (${facts.shown(file)}:${line})`,
+          change: (text) =>
+            text
+              .split('\n')
+              .map((one, index) =>
+                index === line - 1
+                  ? one.replace(
+                      new RegExp(`(^|[^$])\\$${name}(?![A-Za-z0-9_])`, 'g'),
+                      (_, lead) => `${lead}$$${name}`,
+                    )
+                  : one,
+              )
+              .join('\n'),
+        }),
+      );
+      return (await Promise.all(steps)).flat();
+    },
+  },
+});
+
+function eaten(facts: Facts): (NamedLine & { name: string })[] {
+  return unsetVariables(facts).flatMap((name) =>
+    linesNaming(facts, name, 'bare').map((line) => ({ name, ...line })),
+  );
+}

@@ -1,0 +1,82 @@
+import { existsSync } from 'node:fs';
+import { defineCheck, type Finding } from '../../check.js';
+import { fromExample } from '../../env-example.js';
+import { exampleOf, readValues } from '../../env-files.js';
+import type { Facts } from '../../facts.js';
+import { editFile } from '../../fix/edit-file.js';
+import { missingEnvFile } from '../../reading.js';
+
+export const check = defineCheck({
+  id: 'env.missing',
+  chapter: 'environment',
+  title: 'an env file is not there',
+  severity: 'fail',
+  needs: ['files'],
+  blocksUp: 'ENV_FILE_MISSING',
+  why: 'Compose refuses to start a service whose env file is missing; it is not in git, so a clone has none.',
+  docs: `Make it from its example: \`cp stack/.env.example stack/.env\`, and replace the placeholders. \`invctl init\` and \`invctl doctor --fix\` do both: secrets that the example holds a placeholder for are generated.`,
+  probe(facts) {
+    const listed = facts.reading.problems.flatMap((problem): Finding[] => {
+      const missing = missingEnvFile(problem);
+      if (missing === undefined) return [];
+      const example = exampleOf(missing);
+      return [
+        {
+          message: `the env file ${facts.shown(missing)} is not there`,
+          next: example
+            ? `invctl doctor --fix      (makes it from ${facts.shown(example)})`
+            : `make ${facts.shown(missing)}, or set \`required: false\` on its entry`,
+          ...(problem.file === undefined || problem.file === missing ? {} : { file: problem.file }),
+          ...(problem.line === undefined ? {} : { line: problem.line }),
+        },
+      ];
+    });
+    return [...listed, ...missingDotEnv(facts)];
+  },
+  fix: {
+    safety: 'safe',
+    async plan(facts) {
+      const files = [
+        ...facts.reading.problems.flatMap((problem) => missingEnvFile(problem) ?? []),
+        ...missingDotEnv(facts).map(({ file }) => file as string),
+      ];
+      const steps = files.map((file) => {
+        const example = exampleOf(file);
+        if (example === undefined) return [];
+        return editFile(facts, {
+          file,
+          summary: `make ${facts.shown(file)} from ${facts.shown(example)}, its secrets generated`,
+          mode: 0o600,
+          change: (text) => (text === '' ? fromExample(example) : undefined),
+        });
+      });
+      return (await Promise.all(steps)).flat();
+    },
+  },
+});
+
+/** Compose reads `.env` on its own: it is missing where the files use variables that only its example sets. */
+function missingDotEnv(facts: Facts): Finding[] {
+  const unset = new Set(
+    facts.reading.warnings.flatMap((warning) => /^the variable (\S+) is not set/.exec(warning)?.[1] ?? []),
+  );
+  return facts.reading.location.envFiles.length > 0
+    ? []
+    : envFilesBeside(facts).flatMap(({ file, example }) => {
+        const wanted = [...(readValues(example)?.keys() ?? [])].filter((name) => unset.has(name));
+        if (wanted.length === 0) return [];
+        return [
+          {
+            message: `there is no ${facts.shown(file)}, and ${wanted.join(', ')} of the compose file become empty`,
+            next: `invctl doctor --fix      (makes it from ${facts.shown(example)})`,
+            file,
+          },
+        ];
+      });
+}
+
+function envFilesBeside({ location }: Facts): { file: string; example: string }[] {
+  const file = `${location.directory}/.env`;
+  const example = exampleOf(file);
+  return example && !existsSync(file) ? [{ file, example }] : [];
+}

@@ -1,0 +1,60 @@
+import { randomBytes } from 'node:crypto';
+import { isSecretName } from '../../../system/secret.js';
+import { fillEnvFile } from '../../../template/merge.js';
+import { defineCheck } from '../../check.js';
+import { isGenerated, SECRET_BYTES } from '../../env-example.js';
+import { envFiles, readValues } from '../../env-files.js';
+import type { Facts } from '../../facts.js';
+import { editFile } from '../../fix/edit-file.js';
+import { looksLikePlaceholder } from '../../placeholders.js';
+
+export const check = defineCheck({
+  id: 'env.placeholder',
+  chapter: 'environment',
+  title: "a secret still has the example's value",
+  severity: 'warn',
+  requires: ['env.syntax'],
+  why: 'Everybody who has the repository knows it: whoever signs with it can be impersonated.',
+  docs: `Examples hold placeholders, and are in git. Generate a value of your own: \`openssl rand -hex 32\`. The API of a scaffold refuses to start with the placeholder.`,
+  probe(facts) {
+    return placeholders(facts).map(({ file, name, line }) => ({
+      message: `${name} in ${facts.shown(file)} is still the placeholder of the example`,
+      ...(facts.scaffold ? { severity: 'fail' as const } : {}),
+      next: isGenerated(name)
+        ? 'invctl doctor --fix      (generates one)'
+        : `set ${name} to a value of your own`,
+      file,
+      line,
+    }));
+  },
+  fix: {
+    safety: 'safe',
+    async plan(facts) {
+      const steps = placeholders(facts)
+        .filter(({ name }) => isGenerated(name))
+        .map(({ file, name }) => {
+          const value = randomBytes(SECRET_BYTES).toString('base64url');
+          return editFile(facts, {
+            file,
+            summary: `generate ${name} in ${facts.shown(file)}`,
+            change: (text) =>
+              new RegExp(`^${name}=`, 'm').test(text)
+                ? fillEnvFile(text, new Map([[name, value]]))
+                : undefined,
+          });
+        });
+      return (await Promise.all(steps)).flat();
+    },
+  },
+});
+
+function placeholders(facts: Facts): { file: string; name: string; line: number }[] {
+  return envFiles(facts).flatMap(({ file, example }) => {
+    const examples = example ? readValues(example) : undefined;
+    return [...(readValues(file) ?? [])].flatMap(([name, { value, line }]) => {
+      if (value === '' || !isSecretName(name)) return [];
+      const kept = examples?.get(name)?.value === value;
+      return looksLikePlaceholder(value) && (kept || isGenerated(name)) ? [{ file, name, line }] : [];
+    });
+  });
+}

@@ -1,0 +1,38 @@
+import { defineCheck } from '../../check.js';
+import { containerEnvironment, recreate, VALUE_FAULTS } from '../../container-environment.js';
+
+export const check = defineCheck({
+  id: 'env.stale',
+  chapter: 'environment',
+  title: 'a container is older than an edit of its environment',
+  severity: 'fail',
+  needs: ['config', 'docker'],
+  requires: [...VALUE_FAULTS, 'env.invisible'],
+  why: 'It runs with the values that the files had when it was made; the edit has no effect until it is made anew.',
+  docs: `\`invctl restart\` keeps the container, and with it the old values. \`invctl up\` makes it anew where the configuration changed. Values that come from the shell differ between two terminals: those are information only.`,
+  async probe(facts) {
+    const services = await containerEnvironment(facts);
+    return services.flatMap(({ service, changed }) =>
+      changed.length === 0
+        ? []
+        : [
+            {
+              message: `${changed.map(({ name }) => name).join(', ')} of "${service}" ${changed.length === 1 ? 'was' : 'were'} changed in the files after its container was made`,
+              ...(changed.every(({ fromShell }) => fromShell) ? { severity: 'info' as const } : {}),
+              next: `invctl up ${service}`,
+              service,
+              ...changed[0]?.place,
+            },
+          ],
+    );
+  },
+  fix: {
+    safety: 'ask',
+    async plan(facts) {
+      const services = (await containerEnvironment(facts)).filter(({ changed }) =>
+        changed.some(({ fromShell }) => !fromShell),
+      );
+      return services.map(({ service }) => recreate(facts, service));
+    },
+  },
+});

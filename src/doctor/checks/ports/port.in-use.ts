@@ -1,0 +1,44 @@
+import { findFreePort } from '../../../system/ports.js';
+import { defineCheck } from '../../check.js';
+import { movePort } from '../../fix/move-port.js';
+import { wantedPorts } from '../../published-ports.js';
+
+export const check = defineCheck({
+  id: 'port.in-use',
+  chapter: 'ports',
+  title: 'a process of this machine holds a port',
+  severity: 'fail',
+  needs: ['config', 'host'],
+  blocksUp: 'PORT_IN_USE',
+  why: 'The engine cannot bind it: the service does not start (bind: address already in use).',
+  docs: `\`ss -ltnp 'sport = :5003'\` shows who listens. Stop that program, or publish another port of this machine: in \`"127.0.0.1:5003:5003"\` the middle number is the machine's, the last the container's.`,
+  async probe(facts) {
+    const findings = (await wantedPorts(facts)).map(async ({ service, host, port, place, holder }) => {
+      if (holder.kind !== 'process') return [];
+      const who =
+        holder.pid === undefined
+          ? 'a process that you may not look into'
+          : `the process ${holder.pid} (${holder.name})`;
+      const look =
+        holder.pid === undefined
+          ? `sudo ss -ltnp 'sport = :${port}'`
+          : `ps -p ${holder.pid} -o pid,user,etime,args`;
+      const free = await findFreePort(host, port);
+      return [
+        {
+          message: `port ${port} of "${service}" is held by ${who}`,
+          next: `${look}      (stop it, or publish another: ${port} → ${free}, which is free)`,
+          service,
+          ...place,
+          details: {
+            port,
+            freePort: free,
+            ...(holder.pid === undefined ? {} : { pid: holder.pid, process: holder.name ?? '' }),
+          },
+        },
+      ];
+    });
+    return (await Promise.all(findings)).flat();
+  },
+  fix: { safety: 'ask', plan: (facts) => movePort(facts, 'process') },
+});

@@ -1,0 +1,106 @@
+import type { ComposeService } from '../../../project/model.js';
+import { defineCheck, type Finding } from '../../check.js';
+import { dockerfileOf } from '../../dockerfile.js';
+import type { Facts } from '../../facts.js';
+import { type ListeningSocket, parseListeningSockets } from '../../listening-sockets.js';
+import { wantedPorts } from '../../published-ports.js';
+import { imageOf } from '../../users.js';
+
+/** A service that began to run so shortly ago may not listen yet, in milliseconds. */
+const STARTING_MS = 15_000;
+
+export const check = defineCheck({
+  id: 'port.mismatch',
+  chapter: 'ports',
+  title: 'a port is mapped to one where the app does not listen',
+  severity: 'fail',
+  requires: ['app.exited', 'app.restarting', 'app.oom', 'db.unhealthy'],
+  why: 'The connection is accepted on this machine and reset at once: nobody listens behind it.',
+  docs: `In \`"8080:5003"\` the last number has to be the port on which the program listens inside the container, on all addresses (0.0.0.0), not on 127.0.0.1. \`invctl exec api -- cat /proc/net/tcp\` shows the sockets (hexadecimal). Where the stack does not run, the check compares with \`PORT\` of the environment and \`EXPOSE\` of the image, and only warns.`,
+  async probe(facts) {
+    const findings: Finding[] = [];
+    for (const { service: name, target, place } of await wantedPorts(facts)) {
+      const service = facts.project.services[name] as ComposeService;
+      const sockets = await socketsOf(facts, name);
+      const problem = sockets
+        ? listensElsewhere(sockets, target)
+        : await declaredElsewhere(facts, service, target);
+      if (!problem) continue;
+      findings.push({
+        message: `"${name}" maps to port ${target} in the container, but ${problem.text}`,
+        ...(sockets
+          ? {}
+          : { severity: 'warn' as const, why: 'If nobody listens there, connections are reset.' }),
+        next: problem.next,
+        service: name,
+        ...place,
+      });
+    }
+    return findings;
+  },
+});
+
+interface Problem {
+  text: string;
+  next: string;
+}
+
+function listensElsewhere(sockets: readonly ListeningSocket[], target: number): Problem | undefined {
+  const reachable = sockets.filter(({ loopback }) => !loopback);
+  if (reachable.some(({ port }) => port === target)) return undefined;
+  if (sockets.some(({ port }) => port === target)) {
+    return {
+      text: 'the app listens there on 127.0.0.1 only, which no other machine or container reaches',
+      next: 'let it listen on 0.0.0.0 (often: HOST=0.0.0.0)',
+    };
+  }
+  const ports = [...new Set(reachable.map(({ port }) => port))];
+  if (ports.length === 0) return undefined;
+  return { text: `the app listens on ${ports.join(', ')}`, next: `map to ${ports[0]} in place of ${target}` };
+}
+
+async function declaredElsewhere(
+  facts: Facts,
+  service: ComposeService,
+  target: number,
+): Promise<Problem | undefined> {
+  const own = service.environment.PORT;
+  if (own && /^\d+$/.test(own)) {
+    if (Number(own) === target || service.ports.length > 1) return undefined;
+    return { text: `PORT is ${own}`, next: `map to ${own} in place of ${target}` };
+  }
+  // Of a published image, EXPOSE is all that is known, and configuration often moves the port.
+  if (!service.build || service.command) return undefined;
+  const image = await imageOf(facts, service);
+  const exposed = image
+    ? Object.keys(image.Config.ExposedPorts ?? {}).map((key) => Number.parseInt(key, 10))
+    : (dockerfileOf(service)?.lastStage ?? [])
+        .filter(({ keyword }) => keyword === 'EXPOSE')
+        .flatMap(({ words }) => words.map((word) => Number.parseInt(word, 10)));
+  if (exposed.length === 0 || exposed.some((port) => !Number.isInteger(port)) || exposed.includes(target)) {
+    return undefined;
+  }
+  return {
+    text: `its image exposes ${exposed.join(', ')}`,
+    next: `map to ${exposed[0]} in place of ${target}`,
+  };
+}
+
+/** The listening sockets of a running service; undefined where they cannot be seen, or may still come. */
+async function socketsOf(facts: Facts, service: string): Promise<ListeningSocket[] | undefined> {
+  if ((await facts.engine()).kind !== 'docker') return undefined;
+  const [container] = await facts.containersOf(service);
+  if (container?.State.Status !== 'running') return undefined;
+  const health = container.State.Health?.Status;
+  const age = Date.now() - Date.parse(container.State.StartedAt);
+  if (health === 'starting' || (health === undefined && age < STARTING_MS)) return undefined;
+  const { status, stdout } = await facts.docker.exec(container.Id, [
+    'cat',
+    '/proc/net/tcp',
+    '/proc/net/tcp6',
+  ]);
+  // Without IPv6 the second file is missing, and cat complains after the first.
+  return stdout.includes('local_address') && (status === 0 || status === 1)
+    ? parseListeningSockets(stdout)
+    : undefined;
+}

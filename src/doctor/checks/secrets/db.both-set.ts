@@ -1,0 +1,50 @@
+import { defineCheck } from '../../check.js';
+import { editService } from '../../fix/compose-edit.js';
+import { removeKey } from '../../fix/compose-text.js';
+import { place } from '../../reading.js';
+import { isOfficialPostgres } from '../../roles.js';
+
+const PAIRS = ['POSTGRES_PASSWORD', 'POSTGRES_USER', 'POSTGRES_DB', 'POSTGRES_INITDB_ARGS'];
+
+export const check = defineCheck({
+  id: 'db.both-set',
+  chapter: 'secrets',
+  title: 'a variable and its _FILE variant are both set',
+  severity: 'fail',
+  why: 'The image takes one or the other; with both it ends at once.',
+  docs: `\`POSTGRES_PASSWORD\` and \`POSTGRES_PASSWORD_FILE\` exclude each other. Keep the file. Often one of them comes from an env_file: \`invctl env explain POSTGRES_PASSWORD\`.`,
+  probe(facts) {
+    const { database } = facts;
+    if (!database || !isOfficialPostgres(database)) return [];
+    return PAIRS.filter((name) => database.environment[name] && database.environment[`${name}_FILE`]).map(
+      (name) => {
+        const at = facts.variables(database.name).get(name)?.sources[0].at;
+        return {
+          message: `${name} and ${name}_FILE of "${database.name}" are both set`,
+          next: `remove ${name}, keep ${name}_FILE`,
+          service: database.name,
+          ...(at ? place(at) : {}),
+        };
+      },
+    );
+  },
+  fix: {
+    // The removed line may hold the only copy of a password.
+    safety: 'ask',
+    async plan(facts) {
+      const { database } = facts;
+      if (!database) return [];
+      const steps = PAIRS.filter(
+        (name) => database.environment[name] && database.environment[`${name}_FILE`],
+      ).map((name) =>
+        editService(
+          facts,
+          database.name,
+          `remove ${name} from environment of ${database.name}`,
+          (text, path) => removeKey(text, [...path, 'environment', name]),
+        ),
+      );
+      return (await Promise.all(steps)).flat();
+    },
+  },
+});

@@ -1,0 +1,34 @@
+import { defineCheck } from '../../check.js';
+import { placeOf } from '../../reading.js';
+import { isOfficialPostgres } from '../../roles.js';
+
+export const check = defineCheck({
+  id: 'db.uninitialised',
+  chapter: 'secrets',
+  title: 'the database has no password to initialise itself with',
+  severity: 'fail',
+  requires: ['secret.missing', 'secret.empty', 'secret.directory', 'env.missing', 'env.required'],
+  why: 'The image refuses to initialise an empty volume without a password, and ends.',
+  docs: `Set \`POSTGRES_PASSWORD_FILE\` to a secret (or \`POSTGRES_PASSWORD\`). Both are read once, when the volume is empty: a database that has data starts without them.`,
+  async probe(facts) {
+    const { database } = facts;
+    if (!database || !isOfficialPostgres(database)) return [];
+    const { environment } = database;
+    if (environment.POSTGRES_HOST_AUTH_METHOD === 'trust') return [];
+    const unset = !environment.POSTGRES_PASSWORD && !environment.POSTGRES_PASSWORD_FILE;
+    if (!unset) return [];
+    // An image of somebody's own, or one with data, needs none.
+    if ((await facts.databaseVolume())?.exists) {
+      const status = (await facts.status()).find(({ name }) => name === database.name);
+      if (status === undefined || status.state === 'running') return [];
+    }
+    return [
+      {
+        message: `the database has no password to initialise itself with: "${database.name}" sets neither POSTGRES_PASSWORD_FILE nor POSTGRES_PASSWORD`,
+        next: `set POSTGRES_PASSWORD_FILE: /run/secrets/db_password under environment of ${database.name}`,
+        service: database.name,
+        ...placeOf(facts.reading, 'services', database.name, 'environment'),
+      },
+    ];
+  },
+});

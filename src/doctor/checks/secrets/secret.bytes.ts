@@ -1,0 +1,77 @@
+import { readFileSync, statSync } from 'node:fs';
+import { defineCheck } from '../../check.js';
+import type { Facts } from '../../facts.js';
+import { editFile } from '../../fix/edit-file.js';
+import { guardsData } from '../../fix/secret-file.js';
+import { type GrantedSecret, grantedSecrets } from '../../granted-secrets.js';
+
+export const check = defineCheck({
+  id: 'secret.bytes',
+  chapter: 'secrets',
+  title: 'a secret has bytes that its readers take differently',
+  severity: 'fail',
+  requires: ['secret.empty'],
+  why: 'PostgreSQL strips final newlines only; a carriage return, a BOM or a space becomes part of the password.',
+  docs: `An editor on Windows ends lines with CR LF, and may begin the file with a byte order mark. The database then has another password than an app that trims its own. \`od -c FILE\` shows the bytes. Write the secret without any of them: \`printf %s 'SECRET' > FILE\`.`,
+  async probe(facts) {
+    const found = await Promise.all(
+      grantedSecrets(facts).map(async (secret) => {
+        const problem = problemOf(secret);
+        if (problem === undefined) return [];
+        const guarded = await guardsData(facts, secret.name);
+        return [
+          {
+            message: `the secret "${secret.name}" ${problem}`,
+            next: guarded
+              ? `invctl secrets rotate ${secret.name}      (the database has it as it is)`
+              : 'invctl doctor --fix      (removes them)',
+            service: secret.services[0] as string,
+            file: secret.file,
+          },
+        ];
+      }),
+    );
+    return found.flat();
+  },
+  fix: {
+    safety: 'safe',
+    async plan(facts) {
+      const steps = grantedSecrets(facts)
+        .filter((secret) => problemOf(secret) !== undefined)
+        .map(async (secret) => ((await guardsData(facts, secret.name)) ? [] : cleanedStep(facts, secret)));
+      return (await Promise.all(steps)).flat();
+    },
+  },
+});
+
+/** What is wrong with the bytes. A final newline is not: every reader of secrets strips it. */
+function problemOf({ file }: GrantedSecret): string | undefined {
+  if (!statSync(file, { throwIfNoEntry: false })?.isFile()) return undefined;
+  const text = readFileSync(file, 'utf8');
+  if (text.trim() === '' || isDocument(text)) return undefined;
+  if (text.startsWith('\uFEFF')) return 'begins with a byte order mark (BOM)';
+  if (text.includes('\r')) return 'has a carriage return (CR)';
+  if (text.includes('\0')) return 'has a NUL byte';
+  const line = text.replace(/\n+$/, '');
+  if (line !== line.trim()) return 'begins or ends with spaces';
+  return undefined;
+}
+
+/** A key, a certificate or a settings file: text of several lines, in which such bytes are the format's own affair. */
+function isDocument(text: string): boolean {
+  return text.trim().split(/\r?\n/).length > 1;
+}
+
+/** The diff of a secret is never shown. */
+async function cleanedStep(facts: Facts, { file, name }: GrantedSecret) {
+  const steps = await editFile(facts, {
+    file,
+    summary: `remove BOM, CR and spaces around the secret "${name}" (${facts.shown(file)})`,
+    change: (text) =>
+      text
+        .replace(/^\uFEFF/, '')
+        .replaceAll(/[\r\0]/g, '')
+        .trim(),
+  });
+  return steps.map(({ summary, apply }) => ({ summary, apply }));
+}

@@ -1,0 +1,37 @@
+import { defineCheck } from '../../check.js';
+import { readSecretFile } from '../../facts.js';
+import { guardsData, makeSecret } from '../../fix/secret-file.js';
+import { grantedSecrets } from '../../granted-secrets.js';
+
+export const check = defineCheck({
+  id: 'secret.empty',
+  chapter: 'secrets',
+  title: 'a secret is empty',
+  severity: 'fail',
+  blocksUp: 'SECRET_EMPTY',
+  why: 'An empty password is refused by PostgreSQL at initialisation, and by the app at its start.',
+  docs: `Often \`touch\`, or a redirection of a command that failed. Write the secret, or let \`invctl doctor --fix\` make a random one.`,
+  async probe(facts) {
+    const empty = grantedSecrets(facts).filter(({ file }) => readSecretFile(file)?.trim() === '');
+    return Promise.all(
+      empty.map(async ({ name, file, services }) => ({
+        message: `the secret "${name}" is empty`,
+        next: (await guardsData(facts, name))
+          ? `put the old password into ${facts.shown(file)}      (the database has data under it)`
+          : 'invctl doctor --fix      (makes one, as invctl init does where there is none)',
+        service: services[0] as string,
+        details: { secret: name },
+        file,
+      })),
+    );
+  },
+  fix: {
+    safety: 'safe',
+    async plan(facts) {
+      const steps = grantedSecrets(facts)
+        .filter(({ file }) => readSecretFile(file)?.trim() === '')
+        .map((secret) => makeSecret(facts, secret));
+      return (await Promise.all(steps)).flat();
+    },
+  },
+});

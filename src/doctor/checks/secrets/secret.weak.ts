@@ -1,0 +1,32 @@
+import { defineCheck } from '../../check.js';
+import { readSecretFile } from '../../facts.js';
+import { grantedSecrets } from '../../granted-secrets.js';
+import { looksLikePlaceholder } from '../../placeholders.js';
+
+const FEWEST_CHARACTERS = 12;
+
+export const check = defineCheck({
+  id: 'secret.weak',
+  chapter: 'secrets',
+  title: 'a secret is short or a placeholder',
+  severity: 'warn',
+  requires: ['secret.missing', 'secret.empty', 'secret.directory'],
+  why: 'Whoever reaches the port tries the usual passwords first.',
+  docs: `Shorter than ${FEWEST_CHARACTERS} characters, one of the usual passwords, or the example's own text. For the database use \`invctl secrets rotate db_password\`: the server has to learn the new one as well. For others write a new file: \`openssl rand -hex 24 | tr -d '\\n' > FILE\`.`,
+  probe(facts) {
+    return grantedSecrets(facts).flatMap(({ name, file, services }) => {
+      const secret = readSecretFile(file)?.trim();
+      if (!secret) return [];
+      const placeholder = looksLikePlaceholder(secret);
+      if (!placeholder && secret.length >= FEWEST_CHARACTERS) return [];
+      return [
+        {
+          message: `the secret "${name}" ${placeholder ? 'is a placeholder or a usual password' : `has fewer than ${FEWEST_CHARACTERS} characters`}`,
+          next: `invctl secrets rotate ${name}`,
+          service: services[0] as string,
+          file,
+        },
+      ];
+    });
+  },
+});

@@ -1,0 +1,79 @@
+import type { FixStep } from './check.js';
+import type { Facts } from './facts.js';
+import { place } from './reading.js';
+
+/** While one of these fails, the files hold wrong values: a new container would only get those. */
+export const VALUE_FAULTS = [
+  'env.missing',
+  'env.syntax',
+  'env.required',
+  'env.dollar',
+  'env.unlisted',
+  'env.bare-shadow',
+  'env.placeholder',
+  'db.localhost',
+  'db.both-set',
+  'secret.app-path',
+] as const;
+
+interface Difference {
+  name: string;
+  /** A value of the shell took part, which may differ between two terminals. */
+  fromShell: boolean;
+  place: { file?: string; line?: number };
+}
+
+export interface EnvironmentDifference {
+  service: string;
+  /** In the files, not in the container. */
+  absent: Difference[];
+  /** In both, with another value. */
+  changed: Difference[];
+}
+
+/** What the running containers have against what the files say. Values are compared, never shown. */
+export async function containerEnvironment(facts: Facts): Promise<EnvironmentDifference[]> {
+  const differences: EnvironmentDifference[] = [];
+  for (const service of Object.values(facts.project.services)) {
+    const [container] = await facts.containersOf(service.name);
+    if (container?.State.Status !== 'running') continue;
+    const actual = new Map(
+      (container.Config.Env ?? []).map((entry) => {
+        const sign = entry.indexOf('=');
+        return sign < 0 ? [entry, ''] : [entry.slice(0, sign), entry.slice(sign + 1)];
+      }),
+    );
+    const absent: Difference[] = [];
+    const changed: Difference[] = [];
+    for (const [name, value] of Object.entries(service.environment)) {
+      if (value === null || actual.get(name) === value) continue;
+      (actual.has(name) ? changed : absent).push(differenceOf(facts, service.name, name));
+    }
+    if (absent.length + changed.length > 0) differences.push({ service: service.name, absent, changed });
+  }
+  return differences;
+}
+
+function differenceOf(facts: Facts, service: string, name: string): Difference {
+  const source = facts.variables(service).get(name)?.sources[0];
+  return {
+    name,
+    fromShell: source?.interpolated.some(({ origin }) => origin.kind === 'shell') ?? false,
+    place: source?.at ? place(source.at) : {},
+  };
+}
+
+/** Makes a service's container anew. Its volumes stay, and so do the containers of others. */
+export function recreate(facts: Facts, service: string): FixStep {
+  return {
+    summary: `docker compose up --detach --no-deps --no-build ${service}      (a new container; the data stays)`,
+    async apply() {
+      const { compose } = await import('../engine/compose/argv.js');
+      const words = ['up', '--detach', '--no-deps', '--no-build', '--', service];
+      await facts.processes.run('docker', compose(facts.location, ...words), {
+        cwd: facts.location.directory,
+        signal: facts.signal,
+      });
+    },
+  };
+}

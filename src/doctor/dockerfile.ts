@@ -1,0 +1,92 @@
+import { readFileSync, statSync } from 'node:fs';
+import { isAbsolute, join } from 'node:path';
+import type { ComposeService } from '../project/model.js';
+
+export interface Instruction {
+  /** Upper case. */
+  keyword: string;
+  /** The rest, continuation lines joined. */
+  text: string;
+  /** The rest in words; of the JSON form, its strings. */
+  words: string[];
+  /** 1-based. */
+  line: number;
+}
+
+export interface Dockerfile {
+  file: string;
+  instructions: Instruction[];
+  /** What the last stage, or the one that the service names, consists of. */
+  lastStage: Instruction[];
+}
+
+/** The Dockerfile of a service that is built from a folder of this machine; undefined where it is not there. */
+export function dockerfileOf({ build }: ComposeService): Dockerfile | undefined {
+  if (!build || !isAbsolute(build.context)) return undefined;
+  const name = build.dockerfile ?? 'Dockerfile';
+  const file = isAbsolute(name) ? name : join(build.context, name);
+  if (!statSync(file, { throwIfNoEntry: false })?.isFile()) return undefined;
+  const instructions = parseDockerfile(readFileSync(file, 'utf8'));
+  return { file, instructions, lastStage: stageOf(instructions, build.target) };
+}
+
+/** Reads instructions; heredocs and parser directives are passed over. */
+export function parseDockerfile(text: string): Instruction[] {
+  const instructions: Instruction[] = [];
+  const lines = text.replace(/^\uFEFF/, '').split(/\r?\n/);
+  for (let index = 0; index < lines.length; index += 1) {
+    const start = index;
+    let whole = lines[index] as string;
+    if (/^\s*(#|$)/.test(whole)) continue;
+    while (/\\\s*$/.test(whole) && index + 1 < lines.length) {
+      index += 1;
+      const next = lines[index] as string;
+      whole = whole.replace(/\\\s*$/, ' ') + (/^\s*#/.test(next) ? '\\' : next);
+    }
+    const match = /^\s*([A-Za-z]+)\s+([\s\S]*)$/.exec(whole);
+    if (!match) continue;
+    const [, keyword = '', rest = ''] = match;
+    instructions.push({
+      keyword: keyword.toUpperCase(),
+      text: rest.trim(),
+      words: wordsOf(rest.trim()),
+      line: start + 1,
+    });
+    const heredoc = /<<-?\s*["']?(\w+)["']?/.exec(rest)?.[1];
+    if (heredoc && /^(RUN|COPY|ADD)$/i.test(keyword)) {
+      while (index + 1 < lines.length && lines[index + 1]?.trim() !== heredoc) index += 1;
+      index += 1;
+    }
+  }
+  return instructions;
+}
+
+function wordsOf(text: string): string[] {
+  const withoutFlags = text.replace(/^(?:--\S+\s+)+/, '');
+  if (withoutFlags.startsWith('[')) {
+    try {
+      const parsed: unknown = JSON.parse(withoutFlags);
+      if (Array.isArray(parsed)) return parsed.map(String);
+    } catch {
+      // Docker takes what is no JSON for the shell form as well.
+    }
+  }
+  return withoutFlags.split(/\s+/).filter((word) => word !== '');
+}
+
+function stageOf(instructions: readonly Instruction[], target: string | undefined): Instruction[] {
+  const starts = instructions.flatMap(({ keyword }, index) => (keyword === 'FROM' ? [index] : []));
+  const named =
+    target === undefined
+      ? undefined
+      : starts.find((start) =>
+          new RegExp(`\\sAS\\s+${escaped(target)}$`, 'i').test(instructions[start]?.text ?? ''),
+        );
+  const start = named ?? starts.at(-1) ?? 0;
+  const end = starts.find((other) => other > start) ?? instructions.length;
+  return instructions.slice(start, end);
+}
+
+function escaped(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+}

@@ -1,0 +1,52 @@
+import type { FixStep } from '../check.js';
+import type { Facts } from '../facts.js';
+import type { CheckResult } from '../run.js';
+
+/** A step that was made, or that was not, and why. */
+export interface FixOutcome {
+  id: string;
+  summary: string;
+  diff?: string;
+  applied: boolean;
+  /** Why it was left. */
+  reason?: string;
+}
+
+export interface FixPolicy {
+  /** Whether a fix that needs a yes gets one. */
+  agrees(step: FixStep): Promise<boolean>;
+  /** Why one that got none was left. */
+  declined: string;
+}
+
+/**
+ * Makes the fixes of what was found. The causes come first and then everything is probed again, so a check that only
+ * followed from one of them is never touched. A step that fails is left, with its reason, and the others go on.
+ */
+export async function applyFixes(
+  facts: Facts,
+  results: readonly CheckResult[],
+  policy: FixPolicy,
+): Promise<FixOutcome[]> {
+  const outcomes: FixOutcome[] = [];
+  for (const { check, findings, followsFrom } of results) {
+    const { fix, id } = check;
+    if (!fix || findings.length === 0 || followsFrom.length > 0) continue;
+    for (const step of await fix.plan(facts, findings)) {
+      const told = { id, summary: step.summary, ...(step.diff === undefined ? {} : { diff: step.diff }) };
+      if ((fix.safety === 'ask' || step.ask) && !(await policy.agrees(step))) {
+        outcomes.push({ ...told, applied: false, reason: policy.declined });
+        continue;
+      }
+      try {
+        await step.apply();
+        outcomes.push({ ...told, applied: true });
+      } catch (error) {
+        facts.signal.throwIfAborted();
+        const reason = facts.mask(error instanceof Error ? error.message : String(error));
+        outcomes.push({ ...told, applied: false, reason: reason.split('\n')[0] as string });
+      }
+    }
+  }
+  return outcomes;
+}

@@ -1,0 +1,48 @@
+import { isMap, isScalar, isSeq, parseDocument } from 'yaml';
+import { findFreePort } from '../../system/ports.js';
+import type { FixStep } from '../check.js';
+import type { Facts } from '../facts.js';
+import { type PortHolder, wantedPorts } from '../published-ports.js';
+import { editService } from './compose-edit.js';
+import { replaceScalar } from './compose-text.js';
+
+/** Steps that publish the next free port in place of each that somebody else holds. */
+export async function movePort(facts: Facts, holder: PortHolder['kind']): Promise<FixStep[]> {
+  const steps: FixStep[] = [];
+  for (const wanted of await wantedPorts(facts)) {
+    if (wanted.holder.kind !== holder) continue;
+    const { service, port, host } = wanted;
+    const free = await findFreePort(host, port);
+    steps.push(
+      ...(await editService(
+        facts,
+        service,
+        `publish ${free} in place of ${port} for ${service}`,
+        (text, path) => replacePublished(text, [...path, 'ports'], port, free),
+      )),
+    );
+  }
+  return steps;
+}
+
+function replacePublished(
+  text: string,
+  path: readonly string[],
+  port: number,
+  free: number,
+): string | undefined {
+  const list = parseDocument(text).getIn(path, true);
+  if (!isSeq(list)) return undefined;
+  for (const [index, item] of list.items.entries()) {
+    if (isMap(item)) {
+      if (Number(item.get('published')) !== port) continue;
+      return replaceScalar(text, [...path, index, 'published'], `"${free}"`);
+    }
+    const short = isScalar(item) ? String(item.value) : '';
+    const match = /^((?:.*:)?)(\d+)(:\d+(?:\/\w+)?)$/.exec(short);
+    if (match && Number(match[2]) === port) {
+      return replaceScalar(text, [...path, index], `"${match[1]}${free}${match[3]}"`);
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,25 @@
+import type { Facts } from './facts.js';
+import { placeOf } from './reading.js';
+
+/** A secret that is a file of this machine and that at least one active service gets. */
+export interface GrantedSecret {
+  name: string;
+  /** Absolute. */
+  file: string;
+  /** Services that get it. */
+  services: string[];
+}
+
+export function grantedSecrets({ project }: Facts): GrantedSecret[] {
+  return Object.entries(project.secrets).flatMap(([name, { file, external }]) => {
+    const services = Object.values(project.services)
+      .filter(({ secrets }) => secrets.some(({ source }) => source === name))
+      .map((service) => service.name);
+    return file && !external && services.length > 0 ? [{ name, file, services }] : [];
+  });
+}
+
+/** Where the secret is declared in the compose file. */
+export function declaredAt(facts: Facts, secret: string): { file: string; line?: number } | undefined {
+  return placeOf(facts.reading, 'secrets', secret, 'file');
+}

@@ -1,0 +1,183 @@
+/** What a log says when a known thing is wrong, and the check that knows more of it. */
+interface LogCause {
+  /** Id of the check whose fault this is; absent: nothing but the log tells of it. */
+  check?: string;
+  /** Looked for in the last log lines and the health check's output. */
+  pattern: RegExp;
+  explain(match: RegExpExecArray): { message: string; next: string };
+}
+
+export interface FoundCause {
+  check?: string;
+  message: string;
+  next: string;
+  /** What the pattern matched. */
+  match: RegExpExecArray;
+}
+
+/** The first that matches wins, so the more exact come first. */
+const CAUSES: readonly LogCause[] = [
+  {
+    check: 'db.uninitialised',
+    pattern: /superuser password is not specified|POSTGRES_PASSWORD to a non-empty value/i,
+    explain: () => ({
+      message: 'the database has no password to initialise its volume with',
+      next: 'invctl doctor --fix      (or set POSTGRES_PASSWORD_FILE)',
+    }),
+  },
+  {
+    check: 'db.both-set',
+    pattern: /both (\S+) and (\S+_FILE) are set/i,
+    explain: ([, name, file]) => ({
+      message: `${name} and ${file} are both set, and exclude each other`,
+      next: `remove ${name} from the compose file or its env_file, then: invctl up`,
+    }),
+  },
+  {
+    check: 'db.password-drift',
+    pattern: /password authentication failed for user "?([^"\s]+)"?/i,
+    explain: ([, user]) => ({
+      message: `the database refuses the password of "${user}": its volume was initialised with another one`,
+      next: 'invctl doctor --fix --yes      (ALTER ROLE over the local socket; the data stays)',
+    }),
+  },
+  {
+    check: 'db.major',
+    pattern: /initialized by PostgreSQL version (\d+)|database files are incompatible with server/i,
+    explain: ([, major]) => ({
+      message: `the volume holds data files of ${major ? `PostgreSQL ${major}` : 'another PostgreSQL major'}`,
+      next: `set the image of the database back to postgres:${major ?? 'that major'}, then: invctl up`,
+    }),
+  },
+  {
+    check: 'db.pg18-path',
+    pattern: /there appears to be PostgreSQL data in|in 18\+, these Docker images are configured/i,
+    explain: () => ({
+      message: 'PostgreSQL 18 and later keep their data in /var/lib/postgresql, not in …/data',
+      next: 'mount the volume at /var/lib/postgresql',
+    }),
+  },
+  {
+    pattern: /database "([^"]+)" does not exist/i,
+    explain: ([, database]) => ({
+      message: `the database "${database}" does not exist: POSTGRES_DB is read only when the volume is initialised`,
+      next: `invctl exec db -- createdb -U postgres ${database}`,
+    }),
+  },
+  {
+    check: 'disk.full',
+    pattern: /no space left on device|ENOSPC/i,
+    explain: () => ({ message: 'the disk is full', next: 'docker system df && df -h' }),
+  },
+  {
+    check: 'env.placeholder',
+    pattern: /(\b[A-Z][A-Z0-9_]*(?:KEY|SECRET|TOKEN)[A-Z0-9_]*\b)[^\n]*is the placeholder/,
+    explain: ([, name]) => ({
+      message: `${name} is still the placeholder of the example`,
+      next: 'invctl doctor --fix      (generates one)',
+    }),
+  },
+  {
+    check: 'secret.unreadable',
+    pattern:
+      /(?:permission denied|EACCES)[^\n]*?(\/run\/secrets\/[\w.-]+)|(\/run\/secrets\/[\w.-]+)[^\n]*?permission denied/i,
+    explain: ([, some, other]) => ({
+      message: `its user may not read the secret ${some ?? other}`,
+      next: 'invctl doctor --fix      (makes the file readable)',
+    }),
+  },
+  {
+    pattern: /invalid settings:|\b([A-Z][A-Z0-9_]{2,}) (?:or \w+ )?is required/,
+    explain: ([, name]) => ({
+      message: name ? `it demands the setting ${name}, which has no value` : 'it refuses its settings',
+      next: 'invctl env list      (what it gets, and from where)',
+    }),
+  },
+  {
+    check: 'db.localhost',
+    pattern: /ECONNREFUSED (?:127\.0\.0\.1|::1|localhost):?5432/i,
+    explain: () => ({
+      message: 'it looks for the database on localhost, which in a container is the container itself',
+      next: 'set DATABASE_HOST: db under environment of that service, then: invctl up',
+    }),
+  },
+  {
+    check: 'db.network',
+    pattern: /(?:getaddrinfo )?(?:ENOTFOUND|EAI_AGAIN) (\S+)|could not translate host name "([^"]+)"/i,
+    explain: ([, some, other]) => ({
+      message: `the host name "${some ?? other}" is not known in its network`,
+      next: "invctl network ls      (both must share a network; the host is the service's name)",
+    }),
+  },
+  {
+    check: 'db.unhealthy',
+    pattern: /ECONNREFUSED ([\d.]+):5432|could not connect to server|the database system is starting up/i,
+    explain: () => ({
+      message: 'the database does not accept connections',
+      next: 'invctl logs db --tail 50',
+    }),
+  },
+  {
+    pattern: /EADDRINUSE[^\n]*?:(\d+)/i,
+    explain: ([, port]) => ({
+      message: `port ${port} is already in use inside the container`,
+      next: 'two programs of the service listen on one port: look at its command',
+    }),
+  },
+  {
+    pattern: /exec format error/i,
+    explain: () => ({
+      message: 'the image was built for another processor, or its script has no #! line',
+      next: 'invctl build --no-cache && invctl up',
+    }),
+  },
+  {
+    check: 'app.crlf',
+    pattern:
+      /(env: '?\S+\\r'?|\^M: bad interpreter|\\r': command not found|exec \S+: no such file or directory)/i,
+    explain: () => ({
+      message: 'a script in the image has Windows line ends (CRLF), or its interpreter is not there',
+      next: 'convert it: sed -i "s/\\r$//" FILE, then: invctl build',
+    }),
+  },
+  {
+    check: 'vol.permission',
+    pattern:
+      /(?:EACCES|EPERM)[^\n]*'(\/[^']+)'|(?:permission denied|operation not permitted)[^\n/]*?(\/\S+)|(\/[^\s:'"]+)'?: (?:permission denied|operation not permitted)/i,
+    explain: ([, some, other, third]) => ({
+      message: `its user may not write ${some ?? other ?? third}`,
+      next: 'give the folder to the user of the container, or mount a named volume there',
+    }),
+  },
+  {
+    pattern: /Cannot find (?:module|package) '([^']+)'|ModuleNotFoundError: No module named '([^']+)'/i,
+    explain: ([, some, other]) => ({
+      message: `the image lacks ${some ?? other}`,
+      next: 'invctl build --no-cache && invctl up',
+    }),
+  },
+];
+
+/** The cause that log lines, and what a health check printed, name; undefined where they name none that is known. */
+export function causeInLogs(lines: readonly string[], healthOutput = ''): FoundCause | undefined {
+  const evidence = [...lines, healthOutput].join('\n');
+  for (const { check, pattern, explain } of CAUSES) {
+    const match = pattern.exec(evidence);
+    if (match) return { ...(check ? { check } : {}), ...explain(match), match };
+  }
+  return undefined;
+}
+
+/** The match of the causes that belong to one check, wherever in the lines it is. */
+export function causeOfCheck(
+  check: string,
+  lines: readonly string[],
+  healthOutput = '',
+): FoundCause | undefined {
+  const evidence = [...lines, healthOutput].join('\n');
+  for (const cause of CAUSES) {
+    const match = cause.check === check ? cause.pattern.exec(evidence) : null;
+    if (match) return { check, ...cause.explain(match), match };
+  }
+  return undefined;
+}

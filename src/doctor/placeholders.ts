@@ -1,0 +1,34 @@
+// The top of the lists of leaked passwords, and what compose files of tutorials carry.
+const USUAL = new Set([
+  '123456',
+  '12345678',
+  '123456789',
+  'admin',
+  'changeit',
+  'changeme',
+  'default',
+  'example',
+  'letmein',
+  'mypassword',
+  'mysecretpassword',
+  'pass',
+  'passw0rd',
+  'password',
+  'password1',
+  'password123',
+  'postgres',
+  'postgrespassword',
+  'qwerty',
+  'root',
+  'secret',
+  'supersecret',
+  'test',
+]);
+
+const PLACEHOLDER =
+  /change[-_ ]?(?:me|this|it|in[-_ ]production)|^your[-_ ]|[-_ ]your[-_ ]|^<.*>$|^\{\{.*\}\}$|place[-_ ]?holder|^x{3,}$|^\.\.\.$|^to[-_ ]?do$|^(?:insert|replace)[-_ ]/i;
+
+/** Whether a value is the text of an example that somebody was to replace, or one of the usual passwords. */
+export function looksLikePlaceholder(value: string): boolean {
+  return USUAL.has(value.toLowerCase()) || PLACEHOLDER.test(value);
+}

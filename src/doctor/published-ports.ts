@@ -1,0 +1,122 @@
+import type { ServiceStatus } from '../engine/engine.js';
+import { findListener, isPortFree } from '../system/ports.js';
+import type { Facts } from './facts.js';
+import { placeOf } from './reading.js';
+
+/** A TCP port that the project wants of this machine, and who has it now. */
+export interface WantedPort {
+  service: string;
+  host: string;
+  port: number;
+  target: number;
+  place: { file: string; line?: number } | undefined;
+  holder: PortHolder;
+}
+
+export type PortHolder =
+  | { kind: 'nobody' }
+  /** A container or process of this project, for this very service. */
+  | { kind: 'own'; instance: string }
+  | { kind: 'container'; instance: string; project?: string }
+  /** `pid` is unknown where the process is another user's. */
+  | { kind: 'process'; pid?: number; name?: string };
+
+const asked = new WeakMap<Facts, Promise<WantedPort[]>>();
+
+/** Every published port of the active services, asked for once. */
+export function wantedPorts(facts: Facts): Promise<WantedPort[]> {
+  const known = asked.get(facts) ?? gather(facts);
+  asked.set(facts, known);
+  return known;
+}
+
+async function gather(facts: Facts): Promise<WantedPort[]> {
+  const engine = await facts.engine();
+  const own = engine.kind === 'none' ? [] : await facts.status();
+  const wanted: WantedPort[] = [];
+  for (const service of Object.values(facts.project.services)) {
+    // With host networking `ports` means nothing.
+    if (service.networkMode === 'host') continue;
+    for (const [index, { published, hostIp, protocol, target }] of service.ports.entries()) {
+      if (published === undefined || protocol !== 'tcp') continue;
+      const host = hostIp ?? '0.0.0.0';
+      const path = ['services', service.name, 'ports'];
+      wanted.push({
+        service: service.name,
+        host,
+        port: published,
+        target,
+        place: portPlace(facts, service.name, index) ?? placeOf(facts.reading, ...path),
+        holder: await holderOf(facts, own, service.name, host, published),
+      });
+    }
+  }
+  return wanted;
+}
+
+function portPlace(
+  facts: Facts,
+  service: string,
+  index: number,
+): { file: string; line?: number } | undefined {
+  const section = facts.reading.loaded?.tree.entries.get('services');
+  const node = section?.kind === 'map' ? section.entries.get(service) : undefined;
+  const ports = node?.kind === 'map' ? node.entries.get('ports') : undefined;
+  const item = ports?.kind === 'list' ? ports.items[index] : undefined;
+  if (!item) return undefined;
+  return item.at.line > 0 ? { file: item.at.file, line: item.at.line } : { file: item.at.file };
+}
+
+async function holderOf(
+  facts: Facts,
+  own: readonly ServiceStatus[],
+  service: string,
+  host: string,
+  port: number,
+): Promise<PortHolder> {
+  const engine = await facts.engine();
+  const mine = own.find(
+    (status) =>
+      status.name === service &&
+      status.state === 'running' &&
+      status.ports.some(({ published }) => published === port),
+  );
+  if (mine) return { kind: 'own', instance: mine.instance ?? mine.name };
+  if (engine.kind === 'docker') {
+    const holder = (await facts.docker.listed()).find(
+      ({ state, ports }) =>
+        state === 'running' && ports.some((one) => one.port === port && overlap(one.host, host)),
+    );
+    // Another service of ours: the next `up` makes its container anew, without the port.
+    if (holder?.project === facts.location.name && facts.project.services[holder.service ?? '']) {
+      return { kind: 'own', instance: holder.name };
+    }
+    if (holder) {
+      return {
+        kind: 'container',
+        instance: holder.name,
+        ...(holder.project ? { project: holder.project } : {}),
+      };
+    }
+  }
+  // With an engine on another machine, this one's ports say nothing.
+  if (isRemoteEngine(facts.env) || (await isPortFree(host, port))) return { kind: 'nobody' };
+  const listener = await findListener(port);
+  // The engine's own, for a container that it is not there, or not ours, to tell of.
+  if (
+    engine.kind === 'none' &&
+    (listener?.name === 'docker-proxy' || (!listener && engine.error.code === 'ENGINE_DENIED'))
+  ) {
+    return { kind: 'nobody' };
+  }
+  return { kind: 'process', ...(listener ? { pid: listener.pid, name: listener.name } : {}) };
+}
+
+function overlap(a: string, b: string): boolean {
+  const any = (host: string) => host === '0.0.0.0' || host === '[::]' || host === '::' || host === '';
+  return any(a) || any(b) || a === b;
+}
+
+function isRemoteEngine(env: NodeJS.ProcessEnv): boolean {
+  return /^(tcp|ssh|https?):\/\//.test(env.DOCKER_HOST ?? '');
+}

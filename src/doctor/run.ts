@@ -1,0 +1,148 @@
+import { UserError } from '../errors.js';
+import { redact } from '../system/secret.js';
+import type { Check, Finding, Outcome, Severity, Verdict } from './check.js';
+import type { Facts } from './facts.js';
+
+/** How long one probe may take, in milliseconds, before it counts as crashed. */
+const PROBE_TIMEOUT_MS = 10_000;
+
+export interface CheckResult {
+  check: Check;
+  outcome: Outcome;
+  /** Why it was skipped, muted, ignored, unknown or crashed. */
+  reason?: string;
+  findings: Finding[];
+  /** Ids of the causes that explain these findings; such a check is muted. */
+  followsFrom: string[];
+  /** `--fix` can mend it, or a part of it. */
+  fixable: boolean;
+}
+
+/**
+ * Probes side by side and answers in the order of the checks. A probe that throws or hangs is a result like another.
+ * Of what is found, causes are told from what follows from them.
+ */
+export async function runChecks(
+  checks: readonly Check[],
+  facts: Facts,
+  timeoutMs = PROBE_TIMEOUT_MS,
+): Promise<CheckResult[]> {
+  const results = await Promise.all(checks.map((check) => runCheck(check, facts, timeoutMs)));
+  return muteConsequences(results, checks);
+}
+
+async function runCheck(check: Check, facts: Facts, timeoutMs: number): Promise<CheckResult> {
+  const result = (outcome: Outcome, fields: Partial<CheckResult> = {}): CheckResult => ({
+    check,
+    outcome,
+    findings: [],
+    followsFrom: [],
+    fixable: false,
+    ...fields,
+  });
+  try {
+    const lacking = await lackOf(check, facts);
+    if (lacking !== undefined) return result('skip', { reason: lacking });
+    const verdict = await within(timeoutMs, (async () => check.probe(facts))());
+    if ('skip' in verdict) return result('skip', { reason: verdict.skip });
+    if ('unknown' in verdict) return result('unknown', { reason: verdict.unknown });
+    if (verdict.length === 0) return result('pass');
+    const findings = verdict.map((finding) => ({ why: check.why, ...finding }));
+    const outcome = worst(findings.map(({ severity }) => severity ?? check.severity));
+    const fixable = check.fix !== undefined && (await check.fix.plan(facts, findings)).length > 0;
+    return withIgnored(result(outcome, { findings, fixable }), facts);
+  } catch (error) {
+    facts.signal.throwIfAborted();
+    return result('crashed', { reason: crashReason(error) });
+  }
+}
+
+/** A check that `invctl.yaml` silences is skipped in plain sight. */
+function withIgnored(result: CheckResult, facts: Facts): CheckResult {
+  const ignored = facts.settings.doctor.ignore.find(({ id }) => id === result.check.id);
+  if (!ignored) return result;
+  return {
+    ...result,
+    outcome: 'skip',
+    findings: [],
+    fixable: false,
+    reason: `ignored in invctl.yaml: ${ignored.reason}`,
+  };
+}
+
+async function lackOf({ needs }: Check, facts: Facts): Promise<string | undefined> {
+  if (needs.includes('config') && !facts.reading.project) return 'the project cannot be read';
+  if (!needs.some((need) => need === 'engine' || need === 'docker' || need === 'database')) return undefined;
+  const engine = await facts.engine();
+  if (engine.kind === 'none') return `no engine: ${engine.error.message.split('\n')[0]}`;
+  if (engine.kind === 'embedded' && needs.includes('docker')) {
+    return 'the stack runs without Docker (embedded engine)';
+  }
+  if (needs.includes('database')) {
+    if (!facts.database) {
+      return facts.databases.length === 0
+        ? 'no service of this project is a PostgreSQL'
+        : 'more than one service is a PostgreSQL; name one in invctl.yaml: services.database';
+    }
+    const status = (await facts.status()).find(({ name }) => name === facts.database?.name);
+    if (status?.state !== 'running') return 'the database is not running';
+  }
+  return undefined;
+}
+
+async function within(timeoutMs: number, verdict: Promise<Verdict> | Verdict): Promise<Verdict> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs / 1000} s`)), timeoutMs);
+  });
+  try {
+    return await Promise.race([verdict, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function crashReason(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  const text = redact(message.split('\n')[0] ?? '');
+  return error instanceof UserError ? text : `a bug in this check, or in invctl: ${text}`;
+}
+
+const WEIGHT: Record<Severity, number> = { fail: 2, warn: 1, info: 0 };
+
+function worst(severities: readonly Severity[]): Severity {
+  return severities.reduce((a, b) => (WEIGHT[b] > WEIGHT[a] ? b : a));
+}
+
+/**
+ * A check whose cause was found is muted: it keeps its findings and says what they follow from. A cause may be the
+ * consequence of another; only what follows from nothing is a root cause.
+ */
+function muteConsequences(results: readonly CheckResult[], checks: readonly Check[]): CheckResult[] {
+  const byId = new Map(results.map((result) => [result.check.id, result]));
+  const requirements = new Map(checks.map(({ id, requires }) => [id, requires]));
+  const causesOf = (id: string, seen: ReadonlySet<string>): string[] =>
+    (requirements.get(id) ?? []).flatMap((required) => {
+      if (seen.has(required)) return [];
+      const deeper = causesOf(required, new Set([...seen, required]));
+      if (deeper.length > 0) return deeper;
+      return byId.get(required)?.outcome === 'fail' ? [required] : [];
+    });
+  return results.map((result) => {
+    if (result.findings.length === 0) return result;
+    const followsFrom = [...new Set(causesOf(result.check.id, new Set([result.check.id])))];
+    if (followsFrom.length === 0) return result;
+    return { ...result, outcome: 'skip', followsFrom, reason: `follows from ${followsFrom.join(', ')}` };
+  });
+}
+
+/** Ids of what has to be mended, the worst first. What asks for nothing is no cause. */
+export function rootCauses(results: readonly CheckResult[]): string[] {
+  const open = results.filter(
+    ({ findings, followsFrom }) =>
+      followsFrom.length === 0 && findings.some(({ next }) => next !== undefined),
+  );
+  return (['fail', 'warn', 'info'] as const).flatMap((severity) =>
+    open.filter(({ outcome }) => outcome === severity).map(({ check }) => check.id),
+  );
+}

@@ -1,0 +1,72 @@
+import type { ComposeService } from '../project/model.js';
+import { dockerfileOf } from './dockerfile.js';
+import type { Facts } from './facts.js';
+import { isOfficialPostgres } from './roles.js';
+
+export interface ContainerUser {
+  uid: number;
+  gid?: number;
+}
+
+/** Users of images by name, as their Dockerfiles make them. */
+const KNOWN_NAMES: Record<string, ContainerUser> = {
+  root: { uid: 0, gid: 0 },
+  node: { uid: 1000, gid: 1000 },
+  nobody: { uid: 65_534, gid: 65_534 },
+};
+/** The official image's server user: 999 in Debian's, 70 in Alpine's. */
+const POSTGRES_DEBIAN: ContainerUser = { uid: 999, gid: 999 };
+const POSTGRES_ALPINE: ContainerUser = { uid: 70, gid: 70 };
+
+/**
+ * The numeric user of a service's process as far as it is written: `user:` of the service, else the image that is
+ * there, else the Dockerfile. Undefined where only a name is known whose number depends on the image.
+ */
+export async function containerUser(
+  facts: Facts,
+  service: ComposeService,
+): Promise<ContainerUser | undefined> {
+  if (service.user !== undefined) return parseUser(service.user, service);
+  const image = await imageOf(facts, service);
+  if (image) return parseUser(image.Config.User ?? '', service);
+  const dockerfile = dockerfileOf(service);
+  if (dockerfile) {
+    const user = dockerfile.lastStage.filter(({ keyword }) => keyword === 'USER').at(-1)?.words[0];
+    // Without USER it is that of the base image, which is not known here.
+    return user === undefined ? undefined : parseUser(user, service);
+  }
+  return undefined;
+}
+
+/** The engine's image of a service; undefined without Docker, or where it is not built or pulled yet. */
+export async function imageOf(facts: Facts, service: ComposeService) {
+  if ((await facts.engine()).kind !== 'docker') return undefined;
+  const names = imageNames(facts);
+  const images = await facts.docker.images([...names.values()]);
+  return images.get(names.get(service.name) ?? '');
+}
+
+/** Image name of every service. Compose calls what it builds `<project>-<service>` where no name is given. */
+function imageNames({ project }: Facts): Map<string, string> {
+  return new Map(
+    Object.values(project.services).map(({ name, image }) => [name, image ?? `${project.name}-${name}`]),
+  );
+}
+
+function parseUser(text: string, service: ComposeService): ContainerUser | undefined {
+  const [user = '', group] = text.split(':');
+  if (user === '') {
+    // The official PostgreSQL begins as root and steps down.
+    return KNOWN_NAMES.root;
+  }
+  if (/^\d+$/.test(user)) {
+    return {
+      uid: Number(user),
+      ...(group !== undefined && /^\d+$/.test(group) ? { gid: Number(group) } : {}),
+    };
+  }
+  if (user === 'postgres' && isOfficialPostgres(service)) {
+    return /alpine/.test(service.image ?? '') ? POSTGRES_ALPINE : POSTGRES_DEBIAN;
+  }
+  return KNOWN_NAMES[user];
+}

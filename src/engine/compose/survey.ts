@@ -1,0 +1,265 @@
+import type { ProjectLocation } from '../../project/locate.js';
+import type { ProcessRunner, RunResult } from '../../system/process.js';
+import * as argv from './argv.js';
+import { explainDockerError } from './errors.js';
+import type { ContainerInspect } from './parse.js';
+
+/** A container of the project, with all that a diagnosis looks at (Engine API 1.44). */
+export interface SurveyedContainer extends ContainerInspect {
+  Created: string;
+  /** Id of the image that it was made from. */
+  Image: string;
+  State: ContainerInspect['State'] & { Error: string; Health?: ContainerHealth };
+  Config: ContainerInspect['Config'] & { User: string; Env: string[] | null };
+  HostConfig: ContainerInspect['HostConfig'] & { Memory: number };
+  NetworkSettings: ContainerInspect['NetworkSettings'] & { Networks: Record<string, unknown> | null };
+}
+
+interface ContainerHealth {
+  Status: string;
+  FailingStreak: number;
+  Log: { Start: string; ExitCode: number; Output: string }[] | null;
+}
+
+/** Any container of the engine, as `docker ps` lists it. */
+export interface ListedContainer {
+  id: string;
+  name: string;
+  /** As Docker names states: `running`, `exited`, … */
+  state: string;
+  project?: string;
+  service?: string;
+  /** A container of `docker compose run`. */
+  oneOff: boolean;
+  /** Published ports of this machine. */
+  ports: { host: string; port: number }[];
+}
+
+export interface SurveyedImage {
+  Id: string;
+  RepoTags: string[] | null;
+  Config: {
+    User?: string;
+    Env?: string[] | null;
+    WorkingDir?: string;
+    ExposedPorts?: Record<string, unknown> | null;
+    Healthcheck?: { Test?: string[] } | null;
+  };
+}
+
+export interface SurveyedNetwork {
+  Name: string;
+  Labels: Record<string, string> | null;
+  IPAM?: { Config?: { Subnet?: string }[] | null };
+}
+
+export interface SurveyedVolume {
+  Name: string;
+  Driver: string;
+  Labels: Record<string, string> | null;
+  Mountpoint: string;
+}
+
+export interface DockerInfo {
+  /** The engine's clock, ISO. */
+  SystemTime?: string;
+  DockerRootDir?: string;
+  SecurityOptions?: string[] | null;
+  DefaultAddressPools?: { Base: string; Size: number }[] | null;
+}
+
+export interface DockerVersions {
+  client: string;
+  server: string;
+  /** Undefined: there is no Compose v2. */
+  compose?: string;
+}
+
+/**
+ * What a Docker engine knows about a project, read only. One engine call for each kind of fact, made when it is first
+ * asked for.
+ */
+export interface DockerSurvey {
+  /** @throws UserError with exit code 3 where the engine does not answer. */
+  versions(): Promise<DockerVersions>;
+  info(): Promise<DockerInfo>;
+  /** `docker compose config`: the project in Compose's own JSON, or why it refuses it. */
+  config(): Promise<{ json: unknown } | { complaint: string }>;
+  /** Every container of the engine. */
+  listed(): Promise<ListedContainer[]>;
+  /** The project's containers, without one-off ones. */
+  containers(): Promise<SurveyedContainer[]>;
+  /** The images of these names that the engine has, by id and by each name asked for. */
+  images(names: readonly string[]): Promise<Map<string, SurveyedImage>>;
+  networks(): Promise<SurveyedNetwork[]>;
+  /** All volumes of the engine. */
+  volumes(): Promise<SurveyedVolume[]>;
+  /** The last lines of a container's output, oldest first. */
+  logs(containerId: string, tail: number): Promise<string[]>;
+  /** Instructions of an image's layers, oldest first. */
+  history(image: string): Promise<string[]>;
+  /** Whether a running or stopped container has this file in its own layers or mounts. */
+  hasFile(containerId: string, path: string): Promise<boolean>;
+  /** Runs a program in a running container; `input` goes to its standard input. */
+  exec(containerId: string, command: readonly string[], input?: string, user?: string): Promise<RunResult>;
+}
+
+/** @param location absent: only what needs no project can be asked. */
+export function surveyDocker(
+  processes: ProcessRunner,
+  location: ProjectLocation,
+  signal?: AbortSignal,
+): DockerSurvey {
+  async function docker(args: readonly string[], input?: string): Promise<RunResult> {
+    try {
+      return await processes.run('docker', args, {
+        cwd: location.directory,
+        allowFailure: true,
+        ...(signal ? { signal } : {}),
+        ...(input === undefined ? {} : { input }),
+      });
+    } catch (error) {
+      throw explainDockerError(error);
+    }
+  }
+
+  async function succeed(args: readonly string[]): Promise<string> {
+    const result = await docker(args);
+    if (result.status === 0) return result.stdout;
+    const { CommandError } = await import('../../errors.js');
+    throw explainDockerError(
+      new CommandError({
+        argv: result.argv,
+        status: result.status,
+        signal: result.signal,
+        stderrTail: result.stderr.trim(),
+      }),
+    );
+  }
+
+  /** `docker … inspect` fails for one name that is gone and prints the others all the same. */
+  async function inspect<T>(args: readonly string[]): Promise<T[]> {
+    const { stdout } = await docker(args);
+    return JSON.parse(stdout.trim() || '[]') as T[];
+  }
+
+  const lines = (text: string) => text.split('\n').filter((line) => line !== '');
+
+  const listed = once(async () =>
+    lines(await succeed(['ps', '--all', '--no-trunc', '--format', '{{json .}}'])).map(parseListed),
+  );
+
+  const imageCache = new Map<string, Promise<Map<string, SurveyedImage>>>();
+
+  return {
+    versions: once(async () => {
+      const [server, compose] = await Promise.all([
+        succeed(['version', '--format', '{{.Client.Version}} {{.Server.Version}}']),
+        docker(argv.composeVersion()),
+      ]);
+      const [client = '', version = ''] = server.trim().split(' ');
+      return {
+        client,
+        server: version,
+        ...(compose.status === 0 ? { compose: compose.stdout.trim().replace(/^v/, '') } : {}),
+      };
+    }),
+    info: once(async () => JSON.parse(await succeed(['info', '--format', '{{json .}}'])) as DockerInfo),
+    config: once(async () => {
+      const result = await docker(argv.config(location));
+      return result.status === 0 ? { json: JSON.parse(result.stdout) } : { complaint: result.stderr };
+    }),
+    listed,
+    containers: once(async () => {
+      const own = (await listed()).filter(({ project, oneOff }) => project === location.name && !oneOff);
+      if (own.length === 0) return [];
+      return inspect<SurveyedContainer>(argv.inspectContainers(own.map(({ id }) => id)));
+    }),
+    images(names) {
+      const key = [...names].sort().join('\n');
+      const known = imageCache.get(key) ?? readImages(names);
+      imageCache.set(key, known);
+      return known;
+    },
+    networks: once(async () => {
+      const names = lines(await succeed(['network', 'ls', '--quiet', '--no-trunc']));
+      return names.length === 0 ? [] : inspect<SurveyedNetwork>(argv.inspectNetworks(names));
+    }),
+    volumes: once(async () => {
+      const names = lines(await succeed(['volume', 'ls', '--quiet']));
+      return names.length === 0 ? [] : inspect<SurveyedVolume>(argv.inspectVolumes(names));
+    }),
+    async logs(containerId, tail) {
+      const { stdout, stderr } = await docker(['logs', '--timestamps', '--tail', String(tail), containerId]);
+      // The two streams come apart; the time stamps put them in order again.
+      return lines(`${stdout}\n${stderr}`)
+        .sort()
+        .map((line) => line.replace(/^\S+ ?/, ''));
+    },
+    async history(image) {
+      return lines(await succeed(['history', '--no-trunc', '--format', '{{.CreatedBy}}', image])).reverse();
+    },
+    async hasFile(containerId, path) {
+      const { status } = await docker(['cp', '--quiet', `${containerId}:${path}`, '-']);
+      return status === 0;
+    },
+    exec(containerId, command, input, user) {
+      return docker(
+        [
+          'exec',
+          ...(input === undefined ? [] : ['--interactive']),
+          ...(user ? ['--user', user] : []),
+          containerId,
+          ...command,
+        ],
+        input,
+      );
+    },
+  };
+
+  async function readImages(names: readonly string[]): Promise<Map<string, SurveyedImage>> {
+    const found = new Map<string, SurveyedImage>();
+    if (names.length === 0) return found;
+    const images = await inspect<SurveyedImage>(argv.inspectImages(names));
+    for (const image of images) {
+      found.set(image.Id, image);
+      for (const tag of image.RepoTags ?? []) found.set(tag, image);
+    }
+    for (const name of names) {
+      const image = found.get(name) ?? found.get(`${name}:latest`);
+      if (image) found.set(name, image);
+    }
+    return found;
+  }
+}
+
+function once<T>(gather: () => Promise<T>): () => Promise<T> {
+  let known: Promise<T> | undefined;
+  return () => {
+    known ??= gather();
+    return known;
+  };
+}
+
+function parseListed(line: string): ListedContainer {
+  const row = JSON.parse(line) as { ID: string; Names: string; State: string; Labels: string; Ports: string };
+  const label = (name: string) =>
+    new RegExp(`(?:^|,)${name.replaceAll('.', '\\.')}=([^,]*)`).exec(row.Labels)?.[1];
+  const project = label(argv.LABEL_PROJECT);
+  const service = label(argv.LABEL_SERVICE);
+  const ports = [...row.Ports.matchAll(/(\[?[\d.:a-f]+\]?):(\d+)(?:-(\d+))?->/g)].flatMap(
+    ([, host = '', first, last]) => {
+      const count = last === undefined ? 1 : Number(last) - Number(first) + 1;
+      return Array.from({ length: count }, (_, index) => ({ host, port: Number(first) + index }));
+    },
+  );
+  return {
+    id: row.ID,
+    name: row.Names,
+    state: row.State,
+    ...(project ? { project } : {}),
+    ...(service ? { service } : {}),
+    oneOff: label(argv.LABEL_ONE_OFF) === 'True',
+    ports,
+  };
+}

@@ -1,0 +1,147 @@
+import type { Check, FixStep } from '../doctor/check.js';
+import { type Facts, gatherFacts } from '../doctor/facts.js';
+import { applyFixes, type FixOutcome } from '../doctor/fix/apply.js';
+import { locateBroken } from '../doctor/reading.js';
+import { CHECKS } from '../doctor/registry.js';
+import { type CheckResult, rootCauses, runChecks } from '../doctor/run.js';
+import type { EngineKind } from '../engine/engine.js';
+import { rememberedEngine } from '../engine/select.js';
+import { usageError } from '../errors.js';
+import { nearest } from '../project/nearest.js';
+import { readSettings } from '../project/settings-file.js';
+import { withProjectLock } from '../system/lock.js';
+import type { ServiceContext } from './context.js';
+
+/** How long `--fix` waits for another invctl at work in the project, in milliseconds. */
+const LOCK_WAIT_MS = 10_000;
+/** Each round may uncover a fault behind the one that it mended. */
+const MOST_FIX_ROUNDS = 5;
+
+export interface DoctorInput {
+  /** Ids; empty: all. */
+  only: readonly string[];
+  skip: readonly string[];
+  production: boolean;
+  /** The engine that `--engine` names. */
+  engine: 'auto' | EngineKind;
+  fix?: {
+    agrees(step: FixStep): Promise<boolean>;
+    declined: string;
+  };
+}
+
+export interface DoctorResult {
+  project: string;
+  directory: string;
+  engine: 'docker' | 'embedded' | 'none';
+  checks: CheckResult[];
+  rootCauses: string[];
+  /** Ids that were red before the fixes and are not any more. */
+  fixed: string[];
+  /** What the fixes did, and what they left. */
+  fixes: FixOutcome[];
+}
+
+/**
+ * Examines the project in `directory`, and with `fix` mends what can be mended and examines it again.
+ * @throws UserError NO_PROJECT, CONFIG_INVALID (exit 4), USAGE for an unknown id (exit 2), PROJECT_LOCKED (exit 9)
+ */
+export async function examine(context: ServiceContext, input: DoctorInput): Promise<DoctorResult> {
+  const checks = chooseChecks(input);
+  const first = await examineOnce(context, checks, input.engine);
+  if (!input.fix) return resultOf(first, [], []);
+  const { fix } = input;
+  return withProjectLock(
+    first.facts.location.directory,
+    { command: 'invctl doctor --fix', waitMs: LOCK_WAIT_MS, signal: context.signal },
+    async () => {
+      const fixes = new Map<string, FixOutcome>();
+      let last = first;
+      for (let round = 0; round < MOST_FIX_ROUNDS; round += 1) {
+        const made = await applyFixes(last.facts, last.results, fix);
+        for (const one of made) fixes.set(`${one.id}\n${one.summary}`, one);
+        if (!made.some(({ applied }) => applied)) break;
+        last = await examineOnce(context, checks, input.engine);
+      }
+      const red = (results: readonly CheckResult[]) =>
+        new Set(results.filter(({ findings }) => findings.length > 0).map(({ check }) => check.id));
+      const after = red(last.results);
+      const done = [...fixes.values()];
+      const touched = new Set(done.filter(({ applied }) => applied).map(({ id }) => id));
+      const fixed = [...touched].filter((id) => !after.has(id));
+      return resultOf(last, fixed, done);
+    },
+  );
+}
+
+interface Examination {
+  facts: Facts;
+  results: CheckResult[];
+}
+
+async function examineOnce(
+  context: ServiceContext,
+  checks: readonly Check[],
+  engine: DoctorInput['engine'],
+): Promise<Examination> {
+  const facts = await gatherProjectFacts(context, engine);
+  return { facts, results: await runChecks(checks, facts) };
+}
+
+/** The facts of the project in the context's folder, whatever is wrong with it. */
+async function gatherProjectFacts(context: ServiceContext, engine: DoctorInput['engine']): Promise<Facts> {
+  const { location, problems } = locateBroken(context.directory, context.env);
+  const choice = engine === 'auto' ? await rememberedEngine(location) : engine;
+  return gatherFacts({
+    location,
+    problems,
+    env: context.env,
+    processes: context.processes,
+    settings: await readSettings(location.directory),
+    signal: context.signal,
+    choice,
+    embedded: async () => {
+      const { createEmbeddedEngine } = await import('../engine/embedded/engine.js');
+      return createEmbeddedEngine({
+        processes: context.processes,
+        env: context.env,
+        signal: context.signal,
+        warn: context.warn,
+      });
+    },
+  });
+}
+
+function resultOf(
+  { facts, results }: Examination,
+  fixed: string[],
+  fixes: FixOutcome[],
+): Promise<DoctorResult> {
+  return facts.engine().then(({ kind }) => ({
+    project: facts.location.name,
+    directory: facts.location.directory,
+    engine: kind,
+    checks: results,
+    rootCauses: rootCauses(results),
+    fixed,
+    fixes,
+  }));
+}
+
+/** @throws UserError USAGE for an id that is none */
+function chooseChecks({
+  only,
+  skip,
+  production,
+}: Pick<DoctorInput, 'only' | 'skip' | 'production'>): Check[] {
+  const known = CHECKS.map(({ id }) => id);
+  for (const id of [...only, ...skip]) {
+    if (known.includes(id)) continue;
+    const near = nearest(id, known);
+    throw usageError(`there is no check "${id}"`, near ? `did you mean ${near}?` : 'invctl doctor --list');
+  }
+  return CHECKS.filter(
+    ({ id, chapter }) =>
+      !skip.includes(id) && (only.length > 0 ? only.includes(id) : production || chapter !== 'production'),
+  );
+}

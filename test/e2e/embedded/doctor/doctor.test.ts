@@ -1,0 +1,65 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { invctl } from '../../../support/cli.js';
+import { disposeOf, embeddedEngine, embeddedEnvironment, query } from '../../../support/embedded.js';
+import { schemaErrors } from '../../../support/schema.js';
+import { createTinyStack, type TinyStack } from '../../../support/tiny-stack.js';
+
+let stack: TinyStack;
+let env: NodeJS.ProcessEnv;
+
+beforeAll(async () => {
+  stack = await createTinyStack();
+  env = await embeddedEnvironment(stack, { INVCTL_ENGINE: 'embedded' });
+  const { code, stderr } = await invctl(['up'], { cwd: stack.directory, env });
+  expect(stderr).not.toContain('error');
+  expect(code).toBe(0);
+});
+afterAll(async () => {
+  expect(await disposeOf(stack, env)).toEqual([]);
+});
+
+async function doctor(...args: string[]) {
+  const { code, stdout } = await invctl(['doctor', '--json', ...args], { cwd: stack.directory, env });
+  const document = JSON.parse(stdout);
+  expect(schemaErrors('doctor', document)).toEqual([]);
+  const outcome = (id: string) => document.data.checks.find((one: { id: string }) => one.id === id);
+  return { code, data: document.data, outcome };
+}
+
+test('a healthy stack has no fail, and checks of Docker are skipped with the reason', async () => {
+  const { code, data, outcome } = await doctor();
+  expect(code).toBe(0);
+  expect(data.engine).toBe('embedded');
+  expect(data.checks.filter((one: { outcome: string }) => ['fail', 'crashed'].includes(one.outcome))).toEqual(
+    [],
+  );
+  for (const id of ['compose.absent', 'app.oom', 'orphans', 'vol.selinux']) {
+    expect(outcome(id)).toMatchObject({
+      outcome: 'skip',
+      reason: 'the stack runs without Docker (embedded engine)',
+    });
+  }
+  expect(outcome('port.own').findings[0].message).toContain(`port ${stack.port}`);
+  expect(outcome('port.in-use').outcome).toBe('pass');
+  expect(outcome('db.password-drift').outcome).toBe('pass');
+});
+
+test('a changed password is found and brought to the server, and the data stays', async () => {
+  const engine = embeddedEngine(env);
+  await query(engine, stack, 'CREATE TABLE things AS SELECT 42 AS answer');
+  await stack.writeSecret('another-secret-of-the-same-project');
+  expect((await doctor()).data.rootCauses[0]).toBe('db.password-drift');
+  const { data } = await doctor('--fix', '--yes');
+  expect(data.fixed).toEqual(['db.password-drift']);
+  expect(await query(embeddedEngine(env), stack, 'SELECT answer FROM things')).toEqual([42]);
+});
+
+test('an API that dies is named, with its last words', async () => {
+  await stack.configure({ MOOD: 'dies' });
+  const { code, stderr } = await invctl(['up', '--timeout', '30'], { cwd: stack.directory, env });
+  expect(code).toBe(6);
+  expect(stderr).toContain('"api" ended');
+  const { data, outcome } = await doctor();
+  expect(data.rootCauses[0]).toBe('app.exited');
+  expect(outcome('app.exited').findings[0].why).toContain('the mood is bad');
+});

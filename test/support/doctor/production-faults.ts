@@ -1,0 +1,74 @@
+import { utimesSync } from 'node:fs';
+import type { Fault } from './file-faults.js';
+import type { SickProject } from './project.js';
+
+/** What a person does before a scaffold goes into production, as far as it lies in the project. */
+export function makeReady(p: SickProject): void {
+  p.edit('stack/.env', 'ENVIRONMENT=development', 'ENVIRONMENT=production');
+  p.write('backups/newest.dump', 'verified\n');
+  p.write('.github/workflows/ci.yml', 'steps: [{ run: trivy image shop }]\n');
+  p.edit(
+    'compose.yaml',
+    'services:\n',
+    'services:\n  prometheus:\n    image: prom/prometheus:v3.1.0\n    healthcheck: { test: [CMD, "true"] }\n    restart: always\n    cap_drop: [ALL]\n    security_opt: ["no-new-privileges:true"]\n    logging: *logging\n    deploy: { resources: { limits: { memory: 1g } } }\n',
+  );
+  p.edit('compose.yaml', /driver: json-file\n\s+options:\n[^\n]*\n[^\n]*\n/, 'driver: fluentd\n');
+  p.edit(
+    'compose.yaml',
+    /limits: \{ cpus: "1.0", memory: 512m, pids: 128 \}/,
+    'limits: { cpus: "1.0", memory: 512m, pids: 128 }\n      replicas: 2',
+  );
+  p.write('invctl.yaml', 'secrets: { db_password: { command: [op, read, "op://shop/db"] } }\n');
+}
+
+/** Each takes one item away from a project that is ready. `unknown`: nobody can tell then. */
+export const PRODUCTION_FAULTS: readonly (Fault & { unknown?: true })[] = [
+  {
+    id: 'prod.dev-config',
+    break: (p) => p.edit('compose.yaml', './stack/data:/app/data:ro', './stack/src:/app/src'),
+  },
+  { id: 'prod.env-files', break: (p) => p.edit('stack/.env', 'ENVIRONMENT=production', 'ENVIRONMENT=') },
+  { id: 'prod.limits', break: (p) => p.edit('compose.yaml', 'memory: 512m, ', '') },
+  { id: 'prod.restart', break: (p) => p.edit('compose.yaml', '    restart: unless-stopped\n', '') },
+  { id: 'prod.logs', break: (p) => p.edit('compose.yaml', 'driver: fluentd', 'driver: json-file') },
+  {
+    id: 'prod.logs',
+    variant: 'nobody knows who collects them',
+    unknown: true,
+    break: (p) =>
+      p.edit('compose.yaml', 'driver: fluentd', 'driver: json-file\n  options: { max-size: 10m }'),
+  },
+  { id: 'prod.healthchecks', break: (p) => p.edit('stack/Dockerfile', /HEALTHCHECK [^\n]*\n[^\n]*\n/, '') },
+  {
+    id: 'prod.monitoring',
+    unknown: true,
+    break: (p) => p.edit('compose.yaml', 'prom/prometheus:v3.1.0', 'caddy:2.8'),
+  },
+  { id: 'prod.secrets-manager', unknown: true, break: (p) => p.remove('invctl.yaml') },
+  {
+    id: 'prod.secrets-manager',
+    variant: 'a password in the compose file',
+    break: (p) =>
+      p.edit(
+        'compose.yaml',
+        'DATABASE_HOST: db',
+        'MAIL_PASSWORD: swordfish-and-chips\n      DATABASE_HOST: db',
+      ),
+  },
+  { id: 'prod.backups', break: (p) => p.remove('backups') },
+  {
+    id: 'prod.backups',
+    variant: 'an old one',
+    break: (p) => {
+      const old = Date.now() / 1000 - 3 * 24 * 3600;
+      utimesSync(p.path('backups/newest.dump'), old, old);
+    },
+  },
+  {
+    id: 'prod.orchestration',
+    unknown: true,
+    break: (p) => p.edit('compose.yaml', 'replicas: 2', 'replicas: 1'),
+  },
+  { id: 'prod.ci', unknown: true, break: (p) => p.remove('.github') },
+  { id: 'prod.scanning', unknown: true, break: (p) => p.write('.github/workflows/ci.yml', 'steps: []\n') },
+];

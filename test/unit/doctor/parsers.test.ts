@@ -1,0 +1,97 @@
+import { describe, expect, it } from 'vitest';
+import { countFree } from '../../../src/doctor/checks/host/net.pool.js';
+import { parseDockerfile } from '../../../src/doctor/dockerfile.js';
+import { parseListeningSockets } from '../../../src/doctor/listening-sockets.js';
+import { causeInLogs } from '../../../src/doctor/log-causes.js';
+import { looksLikePlaceholder } from '../../../src/doctor/placeholders.js';
+import { scramVerifier } from '../../../src/doctor/scram.js';
+
+describe('a SCRAM verifier', () => {
+  it('is what PostgreSQL 16 stored for the same password and salt', () => {
+    // SELECT rolpassword FROM pg_authid, on a server that was initialised with this password.
+    const stored =
+      'SCRAM-SHA-256$4096:VWjSkWO+DEpHtvkfj4w50A==$gMeFj0/6Jwmm7Y4TV1ZLxCiQSNf8iLLob4gni6e/vsI=:QlDebyEqrKGKx/H1Wv2GY5OT7yWfx9iB77JpFXdzzZE=';
+    const salt = Buffer.from(stored.split(/[:$]/)[2] ?? '', 'base64');
+    expect(scramVerifier('swordfish', salt)).toBe(stored);
+    expect(scramVerifier('swordfisch', salt)).not.toBe(stored);
+  });
+});
+
+describe('/proc/net/tcp', () => {
+  it('gives listening ports, and which of them are on loopback', () => {
+    const text = `  sl  local_address rem_address   st
+   0: 00000000:138B 00000000:0000 0A 0 0 0 0 0
+   1: 0100007F:1538 00000000:0000 0A 0 0 0 0 0
+   2: 0B00007F:9C41 00000000:0000 0A 0 0 0 0 0
+   3: 020013AC:138B 010013AC:D2A4 01 0 0 0 0 0
+   0: 00000000000000000000000000000000:0050 0:0 0A
+   1: 00000000000000000000000001000000:0051 0:0 0A
+   2: 0000000000000000FFFF00000100007F:0052 0:0 0A`;
+    expect(parseListeningSockets(text)).toEqual([
+      { port: 5003, loopback: false },
+      { port: 5432, loopback: true },
+      { port: 80, loopback: false },
+      { port: 81, loopback: true },
+      { port: 82, loopback: true },
+    ]);
+  });
+});
+
+describe('address pools', () => {
+  const pools = [{ Base: '10.0.0.0/22', Size: 24 }];
+  it('counts what is left, but no further than is needed', () => {
+    expect(countFree(pools, [], 2)).toBe(2);
+    expect(countFree(pools, ['10.0.0.0/24', '10.0.1.128/25'], 9)).toBe(2);
+    expect(countFree(pools, ['10.0.0.0/16'], 1)).toBe(0);
+  });
+});
+
+describe('a Dockerfile', () => {
+  it('is read with continuations, comments in them, the JSON form and heredocs', () => {
+    const text =
+      '# syntax=x\nFROM a AS b\nRUN one \\\n  # why\n  two\nCOPY --from=b ["x y", "/z"]\nRUN <<EOF\nUSER root\nEOF\nUSER 1:1\n';
+    expect(parseDockerfile(text).map(({ keyword, words, line }) => [keyword, line, words])).toEqual([
+      ['FROM', 2, ['a', 'AS', 'b']],
+      ['RUN', 3, ['one', 'two']],
+      ['COPY', 6, ['x y', '/z']],
+      ['RUN', 7, ['<<EOF']],
+      ['USER', 10, ['1:1']],
+    ]);
+  });
+});
+
+describe('placeholders', () => {
+  it.each(['changeme', 'your-super-secret-jwt-key-change-in-production', '<token>', 'password', 'xxx'])(
+    '%s',
+    (value) => {
+      expect(looksLikePlaceholder(value)).toBe(true);
+    },
+  );
+  it.each(['k8Fj2-mQ9zLp0-vX7', 'yourself', 'l0ng-enough-and-random'])('not %s', (value) => {
+    expect(looksLikePlaceholder(value)).toBe(false);
+  });
+});
+
+describe('known causes in logs', () => {
+  it.each([
+    ['FATAL:  password authentication failed for user "shop"', 'db.password-drift'],
+    [
+      'DETAIL:  The data directory was initialized by PostgreSQL version 15, which is not compatible',
+      'db.major',
+    ],
+    ['error: both POSTGRES_PASSWORD and POSTGRES_PASSWORD_FILE are set (but are exclusive)', 'db.both-set'],
+    ['Error: ENOSPC: no space left on device, write', 'disk.full'],
+    ["Error: EACCES: permission denied, open '/run/secrets/db_password'", 'secret.unreadable'],
+    ["Error: EACCES: permission denied, mkdir '/data/x'", 'vol.permission'],
+    ['getaddrinfo ENOTFOUND db', 'db.network'],
+    ['connect ECONNREFUSED 127.0.0.1:5432', 'db.localhost'],
+    ['exec ./entry.sh: no such file or directory', 'app.crlf'],
+  ])('%s', (line, check) => {
+    expect(causeInLogs(['noise', line])?.check).toBe(check);
+  });
+  it('none in ordinary lines', () => {
+    expect(
+      causeInLogs(['listening on 0.0.0.0:5003', 'database system is ready to accept connections']),
+    ).toBeUndefined();
+  });
+});

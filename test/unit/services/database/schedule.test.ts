@@ -1,0 +1,59 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import type { ServiceContext } from '../../../../src/services/context.js';
+import { renderSchedule } from '../../../../src/services/database/schedule.js';
+
+const directory = `/srv/my "shop" 100%/it's $HOME`;
+const context = {
+  env: { PATH: '/usr/bin:/my tools' },
+  project: () => ({ name: 'shop', directory }),
+} as unknown as ServiceContext;
+const at = { hour: 2, minute: 5 };
+
+function hasSystemdAnalyze(): boolean {
+  try {
+    execFileSync('systemd-analyze', ['--version'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+describe('renderSchedule', () => {
+  it('writes a crontab line that the shell reads as the words that were meant', () => {
+    const [line] = renderSchedule(context, { at, format: 'cron', program: ['echo', 'x'] });
+    expect(line?.content).toMatch(/^5 2 \* \* \* /);
+    const command = (line?.content ?? '').slice('5 2 * * * '.length).replaceAll('\\%', '%');
+    const printed = execFileSync('sh', ['-c', command.replaceAll('>/dev/null', '')], { encoding: 'utf8' });
+    expect(printed).toBe(
+      `x -C ${directory} db backup --level 2 --quiet\nx -C ${directory} db prune --quiet\n`,
+    );
+  });
+
+  it('writes a timer for every day at that time, also after the machine was off', () => {
+    const [service, timer] = renderSchedule(context, { at, format: 'systemd', program: ['/usr/bin/invctl'] });
+    expect(timer?.name).toBe('invctl-backup-shop.timer');
+    expect(timer?.content).toContain('OnCalendar=*-*-* 02:05:00\nPersistent=true\n');
+    expect(service?.content).toContain(
+      `ExecStart=/usr/bin/invctl -C "/srv/my \\"shop\\" 100%%/it's $$HOME" db backup --level 2 --quiet\n`,
+    );
+    expect(service?.content).toContain('Environment="PATH=/usr/bin:/my tools"\n');
+  });
+
+  it.skipIf(!hasSystemdAnalyze())('writes units that systemd accepts', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'invctl-units-'));
+    try {
+      const files = renderSchedule(context, { at, format: 'systemd', program: ['/bin/true'] });
+      for (const { name, content } of files) writeFileSync(join(folder, name), content);
+      const paths = files.map(({ name }) => join(folder, name));
+      const verify = () =>
+        execFileSync('systemd-analyze', ['verify', ...paths], { encoding: 'utf8', stdio: 'pipe' });
+      expect(verify).not.toThrow();
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
