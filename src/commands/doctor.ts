@@ -87,13 +87,13 @@ function fixPolicy({ prompts, settings, output }: Context) {
   };
 }
 
-function exitCodeOf({ checks }: DoctorResult, strict: boolean): number {
+export function exitCodeOf({ checks }: DoctorResult, strict: boolean): number {
   const outcomes = new Set(checks.map(({ outcome }) => outcome));
   if (outcomes.has('fail') || (strict && outcomes.has('warn'))) return ExitCode.findings;
   return outcomes.has('crashed') ? ExitCode.failure : ExitCode.ok;
 }
 
-function dataOf({ project, engine, checks, rootCauses, fixed, fixes }: DoctorResult): DoctorData {
+export function dataOf({ project, engine, checks, rootCauses, fixed, fixes }: DoctorResult): DoctorData {
   return {
     project,
     engine,

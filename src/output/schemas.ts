@@ -295,6 +295,7 @@ export const dataSchemas = {
     ),
   }),
   doctor: z.union([diagnosis, checkList]),
+  'secrets check': diagnosis,
   'secrets set': z.object({
     secret: z.string(),
     file: z.string(),

@@ -24,6 +24,8 @@ services:
     entrypoint: [sleep, infinity]
     init: true
     user: "65534"
+    # In place of the volume that the image declares.
+    tmpfs: [/var/lib/postgresql/data]
     env_file: app.env
     secrets: [password]
     depends_on: {db: {condition: service_healthy}}

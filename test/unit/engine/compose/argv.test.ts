@@ -38,6 +38,9 @@ describe('argument vectors', () => {
   });
 
   it('keep a service that looks like an option from being read as one', () => {
+    expect(argv.up(shop, ['api'], { recreate: true })).toEqual(
+      argv.up(shop, ['api']).toSpliced(-2, 0, '--force-recreate'),
+    );
     expect(argv.up(shop, ['--rm', 'api'])).toEqual([
       'compose',
       '--progress',
