@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Ask, startApi, type TestApi } from '../api.js';
 import { LedgerModel, type ModelLine, type ModelOutcome } from './ledger-model.js';
 
-const RUNS = 25;
+const RUNS = 20;
 const SEED = Number(process.env.MODEL_SEED ?? Date.now() % 1_000_000);
 const ITEMS = 3;
 const LOCATIONS = [1, 2] as const;
@@ -43,12 +43,13 @@ async function compare(
   const known = runKey ? model.keys.get(runKey) : undefined;
   const answer = await ask('POST', path, body, runKey ? { 'idempotency-key': runKey } : {});
   const content = answer.json();
-  if (known) {
+  // What no ledger could do is refused before the key is looked at.
+  const impossible = 'refusal' in outcome && ['invalid', 'not_found'].includes(outcome.refusal);
+  if (known && !impossible) {
     if (known.request === sent) {
       expect(answer.headers['idempotency-replayed']).toBe('true');
       expect(content.group).toBe(known.group);
-    } else if (answer.statusCode !== 404) {
-      // A group that is not there is found out before the key is looked at.
+    } else {
       expect(content.code).toBe('idempotency_key_reused');
     }
     return undefined;
@@ -195,7 +196,7 @@ const commands = fc.commands(
     fc.tuple(fc.nat(50), key).map(([position, key]) => reversing(position, key)),
     item.map(reading),
   ],
-  { maxCommands: 30 },
+  { maxCommands: 30, size: 'max' },
 );
 
 test('whatever is done in whatever order, the API answers as a model of the ledger does', async () => {
