@@ -68,7 +68,7 @@ export async function carryOut(
   if (session && database) {
     signal.throwIfAborted();
     await begin('alter');
-    await writeVerifier(session, database.user, new Secret(scramVerifier(value.reveal())));
+    await writeVerifier(session, database.user, scramVerifier(value));
     if (!(await acceptsPassword(database, value, signal))) {
       throw new UserError({
         code: 'PASSWORD_REFUSED',
