@@ -218,7 +218,8 @@ describe.skipIf(withoutDocker)('db backup on Docker', () => {
   );
 
   async function archiveBytes(): Promise<number> {
-    const { stdout } = await project.invctl(['db', 'backup', '--json', '-o', 'measure.dump']);
+    const { code, stdout } = await project.invctl(['db', 'backup', '--json', '-o', 'measure.dump']);
+    expect(code, stdout).toBe(0);
     const { file, manifest, manifestFile } = JSON.parse(stdout).data;
     rmSync(file);
     rmSync(manifestFile);
