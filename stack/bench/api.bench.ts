@@ -48,6 +48,8 @@ test('how fast it is', async () => {
   });
   try {
     const url = await api.url;
+    // The log goes on, a line a request, but to parse it here would cost the load its share of the machine.
+    api.child.stdout?.removeAllListeners('data').resume();
     const pid = api.child.pid as number;
     const { access_token: token } = (await (
       await fetch(`${url}/api/v1/auth/login`, {

@@ -5,13 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { ApiClient } from '../src/replay/api-client.js';
-import type { Refusal } from '../src/replay/order-lines.js';
-import { replay, type Tally } from '../src/replay/replay.js';
-import { PASSWORD, startApi, type TestApi } from './api.js';
+import { ApiClient } from '../../src/replay/api-client.js';
+import type { Refusal } from '../../src/replay/order-lines.js';
+import { replay, type Tally } from '../../src/replay/replay.js';
+import { PASSWORD, startApi, type TestApi } from '../api.js';
 
-const EXCERPT = fileURLToPath(new URL('data/online-retail-excerpt.csv', import.meta.url));
-const INVENTORY = fileURLToPath(new URL('../data/new_inventory.csv', import.meta.url));
+const EXCERPT = fileURLToPath(new URL('../data/online-retail-excerpt.csv', import.meta.url));
+const INVENTORY = fileURLToPath(new URL('../../data/new_inventory.csv', import.meta.url));
 
 let api: TestApi;
 let url: string;
