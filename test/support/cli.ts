@@ -1,8 +1,18 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const repository = fileURLToPath(new URL('../..', import.meta.url));
 export const bin = `${repository}bin/invctl.js`;
+
+/** Whether a user who is not root could run the CLI from here: a clone below a 0700 home is out of reach. */
+export function othersReachTheCli(): boolean {
+  for (let folder = dirname(bin); ; folder = dirname(folder)) {
+    if ((statSync(folder).mode & 0o001) === 0) return false;
+    if (dirname(folder) === folder) return true;
+  }
+}
 
 export interface CliResult {
   code: number | null;

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { COMMANDS, createProgram } from '../../../src/cli/program.js';
-import { bin, invctl } from '../../support/cli.js';
+import { bin, invctl, othersReachTheCli } from '../../support/cli.js';
 import { withoutDocker } from '../../support/docker.js';
 import { schemaErrors } from '../../support/schema.js';
 
@@ -128,16 +128,19 @@ describe('an engine', () => {
   });
 
   // Only root can become a user whom the socket refuses; the socket is the real one.
-  it.skipIf(withoutDocker || process.getuid?.() !== 0)('that we may not use is exit code 3', async () => {
-    await project();
-    const { code, stdout } = await invctl(['--engine', 'docker', '--json', 'ps'], {
-      cwd: folder,
-      env: { HOME: folder },
-      uid: 65_534,
-    });
-    expect(JSON.parse(stdout).error.code).toBe('ENGINE_DENIED');
-    expect(code).toBe(3);
-  });
+  it.skipIf(withoutDocker || process.getuid?.() !== 0 || !othersReachTheCli())(
+    'that we may not use is exit code 3',
+    async () => {
+      await project();
+      const { code, stdout } = await invctl(['--engine', 'docker', '--json', 'ps'], {
+        cwd: folder,
+        env: { HOME: folder },
+        uid: 65_534,
+      });
+      expect(JSON.parse(stdout).error.code).toBe('ENGINE_DENIED');
+      expect(code).toBe(3);
+    },
+  );
 
   it('that has the data is the one that auto means, answering or not', async () => {
     await project();

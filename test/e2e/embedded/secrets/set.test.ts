@@ -63,7 +63,7 @@ describe('secrets set', () => {
   test('on a terminal, what is typed is not shown', async () => {
     const terminal = invctlOnTerminal(['--engine', 'embedded', 'secrets', 'set', 'mail'], {
       cwd: stack.directory,
-      env: env as Record<string, string>,
+      env: { ...(env as Record<string, string>), CI: '' },
     });
     await terminal.waitFor('value of mail');
     terminal.type(`${MARKER}${ENTER}`);
