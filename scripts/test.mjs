@@ -46,7 +46,11 @@ function vitest(name, cwd, args) {
 try {
   vitest('invctl', root, chosen);
   if (chosen.length === 0) {
-    if (run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], stack)) vitest('stack', stack, []);
+    // Some tests of the API start its built program.
+    const ready =
+      run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], stack) &&
+      run('npm', ['run', '--silent', 'build'], stack);
+    if (ready) vitest('stack', stack, []);
     else broken = true;
   }
 } finally {
