@@ -29,6 +29,8 @@ export async function selectEngine(
   const last = await rememberedEngine(location);
   if (last) return createEngine(last, dependencies);
   const docker = await createEngine('docker', dependencies);
+  const { answersOnSocket } = await import('./compose/engine-socket.js');
+  if (await answersOnSocket(dependencies.env)) return docker;
   try {
     await docker.info();
     return docker;

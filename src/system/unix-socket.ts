@@ -1,28 +1,25 @@
-import { request } from 'node:http';
+import { connect } from 'node:net';
 import { UserError } from '../errors.js';
 
 /**
- * A GET over HTTP on a unix socket, its answer parsed as JSON.
+ * A GET over HTTP on a unix socket, its answer parsed as JSON. HTTP/1.0 with nothing to negotiate: the answer comes
+ * whole and the server closes. `node:http` costs 10 ms more at its first request, which `ps` does not have.
  *
  * @param timeoutMs until the answer is complete
  * @throws the socket's error (ENOENT, EACCES, ECONNREFUSED), or UserError SOCKET_ANSWER on another status than 200
  */
 export async function getJson(socketPath: string, path: string, timeoutMs: number): Promise<unknown> {
-  return new Promise((resolve, reject) => {
-    const call = request(
-      { socketPath, path, headers: { host: 'localhost' }, signal: AbortSignal.timeout(timeoutMs) },
-      (answer) => {
-        const chunks: Buffer[] = [];
-        answer.on('data', (chunk: Buffer) => chunks.push(chunk));
-        answer.on('error', reject);
-        answer.on('end', () => {
-          const text = Buffer.concat(chunks).toString('utf8');
-          if (answer.statusCode === 200) resolve(JSON.parse(text));
-          else reject(new UserError({ code: 'SOCKET_ANSWER', message: `${answer.statusCode} ${text}` }));
-        });
-      },
-    );
-    call.on('error', reject);
-    call.end();
+  const answer = await new Promise<string>((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    const socket = connect(socketPath);
+    socket.setTimeout(timeoutMs, () => socket.destroy(new Error(`no answer within ${timeoutMs} ms`)));
+    socket.on('data', (chunk) => chunks.push(chunk));
+    socket.on('error', reject);
+    socket.on('end', () => resolve(Buffer.concat(chunks).toString('utf8')));
+    socket.write(`GET ${path} HTTP/1.0\r\nHost: localhost\r\n\r\n`);
   });
+  const status = Number(/^HTTP\/1\.[01] (\d{3})/.exec(answer)?.[1]);
+  const body = answer.slice(answer.indexOf('\r\n\r\n') + 4);
+  if (status === 200) return JSON.parse(body);
+  throw new UserError({ code: 'SOCKET_ANSWER', message: `${status} ${body}` });
 }

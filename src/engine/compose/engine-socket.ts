@@ -29,6 +29,16 @@ function hasConfiguredContext(env: NodeJS.ProcessEnv): boolean {
   }
 }
 
+/** Whether an engine answers on the client's socket. False says nothing: the client may have another way. */
+export async function answersOnSocket(env: NodeJS.ProcessEnv): Promise<boolean> {
+  const socket = engineSocket(env);
+  if (!socket) return false;
+  return getJson(socket, '/version', PATIENCE_MS).then(
+    () => true,
+    () => false,
+  );
+}
+
 /**
  * The containers of a project by the Engine API: what `docker ps` and `docker inspect` would say, without starting
  * two programs. A container that goes away in between is left out.
