@@ -19,7 +19,10 @@ export interface RunOptions {
   env?: Record<string, string | undefined>;
   /** Written to standard input, which is then closed. */
   input?: string | Readable;
-  /** Takes standard output in place of the result's `stdout`; it is not ended. A failure of it ends the program. */
+  /**
+   * Takes standard output in place of the result's `stdout`; it is not ended, and has taken all of it when the call
+   * returns. A failure of it ends the program.
+   */
   output?: Writable;
   /** Puts the program out of reach of the terminal's Ctrl-C and hang-up: `signal` alone ends it. */
   ownSession?: boolean;
@@ -114,7 +117,7 @@ export function createProcessRunner({ env: baseEnv, handOver, trace }: ProcessRu
     let broken: { error: unknown } | undefined;
     const streams: Promise<void>[] = [];
     const connect = (from: Readable, to: Writable, end: boolean) => {
-      const connected = pipeline(from, to, { end }).catch((error) => {
+      const connected = transfer(from, to, end).catch((error) => {
         // A program may end before it has read everything; its exit status tells that better than EPIPE.
         if (hasErrorCode(error, 'EPIPE', 'ECONNRESET', 'ERR_STREAM_PREMATURE_CLOSE')) return;
         broken ??= { error };
@@ -235,6 +238,13 @@ export function createProcessRunner({ env: baseEnv, handOver, trace }: ProcessRu
   }
 
   return { run, lines, passThrough, detach };
+}
+
+/** Moves a stream to its end; without `end`, waits for what `to` has taken and not yet written. */
+async function transfer(from: Readable, to: Writable, end: boolean): Promise<void> {
+  await pipeline(from, to, { end });
+  // Without an end to wait for, `pipeline` is content when `from` is read.
+  if (!end) await new Promise<void>((resolve, reject) => to.write('', (e) => (e ? reject(e) : resolve())));
 }
 
 /** An argument vector as a person would type it, credentials redacted. */

@@ -10,6 +10,9 @@ export interface DatabaseProject {
   name: string;
   directory: string;
   invctl(args: readonly string[], options?: Partial<CliOptions>): Promise<CliResult>;
+  /** `data` of a command's JSON document. A command that fails throws all that it said. */
+  // biome-ignore lint/suspicious/noExplicitAny: each test knows the shape that it asks for.
+  succeed(args: readonly string[], options?: Partial<CliOptions>): Promise<any>;
   /** Runs statements as the superuser, past invctl. Returns what psql prints, unaligned and without headers. */
   sql(statements: string, database?: string): string;
   /** Hash of the names, the rows and the sequences of a database: equal only where nothing has changed. */
@@ -72,11 +75,17 @@ volumes: {pgdata: {}}
       ],
       statements,
     ).trim();
+  const run: DatabaseProject['invctl'] = (args, more = {}) => invctl(args, { cwd: directory, ...more });
   return {
     name,
     directory,
     sql,
-    invctl: (args, more = {}) => invctl(args, { cwd: directory, ...more }),
+    invctl: run,
+    async succeed(args, more) {
+      const { code, stdout, stderr } = await run([...args, '--json'], more);
+      if (code !== 0) throw new Error(`invctl ${args.join(' ')} ended with ${code}\n${stdout}\n${stderr}`);
+      return JSON.parse(stdout).data;
+    },
     fingerprint(database) {
       const tables = sql(
         `SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname !~ '^(pg_|information_schema)' ORDER BY 1`,
