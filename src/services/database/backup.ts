@@ -50,6 +50,8 @@ export interface BackupInput {
   output?: string;
   /** How far to prove it. Level 3 hashes every table, in the backup's snapshot. */
   level: Exclude<Level, 0>;
+  /** Hash every table as level 3 does, for a caller who restores the backup and compares. */
+  hashContent?: boolean;
   onProgress?: (progress: BackupProgress) => void;
 }
 
@@ -242,7 +244,7 @@ export async function backupToStream(
 
 type Dumped = Pick<Manifest, 'takenAt' | 'server' | 'archive' | 'compression'> & Facts;
 
-interface DumpInput extends Pick<BackupInput, 'level' | 'onProgress'> {
+interface DumpInput extends Pick<BackupInput, 'level' | 'hashContent' | 'onProgress'> {
   applicationName: string;
   sink: Writable;
   bytesSoFar: () => number;
@@ -298,7 +300,7 @@ async function dump(context: ServiceContext, database: Database, input: DumpInpu
         if (result.status === 0) return;
         throw programFailed('BACKUP_FAILED', 'pg_dump failed; nothing was kept', result);
       });
-    const [facts] = await allOrStop([factsOf(session, input.level), dumping, reading], stop);
+    const [facts] = await allOrStop([factsOf(session, input), dumping, reading], stop);
     return {
       ...facts,
       takenAt,
@@ -336,9 +338,9 @@ function intoBoth(sink: Writable, reader: PassThrough): Writable {
   });
 }
 
-async function factsOf(session: Session, level: Level): Promise<Facts> {
+async function factsOf(session: Session, { level, hashContent }: DumpInput): Promise<Facts> {
   const facts = await readFacts(session);
-  return level < 3 ? facts : withContentHashes(session, facts);
+  return level < 3 && !hashContent ? facts : withContentHashes(session, facts);
 }
 
 /** All results, or the first error, once the others were stopped and have ended. */
