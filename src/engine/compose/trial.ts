@@ -42,8 +42,8 @@ export async function prepareTrial(
   return openTrial(dependencies, place, values);
 }
 
-/** A trial that was prepared before. Without the values of its variables it can be looked at and removed. */
-export function openTrial(
+/** Without the values of its variables, a trial can be looked at and removed. */
+function openTrial(
   { processes, env }: TrialDependencies,
   { name, file }: TrialPlace,
   values: Record<string, string> = {},

@@ -66,7 +66,6 @@ export function planMajorChange(input: MajorChangeInput): MajorChange {
         : `${service.image ?? 'an image that is built here'} is no official PostgreSQL image, so that where the next one keeps its data is not known`,
     );
   }
-  if (afterKey in project.volumes) throw refuse(`the volume ${afterKey} is in the project already`);
   const places = files.filter(({ text }) => mapIn(text, ['services', service.name]) !== undefined);
   const [place] = places;
   if (!place || places.length > 1) {
@@ -80,6 +79,10 @@ export function planMajorChange(input: MajorChangeInput): MajorChange {
   const { file, text } = place;
   const serviceNode = mapIn(text, ['services', service.name]) ?? {};
   if ('extends' in serviceNode) throw refuse(`"${service.name}" extends another service`, file);
+  // Compose leaves a volume out that nobody mounts.
+  if (afterKey in project.volumes || volumeDefinition(text, afterKey)) {
+    throw refuse(`the volume ${afterKey} is in the project already`, file);
+  }
   const definition = volumeDefinition(text, beforeKey);
   const other = Object.keys(definition ?? {}).find((key) => !['name', 'labels'].includes(key));
   if (definition === undefined || other !== undefined) {

@@ -181,6 +181,7 @@ async function upgradeDatabase(
     await stopUnchanged(context, live, manifest, written);
     await editComposeFile(state);
     await finishUpgrade(context, live, state, journal, () => input.onProgress?.('up', 0));
+    await journal.end();
     return { ...report(state, change, manifest, app, (Date.now() - started) / 1000), backup: backup.file };
   } catch (error) {
     await takeBack(context, live, state, journal);
@@ -379,7 +380,6 @@ export async function finishUpgrade(
     major: state.from,
     since: new Date().toISOString(),
   });
-  await journal.end();
 }
 
 /** Where even that fails, the journal's entry stays for `recover`. */
