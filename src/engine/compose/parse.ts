@@ -32,7 +32,8 @@ export function serviceStatuses(containers: readonly ContainerInspect[]): Servic
       byService.set(status.name, { ...other, ports: mergePorts(other.ports, status.ports) });
     }
   }
-  return [...byService.values()].sort((a, b) => a.name.localeCompare(b.name));
+  // By code unit, as Compose sorts. The first `localeCompare` of a process loads ICU's collation: 5 ms of a short command.
+  return [...byService.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 export function containerStatus(container: ContainerInspect): ServiceStatus {

@@ -156,7 +156,7 @@ export function createEmbeddedEngine(dependencies: EmbeddedEngineDependencies): 
   async function status(location: ProjectLocation): Promise<ServiceStatus[]> {
     const { state } = await context.open(location);
     const known = Object.entries(state.services).filter(([, { launch }]) => launch);
-    known.sort(([a], [b]) => a.localeCompare(b));
+    known.sort(([a], [b]) => (a < b ? -1 : 1));
     return Promise.all(known.map(([name, record]) => serviceStatus(name, record)));
   }
 

@@ -2,7 +2,7 @@ import type { Engine } from '../../engine/engine.js';
 import { UserError } from '../../errors.js';
 import { beginJournal, type Journal } from '../../system/journal.js';
 import { withProjectLock } from '../../system/lock.js';
-import { randomSecret } from '../../system/secret.js';
+import { randomSecret } from '../../system/random-secret.js';
 import type { ServiceContext } from '../context.js';
 import { timeId } from '../database/backup-store.js';
 import { lockDatabase } from '../database/server-sessions.js';
