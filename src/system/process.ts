@@ -114,7 +114,8 @@ export function createProcessRunner({ env: baseEnv, handOver, trace }: ProcessRu
     let broken: { error: unknown } | undefined;
     const streams: Promise<void>[] = [];
     const connect = (from: Readable, to: Writable, end: boolean) => {
-      const connected = pipeline(from, to, { end }).catch((error) => {
+      const passed = pipeline(from, to, { end }).then(() => (end ? undefined : taken(to)));
+      const connected = passed.catch((error) => {
         // A program may end before it has read everything; its exit status tells that better than EPIPE.
         if (hasErrorCode(error, 'EPIPE', 'ECONNRESET', 'ERR_STREAM_PREMATURE_CLOSE')) return;
         broken ??= { error };
@@ -209,6 +210,7 @@ export function createProcessRunner({ env: baseEnv, handOver, trace }: ProcessRu
     if (typeof stdout !== 'string') child.stdout?.pipe(stdout, { end: false });
     const takeBack = handOver?.((name) => child.kill(name));
     const { status, signal } = await ended(child, program).finally(() => takeBack?.());
+    if (typeof stdout !== 'string' && stdout.writable) await taken(stdout);
     return exitStatus(status, signal);
   }
 
@@ -289,6 +291,13 @@ function startError(error: unknown, program: string): unknown {
     });
   }
   return error;
+}
+
+/** Waits until a stream has taken all that was written to it; a pipe that does not end its target does not wait. */
+function taken(stream: Writable): Promise<void> {
+  return new Promise((resolve, reject) => {
+    stream.write(Buffer.alloc(0), (error) => (error ? reject(error) : resolve()));
+  });
 }
 
 function commandError(result: RunResult): CommandError {
