@@ -3,7 +3,6 @@ import { z } from 'zod';
 import { ExitCode, UserError } from '../../errors.js';
 import { withValue } from '../../project/edit-env-file.js';
 import type { Journal } from '../../system/journal.js';
-import { randomSecret } from '../../system/random-secret.js';
 import { scramVerifier } from '../../system/scram.js';
 import { Secret } from '../../system/secret.js';
 import type { ServiceContext } from '../context.js';
