@@ -2,7 +2,14 @@ import { open, stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { ExitCode, UserError } from '../../errors.js';
 import { hashFile, readHashed } from './archive-file.js';
-import { assertDigest, unreadable } from './archive-reader.js';
+import {
+  assertDigest,
+  assertSameRows,
+  examineSql,
+  readDump,
+  readWhole,
+  unreadable,
+} from './archive-reader.js';
 import { type Database, runProgram } from './database.js';
 import { type Manifest, readManifest } from './manifest.js';
 import { type DumpExamination, dumpLines, examineDump } from './plain-dump.js';
@@ -16,6 +23,11 @@ export interface Archive {
   bytes: number;
   /** Absent for a file that `db backup` did not write to disk. */
   manifest?: Manifest;
+}
+
+export interface ReadOptions {
+  signal: AbortSignal;
+  onBytes?: (total: number) => void;
 }
 
 /** What a file is, by its first bytes. */
@@ -51,6 +63,27 @@ export async function proveDigest(
 }
 
 /**
+ * Level 1: level 0, and its content reads to its end.
+ * @throws UserError BACKUP_UNREADABLE (exit 8)
+ */
+export async function proveContent(
+  database: Database,
+  { file, kind, manifest }: Archive & { manifest: Manifest },
+  { signal, onBytes }: ReadOptions,
+): Promise<void> {
+  if (kind === 'physical') {
+    const { proveFolderArchive } = await import('./cold-copy.js');
+    return proveFolderArchive(file, manifest);
+  }
+  const { stream, digest } = readHashed(file, onBytes);
+  if (kind === 'plain') assertSameRows(await readDump(stream), manifest.tables);
+  else await readWhole(database, stream, signal);
+  // A reader may end without having asked for the last bytes.
+  const read = digest();
+  assertDigest(read.bytes === manifest.bytes ? read : await hashFile(file), manifest);
+}
+
+/**
  * Reads an archive that has no manifest to its end, as the SQL that it stands for: its tables, its rows and what is
  * wrong with it.
  *
@@ -59,13 +92,11 @@ export async function proveDigest(
 export async function examineArchive(
   database: Database,
   { file, kind }: Archive,
-  options: { signal: AbortSignal; onBytes?: (total: number) => void },
+  options: ReadOptions,
 ): Promise<DumpExamination> {
   const { stream } = readHashed(file, options.onBytes);
   const examination =
-    kind === 'plain'
-      ? await examinePlain(file, stream)
-      : await examineCustom(database, stream, options.signal);
+    kind === 'plain' ? await examineSql(stream) : await examineCustom(database, stream, options.signal);
   const unsafe = examination.problems.filter((problem) => problem.unsafe);
   if (unsafe.length > 0) {
     throw new UserError({
@@ -78,17 +109,6 @@ export async function examineArchive(
     });
   }
   return examination;
-}
-
-async function examinePlain(file: string, stream: Readable): Promise<DumpExamination> {
-  try {
-    return await examineDump(dumpLines(stream));
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && String(error.code).startsWith('Z_')) {
-      throw unreadable(`${file} does not unpack: ${error.message}`, 'invctl db list');
-    }
-    throw error;
-  }
 }
 
 async function examineCustom(

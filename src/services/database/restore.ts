@@ -4,7 +4,7 @@ import { UserError } from '../../errors.js';
 import { beginJournal, type Journal } from '../../system/journal.js';
 import { withProjectLock } from '../../system/lock.js';
 import type { ServiceContext } from '../context.js';
-import { type Archive, examineArchive, openArchive, proveDigest } from './archive.js';
+import { type Archive, examineArchive, openArchive, proveContent, proveDigest } from './archive.js';
 import { backupFolder, findArchive, timeId } from './backup-store.js';
 import { restartClients, runningClients } from './clients.js';
 import { type Database, findDatabase } from './database.js';
@@ -98,7 +98,11 @@ export async function restore(
       input.onProgress?.(phase, bytes, archive.bytes);
     let examination: DumpExamination | undefined;
     const { manifest } = archive;
-    if (manifest) await proveDigest({ ...archive, manifest }, progress('check'));
+    if (manifest?.format === 'plain') {
+      // psql takes a cut dump without a word.
+      const reading = { signal: context.signal, onBytes: progress('check') };
+      await proveContent(database, { ...archive, manifest }, reading);
+    } else if (manifest) await proveDigest({ ...archive, manifest }, progress('check'));
     else {
       examination = await examineArchive(database, archive, {
         signal: context.signal,
