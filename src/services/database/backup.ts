@@ -3,13 +3,14 @@ import { existsSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { Writable } from 'node:stream';
+import { finished } from 'node:stream/promises';
 import { UserError } from '../../errors.js';
 import { syncFolder, writeFileAtomic } from '../../system/files.js';
 import { beginJournal, endEntry, readJournal } from '../../system/journal.js';
 import { withProjectLock } from '../../system/lock.js';
 import { packageVersion } from '../../system/package-version.js';
 import type { ServiceContext } from '../context.js';
-import type { Archive } from './archive.js';
+import { type Archive, openArchive } from './archive.js';
 import { ArchiveWriter, type Digest, hashFile } from './archive-file.js';
 import { assertDigest } from './archive-reader.js';
 import {
@@ -24,6 +25,7 @@ import {
 } from './backup-store.js';
 import { type Database, findDatabase } from './database.js';
 import { type DumpFormat, type DumpProgress, dump } from './dump.js';
+import { encryptInto, readIdentities } from './encryption.js';
 import { formatManifest, type Level, type Manifest, manifestPath } from './manifest.js';
 import { type BackupState, recoverBackup } from './recover-backup.js';
 import { lacksClientPrograms } from './session.js';
@@ -84,9 +86,12 @@ export async function backupToFile(
   const cold = (await lacksClientPrograms(database)) ? await import('./cold-copy.js') : undefined;
   if (cold && (input.level > 1 || input.format)) throw physicalOnly(input);
   const format = cold ? 'physical' : (input.format ?? 'custom');
+  const recipients = database.settings.backup.encryptTo;
+  // Read before anything is dumped, so that a wrong name costs nothing.
+  const identities = recipients && input.level > 1 ? await readIdentities(context, database) : undefined;
   const file =
     input.output === undefined
-      ? join(folder, archiveName(database.location.name, id, format))
+      ? join(folder, archiveName(database.location.name, id, { format, encrypted: recipients !== undefined }))
       : resolve(context.directory, input.output);
   if (existsSync(file) || existsSync(manifestPath(file))) {
     throw new UserError({
@@ -110,10 +115,11 @@ export async function backupToFile(
   try {
     const archive = await ArchiveWriter.create(partial);
     writer = archive;
+    const sink = recipients ? await encryptInto(archive, recipients) : archive;
     const onSize = (bytes: number) => assertSpace(dirname(file), bytes * ratioOf(last));
     const dumped = cold
       ? await cold.coldCopy(context, database, {
-          sink: archive,
+          sink,
           applicationName,
           onSize,
           onStop: (stopped: readonly string[]) =>
@@ -124,21 +130,22 @@ export async function backupToFile(
           level: input.level,
           onProgress: (progress) => input.onProgress?.({ phase: 'dump', ...progress }),
           applicationName,
-          sink: archive,
+          sink,
           bytesSoFar: () => archive.bytes,
           expectedBytes: last?.manifest.bytes,
           onSize,
         });
+    if (sink !== archive) await ended(sink);
     const digest = await archive.finish();
-    if (cold) await cold.proveFolderArchive(partial, digest);
     // What was read whole as it passed is what lies on the disk.
-    else assertDigest(await hashFile(partial), digest);
+    assertDigest(await hashFile(partial), digest);
     const manifest: Manifest = {
       manifestVersion: 1,
       id,
       project: database.location.name,
       file: basename(file),
       format,
+      ...(recipients ? { encryption: { format: 'age', recipients } } : {}),
       ...digest,
       seconds: (Date.now() - started.getTime()) / 1000,
       engine: database.engine.kind,
@@ -154,7 +161,7 @@ export async function backupToFile(
         : await proveCommitted(
             context,
             database,
-            { file, kind: format, bytes: digest.bytes, manifest },
+            await openArchive(file, async () => identities ?? readIdentities(context, database)),
             input,
           );
     return { file, manifest: proved, manifestFile: manifestPath(file) };
@@ -209,13 +216,15 @@ export async function backupToStream(
       const database = await findDatabase(engine, location);
       const hash = createHash('sha256');
       let bytes = 0;
-      const sink = new Writable({
+      const hashed = new Writable({
         write(chunk: Buffer, _encoding, done) {
           hash.update(chunk);
           bytes += chunk.length;
           stdout.write(chunk, done);
         },
       });
+      const recipients = database.settings.backup.encryptTo;
+      const sink = recipients ? await encryptInto(hashed, recipients) : hashed;
       await dump(context, database, {
         format: input.format ?? 'custom',
         onProgress: (progress) => input.onProgress?.({ phase: 'dump', ...progress }),
@@ -224,9 +233,16 @@ export async function backupToStream(
         sink,
         bytesSoFar: () => bytes,
       });
+      if (sink !== hashed) await ended(sink);
       return { bytes, sha256: hash.digest('hex') };
     },
   );
+}
+
+/** Ends a stream, and waits until it has finished. */
+async function ended(stream: Writable): Promise<void> {
+  stream.end();
+  await finished(stream);
 }
 
 /** Bytes of an archive for each byte of its database. */

@@ -1,4 +1,4 @@
-import { PassThrough, Writable } from 'node:stream';
+import { PassThrough, type Writable } from 'node:stream';
 import type { ServiceContext } from '../context.js';
 import { assertSameRows, readDump, readWhole } from './archive-reader.js';
 import { withContentHashes } from './content-hash.js';
@@ -7,6 +7,7 @@ import { readFacts } from './facts.js';
 import type { Facts, Level, Manifest } from './manifest.js';
 import { endSessions, lockDatabase } from './server-sessions.js';
 import { onlyRow, openSession, type Session } from './session.js';
+import { intoBoth } from './tee.js';
 
 /** pg_dump and pg_restore know zstd from this major on. */
 const ZSTD_SINCE = 16;
@@ -110,26 +111,6 @@ export async function dump(context: ServiceContext, database: Database, input: D
   } finally {
     await session.close();
   }
-}
-
-/** Takes a stream into a sink and to a reader of it; a reader that has read enough holds nobody up. */
-function intoBoth(sink: Writable, reader: PassThrough): Writable {
-  return new Writable({
-    write(chunk: Buffer, _encoding, done) {
-      const written = new Promise<void>((resolve, reject) => {
-        sink.write(chunk, (error) => (error ? reject(error) : resolve()));
-      });
-      const taken = new Promise<void>((resolve) => {
-        if (reader.destroyed || reader.write(chunk)) return resolve();
-        const goOn = () => {
-          reader.off('drain', goOn).off('close', goOn);
-          resolve();
-        };
-        reader.on('drain', goOn).on('close', goOn);
-      });
-      Promise.all([written, taken]).then(() => done(), done);
-    },
-  });
 }
 
 async function factsOf(session: Session, level: Level): Promise<Facts> {

@@ -6,6 +6,7 @@ import { type Archive, examineArchive, openArchive, proveContent, proveDigest } 
 import { backupFolder, findArchive, timeId } from './backup-store.js';
 import { withContentHashes } from './content-hash.js';
 import { type Database, findDatabase } from './database.js';
+import { readIdentities } from './encryption.js';
 import { readDatabase, readFacts } from './facts.js';
 import { type Facts, formatManifest, type Level, type Manifest, manifestPath } from './manifest.js';
 import {
@@ -52,7 +53,12 @@ export async function verify(context: ServiceContext, input: VerifyInput): Promi
       const database = await findDatabase(engine, location);
       const folder = backupFolder(location, database.settings);
       const file = await findArchive(input.file, context.directory, folder);
-      return verifyArchive(context, database, await openArchive(file), input);
+      return verifyArchive(
+        context,
+        database,
+        await openArchive(file, () => readIdentities(context, database)),
+        input,
+      );
     },
   );
 }
