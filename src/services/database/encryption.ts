@@ -12,7 +12,7 @@ import type { Database } from './database.js';
 /** What a file that age encrypted begins with: https://age-encryption.org/v1 */
 export const AGE_MAGIC = 'age-encryption.org/v1\n';
 /** Names a file with the identities that open encrypted backups. Goes before `backup.identity` of invctl.yaml. */
-export const IDENTITY_VARIABLE = 'INVCTL_BACKUP_IDENTITY';
+const IDENTITY_VARIABLE = 'INVCTL_BACKUP_IDENTITY';
 
 const IDENTITY = /^AGE-SECRET-KEY-1[AC-HJ-NP-Z02-9]{58}$/;
 const KEYGEN = 'age-keygen -o key.txt      (keep it away from the backups)';
@@ -25,7 +25,7 @@ export interface Identities {
 }
 
 /** The file that the environment or invctl.yaml names; undefined where neither does. */
-export function identityFile(
+function identityFile(
   context: Pick<ServiceContext, 'env' | 'directory'>,
   { location, settings }: Pick<Database, 'location' | 'settings'>,
 ): string | undefined {
