@@ -14,12 +14,21 @@ const keepSchema = z.strictObject({
   monthly: positive.default(6),
 });
 
+/** An X25519 recipient of age: https://age-encryption.org/v1#the-x25519-recipient-type */
+const recipientSchema = z
+  .string()
+  .regex(/^age1[ac-hj-np-z02-9]{58}$/, 'no age recipient, such as `age-keygen -y key.txt` prints: age1…');
+
 const backupSchema = z.strictObject({
   /** Relative to the project's folder. */
   folder: z.string().min(1).default('backups'),
   keep: keepSchema.prefault({}),
   /** Hours after which `status` and `doctor` call the newest verified backup too old. */
   maxAgeHours: z.number().positive().default(26),
+  /** Public keys of age that every backup is encrypted to. */
+  encryptTo: z.array(recipientSchema).min(1).optional(),
+  /** File with the age identities that open encrypted backups, for `verify` and `restore`. Relative to the project. */
+  identity: z.string().min(1).optional(),
 });
 
 const doctorSchema = z.strictObject({
