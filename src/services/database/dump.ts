@@ -86,7 +86,6 @@ export async function dump(context: ServiceContext, database: Database, input: D
     )
       .finally(async () => {
         stopWatching();
-        // The program is read to its end before the last of it is written.
         await new Promise((resolve) => both.end(resolve));
         copy.end();
       })
