@@ -6,7 +6,6 @@ import { check as portInUse } from '../doctor/checks/ports/port.in-use.js';
 import { check as secretDirectory } from '../doctor/checks/secrets/secret.directory.js';
 import { check as secretEmpty } from '../doctor/checks/secrets/secret.empty.js';
 import { check as secretMissing } from '../doctor/checks/secrets/secret.missing.js';
-import { gatherFacts, settingsIn } from '../doctor/facts.js';
 import { runChecks } from '../doctor/run.js';
 import type { Engine } from '../engine/engine.js';
 import { ExitCode, UserError } from '../errors.js';
@@ -14,6 +13,7 @@ import type { ProjectLocation } from '../project/locate.js';
 import { type ComposeProject, type ComposeService, withDependencies } from '../project/model.js';
 import { isPortFree } from '../system/ports.js';
 import type { ServiceContext } from './context.js';
+import { engineFacts } from './engine-facts.js';
 
 /**
  * The doctor's checks that stop an `up`, but for those of the engine, the compose file and its env files: the engine
@@ -43,17 +43,7 @@ export async function preflight(
   for (const service of Object.values(project.services)) {
     if (wanted.has(service.name)) checkBuild(location, service);
   }
-  const facts = await gatherFacts({
-    location,
-    problems: [],
-    env: context.env,
-    processes: context.processes,
-    settings: await settingsIn(location.directory),
-    signal: context.signal,
-    choice: engine.kind,
-    running: engine,
-    services: wanted,
-  });
+  const facts = await engineFacts(context, engine, wanted);
   // A free port needs no engine to tell who holds it, and this is on the way of every `up`.
   const checks = (await portsAreFree(project, wanted))
     ? PREFLIGHT_CHECKS.filter(({ chapter }) => chapter !== 'ports')

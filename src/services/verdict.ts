@@ -1,9 +1,9 @@
 import type { Finding } from '../doctor/check.js';
-import { gatherFacts, settingsIn } from '../doctor/facts.js';
 import { CHECKS } from '../doctor/registry.js';
 import { type CheckResult, runChecks } from '../doctor/run.js';
 import type { Engine } from '../engine/engine.js';
 import type { ServiceContext } from './context.js';
+import { engineFacts } from './engine-facts.js';
 
 /** Why a service failed, by the doctor. */
 export interface Cause {
@@ -19,17 +19,7 @@ export async function verdict(
   engine: Engine,
   services: readonly string[],
 ): Promise<Map<string, Cause>> {
-  const location = context.project();
-  const facts = await gatherFacts({
-    location,
-    problems: [],
-    env: context.env,
-    processes: context.processes,
-    settings: await settingsIn(location.directory),
-    signal: context.signal,
-    choice: engine.kind,
-    running: engine,
-  });
+  const facts = await engineFacts(context, engine);
   const checks = CHECKS.filter(({ chapter }) => chapter !== 'production' && chapter !== 'security');
   const results = await runChecks(checks, facts);
   return new Map(

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { inspect } from 'node:util';
 
 const REDACTED = '[redacted]';
@@ -26,11 +25,6 @@ export class Secret {
   [inspect.custom](): string {
     return REDACTED;
   }
-}
-
-/** A new random value, URL-safe, so that no shell, URL, env file or entrypoint reads it in another way. */
-export function randomSecret(bytes: number): Secret {
-  return new Secret(randomBytes(bytes).toString('base64url'));
 }
 
 const SECRET_NAME =

@@ -25,8 +25,12 @@ export function timeId(time: Date): string {
   return `${time.toISOString().slice(0, 19).replaceAll(/[-:]/g, '')}Z`;
 }
 
-export function archiveName(project: string, id: string, format: Manifest['format']): string {
-  return `${project}-${id}${SUFFIX[format]}`;
+export function archiveName(
+  project: string,
+  id: string,
+  { format, encrypted }: { format: Manifest['format']; encrypted: boolean },
+): string {
+  return `${project}-${id}${SUFFIX[format]}${encrypted ? '.age' : ''}`;
 }
 
 /** Makes the folder of a backup, closed to other users, since a backup holds everything. */

@@ -4,11 +4,19 @@ import { UserError } from '../../errors.js';
 import { beginJournal, type Journal } from '../../system/journal.js';
 import { withProjectLock } from '../../system/lock.js';
 import type { ServiceContext } from '../context.js';
-import { type Archive, examineArchive, openArchive, proveDigest } from './archive.js';
+import {
+  type Archive,
+  assertOpens,
+  examineArchive,
+  openArchive,
+  proveContent,
+  proveDigest,
+} from './archive.js';
 import { backupFolder, findArchive, timeId } from './backup-store.js';
 import { restartClients, runningClients } from './clients.js';
 import { type Database, findDatabase } from './database.js';
 import { propertyStatements, readSettingsWithSecrets } from './database-properties.js';
+import { readIdentities } from './encryption.js';
 import { countRows, readDatabase, readFacts } from './facts.js';
 import type { Facts } from './manifest.js';
 import type { DumpExamination } from './plain-dump.js';
@@ -93,12 +101,19 @@ export async function restore(
 ): Promise<Restored> {
   return changeDatabase(context, async (database) => {
     const folder = backupFolder(database.location, database.settings);
-    const archive = await openArchive(await findArchive(input.file, context.directory, folder));
+    const archive = await openArchive(await findArchive(input.file, context.directory, folder), () =>
+      readIdentities(context, database),
+    );
+    await assertOpens(archive);
     const progress = (phase: RestorePhase) => (bytes: number) =>
       input.onProgress?.(phase, bytes, archive.bytes);
     let examination: DumpExamination | undefined;
     const { manifest } = archive;
-    if (manifest) await proveDigest({ ...archive, manifest }, progress('check'));
+    if (manifest?.format === 'plain') {
+      // psql takes a cut dump without a word.
+      const reading = { signal: context.signal, onBytes: progress('check') };
+      await proveContent(database, { ...archive, manifest }, reading);
+    } else if (manifest) await proveDigest({ ...archive, manifest }, progress('check'));
     else {
       examination = await examineArchive(database, archive, {
         signal: context.signal,

@@ -2,11 +2,11 @@ import { UserError } from '../../errors.js';
 import { writeFileAtomic } from '../../system/files.js';
 import { withProjectLock } from '../../system/lock.js';
 import type { ServiceContext } from '../context.js';
-import { type Archive, examineArchive, openArchive, proveDigest } from './archive.js';
-import { proveArchive } from './archive-reader.js';
+import { type Archive, examineArchive, openArchive, proveContent, proveDigest } from './archive.js';
 import { backupFolder, findArchive, timeId } from './backup-store.js';
 import { withContentHashes } from './content-hash.js';
 import { type Database, findDatabase } from './database.js';
+import { readIdentities } from './encryption.js';
 import { readDatabase, readFacts } from './facts.js';
 import { type Facts, formatManifest, type Level, type Manifest, manifestPath } from './manifest.js';
 import {
@@ -53,7 +53,12 @@ export async function verify(context: ServiceContext, input: VerifyInput): Promi
       const database = await findDatabase(engine, location);
       const folder = backupFolder(location, database.settings);
       const file = await findArchive(input.file, context.directory, folder);
-      return verifyArchive(context, database, await openArchive(file), input);
+      return verifyArchive(
+        context,
+        database,
+        await openArchive(file, () => readIdentities(context, database)),
+        input,
+      );
     },
   );
 }
@@ -87,10 +92,7 @@ export async function verifyArchive(
       });
     }
     if (level === 0) await proveDigest({ ...archive, manifest }, watch('hash').onBytes);
-    else if (archive.kind === 'physical') {
-      const { proveFolderArchive } = await import('./cold-copy.js');
-      await proveFolderArchive(file, manifest);
-    } else await proveArchive(database, file, manifest, watch('read'));
+    else await proveContent(database, { ...archive, manifest }, watch('read'));
   }
   if (level >= 2)
     await proveByRestoring(context, database, archive, expected, level, watch('restore').onBytes);

@@ -16,6 +16,7 @@ import { runningServices, startAgain } from '../clients.js';
 import { withContentHashes } from '../content-hash.js';
 import { type Database, findDatabase } from '../database.js';
 import { readSettingsWithSecrets } from '../database-properties.js';
+import { readIdentities } from '../encryption.js';
 import { readFacts } from '../facts.js';
 import { formatManifest, type Manifest, manifestPath } from '../manifest.js';
 import { onlyRow, withSession } from '../session.js';
@@ -107,6 +108,8 @@ async function upgradeDatabase(
 ): Promise<Upgraded> {
   const { directory, name: project } = live.location;
   const plan = await planUpgrade(context, live, input.to, input.confirmPull);
+  // Asked for before anything is stopped: the encrypted backup has to be read again.
+  const identities = live.settings.backup.encryptTo ? await readIdentities(context, live) : undefined;
   const { change } = plan;
   const services = await runningServices(live);
   const clients = services.filter((name) => name !== live.service.name);
@@ -159,7 +162,8 @@ async function upgradeDatabase(
     await copyRoles(context, live, server.database);
     const { manifest } = backup;
     const properties = liveProperties(live, manifest, secretSettings);
-    const archive = { ...(await openArchive(backup.file)), manifest };
+    const opened = await openArchive(backup.file, async () => identities ?? readIdentities(context, live));
+    const archive = { ...opened, manifest };
     const loaded = await loadBackup(context, server, archive, timeId(new Date()), (bytes) =>
       input.onProgress?.('load', bytes, archive.bytes),
     );

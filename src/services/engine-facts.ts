@@ -1,0 +1,28 @@
+import { type Facts, gatherFacts, settingsIn } from '../doctor/facts.js';
+import type { Engine } from '../engine/engine.js';
+import type { ServiceContext } from './context.js';
+
+/**
+ * The doctor's facts about a project whose engine is known and whose files it has resolved, so that they hold no
+ * problem.
+ *
+ * @param services those that the caller is about; absent: all.
+ */
+export async function engineFacts(
+  context: ServiceContext,
+  engine: Engine,
+  services?: ReadonlySet<string>,
+): Promise<Facts> {
+  const location = context.project();
+  return gatherFacts({
+    location,
+    problems: [],
+    env: context.env,
+    processes: context.processes,
+    settings: await settingsIn(location.directory),
+    signal: context.signal,
+    choice: engine.kind,
+    running: engine,
+    ...(services ? { services } : {}),
+  });
+}
