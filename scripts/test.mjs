@@ -6,7 +6,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -14,6 +14,9 @@ const stack = join(root, 'stack');
 const chosen = process.argv.slice(2);
 const reports = mkdtempSync(join(tmpdir(), 'invctl-test-report-'));
 const totals = { passed: 0, failed: 0, skipped: 0 };
+const failures = [];
+/** Of each failure at the end of the log. */
+const FAILURE_LINES = 12;
 let broken = false;
 
 function run(program, args, cwd) {
@@ -30,9 +33,10 @@ function vitest(name, cwd, args) {
     cwd,
   );
   try {
-    const { numPassedTests, numFailedTests, numPendingTests, numTodoTests } = JSON.parse(
+    const { numPassedTests, numFailedTests, numPendingTests, numTodoTests, testResults } = JSON.parse(
       readFileSync(report, 'utf8'),
     );
+    failures.push(...failuresOf(testResults));
     totals.passed += numPassedTests;
     totals.failed += numFailedTests;
     totals.skipped += numPendingTests + numTodoTests;
@@ -41,6 +45,16 @@ function vitest(name, cwd, args) {
   } catch {
     broken = true;
   }
+}
+
+/** Where and why, for the end of a log of which often only the end is kept. */
+function failuresOf(files) {
+  return files.flatMap(({ name, message, status, assertionResults }) => {
+    const file = relative(root, name);
+    const failed = assertionResults.filter((one) => one.status === 'failed');
+    if (failed.length === 0 && status === 'failed') return [`${file}\n${message}`];
+    return failed.map((one) => `${file} > ${one.fullName}\n${one.failureMessages.join('\n')}`);
+  });
 }
 
 try {
@@ -55,6 +69,9 @@ try {
   }
 } finally {
   rmSync(reports, { recursive: true, force: true });
+}
+for (const failure of failures) {
+  console.log(`\nFAILED ${failure.split('\n').slice(0, FAILURE_LINES).join('\n')}`);
 }
 if (broken && totals.failed === 0) totals.failed = 1;
 console.log(`\n${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped`);

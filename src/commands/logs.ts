@@ -50,8 +50,10 @@ async function printLogs(context: Context, level: LogLevel | undefined, options:
   const { output } = context;
   const pretty = Boolean(process.stdout.isTTY) && !output.json;
   let width = 0;
+  let silent = true;
   try {
     for await (const entry of engine.logs(location, options)) {
+      silent = false;
       const read = level || pretty ? readLogLine(entry.line) : undefined;
       if (level && read && !atLeast(read.level, level)) continue;
       width = Math.max(width, entry.service.length);
@@ -64,6 +66,9 @@ async function printLogs(context: Context, level: LogLevel | undefined, options:
     }
   } catch (error) {
     if (!(options.follow && context.signal.aborted)) throw error;
+  }
+  if (silent && (await engine.status(location)).length === 0) {
+    output.note(`${location.name} is not up, and has no logs; start it with: invctl up`);
   }
 }
 

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import type { Client, ClientConfig } from 'pg';
 import { LABEL_SERVICE } from '../engine/compose/argv.js';
@@ -9,6 +9,7 @@ import { hasErrorCode, UserError } from '../errors.js';
 import { type ServiceVariable, serviceVariables } from '../project/environment.js';
 import type { ProjectLocation } from '../project/locate.js';
 import type { ComposeProject, ComposeService } from '../project/model.js';
+import { readSecretFile } from '../project/secret-file.js';
 import { postgresServices } from '../project/service-roles.js';
 import type { ProjectSettings } from '../project/settings-file.js';
 import { SETTINGS_FILE } from '../project/settings-path.js';
@@ -331,16 +332,6 @@ function passwordOf(project: ComposeProject, service: ComposeService): string | 
     return file ? readSecretFile(file) : undefined;
   }
   return service.environment.POSTGRES_PASSWORD ?? undefined;
-}
-
-/** A secret's text without its final newlines; undefined where it is no readable file. */
-export function readSecretFile(file: string): string | undefined {
-  if (!statSync(file, { throwIfNoEntry: false })?.isFile()) return undefined;
-  try {
-    return readFileSync(file, 'utf8').replace(/\n+$/, '');
-  } catch {
-    return undefined;
-  }
 }
 
 /** Values that must not be printed, from the secret files and from variables that are secrets by their name. */

@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util';
 import type { createLogUpdate } from 'log-update';
 import type { Style } from './style.js';
 
@@ -46,11 +47,13 @@ export async function createLiveProgress(stream: NodeJS.WriteStream, style: Styl
   let timer: NodeJS.Timeout | undefined;
   const render = () => {
     const spinner = style.cyan(FRAMES[frame++ % FRAMES.length] as string);
+    const room = (stream.columns ?? Number.POSITIVE_INFINITY) - 2;
     draw(
       [...lines.values()]
-        .map(
-          ({ mark, text }) => `${symbol(mark, style, spinner)} ${typeof text === 'function' ? text() : text}`,
-        )
+        .map(({ mark, text }) => {
+          const shown = typeof text === 'function' ? text() : text;
+          return `${symbol(mark, style, spinner)} ${cutToWidth(shown, room)}`;
+        })
         .join('\n'),
     );
   };
@@ -73,6 +76,12 @@ export async function createLiveProgress(stream: NodeJS.WriteStream, style: Styl
       lines.clear();
     },
   };
+}
+
+/** One line stays one line: what is redrawn in place must not wrap. A line that is cut loses its colours. */
+function cutToWidth(text: string, columns: number): string {
+  const plain = stripVTControlCharacters(text);
+  return plain.length <= columns ? text : `${plain.slice(0, columns - 1)}…`;
 }
 
 function symbol(mark: ProgressMark, style: Style, working: string): string {

@@ -84,7 +84,27 @@ const environmentVariable = z.object({
     )
     .describe('the ${…} and the bare name that took part, and where each came from'),
 });
-const environmentVariables = z.object({ variables: z.array(environmentVariable) });
+const liveEnvironment = z.object({
+  service: z.string(),
+  instance: z.string().optional().describe('container, or process id; absent: none runs'),
+  compared: z.boolean().describe('false: none runs, or its environment cannot be read'),
+  stale: z.array(
+    z.object({
+      name: z.string(),
+      change: z.enum(['changed', 'added', 'removed']).describe('in the files, since it was made'),
+      value: z
+        .string()
+        .nullable()
+        .describe('what it has; [redacted] without --show-values, null where it has none'),
+      fromShell: z.boolean().describe('a variable of the shell took part'),
+    }),
+  ),
+  next: z.string().optional().describe('the command that makes it anew'),
+});
+const environmentVariables = z.object({
+  variables: z.array(environmentVariable),
+  live: z.array(liveEnvironment).optional().describe('with --live'),
+});
 
 const level = z
   .int()

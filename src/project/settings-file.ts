@@ -56,14 +56,23 @@ const doctorSchema = z.strictObject({
   ignore: z.array(z.strictObject({ id: z.string(), reason: z.string().trim().min(1) })).default([]),
 });
 
+/** Where a secret comes from in place of a person's hand. */
+const providerSchema = z.strictObject({
+  /** Program and arguments, run in the project's folder without a shell; the value is what it prints. */
+  command: z.tuple([z.string().min(1)], z.string()),
+});
+
 const settingsSchema = z.looseObject({
   services: z.strictObject({ database: z.string().optional(), app: z.string().optional() }).prefault({}),
   backup: backupSchema.prefault({}),
   doctor: doctorSchema.prefault({}),
+  /** By the secret's name in the compose file. */
+  secrets: z.record(z.string(), providerSchema).default({}),
 });
 
 export type ProjectSettings = z.infer<typeof settingsSchema>;
 export type BucketSettings = z.infer<typeof bucketSchema>;
+export type SecretProvider = z.infer<typeof providerSchema>;
 export type RetentionPolicy = z.infer<typeof keepSchema>;
 
 /**

@@ -108,13 +108,14 @@ export function createProcessRunner({ env: baseEnv, handOver, trace }: ProcessRu
       'pipe',
       'pipe',
     ]);
-    const stopWatching = endOn(child, options.signal, options.timeoutMs);
+    const stopWatching = endOn(child, options.signal, options.timeoutMs, options.ownSession);
     const stdout: Buffer[] = [];
     const stderr: Buffer[] = [];
     let broken: { error: unknown } | undefined;
     const streams: Promise<void>[] = [];
     const connect = (from: Readable, to: Writable, end: boolean) => {
-      const connected = pipeline(from, to, { end }).catch((error) => {
+      const passed = pipeline(from, to, { end }).then(() => (end ? undefined : taken(to)));
+      const connected = passed.catch((error) => {
         // A program may end before it has read everything; its exit status tells that better than EPIPE.
         if (hasErrorCode(error, 'EPIPE', 'ECONNRESET', 'ERR_STREAM_PREMATURE_CLOSE')) return;
         broken ??= { error };
@@ -209,6 +210,7 @@ export function createProcessRunner({ env: baseEnv, handOver, trace }: ProcessRu
     if (typeof stdout !== 'string') child.stdout?.pipe(stdout, { end: false });
     const takeBack = handOver?.((name) => child.kill(name));
     const { status, signal } = await ended(child, program).finally(() => takeBack?.());
+    if (typeof stdout !== 'string' && stdout.writable) await taken(stdout);
     return exitStatus(status, signal);
   }
 
@@ -291,6 +293,13 @@ function startError(error: unknown, program: string): unknown {
   return error;
 }
 
+/** Waits until a stream has taken all that was written to it; a pipe that does not end its target does not wait. */
+function taken(stream: Writable): Promise<void> {
+  return new Promise((resolve, reject) => {
+    stream.write(Buffer.alloc(0), (error) => (error ? reject(error) : resolve()));
+  });
+}
+
 function commandError(result: RunResult): CommandError {
   return new CommandError({
     argv: result.argv.map((word) => redact(word)),
@@ -307,17 +316,31 @@ function timeoutError(argv: readonly string[], timeoutMs = 0): UserError {
   });
 }
 
+/** With its session, what it started goes as well: that may hold its output open after its own end. */
+function kill(child: ChildProcess, ownSession: boolean): void {
+  if (!ownSession || child.pid === undefined) {
+    child.kill('SIGKILL');
+    return;
+  }
+  try {
+    process.kill(-child.pid, 'SIGKILL');
+  } catch (error) {
+    if (!hasErrorCode(error, 'ESRCH', 'EPERM')) throw error;
+  }
+}
+
 /** Ends the child on abort or after a time. The returned function stops watching; `timedOut` tells which it was. */
 function endOn(
   child: ChildProcess,
   signal: AbortSignal | undefined,
   timeoutMs: number | undefined,
+  ownSession = false,
 ): { (): void; timedOut(): boolean } {
   let timedOut = false;
   let killTimer: NodeJS.Timeout | undefined;
   const end = () => {
     child.kill('SIGTERM');
-    killTimer = setTimeout(() => child.kill('SIGKILL'), KILL_DELAY_MS);
+    killTimer = setTimeout(() => kill(child, ownSession), KILL_DELAY_MS);
     killTimer.unref();
   };
   const timer =

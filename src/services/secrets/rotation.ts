@@ -3,7 +3,6 @@ import { z } from 'zod';
 import { ExitCode, UserError } from '../../errors.js';
 import { withValue } from '../../project/edit-env-file.js';
 import type { Journal } from '../../system/journal.js';
-import { randomSecret } from '../../system/random-secret.js';
 import { scramVerifier } from '../../system/scram.js';
 import { Secret } from '../../system/secret.js';
 import type { ServiceContext } from '../context.js';
@@ -15,7 +14,6 @@ import { acceptsPassword, passwordIn, readVerifier, writeVerifier } from './role
 import { StagedFile } from './staged-file.js';
 
 export const ROTATE_OPERATION = 'secrets rotate';
-const SECRET_BYTES = 32;
 const HEALTH_TIMEOUT_MS = 120_000;
 
 export const rotationStateSchema = z.object({
@@ -51,17 +49,18 @@ export function openRotation(
 
 /**
  * Takes a rotation from its first step to its last. After an error it is to be reverted, or `recover` does it.
+ * @param value the new one.
  * @param session of the database's superuser, with the advisory lock.
  */
 export async function carryOut(
   rotation: Rotation,
   secret: FoundSecret,
+  value: Secret,
   session: Session | undefined,
   begin: (step: RotationStep) => Promise<void>,
 ): Promise<void> {
   const { context, staged, database } = rotation;
   const { signal } = context;
-  const value = randomSecret(SECRET_BYTES);
   const content = await newContent(secret, value);
   signal.throwIfAborted();
   await begin('prepare');

@@ -196,6 +196,9 @@ describe.skipIf(withoutDocker)('the life of a project on Docker', () => {
     expect(document.data).toMatchObject({ removed: ['db', 'migrate'], volumesRemoved: [] });
     expect(await project.leftovers()).toEqual([`volume ${project.name}_pgdata`]);
     expect((await project.invctl(['down'])).stdout).toContain('was not up');
+    const logs = await project.invctl(['logs']);
+    expect([logs.code, logs.stdout]).toEqual([0, '']);
+    expect(logs.stderr).toContain('is not up, and has no logs; start it with: invctl up');
     await project.invctl(['up', 'db', '-q']);
     const { stdout } = await project.invctl([
       'exec',

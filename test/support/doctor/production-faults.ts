@@ -3,6 +3,11 @@ import type { Fault } from './file-faults.js';
 import type { SickProject } from './project.js';
 
 /** What a person does before a scaffold goes into production, as far as it lies in the project. */
+const PROVIDERS = `secrets:
+  db_password: { command: [op, read, "op://shop/db"] }
+  admin_password: { command: [op, read, "op://shop/admin"] }
+`;
+
 export function makeReady(p: SickProject): void {
   p.edit('stack/.env', 'ENVIRONMENT=development', 'ENVIRONMENT=production');
   p.write('backups/newest.dump', 'verified\n');
@@ -18,7 +23,7 @@ export function makeReady(p: SickProject): void {
     /limits: \{ cpus: "1.0", memory: 512m, pids: 128 \}/,
     'limits: { cpus: "1.0", memory: 512m, pids: 128 }\n      replicas: 2',
   );
-  p.write('invctl.yaml', 'secrets: { db_password: { command: [op, read, "op://shop/db"] } }\n');
+  p.write('invctl.yaml', PROVIDERS);
 }
 
 /** Each takes one item away from a project that is ready. `unknown`: nobody can tell then. */
@@ -45,6 +50,12 @@ export const PRODUCTION_FAULTS: readonly (Fault & { unknown?: true })[] = [
     break: (p) => p.edit('compose.yaml', 'prom/prometheus:v3.1.0', 'caddy:2.8'),
   },
   { id: 'prod.secrets-manager', unknown: true, break: (p) => p.remove('invctl.yaml') },
+  {
+    id: 'prod.secrets-manager',
+    variant: 'of some secrets only',
+    unknown: true,
+    break: (p) => p.write('invctl.yaml', PROVIDERS.replace(/ {2}admin_password.*\n/, '')),
+  },
   {
     id: 'prod.secrets-manager',
     variant: 'a password in the compose file',

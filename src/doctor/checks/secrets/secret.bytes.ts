@@ -1,4 +1,5 @@
 import { readFileSync, statSync } from 'node:fs';
+import { doubtfulBytes } from '../../../project/secret-file.js';
 import { defineCheck } from '../../check.js';
 import type { Facts } from '../../facts.js';
 import { editFile } from '../../fix/edit-file.js';
@@ -44,22 +45,9 @@ export const check = defineCheck({
   },
 });
 
-/** What is wrong with the bytes. A final newline is not: every reader of secrets strips it. */
 function problemOf({ file }: GrantedSecret): string | undefined {
   if (!statSync(file, { throwIfNoEntry: false })?.isFile()) return undefined;
-  const text = readFileSync(file, 'utf8');
-  if (text.trim() === '' || isDocument(text)) return undefined;
-  if (text.startsWith('\uFEFF')) return 'begins with a byte order mark (BOM)';
-  if (text.includes('\r')) return 'has a carriage return (CR)';
-  if (text.includes('\0')) return 'has a NUL byte';
-  const line = text.replace(/\n+$/, '');
-  if (line !== line.trim()) return 'begins or ends with spaces';
-  return undefined;
-}
-
-/** A key, a certificate or a settings file: text of several lines, in which such bytes are the format's own affair. */
-function isDocument(text: string): boolean {
-  return text.trim().split(/\r?\n/).length > 1;
+  return doubtfulBytes(readFileSync(file, 'utf8'));
 }
 
 /** The diff of a secret is never shown. */
