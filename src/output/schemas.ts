@@ -213,10 +213,11 @@ export const dataSchemas = {
         level: z
           .int()
           .describe('how it was verified: 0 hash, 1 full read, 2 restored, 3 compared row by row'),
-        tooOld: z.boolean(),
+        ageHours: z.number(),
+        tooOld: z.boolean().describe('older than backup.maxAgeHours of invctl.yaml'),
       })
       .optional()
-      .describe('the newest one'),
+      .describe('the newest verified one'),
   }),
   down: z.object({
     project: z.string(),
@@ -328,8 +329,12 @@ export const dataSchemas = {
   ]),
   'db schedule': z.object({
     files: z.array(z.object({ name: z.string(), content: z.string() })),
-    installed: z.array(z.string()).optional(),
-    enable: z.string().optional().describe('the command that switches the timer on'),
+    installed: z.array(z.string()).optional().describe('paths of units, or crontab'),
+    enable: z
+      .string()
+      .nullable()
+      .optional()
+      .describe('the command that switches the timer on; null: nothing is left to do'),
   }),
   'db migrate': z.object({ version: z.int(), applied: z.array(z.string()) }),
   'db exec': z.object({ file: z.string(), output: z.string(), seconds: z.number() }),
