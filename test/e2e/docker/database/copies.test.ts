@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
@@ -88,6 +89,45 @@ describe.skipIf(withoutDocker)('backups with a copy away, on Docker', () => {
       expect(readdirSync(absent).sort()).toEqual([name, `${name}.manifest.json`]);
       settings({ copyTo: away });
     });
+  });
+
+  it('are taken by the line of `db schedule --cron`, in the bare environment that cron gives', async () => {
+    const near = join(project.directory, 'near');
+    mkdirSync(near);
+    settings({ copyTo: near });
+    const { stdout } = await project.invctl(['db', 'schedule', '--cron']);
+    const line = stdout
+      .trimEnd()
+      .replace(/^(\S+ ){5}/, '')
+      .replaceAll('\\%', '%');
+    const env = { HOME: project.directory, SHELL: '/bin/sh', PATH: '/usr/bin:/bin' };
+    const { status, stderr } = spawnSync('/bin/sh', ['-c', line], { env, encoding: 'utf8' });
+    expect({ status, stderr }).toMatchObject({ status: 0 });
+    const listed = JSON.parse((await project.invctl(['db', 'list', '--json'])).stdout);
+    expect(listed.data.backups).toMatchObject([
+      { level: 2, here: true, copy: expect.stringContaining(near) },
+    ]);
+    rmSync(folder, { recursive: true });
+  });
+
+  it('are called too old by status and doctor alike', async () => {
+    settings({});
+    const { file } = JSON.parse((await project.invctl(['db', 'backup', '--json'])).stdout).data;
+    const judge = async () => {
+      const status = JSON.parse((await project.invctl(['status', '--json'])).stdout).data.backup.tooOld;
+      const doctor = await project.invctl(['doctor', '--production', '--only', 'prod.backups', '--json']);
+      const [item] = JSON.parse(doctor.stdout).data.checks;
+      const text = (await project.invctl(['status'])).stdout;
+      return { status, doctor: item.outcome, text: text.includes('too old') };
+    };
+    expect(await judge()).toEqual({ status: false, doctor: 'pass', text: false });
+    const manifest = JSON.parse(readFileSync(`${file}.manifest.json`, 'utf8'));
+    const takenAt = new Date(Date.now() - 27 * 3_600_000).toISOString();
+    writeFileSync(`${file}.manifest.json`, JSON.stringify({ ...manifest, takenAt }));
+    expect(await judge()).toEqual({ status: true, doctor: 'fail', text: true });
+    settings({ maxAgeHours: 30 });
+    expect(await judge()).toEqual({ status: false, doctor: 'pass', text: false });
+    rmSync(folder, { recursive: true });
   });
 
   describe.skipIf(withoutSwift)('in a bucket', () => {
