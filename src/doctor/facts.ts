@@ -9,7 +9,7 @@ import { hasErrorCode, UserError } from '../errors.js';
 import { type ServiceVariable, serviceVariables } from '../project/environment.js';
 import type { ProjectLocation } from '../project/locate.js';
 import type { ComposeProject, ComposeService } from '../project/model.js';
-import { readSecretFile } from '../project/secret-file.js';
+import { readSecretFile, serverPassword } from '../project/secret-file.js';
 import { maskValues, secretValues } from '../project/secret-values.js';
 import { postgresServices } from '../project/service-roles.js';
 import type { ProjectSettings } from '../project/settings-file.js';
@@ -322,7 +322,6 @@ function readVariables(reading: Reading, service: string): Map<string, ServiceVa
   return serviceVariables(reading.loaded, service, () => {});
 }
 
-/** The entrypoint strips what a shell's `$(< file)` strips: final newlines. */
 function passwordOf(project: ComposeProject, service: ComposeService): string | undefined {
   const path = service.environment.POSTGRES_PASSWORD_FILE;
   if (path) {
@@ -330,7 +329,8 @@ function passwordOf(project: ComposeProject, service: ComposeService): string | 
     const file = grant
       ? project.secrets[grant.source]?.file
       : service.mounts.find(({ type, target }) => type === 'bind' && target === path)?.source;
-    return file ? readSecretFile(file) : undefined;
+    const text = file && readSecretFile(file);
+    return text === undefined ? undefined : serverPassword(text);
   }
   return service.environment.POSTGRES_PASSWORD ?? undefined;
 }
