@@ -19,12 +19,11 @@ const PAGE = 50;
 /** The SQL of the API's own statements, as it is sent. */
 async function sqlOf(run: (items: Items) => Promise<unknown>): Promise<string> {
   let text = '';
-  const database = {
-    async query(statement: Statement) {
-      text = statement.text;
-      return [{ json: '', key: null, id: null }];
-    },
+  const note = async (statement: Statement) => {
+    text = statement.text;
+    return [{ json: '', key: null, id: null }];
   };
+  const database = { query: note, read: note };
   await run(new Items(database as unknown as Database));
   return text;
 }
