@@ -11,9 +11,13 @@ import {
   explainEnvironment,
   type VariableReport,
 } from '../services/environment.js';
+import type { LiveReport, StaleVariable } from '../services/live-environment.js';
+
+const LIVE = 'compare with what the running containers have';
 
 interface ListOptions {
   showValues?: boolean;
+  live?: boolean;
 }
 
 interface ExplainOptions extends ListOptions {
@@ -32,24 +36,29 @@ export function define(program: Command, handle: Handle): void {
     declare(group, 'explain', 'which source gives a variable its value, and what it shadows', [
       'invctl env explain DATABASE_HOST',
       'invctl env explain DATABASE_HOST --run DATABASE_HOST=other',
+      'invctl env explain --live',
     ])
       .argument('[variable]', 'name; all variables without one')
       .option('-s, --service <service>', 'only this service', repeatable, [])
       .option('--run <NAME[=value]>', 'as if given to `run -e`', repeatable, [])
+      .option('--live', LIVE)
       .option('--show-values', 'show secrets too: on a terminal, or with --yes'),
     async (context, { args: [variable], options }) => {
-      const variables = await explainEnvironment(context, {
+      const explained = await explainEnvironment(context, {
         variable,
         services: options.service,
         run: options.run.map(runEntry),
         showValues: mayShowValues(context, options),
+        live: options.live ?? false,
       });
       const place = placeIn(context.project().directory);
       return {
-        data: { variables },
-        text:
-          variables.map((one) => explanation(one, place, context.output.style)).join('\n\n') ||
-          'no service sets a variable',
+        data: explained,
+        text: [
+          explained.variables.map((one) => explanation(one, place, context.output.style)).join('\n\n') ||
+            'no service sets a variable',
+          ...comparisonLines(explained.live),
+        ].join('\n'),
       };
     },
   );
@@ -57,25 +66,29 @@ export function define(program: Command, handle: Handle): void {
   handle<ListOptions>(
     declare(group, 'list', 'the environment that each service gets', ['invctl env list api'])
       .argument('[service...]', 'services; all without one')
+      .option('--live', LIVE)
       .option('--show-values', 'show secrets too: on a terminal, or with --yes'),
     async (context, { args: [services], options }) => {
-      const variables = await explainEnvironment(context, {
+      const explained = await explainEnvironment(context, {
         services,
         showValues: mayShowValues(context, options),
+        live: options.live ?? false,
       });
       const place = placeIn(context.project().directory);
-      const rows = variables.map(({ service, name, source, set, value }) => [
+      const rows = explained.variables.map(({ service, name, source, set, value }) => [
         service,
         name,
         `${source.kind} ${place(source)}`.trimEnd(),
         set ? printable(value) : '(unset)',
       ]);
       return {
-        data: { variables },
-        text:
+        data: explained,
+        text: [
           rows.length > 0
             ? table(['SERVICE', 'VARIABLE', 'SOURCE', 'VALUE'], rows)
             : 'no service sets a variable',
+          ...comparisonLines(explained.live),
+        ].join('\n'),
       };
     },
   );
@@ -92,6 +105,31 @@ export function define(program: Command, handle: Handle): void {
       };
     },
   );
+}
+
+const CHANGES: Record<StaleVariable['change'], string> = {
+  changed: 'has another value than the files give it now',
+  added: 'is not in it yet',
+  removed: 'is still in it, and in no file',
+};
+
+/** What runs, after an empty line. */
+function comparisonLines(live: readonly LiveReport[] | undefined): string[] {
+  if (!live) return [];
+  const lines = live.flatMap(({ service, instance, compared, stale, next }) => {
+    if (instance === undefined) return [`${service}: nothing of it runs`];
+    const title = `${service} (${instance})`;
+    if (!compared) return [`${title}: its environment cannot be compared`];
+    if (stale.length === 0) return [`${title}: has what the files say`];
+    return [
+      `${title} is stale; to make it anew: ${next}`,
+      ...stale.map(({ name, change, value, fromShell }) => {
+        const has = value === null ? '' : ` (${printable(value)})`;
+        return `  ${name} ${CHANGES[change]}${has}${fromShell ? '; that value comes from this shell' : ''}`;
+      }),
+    ];
+  });
+  return ['', ...lines];
 }
 
 function runEntry(entry: string): string {

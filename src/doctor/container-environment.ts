@@ -1,3 +1,4 @@
+import { parseEnvironment } from '../engine/compose/parse.js';
 import type { FixStep } from './check.js';
 import type { Facts } from './facts.js';
 import { place } from './reading.js';
@@ -37,12 +38,7 @@ export async function containerEnvironment(facts: Facts): Promise<EnvironmentDif
   for (const service of Object.values(facts.project.services)) {
     const [container] = await facts.containersOf(service.name);
     if (container?.State.Status !== 'running') continue;
-    const actual = new Map(
-      (container.Config.Env ?? []).map((entry) => {
-        const sign = entry.indexOf('=');
-        return sign < 0 ? [entry, ''] : [entry.slice(0, sign), entry.slice(sign + 1)];
-      }),
-    );
+    const actual = parseEnvironment(container.Config.Env);
     const absent: Difference[] = [];
     const changed: Difference[] = [];
     for (const [name, value] of Object.entries(service.environment)) {

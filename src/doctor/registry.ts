@@ -57,6 +57,7 @@ import { check as secretBytes } from './checks/secrets/secret.bytes.js';
 import { check as secretDirectory } from './checks/secrets/secret.directory.js';
 import { check as secretEmpty } from './checks/secrets/secret.empty.js';
 import { check as secretMissing } from './checks/secrets/secret.missing.js';
+import { check as secretProvider } from './checks/secrets/secret.provider.js';
 import { check as secretUnlisted } from './checks/secrets/secret.unlisted.js';
 import { check as secretUnreadable } from './checks/secrets/secret.unreadable.js';
 import { check as secretWeak } from './checks/secrets/secret.weak.js';
@@ -91,6 +92,7 @@ export const CHECKS: readonly Check[] = [
   dbReadyRace,
   dbNoHealthcheck,
   dbDependsShort,
+  secretProvider,
   secretMissing,
   secretDirectory,
   secretEmpty,

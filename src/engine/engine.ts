@@ -1,6 +1,7 @@
 import type { Readable, Writable } from 'node:stream';
 import type { ProjectLocation } from '../project/locate.js';
 import type { ComposeProject } from '../project/model.js';
+import type { Secret } from '../system/secret.js';
 
 export type EngineKind = 'docker' | 'embedded';
 
@@ -222,6 +223,16 @@ export interface ServiceDetails extends ServiceStatus {
   environment: Record<string, string>;
 }
 
+/** What one running container or process of a service has in its environment. */
+export interface LiveEnvironment {
+  /** The container's name, or `pid N`. */
+  instance: string;
+  /** Absent where it cannot be read, or the program gets none of the service's. */
+  actual?: ReadonlyMap<string, Secret>;
+  /** What one that is made now would have. */
+  expected: ReadonlyMap<string, Secret>;
+}
+
 /**
  * What brings a project to life: Docker Compose, or processes of this machine. Every method takes the project by
  * its location and is safe to call when nothing runs.
@@ -285,6 +296,14 @@ export interface Engine {
   inspect(location: ProjectLocation, service: string): Promise<ServiceDetails[]>;
   /** `ENV` of the service's image; empty where there is no image yet, or none at all. */
   imageEnvironment(location: ProjectLocation, service: string): Promise<Record<string, string>>;
+  /**
+   * The environment of every running container (process) of these services, by service, beside the one that it would
+   * get now. What the engine gives for the machine's sake is left out.
+   */
+  environments(
+    location: ProjectLocation,
+    services: readonly string[],
+  ): Promise<Map<string, LiveEnvironment[]>>;
   networks(location: ProjectLocation): Promise<NetworkStatus[]>;
   volumes(location: ProjectLocation): Promise<VolumeStatus[]>;
   /** Removes a volume and all that is in it. */

@@ -84,7 +84,27 @@ const environmentVariable = z.object({
     )
     .describe('the ${…} and the bare name that took part, and where each came from'),
 });
-const environmentVariables = z.object({ variables: z.array(environmentVariable) });
+const liveEnvironment = z.object({
+  service: z.string(),
+  instance: z.string().optional().describe('container, or process id; absent: none runs'),
+  compared: z.boolean().describe('false: none runs, or its environment cannot be read'),
+  stale: z.array(
+    z.object({
+      name: z.string(),
+      change: z.enum(['changed', 'added', 'removed']).describe('in the files, since it was made'),
+      value: z
+        .string()
+        .nullable()
+        .describe('what it has; [redacted] without --show-values, null where it has none'),
+      fromShell: z.boolean().describe('a variable of the shell took part'),
+    }),
+  ),
+  next: z.string().optional().describe('the command that makes it anew'),
+});
+const environmentVariables = z.object({
+  variables: z.array(environmentVariable),
+  live: z.array(liveEnvironment).optional().describe('with --live'),
+});
 
 const level = z
   .int()
@@ -193,10 +213,11 @@ export const dataSchemas = {
         level: z
           .int()
           .describe('how it was verified: 0 hash, 1 full read, 2 restored, 3 compared row by row'),
-        tooOld: z.boolean(),
+        ageHours: z.number(),
+        tooOld: z.boolean().describe('older than backup.maxAgeHours of invctl.yaml'),
       })
       .optional()
-      .describe('the newest one'),
+      .describe('the newest verified one'),
   }),
   down: z.object({
     project: z.string(),
@@ -250,15 +271,45 @@ export const dataSchemas = {
     ),
   }),
 
-  'db backup': z.object({ file: backupFile, manifestFile: z.string(), manifest, level }),
-  'db list': z.object({ backups: z.array(z.object({ file: backupFile, manifest, level })) }),
+  'db backup': z.object({
+    file: backupFile,
+    manifestFile: z.string(),
+    manifest,
+    level,
+    copy: z.string().optional().describe('address of its copy'),
+  }),
+  'db list': z.object({
+    backups: z.array(
+      z.object({
+        file: z.string().describe('absolute path; of one that is away only, the address of its copy'),
+        manifest,
+        level,
+        here: z.boolean().describe('on this disk'),
+        copy: z.string().nullable().describe('address of its copy'),
+      }),
+    ),
+    copyTo: z.string().nullable().describe('where copies go; null: nowhere, or it does not answer'),
+  }),
+  'db copy': z.object({
+    address: z.string().describe('where to'),
+    copied: z.array(backupFile),
+    present: z.array(backupFile).describe('were there already'),
+  }),
   'db verify': z.object({
     file: backupFile,
     level,
     manifest: manifest.optional().describe('absent: the file has none'),
     tables: z.array(z.object({ name: z.string(), rows: z.int() })),
   }),
-  'db prune': z.object({ dryRun: z.boolean(), kept: z.array(backupFile), removed: z.array(backupFile) }),
+  'db prune': z.object({
+    dryRun: z.boolean(),
+    kept: z.array(backupFile),
+    removed: z.array(backupFile),
+    copies: z
+      .object({ kept: z.array(z.string()), removed: z.array(z.string()) })
+      .optional()
+      .describe('addresses; where there is a place for copies'),
+  }),
   'db restore': z.union([
     z.object({
       from: z.string().describe('a file, or with --undo the database of before'),
@@ -278,10 +329,32 @@ export const dataSchemas = {
   ]),
   'db schedule': z.object({
     files: z.array(z.object({ name: z.string(), content: z.string() })),
-    installed: z.array(z.string()).optional(),
-    enable: z.string().optional().describe('the command that switches the timer on'),
+    installed: z.array(z.string()).optional().describe('paths of units, or crontab'),
+    enable: z
+      .string()
+      .nullable()
+      .optional()
+      .describe('the command that switches the timer on; null: nothing is left to do'),
   }),
   'db migrate': z.object({ version: z.int(), applied: z.array(z.string()) }),
+  'db upgrade': z.union([
+    z.object({
+      rehearsed: z.boolean(),
+      from: z.int().describe('major version'),
+      to: z.int(),
+      image: z.object({ before: z.string(), after: z.string() }),
+      volume: z
+        .object({ before: z.string(), after: z.string() })
+        .describe('the one before stays until --finalize; after a rehearsal the other one is gone'),
+      file: z.string().describe('the compose file'),
+      diff: z.string().describe('of the compose file; after a rehearsal what an upgrade would change'),
+      backup: backupFile.optional().describe('absent after a rehearsal, which keeps none'),
+      tables: z.array(z.object({ name: z.string(), rows: z.int() })),
+      smokeTested: z.string().optional().describe('the app that was tried on the new server'),
+      downSeconds: z.number().describe('how long the app was, or would have been, without its database'),
+    }),
+    z.object({ removed: z.array(z.string()).describe('volumes'), backup: backupFile.optional() }),
+  ]),
   'db exec': z.object({ file: z.string(), output: z.string(), seconds: z.number() }),
   recover: z.object({
     recovered: z.array(

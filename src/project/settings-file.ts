@@ -14,12 +14,41 @@ const keepSchema = z.strictObject({
   monthly: positive.default(6),
 });
 
+/** An X25519 recipient of age: https://age-encryption.org/v1#the-x25519-recipient-type */
+const recipientSchema = z
+  .string()
+  .regex(/^age1[ac-hj-np-z02-9]{58}$/, 'no age recipient, such as `age-keygen -y key.txt` prints: age1…');
+
+/** Without credentials: those come from where the AWS tools look for them. */
+const bucketSchema = z.strictObject({
+  bucket: z.string().min(1),
+  /** Goes before each name, as a folder would. */
+  prefix: z.string().min(1).optional(),
+  /** Of a server other than Amazon's: `https://minio.example:9000`. */
+  endpoint: z
+    .url({ protocol: /^https?$/ })
+    .refine((text) => !text.includes('@'), 'credentials belong into the environment')
+    .optional(),
+  region: z.string().min(1).optional(),
+});
+
 const backupSchema = z.strictObject({
   /** Relative to the project's folder. */
   folder: z.string().min(1).default('backups'),
   keep: keepSchema.prefault({}),
   /** Hours after which `status` and `doctor` call the newest verified backup too old. */
   maxAgeHours: z.number().positive().default(26),
+  /** Where a copy of every backup goes: a folder, relative to the project, or a bucket. */
+  copyTo: z
+    .union([z.string().min(1), bucketSchema], {
+      error:
+        'neither a folder nor {bucket, prefix, endpoint, region}; credentials belong into the environment',
+    })
+    .optional(),
+  /** Public keys of age that every backup is encrypted to. */
+  encryptTo: z.array(recipientSchema).min(1).optional(),
+  /** File with the age identities that open encrypted backups, for `verify` and `restore`. Relative to the project. */
+  identity: z.string().min(1).optional(),
 });
 
 const doctorSchema = z.strictObject({
@@ -27,13 +56,23 @@ const doctorSchema = z.strictObject({
   ignore: z.array(z.strictObject({ id: z.string(), reason: z.string().trim().min(1) })).default([]),
 });
 
+/** Where a secret comes from in place of a person's hand. */
+const providerSchema = z.strictObject({
+  /** Program and arguments, run in the project's folder without a shell; the value is what it prints. */
+  command: z.tuple([z.string().min(1)], z.string()),
+});
+
 const settingsSchema = z.looseObject({
   services: z.strictObject({ database: z.string().optional(), app: z.string().optional() }).prefault({}),
   backup: backupSchema.prefault({}),
   doctor: doctorSchema.prefault({}),
+  /** By the secret's name in the compose file. */
+  secrets: z.record(z.string(), providerSchema).default({}),
 });
 
 export type ProjectSettings = z.infer<typeof settingsSchema>;
+export type BucketSettings = z.infer<typeof bucketSchema>;
+export type SecretProvider = z.infer<typeof providerSchema>;
 export type RetentionPolicy = z.infer<typeof keepSchema>;
 
 /**

@@ -14,6 +14,7 @@ import { nearest } from '../project/nearest.js';
 import { readEnvFile } from '../project/project-environment.js';
 import { isSecretName, redact, Secret } from '../system/secret.js';
 import type { ServiceContext } from './context.js';
+import { compareWithRunning, type LiveReport } from './live-environment.js';
 
 /** A place that gives a value, as JSON readers see it. */
 export interface SourceReport {
@@ -50,27 +51,38 @@ export interface ExplainInput {
   /** What `run -e` would set. */
   run?: readonly string[];
   showValues?: boolean;
+  /** Compare with what the running containers (processes) have. */
+  live?: boolean;
+}
+
+export interface Explanation {
+  variables: VariableReport[];
+  /** With `live` only. */
+  live?: LiveReport[];
 }
 
 /**
  * Every variable of every service: the source that wins, those that it shadows, and the `${…}` that took part.
  * Reads files alone; where an engine answers, the image's `ENV` is the weakest source.
  *
- * @throws UserError UNKNOWN_VARIABLE, UNKNOWN_SERVICE (exit 2), and what is wrong with the project (exit 4).
+ * @throws UserError UNKNOWN_VARIABLE, UNKNOWN_SERVICE (exit 2), what is wrong with the project (exit 4), and with
+ *   `live` the lack of an engine (exit 3).
  */
 export async function explainEnvironment(
   context: ServiceContext,
-  { variable, services = [], run = [], showValues = false }: ExplainInput,
-): Promise<VariableReport[]> {
+  { variable, services = [], run = [], showValues = false, live = false }: ExplainInput,
+): Promise<Explanation> {
   const project = loadProject(context.project(), context.env);
   const warnings = new Set(project.warnings);
   const wanted = chosenServices(project, services);
   const imageEnvironment = await imageEnvironments(context);
   const reports: VariableReport[] = [];
   const names = new Set<string>();
+  const variablesOf = new Map<string, ReadonlyMap<string, ServiceVariable>>();
   for (const service of wanted) {
     const image = await imageEnvironment(service);
     const variables = serviceVariables(project, service, (message) => warnings.add(message), { image, run });
+    variablesOf.set(service, variables);
     for (const one of variables.values()) {
       names.add(one.name);
       if (variable === undefined || one.name === variable)
@@ -78,10 +90,15 @@ export async function explainEnvironment(
     }
   }
   for (const warning of warnings) context.warn(warning);
-  if (variable !== undefined && reports.length === 0) {
+  const compared = live
+    ? await compareWithRunning(context, variablesOf, { variable, showValues })
+    : undefined;
+  // A variable that was removed from the files may still be in a container.
+  const leftOver = compared?.some(({ stale }) => stale.length > 0) ?? false;
+  if (variable !== undefined && reports.length === 0 && !leftOver) {
     throw unknown('UNKNOWN_VARIABLE', 'variable', variable, [...names]);
   }
-  return reports;
+  return { variables: reports, ...(compared ? { live: compared } : {}) };
 }
 
 /** Without an engine, what the image sets is not known, and the files alone are told of. */

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import { realpath } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { createTwoFilesPatch, FILE_HEADERS_ONLY } from 'diff';
+import { settingsIn } from '../doctor/facts.js';
 import { ExitCode, UserError } from '../errors.js';
 import { COMPOSE_FILE_NAMES } from '../project/locate.js';
 import { withProjectLock } from '../system/lock.js';
@@ -139,7 +140,11 @@ interface Plan {
 
 async function plan(template: Template, { directory, options, force }: InitInput): Promise<Plan> {
   const lock = await readLock(directory);
-  const scaffold = await renderScaffold(template, options);
+  const provided = (await settingsIn(directory))?.secrets ?? {};
+  // What has a provider is written by `up`: a random value in its place would become the database's.
+  const scaffold = (await renderScaffold(template, options)).filter(
+    ({ policy, path }) => policy !== 'secret' || !(basename(path, '.txt') in provided),
+  );
   const files: ComparedFile[] = [];
   for (const file of scaffold) files.push(await compareFile(directory, file, lock, force));
   if (!lock && !force) refuseForeignProject(directory, files);

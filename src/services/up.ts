@@ -1,3 +1,4 @@
+import { settingsIn } from '../doctor/facts.js';
 import type {
   Engine,
   EngineInfo,
@@ -11,6 +12,7 @@ import { withProjectLock } from '../system/lock.js';
 import { assertServices } from './choose-services.js';
 import type { ServiceContext } from './context.js';
 import { preflight } from './preflight.js';
+import { provideSecrets } from './secrets/provide.js';
 import type { Cause } from './verdict.js';
 
 export interface UpInput {
@@ -46,7 +48,7 @@ const LAST_LINES = 12;
 /**
  * Brings the project, or some services and what they depend on, to healthy.
  *
- * @throws UserError of the preflight, PROJECT_LOCKED (exit 9), and what the engine throws. A service that does not
+ * @throws UserError of a secret's provider, of the preflight, PROJECT_LOCKED (exit 9), and what the engine throws. A service that does not
  * become healthy is no exception but a row of `failed`.
  */
 export async function up(context: ServiceContext, input: UpInput): Promise<UpResult> {
@@ -57,6 +59,8 @@ export async function up(context: ServiceContext, input: UpInput): Promise<UpRes
     for (const notice of info.notices) context.warn(notice);
     input.onEngine?.(info);
     assertServices(project, input.services);
+    const settings = await settingsIn(location.directory);
+    if (settings) await provideSecrets(context, settings.secrets, project, input.services);
     await preflight(context, engine, location, project, input.services);
     await rememberEngine(location, engine.kind);
     const outcome = await engine.up(

@@ -12,16 +12,14 @@ export interface ProcessIdentity {
   start: string;
 }
 
-/** The identity of a living process, or undefined when there is none of that id (a zombie counts as none). */
+/** The identity of a living process, or undefined when there is none of that id (see {@link startIn}). */
 export function identifyProcess(pid: number): ProcessIdentity | undefined {
   if (process.platform === 'linux') {
     try {
-      const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-      // The second field is the program's name in parentheses and may hold spaces and parentheses itself.
-      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-      if (fields[0] === 'Z' || fields[0] === 'X') return undefined;
+      const start = startIn(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+      if (start === undefined) return undefined;
       const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-      return { pid, start: `${boot}/${fields[19]}` };
+      return { pid, start: `${boot}/${start}` };
     } catch (error) {
       if (hasErrorCode(error, 'ENOENT', 'ESRCH')) return undefined;
       throw error;
@@ -33,6 +31,19 @@ export function identifyProcess(pid: number): ProcessIdentity | undefined {
   } catch {
     return undefined;
   }
+}
+
+/**
+ * The start time in the text of a `/proc/PID/stat` (proc(5)), in clock ticks; undefined for a process that has ended
+ * and waits for its parent. One whose first thread has ended, while others are on their way, reads as a zombie too:
+ * they still hold its ports and files.
+ */
+export function startIn(stat: string): string | undefined {
+  // The second field is the program's name in parentheses and may hold spaces and parentheses itself.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const [state, threads] = [fields[0], Number(fields[17])];
+  if (state === 'X' || (state === 'Z' && threads <= 1)) return undefined;
+  return fields[19];
 }
 
 /** Whether this very process still lives. */

@@ -36,6 +36,21 @@ export function commandLine(pid: number): string | undefined {
   return read(() => execFileSync('ps', ['-o', 'command=', '-p', String(pid)], { encoding: 'utf8' }).trim());
 }
 
+/**
+ * The environment that a living process was started with. Undefined where it is gone or hidden from us, and on
+ * systems without /proc, whose `ps` does not tell where a value ends.
+ */
+export function startEnvironment(pid: number): Record<string, string> | undefined {
+  const text = read(() => readFileSync(`/proc/${pid}/environ`, 'utf8'));
+  const entries = text?.split('\0').filter((entry) => entry.includes('='));
+  return (
+    entries &&
+    Object.fromEntries(
+      entries.map((entry) => [entry.slice(0, entry.indexOf('=')), entry.slice(entry.indexOf('=') + 1)]),
+    )
+  );
+}
+
 function findInProc(match: ProcessMatch): FoundProcess[] {
   return readdirSync('/proc').flatMap((pid) => {
     if (!/^\d+$/.test(pid)) return [];

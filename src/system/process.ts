@@ -108,7 +108,7 @@ export function createProcessRunner({ env: baseEnv, handOver, trace }: ProcessRu
       'pipe',
       'pipe',
     ]);
-    const stopWatching = endOn(child, options.signal, options.timeoutMs);
+    const stopWatching = endOn(child, options.signal, options.timeoutMs, options.ownSession);
     const stdout: Buffer[] = [];
     const stderr: Buffer[] = [];
     let broken: { error: unknown } | undefined;
@@ -316,17 +316,31 @@ function timeoutError(argv: readonly string[], timeoutMs = 0): UserError {
   });
 }
 
+/** With its session, what it started goes as well: that may hold its output open after its own end. */
+function kill(child: ChildProcess, ownSession: boolean): void {
+  if (!ownSession || child.pid === undefined) {
+    child.kill('SIGKILL');
+    return;
+  }
+  try {
+    process.kill(-child.pid, 'SIGKILL');
+  } catch (error) {
+    if (!hasErrorCode(error, 'ESRCH', 'EPERM')) throw error;
+  }
+}
+
 /** Ends the child on abort or after a time. The returned function stops watching; `timedOut` tells which it was. */
 function endOn(
   child: ChildProcess,
   signal: AbortSignal | undefined,
   timeoutMs: number | undefined,
+  ownSession = false,
 ): { (): void; timedOut(): boolean } {
   let timedOut = false;
   let killTimer: NodeJS.Timeout | undefined;
   const end = () => {
     child.kill('SIGTERM');
-    killTimer = setTimeout(() => child.kill('SIGKILL'), KILL_DELAY_MS);
+    killTimer = setTimeout(() => kill(child, ownSession), KILL_DELAY_MS);
     killTimer.unref();
   };
   const timer =

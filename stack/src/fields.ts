@@ -13,7 +13,9 @@ export const line = (maximum: number) =>
 
 export const id = z.int().min(1).max(Number.MAX_SAFE_INTEGER);
 
-export const timestamp = z.iso.datetime({ offset: true });
+export const timestamp = z.iso
+  .datetime({ offset: true })
+  .meta({ examples: ['2026-01-31T09:30:00.125+00:00'] });
 
 /** A count of units. The ledger's own limit for what is on hand is 10^12. */
 export const quantity = z.int().min(1).max(1_000_000_000);
@@ -27,7 +29,7 @@ export const price = z
 export const sku = line(64).meta({ description: 'Upper and lower case differ.', examples: ['85123A'] });
 export const itemName = line(200).meta({ examples: ['WHITE HANGING HEART T-LIGHT HOLDER'] });
 export const unit = line(20).meta({ examples: ['each'] });
-export const barcode = line(64);
-export const categoryName = line(100);
-export const supplierName = line(100);
+export const barcode = line(64).meta({ examples: ['5012345678900'] });
+export const categoryName = line(100).meta({ examples: ['Kitchen'] });
+export const supplierName = line(100).meta({ examples: ['Potteries Ltd'] });
 export const locationCode = line(32).meta({ examples: ['main'] });

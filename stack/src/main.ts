@@ -11,9 +11,15 @@ import { loadSettings, SettingsError } from './settings/load.js';
 const DATABASE_PATIENCE_MS = 30_000;
 /** Docker waits ten seconds before it kills. */
 const STOP_LIMIT_MS = 9000;
+const LOG_CHUNK_BYTES = 4096;
+const LOG_DELAY_MS = 100;
 
 const settings = readSettings();
-const logger = pino({ level: settings.logLevel, base: null });
+// Many lines in one write, or after a moment; at its exit the process writes what is left.
+const logger = pino(
+  { level: settings.logLevel, base: null },
+  pino.destination({ sync: false, minLength: LOG_CHUNK_BYTES, periodicFlush: LOG_DELAY_MS }),
+);
 
 let stopping = false;
 let app: FastifyInstance | undefined;

@@ -93,11 +93,18 @@ export type Ask = (
   headers?: Record<string, string>,
 ) => Promise<LightMyRequestResponse>;
 
-/** The whole API on a database of its own, with a user for each role. */
-export async function startApi(env: Record<string, string> = {}): Promise<TestApi> {
+/**
+ * The whole API on a database of its own, with a user for each role.
+ *
+ * @param way to the database, as environment variables, if it is not the straight one.
+ */
+export async function startApi(
+  env: Record<string, string> = {},
+  way: (database: TestDatabase) => Promise<Record<string, string>> = async () => ({}),
+): Promise<TestApi> {
   const database = await createDatabase();
   const { settings } = loadSettings({
-    env: { ...database.env, DATABASE_POOL_SIZE: '4', ...env },
+    env: { ...database.env, ...(await way(database)), DATABASE_POOL_SIZE: '4', ...env },
     envFilePath: '/nonexistent',
   });
   const schemaVersion = (await readMigrations(MIGRATIONS_FOLDER)).length;

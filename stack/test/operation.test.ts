@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Ask, startApi, type TestApi } from './api.js';
@@ -150,6 +152,28 @@ describe('metrics', () => {
       value('http_request_duration_seconds_count{method="GET",route="/api/v1/items/:id",status="200"}'),
     ).toBe(1);
     expect(body).not.toContain('/items/1"');
+  });
+
+  test('are as promtool wants them', async ({ skip }) => {
+    const promtool = spawn('promtool', ['check', 'metrics']);
+    let complaints = '';
+    promtool.stdout.on('data', (chunk) => {
+      complaints += chunk;
+    });
+    promtool.stderr.on('data', (chunk) => {
+      complaints += chunk;
+    });
+    promtool.stdin.on('error', () => {});
+    const started = await once(promtool, 'spawn').then(
+      () => true,
+      () => false,
+    );
+    skip(!started, 'no promtool here (Debian: prometheus)');
+    await issue();
+    promtool.stdin.end((await api.app.inject('/metrics')).body);
+    const [code] = await once(promtool, 'close');
+    expect(complaints).toBe('');
+    expect(code).toBe(0);
   });
 });
 

@@ -105,6 +105,26 @@ export function describeEngine(name: string, setUp: () => Promise<EngineUnderTes
       expect((await facts()).pid).toBe(before.pid);
     });
 
+    test('tells what each running service has in its environment, and what it would get now', async () => {
+      const { stack } = subject;
+      const api = async () => (await subject.engine.environments(stack.location(), ['api'])).get('api') ?? [];
+      const different = async () =>
+        (await api()).map(({ actual, expected }) =>
+          [...new Set([...expected.keys(), ...(actual?.keys() ?? [])])].filter(
+            (name) => actual?.get(name)?.reveal() !== expected.get(name)?.reveal(),
+          ),
+        );
+      expect(await api()).toEqual([]);
+      await up();
+      expect(await different()).toEqual([[]]);
+      expect((await api())[0]?.actual?.get('GREETING')?.reveal()).toBe('hello');
+      await stack.configure({ GREETING: 'good evening', LATE: '1' });
+      expect((await different())[0]?.sort()).toEqual(['GREETING', 'LATE']);
+      expect((await api())[0]?.expected.get('GREETING')?.reveal()).toBe('good evening');
+      await up({ services: ['api'] });
+      expect(await different()).toEqual([[]]);
+    });
+
     test('tells the status of each service with its published port', async () => {
       await up();
       expect(await states()).toEqual({ api: 'running healthy', db: 'running healthy' });

@@ -6,6 +6,7 @@ import { dataOf, exitCodeOf } from '../doctor.js';
 
 /** The doctor's checks of secrets: there, readable, sound, granted, where the app looks, and nowhere else. */
 const CHECKS = [
+  'secret.provider',
   'secret.missing',
   'secret.directory',
   'secret.empty',

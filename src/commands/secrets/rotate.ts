@@ -16,12 +16,14 @@ const STEPS: Record<RotationStep, string> = {
 };
 
 export function define(group: Command, handle: Handle): void {
-  const command = declare(
-    group,
-    'rotate',
-    'give a secret a new random value, everywhere at once or not at all',
-    ['invctl secrets rotate', 'invctl secrets rotate JWT_SECRET_KEY'],
-  ).argument('[name]', "of the compose file's secrets, or of an env file; default: the database's password");
+  const command = declare(group, 'rotate', 'give a secret a new value, everywhere at once or not at all', [
+    'invctl secrets rotate',
+    'invctl secrets rotate JWT_SECRET_KEY',
+  ]).argument('[name]', "of the compose file's secrets, or of an env file; default: the database's password");
+  command.addHelpText(
+    'after',
+    '\nThe value is random; of a secret with a command in invctl.yaml, it is what that command prints now.',
+  );
   handle(command, async (context, { args: [name] }) => {
     const progress = await context.output.progress();
     const started = Date.now();

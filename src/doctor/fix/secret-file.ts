@@ -1,7 +1,9 @@
-import { randomBytes } from 'node:crypto';
-import { chmod, mkdir, rmdir } from 'node:fs/promises';
+import { chmod, rmdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { writeFileAtomic } from '../../system/files.js';
+import { writeSecretFile } from '../../project/secret-file.js';
+import { askProvider } from '../../project/secret-provider.js';
+import { randomSecret } from '../../system/random-secret.js';
+import { Secret } from '../../system/secret.js';
 import type { FixStep } from '../check.js';
 import type { Facts } from '../facts.js';
 import type { GrantedSecret } from '../granted-secrets.js';
@@ -24,7 +26,7 @@ export async function guardsData(facts: Facts, secret: string): Promise<boolean>
 }
 
 /**
- * Steps that put a file where a secret has none: a new random one where it guards no data. Where it does, the old one,
+ * Steps that put a file where a secret has none: as its provider gives it; else a new random one where it guards no data. Where it does, the old one,
  * out of a container that still has it mounted; else, after a question, a new one, to which `db.password-drift` then
  * brings the server.
  */
@@ -34,21 +36,25 @@ export async function makeSecret(
   options: { replaceFolder?: boolean } = {},
 ): Promise<FixStep[]> {
   const { file, name } = secret;
-  const write = async (content: string) => {
+  const write = async (content: Secret) => {
     // Fails on a folder that holds anything.
     if (options.replaceFolder) await rmdir(file);
-    await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-    await writeFileAtomic(file, content, 0o444);
+    await writeSecretFile(file, content);
   };
-  // URL-safe, without a final newline: nothing that reads it reads it in another way.
-  const random = () => randomBytes(PASSWORD_BYTES).toString('base64url');
+  const random = () => randomSecret(PASSWORD_BYTES);
   const shown = facts.shown(file);
+  const provider = facts.settings?.secrets[name];
+  if (provider) {
+    const ask = () => askProvider(name, provider, { ...facts, directory: facts.location.directory });
+    return [{ summary: `write ${shown} as its provider gives it`, apply: async () => write(await ask()) }];
+  }
   if (!(await guardsData(facts, name))) {
     return [{ summary: `make ${shown} with ${PASSWORD_BYTES} random bytes`, apply: () => write(random()) }];
   }
   const mounted = await mountedSecret(facts, secret);
   if (mounted !== undefined) {
-    return [{ summary: `write ${shown} as a running container still has it`, apply: () => write(mounted) }];
+    const old = new Secret(mounted);
+    return [{ summary: `write ${shown} as a running container still has it`, apply: () => write(old) }];
   }
   return [
     {

@@ -7,7 +7,7 @@ import type { BuildOptions, BuildResult, BuildStep } from '../engine.js';
 import * as argv from './argv.js';
 import type { Docker } from './docker.js';
 import { explainDockerError } from './errors.js';
-import { BuildLogReader } from './parse.js';
+import { BuildLogReader, parseEnvironment } from './parse.js';
 
 const LOG_LINES_SHOWN = 15;
 
@@ -89,11 +89,7 @@ export async function imageEnvironment(
   const [image] = await docker.inspect<{ Config: { Env: string[] | null } }>(
     argv.inspectImages([imageName(project, service)]),
   );
-  const pairs = (image?.Config.Env ?? []).map((pair) => {
-    const sign = pair.indexOf('=');
-    return [pair.slice(0, sign), pair.slice(sign + 1)] as const;
-  });
-  return Object.fromEntries(pairs);
+  return Object.fromEntries(parseEnvironment(image?.Config.Env));
 }
 
 /** Compose's name for the image that it builds for a service. */

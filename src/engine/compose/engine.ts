@@ -6,6 +6,7 @@ import type {
   Engine,
   EngineInfo,
   ExecOptions,
+  LiveEnvironment,
   LogEntry,
   LogOptions,
   NetworkStatus,
@@ -181,6 +182,15 @@ export function createComposeEngine({ processes, env }: ComposeEngineDependencie
     return containers.map(serviceDetails);
   }
 
+  async function environments(
+    location: ProjectLocation,
+    services: readonly string[],
+  ): Promise<Map<string, LiveEnvironment[]>> {
+    const { liveEnvironments } = await import('./live-environment.js');
+    const [project, containers] = await Promise.all([resolve(location), docker.containers(location.name)]);
+    return liveEnvironments(docker, project, containers, services);
+  }
+
   async function networks(location: ProjectLocation): Promise<NetworkStatus[]> {
     const ids = await docker.list(argv.networkIds(location.name));
     if (ids.length === 0) return [];
@@ -236,6 +246,7 @@ export function createComposeEngine({ processes, env }: ComposeEngineDependencie
       const found = project.services[service];
       return found ? imageEnvironment(docker, project, found) : {};
     },
+    environments,
     networks,
     volumes,
     async removeVolume(_location, name) {

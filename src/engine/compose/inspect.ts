@@ -1,13 +1,13 @@
-import { isSecretName, Secret } from '../../system/secret.js';
+import { isSecretName, redact, Secret } from '../../system/secret.js';
 import type { NetworkStatus, ServiceDetails, VolumeStatus } from '../engine.js';
 import { LABEL_SERVICE } from './argv.js';
-import { type ContainerInspect, containerStatus } from './parse.js';
+import { type ContainerInspect, containerStatus, parseEnvironment } from './parse.js';
 
 interface DetailedContainer extends ContainerInspect {
   Image?: string;
   Path: string;
   Args: string[];
-  Config: ContainerInspect['Config'] & { User?: string; Env?: string[] | null };
+  Config: ContainerInspect['Config'] & { User?: string };
   HostConfig: ContainerInspect['HostConfig'] & {
     Memory?: number;
     NanoCpus?: number;
@@ -44,11 +44,10 @@ export function serviceDetails(inspected: ContainerInspect): ServiceDetails {
     readOnlyRoot: host.ReadonlyRootfs ?? false,
     capabilities: { add: host.CapAdd ?? [], drop: host.CapDrop ?? [] },
     environment: Object.fromEntries(
-      (config.Env ?? []).map((entry) => {
-        const name = entry.slice(0, entry.indexOf('='));
-        const value = entry.slice(name.length + 1);
-        return [name, isSecretName(name) ? String(new Secret(value)) : value];
-      }),
+      [...parseEnvironment(config.Env)].map(([name, value]) => [
+        name,
+        isSecretName(name) ? String(new Secret(value)) : redact(value),
+      ]),
     ),
   };
 }

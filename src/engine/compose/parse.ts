@@ -14,7 +14,7 @@ export interface ContainerInspect {
     FinishedAt: string;
     Health?: { Status: string; Log?: { ExitCode: number; Output: string }[] | null };
   };
-  Config: { Labels: Record<string, string> | null; Image: string };
+  Config: { Labels: Record<string, string> | null; Image: string; Env?: string[] | null };
   HostConfig: { RestartPolicy?: { Name: string } };
   NetworkSettings: { Ports?: Record<string, { HostIp: string; HostPort: string }[] | null> | null };
   Mounts: { Type: string; Name?: string; Source: string; Destination: string; RW: boolean }[];
@@ -167,4 +167,14 @@ export function parseLogLine(line: string): { container: string; time?: string; 
   if (!match) return undefined;
   const [, container = '', time, text = ''] = match;
   return { container, text, ...(time ? { time } : {}) };
+}
+
+/** `Config.Env` of a container or an image. A name without `=` unsets what the image sets, and is left out. */
+export function parseEnvironment(entries: readonly string[] | null | undefined): Map<string, string> {
+  return new Map(
+    (entries ?? []).flatMap((entry) => {
+      const sign = entry.indexOf('=');
+      return sign < 0 ? [] : [[entry.slice(0, sign), entry.slice(sign + 1)] as const];
+    }),
+  );
 }

@@ -10,7 +10,7 @@ export interface SurveyedContainer extends ContainerInspect {
   /** Id of the image that it was made from. */
   Image: string;
   State: ContainerInspect['State'] & { Error: string; Health?: ContainerHealth };
-  Config: ContainerInspect['Config'] & { User: string; Env: string[] | null };
+  Config: ContainerInspect['Config'] & { User: string };
   HostConfig: ContainerInspect['HostConfig'] & { Memory: number };
   NetworkSettings: ContainerInspect['NetworkSettings'] & { Networks: Record<string, unknown> | null };
 }

@@ -26,6 +26,7 @@ import { LogReader, readLogs, removeLogs } from './log-files.js';
 import { dataMajor } from './postgres.js';
 import { exec, pipe, run } from './programs.js';
 import { findServerUser } from './server-user.js';
+import { liveEnvironments } from './service-environment.js';
 import { forgetLaunch, serviceProcesses, stopSequence } from './service-processes.js';
 import { type ServiceRecord, type StateStore, stateRoot } from './state.js';
 import { serviceStatus } from './status.js';
@@ -212,6 +213,10 @@ export function createEmbeddedEngine(dependencies: EmbeddedEngineDependencies): 
     portOwner: (...args) => portOwner(context, ...args),
     inspect: (...args) => inspect(context, ...args),
     imageEnvironment: () => Promise.resolve({}),
+    environments: async (location, services) => {
+      const [project, store] = await Promise.all([resolve(location), context.open(location)]);
+      return liveEnvironments({ project, store, env }, services);
+    },
     networks: () => Promise.resolve([]),
     volumes: (location) => volumes(context, location),
     removeVolume: (...args) => removeVolume(context, ...args),

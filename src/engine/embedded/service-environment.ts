@@ -1,7 +1,11 @@
 import { join } from 'node:path';
 import type { ComposeService } from '../../project/model.js';
+import { startEnvironment } from '../../system/process-table.js';
+import { Secret } from '../../system/secret.js';
+import type { LiveEnvironment } from '../engine.js';
 import { databaseServices } from './classify.js';
-import { processEnvironment } from './environment.js';
+import { machineEnvironment, processEnvironment } from './environment.js';
+import { isRunning, serviceMark } from './launch.js';
 import type { EngineRun } from './run.js';
 import { secretPaths } from './secrets.js';
 
@@ -27,4 +31,44 @@ export function serviceEnvironment(
     databasePorts,
     ...(port === undefined ? {} : { port }),
   });
+}
+
+/**
+ * What the processes of these services have in their environment, beside what they would be started with now. Names
+ * that are the machine's own affair count only where the compose file sets them. A server gets none of its service's
+ * variables: they are read once, when its data folder is made.
+ */
+export function liveEnvironments(
+  run: Pick<EngineRun, 'project' | 'store' | 'env'>,
+  services: readonly string[],
+): Map<string, LiveEnvironment[]> {
+  return new Map(
+    services.map((name) => {
+      const service = run.project.services[name];
+      const record = run.store.state.services[name];
+      if (!service || !record?.launch || !isRunning(record)) return [name, []];
+      const { pid } = record.launch.process;
+      const own = [
+        ...Object.keys(machineEnvironment(run.env)),
+        ...Object.keys(serviceMark(run.store.folders, name)),
+      ];
+      const concealed = (variables: Record<string, string>) =>
+        new Map(
+          Object.entries(variables)
+            .filter(([variable]) => !own.includes(variable) || variable in service.environment)
+            .map(([variable, value]) => [variable, new Secret(value)] as const),
+        );
+      const actual = record.kind === 'node' ? startEnvironment(pid) : undefined;
+      return [
+        name,
+        [
+          {
+            instance: `pid ${pid}`,
+            ...(actual ? { actual: concealed(actual) } : {}),
+            expected: concealed(serviceEnvironment(run, service)),
+          },
+        ],
+      ];
+    }),
+  );
 }

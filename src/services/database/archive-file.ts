@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { Transform, Writable } from 'node:stream';
+import { type Readable, Transform, Writable } from 'node:stream';
+import { finished } from 'node:stream/promises';
 import { explainFileError } from '../../system/files.js';
 
 export interface Digest {
@@ -21,6 +22,8 @@ export class ArchiveWriter extends Writable {
     super({ highWaterMark: 1024 * 1024 });
     this.#path = path;
     this.#handle = handle;
+    // Whoever writes or finishes learns of it; unheard it would end the process.
+    this.on('error', () => {});
   }
 
   /** @throws UserError READ_ONLY, DISK_FULL or NOT_A_FOLDER. */
@@ -54,10 +57,8 @@ export class ArchiveWriter extends Writable {
 
   /** Ends the stream, brings the file to the disk and closes it. */
   async finish(): Promise<Digest> {
-    await new Promise<void>((resolve, reject) => {
-      this.once('error', reject);
-      this.end(resolve);
-    });
+    this.end();
+    await finished(this);
     try {
       await this.#handle.sync();
     } catch (error) {
@@ -91,6 +92,7 @@ export function readHashed(
   });
   const source = createReadStream(file, { highWaterMark: 1024 * 1024 });
   source.on('error', (error) => stream.destroy(error));
+  stream.on('close', () => source.destroy());
   source.pipe(stream);
   return { stream, digest: () => ({ bytes, sha256: hash.digest('hex') }) };
 }
@@ -100,4 +102,15 @@ export async function hashFile(file: string, onBytes?: (total: number) => void):
   const { stream, digest } = readHashed(file, onBytes);
   for await (const _ of stream);
   return digest();
+}
+
+/** SHA-256 of a stream, which is read to its end. */
+export async function digestOf(stream: Readable): Promise<Digest> {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  for await (const chunk of stream) {
+    hash.update(chunk as Buffer);
+    bytes += (chunk as Buffer).length;
+  }
+  return { bytes, sha256: hash.digest('hex') };
 }

@@ -1,13 +1,10 @@
 import type { Readable } from 'node:stream';
 import { ExitCode, UserError } from '../../errors.js';
 import { outputTail } from '../../system/process.js';
-import { type Digest, hashFile, readHashed } from './archive-file.js';
+import type { Digest } from './archive-file.js';
 import { type Database, runProgram } from './database.js';
-
-export interface ReadOptions {
-  signal: AbortSignal;
-  onBytes?: (total: number) => void;
-}
+import type { Facts } from './manifest.js';
+import { type DumpExamination, dumpLines, examineDump } from './plain-dump.js';
 
 /**
  * Reads a custom archive to its end: every block of every table is decompressed. (`pg_restore --list` reads the
@@ -22,20 +19,38 @@ export async function readWhole(database: Database, input: Readable, signal: Abo
 }
 
 /**
- * Reads an archive back from the disk, whole, and compares it with what was written.
+ * Reads an SQL dump of our own to its end: its last words are there, and every COPY ends.
  * @throws UserError BACKUP_UNREADABLE (exit 8)
  */
-export async function proveArchive(
-  database: Database,
-  file: string,
-  written: Digest,
-  { signal, onBytes }: ReadOptions,
-): Promise<void> {
-  const { stream, digest } = readHashed(file, onBytes);
-  await readWhole(database, stream, signal);
-  // pg_restore may end without having asked for the last bytes.
-  const read = digest();
-  assertDigest(read.bytes === written.bytes ? read : await hashFile(file), written);
+export async function readDump(input: Readable): Promise<DumpExamination> {
+  const examination = await examineSql(input);
+  const [unsafe] = examination.problems.filter((problem) => problem.unsafe);
+  if (unsafe) throw unreadable(unsafe.message);
+  return examination;
+}
+
+/**
+ * What the text of an SQL dump, plain or in gzip, says of itself.
+ * @throws UserError BACKUP_UNREADABLE (exit 8) where it does not unpack.
+ */
+export async function examineSql(input: Readable): Promise<DumpExamination> {
+  try {
+    return await examineDump(dumpLines(input));
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && String(error.code).startsWith('Z_')) {
+      throw unreadable(`it does not unpack: ${error.message}`);
+    }
+    throw error;
+  }
+}
+
+/** The rows in the text of a dump are those that were counted. @throws UserError BACKUP_UNREADABLE (exit 8) */
+export function assertSameRows({ tables }: DumpExamination, counted: Facts['tables']): void {
+  const written = new Map(tables.map(({ name, rows }) => [name, rows]));
+  const differences = counted
+    .filter(({ name, rows }) => (written.get(name) ?? 0) !== rows)
+    .map(({ name, rows }) => `${name} has ${written.get(name) ?? 0} rows in place of ${rows}`);
+  if (differences.length > 0) throw unreadable(differences.slice(0, 20).join('\n'));
 }
 
 /** @throws UserError BACKUP_UNREADABLE (exit 8) */

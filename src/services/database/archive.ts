@@ -1,9 +1,18 @@
-import { open, stat } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { ExitCode, UserError } from '../../errors.js';
-import { hashFile, readHashed } from './archive-file.js';
-import { assertDigest, unreadable } from './archive-reader.js';
+import { type Digest, hashFile, readHashed } from './archive-file.js';
+import {
+  assertDigest,
+  assertSameRows,
+  examineSql,
+  readDump,
+  readWhole,
+  unreadable,
+} from './archive-reader.js';
 import { type Database, runProgram } from './database.js';
+import { AGE_MAGIC, decrypt, type Identities } from './encryption.js';
 import { type Manifest, readManifest } from './manifest.js';
 import { type DumpExamination, dumpLines, examineDump } from './plain-dump.js';
 
@@ -16,27 +25,69 @@ export interface Archive {
   bytes: number;
   /** Absent for a file that `db backup` did not write to disk. */
   manifest?: Manifest;
+  /** Of an encrypted file: its content. Absent: the file is the content. */
+  decrypt?: (stored: Readable) => Promise<Readable>;
 }
 
-/** What a file is, by its first bytes. */
-export async function openArchive(file: string): Promise<Archive> {
-  const [{ size }, manifest, magic] = await Promise.all([stat(file), readManifest(file), firstBytes(file)]);
-  return {
+export interface ReadOptions {
+  signal: AbortSignal;
+  onBytes?: (total: number) => void;
+}
+
+/**
+ * What a file is, by its manifest or its first bytes.
+ *
+ * @param identities read once, and only where they are needed.
+ * @throws UserError of `identities` and {@link decrypt} for an encrypted file without a manifest.
+ */
+export async function openArchive(file: string, identities: () => Promise<Identities>): Promise<Archive> {
+  const [{ size }, manifest, start] = await Promise.all([
+    stat(file),
+    readManifest(file),
+    firstBytes(createReadStream(file, { end: AGE_MAGIC.length - 1 })),
+  ]);
+  let known: Promise<Identities> | undefined;
+  const encrypted = {
+    decrypt: async (stored: Readable) => {
+      known ??= identities();
+      return decrypt(stored, await known);
+    },
+  };
+  const archive: Archive = {
     file,
-    kind: manifest?.format ?? (magic === 'PGDMP' ? 'custom' : 'plain'),
+    kind: manifest?.format ?? kindOf(start),
     bytes: size,
     ...(manifest ? { manifest } : {}),
+    ...(start.startsWith(AGE_MAGIC) ? encrypted : {}),
   };
+  if (manifest || !archive.decrypt) return archive;
+  return { ...archive, kind: kindOf(await firstBytes((await readArchive(archive)).stream)) };
 }
 
-async function firstBytes(file: string): Promise<string> {
-  const handle = await open(file, 'r');
-  try {
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(5), 0, 5, 0);
-    return buffer.toString('latin1', 0, bytesRead);
-  } finally {
-    await handle.close();
-  }
+function kindOf(start: string): Archive['kind'] {
+  return start.startsWith('PGDMP') ? 'custom' : 'plain';
+}
+
+async function firstBytes(stream: Readable): Promise<string> {
+  for await (const chunk of stream) return (chunk as Buffer).toString('latin1', 0, AGE_MAGIC.length);
+  return '';
+}
+
+/**
+ * What an archive holds, as a stream, and what of the file has been read for it.
+ * @throws UserError IDENTITY_NEEDED, IDENTITY_INVALID, IDENTITY_WRONG
+ */
+export async function readArchive(
+  { file, decrypt: open }: Archive,
+  onBytes?: (total: number) => void,
+): Promise<{ stream: Readable; digest: () => Digest }> {
+  const { stream, digest } = readHashed(file, onBytes);
+  return { stream: open ? await open(stream) : stream, digest };
+}
+
+/** The identities for an encrypted archive are there and right. @throws UserError as {@link readArchive}. */
+export async function assertOpens(archive: Archive): Promise<void> {
+  if (archive.decrypt) await firstBytes((await readArchive(archive)).stream);
 }
 
 /**
@@ -51,6 +102,28 @@ export async function proveDigest(
 }
 
 /**
+ * Level 1: level 0, and its content reads to its end.
+ * @throws UserError BACKUP_UNREADABLE (exit 8)
+ */
+export async function proveContent(
+  database: Database,
+  archive: Archive & { manifest: Manifest },
+  { signal, onBytes }: ReadOptions,
+): Promise<void> {
+  const { file, kind, manifest } = archive;
+  const { stream, digest } = await readArchive(archive, onBytes);
+  if (kind === 'plain') assertSameRows(await readDump(stream), manifest.tables);
+  else if (kind === 'custom') await readWhole(database, stream, signal);
+  else {
+    const { readDataFolder } = await import('./cold-copy.js');
+    await readDataFolder(stream);
+  }
+  // A reader may end without having asked for the last bytes.
+  const read = digest();
+  assertDigest(read.bytes === manifest.bytes ? read : await hashFile(file), manifest);
+}
+
+/**
  * Reads an archive that has no manifest to its end, as the SQL that it stands for: its tables, its rows and what is
  * wrong with it.
  *
@@ -58,14 +131,13 @@ export async function proveDigest(
  */
 export async function examineArchive(
   database: Database,
-  { file, kind }: Archive,
-  options: { signal: AbortSignal; onBytes?: (total: number) => void },
+  archive: Archive,
+  options: ReadOptions,
 ): Promise<DumpExamination> {
-  const { stream } = readHashed(file, options.onBytes);
+  const { file, kind } = archive;
+  const { stream } = await readArchive(archive, options.onBytes);
   const examination =
-    kind === 'plain'
-      ? await examinePlain(file, stream)
-      : await examineCustom(database, stream, options.signal);
+    kind === 'plain' ? await examineSql(stream) : await examineCustom(database, stream, options.signal);
   const unsafe = examination.problems.filter((problem) => problem.unsafe);
   if (unsafe.length > 0) {
     throw new UserError({
@@ -78,17 +150,6 @@ export async function examineArchive(
     });
   }
   return examination;
-}
-
-async function examinePlain(file: string, stream: Readable): Promise<DumpExamination> {
-  try {
-    return await examineDump(dumpLines(stream));
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && String(error.code).startsWith('Z_')) {
-      throw unreadable(`${file} does not unpack: ${error.message}`, 'invctl db list');
-    }
-    throw error;
-  }
 }
 
 async function examineCustom(

@@ -1,75 +1,70 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { PassThrough, Writable } from 'node:stream';
+import { Writable } from 'node:stream';
+import { finished } from 'node:stream/promises';
 import { UserError } from '../../errors.js';
-import { syncFolder, writeFileAtomic } from '../../system/files.js';
 import { beginJournal, endEntry, readJournal } from '../../system/journal.js';
 import { withProjectLock } from '../../system/lock.js';
 import { packageVersion } from '../../system/package-version.js';
 import type { ServiceContext } from '../context.js';
-import type { Archive } from './archive.js';
+import { type Archive, openArchive } from './archive.js';
 import { ArchiveWriter, type Digest, hashFile } from './archive-file.js';
-import { assertDigest, readWhole } from './archive-reader.js';
+import { assertDigest } from './archive-reader.js';
 import {
   archiveName,
   assertSpace,
   backupFolder,
+  commitBackup,
   listBackups,
   makeBackupFolder,
   removeBackup,
   type StoredBackup,
   timeId,
 } from './backup-store.js';
-import { withContentHashes } from './content-hash.js';
-import {
-  clientProgram,
-  connectionArguments,
-  type Database,
-  findDatabase,
-  programFailed,
-  runProgram,
-} from './database.js';
-import { readFacts } from './facts.js';
-import { type Facts, formatManifest, type Level, type Manifest, manifestPath } from './manifest.js';
+import { copyTaken } from './copies.js';
+import { type Database, findDatabase } from './database.js';
+import { type DumpFormat, type DumpProgress, dump } from './dump.js';
+import { encryptInto, readIdentities } from './encryption.js';
+import { type Level, type Manifest, manifestPath } from './manifest.js';
 import { type BackupState, recoverBackup } from './recover-backup.js';
-import { endSessions, lockDatabase } from './server-sessions.js';
-import { lacksClientPrograms, onlyRow, openSession, type Session } from './session.js';
+import { lacksClientPrograms } from './session.js';
 import { verifyArchive } from './verify.js';
 
 /** Of a dump against the database that it was made of, where there is no earlier backup to learn from. */
 const USUAL_RATIO = 0.35;
-/** pg_dump and pg_restore know zstd from this major on. */
-const ZSTD_SINCE = 16;
-const PROGRESS_MS = 250;
 const BACKUP_OPERATION = 'db backup';
 
 export interface BackupInput {
   /** Path of the new archive; absent: a name that sorts by time, in the project's backup folder. */
   output?: string;
+  /** Default: custom; of a PostgreSQL without pg_dump, a copy of its data folder. */
+  format?: DumpFormat;
   /** How far to prove it. Level 3 hashes every table, in the backup's snapshot. */
   level: Exclude<Level, 0>;
+  /** Hash every table as level 3 does, for a caller who restores the backup and compares. */
+  hashContent?: boolean;
   onProgress?: (progress: BackupProgress) => void;
 }
 
-export interface BackupProgress {
-  phase: 'dump' | 'restore';
-  bytes: number;
-  /** Bytes that the archive will have, as far as the last backup tells. */
-  expected?: number;
+export interface BackupProgress extends DumpProgress {
+  phase: 'dump' | 'restore' | 'copy';
 }
 
 export interface Backup extends StoredBackup {
   /** Absolute path. */
   manifestFile: string;
+  /** Address of its copy, where invctl.yaml names a place for copies. */
+  copy?: string;
 }
 
 /**
  * Takes a backup of the project's database while the app goes on writing, and proves it before it counts.
  *
  * @throws UserError of the project lock, SERVICE_NOT_RUNNING, BACKUP_FAILED, DISK_FULL, FILE_EXISTS; nothing is left
- *   on disk then. Exit 8 (BACKUP_UNREADABLE) when what was written does not read back.
+ *   on disk then. Exit 8 (BACKUP_UNREADABLE) when what was written does not read back. COPY_FAILED with the backup
+ *   whole and here.
  */
 export async function backup(context: ServiceContext, input: BackupInput): Promise<Backup> {
   const location = context.project();
@@ -79,7 +74,12 @@ export async function backup(context: ServiceContext, input: BackupInput): Promi
     { command: 'invctl db backup', signal: context.signal },
     async () => {
       const database = await findDatabase(engine, location);
-      return backupToFile(context, database, input);
+      const taken = await backupToFile(context, database, input);
+      const copy = await copyTaken(context, database, taken, {
+        signal: context.signal,
+        onBytes: (bytes) => input.onProgress?.({ phase: 'copy', bytes, expected: taken.manifest.bytes }),
+      });
+      return { ...taken, ...(copy === undefined ? {} : { copy }) };
     },
   );
 }
@@ -95,11 +95,14 @@ export async function backupToFile(
   const folder = backupFolder(database.location, database.settings);
   await clearKilledBackups(context, database);
   const cold = (await lacksClientPrograms(database)) ? await import('./cold-copy.js') : undefined;
-  if (cold && input.level > 1) throw physicalLevel();
-  const format = cold ? 'physical' : 'custom';
+  if (cold && (input.level > 1 || input.format)) throw physicalOnly(input);
+  const format = cold ? 'physical' : (input.format ?? 'custom');
+  const recipients = database.settings.backup.encryptTo;
+  // Read before anything is dumped, so that a wrong name costs nothing.
+  const identities = recipients && input.level > 1 ? await readIdentities(context, database) : undefined;
   const file =
     input.output === undefined
-      ? join(folder, archiveName(database.location.name, id, format))
+      ? join(folder, archiveName(database.location.name, id, { format, encrypted: recipients !== undefined }))
       : resolve(context.directory, input.output);
   if (existsSync(file) || existsSync(manifestPath(file))) {
     throw new UserError({
@@ -123,33 +126,37 @@ export async function backupToFile(
   try {
     const archive = await ArchiveWriter.create(partial);
     writer = archive;
+    const sink = recipients ? await encryptInto(archive, recipients) : archive;
     const onSize = (bytes: number) => assertSpace(dirname(file), bytes * ratioOf(last));
     const dumped = cold
       ? await cold.coldCopy(context, database, {
-          sink: archive,
+          sink,
           applicationName,
           onSize,
           onStop: (stopped: readonly string[]) =>
             journal.step('copy', { partial, applicationName, stopped: [...stopped] }),
         })
       : await dump(context, database, {
-          ...input,
+          format: input.format ?? 'custom',
+          level: input.hashContent ? 3 : input.level,
+          onProgress: (progress) => input.onProgress?.({ phase: 'dump', ...progress }),
           applicationName,
-          sink: archive,
+          sink,
           bytesSoFar: () => archive.bytes,
           expectedBytes: last?.manifest.bytes,
           onSize,
         });
+    if (sink !== archive) await ended(sink);
     const digest = await archive.finish();
-    if (cold) await cold.proveFolderArchive(partial, digest);
     // What was read whole as it passed is what lies on the disk.
-    else assertDigest(await hashFile(partial), digest);
+    assertDigest(await hashFile(partial), digest);
     const manifest: Manifest = {
       manifestVersion: 1,
       id,
       project: database.location.name,
       file: basename(file),
       format,
+      ...(recipients ? { encryption: { format: 'age', recipients } } : {}),
       ...digest,
       seconds: (Date.now() - started.getTime()) / 1000,
       engine: database.engine.kind,
@@ -158,14 +165,14 @@ export async function backupToFile(
       invctl: packageVersion(),
       verification: { level: 1, at: new Date().toISOString() },
     };
-    await commit(partial, file, manifest);
+    await commitBackup(partial, file, manifest);
     const proved =
       input.level === 1
         ? manifest
         : await proveCommitted(
             context,
             database,
-            { file, kind: format, bytes: digest.bytes, manifest },
+            await openArchive(file, async () => identities ?? readIdentities(context, database)),
             input,
           );
     return { file, manifest: proved, manifestFile: manifestPath(file) };
@@ -188,12 +195,11 @@ async function clearKilledBackups(context: ServiceContext, { location }: Databas
   }
 }
 
-function physicalLevel(): UserError {
+function physicalOnly({ format }: BackupInput): UserError {
   return new UserError({
     code: 'PHYSICAL_BACKUP',
-    message:
-      'this PostgreSQL has no pg_dump, and a copy of its data folder restores into no scratch database',
-    hint: '--level 1, or install a complete PostgreSQL (Debian: postgresql)',
+    message: `this PostgreSQL has no pg_dump, and a copy of its data folder ${format ? `is no ${format} dump` : 'restores into no scratch database'}`,
+    hint: `${format ? 'without --format' : '--level 1'}, or install a complete PostgreSQL (Debian: postgresql)`,
   });
 }
 
@@ -210,7 +216,7 @@ function newApplicationName(): string {
 export async function backupToStream(
   context: ServiceContext,
   stdout: Writable,
-  input: Pick<BackupInput, 'onProgress'>,
+  input: Pick<BackupInput, 'format' | 'onProgress'>,
 ): Promise<Digest> {
   const location = context.project();
   const engine = await context.engine();
@@ -221,151 +227,33 @@ export async function backupToStream(
       const database = await findDatabase(engine, location);
       const hash = createHash('sha256');
       let bytes = 0;
-      const sink = new Writable({
+      const hashed = new Writable({
         write(chunk: Buffer, _encoding, done) {
           hash.update(chunk);
           bytes += chunk.length;
           stdout.write(chunk, done);
         },
       });
+      const recipients = database.settings.backup.encryptTo;
+      const sink = recipients ? await encryptInto(hashed, recipients) : hashed;
       await dump(context, database, {
-        ...input,
+        format: input.format ?? 'custom',
+        onProgress: (progress) => input.onProgress?.({ phase: 'dump', ...progress }),
         applicationName: newApplicationName(),
         level: 1,
         sink,
         bytesSoFar: () => bytes,
       });
+      if (sink !== hashed) await ended(sink);
       return { bytes, sha256: hash.digest('hex') };
     },
   );
 }
 
-type Dumped = Pick<Manifest, 'takenAt' | 'server' | 'archive' | 'compression'> & Facts;
-
-interface DumpInput extends Pick<BackupInput, 'level' | 'onProgress'> {
-  applicationName: string;
-  sink: Writable;
-  bytesSoFar: () => number;
-  expectedBytes?: number | undefined;
-  /** Called with the size of the database before anything is written. */
-  onSize?: (bytes: number) => Promise<void>;
-}
-
-/** The archive into `sink`, and what the database was in the very snapshot that the archive is of. */
-async function dump(context: ServiceContext, database: Database, input: DumpInput): Promise<Dumped> {
-  const { applicationName } = input;
-  const stop = new AbortController();
-  const signal = AbortSignal.any([context.signal, stop.signal]);
-  const session = await openSession(database, { applicationName, signal });
-  try {
-    // A dump may take longer than what an administrator allows the app.
-    await session.run('SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0;');
-    await lockDatabase(session);
-    const archive = await clientProgram(database, 'pg_dump');
-    const server = await onlyRow<{ version: string; num: number; bytes: number }>(
-      session,
-      `SELECT current_setting('server_version') AS version, current_setting('server_version_num')::int AS num,
-              pg_database_size(current_database()) AS bytes`,
-    );
-    await input.onSize?.(server.bytes);
-    await session.run('BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY;');
-    const { snapshot } = await onlyRow<{ snapshot: string }>(
-      session,
-      'SELECT pg_export_snapshot() AS snapshot',
-    );
-    const takenAt = new Date().toISOString();
-    const compression = archive.major >= ZSTD_SINCE ? 'zstd' : 'gzip';
-    const stopWatching = watchBytes(input);
-    const copy = new PassThrough();
-    const reading = readWhole(database, copy, signal);
-    const dumping = runProgram(
-      database,
-      [
-        'pg_dump',
-        ...connectionArguments(database),
-        '--no-password',
-        '--format=custom',
-        `--compress=${compression === 'zstd' ? 'zstd:1' : '1'}`,
-        `--snapshot=${snapshot}`,
-      ],
-      { output: intoBoth(input.sink, copy), env: { PGAPPNAME: applicationName }, signal },
-    )
-      .finally(() => {
-        stopWatching();
-        copy.end();
-      })
-      .then((result) => {
-        if (result.status === 0) return;
-        throw programFailed('BACKUP_FAILED', 'pg_dump failed; nothing was kept', result);
-      });
-    const [facts] = await allOrStop([factsOf(session, input.level), dumping, reading], stop);
-    return {
-      ...facts,
-      takenAt,
-      server: { version: server.version, major: Math.floor(server.num / 10_000) },
-      archive,
-      compression,
-    };
-  } catch (error) {
-    stop.abort();
-    // Our clients are gone or going; their programs beside the server end only when their sessions do.
-    await endSessions(database, applicationName).catch(() => {});
-    throw error;
-  } finally {
-    await session.close();
-  }
-}
-
-/** Takes a stream into a sink and to a reader of it; a reader that has read enough holds nobody up. */
-function intoBoth(sink: Writable, reader: PassThrough): Writable {
-  return new Writable({
-    write(chunk: Buffer, _encoding, done) {
-      const written = new Promise<void>((resolve, reject) => {
-        sink.write(chunk, (error) => (error ? reject(error) : resolve()));
-      });
-      const taken = new Promise<void>((resolve) => {
-        if (reader.destroyed || reader.write(chunk)) return resolve();
-        const goOn = () => {
-          reader.off('drain', goOn).off('close', goOn);
-          resolve();
-        };
-        reader.on('drain', goOn).on('close', goOn);
-      });
-      Promise.all([written, taken]).then(() => done(), done);
-    },
-  });
-}
-
-async function factsOf(session: Session, level: Level): Promise<Facts> {
-  const facts = await readFacts(session);
-  return level < 3 ? facts : withContentHashes(session, facts);
-}
-
-/** All results, or the first error, once the others were stopped and have ended. */
-async function allOrStop<T extends readonly Promise<unknown>[]>(
-  promises: [...T],
-  stop: AbortController,
-): Promise<{ [K in keyof T]: Awaited<T[K]> }> {
-  try {
-    return await Promise.all(promises);
-  } catch (error) {
-    stop.abort();
-    await Promise.allSettled(promises);
-    throw error;
-  }
-}
-
-function watchBytes({ onProgress, bytesSoFar, expectedBytes }: DumpInput): () => void {
-  if (!onProgress) return () => {};
-  const report = () =>
-    onProgress({
-      phase: 'dump',
-      bytes: bytesSoFar(),
-      ...(expectedBytes === undefined ? {} : { expected: expectedBytes }),
-    });
-  report();
-  const timer = setInterval(report, PROGRESS_MS);
-  return () => clearInterval(timer);
+/** Ends a stream, and waits until it has finished. */
+async function ended(stream: Writable): Promise<void> {
+  stream.end();
+  await finished(stream);
 }
 
 /** Bytes of an archive for each byte of its database. */
@@ -395,18 +283,6 @@ async function proveCommitted(
     return manifest as Manifest;
   } catch (error) {
     await removeBackup(archive.file);
-    throw error;
-  }
-}
-
-/** The archive first, the manifest last: what has no manifest is no backup. */
-async function commit(partial: string, file: string, manifest: Manifest): Promise<void> {
-  await rename(partial, file);
-  await syncFolder(dirname(file));
-  try {
-    await writeFileAtomic(manifestPath(file), formatManifest(manifest), 0o600);
-  } catch (error) {
-    await rm(file, { force: true });
     throw error;
   }
 }

@@ -1,21 +1,20 @@
-import { createReadStream } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
-import type { Writable } from 'node:stream';
-import { Readable } from 'node:stream';
+import { PassThrough, Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { create, extract, list } from 'tar';
 import { UserError } from '../../errors.js';
 import type { ServiceContext } from '../context.js';
-import { type Digest, hashFile } from './archive-file.js';
-import { assertDigest, unreadable } from './archive-reader.js';
+import { unreadable } from './archive-reader.js';
 import { runningServices, startAgain } from './clients.js';
 import type { Database } from './database.js';
 import { readFacts } from './facts.js';
 import type { Facts, Manifest } from './manifest.js';
 import { lockDatabase } from './server-sessions.js';
 import { onlyRow, withSession } from './session.js';
+import { intoBoth } from './tee.js';
 
 export interface ColdCopyInput {
+  /** Takes the archive; it is not ended. */
   sink: Writable;
   applicationName: string;
   /** Called with the size of the database before anything is written. */
@@ -25,8 +24,8 @@ export interface ColdCopyInput {
 }
 
 /**
- * A physical backup: the server and what depends on it are stopped, the data folder is archived, and they are
- * started again. It restores to a server of the same major version only.
+ * A physical backup: the server and what depends on it are stopped, the data folder is archived and the archive read
+ * as it passes, and they are started again. It restores to a server of the same major version only.
  */
 export async function coldCopy(
   context: ServiceContext,
@@ -58,10 +57,17 @@ export async function coldCopy(
     );
     await engine.stop(location, [service.name]);
     const takenAt = new Date().toISOString();
-    await pipeline(Readable.from(create({ cwd: folder, gzip: { level: 1 } }, ['.'])), input.sink, {
-      end: false,
-      signal: context.signal,
-    });
+    const copy = new PassThrough();
+    await Promise.all([
+      pipeline(
+        Readable.from(create({ cwd: folder, gzip: { level: 1 } }, ['.'])),
+        intoBoth(input.sink, copy),
+        {
+          signal: context.signal,
+        },
+      ).finally(() => copy.end()),
+      readDataFolder(copy),
+    ]);
     const major = Math.floor(server.num / 10_000);
     return {
       ...facts,
@@ -79,13 +85,12 @@ export async function coldCopy(
   }
 }
 
-/** Reads a physical backup back from the disk, every file of it. @throws UserError BACKUP_UNREADABLE (exit 8) */
-export async function proveFolderArchive(file: string, written: Digest): Promise<void> {
-  assertDigest(await hashFile(file), written);
+/** Reads a physical backup to its end, every file of it. @throws UserError BACKUP_UNREADABLE (exit 8) */
+export async function readDataFolder(archive: Readable): Promise<void> {
   let control = false;
   try {
     await pipeline(
-      createReadStream(file),
+      archive,
       list({
         strict: true,
         onReadEntry: (entry) => {
@@ -95,21 +100,23 @@ export async function proveFolderArchive(file: string, written: Digest): Promise
       }),
     );
   } catch (error) {
+    if (error instanceof UserError) throw error;
     throw unreadable(error instanceof Error ? error.message : String(error));
   }
   if (!control) throw unreadable('it holds no PostgreSQL data folder');
 }
 
 /** Unpacks a physical backup into a new folder, with the owners that the files had. */
-export async function unpackFolder(file: string, folder: string, signal: AbortSignal): Promise<void> {
+export async function unpackFolder(archive: Readable, folder: string, signal: AbortSignal): Promise<void> {
   await mkdir(folder, { mode: 0o700 });
   try {
-    await pipeline(createReadStream(file), extract({ cwd: folder, strict: true, preservePaths: false }), {
+    await pipeline(archive, extract({ cwd: folder, strict: true, preservePaths: false }), {
       signal,
     });
   } catch (error) {
     await rm(folder, { recursive: true, force: true });
     signal.throwIfAborted();
+    if (error instanceof UserError) throw error;
     throw unreadable(error instanceof Error ? error.message : String(error), 'invctl db list');
   }
 }

@@ -87,6 +87,8 @@ export const manifestSchema = factsSchema.extend({
   /** `custom`: for pg_restore. `plain`: SQL. `physical`: the server's data folder, for the same major version. */
   format: z.enum(['custom', 'plain', 'physical']),
   compression: z.enum(['zstd', 'gzip', 'none']),
+  /** Absent: it is not encrypted. Recipients are public keys. */
+  encryption: z.object({ format: z.literal('age'), recipients: z.array(z.string()) }).optional(),
   bytes: z.int(),
   /** Hex, of the archive as it lies on disk. */
   sha256: z.string(),
@@ -119,6 +121,12 @@ export async function readManifest(file: string): Promise<Manifest | undefined> 
     if (hasErrorCode(error, 'ENOENT')) return undefined;
     throw error;
   }
+  return parseManifest(text);
+}
+
+/** Undefined for what is no manifest of ours. */
+export function parseManifest(text: string | undefined): Manifest | undefined {
+  if (text === undefined) return undefined;
   try {
     return manifestSchema.parse(JSON.parse(text));
   } catch (error) {

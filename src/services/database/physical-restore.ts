@@ -7,7 +7,7 @@ import { syncFolder } from '../../system/files.js';
 import { beginJournal } from '../../system/journal.js';
 import type { ServiceContext } from '../context.js';
 import type { Recoverer } from '../recover.js';
-import type { Archive } from './archive.js';
+import { type Archive, readArchive } from './archive.js';
 import { timeId } from './backup-store.js';
 import { runningServices, startAgain } from './clients.js';
 import { dataFolder, unpackFolder } from './cold-copy.js';
@@ -66,7 +66,7 @@ export async function restorePhysical(
   try {
     await journal.step('unpack', state);
     input.onProgress?.('load', 0, archive.bytes);
-    await unpackFolder(archive.file, state.incoming, context.signal);
+    await unpackFolder((await readArchive(archive)).stream, state.incoming, context.signal);
     await likeOf(folder, state.incoming);
     await journal.step('swap', state);
     input.onProgress?.('swap', 0, 0);

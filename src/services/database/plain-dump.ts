@@ -29,7 +29,7 @@ export interface DumpExamination {
 }
 
 const FOOTER = '-- PostgreSQL database dump complete';
-const COPY = /^COPY (.+?)(?: \(.*\))? FROM stdin;$/;
+const COPY = /^COPY (.+?) *(?: \(.*\))? FROM stdin;$/;
 
 /**
  * Reads SQL as pg_dump writes it, to its end. A dump that was cut inside a COPY restores without an error, so its

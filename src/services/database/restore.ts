@@ -4,11 +4,20 @@ import { UserError } from '../../errors.js';
 import { beginJournal, type Journal } from '../../system/journal.js';
 import { withProjectLock } from '../../system/lock.js';
 import type { ServiceContext } from '../context.js';
-import { type Archive, examineArchive, openArchive, proveDigest } from './archive.js';
-import { backupFolder, findArchive, timeId } from './backup-store.js';
+import {
+  type Archive,
+  assertOpens,
+  examineArchive,
+  openArchive,
+  proveContent,
+  proveDigest,
+} from './archive.js';
+import { timeId } from './backup-store.js';
 import { restartClients, runningClients } from './clients.js';
+import { findOrFetch } from './copies.js';
 import { type Database, findDatabase } from './database.js';
 import { propertyStatements, readSettingsWithSecrets } from './database-properties.js';
+import { readIdentities } from './encryption.js';
 import { countRows, readDatabase, readFacts } from './facts.js';
 import type { Facts } from './manifest.js';
 import type { DumpExamination } from './plain-dump.js';
@@ -65,7 +74,7 @@ export interface RestoreInput {
   onProgress?: (phase: RestorePhase, bytes: number, expected: number) => void;
 }
 
-export type RestorePhase = 'check' | 'copy' | 'load' | 'compare' | 'swap' | 'restart';
+export type RestorePhase = 'fetch' | 'check' | 'copy' | 'load' | 'compare' | 'swap' | 'restart';
 
 export interface Restored {
   /** Where the content came from. */
@@ -92,13 +101,21 @@ export async function restore(
   input: RestoreInput & { file: string },
 ): Promise<Restored> {
   return changeDatabase(context, async (database) => {
-    const folder = backupFolder(database.location, database.settings);
-    const archive = await openArchive(await findArchive(input.file, context.directory, folder));
+    const file = await findOrFetch(context, database, input.file, {
+      signal: context.signal,
+      onBytes: (bytes) => input.onProgress?.('fetch', bytes, bytes),
+    });
+    const archive = await openArchive(file, () => readIdentities(context, database));
+    await assertOpens(archive);
     const progress = (phase: RestorePhase) => (bytes: number) =>
       input.onProgress?.(phase, bytes, archive.bytes);
     let examination: DumpExamination | undefined;
     const { manifest } = archive;
-    if (manifest) await proveDigest({ ...archive, manifest }, progress('check'));
+    if (manifest?.format === 'plain') {
+      // psql takes a cut dump without a word.
+      const reading = { signal: context.signal, onBytes: progress('check') };
+      await proveContent(database, { ...archive, manifest }, reading);
+    } else if (manifest) await proveDigest({ ...archive, manifest }, progress('check'));
     else {
       examination = await examineArchive(database, archive, {
         signal: context.signal,
@@ -403,7 +420,8 @@ export function compareRows(before: Facts['tables'], after: Facts['tables']): Ro
   }));
 }
 
-function beforePrefix(database: Database): string {
+/** How the names of databases begin that restores left aside. */
+export function beforePrefix(database: Database): string {
   return derivedPrefix(database.name, 'before', timeId(new Date(0)).length);
 }
 

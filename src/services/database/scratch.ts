@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { Readable } from 'node:stream';
 import { ExitCode, UserError } from '../../errors.js';
-import type { Archive } from './archive.js';
+import { type Archive, readArchive } from './archive.js';
 import { readHashed } from './archive-file.js';
 import { unreadable } from './archive-reader.js';
 import { connectionArguments, type Database, programFailed, runProgram } from './database.js';
@@ -17,6 +17,8 @@ const MAXIMUM_JOBS = 4;
  * log, and do wait.
  */
 const LOAD_SETTINGS = '-c maintenance_work_mem=128MB -c synchronous_commit=off';
+/** How long a session has to end after it was told to, in milliseconds. */
+const TERMINATION_MS = 60_000;
 /** PostgreSQL cuts longer identifiers, in bytes. */
 const IDENTIFIER_BYTES = 63;
 
@@ -45,7 +47,11 @@ export async function createDatabase(session: Session, name: string, like: Facts
 }
 
 export async function dropDatabase(session: Session, name: string): Promise<void> {
-  await session.run(`DROP DATABASE IF EXISTS ${identifier(name)} WITH (FORCE);`);
+  // FORCE ends sessions as well, but gives up on one that has not gone after five seconds, as on a busy machine.
+  await session.run(`
+    SELECT pg_terminate_backend(pid, ${TERMINATION_MS}) FROM pg_stat_activity
+     WHERE datname = ${literal(name)} AND pid <> pg_backend_pid();
+    DROP DATABASE IF EXISTS ${identifier(name)} WITH (FORCE);`);
 }
 
 export interface LoadOptions {
@@ -81,7 +87,7 @@ export async function loadArchive(
   };
   const { signal } = options;
   if (archive.kind === 'plain') {
-    const { stream } = readHashed(archive.file, options.onBytes);
+    const { stream } = await readArchive(archive, options.onBytes);
     const command = [
       'psql',
       ...connectionArguments(database, target),
@@ -101,18 +107,27 @@ export async function loadArchive(
     ...connectionArguments(database, target),
     '--no-password',
     '--exit-on-error',
-    `--jobs=${Math.min(MAXIMUM_JOBS, availableParallelism())}`,
   ];
+  const run = async (words: readonly string[], input?: Readable) => {
+    const result = await runProgram(database, [...command, ...words], {
+      env,
+      signal,
+      ...(input ? { input } : {}),
+    });
+    if (result.status !== 0) throw programFailed('RESTORE_FAILED', 'the archive does not restore', result);
+  };
+  // No disk gets to see what is decrypted, so a pipe it is, and one job.
+  if (archive.decrypt) return run([], (await readArchive(archive, options.onBytes)).stream);
+  const jobs = `--jobs=${Math.min(MAXIMUM_JOBS, availableParallelism())}`;
   // Several jobs read the archive at once, which a pipe does not allow. Where there are no containers, the file
   // itself will do.
-  const inPlace = database.engine.kind === 'embedded';
-  const path = inPlace ? archive.file : archiveCopy(options.id);
-  if (!inPlace) await copyIn(database, archive, path, options);
+  if (database.engine.kind === 'embedded') return run([jobs, archive.file]);
+  const path = archiveCopy(options.id);
+  await copyIn(database, archive, path, options);
   try {
-    const result = await runProgram(database, [...command, path], { env, signal });
-    if (result.status !== 0) throw programFailed('RESTORE_FAILED', 'the archive does not restore', result);
+    await run([jobs, path]);
   } finally {
-    if (!inPlace) await removeCopy(database, options.id);
+    await removeCopy(database, options.id);
   }
 }
 

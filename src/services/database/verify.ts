@@ -2,11 +2,12 @@ import { UserError } from '../../errors.js';
 import { writeFileAtomic } from '../../system/files.js';
 import { withProjectLock } from '../../system/lock.js';
 import type { ServiceContext } from '../context.js';
-import { type Archive, examineArchive, openArchive, proveDigest } from './archive.js';
-import { proveArchive } from './archive-reader.js';
-import { backupFolder, findArchive, timeId } from './backup-store.js';
+import { type Archive, examineArchive, openArchive, proveContent, proveDigest } from './archive.js';
+import { timeId } from './backup-store.js';
 import { withContentHashes } from './content-hash.js';
+import { findOrFetch } from './copies.js';
 import { type Database, findDatabase } from './database.js';
+import { readIdentities } from './encryption.js';
 import { readDatabase, readFacts } from './facts.js';
 import { type Facts, formatManifest, type Level, type Manifest, manifestPath } from './manifest.js';
 import {
@@ -21,13 +22,13 @@ import { endSessions, maintenanceDatabase } from './server-sessions.js';
 import { withSession } from './session.js';
 
 export interface VerifyInput {
-  /** A path, or a name in the backup folder. */
+  /** A path, or the name of a backup, here or away. */
   file: string;
   level: Level;
   onProgress?: (phase: VerifyPhase, bytes: number, expected: number) => void;
 }
 
-export type VerifyPhase = 'hash' | 'read' | 'restore';
+export type VerifyPhase = 'fetch' | 'hash' | 'read' | 'restore';
 
 export interface Verification {
   /** Absolute path. */
@@ -51,9 +52,16 @@ export async function verify(context: ServiceContext, input: VerifyInput): Promi
     { command: 'invctl db verify', signal: context.signal },
     async () => {
       const database = await findDatabase(engine, location);
-      const folder = backupFolder(location, database.settings);
-      const file = await findArchive(input.file, context.directory, folder);
-      return verifyArchive(context, database, await openArchive(file), input);
+      const file = await findOrFetch(context, database, input.file, {
+        signal: context.signal,
+        onBytes: (bytes) => input.onProgress?.('fetch', bytes, bytes),
+      });
+      return verifyArchive(
+        context,
+        database,
+        await openArchive(file, () => readIdentities(context, database)),
+        input,
+      );
     },
   );
 }
@@ -87,10 +95,7 @@ export async function verifyArchive(
       });
     }
     if (level === 0) await proveDigest({ ...archive, manifest }, watch('hash').onBytes);
-    else if (archive.kind === 'physical') {
-      const { proveFolderArchive } = await import('./cold-copy.js');
-      await proveFolderArchive(file, manifest);
-    } else await proveArchive(database, file, manifest, watch('read'));
+    else await proveContent(database, { ...archive, manifest }, watch('read'));
   }
   if (level >= 2)
     await proveByRestoring(context, database, archive, expected, level, watch('restore').onBytes);

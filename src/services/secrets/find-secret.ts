@@ -8,6 +8,7 @@ import { loadProject } from '../../project/loaded-project.js';
 import type { ProjectLocation } from '../../project/locate.js';
 import type { ComposeProject, ComposeService } from '../../project/model.js';
 import { nearest } from '../../project/nearest.js';
+import { readSettings, type SecretProvider } from '../../project/settings-file.js';
 import { isSecretName, Secret } from '../../system/secret.js';
 import { LOCK_PATH } from '../../template/lock.js';
 import type { ServiceContext } from '../context.js';
@@ -46,7 +47,7 @@ export async function findSecret(
   const wanted = name ?? password;
   if (wanted === undefined) throw passwordInClear(database?.service, 'POSTGRES_PASSWORD');
   if (!(wanted in project.secrets)) return findVariable(context, project, database, wanted);
-  const file = await secretFile(project, wanted);
+  const file = await secretFile(project, wanted, (await readSettings(location.directory)).secrets[wanted]);
   const found = { name: wanted, file, services: await holders(project, wanted, file) };
   if (database && wanted === password) {
     await assertNotInClear(project, file);
@@ -94,7 +95,11 @@ export function declaredFile(project: ComposeProject, name: string): string {
   });
 }
 
-async function secretFile(project: ComposeProject, name: string): Promise<string> {
+async function secretFile(
+  project: ComposeProject,
+  name: string,
+  provider: SecretProvider | undefined,
+): Promise<string> {
   const file = declaredFile(project, name);
   try {
     return await realpath(file);
@@ -103,7 +108,7 @@ async function secretFile(project: ComposeProject, name: string): Promise<string
     throw new UserError({
       code: 'SECRET_MISSING',
       message: `the secret ${name} has no file: ${file}`,
-      hint: `invctl secrets set ${name}`,
+      hint: provider ? 'invctl up      (asks its provider)' : `invctl secrets set ${name}`,
       exitCode: ExitCode.projectInvalid,
       file,
     });

@@ -1,8 +1,12 @@
 import type { Engine } from '../../engine/engine.js';
 import { UserError } from '../../errors.js';
+import { readSecretFile } from '../../project/secret-file.js';
+import { askProvider, providerCommand } from '../../project/secret-provider.js';
+import { readSettings } from '../../project/settings-file.js';
 import { beginJournal, type Journal } from '../../system/journal.js';
 import { withProjectLock } from '../../system/lock.js';
 import { randomSecret } from '../../system/random-secret.js';
+import type { Secret } from '../../system/secret.js';
 import type { ServiceContext } from '../context.js';
 import { timeId } from '../database/backup-store.js';
 import { lockDatabase } from '../database/server-sessions.js';
@@ -21,6 +25,8 @@ import {
   stepper,
 } from './rotation.js';
 
+const SECRET_BYTES = 32;
+
 export interface RotateInput {
   /** Default: the database's password. */
   name: string | undefined;
@@ -36,10 +42,10 @@ export interface Rotated {
 }
 
 /**
- * Gives a secret a new random value as one transaction: the database's role, the file, and the services that hold
+ * Gives a secret a new value, random or its provider's, as one transaction: the database's role, the file, and the services that hold
  * it change together, or not at all.
  *
- * @throws UserError of {@link findSecret}, SERVICE_NOT_RUNNING, PASSWORD_NOT_ASKED, PROJECT_LOCKED and
+ * @throws UserError of {@link findSecret} and {@link askProvider}, SECRET_UNCHANGED, SERVICE_NOT_RUNNING, PASSWORD_NOT_ASKED, PROJECT_LOCKED and
  *   DATABASE_LOCKED (exit 9) before anything is changed; ROTATION_REVERTED with the exit code of what failed.
  */
 export async function rotateSecret(
@@ -53,6 +59,7 @@ export async function rotateSecret(
     { command: `invctl ${ROTATE_OPERATION}`, signal: context.signal },
     async () => {
       const secret = await findSecret(context, engine, name);
+      const value = await newValue(context, secret);
       const state: RotationState = {
         secret: secret.name,
         kind: secret.kind,
@@ -73,7 +80,7 @@ export async function rotateSecret(
         onStep(step);
       });
       try {
-        await carryOut(rotation, secret, session, begin);
+        await carryOut(rotation, secret, value, session, begin);
       } catch (error) {
         await session?.close();
         throw await takeBack(rotation, journal, last, error, onStep);
@@ -84,6 +91,21 @@ export async function rotateSecret(
       return { secret: secret.name, kind: secret.kind, file: secret.file, recreated: state.services };
     },
   );
+}
+
+/** Random, or what the secret's provider gives now. @throws UserError SECRET_UNCHANGED */
+async function newValue(context: ServiceContext, { name, file }: FoundSecret): Promise<Secret> {
+  const { directory } = context.project();
+  const provider = (await readSettings(directory)).secrets[name];
+  if (!provider) return randomSecret(SECRET_BYTES);
+  const { processes, signal } = context;
+  const value = await askProvider(name, provider, { processes, signal, directory });
+  if (value.reveal() !== readSecretFile(file)) return value;
+  throw new UserError({
+    code: 'SECRET_UNCHANGED',
+    message: `the provider of the secret ${name} gives the value that it has: ${providerCommand(provider)}`,
+    hint: `change it there, then: invctl secrets rotate ${name}`,
+  });
 }
 
 /** A session that keeps every other invctl off the database; of a database's password only. */

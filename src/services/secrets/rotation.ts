@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { ExitCode, UserError } from '../../errors.js';
 import { withValue } from '../../project/edit-env-file.js';
+import { serverPassword } from '../../project/secret-file.js';
 import type { Journal } from '../../system/journal.js';
-import { randomSecret } from '../../system/random-secret.js';
 import { scramVerifier } from '../../system/scram.js';
 import { Secret } from '../../system/secret.js';
 import type { ServiceContext } from '../context.js';
@@ -11,11 +11,10 @@ import type { Database } from '../database/database.js';
 import { maintenanceDatabase } from '../database/server-sessions.js';
 import { type Session, withSession } from '../database/session.js';
 import type { FoundSecret } from './find-secret.js';
-import { acceptsPassword, passwordIn, readVerifier, writeVerifier } from './role-password.js';
+import { acceptsPassword, readVerifier, writeVerifier } from './role-password.js';
 import { StagedFile } from './staged-file.js';
 
 export const ROTATE_OPERATION = 'secrets rotate';
-const SECRET_BYTES = 32;
 const HEALTH_TIMEOUT_MS = 120_000;
 
 export const rotationStateSchema = z.object({
@@ -51,17 +50,18 @@ export function openRotation(
 
 /**
  * Takes a rotation from its first step to its last. After an error it is to be reverted, or `recover` does it.
+ * @param value the new one.
  * @param session of the database's superuser, with the advisory lock.
  */
 export async function carryOut(
   rotation: Rotation,
   secret: FoundSecret,
+  value: Secret,
   session: Session | undefined,
   begin: (step: RotationStep) => Promise<void>,
 ): Promise<void> {
   const { context, staged, database } = rotation;
   const { signal } = context;
-  const value = randomSecret(SECRET_BYTES);
   const content = await newContent(secret, value);
   signal.throwIfAborted();
   await begin('prepare');
@@ -156,7 +156,8 @@ async function recreateServices({ context, state }: Rotation): Promise<void> {
 
 async function proveRefused({ staged }: Rotation, database: Database): Promise<void> {
   const old = await staged.previous();
-  if (old === undefined || !(await acceptsPassword(database, passwordIn(old)))) return;
+  if (old === undefined) return;
+  if (!(await acceptsPassword(database, new Secret(serverPassword(old.reveal()))))) return;
   throw new UserError({
     code: 'OLD_PASSWORD_ACCEPTED',
     message: `the database still accepts the old password of ${database.user}`,

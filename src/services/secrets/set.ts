@@ -1,8 +1,9 @@
 import { readdirSync, statSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { ExitCode, UserError } from '../../errors.js';
-import { explainFileError, writeFileAtomic } from '../../system/files.js';
+import { writeSecretFile } from '../../project/secret-file.js';
+import { providerCommand } from '../../project/secret-provider.js';
+import { readSettings } from '../../project/settings-file.js';
+import { SETTINGS_FILE } from '../../project/settings-path.js';
 import { withProjectLock } from '../../system/lock.js';
 import type { Secret } from '../../system/secret.js';
 import type { ServiceContext } from '../context.js';
@@ -29,7 +30,7 @@ export interface SecretWritten {
 /**
  * Writes the value of a secret of the compose file into its file.
  *
- * @throws UserError UNKNOWN_SECRET (exit 2), SECRET_NOT_A_FILE, SECRET_IS_DIRECTORY, SECRET_GUARDS_DATA for the
+ * @throws UserError UNKNOWN_SECRET (exit 2), SECRET_NOT_A_FILE, SECRET_HAS_PROVIDER, SECRET_IS_DIRECTORY, SECRET_GUARDS_DATA for the
  *   password of a database that has data, SECRET_EMPTY, and what `read` and `confirm` throw.
  */
 export async function setSecret(
@@ -41,6 +42,14 @@ export async function setSecret(
   const project = await engine.resolve(location);
   if (!(name in project.secrets)) throw unknownSecret(project, name);
   const file = declaredFile(project, name);
+  const provider = (await readSettings(location.directory)).secrets[name];
+  if (provider) {
+    throw new UserError({
+      code: 'SECRET_HAS_PROVIDER',
+      message: `the value of ${name} comes from a command (secrets.${name} in ${SETTINGS_FILE}): ${providerCommand(provider)}`,
+      hint: `change it there, then: invctl secrets rotate ${name}`,
+    });
+  }
   const database = await databaseIfAny(engine, location);
   return withProjectLock(
     location.directory,
@@ -72,11 +81,7 @@ export async function setSecret(
           message: `the value for ${name} is empty; nothing was changed`,
         });
       }
-      await mkdir(dirname(file), { recursive: true, mode: 0o700 }).catch((error) => {
-        throw explainFileError(error, file);
-      });
-      // A container's user is somebody else on this machine; the folder keeps others out.
-      await writeFileAtomic(file, value.reveal(), before ? before.mode & 0o777 : 0o444);
+      await writeSecretFile(file, value, before && before.mode & 0o777);
       const stale = await runningAmong(engine, location, await holders(project, name, file));
       return { secret: name, file, replaced, stale };
     },

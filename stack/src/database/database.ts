@@ -10,6 +10,7 @@ import {
   isConnectionFailure,
   isSerializationFailure,
 } from './connection.js';
+import { Pipeline } from './pipeline.js';
 
 const CONNECT_TIMEOUT_MS = 3000;
 const STATEMENT_TIMEOUT_MS = 5000;
@@ -47,21 +48,31 @@ export interface BulkTransaction extends Session {
  */
 export class Database implements Session {
   readonly #pool: pg.Pool;
+  readonly #reads: Pipeline;
   readonly #pings: pg.Pool;
   readonly #bulk: pg.Pool;
   readonly #waitingLimit: number;
+  #readsUnderWay = 0;
 
   /** @param onIdleError told of a connection that failed while nobody used it; the pool has dropped it by then. */
   constructor(settings: Settings, onIdleError: (error: Error) => void) {
     const config = connectionConfig(settings);
-    this.#pool = new pg.Pool({
-      ...config,
-      max: settings.databasePoolSize,
+    const limits = {
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       statement_timeout: STATEMENT_TIMEOUT_MS,
       query_timeout: RESPONSE_TIMEOUT_MS,
+    };
+    this.#pool = new pg.Pool({
+      ...config,
+      ...limits,
+      max: settings.databasePoolSize,
       idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
+      idleTimeoutMillis: 0,
     });
+    this.#reads = new Pipeline(
+      { ...config, ...limits, application_name: 'inventory-api-reads' },
+      onIdleError,
+    );
     // Health must tell of the database, not of a pool that is busy.
     this.#pings = new pg.Pool({
       ...config,
@@ -91,6 +102,26 @@ export class Database implements Session {
     values: readonly unknown[] = [],
   ): Promise<Row[]> {
     return this.#withClient((client) => run<Row>(client, statement, values));
+  }
+
+  /**
+   * Runs a statement that finds a few rows by their key and locks none. It shares a connection with others of its
+   * kind, for half the work of a connection to itself. Errors as for `query`.
+   */
+  async read<Row extends pg.QueryResultRow>(
+    statement: Statement,
+    values: readonly unknown[],
+  ): Promise<Row[]> {
+    if (this.#readsUnderWay >= this.#waitingLimit) throw tooManyRequests();
+    this.#readsUnderWay += 1;
+    try {
+      const { rows } = await this.#reads.query<Row>({ ...statement, values: values as unknown[] });
+      return rows;
+    } catch (error) {
+      throw asFailure(error);
+    } finally {
+      this.#readsUnderWay -= 1;
+    }
   }
 
   /** Runs `work` in one transaction; more than once if PostgreSQL asks for it. Errors as for `query`. */
@@ -170,14 +201,12 @@ export class Database implements Session {
 
   /** Waits for work in progress, then closes every connection. */
   async close(): Promise<void> {
-    await Promise.all([this.#pool.end(), this.#pings.end(), this.#bulk.end()]);
+    await Promise.all([this.#pool.end(), this.#reads.close(), this.#pings.end(), this.#bulk.end()]);
   }
 
   async #withClient<Result>(work: (client: pg.PoolClient) => Promise<Result>): Promise<Result> {
     for (let attempt = 1; ; attempt += 1) {
-      if (this.#pool.waitingCount >= this.#waitingLimit) {
-        throw new DatabaseUnavailableError('too many requests wait for a database connection');
-      }
+      if (this.#pool.waitingCount >= this.#waitingLimit) throw tooManyRequests();
       const client = await connect(this.#pool);
       let broken = false;
       try {
@@ -225,7 +254,17 @@ async function run<Row extends pg.QueryResultRow>(
     const result = await client.query<Row>({ ...statement, values: values as unknown[] });
     return result.rows;
   } catch (error) {
-    if (!isConnectionFailure(error)) throw error;
-    throw new DatabaseUnavailableError('the database connection failed', { cause: error });
+    throw asFailure(error);
   }
+}
+
+/** What a caller is told of an error that came from pg. */
+function asFailure(error: unknown): unknown {
+  return isConnectionFailure(error)
+    ? new DatabaseUnavailableError('the database connection failed', { cause: error })
+    : error;
+}
+
+function tooManyRequests(): DatabaseUnavailableError {
+  return new DatabaseUnavailableError('too many requests wait for a database connection');
 }

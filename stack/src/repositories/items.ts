@@ -77,7 +77,7 @@ export class Items extends VersionedTable {
 
   /** What is in stock of an item, and where, as JSON text. @throws {Problem} 404. */
   async stock(id: number): Promise<string> {
-    const [row] = await this.database.query<{ json: string }>(STOCK, [id]);
+    const [row] = await this.database.read<{ json: string }>(STOCK, [id]);
     if (!row) throw notFound(this.entity);
     return row.json;
   }

@@ -48,7 +48,7 @@ export class Users extends VersionedTable {
   }
 
   async principal(id: number): Promise<Principal | undefined> {
-    const [row] = await this.database.query<Principal & Record<string, unknown>>(PRINCIPAL, [id]);
+    const [row] = await this.database.read<Principal & Record<string, unknown>>(PRINCIPAL, [id]);
     return row;
   }
 

@@ -39,8 +39,8 @@ export class VersionedTable {
   }
 
   /** @throws {Problem} 404. */
-  async find(id: number, session: Session = this.database): Promise<Versioned> {
-    const [row] = await session.query<VersionedRow>(this.#find, [id]);
+  async find(id: number): Promise<Versioned> {
+    const [row] = await this.database.read<VersionedRow>(this.#find, [id]);
     if (!row) throw notFound(this.entity);
     return row;
   }
@@ -106,7 +106,8 @@ export class VersionedTable {
 
   /** @throws {Problem} */
   async #explain(id: number, session: Session): Promise<never> {
-    await this.find(id, session);
+    const [row] = await session.query(this.#find, [id]);
+    if (!row) throw notFound(this.entity);
     throw new Problem(412, 'stale', `The ${this.entity} was changed since you read it: read it again.`);
   }
 }

@@ -78,6 +78,31 @@ export const FILE_FAULTS: readonly Fault[] = [
     break: (p) =>
       p.edit('compose.yaml', /depends_on:\n\s+db:\n\s+condition: service_healthy/, 'depends_on: [db]'),
   },
+  {
+    id: 'secret.provider',
+    variant: 'a command that fails',
+    break: (p) => p.write('invctl.yaml', 'secrets: {db_password: {command: ["false"]}}\n'),
+  },
+  {
+    id: 'secret.provider',
+    variant: 'another value than the file has',
+    break: (p) => p.write('invctl.yaml', 'secrets: {db_password: {command: [echo, of-another-day-41]}}\n'),
+  },
+  {
+    id: 'secret.provider',
+    variant: 'for a secret that the compose file lacks',
+    break: (p) => p.write('invctl.yaml', 'secrets: {db_pasword: {command: [echo, of-another-day-41]}}\n'),
+  },
+  {
+    // Not "make one": whoever brings it up asks the provider.
+    id: 'secret.missing',
+    variant: 'with a provider',
+    break: (p) => {
+      p.remove('secrets/admin_password.txt');
+      p.write('invctl.yaml', 'secrets: {admin_password: {command: [echo, of-another-day-41]}}\n');
+    },
+    mended: true,
+  },
   { id: 'secret.missing', break: (p) => p.remove('secrets/admin_password.txt'), mended: true },
   {
     id: 'secret.directory',

@@ -3,6 +3,11 @@ import type { Fault } from './file-faults.js';
 import type { SickProject } from './project.js';
 
 /** What a person does before a scaffold goes into production, as far as it lies in the project. */
+const PROVIDERS = `secrets:
+  db_password: { command: [op, read, "op://shop/db"] }
+  admin_password: { command: [op, read, "op://shop/admin"] }
+`;
+
 export function makeReady(p: SickProject): void {
   p.edit('stack/.env', 'ENVIRONMENT=development', 'ENVIRONMENT=production');
   p.write('backups/newest.dump', 'verified\n');
@@ -18,7 +23,7 @@ export function makeReady(p: SickProject): void {
     /limits: \{ cpus: "1.0", memory: 512m, pids: 128 \}/,
     'limits: { cpus: "1.0", memory: 512m, pids: 128 }\n      replicas: 2',
   );
-  p.write('invctl.yaml', 'secrets: { db_password: { command: [op, read, "op://shop/db"] } }\n');
+  p.write('invctl.yaml', PROVIDERS);
 }
 
 /** Each takes one item away from a project that is ready. `unknown`: nobody can tell then. */
@@ -47,6 +52,12 @@ export const PRODUCTION_FAULTS: readonly (Fault & { unknown?: true })[] = [
   { id: 'prod.secrets-manager', unknown: true, break: (p) => p.remove('invctl.yaml') },
   {
     id: 'prod.secrets-manager',
+    variant: 'of some secrets only',
+    unknown: true,
+    break: (p) => p.write('invctl.yaml', PROVIDERS.replace(/ {2}admin_password.*\n/, '')),
+  },
+  {
+    id: 'prod.secrets-manager',
     variant: 'a password in the compose file',
     break: (p) =>
       p.edit(
@@ -62,6 +73,14 @@ export const PRODUCTION_FAULTS: readonly (Fault & { unknown?: true })[] = [
     break: (p) => {
       const old = Date.now() / 1000 - 3 * 24 * 3600;
       utimesSync(p.path('backups/newest.dump'), old, old);
+    },
+  },
+  {
+    id: 'prod.backups',
+    variant: 'a verified one of long ago, in a file that was just copied',
+    break: (p) => {
+      const manifest = { bytes: 9, takenAt: '2020-01-01T02:30:00.000Z', verification: { level: 1 } };
+      p.write('backups/newest.dump.manifest.json', JSON.stringify(manifest));
     },
   },
   {

@@ -1,12 +1,13 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the placeholders are Compose's
 
 import { describe, expect, it } from 'vitest';
-import type { Engine } from '../../../src/engine/engine.js';
+import type { Engine, LiveEnvironment } from '../../../src/engine/engine.js';
 import { ExitCode, UserError } from '../../../src/errors.js';
 import { dataSchemas } from '../../../src/output/schemas.js';
 import { locateProject } from '../../../src/project/locate.js';
 import type { ServiceContext } from '../../../src/services/context.js';
-import { diffEnvironment, explainEnvironment } from '../../../src/services/environment.js';
+import { diffEnvironment, type ExplainInput, explainEnvironment } from '../../../src/services/environment.js';
+import { Secret } from '../../../src/system/secret.js';
 import { bareShell, withProject } from '../../support/project/project-on-disk.js';
 
 const MARKER = 's3cr3t-marker';
@@ -16,11 +17,12 @@ interface World {
   warnings: string[];
 }
 
-/** A world without an engine, or with one that knows nothing but the images' ENV. */
+/** A world without an engine, or with one that knows nothing but the images' ENV and what runs. */
 function world(
   directory: string,
   shell: Record<string, string> = {},
   images?: Record<string, Record<string, string>>,
+  running: Record<string, LiveEnvironment[]> = {},
 ): World {
   const warnings: string[] = [];
   const env = bareShell(shell);
@@ -39,6 +41,7 @@ function world(
       }
       return {
         imageEnvironment: async (_location, service) => images[service] ?? {},
+        environments: async () => new Map(Object.entries(running)),
       } satisfies Partial<Engine> as unknown as Engine;
     },
   };
@@ -68,7 +71,7 @@ const files = {
 describe('explainEnvironment', () => {
   it('shows no secret, whether it is one by its name, its form or its origin', async () => {
     await withProject(files, async (directory) => {
-      const variables = await explainEnvironment(world(directory).context, {});
+      const { variables } = await explainEnvironment(world(directory).context, {});
       expect(JSON.stringify(variables)).not.toContain(MARKER);
       const values = Object.fromEntries(
         variables
@@ -88,10 +91,11 @@ describe('explainEnvironment', () => {
 
   it('shows them all where that is asked for', async () => {
     await withProject(files, async (directory) => {
-      const [variable] = await explainEnvironment(world(directory).context, {
+      const { variables } = await explainEnvironment(world(directory).context, {
         variable: 'DATABASE_PASSWORD',
         showValues: true,
       });
+      const [variable] = variables;
       expect(variable).toMatchObject({
         value: MARKER,
         redacted: false,
@@ -102,9 +106,12 @@ describe('explainEnvironment', () => {
 
   it('fits the published schema', async () => {
     await withProject(files, async (directory) => {
-      const variables = await explainEnvironment(world(directory, {}, { api: { PATH: '/bin' } }).context, {
-        run: ['PLAIN=x'],
-      });
+      const { variables } = await explainEnvironment(
+        world(directory, {}, { api: { PATH: '/bin' } }).context,
+        {
+          run: ['PLAIN=x'],
+        },
+      );
       expect(() => dataSchemas['env explain'].parse({ variables })).not.toThrow();
     });
   });
@@ -112,7 +119,7 @@ describe('explainEnvironment', () => {
   it('puts the image last and run first, with an engine', async () => {
     await withProject(files, async (directory) => {
       const { context } = world(directory, {}, { api: { PLAIN: 'image', PATH: '/bin' } });
-      const variables = await explainEnvironment(context, { services: ['api'], run: ['PLAIN=run'] });
+      const { variables } = await explainEnvironment(context, { services: ['api'], run: ['PLAIN=run'] });
       const plain = variables.find(({ name }) => name === 'PLAIN');
       expect([plain?.source, ...(plain?.shadowed ?? [])].map((one) => one?.kind)).toEqual([
         'run',
@@ -147,6 +154,85 @@ describe('explainEnvironment', () => {
         code: 'UNKNOWN_SERVICE',
         exitCode: 2,
         hint: 'did you mean api?',
+      });
+    });
+  });
+});
+
+describe('explainEnvironment, compared with what runs', () => {
+  const compose = {
+    'compose.yaml': `services:
+  api:
+    image: x
+    environment: {SAME: "1", CHANGED: new, ADDED: "1", URL: "http://\${SHELL_HOST}"}
+  db: {image: y}
+  worker: {image: z}
+`,
+  };
+  const values = (entries: Record<string, string>) =>
+    new Map(Object.entries(entries).map(([name, value]) => [name, new Secret(value)] as const));
+  const expected = values({ SAME: '1', CHANGED: 'new', ADDED: '1', URL: 'http://here' });
+  const actual = values({ SAME: '1', CHANGED: `old-${MARKER}`, REMOVED: MARKER, URL: 'http://there' });
+  const running = {
+    api: [
+      { instance: 'api-1', actual, expected },
+      { instance: 'api-2', actual: expected, expected },
+    ],
+    db: [{ instance: 'pid 7', expected }],
+    worker: [],
+  };
+  const compare = (input: ExplainInput) =>
+    withProject(compose, (directory) =>
+      explainEnvironment(world(directory, { SHELL_HOST: 'here' }, {}, running).context, {
+        live: true,
+        ...input,
+      }),
+    );
+
+  it('tells what each instance has otherwise, and shows no value of it', async () => {
+    const { live } = await compare({});
+    const hidden = '[redacted]';
+    expect(live).toEqual([
+      {
+        service: 'api',
+        instance: 'api-1',
+        compared: true,
+        stale: [
+          { name: 'ADDED', change: 'added', value: null, fromShell: false },
+          { name: 'CHANGED', change: 'changed', value: hidden, fromShell: false },
+          { name: 'REMOVED', change: 'removed', value: hidden, fromShell: false },
+          { name: 'URL', change: 'changed', value: hidden, fromShell: true },
+        ],
+        next: 'invctl up api',
+      },
+      { service: 'api', instance: 'api-2', compared: true, stale: [] },
+      { service: 'db', instance: 'pid 7', compared: false, stale: [] },
+      { service: 'worker', compared: false, stale: [] },
+    ]);
+  });
+
+  it('shows the values where that is asked for', async () => {
+    const { live } = await compare({ showValues: true });
+    expect(live?.[0]?.stale.map(({ value }) => value)).toEqual([
+      null,
+      `old-${MARKER}`,
+      MARKER,
+      'http://there',
+    ]);
+  });
+
+  it('tells of one variable alone, also of one that no file has any more', async () => {
+    const { variables, live } = await compare({ variable: 'REMOVED', services: ['api'] });
+    expect(variables).toEqual([]);
+    expect(live?.map(({ stale }) => stale.map(({ name }) => name))).toEqual([['REMOVED'], []]);
+    await expect(compare({ variable: 'NOWHERE' })).rejects.toMatchObject({ code: 'UNKNOWN_VARIABLE' });
+  });
+
+  it('fails without an engine', async () => {
+    await withProject(compose, async (directory) => {
+      await expect(explainEnvironment(world(directory).context, { live: true })).rejects.toMatchObject({
+        code: 'NO_ENGINE',
+        exitCode: 3,
       });
     });
   });

@@ -9,7 +9,7 @@ export const check = defineCheck({
   severity: 'fail',
   needs: ['config'],
   why: 'A file on one machine is copied by hand, forgotten in backups, and never rotated.',
-  docs: `Checklist item 8. \`external: true\` secrets of Swarm, or a command in \`invctl.yaml\` (\`secrets: {db_password: {command: [op, read, …]}}\`) that asks Vault, AWS Secrets Manager, 1Password or another. Files may be written by such a program as well: that cannot be seen, and is unknown. A password in the compose file fails.`,
+  docs: `Checklist item 8. \`external: true\` secrets of Swarm, or for each secret a command in \`invctl.yaml\` that asks Vault, AWS Secrets Manager, 1Password or another: [\`secret.provider\`](secrets.md#secretprovider). Files may be written by such a program as well: that cannot be seen, and is unknown. A password in the compose file fails.`,
   probe(facts) {
     const literal = Object.values(facts.project.services).flatMap(({ name }) =>
       [...facts.variables(name).values()].flatMap(
@@ -27,9 +27,12 @@ export const check = defineCheck({
         ...(at ? place(at) : {}),
       }));
     }
-    const secrets = Object.values(facts.project.secrets);
+    const secrets = Object.entries(facts.project.secrets);
     if (secrets.length === 0) return { unknown: 'the project declares no secrets' };
-    if (secrets.every(({ external }) => external) || 'secrets' in (facts.settings ?? {})) return [];
-    return { unknown: 'secrets are files; what writes them cannot be seen from the project' };
+    const provided = facts.settings?.secrets ?? {};
+    const files = secrets.filter(([name, { external }]) => !external && !(name in provided));
+    if (files.length === 0) return [];
+    const names = files.map(([name]) => name).join(', ');
+    return { unknown: `what writes the file cannot be seen from the project: ${names}` };
   },
 });

@@ -1,4 +1,5 @@
 import { readFileSync, statSync } from 'node:fs';
+import { doubtfulBytes } from '../../../project/secret-file.js';
 import { defineCheck } from '../../check.js';
 import type { Facts } from '../../facts.js';
 import { editFile } from '../../fix/edit-file.js';
@@ -11,8 +12,8 @@ export const check = defineCheck({
   title: 'a secret has bytes that its readers take differently',
   severity: 'fail',
   requires: ['secret.empty'],
-  why: 'PostgreSQL strips final newlines only; a carriage return, a BOM or a space becomes part of the password.',
-  docs: `An editor on Windows ends lines with CR LF, and may begin the file with a byte order mark. The database then has another password than an app that trims its own. \`od -c FILE\` shows the bytes. Write the secret without any of them: \`printf %s 'SECRET' > FILE\`.`,
+  why: 'One reader cuts such bytes off and another keeps them: the server and the app then have two passwords.',
+  docs: `An editor on Windows ends lines with CR LF, and may begin the file with a byte order mark. PostgreSQL, when it makes its data, cuts off newlines and carriage returns at the end, passes over a BOM (as SASLprep says), and keeps spaces and a carriage return in the middle; an app may do otherwise with each of them. \`od -c FILE\` shows the bytes. Write the secret without any of them: \`printf %s 'SECRET' > FILE\`.`,
   async probe(facts) {
     const found = await Promise.all(
       grantedSecrets(facts).map(async (secret) => {
@@ -23,7 +24,7 @@ export const check = defineCheck({
           {
             message: `the secret "${secret.name}" ${problem}`,
             next: guarded
-              ? `invctl secrets rotate ${secret.name}      (the database has it as it is)`
+              ? `invctl secrets rotate ${secret.name}      (the database may have it otherwise)`
               : 'invctl doctor --fix      (removes them)',
             service: secret.services[0] as string,
             file: secret.file,
@@ -44,22 +45,9 @@ export const check = defineCheck({
   },
 });
 
-/** What is wrong with the bytes. A final newline is not: every reader of secrets strips it. */
 function problemOf({ file }: GrantedSecret): string | undefined {
   if (!statSync(file, { throwIfNoEntry: false })?.isFile()) return undefined;
-  const text = readFileSync(file, 'utf8');
-  if (text.trim() === '' || isDocument(text)) return undefined;
-  if (text.startsWith('\uFEFF')) return 'begins with a byte order mark (BOM)';
-  if (text.includes('\r')) return 'has a carriage return (CR)';
-  if (text.includes('\0')) return 'has a NUL byte';
-  const line = text.replace(/\n+$/, '');
-  if (line !== line.trim()) return 'begins or ends with spaces';
-  return undefined;
-}
-
-/** A key, a certificate or a settings file: text of several lines, in which such bytes are the format's own affair. */
-function isDocument(text: string): boolean {
-  return text.trim().split(/\r?\n/).length > 1;
+  return doubtfulBytes(readFileSync(file, 'utf8'));
 }
 
 /** The diff of a secret is never shown. */

@@ -1,5 +1,5 @@
+import { readSecretFile } from '../../../project/secret-file.js';
 import { defineCheck } from '../../check.js';
-import { readSecretFile } from '../../facts.js';
 import { guardsData, makeSecret } from '../../fix/secret-file.js';
 import { grantedSecrets } from '../../granted-secrets.js';
 
@@ -16,9 +16,12 @@ export const check = defineCheck({
     return Promise.all(
       empty.map(async ({ name, file, services }) => ({
         message: `the secret "${name}" is empty`,
-        next: (await guardsData(facts, name))
-          ? `put the old password into ${facts.shown(file)}      (the database has data under it)`
-          : 'invctl doctor --fix      (makes one, as invctl init does where there is none)',
+        ...(facts.settings?.secrets[name] ? { severity: 'info' as const } : {}),
+        next: facts.settings?.secrets[name]
+          ? 'invctl up      (asks its provider)'
+          : (await guardsData(facts, name))
+            ? `put the old password into ${facts.shown(file)}      (the database has data under it)`
+            : 'invctl doctor --fix      (makes one, as invctl init does where there is none)',
         service: services[0] as string,
         details: { secret: name },
         file,

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { defineCheck } from '../../check.js';
+import type { Facts } from '../../facts.js';
 import { guardsData, makeSecret } from '../../fix/secret-file.js';
 import { declaredAt, grantedSecrets } from '../../granted-secrets.js';
 
@@ -10,15 +11,15 @@ export const check = defineCheck({
   severity: 'fail',
   blocksUp: 'SECRET_MISSING',
   why: 'Compose mounts the file into the container; without it the service does not start.',
-  docs: `Secrets are not in git, so a fresh clone has none: copy them from where they are kept, or run \`invctl init\`, or \`invctl doctor --fix\`, which make what is missing. The database's password is written as a running container still has it; where none has, a new one is made after a question only, since the server keeps the old one.`,
+  docs: `Secrets are not in git, so a fresh clone has none: copy them from where they are kept, or run \`invctl init\`, or \`invctl doctor --fix\`, which make what is missing. The database's password is written as a running container still has it; where none has, a new one is made after a question only, since the server keeps the old one. A secret with a provider is written by \`invctl up\`: until then this is information only.`,
   async probe(facts) {
     const missing = grantedSecrets(facts).filter(({ file }) => !existsSync(file));
     return Promise.all(
       missing.map(async ({ name, file, services }) => ({
         message: `the secret "${name}" of ${services.map((service) => `"${service}"`).join(', ')} has no file: ${facts.shown(file)}`,
-        next: (await guardsData(facts, name))
-          ? `put the old ${facts.shown(file)} back, or: invctl doctor --fix      (the database has data under it)`
-          : 'invctl doctor --fix      (makes it, as invctl init does)',
+        ...(facts.settings?.secrets[name]
+          ? { severity: 'info' as const, next: 'invctl up      (asks its provider)' }
+          : { next: await howToMake(facts, name, file) }),
         service: services[0] as string,
         details: { secret: name },
         ...declaredAt(facts, name),
@@ -35,3 +36,9 @@ export const check = defineCheck({
     },
   },
 });
+
+async function howToMake(facts: Facts, name: string, file: string): Promise<string> {
+  return (await guardsData(facts, name))
+    ? `put the old ${facts.shown(file)} back, or: invctl doctor --fix      (the database has data under it)`
+    : 'invctl doctor --fix      (makes it, as invctl init does)';
+}

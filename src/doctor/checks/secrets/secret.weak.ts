@@ -1,5 +1,5 @@
+import { readSecretFile } from '../../../project/secret-file.js';
 import { defineCheck } from '../../check.js';
-import { readSecretFile } from '../../facts.js';
 import { grantedSecrets } from '../../granted-secrets.js';
 import { looksLikePlaceholder } from '../../placeholders.js';
 

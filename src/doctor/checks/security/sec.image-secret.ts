@@ -1,8 +1,9 @@
 import { isAbsolute, posix } from 'node:path';
+import { readSecretFile } from '../../../project/secret-file.js';
 import { isSecretName } from '../../../system/secret.js';
 import { defineCheck, type Finding } from '../../check.js';
 import { envFiles, readValues } from '../../env-files.js';
-import { type Facts, readSecretFile } from '../../facts.js';
+import type { Facts } from '../../facts.js';
 import { grantedSecrets } from '../../granted-secrets.js';
 import { sensitiveFiles, sensitiveFilesIn } from '../../sensitive-files.js';
 import { imageOf } from '../../users.js';

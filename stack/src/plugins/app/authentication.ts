@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
-import { type AccessTokens, accessTokens } from '../../auth/tokens.js';
+import { type AccessClaims, type AccessTokens, accessTokens } from '../../auth/tokens.js';
 import { Problem } from '../../problem.js';
 import type { Actor } from '../../repositories/audit.js';
 import { type Principal, ROLES, type Role } from '../../repositories/users.js';
@@ -36,32 +36,40 @@ export default fp(
     const tokens = accessTokens(app.settings.jwtKey);
     const principals = new Map<
       number,
-      { readonly found: Promise<Principal | undefined>; readonly until: number }
+      { readonly principal: Principal | undefined; readonly until: number }
     >();
 
-    function principalOf(userId: number): Promise<Principal | undefined> {
-      const known = principals.get(userId);
-      if (known && known.until > Date.now()) return known.found;
-      if (principals.size >= PRINCIPALS_KEPT) principals.clear();
-      const found = app.repositories.users.principal(userId);
-      principals.set(userId, { found, until: Date.now() + PRINCIPAL_LIFE_MS });
-      found.catch(() => principals.delete(userId));
-      return found;
-    }
+    const lookups = new Map<number, Promise<Principal | undefined>>();
 
-    async function authenticate(request: FastifyRequest, role: Role): Promise<void> {
-      const [, token] = /^Bearer ([\w.~+/-]+=*)$/i.exec(request.headers.authorization ?? '') ?? [];
-      if (token === undefined) throw unauthorized('missing_token', 'A bearer token is needed.');
-      const claims = tokens.verify(token);
-      if (!claims) throw unauthorized('invalid_token', 'The token is not valid, or no longer.');
-      const principal = await principalOf(claims.userId);
-      if (!principal?.active || claims.issuedAt < principal.credentialsChangedAt) {
-        throw unauthorized('invalid_token', 'The token is not valid, or no longer.');
-      }
+    /** Why the user may not use a route of this role; nothing, and the request has its user, if they may. */
+    function refusal(
+      request: FastifyRequest,
+      role: Role,
+      claims: AccessClaims,
+      principal: Principal | undefined,
+    ): Problem | undefined {
+      if (!principal?.active || claims.issuedAt < principal.credentialsChangedAt) return invalidToken();
       request.principal = principal;
       if (ROLES.indexOf(principal.role) < ROLES.indexOf(role)) {
-        throw new Problem(403, 'forbidden', `This needs the role ${role}.`);
+        return new Problem(403, 'forbidden', `This needs the role ${role}.`);
       }
+      return undefined;
+    }
+
+    /** Requests that come while it is looked up share the answer. */
+    function lookUp(userId: number): Promise<Principal | undefined> {
+      const pending = lookups.get(userId);
+      if (pending) return pending;
+      const lookup = app.repositories.users
+        .principal(userId)
+        .then((principal) => {
+          if (principals.size >= PRINCIPALS_KEPT) principals.clear();
+          principals.set(userId, { principal, until: Date.now() + PRINCIPAL_LIFE_MS });
+          return principal;
+        })
+        .finally(() => lookups.delete(userId));
+      lookups.set(userId, lookup);
+      return lookup;
     }
 
     app.decorate('accessTokens', tokens);
@@ -78,13 +86,25 @@ export default fp(
         throw new Error(`${String(route.method)} ${route.url} declares neither a role nor that it is public`);
       }
     });
-    app.addHook('onRequest', async (request) => {
+    // Without a promise for a user who is known already, which is nearly every request.
+    app.addHook('onRequest', (request, _reply, done) => {
       const { role } = request.routeOptions.config;
-      if (role) await authenticate(request, role);
+      if (!role) return done();
+      const [, token] = /^Bearer ([\w.~+/-]+=*)$/i.exec(request.headers.authorization ?? '') ?? [];
+      if (token === undefined) return done(unauthorized('missing_token', 'A bearer token is needed.'));
+      const claims = tokens.verify(token);
+      if (!claims) return done(invalidToken());
+      const known = principals.get(claims.userId);
+      if (known && known.until > Date.now()) return done(refusal(request, role, claims, known.principal));
+      lookUp(claims.userId).then((principal) => done(refusal(request, role, claims, principal)), done);
     });
   },
   { name: 'authentication', dependencies: ['repositories'] },
 );
+
+function invalidToken(): Problem {
+  return unauthorized('invalid_token', 'The token is not valid, or no longer.');
+}
 
 function unauthorized(code: string, detail: string): Problem {
   return new Problem(401, code, detail, { headers: { 'www-authenticate': 'Bearer' } });

@@ -3,10 +3,11 @@ import fp from 'fastify-plugin';
 /** One line for each request, when it has been answered. */
 export default fp(
   async (app) => {
-    app.addHook('onRequest', async (request, reply) => {
+    app.addHook('onRequest', (request, reply, done) => {
       reply.header('x-request-id', request.id);
+      done();
     });
-    app.addHook('onResponse', async (request, reply) => {
+    app.addHook('onResponse', (request, reply, done) => {
       request.log.info(
         {
           method: request.method,
@@ -19,6 +20,7 @@ export default fp(
         },
         'request completed',
       );
+      done();
     });
   },
   { name: 'request-log' },

@@ -94,11 +94,15 @@ export default fp(async (app) => {
                   ...(schema === Empty
                     ? { type: 'null' }
                     : {
-                        content: {
-                          [schema === Problem ? 'application/problem+json' : 'application/json']: {
-                            schema: convert(schema, 'output'),
-                          },
-                        },
+                        content:
+                          schema === Problem
+                            ? {
+                                'application/problem+json': {
+                                  schema: convert(schema, 'output'),
+                                  example: exampleProblem(Number(status)),
+                                },
+                              }
+                            : { 'application/json': { schema: convert(schema, 'output') } },
                       }),
                 },
               ]),
@@ -120,7 +124,9 @@ export default fp(async (app) => {
     routePrefix: '/docs',
     staticCSP: true,
     transformStaticCSP: () => CONTENT_SECURITY_POLICY,
-    uiConfig: { url: '/openapi.json', persistAuthorization: true },
+    theme: { title: 'Inventory API' },
+    // Without the bar that offers to explore other addresses, which the policy would refuse.
+    uiConfig: { layout: 'BaseLayout', persistAuthorization: true, tryItOutEnabled: true },
   });
 });
 
@@ -130,5 +136,21 @@ const CONTENT_SECURITY_POLICY =
   "connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
 function relocate<Json>(json: Json): Json {
-  return JSON.parse(JSON.stringify(json).replaceAll('"#/$defs/', '"#/components/schemas/'));
+  return JSON.parse(JSON.stringify(json).replaceAll('"#/$defs/', '"#/components/schemas/'), (key, value) =>
+    // What zod says of every integer without a bound of its own; examples would be this number.
+    key === 'minimum' && value === Number.MIN_SAFE_INTEGER ? undefined : value,
+  );
+}
+
+function exampleProblem(status: number): z.output<typeof Problem> {
+  const title = STATUS_CODES[status] ?? 'Problem';
+  return {
+    type: 'about:blank',
+    title,
+    status,
+    code: title.toLowerCase().replaceAll(' ', '_'),
+    detail: 'What is wrong, in a sentence.',
+    request_id: 'b1f4c1d2-6a52-4c0e-9d2f-6f1f0a5c7e11',
+    errors: [],
+  };
 }

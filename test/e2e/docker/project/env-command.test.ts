@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { successSchema } from '../../../../src/output/schemas.js';
 import { invctl } from '../../../support/cli.js';
 import { withoutDocker } from '../../../support/docker.js';
+import { createDockerProject } from '../../../support/docker-project.js';
 import { withProject } from '../../../support/project/project-on-disk.js';
 
 const MARKER = 's3cr3t-marker';
@@ -63,6 +64,53 @@ describe.skipIf(withoutDocker)('invctl env', () => {
       const shown = await invctl(['env', 'explain', 'TOKEN', '--show-values', '--yes'], { cwd });
       expect(shown.stdout).toContain(`TOKEN=${MARKER}`);
     });
+  });
+
+  it('--live names what a container has otherwise, and the command that it names makes it right', async () => {
+    const project = await createDockerProject(`name: NAME
+services:
+  web:
+    image: postgres:16
+    entrypoint: [sleep, infinity]
+    init: true
+    tmpfs: [/var/lib/postgresql/data]
+    env_file: app.env
+    environment: {PG_MAJOR: }
+`);
+    try {
+      await project.write('app.env', `LEVEL=info\nAPI_TOKEN=${MARKER}-1\nGONE=${MARKER}-2\n`);
+      const compared = async () =>
+        (await project.json(['env', 'list', '--live'])).document.data.live as {
+          compared: boolean;
+          stale: { name: string; change: string }[];
+          next?: string;
+        }[];
+      expect(await compared()).toEqual([{ service: 'web', compared: false, stale: [] }]);
+      expect((await project.invctl(['up'])).code).toBe(0);
+      expect(await compared()).toMatchObject([{ compared: true, stale: [] }]);
+
+      await project.write('app.env', `LEVEL=debug\nAPI_TOKEN=${MARKER}-3\nLATE=1\n`);
+      expect((await project.invctl(['restart'])).code).toBe(0);
+      const [web] = await compared();
+      expect(web?.stale.map(({ name, change }) => [name, change])).toEqual([
+        ['API_TOKEN', 'changed'],
+        ['GONE', 'removed'],
+        ['LATE', 'added'],
+        ['LEVEL', 'changed'],
+      ]);
+      for (const args of [['explain'], ['explain', 'GONE'], ['list'], ['list', '--json']]) {
+        const { code, stdout, stderr } = await project.invctl(['env', ...args, '--live']);
+        expect(code).toBe(0);
+        expect(stdout + stderr).toContain('GONE');
+        expect(stdout + stderr).not.toContain(MARKER);
+      }
+      expect(web?.next).toBe('invctl up web');
+      expect((await project.invctl(['up', 'web'])).code).toBe(0);
+      expect(await compared()).toMatchObject([{ compared: true, stale: [] }]);
+    } finally {
+      await project.remove();
+    }
+    expect(await project.leftovers()).toEqual([]);
   });
 
   it('diff names what is missing', async () => {

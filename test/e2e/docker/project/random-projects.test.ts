@@ -1,18 +1,23 @@
-import { spawnSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { UserError } from '../../../../src/errors.js';
 import { projectFromConfig } from '../../../../src/project/from-config.js';
 import { locateProject } from '../../../../src/project/locate.js';
 import type { ComposeProject } from '../../../../src/project/model.js';
 import { readProject } from '../../../../src/project/read.js';
 import { withoutDocker } from '../../../support/docker.js';
+import { leftovers } from '../../../support/docker-project.js';
 import { bareShell, composeConfig, withProject } from '../../../support/project/project-on-disk.js';
 import { randomProject } from '../../../support/project/random-project.js';
 import { randomServices } from '../../../support/project/random-services.js';
 
-const configProjects = Number(process.env.ENV_PROJECTS ?? 60);
-const runProjects = Number(process.env.ENV_RUN_PROJECTS ?? 10);
+const configProjects = Number(process.env.ENV_PROJECTS ?? 100);
+const runProjects = Number(process.env.ENV_RUN_PROJECTS ?? 200);
+const LANES = 4;
+
+const execute = promisify(execFile);
 
 async function readOurselves(
   directory: string,
@@ -57,40 +62,45 @@ describe.skipIf(withoutDocker)('random projects', () => {
     },
   );
 
-  it(`give a container the environment that we read (${runProjects} projects)`, {
-    timeout: 60_000 + runProjects * 10_000,
-  }, async () => {
-    await fc.assert(
-      fc.asyncProperty(randomProject, async ({ files, env }) => {
-        await withProject(files, async (directory) => {
-          const shell = bareShell({ ...env, COMPOSE_PROJECT_NAME: `random-environment-${process.pid}` });
-          const ours = await readOurselves(directory, shell);
-          fc.pre(!(ours instanceof UserError));
-          const expected = ours.services.s0?.environment ?? {};
-          fc.pre(!('' in expected));
-          const container = containerEnvironment(directory, shell);
-          for (const [name, value] of Object.entries(expected)) {
-            expect([name, container.get(name)]).toEqual([name, value ?? undefined]);
-          }
-        });
-      }),
-      { numRuns: runProjects, endOnFailure: true },
-    );
+  const lane = (number: number) => `invctl-random-${process.pid}-${number}`;
+  const lanes = Array.from({ length: LANES }, (_, number) => number);
+
+  // Most of the time of a run is the engine's: several go side by side.
+  it.concurrent.each(lanes)(
+    `give a container the environment that we read (${Math.ceil(runProjects / LANES)} projects, lane %i)`,
+    { timeout: 60_000 + runProjects * 1000 },
+    async (number) => {
+      await fc.assert(
+        fc.asyncProperty(randomProject, async ({ files, env }) => {
+          await withProject(files, async (directory) => {
+            const shell = bareShell({ ...env, COMPOSE_PROJECT_NAME: lane(number) });
+            const ours = await readOurselves(directory, shell);
+            fc.pre(!(ours instanceof UserError));
+            const expected = ours.services.s0?.environment ?? {};
+            fc.pre(!('' in expected));
+            const container = await containerEnvironment(directory, shell);
+            for (const [name, value] of Object.entries(expected)) {
+              expect([name, container.get(name)]).toEqual([name, value ?? undefined]);
+            }
+          });
+        }),
+        { numRuns: Math.ceil(runProjects / LANES), endOnFailure: true },
+      );
+    },
+  );
+
+  afterAll(async () => {
+    expect((await Promise.all(lanes.map((number) => leftovers(lane(number))))).flat()).toEqual([]);
   });
 });
 
-/** What the service `s0` of the project really gets. Removes the container and the network that it needed. */
-function containerEnvironment(directory: string, shell: NodeJS.ProcessEnv): Map<string, string> {
-  const compose = (...args: string[]) =>
-    spawnSync('docker', ['compose', ...args], { cwd: directory, env: shell, encoding: 'utf8' });
-  try {
-    const result = compose('run', '--rm', '--no-deps', '--no-TTY', 's0', 'env', '-0');
-    if (result.status !== 0) throw new Error(result.stderr);
-    const pairs = result.stdout.split('\0').filter((pair) => pair !== '');
-    return new Map(
-      pairs.map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]),
-    );
-  } finally {
-    compose('down', '--timeout', '0');
-  }
+/** What the service `s0` of the project really gets, by `printenv` of one NUL-terminated line a variable. */
+async function containerEnvironment(
+  directory: string,
+  shell: NodeJS.ProcessEnv,
+): Promise<Map<string, string>> {
+  const words = ['compose', 'run', '--rm', '--no-deps', '--no-TTY', 's0', 'printenv', '-0'];
+  const { stdout } = await execute('docker', words, { cwd: directory, env: shell });
+  const pairs = stdout.split('\0').filter((pair) => pair !== '');
+  return new Map(pairs.map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]));
 }

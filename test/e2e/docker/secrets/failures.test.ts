@@ -122,6 +122,31 @@ describe.skipIf(withoutDocker)('a rotation that cannot be', () => {
   });
 });
 
+describe.skipIf(withoutDocker)('a password with a provider', () => {
+  it('is rotated to what the provider gives', async () => {
+    const project = await startSecretsProject();
+    try {
+      await project.write('vault.txt', `${MARKER}-of-the-vault\n`);
+      await project.write(
+        'invctl.yaml',
+        'services: {database: db}\nsecrets: {password: {command: [cat, vault.txt]}}\n',
+      );
+      const rotated = await project.json(['-v', 'secrets', 'rotate']);
+      expect(rotated.document.data).toMatchObject({ kind: 'password', recreated: ['app'] });
+      expect(await project.password()).toBe(`${MARKER}-of-the-vault`);
+      expect(await project.opens(`${MARKER}-of-the-vault`)).toBe(true);
+      expect(await project.opens(FIRST_PASSWORD)).toBe(false);
+      const again = await project.json(['secrets', 'rotate']);
+      expect(again.document.error.code).toBe('SECRET_UNCHANGED');
+      expect(JSON.stringify([rotated, again])).not.toContain(MARKER);
+      expect(await project.litter()).toEqual([]);
+    } finally {
+      await project.remove();
+    }
+    expect(await project.leftovers()).toEqual([]);
+  });
+});
+
 describe.skipIf(withoutDocker)('a secret that is no password of the database', () => {
   it('is changed in its file or its env file, and with it the services that have it', async () => {
     const project = await startSecretsProject((compose) =>

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { withoutDocker } from '../../../support/docker.js';
 import { killedAt } from '../../../support/kill-at-step.js';
+import { commandLines } from '../../../support/leaks.js';
 import { FIRST_PASSWORD, MARKER, type SecretsProject, startSecretsProject } from './fixture.js';
 
 const STEPS = ['prepare', 'alter', 'swap', 'recreate', 'prove', 'clean'] as const;
@@ -33,11 +34,15 @@ describe.skipIf(withoutDocker)('secrets rotate on Docker', () => {
   it('changes the role, the file and the app together; nothing shows a password', async () => {
     const before = await stat(join(project.folder, 'secrets/password.txt'));
     const database = await project.containerId('db');
-    const spied: string[] = [];
-    const spy = setInterval(() => spied.push(...commandLines()), 20);
-    const { code, document } = await project.json(['-v', 'secrets', 'rotate']);
+    const argvs: string[] = [];
+    const journal: string[] = [];
+    const spy = setInterval(() => {
+      argvs.push(...commandLines());
+      journal.push(...journalEntries(project.folder));
+    }, 10);
+    const { code, stdout, stderr } = await project.invctl(['-v', '--json', 'secrets', 'rotate']);
     clearInterval(spy);
-    expect(document).toMatchObject({
+    expect(JSON.parse(stdout)).toMatchObject({
       ok: true,
       data: { secret: 'password', kind: 'password', recreated: ['app'] },
     });
@@ -49,8 +54,14 @@ describe.skipIf(withoutDocker)('secrets rotate on Docker', () => {
     expect(await project.containerId('db')).toBe(database);
     const after = await stat(join(project.folder, 'secrets/password.txt'));
     expect([after.mode, after.uid, after.gid]).toEqual([before.mode, before.uid, before.gid]);
-    expect(spied.some((line) => line.includes('secrets'))).toBe(true);
-    const shown = [...spied, JSON.stringify(document)].join('\n');
+    // What was looked at is what a secret would be in.
+    expect(argvs.some((line) => /invctl\.js .*secrets rotate/.test(line))).toBe(true);
+    expect(argvs.some((line) => line.includes('psql --host='))).toBe(true);
+    expect(journal.map((text) => JSON.parse(text).step)).toEqual(
+      expect.arrayContaining(['alter', 'recreate']),
+    );
+    expect(stderr).toContain('psql');
+    const shown = [...argvs, ...journal, stdout, stderr].join('\n');
     for (const secret of [MARKER, password, 'SCRAM-SHA-256$']) expect(shown).not.toContain(secret);
   });
 
@@ -87,14 +98,13 @@ describe.skipIf(withoutDocker)('secrets rotate on Docker', () => {
   });
 });
 
-function commandLines(): string[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .flatMap((pid) => {
-      try {
-        return [readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')];
-      } catch {
-        return [];
-      }
-    });
+function journalEntries(folder: string): string[] {
+  const journal = join(folder, '.invctl', 'journal');
+  try {
+    const names = readdirSync(journal).filter((name) => name.endsWith('.json'));
+    return names.map((name) => readFileSync(join(journal, name), 'utf8'));
+  } catch {
+    // Not begun yet, or over.
+    return [];
+  }
 }

@@ -1,6 +1,7 @@
-import { existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { generateX25519Identity, identityToRecipient } from 'age-encryption';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type CliResult, invctl } from '../../../support/cli.js';
 import { disposeOf, embeddedEngine, embeddedEnvironment, query } from '../../../support/embedded.js';
@@ -118,6 +119,24 @@ describe('the database commands on the embedded engine without client programs',
       database: { reachable: true, name: 'tiny' },
       backup: { file },
     });
+  });
+
+  it('encrypts a cold backup, and restores it with the identity', async () => {
+    const key = await generateX25519Identity();
+    const settings = join(stack.directory, 'invctl.yaml');
+    writeFileSync(join(stack.directory, 'key.txt'), key);
+    writeFileSync(settings, JSON.stringify({ backup: { encryptTo: [await identityToRecipient(key)] } }));
+    const taken = json(await run(['db', 'backup', '--json'])).data;
+    expect(taken.file).toMatch(/\.tar\.gz\.age$/);
+    expect(readFileSync(taken.file).subarray(0, 21).toString()).toBe('age-encryption.org/v1');
+    await sql('DELETE FROM items WHERE id > 5');
+    const refused = await run(['db', 'restore', taken.file, '--yes', '--json']);
+    expect(json(refused).error.code).toBe('IDENTITY_NEEDED');
+    env.INVCTL_BACKUP_IDENTITY = 'key.txt';
+    expect(await run(['db', 'verify', taken.file])).toMatchObject({ code: 0 });
+    expect(await run(['db', 'restore', taken.file, '--yes'])).toMatchObject({ code: 0 });
+    expect(await sql('SELECT count(*)::int FROM items')).toEqual([10]);
+    rmSync(settings);
   });
 
   it('takes a backup before its data goes', async () => {

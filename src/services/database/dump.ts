@@ -1,0 +1,139 @@
+import { PassThrough, type Writable } from 'node:stream';
+import type { ServiceContext } from '../context.js';
+import { assertSameRows, readDump, readWhole } from './archive-reader.js';
+import { withContentHashes } from './content-hash.js';
+import { clientProgram, connectionArguments, type Database, programFailed, runProgram } from './database.js';
+import { readFacts } from './facts.js';
+import type { Facts, Level, Manifest } from './manifest.js';
+import { endSessions, lockDatabase } from './server-sessions.js';
+import { onlyRow, openSession, type Session } from './session.js';
+import { intoBoth } from './tee.js';
+
+/** pg_dump and pg_restore know zstd from this major on. */
+const ZSTD_SINCE = 16;
+const PROGRESS_MS = 250;
+
+/** What pg_dump writes: an archive for pg_restore, or SQL in gzip for anybody's psql. */
+export const DUMP_FORMATS = ['custom', 'plain'] as const;
+export type DumpFormat = (typeof DUMP_FORMATS)[number];
+
+export interface DumpProgress {
+  bytes: number;
+  /** Bytes that the archive will have, as far as the last backup tells. */
+  expected?: number;
+}
+
+export type Dumped = Pick<Manifest, 'takenAt' | 'server' | 'archive' | 'compression'> & Facts;
+
+interface DumpInput {
+  format: DumpFormat;
+  /** Level 3 hashes every table. */
+  level: Level;
+  onProgress?: ((progress: DumpProgress) => void) | undefined;
+  applicationName: string;
+  /** Takes the archive; it is not ended. */
+  sink: Writable;
+  bytesSoFar: () => number;
+  expectedBytes?: number | undefined;
+  /** Called with the size of the database before anything is written. */
+  onSize?: (bytes: number) => Promise<void>;
+}
+
+/**
+ * The archive into `sink`, read to its end as it passes, and what the database was in the very snapshot that the
+ * archive is of.
+ *
+ * @throws UserError BACKUP_FAILED, BACKUP_UNREADABLE (exit 8), SQL_FAILED.
+ */
+export async function dump(context: ServiceContext, database: Database, input: DumpInput): Promise<Dumped> {
+  const { applicationName } = input;
+  const stop = new AbortController();
+  const signal = AbortSignal.any([context.signal, stop.signal]);
+  const session = await openSession(database, { applicationName, signal });
+  try {
+    // A dump may take longer than what an administrator allows the app.
+    await session.run('SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0;');
+    await lockDatabase(session);
+    const archive = await clientProgram(database, 'pg_dump');
+    const server = await onlyRow<{ version: string; num: number; bytes: number }>(
+      session,
+      `SELECT current_setting('server_version') AS version, current_setting('server_version_num')::int AS num,
+              pg_database_size(current_database()) AS bytes`,
+    );
+    await input.onSize?.(server.bytes);
+    await session.run('BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY;');
+    const { snapshot } = await onlyRow<{ snapshot: string }>(
+      session,
+      'SELECT pg_export_snapshot() AS snapshot',
+    );
+    const takenAt = new Date().toISOString();
+    const compression = input.format === 'custom' && archive.major >= ZSTD_SINCE ? 'zstd' : 'gzip';
+    const stopWatching = watchBytes(input);
+    const copy = new PassThrough();
+    const reading = input.format === 'plain' ? readDump(copy) : readWhole(database, copy, signal);
+    const dumping = runProgram(
+      database,
+      [
+        'pg_dump',
+        ...connectionArguments(database),
+        '--no-password',
+        `--format=${input.format}`,
+        `--compress=${compression === 'zstd' ? 'zstd:1' : '1'}`,
+        `--snapshot=${snapshot}`,
+      ],
+      { output: intoBoth(input.sink, copy), env: { PGAPPNAME: applicationName }, signal },
+    )
+      .finally(() => {
+        stopWatching();
+        copy.end();
+      })
+      .then((result) => {
+        if (result.status === 0) return;
+        throw programFailed('BACKUP_FAILED', 'pg_dump failed; nothing was kept', result);
+      });
+    const [facts, , examination] = await allOrStop([factsOf(session, input.level), dumping, reading], stop);
+    if (examination) assertSameRows(examination, facts.tables);
+    return {
+      ...facts,
+      takenAt,
+      server: { version: server.version, major: Math.floor(server.num / 10_000) },
+      archive,
+      compression,
+    };
+  } catch (error) {
+    stop.abort();
+    // Our clients are gone or going; their programs beside the server end only when their sessions do.
+    await endSessions(database, applicationName).catch(() => {});
+    throw error;
+  } finally {
+    await session.close();
+  }
+}
+
+async function factsOf(session: Session, level: Level): Promise<Facts> {
+  const facts = await readFacts(session);
+  return level < 3 ? facts : withContentHashes(session, facts);
+}
+
+/** All results, or the first error, once the others were stopped and have ended. */
+async function allOrStop<T extends readonly Promise<unknown>[]>(
+  promises: [...T],
+  stop: AbortController,
+): Promise<{ [K in keyof T]: Awaited<T[K]> }> {
+  try {
+    return await Promise.all(promises);
+  } catch (error) {
+    stop.abort();
+    await Promise.allSettled(promises);
+    throw error;
+  }
+}
+
+function watchBytes({ onProgress, bytesSoFar, expectedBytes }: DumpInput): () => void {
+  if (!onProgress) return () => {};
+  const report = () =>
+    onProgress({ bytes: bytesSoFar(), ...(expectedBytes === undefined ? {} : { expected: expectedBytes }) });
+  report();
+  const timer = setInterval(report, PROGRESS_MS);
+  return () => clearInterval(timer);
+}

@@ -1,0 +1,28 @@
+import { type PassThrough, Writable } from 'node:stream';
+
+/**
+ * Takes a stream into a sink and to a reader of it; a reader that has read enough holds nobody up. Its end is the
+ * reader's end; the sink is not ended.
+ */
+export function intoBoth(sink: Writable, reader: PassThrough): Writable {
+  return new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      const written = new Promise<void>((resolve, reject) => {
+        sink.write(chunk, (error) => (error ? reject(error) : resolve()));
+      });
+      const taken = new Promise<void>((resolve) => {
+        if (reader.destroyed || reader.write(chunk)) return resolve();
+        const goOn = () => {
+          reader.off('drain', goOn).off('close', goOn);
+          resolve();
+        };
+        reader.on('drain', goOn).on('close', goOn);
+      });
+      Promise.all([written, taken]).then(() => done(), done);
+    },
+    final(done) {
+      reader.end();
+      done();
+    },
+  });
+}

@@ -1,0 +1,72 @@
+import { Socket } from 'node:net';
+import pg from 'pg';
+
+/**
+ * One connection that many callers share: a statement is sent without waiting for the answers to those before it,
+ * and all statements of one turn of the event loop leave in one write. It is for statements that read little and
+ * wait for no lock, since each keeps those behind it waiting. It connects when it is first used, and again after a
+ * failure.
+ */
+export class Pipeline {
+  readonly #config: pg.ClientConfig;
+  readonly #onIdleError: (error: Error) => void;
+  #connection: Promise<Connection> | undefined;
+
+  /** @param onIdleError told of a connection that failed while no statement was under way. */
+  constructor(config: pg.ClientConfig, onIdleError: (error: Error) => void) {
+    this.#config = config;
+    this.#onIdleError = onIdleError;
+  }
+
+  /** @throws what pg throws; nothing is sent twice. */
+  async query<Row extends pg.QueryResultRow>(query: pg.QueryConfig): Promise<pg.QueryResult<Row>> {
+    this.#connection ??= this.#connect();
+    const connection = await this.#connection;
+    connection.sendTogether();
+    return connection.client.query<Row>(query);
+  }
+
+  /** Waits for the statements under way, then closes the connection. */
+  async close(): Promise<void> {
+    const connection = await this.#connection?.catch(() => undefined);
+    await connection?.client.end();
+  }
+
+  #connect(): Promise<Connection> {
+    const socket = new Socket();
+    const client = new pg.Client({ ...this.#config, pipeline: true, stream: () => socket });
+    const connecting = client.connect().then(() => new Connection(client, socket));
+    const forget = () => {
+      if (this.#connection === connecting) this.#connection = undefined;
+    };
+    connecting.catch(forget);
+    client.once('end', forget);
+    client.on('error', (error) => {
+      forget();
+      this.#onIdleError(error);
+    });
+    return connecting;
+  }
+}
+
+class Connection {
+  readonly client: pg.Client;
+  readonly #socket: Socket;
+  #corked = false;
+
+  constructor(client: pg.Client, socket: Socket) {
+    this.client = client;
+    this.#socket = socket;
+  }
+
+  /** Holds back what is written from now on until everything that this turn of the event loop has to send is there. */
+  sendTogether(): void {
+    if (this.#corked) return;
+    this.#corked = true;
+    this.#socket.cork();
+    setImmediate(() => {
+      this.#corked = false;
+      this.#socket.uncork();
+    });
+  }
+}

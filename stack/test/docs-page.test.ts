@@ -1,0 +1,92 @@
+import { existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startApi, type TestApi } from './api.js';
+
+const program = (process.env.PATH ?? '')
+  .split(delimiter)
+  .flatMap((folder) => ['chromium', 'chromium-browser', 'google-chrome'].map((name) => join(folder, name)))
+  .find((path) => existsSync(path));
+if (program === undefined)
+  console.log('no Chromium here (Debian: chromium): /docs is not tried in a browser');
+
+let api: TestApi;
+let browser: Browser;
+let page: Page;
+let url: string;
+/** What the browser complained of, and requests to anywhere else. */
+let complaints: string[];
+
+beforeAll(async () => {
+  if (program === undefined) return;
+  api = await startApi();
+  url = await api.app.listen({ host: '127.0.0.1', port: 0 });
+  browser = await chromium.launch({
+    executablePath: program,
+    // Chromium's own sandbox does not start for root, nor in most containers.
+    args: ['--no-sandbox', '--disable-dev-shm-usage'],
+  });
+  page = await browser.newPage();
+  complaints = [];
+  page.on('pageerror', (error) => complaints.push(error.message));
+  page.on('console', (message) => {
+    if (['error', 'warning'].includes(message.type())) complaints.push(message.text());
+  });
+  page.on('request', (request) => {
+    if (!request.url().startsWith(`${url}/`) && !request.url().startsWith('data:')) {
+      complaints.push(`asks for ${request.url()}`);
+    }
+  });
+  await page.exposeFunction('violated', (directive: string) => complaints.push(`violates ${directive}`));
+  await page.addInitScript(
+    `addEventListener('securitypolicyviolation', (event) => violated(event.effectiveDirective + ' ' + event.blockedURI))`,
+  );
+});
+afterAll(async () => {
+  if (program === undefined) return;
+  await browser.close();
+  await api.close();
+});
+
+const operation = (id: string) => page.locator(`#operations-${id}`);
+
+/** Sends the example of an operation as the page has it. @returns the status that the page shows. */
+async function tryOut(id: string): Promise<string> {
+  await operation(id).locator('.opblock-summary-control').click();
+  await operation(id).getByRole('button', { name: 'Execute' }).click();
+  return operation(id).locator('.live-responses-table tbody .response-col_status').innerText();
+}
+
+test.skipIf(program === undefined)(
+  'examples are sent from the page in a browser, under its policy',
+  async () => {
+    await page.goto(`${url}/docs`);
+    expect(await page.title()).toBe('Inventory API');
+    expect(await page.locator('.opblock').count()).toBeGreaterThan(40);
+
+    await page.getByRole('button', { name: 'Authorize', exact: true }).click();
+    await page.locator('.auth-container input').fill(api.app.accessTokens.sign(await managerId()));
+    await page.locator('.auth-container').getByRole('button', { name: 'Apply credentials' }).click();
+    await page.getByRole('button', { name: 'Close' }).click();
+
+    expect(await tryOut('items-post_api_v1_items')).toBe('201');
+    expect(await tryOut('stock-post_api_v1_stock_receive')).toBe('201');
+    expect(await tryOut('items-get_api_v1_items')).toBe('200');
+    const shown = await operation('items-get_api_v1_items').locator('.live-responses-table').innerText();
+    expect(shown).toContain('Blue teapot');
+    expect(complaints).toEqual([]);
+  },
+);
+
+async function managerId(): Promise<number> {
+  const { rows } = await api.database.client.query(`SELECT id::int FROM users WHERE role = 'manager'`);
+  return rows[0].id;
+}
+
+test.skipIf(program === undefined)('what the policy refuses would be noticed', async () => {
+  await page.evaluate(
+    `document.body.insertAdjacentHTML('beforeend', '<img src="https://example.invalid/x.png">')`,
+  );
+  await expect.poll(() => complaints.join('\n')).toContain('violates img-src https://example.invalid/x.png');
+});
