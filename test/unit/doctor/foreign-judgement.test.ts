@@ -192,3 +192,51 @@ ${['one', 'two', 'three', 'four'].map((name) => `  ${name}: { <<: *app }\n`).joi
     }
   });
 });
+
+describe('a database whose password is empty', () => {
+  const compose = (value: string) => ({
+    'compose.yaml': `name: NAME\ninclude: [parts/store.yaml]\n`,
+    'parts/store.yaml': `services:\n  store:\n    image: postgres:16\n    environment:\n      - POSTGRES_PASSWORD=${value}\n`,
+  });
+  const told = (value: string) =>
+    examined(
+      compose(value),
+      ({ checks }) => checks.find(({ check }) => check.id === 'db.uninitialised')?.findings,
+    );
+
+  it('is told which variable has no value, and where it is written', async () => {
+    expect(await told(`\${STORE_PW}`)).toMatchObject([
+      {
+        message: expect.stringMatching(/is empty, since STORE_PW has no value$/),
+        next: 'set STORE_PW in .env',
+        line: 5,
+      },
+    ]);
+  });
+
+  it('is told the line where nothing was written', async () => {
+    expect(await told('')).toMatchObject([
+      {
+        message: expect.stringMatching(/"store" is empty$/),
+        next: 'set POSTGRES_PASSWORD in parts/store.yaml',
+        line: 5,
+      },
+    ]);
+  });
+});
+
+describe('a secret that became a folder', () => {
+  const files = {
+    'compose.yaml': `name: NAME
+services:
+  web: { image: "example/web:1", secrets: [token] }
+secrets: { token: { file: ./token.txt } }
+`,
+    'token.txt/.keep': '',
+  };
+  it("is no reason to write a scaffold into somebody else's project", async () => {
+    const text = await examined(files, textOf(80));
+    expect(text).toContain("rmdir 'token.txt'");
+    expect(text).not.toContain('invctl init');
+  });
+});
