@@ -153,7 +153,20 @@ function summary(checks: readonly CheckResult[], style: Style, columns: number):
     style.dim(wrap(`  ${number} skipped: ${reason}`, columns, '    ')),
   );
   const healthy = of('fail') + of('warn') === 0 ? `${style.green('✓')} Nothing is wrong. ` : '';
-  return [`${healthy}${parts.join(', ')}`, ...lines].join('\n');
+  const mended = checks.filter(
+    ({ outcome, fixable }) => fixable && (outcome === 'fail' || outcome === 'warn'),
+  );
+  const next =
+    mended.length === 0
+      ? []
+      : [
+          wrap(
+            `${style.cyan('next:')} invctl doctor --fix      (mends ${mended.map(({ check }) => check.id).join(', ')})`,
+            columns,
+            '      ',
+          ),
+        ];
+  return [`${healthy}${parts.join(', ')}`, ...lines, ...next].join('\n');
 }
 
 /** Breaks at blanks. Runs of blanks, which set a remark apart from a command, stay. */

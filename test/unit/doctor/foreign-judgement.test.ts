@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { diagnosisText } from '../../../src/commands/doctor/text.js';
+import { check as runsAsRoot } from '../../../src/doctor/checks/security/sec.user.js';
+import type { Facts } from '../../../src/doctor/facts.js';
 import { createStyle } from '../../../src/output/style.js';
 import type { DoctorResult } from '../../../src/services/doctor.js';
 import { NO_ENGINE, writtenProject } from '../../support/doctor/project.js';
@@ -181,6 +183,13 @@ ${['one', 'two', 'three', 'four'].map((name) => `  ${name}: { <<: *app }\n`).joi
     for (const line of text.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
   });
 
+  it('ends with the command that mends what can be mended', async () => {
+    const file = `name: NAME\nservices:\n${DATABASE}    ports: ["54329:5432"]\n`;
+    const text = await examined({ 'compose.yaml': file }, textOf(80));
+    expect(text.split('\n').at(-1)).toBe('next: invctl doctor --fix      (mends db.published)');
+    expect(await examined(files, textOf(80))).not.toContain('--fix');
+  });
+
   it('says all of it where one check is asked for', async () => {
     const project = await writtenProject(files, NO_ENGINE);
     try {
@@ -238,5 +247,28 @@ secrets: { token: { file: ./token.txt } }
     const text = await examined(files, textOf(80));
     expect(text).toContain("rmdir 'token.txt'");
     expect(text).not.toContain('invctl init');
+  });
+});
+
+describe('an image that was built here and names no user', () => {
+  it.each([
+    ['docker.io/postgres:16', 0],
+    ['registry.example.com/base:1', 1],
+  ])('on top of %s: %i finding', async (base, findings) => {
+    const project = await writtenProject({ Dockerfile: `FROM ${base}\n` }, NO_ENGINE);
+    try {
+      const facts = {
+        project: { name: 'p', services: { store: { name: 'store', build: { context: project.folder } } } },
+        reading: { location: { files: ['compose.yaml'] } },
+        engine: () => Promise.resolve({ kind: 'docker' }),
+        docker: {
+          info: () => Promise.resolve({}),
+          images: () => Promise.resolve(new Map([['p-store', { Config: { User: '' } }]])),
+        },
+      } as unknown as Facts;
+      expect(await runsAsRoot.probe(facts)).toHaveLength(findings);
+    } finally {
+      await project.dispose();
+    }
   });
 });
