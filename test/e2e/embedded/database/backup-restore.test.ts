@@ -133,11 +133,12 @@ describe('the database commands on the embedded engine without client programs',
     },
   );
 
-  it('takes a restore back on Ctrl-C', async () => {
+  it('leaves what recover takes back on Ctrl-C in a restore', async () => {
     const stopped = await run(['db', 'restore', file, '--yes'], {
       env: { ...(env as Record<string, string>), ...interruptedAt('swap') },
     });
     expect(stopped.code).toBe(130);
+    expect(json(await run(['recover', '--json'])).data.recovered).toMatchObject([{ outcome: 'reverted' }]);
     expect(await sql('SELECT count(*)::int FROM items')).toEqual([10]);
     await onlyTheLiveFolder();
   });
