@@ -1,9 +1,17 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Writable } from 'node:stream';
+import { Readable, Writable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { Engine, LogEntry, LogOptions, ServiceEvent, UpOptions } from '../../src/engine/engine.js';
+import type {
+  Engine,
+  LogEntry,
+  LogOptions,
+  PipeOptions,
+  ServiceEvent,
+  UpOptions,
+} from '../../src/engine/engine.js';
 import type { TinyStack } from '../support/tiny-stack.js';
 
 /** One engine with a project of its own, for one test. */
@@ -123,6 +131,65 @@ export function describeEngine(name: string, setUp: () => Promise<EngineUnderTes
       expect((await api())[0]?.expected.get('GREETING')?.reveal()).toBe('good evening');
       await up({ services: ['api'] });
       expect(await different()).toEqual([[]]);
+    });
+
+    describe('a program whose streams are data', () => {
+      const pipe = (command: string[], options: PipeOptions = {}) =>
+        subject.engine.pipe(subject.stack.location(), 'db', command, options);
+
+      /** Every byte there is, more of them than any buffer on the way holds. */
+      const BYTES = Buffer.alloc(3_000_000, Buffer.from(Array.from({ length: 256 }, (_, i) => i)));
+
+      test('gets every byte and gives every byte back, to a reader that is slow', async () => {
+        await up();
+        const taken = createHash('sha256');
+        const output = new Writable({
+          async write(chunk: Buffer, _encoding, done) {
+            await sleep(1);
+            taken.update(chunk);
+            done();
+          },
+        });
+        const result = await pipe(['cat'], { input: Readable.from([BYTES]), output });
+        expect(result).toMatchObject({ status: 0, stdout: '', stderr: '' });
+        expect(taken.digest('hex')).toBe(createHash('sha256').update(BYTES).digest('hex'));
+        expect(output.writableEnded).toBe(false);
+        // It may end before it has read everything.
+        const first = await pipe(['head', '-c', '3'], { input: Readable.from([BYTES]) });
+        expect(first).toMatchObject({ status: 0, stdout: '\0\x01\x02' });
+      });
+
+      test('has its variables, tells its status and its complaint, and ends when it is told to', async () => {
+        await up();
+        const script = 'echo "$GREETING"; echo no good >&2; exit 7';
+        expect(await pipe(['sh', '-c', script], { env: { GREETING: 'a "b" $c' } })).toMatchObject({
+          status: 7,
+          stdout: 'a "b" $c\n',
+          stderr: expect.stringContaining('no good'),
+        });
+        const stop = new AbortController();
+        const endless = pipe(['sh', '-c', 'cat; sleep 3600'], {
+          input: Readable.from(['begun\n']),
+          output: new Writable({
+            write(_chunk, _encoding, done) {
+              stop.abort();
+              done();
+            },
+          }),
+          signal: stop.signal,
+        });
+        await expect(endless).rejects.toMatchObject({ name: 'AbortError' });
+        const full = new Writable({
+          write: (_chunk, _encoding, done) => done(new Error('the disk is full')),
+        });
+        await expect(pipe(['cat'], { input: Readable.from([BYTES]), output: full })).rejects.toThrow(
+          'the disk is full',
+        );
+      });
+
+      test('is refused where the service does not run', async () => {
+        await expect(pipe(['true'])).rejects.toMatchObject({ code: 'SERVICE_NOT_RUNNING' });
+      });
     });
 
     test('tells the status of each service with its published port', async () => {

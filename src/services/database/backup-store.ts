@@ -77,11 +77,18 @@ export async function commitBackup(partial: string, file: string, manifest: Mani
   }
 }
 
-/** The manifest goes first: from then on the archive is no backup, whatever happens. */
+/**
+ * The manifest goes first: from then on the archive is no backup, whatever happens.
+ * @throws UserError READ_ONLY
+ */
 export async function removeBackup(file: string): Promise<void> {
-  await rm(manifestPath(file), { force: true });
-  await syncFolder(dirname(file));
-  await rm(file, { force: true });
+  try {
+    await rm(manifestPath(file), { force: true });
+    await syncFolder(dirname(file));
+    await rm(file, { force: true });
+  } catch (error) {
+    throw explainFileError(error, file);
+  }
 }
 
 /**

@@ -69,6 +69,8 @@ export async function restorePhysical(
     await unpackFolder((await readArchive(archive)).stream, state.incoming, context.signal);
     await likeOf(folder, state.incoming);
     await journal.step('swap', state);
+    // From here on nothing stops it.
+    context.signal.throwIfAborted();
     input.onProgress?.('swap', 0, 0);
     const started = performance.now();
     await database.engine.stop(database.location, state.services);

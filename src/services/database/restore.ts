@@ -383,8 +383,9 @@ async function swapAndRestart(
   { onProgress }: RestoreInput,
   onSwapped: () => void,
 ): Promise<number> {
-  context.signal.throwIfAborted();
   await journal.step('swap', state);
+  // From here on nothing stops it.
+  context.signal.throwIfAborted();
   onProgress?.('swap', 0, 0);
   const swapMs = await swapDatabases(database, state.id, state);
   onSwapped();

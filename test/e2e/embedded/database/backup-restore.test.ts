@@ -5,6 +5,8 @@ import { generateX25519Identity, identityToRecipient } from 'age-encryption';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type CliResult, invctl } from '../../../support/cli.js';
 import { disposeOf, embeddedEngine, embeddedEnvironment, query } from '../../../support/embedded.js';
+import { interruptedAt, killedAfterRename, killedAt } from '../../../support/kill-at-step.js';
+import { leavings } from '../../../support/leaks.js';
 import { createTinyStack, type TinyStack } from '../../../support/tiny-stack.js';
 
 /** Folder of the PostgreSQL from npm, which has no client programs. */
@@ -90,6 +92,55 @@ describe('the database commands on the embedded engine without client programs',
     expect(refused.code).toBe(8);
     expect(await sql('SELECT count(*)::int FROM items')).toEqual([10]);
     expect(existsSync(join(stack.directory, '.invctl', 'journal'))).toBe(false);
+  });
+
+  /** What a restore leaves aside or unpacks is gone, and everything runs. */
+  async function onlyTheLiveFolder(): Promise<void> {
+    expect(
+      leavings(join(stack.home, 'state')).filter((path) => /\.(restore|before)_[^/]*$/.test(path)),
+    ).toEqual([]);
+    expect(existsSync(join(stack.directory, '.invctl', 'journal'))).toBe(false);
+    const { services } = json(await run(['ps', '--json'])).data;
+    expect(services.map(({ state }: { state: string }) => state)).toEqual(['running', 'running']);
+  }
+
+  it.each([
+    ['unpack', 'before', 10, undefined],
+    ['unpack', 'after', 10, 'reverted'],
+    ['swap', 'before', 10, 'reverted'],
+    ['swap', 'after', 10, 'reverted'],
+  ] as const)('killed at the step %s of a restore, %s it is noted', async (step, when, rows, outcome) => {
+    const killed = await run(['db', 'restore', file, '--yes'], {
+      env: { ...(env as Record<string, string>), ...killedAt(step, when) },
+    });
+    expect(killed.code).toBeNull();
+    const recovered = json(await run(['recover', '--json'])).data.recovered;
+    expect(recovered).toMatchObject(outcome ? [{ operation: 'db restore (physical)', outcome }] : []);
+    expect(await sql('SELECT count(*)::int FROM items')).toEqual([rows]);
+    await onlyTheLiveFolder();
+  });
+
+  it.each(['.before_', '.restore_'])(
+    'killed in the middle of the swap, after the rename of %s',
+    async (part) => {
+      const killed = await run(['db', 'restore', file, '--yes'], {
+        env: { ...(env as Record<string, string>), ...killedAfterRename(part) },
+      });
+      expect(killed.code).toBeNull();
+      expect(json(await run(['recover', '--json'])).data.recovered).toMatchObject([{ outcome: 'reverted' }]);
+      expect(await sql('SELECT count(*)::int FROM items')).toEqual([10]);
+      await onlyTheLiveFolder();
+    },
+  );
+
+  it('leaves what recover takes back on Ctrl-C in a restore', async () => {
+    const stopped = await run(['db', 'restore', file, '--yes'], {
+      env: { ...(env as Record<string, string>), ...interruptedAt('swap') },
+    });
+    expect(stopped.code).toBe(130);
+    expect(json(await run(['recover', '--json'])).data.recovered).toMatchObject([{ outcome: 'reverted' }]);
+    expect(await sql('SELECT count(*)::int FROM items')).toEqual([10]);
+    await onlyTheLiveFolder();
   });
 
   it('refuses a cut archive, and nothing is stopped for it', async () => {

@@ -1,0 +1,28 @@
+#!/usr/bin/env node
+// The fault tests of the database at full size. Each count can be set: FAULT_CUTS, FAULT_FLIPS, FAULT_COPY_LINES
+// (numbers), FAULT_STEPS=all (a kill before and after every step of the journal). Needs Docker and a built dist/.
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+const env = {
+  FAULT_CUTS: '99',
+  FAULT_FLIPS: '1000',
+  FAULT_COPY_LINES: '500',
+  FAULT_STEPS: 'all',
+  REQUIRE_DOCKER: '1',
+  ...process.env,
+};
+const files = [
+  'test/unit/services/database/archive-file.test.ts',
+  'test/e2e/docker/database/backup.test.ts',
+  'test/e2e/docker/database/faults.test.ts',
+  'test/e2e/docker/database/recover.test.ts',
+  'test/e2e/docker/database/upgrade-faults.test.ts',
+  'test/e2e/embedded/database/backup-restore.test.ts',
+];
+const { status } = spawnSync('npx', ['vitest', 'run', '--reporter=verbose', ...files], {
+  cwd: fileURLToPath(new URL('..', import.meta.url)),
+  env,
+  stdio: 'inherit',
+});
+process.exitCode = status ?? 1;
