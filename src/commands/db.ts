@@ -9,6 +9,7 @@ import * as prune from './db/prune.js';
 import * as psql from './db/psql.js';
 import * as restore from './db/restore.js';
 import * as schedule from './db/schedule.js';
+import * as upgrade from './db/upgrade.js';
 import * as verify from './db/verify.js';
 
 export function define(program: Command, handle: Handle): void {
@@ -16,6 +17,6 @@ export function define(program: Command, handle: Handle): void {
     'invctl db backup',
     'invctl db psql -- -c "select count(*) from items"',
   ]);
-  for (const command of [backup, restore, list, verify, copy, prune, schedule, psql, exec, migrate])
+  for (const command of [backup, restore, list, verify, copy, prune, schedule, psql, exec, migrate, upgrade])
     command.define(group, handle);
 }

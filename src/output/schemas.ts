@@ -337,6 +337,24 @@ export const dataSchemas = {
       .describe('the command that switches the timer on; null: nothing is left to do'),
   }),
   'db migrate': z.object({ version: z.int(), applied: z.array(z.string()) }),
+  'db upgrade': z.union([
+    z.object({
+      rehearsed: z.boolean(),
+      from: z.int().describe('major version'),
+      to: z.int(),
+      image: z.object({ before: z.string(), after: z.string() }),
+      volume: z
+        .object({ before: z.string(), after: z.string() })
+        .describe('the one before stays until --finalize; after a rehearsal the other one is gone'),
+      file: z.string().describe('the compose file'),
+      diff: z.string().describe('of the compose file; after a rehearsal what an upgrade would change'),
+      backup: backupFile.optional().describe('absent after a rehearsal, which keeps none'),
+      tables: z.array(z.object({ name: z.string(), rows: z.int() })),
+      smokeTested: z.string().optional().describe('the app that was tried on the new server'),
+      downSeconds: z.number().describe('how long the app was, or would have been, without its database'),
+    }),
+    z.object({ removed: z.array(z.string()).describe('volumes'), backup: backupFile.optional() }),
+  ]),
   'db exec': z.object({ file: z.string(), output: z.string(), seconds: z.number() }),
   recover: z.object({
     recovered: z.array(

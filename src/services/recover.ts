@@ -24,6 +24,7 @@ const RECOVERERS: Record<string, () => Promise<Recoverer>> = {
   'db backup': async () => (await import('./database/recover-backup.js')).recoverBackup,
   'db restore (physical)': async () => (await import('./database/physical-restore.js')).recoverPhysical,
   'db restore': async () => (await import('./database/recover-restore.js')).recoverRestore,
+  'db upgrade': async () => (await import('./database/upgrade/recover-upgrade.js')).recoverUpgrade,
   'secrets rotate': async () => (await import('./secrets/recover-rotation.js')).recoverRotation,
 };
 

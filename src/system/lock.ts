@@ -49,7 +49,7 @@ export async function withProjectLock<T>(
     command: options.command,
     since: new Date().toISOString(),
   };
-  const createdFolder = await makeFolder(folder);
+  await makeFolder(folder);
   try {
     await acquire(path, holder, options);
     try {
@@ -59,12 +59,10 @@ export async function withProjectLock<T>(
       await rm(path, { force: true });
     }
   } finally {
-    if (createdFolder) {
-      await rmdir(folder).catch((error) => {
-        // Something was put there meanwhile, or it is gone already.
-        if (!hasErrorCode(error, 'ENOTEMPTY', 'EEXIST', 'ENOENT')) throw error;
-      });
-    }
+    await rmdir(folder).catch((error) => {
+      // Something else is there, or it is gone already.
+      if (!hasErrorCode(error, 'ENOTEMPTY', 'EEXIST', 'ENOENT')) throw error;
+    });
   }
 }
 
@@ -78,13 +76,11 @@ function lockPath(directory: string): string {
   return join(directory, '.invctl', 'project.lock');
 }
 
-async function makeFolder(folder: string): Promise<boolean> {
+async function makeFolder(folder: string): Promise<void> {
   try {
     await mkdir(folder);
-    return true;
   } catch (error) {
-    if (hasErrorCode(error, 'EEXIST')) return false;
-    throw explainFileError(error, folder);
+    if (!hasErrorCode(error, 'EEXIST')) throw explainFileError(error, folder);
   }
 }
 

@@ -28,6 +28,19 @@ export function config(location: ProjectLocation): string[] {
   return compose(location, 'config', '--format', 'json');
 }
 
+/** {@link config} of the project with one of its files read from standard input in place of the disk. */
+export function configWith(location: ProjectLocation, file: string): string[] {
+  const files = location.files.map((one) => (one === file ? '-' : one));
+  return compose(
+    { ...location, files, explicitFiles: true },
+    '--project-directory',
+    location.directory,
+    'config',
+    '--format',
+    'json',
+  );
+}
+
 export function build(location: ProjectLocation, options: BuildOptions): string[] {
   return compose(
     location,
@@ -139,6 +152,10 @@ export function inspectImages(images: readonly string[]): string[] {
   return ['image', 'inspect', ...images];
 }
 
+export function pullImage(image: string): string[] {
+  return ['image', 'pull', '--quiet', '--', image];
+}
+
 export function logs(location: ProjectLocation, options: LogOptions): string[] {
   return compose(
     location,
@@ -211,6 +228,12 @@ export function inspectVolumes(names: readonly string[]): string[] {
 /** Sizes of volumes, which only the disk usage report has. */
 export function diskUsage(): string[] {
   return ['system', 'df', '--verbose', '--format', '{{json .Volumes}}'];
+}
+
+/** A volume as Compose makes it for a key under `volumes`, so that it takes it for its own. */
+export function createVolume(projectName: string, key: string, name: string): string[] {
+  const label = (suffix: string, value: string) => ['--label', `com.docker.compose.${suffix}=${value}`];
+  return ['volume', 'create', ...label('project', projectName), ...label('volume', key), name];
 }
 
 export function removeVolumes(names: readonly string[]): string[] {

@@ -43,6 +43,8 @@ export interface BackupInput {
   format?: DumpFormat;
   /** How far to prove it. Level 3 hashes every table, in the backup's snapshot. */
   level: Exclude<Level, 0>;
+  /** Hash every table as level 3 does, for a caller who restores the backup and compares. */
+  hashContent?: boolean;
   onProgress?: (progress: BackupProgress) => void;
 }
 
@@ -136,7 +138,7 @@ export async function backupToFile(
         })
       : await dump(context, database, {
           format: input.format ?? 'custom',
-          level: input.level,
+          level: input.hashContent ? 3 : input.level,
           onProgress: (progress) => input.onProgress?.({ phase: 'dump', ...progress }),
           applicationName,
           sink,

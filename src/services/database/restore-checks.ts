@@ -71,7 +71,8 @@ export async function assertRestorable(
   );
 }
 
-async function assertKnown(
+/** @throws UserError with `code` naming what of `wanted` the server has not. */
+export async function assertKnown(
   session: Session,
   input: {
     code: string;
@@ -96,8 +97,12 @@ async function assertKnown(
   });
 }
 
-/** Room where the server keeps its data, in the words of POSIX `df`. */
-async function assertServerSpace(database: Database, needed: number): Promise<void> {
+/**
+ * Room where the server keeps its data, in the words of POSIX `df`.
+ * @param needed bytes
+ * @throws UserError DATABASE_DISK_FULL
+ */
+export async function assertServerSpace(database: Database, needed: number): Promise<void> {
   const script = 'df -Pk "${PGDATA:-.}" | tail -n 1';
   const { status, stdout } = await runProgram(database, ['sh', '-c', script]);
   const available = Number(stdout.trim().split(/\s+/).at(-3)) * 1024;

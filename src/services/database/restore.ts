@@ -420,7 +420,8 @@ export function compareRows(before: Facts['tables'], after: Facts['tables']): Ro
   }));
 }
 
-function beforePrefix(database: Database): string {
+/** How the names of databases begin that restores left aside. */
+export function beforePrefix(database: Database): string {
   return derivedPrefix(database.name, 'before', timeId(new Date(0)).length);
 }
 

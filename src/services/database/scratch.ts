@@ -17,6 +17,8 @@ const MAXIMUM_JOBS = 4;
  * log, and do wait.
  */
 const LOAD_SETTINGS = '-c maintenance_work_mem=128MB -c synchronous_commit=off';
+/** How long a session has to end after it was told to, in milliseconds. */
+const TERMINATION_MS = 60_000;
 /** PostgreSQL cuts longer identifiers, in bytes. */
 const IDENTIFIER_BYTES = 63;
 
@@ -45,7 +47,11 @@ export async function createDatabase(session: Session, name: string, like: Facts
 }
 
 export async function dropDatabase(session: Session, name: string): Promise<void> {
-  await session.run(`DROP DATABASE IF EXISTS ${identifier(name)} WITH (FORCE);`);
+  // FORCE ends sessions as well, but gives up on one that has not gone after five seconds, as on a busy machine.
+  await session.run(`
+    SELECT pg_terminate_backend(pid, ${TERMINATION_MS}) FROM pg_stat_activity
+     WHERE datname = ${literal(name)} AND pid <> pg_backend_pid();
+    DROP DATABASE IF EXISTS ${identifier(name)} WITH (FORCE);`);
 }
 
 export interface LoadOptions {

@@ -72,8 +72,7 @@ describe.skipIf(withoutDocker)('db backup on Docker', () => {
       );
     }
     await until(() => Number(project.sql('SELECT count(*) FROM movements')) > before);
-    const { stdout } = await project.invctl(['db', 'backup', '--json']);
-    const { manifest, file } = JSON.parse(stdout).data;
+    const { manifest, file } = await project.succeed(['db', 'backup']);
     const during = Number(project.sql('SELECT count(*) FROM movements'));
     writer.stdin.end();
     await ended;
@@ -218,9 +217,7 @@ describe.skipIf(withoutDocker)('db backup on Docker', () => {
   );
 
   async function archiveBytes(): Promise<number> {
-    const { code, stdout } = await project.invctl(['db', 'backup', '--json', '-o', 'measure.dump']);
-    expect(code, stdout).toBe(0);
-    const { file, manifest, manifestFile } = JSON.parse(stdout).data;
+    const { file, manifest, manifestFile } = await project.succeed(['db', 'backup', '-o', 'measure.dump']);
     rmSync(file);
     rmSync(manifestFile);
     return manifest.bytes;

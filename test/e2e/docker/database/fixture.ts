@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type CliOptions, type CliResult, invctl } from '../../../support/cli.js';
 
 export interface DatabaseProject {
@@ -10,6 +10,9 @@ export interface DatabaseProject {
   name: string;
   directory: string;
   invctl(args: readonly string[], options?: Partial<CliOptions>): Promise<CliResult>;
+  /** `data` of a command's JSON document. A command that fails throws all that it said. */
+  // biome-ignore lint/suspicious/noExplicitAny: each test knows the shape that it asks for.
+  succeed(args: readonly string[], options?: Partial<CliOptions>): Promise<any>;
   /** Runs statements as the superuser, past invctl. Returns what psql prints, unaligned and without headers. */
   sql(statements: string, database?: string): string;
   /** Hash of the names, the rows and the sequences of a database: equal only where nothing has changed. */
@@ -28,6 +31,10 @@ export interface ProjectOptions {
   postgres?: string;
   /** More of the compose file, under `services:`. */
   services?: string;
+  /** Of the superuser, as the compose file has it. */
+  password?: string;
+  /** More files of the project, by their relative path. */
+  files?: Record<string, string>;
 }
 
 /** A running Compose project that invctl did not make, with a database `shop` of the superuser `owner`. */
@@ -40,16 +47,22 @@ export function startDatabaseProject(label: string, options: ProjectOptions = {}
 services:
   db:
     image: postgres:${options.postgres ?? '16'}
-    environment: {POSTGRES_DB: shop, POSTGRES_USER: owner, POSTGRES_PASSWORD: seeded-marker-password}
+    environment: {POSTGRES_DB: shop, POSTGRES_USER: owner, POSTGRES_PASSWORD: "${options.password ?? 'seeded-marker-password'}"}
     volumes: ["pgdata:/var/lib/postgresql/data"]
     healthcheck:
       test: ["CMD", "pg_isready", "-q", "-h", "127.0.0.1", "-U", "owner", "-d", "shop"]
       interval: 1s
       retries: 60
+      start_period: 1m
+      start_interval: 200ms
 ${options.services ?? ''}
 volumes: {pgdata: {}}
 `,
   );
+  for (const [path, content] of Object.entries(options.files ?? {})) {
+    mkdirSync(dirname(join(directory, path)), { recursive: true });
+    writeFileSync(join(directory, path), content);
+  }
   const docker = (args: readonly string[], input?: string): string =>
     execFileSync('docker', ['compose', ...args], {
       cwd: directory,
@@ -72,11 +85,17 @@ volumes: {pgdata: {}}
       ],
       statements,
     ).trim();
+  const run: DatabaseProject['invctl'] = (args, more = {}) => invctl(args, { cwd: directory, ...more });
   return {
     name,
     directory,
     sql,
-    invctl: (args, more = {}) => invctl(args, { cwd: directory, ...more }),
+    invctl: run,
+    async succeed(args, more) {
+      const { code, stdout, stderr } = await run([...args, '--json'], more);
+      if (code !== 0) throw new Error(`invctl ${args.join(' ')} ended with ${code}\n${stdout}\n${stderr}`);
+      return JSON.parse(stdout).data;
+    },
     fingerprint(database) {
       const tables = sql(
         `SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname !~ '^(pg_|information_schema)' ORDER BY 1`,
@@ -115,6 +134,13 @@ volumes: {pgdata: {}}
       ]).trim(),
     remove() {
       docker(['down', '--volumes', '--timeout', '1']);
+      // An upgrade that failed may have left one that the file does not name.
+      const label = `label=com.docker.compose.project=${name}`;
+      const volumes = execFileSync('docker', ['volume', 'ls', '--quiet', '--filter', label], {
+        encoding: 'utf8',
+      });
+      const names = volumes.split('\n').filter((line) => line !== '');
+      if (names.length > 0) execFileSync('docker', ['volume', 'rm', ...names], { stdio: 'ignore' });
       rmSync(directory, { recursive: true, force: true });
     },
   };

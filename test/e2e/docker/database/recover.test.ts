@@ -22,7 +22,7 @@ describe.skipIf(withoutDocker)('recover on Docker', () => {
     project = startDatabaseProject('recover', { services: APP });
     seedShop(project, 300);
     seeded = project.fingerprint();
-    file = JSON.parse((await project.invctl(['db', 'backup', '--json'])).stdout).data.file;
+    ({ file } = await project.succeed(['db', 'backup']));
     project.sql('DELETE FROM movements WHERE id % 2 = 0');
     live = project.fingerprint();
   });

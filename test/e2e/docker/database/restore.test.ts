@@ -21,8 +21,7 @@ describe.skipIf(withoutDocker)('db restore on Docker', () => {
       ALTER DATABASE shop SET search_path TO "$user", public; ALTER ROLE reader IN DATABASE shop SET work_mem TO '5MB';
       ALTER DATABASE shop SET app.api_token TO 'seeded-marker-token';`);
     seeded = project.fingerprint();
-    const { stdout } = await project.invctl(['db', 'backup', '--json', '--level', '3']);
-    file = JSON.parse(stdout).data.file;
+    ({ file } = await project.succeed(['db', 'backup', '--level', '3']));
   });
 
   afterAll(() => project?.remove());

@@ -86,14 +86,13 @@ describe.skipIf(withoutDocker)('the other database commands on Docker', () => {
   });
 
   it('status tells the database and the newest backup', async () => {
-    const none = JSON.parse((await project.invctl(['status', '--json'])).stdout).data;
-    expect(none.backup).toBeUndefined();
-    const { file } = JSON.parse((await project.invctl(['db', 'backup', '--json'])).stdout).data;
-    const { data } = JSON.parse((await project.invctl(['status', '--json'])).stdout);
+    expect((await project.succeed(['status'])).backup).toBeUndefined();
+    const { file } = await project.succeed(['db', 'backup']);
+    const data = await project.succeed(['status']);
     expect(data.database).toMatchObject({ reachable: true, name: 'shop', bytes: expect.any(Number) });
     expect(data.database.version).toMatch(/^16\.\d+$/);
     expect(data.backup).toMatchObject({ file, level: 1, tooOld: false });
-    expect(JSON.parse((await project.invctl(['db', 'list', '--json'])).stdout).data.backups).toMatchObject([
+    expect((await project.succeed(['db', 'list'])).backups).toMatchObject([
       { file, level: 1, manifest: { project: project.name } },
     ]);
   });

@@ -1,0 +1,229 @@
+import { parseDocument } from 'yaml';
+import { isOfficialPostgres } from '../../../doctor/roles.js';
+import { UserError } from '../../../errors.js';
+import type { ComposeMount, ComposeProject, ComposeService } from '../../../project/model.js';
+import { parseMount } from '../../../project/mounts.js';
+import { applyEdits, type ScalarEdit } from './scalar-edit.js';
+
+/** What of a project changes with the major version of its PostgreSQL. */
+export interface MajorChange {
+  image: { before: string; after: string };
+  volume: {
+    before: VolumePlace;
+    after: VolumePlace;
+  };
+  /** The compose file that holds all of it. */
+  file: string;
+  edits: ScalarEdit[];
+  /** The file's text afterwards. */
+  text: string;
+}
+
+export interface VolumePlace {
+  /** Under `volumes` of the compose file. */
+  key: string;
+  /** The engine's. */
+  name: string;
+  /** Where it is mounted. */
+  target: string;
+}
+
+export interface MajorChangeInput {
+  project: ComposeProject;
+  service: ComposeService;
+  /** Compose files in merge order. */
+  files: readonly { file: string; text: string }[];
+  from: number;
+  to: number;
+  /** The server's data folder in the container. */
+  dataDirectory: string;
+}
+
+/** Where the official image keeps its data up to 17, and above it from 18 on (docker-library/postgres#1259). */
+const DATA_PATH = { upTo17: '/var/lib/postgresql/data', from18: '/var/lib/postgresql' };
+
+/**
+ * The smallest edit of a compose file that gives its database the next major and a volume of its own.
+ * @throws UserError COMPOSE_NOT_EDITABLE naming what to change by hand.
+ */
+export function planMajorChange(input: MajorChangeInput): MajorChange {
+  const { project, service, files, from, to } = input;
+  const mount = dataMount(input);
+  const beforeKey = mount.source as string;
+  const afterKey = nextKey(beforeKey, from, to);
+  const image = { before: service.image as string, after: nextImage(service.image ?? '', from, to) };
+  const target = service.environment.PGDATA ? mount.target : to >= 18 ? DATA_PATH.from18 : DATA_PATH.upTo17;
+  const refuse = (reason: string, file?: string) =>
+    notEditable(
+      reason,
+      { service: service.name, image: image.after, volume: `${afterKey}:${target}`, to },
+      file,
+    );
+  if (image.after === '') {
+    throw refuse(
+      isOfficialPostgres(service)
+        ? `the tag of ${service.image} does not begin with PostgreSQL's major version, or a digest pins it`
+        : `${service.image ?? 'an image that is built here'} is no official PostgreSQL image, so that where the next one keeps its data is not known`,
+    );
+  }
+  const places = files.filter(({ text }) => mapIn(text, ['services', service.name]) !== undefined);
+  const [place] = places;
+  if (!place || places.length > 1) {
+    throw refuse(
+      place
+        ? `"${service.name}" is written in more than one file`
+        : `"${service.name}" comes from an include or an extends`,
+      place?.file,
+    );
+  }
+  const { file, text } = place;
+  const serviceNode = mapIn(text, ['services', service.name]) ?? {};
+  if ('extends' in serviceNode) throw refuse(`"${service.name}" extends another service`, file);
+  // Compose leaves a volume out that nobody mounts.
+  if (afterKey in project.volumes || volumeDefinition(text, afterKey)) {
+    throw refuse(`the volume ${afterKey} is in the project already`, file);
+  }
+  const definition = volumeDefinition(text, beforeKey);
+  const other = Object.keys(definition ?? {}).find((key) => !['name', 'labels'].includes(key));
+  if (definition === undefined || other !== undefined) {
+    throw refuse(
+      other === undefined
+        ? `the volume ${beforeKey} is not declared in the same file`
+        : `the volume ${beforeKey} has \`${other}\`, which the new one would share`,
+      file,
+    );
+  }
+  const ownName = definition.name;
+  const afterName =
+    ownName === undefined ? `${project.name}_${afterKey}` : nextKey(String(ownName), from, to);
+  const mounts = mountEdits(serviceNode.volumes, service.name, mount, { key: afterKey, target });
+  const edits: ScalarEdit[] = [
+    { path: ['services', service.name, 'image'], before: image.before, after: image.after },
+    ...mounts,
+    ...(ownName === undefined
+      ? []
+      : [{ path: ['volumes', beforeKey, 'name'], before: String(ownName), after: afterName }]),
+    { path: ['volumes'], key: true, before: beforeKey, after: afterKey },
+  ];
+  const edited = mounts.length > 0 ? applyEdits(text, edits) : undefined;
+  if (edited === undefined) {
+    throw refuse(
+      'the image, the volume or its mount is written with a ${…}, an anchor, an alias or a merge key',
+      file,
+    );
+  }
+  return {
+    image,
+    volume: {
+      before: {
+        key: beforeKey,
+        name: project.volumes[beforeKey]?.name ?? `${project.name}_${beforeKey}`,
+        target: mount.target,
+      },
+      after: { key: afterKey, name: afterName, target },
+    },
+    file,
+    edits,
+    text: edited,
+  };
+}
+
+/**
+ * `postgres:16.4-bookworm` → `postgres:17-bookworm`, `pgvector/pgvector:pg16` → `pgvector/pgvector:pg17`; empty where
+ * the tag does not say the major, or a digest says more.
+ */
+export function nextImage(image: string, from: number, to: number): string {
+  const match =
+    /^((?:.*\/)?(?:postgres|postgis|timescaledb|pgvector):(?:pg)?)(\d+)((?:\.\w+)*)([-_][\w.-]+)?$/.exec(
+      image,
+    );
+  if (!match || Number(match[2]) !== from) return '';
+  return `${match[1]}${to}${match[4] ?? ''}`;
+}
+
+/** `pgdata` → `pgdata_17`, and `pgdata_17` → `pgdata_18`. */
+function nextKey(key: string, from: number, to: number): string {
+  const base = key.endsWith(String(from)) ? key.slice(0, -String(from).length) : `${key}_`;
+  return `${base}${to}`;
+}
+
+/** The named volume that the server's data folder lies on. */
+function dataMount({ service, dataDirectory, to }: MajorChangeInput): ComposeMount {
+  const [mount] = service.mounts
+    .filter(
+      ({ target }) => dataDirectory === target || dataDirectory.startsWith(`${target.replace(/\/$/, '')}/`),
+    )
+    .sort((a, b) => b.target.length - a.target.length);
+  if (mount?.type === 'volume' && mount.source !== undefined) return mount;
+  throw notEditable(
+    mount?.type === 'bind'
+      ? `the data lies in a folder of this machine, ${mount.source}`
+      : `the data lies in ${dataDirectory}, where no named volume is mounted`,
+    { service: service.name, to },
+  );
+}
+
+function mountEdits(
+  written: unknown,
+  service: string,
+  before: ComposeMount,
+  after: { key: string; target: string },
+): ScalarEdit[] {
+  if (!Array.isArray(written)) return [];
+  return written.flatMap((item: unknown, index): ScalarEdit[] => {
+    const path = ['services', service, 'volumes', index];
+    if (typeof item === 'string') {
+      if (item.includes('$')) return [];
+      const { source, target } = parseMount(item, { file: '', line: 1 });
+      if (source !== before.source || target !== before.target) return [];
+      return [
+        {
+          path,
+          before: item,
+          after: item.replace(`${source}:${target}`, () => `${after.key}:${after.target}`),
+        },
+      ];
+    }
+    if (!isRecord(item) || item.source !== before.source || item.target !== before.target) return [];
+    return [
+      { path: [...path, 'source'], before: String(item.source), after: after.key },
+      ...(before.target === after.target
+        ? []
+        : [{ path: [...path, 'target'], before: before.target, after: after.target }]),
+    ];
+  });
+}
+
+function mapIn(text: string, path: string[]): Record<string, unknown> | undefined {
+  let at: unknown = parseDocument(text, { merge: false }).toJS();
+  for (const key of path) at = isRecord(at) ? at[key] : undefined;
+  return isRecord(at) ? at : undefined;
+}
+
+/** Of a volume without any word to it, an empty one; undefined where it is not declared. */
+function volumeDefinition(text: string, key: string): Record<string, unknown> | undefined {
+  const volumes = mapIn(text, ['volumes']);
+  if (!volumes || !(key in volumes)) return undefined;
+  return isRecord(volumes[key]) ? volumes[key] : {};
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** @param wanted what the file has to say in the end, as far as it is known. */
+export function notEditable(
+  reason: string,
+  wanted: { service: string; image?: string; volume?: string; to: number },
+  file?: string,
+): UserError {
+  const { service, image = '', volume = 'another volume', to } = wanted;
+  return new UserError({
+    code: 'COMPOSE_NOT_EDITABLE',
+    message: `the compose file cannot be edited safely: ${reason}`,
+    hint: `by hand:  invctl db backup, then invctl down
+of "${service}":  image: ${image || `one of PostgreSQL ${to}`}   volumes: ["${volume}"]   (and the volume's name under volumes:)
+invctl up, then invctl db restore FILE`,
+    ...(file === undefined ? {} : { file }),
+  });
+}

@@ -1,0 +1,263 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createVolume, prepareTrial, type Trial } from '../../../engine/compose/trial.js';
+import type { Engine } from '../../../engine/engine.js';
+import { ExitCode, UserError } from '../../../errors.js';
+import type { ProjectLocation } from '../../../project/locate.js';
+import { withDependencies } from '../../../project/model.js';
+import { outputTail } from '../../../system/process.js';
+import type { ServiceContext } from '../../context.js';
+import type { Archive } from '../archive.js';
+import { withContentHashes } from '../content-hash.js';
+import { type Database, runProgram } from '../database.js';
+import { propertyStatements } from '../database-properties.js';
+import { readDatabase, readFacts } from '../facts.js';
+import type { Facts, Manifest } from '../manifest.js';
+import { assertKnown } from '../restore-checks.js';
+import { createDatabase, derivedName, dropDatabase, loadArchive, proveRestored } from '../scratch.js';
+import { maintenanceDatabase } from '../server-sessions.js';
+import { onlyRow, type Session, withSession } from '../session.js';
+import { identifier, literal } from '../sql.js';
+import { settingsLeftBehind } from './cluster.js';
+import type { UpgradePlan } from './plan.js';
+import type { UpgradeState } from './state.js';
+
+/** An empty cluster is made first. */
+const START_TIMEOUT_MS = 300_000;
+const SMOKE_TIMEOUT_MS = 180_000;
+const POLL_MS = 200;
+const LOG_LINES = 15;
+/** Scripts that the image's entrypoint runs on an empty volume: what they made is in the dump. */
+const INIT_SCRIPTS = '/docker-entrypoint-initdb.d';
+
+/** The new server on its new volume, in a project of its own beside the live one. */
+export interface NewServer {
+  trial: Trial;
+  /** The live database's double there. */
+  database: Database;
+}
+
+/**
+ * @param app service that is to be tried on the new server.
+ * @throws UserError SERVER_NOT_STARTED, EXTENSIONS_MISSING
+ */
+export async function startNewServer(
+  context: ServiceContext,
+  live: Database,
+  { change, config, to }: UpgradePlan,
+  state: UpgradeState,
+  app: string | undefined,
+): Promise<NewServer> {
+  const { key, name } = change.volume.after;
+  await createVolume(context, live.location, key, name);
+  const services = new Set([live.service.name]);
+  if (app !== undefined) for (const one of withDependencies(live.project, [app])) services.add(one);
+  const trial = await prepareTrial(context, config, state.trial, {
+    services: [...services],
+    volume: { key, name },
+    without: [INIT_SCRIPTS],
+  });
+  const database: Database = { ...live, engine: trial.engine, location: trial.location };
+  await startService(context, trial, live.service.name, START_TIMEOUT_MS, {
+    code: 'SERVER_NOT_STARTED',
+    what: `the server of PostgreSQL ${to} does not start`,
+  });
+  await waitUntilListening(database, context.signal);
+  await compareServers(context, live, database);
+  return { trial, database };
+}
+
+/** Waits for a server that serves others: while it makes its cluster, it listens on its socket alone. */
+export async function waitUntilListening(database: Database, signal: AbortSignal): Promise<void> {
+  const deadline = Date.now() + START_TIMEOUT_MS;
+  for (;;) {
+    const { status, stderr } = await runProgram(database, ['pg_isready', '--quiet', '--host=127.0.0.1'], {
+      signal,
+    });
+    if (status === 0) return;
+    if (Date.now() > deadline) {
+      throw new UserError({
+        code: 'SERVER_NOT_STARTED',
+        message: `the new server does not listen: ${outputTail(stderr, 3)}`,
+        hint: `invctl logs ${database.service.name}`,
+      });
+    }
+    await sleep(POLL_MS, undefined, { signal });
+  }
+}
+
+async function compareServers(context: ServiceContext, live: Database, database: Database): Promise<void> {
+  const applicationName = 'invctl db upgrade';
+  const { signal } = context;
+  const maintenance = { database: maintenanceDatabase(database), applicationName, signal };
+  await withSession(live, { applicationName, signal }, (before) =>
+    withSession(database, maintenance, async (after) => {
+      const extensions = await before.rows<{ name: string }>('SELECT extname AS name FROM pg_extension');
+      await assertKnown(after, {
+        code: 'EXTENSIONS_MISSING',
+        what: 'extensions',
+        wanted: extensions.map(({ name }) => name),
+        known: 'SELECT name FROM pg_available_extensions',
+        hint: () => 'use an image of the new major that has them, by hand',
+      });
+      const left = await settingsLeftBehind(before, after);
+      if (left.length === 0) return;
+      context.warn(
+        `set on the old server and not on the new one: ${left.join(', ')}. Set them again: invctl db psql -- -c 'ALTER SYSTEM SET …'`,
+      );
+    }),
+  );
+}
+
+/**
+ * Loads a backup into the new server and compares each table's content with it.
+ *
+ * @returns name of the loaded database, which is not the live one's yet.
+ * @throws UserError RESTORE_FAILED, and of exit 8 RESTORE_INCOMPLETE.
+ */
+export async function loadBackup(
+  context: ServiceContext,
+  { database }: NewServer,
+  archive: Archive & { manifest: Manifest },
+  id: string,
+  onBytes: (bytes: number) => void,
+): Promise<string> {
+  const loaded = derivedName(database.name, 'restore', id);
+  const options = { applicationName: 'invctl db upgrade', signal: context.signal };
+  const { manifest } = archive;
+  await withSession(database, { ...options, database: maintenanceDatabase(database) }, (session) =>
+    createDatabase(session, loaded, manifest.database),
+  );
+  await loadArchive(database, loaded, archive, { id, signal: context.signal, onBytes });
+  await withSession(database, { ...options, database: loaded }, async (session) => {
+    const facts = await withContentHashes(session, await readFacts(session));
+    await proveRestored(session, facts, manifest);
+    warnOfCollation(context, manifest.database, await readDatabase(session));
+    // The planner knows nothing of a table that was just loaded.
+    await session.run('ANALYZE;');
+  });
+  return loaded;
+}
+
+function warnOfCollation(context: ServiceContext, before: Facts['database'], after: Facts['database']): void {
+  if (before.collationVersion === after.collationVersion) return;
+  context.warn(
+    `collation ${before.collate} changes from version ${before.collationVersion ?? '(none)'} to ${after.collationVersion ?? '(none)'}: indexes are made anew, but text may sort in another order`,
+  );
+}
+
+/**
+ * Tries the app on a copy of the loaded database, so that nothing it writes stays.
+ * @throws UserError SMOKE_TEST_FAILED (exit 6)
+ */
+export async function tryApp(
+  context: ServiceContext,
+  { trial, database }: NewServer,
+  loaded: string,
+  app: string,
+  properties: readonly string[],
+): Promise<void> {
+  const owner = await atMaintenance(context, database, (session) =>
+    onlyRow<{ name: string }>(
+      session,
+      `SELECT pg_get_userbyid(datdba) AS name FROM pg_database WHERE datname = ${literal(loaded)}`,
+    ),
+  );
+  await atMaintenance(context, database, async (session) => {
+    await dropDatabase(session, database.name);
+    await session.run(
+      `CREATE DATABASE ${identifier(database.name)} TEMPLATE ${identifier(loaded)} OWNER ${identifier(owner.name)} STRATEGY file_copy;
+       ${properties.join('\n')}`,
+    );
+  });
+  await startService(context, trial, app, SMOKE_TIMEOUT_MS, {
+    code: 'SMOKE_TEST_FAILED',
+    what: `"${app}" does not become healthy on the new server`,
+    hint: 'mend it, or go without: --no-smoke-test',
+    exitCode: ExitCode.unhealthy,
+  });
+  const { connected } = await atMaintenance(context, database, (session) =>
+    onlyRow<{ connected: boolean }>(
+      session,
+      `SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = ${literal(database.name)} AND client_addr IS NOT NULL) AS connected`,
+    ),
+  );
+  if (!connected) context.warn(`"${app}" became healthy on the new server without a connection to it`);
+  await trial.engine.remove(
+    trial.location,
+    (await trial.engine.status(trial.location))
+      .map(({ name }) => name)
+      .filter((name) => name !== database.service.name),
+    { stop: true },
+  );
+}
+
+/** Gives the loaded database the live name, and brings all of it to the disk. */
+export async function settle(
+  context: ServiceContext,
+  { database }: NewServer,
+  loaded: string,
+  properties: readonly string[],
+): Promise<void> {
+  await atMaintenance(context, database, async (session) => {
+    await dropDatabase(session, database.name);
+    await session.run(
+      `ALTER DATABASE ${identifier(loaded)} RENAME TO ${identifier(database.name)};
+       ${properties.join('\n')}
+       CHECKPOINT;`,
+    );
+  });
+}
+
+/** Statements that give the live name the grants and settings of the live database. */
+export function liveProperties(
+  { name }: Database,
+  manifest: Manifest,
+  withSecrets: Facts['database']['settings'],
+): string[] {
+  return propertyStatements(name, manifest.database, withSecrets);
+}
+
+function atMaintenance<T>(
+  { signal }: ServiceContext,
+  database: Database,
+  body: (session: Session) => Promise<T>,
+): Promise<T> {
+  return withSession(
+    database,
+    { database: maintenanceDatabase(database), applicationName: 'invctl db upgrade', signal },
+    body,
+  );
+}
+
+async function startService(
+  { signal }: ServiceContext,
+  { engine, location }: Trial,
+  service: string,
+  timeoutMs: number,
+  failure: { code: string; what: string; hint?: string; exitCode?: number },
+): Promise<void> {
+  const { failed } = await engine.up(
+    location,
+    { services: [service], wait: true, timeoutMs, signal },
+    () => {},
+  );
+  if (failed.length === 0) return;
+  const lines = await lastLines(
+    engine,
+    location,
+    failed.map((one) => one.service),
+  );
+  const { code, what, hint, exitCode } = failure;
+  throw new UserError({
+    code,
+    message: `${what} (${failed.map((one) => `${one.service}: ${one.reason}`).join(', ')}):\n${lines}`,
+    hint: hint ?? 'invctl doctor',
+    ...(exitCode === undefined ? {} : { exitCode }),
+  });
+}
+
+async function lastLines(engine: Engine, location: ProjectLocation, services: string[]): Promise<string> {
+  const lines: string[] = [];
+  for await (const { line } of engine.logs(location, { services, tail: LOG_LINES })) lines.push(line);
+  return outputTail(lines.join('\n'), LOG_LINES);
+}

@@ -1,0 +1,64 @@
+import { readFile, rmdir, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { hasVolume, removeTrial } from '../../../engine/compose/trial.js';
+import { ExitCode, hasErrorCode, UserError } from '../../../errors.js';
+import { writeFileAtomic } from '../../../system/files.js';
+import type { ServiceContext } from '../../context.js';
+import { removeBackup } from '../backup-store.js';
+import { startAgain } from '../clients.js';
+import type { Database } from '../database.js';
+import { applyEdits, inverse } from './scalar-edit.js';
+import type { UpgradeState } from './state.js';
+
+const START_TIMEOUT_MS = 300_000;
+
+/**
+ * Takes an upgrade back, whatever step it came to: the compose file, the services, and the new volume with all that
+ * was tried on it. Nobody can interrupt it.
+ *
+ * @throws UserError NOT_HEALTHY (exit 6) and what the engine throws.
+ */
+export async function revertUpgrade(
+  context: ServiceContext,
+  live: Database,
+  state: UpgradeState,
+): Promise<void> {
+  await removeTrial(context, state.trial);
+  if (await restoreComposeFile(state)) await startOn(live, state);
+  else if (!state.rehearse) await startAgain(live, state.services);
+  if (await hasVolume(context, state.volume.after)) {
+    await live.engine.removeVolume(live.location, state.volume.after);
+  }
+  if (state.rehearse && state.backup !== undefined) {
+    await removeBackup(state.backup);
+    await rmdir(dirname(state.backup)).catch((error) => {
+      // Other backups are there.
+      if (!hasErrorCode(error, 'ENOTEMPTY', 'EEXIST')) throw error;
+    });
+  }
+}
+
+/** @returns whether the file had the new text. */
+async function restoreComposeFile({ file, edits }: UpgradeState): Promise<boolean> {
+  const [text, { mode }] = await Promise.all([readFile(file, 'utf8'), stat(file)]);
+  const before = applyEdits(text, inverse(edits));
+  if (before === undefined) return false;
+  await writeFileAtomic(file, before, mode & 0o777);
+  return true;
+}
+
+/** The containers may be those of the new file, so that starting them is not enough. */
+async function startOn({ engine, location }: Database, { services }: UpgradeState): Promise<void> {
+  const { failed } = await engine.up(
+    location,
+    { services, wait: true, timeoutMs: START_TIMEOUT_MS },
+    () => {},
+  );
+  if (failed.length === 0) return;
+  throw new UserError({
+    code: 'NOT_HEALTHY',
+    message: `${failed.map(({ service }) => service).join(', ')} did not become healthy on the old server`,
+    hint: 'invctl doctor',
+    exitCode: ExitCode.unhealthy,
+  });
+}

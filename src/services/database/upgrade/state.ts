@@ -1,0 +1,35 @@
+import { z } from 'zod';
+
+export const UPGRADE_OPERATION = 'db upgrade';
+
+/** What `recover` needs to finish or revert an upgrade. */
+export const upgradeStateSchema = z.object({
+  id: z.string(),
+  from: z.int(),
+  to: z.int(),
+  /** True: nothing of it is to stay. */
+  rehearse: z.boolean(),
+  /** The project that the new server is tried in. */
+  trial: z.object({ name: z.string(), file: z.string() }),
+  /** The compose file, and what makes the new one of it. */
+  file: z.string(),
+  edits: z.array(
+    z.object({
+      path: z.array(z.union([z.string(), z.number()])),
+      key: z.boolean().exactOptional(),
+      before: z.string(),
+      after: z.string(),
+    }),
+  ),
+  /** The engine's names. */
+  volume: z.object({ before: z.string(), after: z.string() }),
+  /** What ran before, the database first. */
+  services: z.array(z.string()),
+  /** The backup, once there is one. */
+  backup: z.string().exactOptional(),
+});
+
+export type UpgradeState = z.infer<typeof upgradeStateSchema>;
+
+/** Of an upgrade, in their order. */
+export type UpgradeStep = 'server' | 'backup' | 'load' | 'smoke' | 'switch' | 'up';

@@ -1,0 +1,403 @@
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Readable, Writable } from 'node:stream';
+import { removeTrial } from '../../../engine/compose/trial.js';
+import { ExitCode, UserError } from '../../../errors.js';
+import { appService } from '../../../project/service-roles.js';
+import { writeFileAtomic } from '../../../system/files.js';
+import { beginJournal, type Journal } from '../../../system/journal.js';
+import { withProjectLock } from '../../../system/lock.js';
+import { outputTail } from '../../../system/process.js';
+import type { ServiceContext } from '../../context.js';
+import { openArchive } from '../archive.js';
+import { type Backup, backupToFile } from '../backup.js';
+import { timeId } from '../backup-store.js';
+import { runningServices, startAgain } from '../clients.js';
+import { withContentHashes } from '../content-hash.js';
+import { type Database, findDatabase } from '../database.js';
+import { readSettingsWithSecrets } from '../database-properties.js';
+import { readIdentities } from '../encryption.js';
+import { readFacts } from '../facts.js';
+import { formatManifest, type Manifest, manifestPath } from '../manifest.js';
+import { onlyRow, withSession } from '../session.js';
+import { copyRoles, nextTransaction } from './cluster.js';
+import type { MajorChange } from './compose-edit.js';
+import {
+  liveProperties,
+  loadBackup,
+  settle,
+  startNewServer,
+  tryApp,
+  waitUntilListening,
+} from './new-server.js';
+import { planUpgrade } from './plan.js';
+import { keepVolume } from './previous-volumes.js';
+import { revertUpgrade } from './revert.js';
+import { applyEdits } from './scalar-edit.js';
+import { UPGRADE_OPERATION, type UpgradeState, type UpgradeStep } from './state.js';
+
+const START_TIMEOUT_MS = 300_000;
+/** Times that the data is compared again because somebody (autovacuum too) used transaction numbers. */
+const COMPARISONS = 3;
+const SINGLE_USER = 'exec postgres --single -D "$PGDATA" "$1" 2>&1';
+
+export interface UpgradePreview {
+  from: number;
+  to: number;
+  change: MajorChange;
+  /** Text of the compose file as it is. */
+  before: string;
+  /** Services that are stopped from the backup to the end. */
+  stops: string[];
+}
+
+export interface UpgradeInput {
+  /** Major version. */
+  to: number;
+  /** Do all but the switch, while the app goes on, and leave nothing behind. */
+  rehearse: boolean;
+  /** Try the app on the new server before the switch. */
+  smokeTest: boolean;
+  /** Asked before anything is done; throws to stop. */
+  confirm: (preview: UpgradePreview) => Promise<void>;
+  /** Asked where the image is not on this machine; throws to stop. */
+  confirmPull: (image: string) => Promise<void>;
+  onProgress?: (step: UpgradeStep, bytes: number, expected?: number) => void;
+}
+
+export interface Upgraded {
+  rehearsed: boolean;
+  from: number;
+  to: number;
+  image: { before: string; after: string };
+  /** The engine's names. The one before stays until `finalize`; after a rehearsal the other one is gone. */
+  volume: { before: string; after: string };
+  /** Absolute path of the compose file. */
+  file: string;
+  /** Of the backup; absent after a rehearsal, which keeps none. */
+  backup?: string;
+  tables: { name: string; rows: number }[];
+  /** The app that was tried on the new server. */
+  smokeTested?: string;
+  /** Seconds that the app was, or would have been, without its database. */
+  downSeconds: number;
+}
+
+/**
+ * Moves the database to a server of a later major on a volume of its own: backup, restore, comparison of all content,
+ * a trial of the app, and only then the compose file. The old volume stays as it was. Any failure, and Ctrl-C, takes
+ * everything back.
+ *
+ * @throws UserError of the plan (see {@link planUpgrade}) and of the backup; RESTORE_INCOMPLETE (exit 8),
+ *   SMOKE_TEST_FAILED and NOT_HEALTHY (exit 6), DATABASE_CHANGED.
+ */
+export async function upgrade(context: ServiceContext, input: UpgradeInput): Promise<Upgraded> {
+  const location = context.project();
+  const engine = await context.engine();
+  return withProjectLock(
+    location.directory,
+    { command: 'invctl db upgrade', signal: context.signal },
+    async () => upgradeDatabase(context, await findDatabase(engine, location), input),
+  );
+}
+
+async function upgradeDatabase(
+  context: ServiceContext,
+  live: Database,
+  input: UpgradeInput,
+): Promise<Upgraded> {
+  const { directory, name: project } = live.location;
+  const plan = await planUpgrade(context, live, input.to, input.confirmPull);
+  // Asked for before anything is stopped: the encrypted backup has to be read again.
+  const identities = live.settings.backup.encryptTo ? await readIdentities(context, live) : undefined;
+  const { change } = plan;
+  const services = await runningServices(live);
+  const clients = services.filter((name) => name !== live.service.name);
+  await input.confirm({
+    from: plan.from,
+    to: plan.to,
+    change,
+    before: await readFile(change.file, 'utf8'),
+    stops: clients,
+  });
+  // A backup has a journal entry of its own.
+  const id = `${timeId(new Date())}-upgrade`;
+  const state: UpgradeState = {
+    id,
+    from: plan.from,
+    to: plan.to,
+    rehearse: input.rehearse,
+    trial: {
+      name: `${project}-upgrade-${timeId(new Date()).toLowerCase()}`,
+      file: join(directory, '.invctl', `trial-${id}.json`),
+    },
+    file: change.file,
+    edits: change.edits,
+    volume: { before: change.volume.before.name, after: change.volume.after.name },
+    services,
+  };
+  const app = input.smokeTest ? appToTry(context, live, services) : undefined;
+  const journal = await beginJournal<UpgradeState>(directory, { operation: UPGRADE_OPERATION, id });
+  const begin = async (step: UpgradeStep) => {
+    context.signal.throwIfAborted();
+    await journal.step(step, state);
+    input.onProgress?.(step, 0);
+  };
+  try {
+    await begin('server');
+    const server = await startNewServer(context, live, plan, state, app);
+
+    await begin('backup');
+    const started = Date.now();
+    if (!input.rehearse && clients.length > 0) await live.engine.stop(live.location, clients);
+    const session = { applicationName: 'invctl db upgrade', signal: context.signal };
+    const [written, secretSettings] = await withSession(live, session, async (one) => [
+      await nextTransaction(one),
+      await readSettingsWithSecrets(one),
+    ]);
+    const backup = await takeBackup(context, live, input);
+    state.backup = backup.file;
+
+    await begin('load');
+    await copyRoles(context, live, server.database);
+    const { manifest } = backup;
+    const properties = liveProperties(live, manifest, secretSettings);
+    const opened = await openArchive(backup.file, async () => identities ?? readIdentities(context, live));
+    const archive = { ...opened, manifest };
+    const loaded = await loadBackup(context, server, archive, timeId(new Date()), (bytes) =>
+      input.onProgress?.('load', bytes, archive.bytes),
+    );
+    const verification = { level: 3, at: new Date().toISOString() };
+    await writeFileAtomic(manifestPath(backup.file), formatManifest({ ...manifest, verification }), 0o600);
+
+    await begin('smoke');
+    if (app !== undefined) await tryApp(context, server, loaded, app, properties);
+    await settle(context, server, loaded, properties);
+    if (input.rehearse) {
+      const downSeconds = (Date.now() - started) / 1000;
+      await revertUpgrade(context, live, state);
+      await journal.end();
+      return report(state, change, manifest, app, downSeconds);
+    }
+    await removeTrial(context, state.trial);
+
+    await begin('switch');
+    await stopUnchanged(context, live, manifest, written);
+    await editComposeFile(state);
+    await finishUpgrade(context, live, state, journal, () => input.onProgress?.('up', 0));
+    await journal.end();
+    return { ...report(state, change, manifest, app, (Date.now() - started) / 1000), backup: backup.file };
+  } catch (error) {
+    await takeBack(context, live, state, journal);
+    throw error;
+  }
+}
+
+function report(
+  state: UpgradeState,
+  { image }: MajorChange,
+  { tables }: Manifest,
+  app: string | undefined,
+  downSeconds: number,
+): Upgraded {
+  return {
+    rehearsed: state.rehearse,
+    from: state.from,
+    to: state.to,
+    image,
+    volume: state.volume,
+    file: state.file,
+    tables: tables.map(({ name, rows }) => ({ name, rows })),
+    ...(app === undefined ? {} : { smokeTested: app }),
+    downSeconds,
+  };
+}
+
+/** The app, where it runs and could run a second time beside itself. */
+function appToTry(context: ServiceContext, live: Database, running: readonly string[]): string | undefined {
+  const skip = (why: string) => {
+    context.warn(`no app is tried on the new server: ${why}`);
+    return undefined;
+  };
+  try {
+    const app = appService(live.project, live.settings.services);
+    if (!running.includes(app.name)) return skip(`"${app.name}" does not run`);
+    if (app.networkMode !== undefined) {
+      return skip(`"${app.name}" has network_mode: ${app.networkMode}, and would find the old server`);
+    }
+    return app.name;
+  } catch (error) {
+    if (error instanceof UserError) return skip(error.message);
+    throw error;
+  }
+}
+
+async function takeBackup(context: ServiceContext, live: Database, input: UpgradeInput): Promise<Backup> {
+  return backupToFile(context, live, {
+    level: 1,
+    hashContent: true,
+    onProgress: ({ bytes, expected }) => input.onProgress?.('backup', bytes, expected),
+  });
+}
+
+/**
+ * Stops the old server for good, with the data that the backup is of. A server that was stopped tells whether anybody
+ * wrote since: every write takes a transaction number. So does some upkeep of its own; then its content tells.
+ *
+ * @throws UserError DATABASE_CHANGED
+ */
+async function stopUnchanged(
+  context: ServiceContext,
+  live: Database,
+  manifest: Manifest,
+  written: bigint,
+): Promise<void> {
+  const { engine, location, service } = live;
+  let known = written;
+  for (let comparison = 0; ; comparison += 1) {
+    context.signal.throwIfAborted();
+    await engine.stop(location, [service.name]);
+    if ((await transactionOfStopped(live)) === known) return;
+    if (comparison === COMPARISONS) throw changed(live, 'something writes to it all the time');
+    await startAgain(live, [service.name]);
+    await waitUntilListening(live, context.signal);
+    const session = { applicationName: 'invctl db upgrade', signal: context.signal };
+    known = await withSession(live, session, async (one) => {
+      const next = await nextTransaction(one);
+      const facts = await withContentHashes(one, await readFacts(one));
+      const different = [
+        ...facts.tables.filter(
+          ({ name, contentHash }) =>
+            manifest.tables.find((table) => table.name === name)?.contentHash !== contentHash,
+        ),
+        ...facts.sequences.filter(
+          ({ name, lastValue }) =>
+            manifest.sequences.find((sequence) => sequence.name === name)?.lastValue !== lastValue,
+        ),
+      ].map(({ name }) => name);
+      const gone = manifest.tables.filter(({ name }) => !facts.tables.some((table) => table.name === name));
+      if (different.length > 0 || gone.length > 0) {
+        throw changed(live, [...different, ...gone.map(({ name }) => name)].join(', '));
+      }
+      return next;
+    });
+  }
+}
+
+function changed({ service, name }: Database, what: string): UserError {
+  return new UserError({
+    code: 'DATABASE_CHANGED',
+    message: `somebody wrote to ${name} after the backup of it was taken: ${what}. The services that depend on "${service.name}" were stopped; somebody else has a connection`,
+    hint: `who it is:  invctl db psql -- -c "SELECT application_name, client_addr, usename FROM pg_stat_activity WHERE datname = '${name}'"
+stop it, then the same command again`,
+  });
+}
+
+/**
+ * The next transaction's number of a server that was stopped, by PostgreSQL's single-user mode: nobody can connect.
+ * @throws UserError UPGRADE_FAILED
+ */
+async function transactionOfStopped({ engine, location, service, name }: Database): Promise<bigint> {
+  let output = '';
+  const stdout = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      output += chunk;
+      done();
+    },
+  });
+  await engine.run(location, service.name, ['sh', '-c', SINGLE_USER, 'sh', name], {
+    // Root may not run a server.
+    user: service.user ?? 'postgres',
+    stdin: Readable.from(['SELECT pg_snapshot_xmax(pg_current_snapshot())\n']),
+    stdout,
+  });
+  const next = /pg_snapshot_xmax = "(\d+)"/.exec(output)?.[1];
+  if (next !== undefined) return BigInt(next);
+  throw new UserError({
+    code: 'UPGRADE_FAILED',
+    message: `the old server cannot be looked at after it was stopped:\n${outputTail(output, 5)}`,
+    hint: `invctl logs ${service.name}`,
+  });
+}
+
+async function editComposeFile({ file, edits }: UpgradeState): Promise<void> {
+  const [text, { mode }] = await Promise.all([readFile(file, 'utf8'), stat(file)]);
+  const edited = applyEdits(text, edits);
+  if (edited === undefined) {
+    throw new UserError({
+      code: 'COMPOSE_CHANGED',
+      message: 'the compose file was changed during the upgrade',
+      hint: 'the same command again',
+      file,
+    });
+  }
+  await writeFileAtomic(file, edited, mode & 0o777);
+}
+
+/**
+ * With the new compose file in place: starts what ran before on it, and keeps the old volume in mind.
+ * @throws UserError NOT_HEALTHY (exit 6)
+ */
+export async function finishUpgrade(
+  context: ServiceContext,
+  live: Database,
+  state: UpgradeState,
+  journal: Journal<UpgradeState>,
+  onUp: () => void,
+): Promise<void> {
+  await journal.step('up', state);
+  onUp();
+  const { engine, location, service } = live;
+  const { failed } = await engine.up(
+    location,
+    { services: state.services, wait: true, timeoutMs: START_TIMEOUT_MS, signal: context.signal },
+    () => {},
+  );
+  if (failed.length > 0) {
+    throw new UserError({
+      code: 'NOT_HEALTHY',
+      message: `${failed.map((one) => one.service).join(', ')} did not become healthy on PostgreSQL ${state.to}`,
+      hint: 'invctl doctor',
+      exitCode: ExitCode.unhealthy,
+      details: { services: failed.map((one) => one.service) },
+    });
+  }
+  await waitUntilListening(live, context.signal);
+  const { major } = await withSession(
+    live,
+    { applicationName: 'invctl db upgrade', signal: context.signal },
+    (session) =>
+      onlyRow<{ major: number }>(
+        session,
+        `SELECT current_setting('server_version_num')::int / 10000 AS major`,
+      ),
+  );
+  if (major !== state.to) {
+    throw new UserError({
+      code: 'UPGRADE_FAILED',
+      message: `"${service.name}" runs PostgreSQL ${major} and not ${state.to}`,
+      hint: 'docker compose config',
+    });
+  }
+  await keepVolume(location.directory, {
+    name: state.volume.before,
+    major: state.from,
+    since: new Date().toISOString(),
+  });
+}
+
+/** Where even that fails, the journal's entry stays for `recover`. */
+async function takeBack(
+  context: ServiceContext,
+  live: Database,
+  state: UpgradeState,
+  journal: Journal<UpgradeState>,
+): Promise<void> {
+  try {
+    await revertUpgrade(context, live, state);
+    await journal.end();
+  } catch (failure) {
+    if (!(failure instanceof UserError)) throw failure;
+    context.warn(`not everything could be taken back (${failure.message}); later: invctl recover`);
+  }
+}

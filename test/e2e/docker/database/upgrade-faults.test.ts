@@ -1,0 +1,147 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { withoutDocker } from '../../../support/docker.js';
+import { killedAt } from '../../../support/kill-at-step.js';
+import { shimDocker } from './fixture.js';
+import { startUpgradeProject, type UpgradeProject } from './upgrade-project.js';
+
+describe.skipIf(withoutDocker)('a db upgrade on Docker that fails takes everything back:', () => {
+  let project: UpgradeProject;
+  let state: string;
+
+  beforeAll(() => {
+    project = startUpgradeProject('takeback');
+  });
+
+  afterAll(() => project?.remove());
+
+  beforeEach(() => {
+    rmSync(join(project.directory, 'backups'), { recursive: true, force: true });
+    state = project.everything();
+  });
+
+  function nothingHasChanged(): void {
+    expect(project.everything()).toBe(state);
+  }
+
+  async function failed(args: readonly string[], code: string, exitCode: number, env = {}): Promise<string> {
+    const message = await project.fails(args, code, exitCode, env);
+    nothingHasChanged();
+    return message;
+  }
+
+  it('when the new server lacks an extension', async () => {
+    project.sql(`UPDATE pg_extension SET extname = 'nowhere'`);
+    state = project.everything();
+    expect(await failed(['--to', '17', '--yes'], 'EXTENSIONS_MISSING', 1)).toContain('nowhere');
+    project.sql(`UPDATE pg_extension SET extname = 'plpgsql'`);
+  });
+
+  it('when what arrives is not what was dumped', async () => {
+    const env = shimDocker(
+      project.directory,
+      `case " $* " in *" pg_restore "*"/tmp/invctl-"*) ;; *) exec "$REAL" "$@";; esac
+"$REAL" "$@" || exit
+trial() { "$REAL" compose --file '${project.directory}'/.invctl/trial-*.json exec -T db psql -U owner -XqAt -d "$1"; }
+name=$(echo "SELECT datname FROM pg_database WHERE datname LIKE 'shop_restore%'" | trial postgres)
+echo "UPDATE items SET name = 'other' WHERE id = 7" | trial "$name"`,
+    );
+    expect(await failed(['--to', '17', '--yes'], 'RESTORE_INCOMPLETE', 8, env)).toContain(
+      'the content of public.items differs',
+    );
+  });
+
+  it('when the app does not become healthy on the new server', async () => {
+    const flag = join(project.directory, 'flags', 'only-16');
+    writeFileSync(flag, '');
+    try {
+      await failed(['--to', '17', '--yes'], 'SMOKE_TEST_FAILED', 6);
+      await failed(['--to', '17', '--yes', '--no-smoke-test'], 'NOT_HEALTHY', 6);
+    } finally {
+      rmSync(flag);
+    }
+  });
+
+  it('when somebody writes meanwhile', async () => {
+    const writer = spawn(
+      'docker',
+      ['compose', 'exec', '-T', 'db', 'psql', '--username=owner', '--dbname=shop', '-Xq'],
+      { cwd: project.directory, stdio: ['pipe', 'ignore', 'ignore'] },
+    );
+    writer.stdin.on('error', () => {});
+    const ended = once(writer, 'close');
+    const running = project.invctl(['db', 'upgrade', '--to', '17', '--yes', '--json']);
+    await atStep('load', running);
+    writer.stdin.write(`UPDATE items SET name = 'written' WHERE id = 3;\n`);
+    const { code, stdout } = await running;
+    writer.stdin.end();
+    await ended;
+    expect(JSON.parse(stdout).error).toMatchObject({ code: 'DATABASE_CHANGED' });
+    expect(JSON.parse(stdout).error.message).toContain('public.items');
+    expect(code).toBe(1);
+    expect(project.sql('SELECT name FROM items WHERE id = 3')).toBe('written');
+    project.sql(`UPDATE items SET name = (SELECT 'Ärtikel 3' || E'\\n\\\\.') WHERE id = 3`);
+    nothingHasChanged();
+  });
+
+  it.each(['load', 'switch'])('on Ctrl-C in the step %s', async (step) => {
+    let interrupt = () => {};
+    const running = project.invctl(['db', 'upgrade', '--to', '17', '--yes'], {
+      onSpawn: (child) => {
+        interrupt = () => child.kill('SIGINT');
+      },
+    });
+    await atStep(step, running);
+    interrupt();
+    expect((await running).code).toBe(130);
+    nothingHasChanged();
+  });
+
+  /** Waits until an upgrade that runs is at a step. */
+  async function atStep(step: string, running: Promise<unknown>): Promise<void> {
+    const journal = join(project.directory, '.invctl', 'journal');
+    let over = false;
+    running.finally(() => {
+      over = true;
+    });
+    while (!over) {
+      const names = existsSync(journal) ? readdirSync(journal) : [];
+      const texts = names
+        .filter((name) => name.endsWith('-upgrade.json') && !name.startsWith('.'))
+        .map((name) => readFileSync(join(journal, name), 'utf8'));
+      if (texts.some((text) => text.includes(`"step": "${step}"`))) return;
+      await sleep(20);
+    }
+  }
+
+  it.each(['server', 'backup', 'load', 'smoke', 'switch'])(
+    'by recover, after a kill at the step %s',
+    async (step) => {
+      const killed = await project.invctl(['db', 'upgrade', '--to', '17', '--yes'], {
+        env: killedAt(step, 'after'),
+      });
+      expect(killed.code).toBeNull();
+      expect((await project.invctl(['up'])).stderr).toContain('invctl recover');
+      const journal = readFileSync(
+        join(
+          project.directory,
+          '.invctl/journal',
+          readdirSync(join(project.directory, '.invctl/journal'))[0] as string,
+        ),
+        'utf8',
+      );
+      const trial = readdirSync(join(project.directory, '.invctl')).filter((name) =>
+        name.startsWith('trial-'),
+      );
+      const texts = trial.map((name) => readFileSync(join(project.directory, '.invctl', name), 'utf8'));
+      expect(journal + texts.join('')).not.toContain('seeded-marker');
+      const { recovered } = await project.succeed(['recover']);
+      expect(recovered).toMatchObject([{ operation: 'db upgrade', step, outcome: 'reverted' }]);
+      nothingHasChanged();
+    },
+  );
+});
