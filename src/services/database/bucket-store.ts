@@ -6,10 +6,8 @@ import { SETTINGS_FILE } from '../../project/settings-path.js';
 import { type CopyStore, unreachable } from './copy-store.js';
 
 /** Of S3: parts of an upload (but the last) have at least 5 MiB, and there are at most 10,000. */
-const PART_BYTES = 8 * 1024 * 1024;
+const PART_BYTES = 5 * 1024 * 1024;
 const MAXIMUM_PARTS = 10_000;
-/** Parts that are in memory at once. */
-const PARTS_AT_ONCE = 2;
 const CONNECT_MS = 10_000;
 /** Without a byte in either direction. */
 const IDLE_MS = 60_000;
@@ -124,7 +122,8 @@ export class BucketStore implements CopyStore {
         client: this.#client,
         params: { ...this.#object(name), Body: content },
         partSize: Math.max(PART_BYTES, Math.ceil(bytes / MAXIMUM_PARTS)),
-        queueSize: PARTS_AT_ONCE,
+        // Each is in memory while it is sent.
+        queueSize: 1,
       });
       const abort = () => void upload.abort();
       signal.addEventListener('abort', abort, { once: true });
