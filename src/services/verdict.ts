@@ -1,4 +1,5 @@
 import type { Finding } from '../doctor/check.js';
+import { check as secretProvider } from '../doctor/checks/secrets/secret.provider.js';
 import { gatherFacts, settingsIn } from '../doctor/facts.js';
 import { CHECKS } from '../doctor/registry.js';
 import { type CheckResult, runChecks } from '../doctor/run.js';
@@ -30,7 +31,10 @@ export async function verdict(
     choice: engine.kind,
     running: engine,
   });
-  const checks = CHECKS.filter(({ chapter }) => chapter !== 'production' && chapter !== 'security');
+  const checks = CHECKS.filter(
+    // What a provider gives now is no cause, and to ask it may bother a person.
+    (check) => check !== secretProvider && check.chapter !== 'production' && check.chapter !== 'security',
+  );
   const results = await runChecks(checks, facts);
   return new Map(
     services.flatMap((service) => {
