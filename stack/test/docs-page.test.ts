@@ -12,7 +12,7 @@ if (program === undefined)
   console.log('no Chromium here (Debian: chromium): /docs is not tried in a browser');
 
 /** A browser that has just started on a busy machine. */
-const PATIENCE_MS = 120_000;
+const PATIENCE_MS = 60_000;
 
 let api: TestApi;
 let browser: Browser;
@@ -64,7 +64,6 @@ async function tryOut(id: string): Promise<string> {
 
 test.skipIf(program === undefined)(
   'examples are sent from the page in a browser, under its policy',
-  { timeout: 2 * PATIENCE_MS },
   async () => {
     await page.goto(`${url}/docs`);
     expect(await page.title()).toBe('Inventory API');
