@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { declareGroup, type Handle } from '../cli/command.js';
 import * as backup from './db/backup.js';
+import * as copy from './db/copy.js';
 import * as exec from './db/exec.js';
 import * as list from './db/list.js';
 import * as migrate from './db/migrate.js';
@@ -16,6 +17,6 @@ export function define(program: Command, handle: Handle): void {
     'invctl db backup',
     'invctl db psql -- -c "select count(*) from items"',
   ]);
-  for (const command of [backup, restore, list, verify, prune, schedule, psql, exec, migrate, upgrade])
+  for (const command of [backup, restore, list, verify, copy, prune, schedule, psql, exec, migrate, upgrade])
     command.define(group, handle);
 }

@@ -4,7 +4,7 @@ import type { ServiceDetails } from '../engine/engine.js';
 import { formatPort } from '../output/service-table.js';
 import { table } from '../output/table.js';
 import { formatBytes } from '../output/units.js';
-import { assertServices } from '../services/choose-services.js';
+import { inspectService } from '../services/inspect.js';
 
 export function define(program: Command, handle: Handle): void {
   const command = declare(program, 'inspect', 'one service: mounts, limits, networks, environment', [
@@ -12,10 +12,7 @@ export function define(program: Command, handle: Handle): void {
     'invctl inspect db --json',
   ]).argument('<service>', 'service');
   handle(command, async (context, { args: [service] }) => {
-    const location = context.project();
-    const engine = await context.engine();
-    assertServices(await engine.resolve(location), [service]);
-    const instances = await engine.inspect(location, service);
+    const instances = await inspectService(context, service);
     return { data: { service, instances }, text: instances.map(describe).join('\n\n') };
   });
 }

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { declare, type Handle } from '../cli/command.js';
 import { serviceRow, serviceTable } from '../output/service-table.js';
 import { formatBytes, formatDuration } from '../output/units.js';
+import type { NewestBackup } from '../project/newest-backup.js';
 import { projectStatus } from '../services/status.js';
 
 export function define(program: Command, handle: Handle): void {
@@ -16,6 +17,10 @@ export function define(program: Command, handle: Handle): void {
     const { style } = context.output;
     const now = new Date();
     const { database, backup } = result;
+    const age = ({ ageHours, tooOld }: NewestBackup) => {
+      const old = `${formatDuration(ageHours * 3_600_000)} old`;
+      return tooOld ? style.yellow(`${old}: too old; take one with: invctl db backup`) : old;
+    };
     const lines = [
       `${style.bold(result.project)} on ${result.engine === 'docker' ? 'Docker' : 'the embedded engine'}`,
       '',
@@ -35,8 +40,8 @@ export function define(program: Command, handle: Handle): void {
     }
     lines.push(
       backup
-        ? `backup      ${backup.file}, ${formatBytes(backup.bytes)}, ${formatDuration(now.getTime() - Date.parse(backup.takenAt))} old`
-        : 'backup      none',
+        ? `backup      ${backup.file}, ${formatBytes(backup.bytes)}, ${age(backup)}`
+        : `backup      ${style.yellow('none; take one with: invctl db backup')}`,
     );
     return {
       data: { ...result, services: result.services.map((status) => serviceRow(status)) },

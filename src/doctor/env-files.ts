@@ -31,13 +31,20 @@ export function envFiles(facts: Facts): ListedEnvFile[] {
   });
 }
 
-/** The example beside an env file, by the names in use. */
+/** The example beside an env file, by the names in use: `.env.example`, `env.sample`, `example.env`. */
 export function exampleOf(file: string): string | undefined {
   const name = basename(file);
-  return ['.example', '.sample', '.template', '.dist']
-    .map((suffix) => join(dirname(file), `${name}${suffix}`))
+  const plainName = name.replace(/^\./, '');
+  return [
+    ...EXAMPLE_WORDS.map((word) => `${name}.${word}`),
+    ...EXAMPLE_WORDS.map((word) => `${plainName}.${word}`),
+    ...EXAMPLE_WORDS.map((word) => `${word}.${plainName}`),
+  ]
+    .map((example) => join(dirname(file), example))
     .find((path) => existsSync(path));
 }
+
+const EXAMPLE_WORDS = ['example', 'sample', 'template', 'dist'];
 
 /** Values and lines of an env file, not interpolated; undefined where it cannot be read or has a mistake. */
 export function readValues(file: string): Map<string, { value: string; line: number }> | undefined {

@@ -9,12 +9,13 @@ import { hasErrorCode, UserError } from '../errors.js';
 import { type ServiceVariable, serviceVariables } from '../project/environment.js';
 import type { ProjectLocation } from '../project/locate.js';
 import type { ComposeProject, ComposeService } from '../project/model.js';
-import { readSecretFile } from '../project/secret-file.js';
+import { readSecretFile, serverPassword } from '../project/secret-file.js';
+import { maskValues, secretValues } from '../project/secret-values.js';
 import { postgresServices } from '../project/service-roles.js';
 import type { ProjectSettings } from '../project/settings-file.js';
 import { SETTINGS_FILE } from '../project/settings-path.js';
 import type { ProcessRunner } from '../system/process.js';
-import { isSecretName, redact } from '../system/secret.js';
+import { redact } from '../system/secret.js';
 import { type Reading, readBroken, readingOfConfig } from './reading.js';
 
 /** Which engine is there. `expected`: the project ran on it, or it was asked for, so that its absence is a fault. */
@@ -129,7 +130,7 @@ export async function gatherFacts(input: FactsInput): Promise<Facts> {
         ? databases[0]
         : undefined
       : reading.project?.services[named];
-  const secrets = once(() => knownSecrets(reading));
+  const secrets = once(() => (reading.project ? secretValues(reading.project) : []));
   const mask = (text: string) => maskValues(redact(text), secrets());
   const logCache = new Map<string, Promise<string[]>>();
   const variableCache = new Map<string, Map<string, ServiceVariable>>();
@@ -321,7 +322,6 @@ function readVariables(reading: Reading, service: string): Map<string, ServiceVa
   return serviceVariables(reading.loaded, service, () => {});
 }
 
-/** The entrypoint strips what a shell's `$(< file)` strips: final newlines. */
 function passwordOf(project: ComposeProject, service: ComposeService): string | undefined {
   const path = service.environment.POSTGRES_PASSWORD_FILE;
   if (path) {
@@ -329,29 +329,10 @@ function passwordOf(project: ComposeProject, service: ComposeService): string | 
     const file = grant
       ? project.secrets[grant.source]?.file
       : service.mounts.find(({ type, target }) => type === 'bind' && target === path)?.source;
-    return file ? readSecretFile(file) : undefined;
+    const text = file && readSecretFile(file);
+    return text === undefined ? undefined : serverPassword(text);
   }
   return service.environment.POSTGRES_PASSWORD ?? undefined;
-}
-
-/** Values that must not be printed, from the secret files and from variables that are secrets by their name. */
-function knownSecrets({ project }: Reading): string[] {
-  if (!project) return [];
-  const files = Object.values(project.secrets).flatMap(({ file }) =>
-    file ? (readSecretFile(file) ?? []) : [],
-  );
-  const values = Object.values(project.services).flatMap(({ environment, build }) =>
-    [...Object.entries(environment), ...Object.entries(build?.args ?? {})].flatMap(([name, value]) =>
-      value && isSecretName(name) ? [value] : [],
-    ),
-  );
-  return [...files, ...values].map((value) => value.trim()).filter((value) => value.length >= 8);
-}
-
-function maskValues(text: string, values: readonly string[]): string {
-  let masked = text;
-  for (const value of values) masked = masked.replaceAll(value, '[redacted]');
-  return masked;
 }
 
 function once<T>(gather: () => T): () => T {

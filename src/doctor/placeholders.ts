@@ -26,7 +26,7 @@ const USUAL = new Set([
 ]);
 
 const PLACEHOLDER =
-  /change[-_ ]?(?:me|this|it|in[-_ ]production)|^your[-_ ]|[-_ ]your[-_ ]|^<.*>$|^\{\{.*\}\}$|place[-_ ]?holder|^x{3,}$|^\.\.\.$|^to[-_ ]?do$|^(?:insert|replace)[-_ ]/i;
+  /change[-_ ]?(?:me|this|it|in[-_ ]production)|^change[-_ ]?(?:password|secret|token|key)$|^insecure|[-_ ]insecure[-_ ]|^your[-_ ]|[-_ ]your[-_ ]|^<.*>$|^\{\{.*\}\}$|place[-_ ]?holder|^x{3,}$|^\.\.\.$|^to[-_ ]?do$|^(?:insert|replace)[-_ ]/i;
 
 /** Whether a value is the text of an example that somebody was to replace, or one of the usual passwords. */
 export function looksLikePlaceholder(value: string): boolean {

@@ -58,9 +58,11 @@ export function readBroken(
   const problems = [...known];
   const environment = { ...env };
   const ignored = new Set<string>();
+  let warned = new Set<string>();
   while (problems.length < MOST_PROBLEMS) {
+    warned = new Set();
     try {
-      const loaded = loadProject(location, environment);
+      const loaded = loadProject(location, environment, warned);
       dropEnvFiles(loaded, ignored);
       const { project, warnings } = modelProject(loaded, location);
       return { location, project, loaded, problems, warnings };
@@ -78,7 +80,7 @@ export function readBroken(
       }
     }
   }
-  return { location, problems, warnings: [] };
+  return { location, problems, warnings: [...warned] };
 }
 
 /** The reading of what Compose itself printed: for a project that only Compose can read. */

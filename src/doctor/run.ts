@@ -47,7 +47,10 @@ async function runCheck(check: Check, facts: Facts, timeoutMs: number): Promise<
     if ('skip' in verdict) return result('skip', { reason: verdict.skip });
     if ('unknown' in verdict) return result('unknown', { reason: verdict.unknown });
     if (verdict.length === 0) return result('pass');
-    const findings = verdict.map((finding) => ({ why: check.why, ...finding }));
+    const weight = ({ severity }: Finding) => WEIGHT[severity ?? check.severity];
+    const findings = verdict
+      .map((finding) => ({ why: check.why, ...finding }))
+      .sort((a, b) => weight(b) - weight(a));
     const outcome = worst(findings.map(({ severity }) => severity ?? check.severity));
     const fixable = check.fix !== undefined && (await check.fix.plan(facts, findings)).length > 0;
     return withIgnored(result(outcome, { findings, fixable }), facts);

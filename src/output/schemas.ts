@@ -213,10 +213,11 @@ export const dataSchemas = {
         level: z
           .int()
           .describe('how it was verified: 0 hash, 1 full read, 2 restored, 3 compared row by row'),
-        tooOld: z.boolean(),
+        ageHours: z.number(),
+        tooOld: z.boolean().describe('older than backup.maxAgeHours of invctl.yaml'),
       })
       .optional()
-      .describe('the newest one'),
+      .describe('the newest verified one'),
   }),
   down: z.object({
     project: z.string(),
@@ -270,15 +271,45 @@ export const dataSchemas = {
     ),
   }),
 
-  'db backup': z.object({ file: backupFile, manifestFile: z.string(), manifest, level }),
-  'db list': z.object({ backups: z.array(z.object({ file: backupFile, manifest, level })) }),
+  'db backup': z.object({
+    file: backupFile,
+    manifestFile: z.string(),
+    manifest,
+    level,
+    copy: z.string().optional().describe('address of its copy'),
+  }),
+  'db list': z.object({
+    backups: z.array(
+      z.object({
+        file: z.string().describe('absolute path; of one that is away only, the address of its copy'),
+        manifest,
+        level,
+        here: z.boolean().describe('on this disk'),
+        copy: z.string().nullable().describe('address of its copy'),
+      }),
+    ),
+    copyTo: z.string().nullable().describe('where copies go; null: nowhere, or it does not answer'),
+  }),
+  'db copy': z.object({
+    address: z.string().describe('where to'),
+    copied: z.array(backupFile),
+    present: z.array(backupFile).describe('were there already'),
+  }),
   'db verify': z.object({
     file: backupFile,
     level,
     manifest: manifest.optional().describe('absent: the file has none'),
     tables: z.array(z.object({ name: z.string(), rows: z.int() })),
   }),
-  'db prune': z.object({ dryRun: z.boolean(), kept: z.array(backupFile), removed: z.array(backupFile) }),
+  'db prune': z.object({
+    dryRun: z.boolean(),
+    kept: z.array(backupFile),
+    removed: z.array(backupFile),
+    copies: z
+      .object({ kept: z.array(z.string()), removed: z.array(z.string()) })
+      .optional()
+      .describe('addresses; where there is a place for copies'),
+  }),
   'db restore': z.union([
     z.object({
       from: z.string().describe('a file, or with --undo the database of before'),
@@ -298,8 +329,12 @@ export const dataSchemas = {
   ]),
   'db schedule': z.object({
     files: z.array(z.object({ name: z.string(), content: z.string() })),
-    installed: z.array(z.string()).optional(),
-    enable: z.string().optional().describe('the command that switches the timer on'),
+    installed: z.array(z.string()).optional().describe('paths of units, or crontab'),
+    enable: z
+      .string()
+      .nullable()
+      .optional()
+      .describe('the command that switches the timer on; null: nothing is left to do'),
   }),
   'db migrate': z.object({ version: z.int(), applied: z.array(z.string()) }),
   'db upgrade': z.union([

@@ -24,10 +24,14 @@ export interface LoadedProject {
 /**
  * Reads and checks a project from its files alone.
  *
+ * @param warnings gathers what Compose would warn about, also of a project that is refused after all
  * @throws UserError with exit code 4, file and line, for whatever Compose refuses.
  */
-export function loadProject(location: ProjectLocation, env: NodeJS.ProcessEnv): LoadedProject {
-  const warnings = new Set<string>();
+export function loadProject(
+  location: ProjectLocation,
+  env: NodeJS.ProcessEnv,
+  warnings = new Set<string>(),
+): LoadedProject {
   const warn = (message: string) => {
     warnings.add(message);
   };

@@ -27,6 +27,11 @@ export class ProjectEnvironment {
     return this.#variables.get(name);
   }
 
+  /** Each name with its value. */
+  *entries(): Generator<[string, string]> {
+    for (const [name, { value }] of this.#variables) yield [name, value];
+  }
+
   /** This environment with more names; those that are there stay. */
   withDefaults(variables: Iterable<readonly [string, ProjectVariable]>): ProjectEnvironment {
     return new ProjectEnvironment([...variables, ...this.#variables]);

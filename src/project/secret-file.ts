@@ -28,6 +28,14 @@ export function readSecretFile(file: string): string | undefined {
 }
 
 /**
+ * The password that a server gets from a secret of this text when its data folder is made: the image's entrypoint cuts
+ * off line feeds at the end (`$(< file)`), and `initdb --pwfile` carriage returns with them (pg_strip_crlf).
+ */
+export function serverPassword(text: string): string {
+  return text.replace(/[\r\n]+$/, '');
+}
+
+/**
  * What its readers would take differently, such as `has a carriage return (CR)`; undefined where nothing is. A final
  * newline is not: every reader of secrets strips it. In text of several lines (a key, a certificate, a settings file)
  * such bytes are the format's own affair.

@@ -16,11 +16,23 @@ export function postgresServices(project: ComposeProject): ComposeService[] {
   const services = Object.values(project.services);
   const byImage = services.filter(({ image, build }) => !build && POSTGRES_IMAGE.test(image ?? ''));
   if (byImage.length > 0) return byImage;
-  const byVariables = services.filter(({ environment }) =>
-    SERVER_VARIABLES.some((name) => name in environment),
+  const byVariables = services.filter(
+    (service) =>
+      SERVER_VARIABLES.some((name) => name in service.environment) && !looksForItsDatabase(service),
   );
   // An app may share the server's variables; the server depends on none of the others.
   return byVariables.filter(({ dependsOn }) => !byVariables.some(({ name }) => name in dependsOn));
+}
+
+/** An app with the server's variables for its own login says where the server is. A path is the server's own socket. */
+function looksForItsDatabase({ name: own, containerName, environment }: ComposeService): boolean {
+  return Object.entries(environment).some(
+    ([name, value]) =>
+      /^(?:POSTGRES|POSTGRESQL|PG|DB|DATABASE)_?(?:HOST|HOSTNAME|SERVER|ADDR)$/.test(name) &&
+      value &&
+      !value.startsWith('/') &&
+      !['localhost', '127.0.0.1', own, containerName].includes(value),
+  );
 }
 
 /**

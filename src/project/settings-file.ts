@@ -19,12 +19,32 @@ const recipientSchema = z
   .string()
   .regex(/^age1[ac-hj-np-z02-9]{58}$/, 'no age recipient, such as `age-keygen -y key.txt` prints: age1…');
 
+/** Without credentials: those come from where the AWS tools look for them. */
+const bucketSchema = z.strictObject({
+  bucket: z.string().min(1),
+  /** Goes before each name, as a folder would. */
+  prefix: z.string().min(1).optional(),
+  /** Of a server other than Amazon's: `https://minio.example:9000`. */
+  endpoint: z
+    .url({ protocol: /^https?$/ })
+    .refine((text) => !text.includes('@'), 'credentials belong into the environment')
+    .optional(),
+  region: z.string().min(1).optional(),
+});
+
 const backupSchema = z.strictObject({
   /** Relative to the project's folder. */
   folder: z.string().min(1).default('backups'),
   keep: keepSchema.prefault({}),
   /** Hours after which `status` and `doctor` call the newest verified backup too old. */
   maxAgeHours: z.number().positive().default(26),
+  /** Where a copy of every backup goes: a folder, relative to the project, or a bucket. */
+  copyTo: z
+    .union([z.string().min(1), bucketSchema], {
+      error:
+        'neither a folder nor {bucket, prefix, endpoint, region}; credentials belong into the environment',
+    })
+    .optional(),
   /** Public keys of age that every backup is encrypted to. */
   encryptTo: z.array(recipientSchema).min(1).optional(),
   /** File with the age identities that open encrypted backups, for `verify` and `restore`. Relative to the project. */
@@ -51,6 +71,7 @@ const settingsSchema = z.looseObject({
 });
 
 export type ProjectSettings = z.infer<typeof settingsSchema>;
+export type BucketSettings = z.infer<typeof bucketSchema>;
 export type SecretProvider = z.infer<typeof providerSchema>;
 export type RetentionPolicy = z.infer<typeof keepSchema>;
 

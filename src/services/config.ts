@@ -1,11 +1,13 @@
 import type { ComposeProject } from '../project/model.js';
+import { readEnvironment } from '../project/project-environment.js';
+import { maskData, secretValues } from '../project/secret-values.js';
 import { isSecretName, redact, Secret } from '../system/secret.js';
 import type { ServiceContext } from './context.js';
 
-/** The resolved project with the values of secrets redacted. */
+/** The resolved project with the values of secrets redacted, also where they were put into something else. */
 export async function resolvedConfig(context: ServiceContext): Promise<ComposeProject> {
   const project = await (await context.engine()).resolve(context.project());
-  return {
+  const redacted = {
     ...project,
     services: Object.fromEntries(
       Object.entries(project.services).map(([name, service]) => [
@@ -18,6 +20,15 @@ export async function resolvedConfig(context: ServiceContext): Promise<ComposePr
       ]),
     ),
   };
+  return maskData(redacted, secretsOfProject(context, project));
+}
+
+/** Values of the project, its `.env` and the shell that must not be printed. */
+export function secretsOfProject(
+  { project: locate, env }: ServiceContext,
+  project: ComposeProject,
+): string[] {
+  return secretValues(project, readEnvironment(locate().envFiles, env, () => {}).entries());
 }
 
 function redactValues(values: Record<string, string | null>): Record<string, string | null> {

@@ -1,9 +1,8 @@
 import type { EngineKind, ServiceStatus } from '../engine/engine.js';
 import { UserError } from '../errors.js';
+import { type NewestBackup, newestBackup } from '../project/newest-backup.js';
 import type { ServiceContext } from './context.js';
-import { backupFolder, listBackups } from './database/backup-store.js';
 import { type Database, findDatabase } from './database/database.js';
-import type { Level } from './database/manifest.js';
 import { type MigrationState, migrationState } from './database/migrations.js';
 import { onlyRow, withSession } from './database/session.js';
 
@@ -14,24 +13,13 @@ export type DatabaseStatus =
   | { reachable: true; name: string; version: string; bytes: number; migrations?: MigrationState }
   | { reachable: false; reason: string };
 
-export interface BackupStatus {
-  /** Absolute path. */
-  file: string;
-  bytes: number;
-  /** ISO time. */
-  takenAt: string;
-  level: Level;
-  /** Older than `backup.maxAgeHours` of invctl.yaml. */
-  tooOld: boolean;
-}
-
 export interface ProjectStatus {
   project: string;
   engine: EngineKind;
   services: ServiceStatus[];
   database: DatabaseStatus;
-  /** The newest backup. */
-  backup?: BackupStatus;
+  /** The newest verified one. */
+  backup?: NewestBackup;
 }
 
 /** The services, the database and the newest backup. A database that does not answer is a result, no error. */
@@ -51,7 +39,7 @@ export async function projectStatus(context: ServiceContext): Promise<ProjectSta
   if (database instanceof UserError) {
     return { ...common, database: { reachable: false, reason: database.message } };
   }
-  const backup = await newestBackup(database);
+  const backup = await newestBackup(location.directory, database.settings);
   return {
     ...common,
     database: await databaseStatus(context, database, services),
@@ -96,18 +84,4 @@ async function databaseStatus(
     }
     throw error;
   }
-}
-
-async function newestBackup({ location, settings }: Database): Promise<BackupStatus | undefined> {
-  const [newest] = await listBackups(backupFolder(location, settings));
-  if (!newest) return undefined;
-  const { bytes, takenAt, verification } = newest.manifest;
-  const hours = (Date.now() - Date.parse(takenAt)) / 3_600_000;
-  return {
-    file: newest.file,
-    bytes,
-    takenAt,
-    level: verification.level as Level,
-    tooOld: hours > settings.backup.maxAgeHours,
-  };
 }

@@ -19,22 +19,26 @@ const PAGE = 50;
 /** The SQL of the API's own statements, as it is sent. */
 async function sqlOf(run: (items: Items) => Promise<unknown>): Promise<string> {
   let text = '';
-  const database = {
-    async query(statement: Statement) {
-      text = statement.text;
-      return [{ json: '', key: null, id: null }];
-    },
+  const note = async (statement: Statement) => {
+    text = statement.text;
+    return [{ json: '', key: null, id: null }];
   };
+  const database = { query: note, read: note };
   await run(new Items(database as unknown as Database));
   return text;
 }
 
+/** The file in pieces of the size in which a client reads one. */
 function* inventory(): Generator<string> {
-  yield 'sku,name,unit,unit_price,quantity,reorder_point\n';
+  let piece = 'sku,name,unit,unit_price,quantity,reorder_point\n';
   for (let row = 0; row < ROWS; row += 1) {
     const words = `THING ${row % 997} OF COLOUR ${row % 13}`;
-    yield `SKU-${String(row).padStart(7, '0')},${words},each,${row % 90}.50,1000000,5\n`;
+    piece += `SKU-${String(row).padStart(7, '0')},${words},each,${row % 90}.50,1000000,5\n`;
+    if (piece.length < 64 * 1024) continue;
+    yield piece;
+    piece = '';
   }
+  yield piece;
 }
 
 test('how fast it is', async () => {
@@ -140,7 +144,12 @@ test('how fast it is', async () => {
           next: () => `${head('GET', path)}\r\n`,
         })
       ).perSecond;
-    const [first, last] = [await rate('/items'), await rate(`/items?cursor=${cursor}`)];
+    // The better of two runs of each, in turn: other work on the machine would count as a difference.
+    let [first, last] = [0, 0];
+    for (let run = 0; run < 2; run += 1) {
+      first = Math.max(first, await rate('/items'));
+      last = Math.max(last, await rate(`/items?cursor=${cursor}`));
+    }
     report.push(`page ${pages} costs ${(first / last).toFixed(2)} × page 1 (target 1.5 ×)`);
     console.log(report.join('\n'));
   } finally {

@@ -43,6 +43,7 @@ export function define(group: Command, handle: Handle): void {
     }
     if (toStream && level !== 1) throw usageError('what went into a pipe cannot be restored', '-o FILE');
     const line = new TransferLine(await context.output.progress());
+    let copying = false;
     try {
       if (toStream) {
         const { bytes, sha256 } = await backupToStream(context, process.stdout, {
@@ -52,22 +53,31 @@ export function define(group: Command, handle: Handle): void {
         line.done(`${formatBytes(bytes)}, SHA-256 ${sha256}`);
         return {};
       }
-      const { file, manifest, manifestFile } = await backup(context, {
+      const { file, manifest, manifestFile, copy } = await backup(context, {
         ...(options.output === undefined ? {} : { output: options.output }),
         ...(format === undefined ? {} : { format }),
         level,
-        onProgress: ({ phase, ...state }) => line.show(phase, state),
+        onProgress: ({ phase, ...state }) => {
+          copying = phase === 'copy';
+          line.show(phase, state);
+        },
       });
       const rows = manifest.tables.reduce((sum, table) => sum + table.rows, 0);
       line.done(
-        `${formatBytes(manifest.bytes)}: ${count(rows, 'row')} of ${count(manifest.tables.length, 'table')}, verified to level ${manifest.verification.level}`,
+        `${formatBytes(manifest.bytes)}: ${count(rows, 'row')} of ${count(manifest.tables.length, 'table')}, verified to level ${manifest.verification.level}${copy === undefined ? '' : `, copied to ${copy}`}`,
       );
       return {
-        data: { file, manifestFile, manifest, level: manifest.verification.level },
+        data: {
+          file,
+          manifestFile,
+          manifest,
+          level: manifest.verification.level,
+          ...(copy === undefined ? {} : { copy }),
+        },
         text: file,
       };
     } catch (error) {
-      line.failed('no backup was made');
+      line.failed(copying ? 'the backup was made, and not copied' : 'no backup was made');
       throw error;
     }
   });

@@ -13,18 +13,28 @@ export function define(group: Command, handle: Handle): void {
     'invctl db list --json | jq -r ".data.backups[0].file"',
   ]);
   handle(command, async (context) => {
-    const found = await backups(context);
+    const { backups: found, copyTo } = await backups(context);
     const now = Date.now();
     return {
       data: {
-        backups: found.map(({ file, manifest }) => ({ file, manifest, level: manifest.verification.level })),
+        backups: found.map((backup) => ({ ...backup, level: backup.manifest.verification.level })),
+        copyTo,
       },
       text:
         found.length === 0
           ? 'no backups; take one with: invctl db backup'
           : table(
-              ['BACKUP', 'AGE', 'SIZE', 'VERIFIED', 'POSTGRES', 'TABLES', 'ROWS'],
-              found.map(({ file, manifest }) => [
+              [
+                'BACKUP',
+                'AGE',
+                'SIZE',
+                'VERIFIED',
+                'POSTGRES',
+                'TABLES',
+                'ROWS',
+                ...(copyTo ? ['WHERE'] : []),
+              ],
+              found.map(({ file, manifest, here, copy }) => [
                 basename(file),
                 formatDuration(Math.max(0, now - Date.parse(manifest.takenAt))),
                 formatBytes(manifest.bytes),
@@ -32,6 +42,7 @@ export function define(group: Command, handle: Handle): void {
                 manifest.server.version.split(' ')[0] as string,
                 String(manifest.tables.length),
                 manifest.tables.reduce((sum, { rows }) => sum + rows, 0).toLocaleString('en'),
+                ...(copyTo ? [[...(here ? ['here'] : []), ...(copy ? ['away'] : [])].join(', ')] : []),
               ]),
             ),
     };

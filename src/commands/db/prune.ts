@@ -31,13 +31,20 @@ export function define(group: Command, handle: Handle): void {
       }),
     );
     const dryRun = options.dryRun ?? false;
-    const { kept, removed } = await prune(context, { policy, dryRun });
+    const { kept, removed, copies } = await prune(context, { policy, dryRun });
+    const gone = (name: string) => `${dryRun ? 'would remove' : 'removed'} ${name}`;
     const lines = [
-      ...removed.map(({ file }) => `${dryRun ? 'would remove' : 'removed'} ${basename(file)}`),
-      `${count(kept.length, 'backup')} kept`,
+      ...removed.map(({ file }) => gone(basename(file))),
+      ...(copies?.removed.map(gone) ?? []),
+      `${count(kept.length, 'backup')} kept${copies ? `, and ${count(copies.kept.length, 'copy', 'copies')}` : ''}`,
     ];
     return {
-      data: { dryRun, kept: kept.map(({ file }) => file), removed: removed.map(({ file }) => file) },
+      data: {
+        dryRun,
+        kept: kept.map(({ file }) => file),
+        removed: removed.map(({ file }) => file),
+        ...(copies ? { copies } : {}),
+      },
       text: lines.join('\n'),
     };
   });

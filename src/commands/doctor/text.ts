@@ -25,11 +25,15 @@ export function diagnosisText(result: DoctorResult, style: Style, columns: numbe
       // What asks for nothing is counted, not told.
       const findings = one.findings.filter(({ next }) => next !== undefined);
       if (findings.length === 0) continue;
-      const shown = findings
-        .slice(0, TOLD)
-        .map((finding) => findingText(result, one, finding, style, columns));
-      if (findings.length > TOLD)
-        shown.push(style.dim(`  … and ${findings.length - TOLD} more of ${one.check.id}`));
+      const alike = mergeAlike(findings);
+      const told = checks.length === 1 ? alike : alike.slice(0, TOLD);
+      const shown = told.map((finding, index) =>
+        findingText(result, one, finding, style, columns, told[index - 1]),
+      );
+      if (alike.length > told.length) {
+        const more = `  … and ${alike.length - told.length} more: invctl doctor --only ${one.check.id}`;
+        shown.push(style.dim(more));
+      }
       blocks.push(shown.join('\n'));
     }
   }
@@ -46,24 +50,42 @@ export function diagnosisText(result: DoctorResult, style: Style, columns: numbe
   return blocks.join('\n\n');
 }
 
+/** Findings of one line that differ in their service only, such as those of an anchor, are one to a person. */
+function mergeAlike(findings: readonly Finding[]): Finding[] {
+  const merged = new Map<string, { first: Finding; others: string[] }>();
+  for (const finding of findings) {
+    const { message, next, file, line, service } = finding;
+    const without = (text = '') => (service === undefined ? text : text.replaceAll(service, '\0'));
+    const key = JSON.stringify([file, line, without(message), without(next)]);
+    const known = merged.get(key);
+    if (!known || line === undefined || service === undefined) {
+      merged.set(known ? `${key}${merged.size}` : key, { first: finding, others: [] });
+    } else if (service !== known.first.service) known.others.push(service);
+  }
+  return [...merged.values()].map(({ first, others }) =>
+    others.length === 0
+      ? first
+      : { ...first, message: `${first.message} (${others.map((name) => `"${name}"`).join(', ')} too)` },
+  );
+}
+
+/** @param before the finding above it: what both would say is not said again. */
 function findingText(
   { directory }: DoctorResult,
   { check, fixable }: CheckResult,
   finding: Finding,
   style: Style,
   columns: number,
+  before: Finding | undefined,
 ): string {
   const severity = finding.severity ?? check.severity;
   const paint = { fail: style.red, warn: style.yellow, info: style.cyan }[severity];
   const where = placeText(directory, finding);
   const head = wrap(`${MARKS[severity]} ${where ? `${where}: ` : ''}${finding.message}`, columns, '  ');
   const mend = finding.next ? wrap(`next: ${finding.next}`, columns - 2, '      ', '  ') : '';
-  const why = wrap(
-    `${finding.why ?? check.why} [${check.id}${fixable ? ', --fix' : ''}]`,
-    columns - 2,
-    '',
-    '  ',
-  );
+  const reason = finding.why ?? check.why;
+  const said = before !== undefined && (before.why ?? check.why) === reason;
+  const why = said ? '' : wrap(`${reason} [${check.id}${fixable ? ', --fix' : ''}]`, columns - 2, '', '  ');
   return [paint(head), mend.replace('next:', style.cyan('next:')), style.dim(why)]
     .filter((line) => line !== '')
     .join('\n');
@@ -131,7 +153,20 @@ function summary(checks: readonly CheckResult[], style: Style, columns: number):
     style.dim(wrap(`  ${number} skipped: ${reason}`, columns, '    ')),
   );
   const healthy = of('fail') + of('warn') === 0 ? `${style.green('✓')} Nothing is wrong. ` : '';
-  return [`${healthy}${parts.join(', ')}`, ...lines].join('\n');
+  const mended = checks.filter(
+    ({ outcome, fixable }) => fixable && (outcome === 'fail' || outcome === 'warn'),
+  );
+  const next =
+    mended.length === 0
+      ? []
+      : [
+          wrap(
+            `${style.cyan('next:')} invctl doctor --fix      (mends ${mended.map(({ check }) => check.id).join(', ')})`,
+            columns,
+            '      ',
+          ),
+        ];
+  return [`${healthy}${parts.join(', ')}`, ...lines, ...next].join('\n');
 }
 
 /** Breaks at blanks. Runs of blanks, which set a remark apart from a command, stay. */

@@ -1,4 +1,4 @@
-import { isSecretName, Secret } from '../../system/secret.js';
+import { isSecretName, redact, Secret } from '../../system/secret.js';
 import type { NetworkStatus, ServiceDetails, VolumeStatus } from '../engine.js';
 import { LABEL_SERVICE } from './argv.js';
 import { type ContainerInspect, containerStatus, parseEnvironment } from './parse.js';
@@ -46,7 +46,7 @@ export function serviceDetails(inspected: ContainerInspect): ServiceDetails {
     environment: Object.fromEntries(
       [...parseEnvironment(config.Env)].map(([name, value]) => [
         name,
-        isSecretName(name) ? String(new Secret(value)) : value,
+        isSecretName(name) ? String(new Secret(value)) : redact(value),
       ]),
     ),
   };

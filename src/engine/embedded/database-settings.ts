@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ExitCode, UserError } from '../../errors.js';
 import type { ComposeService } from '../../project/model.js';
+import { serverPassword } from '../../project/secret-file.js';
 import { Secret } from '../../system/secret.js';
 import type { GrantedSecret } from './secrets.js';
 
@@ -32,7 +33,7 @@ export function readDatabaseSettings(
   return {
     superuser,
     database: setting('POSTGRES_DB') ?? superuser,
-    password: password === undefined ? undefined : new Secret(password),
+    password: password === undefined ? undefined : new Secret(serverPassword(password)),
     initdbArguments: setting('POSTGRES_INITDB_ARGS')?.split(/\s+/).filter(Boolean) ?? [],
   };
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { Transform, Writable } from 'node:stream';
+import { type Readable, Transform, Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { explainFileError } from '../../system/files.js';
 
@@ -102,4 +102,15 @@ export async function hashFile(file: string, onBytes?: (total: number) => void):
   const { stream, digest } = readHashed(file, onBytes);
   for await (const _ of stream);
   return digest();
+}
+
+/** SHA-256 of a stream, which is read to its end. */
+export async function digestOf(stream: Readable): Promise<Digest> {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  for await (const chunk of stream) {
+    hash.update(chunk as Buffer);
+    bytes += (chunk as Buffer).length;
+  }
+  return { bytes, sha256: hash.digest('hex') };
 }

@@ -1,10 +1,10 @@
-import { mkdir, readdir, rm, statfs } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, statfs } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { hasErrorCode, UserError } from '../../errors.js';
 import type { ProjectLocation } from '../../project/locate.js';
 import type { ProjectSettings } from '../../project/settings-file.js';
-import { explainFileError, syncFolder } from '../../system/files.js';
-import { type Manifest, manifestPath, readManifest } from './manifest.js';
+import { explainFileError, syncFolder, writeFileAtomic } from '../../system/files.js';
+import { formatManifest, type Manifest, manifestPath, readManifest } from './manifest.js';
 
 const SUFFIX = { custom: '.dump', plain: '.sql.gz', physical: '.tar.gz' } as const;
 
@@ -63,6 +63,18 @@ export async function listBackups(folder: string): Promise<StoredBackup[]> {
     }),
   );
   return stored.flat().sort((a, b) => b.manifest.takenAt.localeCompare(a.manifest.takenAt));
+}
+
+/** The archive first, the manifest last: what has no manifest is no backup. */
+export async function commitBackup(partial: string, file: string, manifest: Manifest): Promise<void> {
+  await rename(partial, file);
+  await syncFolder(dirname(file));
+  try {
+    await writeFileAtomic(manifestPath(file), formatManifest(manifest), 0o600);
+  } catch (error) {
+    await rm(file, { force: true });
+    throw error;
+  }
 }
 
 /**

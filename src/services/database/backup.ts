@@ -1,11 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { UserError } from '../../errors.js';
-import { syncFolder, writeFileAtomic } from '../../system/files.js';
 import { beginJournal, endEntry, readJournal } from '../../system/journal.js';
 import { withProjectLock } from '../../system/lock.js';
 import { packageVersion } from '../../system/package-version.js';
@@ -17,16 +16,18 @@ import {
   archiveName,
   assertSpace,
   backupFolder,
+  commitBackup,
   listBackups,
   makeBackupFolder,
   removeBackup,
   type StoredBackup,
   timeId,
 } from './backup-store.js';
+import { copyTaken } from './copies.js';
 import { type Database, findDatabase } from './database.js';
 import { type DumpFormat, type DumpProgress, dump } from './dump.js';
 import { encryptInto, readIdentities } from './encryption.js';
-import { formatManifest, type Level, type Manifest, manifestPath } from './manifest.js';
+import { type Level, type Manifest, manifestPath } from './manifest.js';
 import { type BackupState, recoverBackup } from './recover-backup.js';
 import { lacksClientPrograms } from './session.js';
 import { verifyArchive } from './verify.js';
@@ -48,19 +49,22 @@ export interface BackupInput {
 }
 
 export interface BackupProgress extends DumpProgress {
-  phase: 'dump' | 'restore';
+  phase: 'dump' | 'restore' | 'copy';
 }
 
 export interface Backup extends StoredBackup {
   /** Absolute path. */
   manifestFile: string;
+  /** Address of its copy, where invctl.yaml names a place for copies. */
+  copy?: string;
 }
 
 /**
  * Takes a backup of the project's database while the app goes on writing, and proves it before it counts.
  *
  * @throws UserError of the project lock, SERVICE_NOT_RUNNING, BACKUP_FAILED, DISK_FULL, FILE_EXISTS; nothing is left
- *   on disk then. Exit 8 (BACKUP_UNREADABLE) when what was written does not read back.
+ *   on disk then. Exit 8 (BACKUP_UNREADABLE) when what was written does not read back. COPY_FAILED with the backup
+ *   whole and here.
  */
 export async function backup(context: ServiceContext, input: BackupInput): Promise<Backup> {
   const location = context.project();
@@ -70,7 +74,12 @@ export async function backup(context: ServiceContext, input: BackupInput): Promi
     { command: 'invctl db backup', signal: context.signal },
     async () => {
       const database = await findDatabase(engine, location);
-      return backupToFile(context, database, input);
+      const taken = await backupToFile(context, database, input);
+      const copy = await copyTaken(context, database, taken, {
+        signal: context.signal,
+        onBytes: (bytes) => input.onProgress?.({ phase: 'copy', bytes, expected: taken.manifest.bytes }),
+      });
+      return { ...taken, ...(copy === undefined ? {} : { copy }) };
     },
   );
 }
@@ -156,7 +165,7 @@ export async function backupToFile(
       invctl: packageVersion(),
       verification: { level: 1, at: new Date().toISOString() },
     };
-    await commit(partial, file, manifest);
+    await commitBackup(partial, file, manifest);
     const proved =
       input.level === 1
         ? manifest
@@ -274,18 +283,6 @@ async function proveCommitted(
     return manifest as Manifest;
   } catch (error) {
     await removeBackup(archive.file);
-    throw error;
-  }
-}
-
-/** The archive first, the manifest last: what has no manifest is no backup. */
-async function commit(partial: string, file: string, manifest: Manifest): Promise<void> {
-  await rename(partial, file);
-  await syncFolder(dirname(file));
-  try {
-    await writeFileAtomic(manifestPath(file), formatManifest(manifest), 0o600);
-  } catch (error) {
-    await rm(file, { force: true });
     throw error;
   }
 }

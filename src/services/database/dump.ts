@@ -72,7 +72,6 @@ export async function dump(context: ServiceContext, database: Database, input: D
     const compression = input.format === 'custom' && archive.major >= ZSTD_SINCE ? 'zstd' : 'gzip';
     const stopWatching = watchBytes(input);
     const copy = new PassThrough();
-    const both = intoBoth(input.sink, copy);
     const reading = input.format === 'plain' ? readDump(copy) : readWhole(database, copy, signal);
     const dumping = runProgram(
       database,
@@ -84,11 +83,10 @@ export async function dump(context: ServiceContext, database: Database, input: D
         `--compress=${compression === 'zstd' ? 'zstd:1' : '1'}`,
         `--snapshot=${snapshot}`,
       ],
-      { output: both, env: { PGAPPNAME: applicationName }, signal },
+      { output: intoBoth(input.sink, copy), env: { PGAPPNAME: applicationName }, signal },
     )
-      .finally(async () => {
+      .finally(() => {
         stopWatching();
-        await new Promise((resolve) => both.end(resolve));
         copy.end();
       })
       .then((result) => {

@@ -121,6 +121,12 @@ export async function readManifest(file: string): Promise<Manifest | undefined> 
     if (hasErrorCode(error, 'ENOENT')) return undefined;
     throw error;
   }
+  return parseManifest(text);
+}
+
+/** Undefined for what is no manifest of ours. */
+export function parseManifest(text: string | undefined): Manifest | undefined {
+  if (text === undefined) return undefined;
   try {
     return manifestSchema.parse(JSON.parse(text));
   } catch (error) {

@@ -1,44 +1,78 @@
-import type { RetentionPolicy } from '../../project/settings-file.js';
+import { UserError } from '../../errors.js';
+import { type RetentionPolicy, readSettings } from '../../project/settings-file.js';
 import { withProjectLock } from '../../system/lock.js';
 import type { ServiceContext } from '../context.js';
 import { backupFolder, listBackups, removeBackup, type StoredBackup } from './backup-store.js';
-import { findDatabase } from './database.js';
+import { type BackupCopy, listCopies, removeCopy } from './copies.js';
+import { configuredStore } from './copy-store.js';
 
 export interface PruneResult {
   kept: StoredBackup[];
   removed: StoredBackup[];
+  /** Of the copies, where invctl.yaml names a place for them: their addresses. */
+  copies?: { kept: string[]; removed: string[] };
 }
 
 /**
- * Removes the backups that the policy does not keep. Only verified ones count for it, and the last verified one
- * stays whatever it says.
+ * Removes the backups that the policy does not keep, and by the same rules the copies. Only verified ones count for
+ * it, and the last verified one stays whatever it says.
  *
  * @param input.dryRun decide, and remove nothing.
+ * @throws UserError COPIES_UNREACHABLE, with the backups here pruned.
  */
 export async function prune(
   context: ServiceContext,
   input: { policy: Partial<RetentionPolicy>; dryRun: boolean },
 ): Promise<PruneResult> {
   const location = context.project();
-  const engine = await context.engine();
   return withProjectLock(
     location.directory,
     { command: 'invctl db prune', signal: context.signal },
     async () => {
-      const { settings } = await findDatabase(engine, location);
-      const backups = await listBackups(backupFolder(location, settings));
-      const kept = chooseKept(backups, { ...settings.backup.keep, ...input.policy });
-      const removed = backups.filter((backup) => !kept.has(backup));
-      if (!input.dryRun) for (const { file } of removed) await removeBackup(file);
-      return { kept: backups.filter((backup) => kept.has(backup)), removed };
+      const settings = await readSettings(location.directory);
+      const policy = { ...settings.backup.keep, ...input.policy };
+      const here = divide(await listBackups(backupFolder(location, settings)), policy);
+      if (!input.dryRun) for (const { file } of here.removed) await removeBackup(file);
+      try {
+        const store = await configuredStore(context, { location, settings });
+        if (!store) return here;
+        const copies = divide(await listCopies(store, location.name), policy);
+        if (!input.dryRun) for (const { name } of copies.removed) await removeCopy(store, name);
+        const addresses = (of: readonly BackupCopy[]) => of.map(({ name }) => `${store.address}/${name}`);
+        return { ...here, copies: { kept: addresses(copies.kept), removed: addresses(copies.removed) } };
+      } catch (error) {
+        if (!(error instanceof UserError)) throw error;
+        const { code, message, hint, exitCode, details } = error;
+        throw new UserError({
+          code,
+          message: `the backups here are ${input.dryRun ? 'judged' : 'pruned'}, the copies are not: ${message}`,
+          ...(hint === undefined ? {} : { hint }),
+          ...(details === undefined ? {} : { details }),
+          exitCode,
+          cause: error,
+        });
+      }
     },
   );
 }
 
+type Dated = Pick<StoredBackup, 'manifest'>;
+
+function divide<T extends Dated>(
+  backups: readonly T[],
+  policy: RetentionPolicy,
+): { kept: T[]; removed: T[] } {
+  const kept = chooseKept(backups, policy);
+  return {
+    kept: backups.filter((backup) => kept.has(backup)),
+    removed: backups.filter((backup) => !kept.has(backup)),
+  };
+}
+
 /** @param backups newest first. */
-export function chooseKept(backups: readonly StoredBackup[], policy: RetentionPolicy): Set<StoredBackup> {
+export function chooseKept<T extends Dated>(backups: readonly T[], policy: RetentionPolicy): Set<T> {
   const verified = backups.filter(({ manifest }) => manifest.verification.level >= 1);
-  const kept = new Set<StoredBackup>();
+  const kept = new Set<T>();
   const rules: [number, (time: Date) => string][] = [
     [policy.daily, (time) => time.toISOString().slice(0, 10)],
     [policy.weekly, isoWeek],

@@ -12,8 +12,9 @@ import {
   proveContent,
   proveDigest,
 } from './archive.js';
-import { backupFolder, findArchive, timeId } from './backup-store.js';
+import { timeId } from './backup-store.js';
 import { restartClients, runningClients } from './clients.js';
+import { findOrFetch } from './copies.js';
 import { type Database, findDatabase } from './database.js';
 import { propertyStatements, readSettingsWithSecrets } from './database-properties.js';
 import { readIdentities } from './encryption.js';
@@ -73,7 +74,7 @@ export interface RestoreInput {
   onProgress?: (phase: RestorePhase, bytes: number, expected: number) => void;
 }
 
-export type RestorePhase = 'check' | 'copy' | 'load' | 'compare' | 'swap' | 'restart';
+export type RestorePhase = 'fetch' | 'check' | 'copy' | 'load' | 'compare' | 'swap' | 'restart';
 
 export interface Restored {
   /** Where the content came from. */
@@ -100,10 +101,11 @@ export async function restore(
   input: RestoreInput & { file: string },
 ): Promise<Restored> {
   return changeDatabase(context, async (database) => {
-    const folder = backupFolder(database.location, database.settings);
-    const archive = await openArchive(await findArchive(input.file, context.directory, folder), () =>
-      readIdentities(context, database),
-    );
+    const file = await findOrFetch(context, database, input.file, {
+      signal: context.signal,
+      onBytes: (bytes) => input.onProgress?.('fetch', bytes, bytes),
+    });
+    const archive = await openArchive(file, () => readIdentities(context, database));
     await assertOpens(archive);
     const progress = (phase: RestorePhase) => (bytes: number) =>
       input.onProgress?.(phase, bytes, archive.bytes);

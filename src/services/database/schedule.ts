@@ -1,7 +1,11 @@
+import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
+import { UserError } from '../../errors.js';
+import { readSettings } from '../../project/settings-file.js';
 import { explainFileError, writeFileAtomic } from '../../system/files.js';
+import { outputTail } from '../../system/process.js';
 import type { ServiceContext } from '../context.js';
 
 export interface ScheduleInput {
@@ -18,20 +22,35 @@ export interface ScheduledFile {
   content: string;
 }
 
-/** A backup that is proved by restoring it, then the removal of old ones, every day. */
-export function renderSchedule(context: ServiceContext, input: ScheduleInput): ScheduledFile[] {
+/**
+ * A backup that is proved by restoring it, the copies that are missing where there is a place for them, then the
+ * removal of old ones, every day. What is encrypted is restored where invctl.yaml names the identity, and read whole
+ * otherwise.
+ *
+ * @throws UserError CONFIG_INVALID (exit 4)
+ */
+export async function renderSchedule(
+  context: ServiceContext,
+  input: ScheduleInput,
+): Promise<ScheduledFile[]> {
   const { name, directory } = context.project();
-  const invctl = (...words: string[]) => [...input.program, '-C', directory, ...words];
-  const backup = invctl('db', 'backup', '--level', '2', '--quiet');
-  const prune = invctl('db', 'prune', '--quiet');
+  const { encryptTo, identity, copyTo } = (await readSettings(directory)).backup;
+  const level = encryptTo && identity === undefined ? '1' : '2';
+  const steps = [['backup', '--level', level], ...(copyTo === undefined ? [] : [['copy']]), ['prune']].map(
+    (words) => [...input.program, '-C', directory, 'db', ...words, '--quiet'],
+  );
   const { hour, minute } = input.at;
+  const searchPath = context.env.PATH ?? '/usr/local/bin:/usr/bin:/bin';
   if (input.format === 'cron') {
-    const words = (command: readonly string[]) => command.map(shellWord).join(' ');
+    // cron's own has /usr/bin and /bin alone.
+    const path = `export PATH=${shellWord(searchPath)}`;
+    const run = steps.map((words) => `${words.map(shellWord).join(' ')} >/dev/null`);
+    const command = [path, ...run].join(' && ');
+    // cron turns a bare % into a line end
     return [
       {
         name: 'crontab',
-        // cron turns a bare % into a line end
-        content: `${minute} ${hour} * * * ${`${words(backup)} >/dev/null && ${words(prune)} >/dev/null`.replaceAll('%', '\\%')}\n`,
+        content: `${minute} ${hour} * * * ${command.replaceAll('%', '\\%')} ${mark(name)}\n`,
       },
     ];
   }
@@ -41,13 +60,12 @@ export function renderSchedule(context: ServiceContext, input: ScheduleInput): S
     {
       name: `${unit}.service`,
       content: `[Unit]
-Description=Backup of ${name}, proved by restoring it
+Description=Backup of ${name}, proved, and the removal of old ones
 
 [Service]
 Type=oneshot
-Environment=${systemdWord(`PATH=${context.env.PATH ?? '/usr/local/bin:/usr/bin:/bin'}`)}
-ExecStart=${systemdCommand(backup)}
-ExecStart=${systemdCommand(prune)}
+Environment=${systemdWord(`PATH=${searchPath}`)}
+${steps.map((words) => `ExecStart=${systemdCommand(words)}`).join('\n')}
 Nice=10
 IOSchedulingClass=idle
 `,
@@ -68,14 +86,28 @@ WantedBy=timers.target
   ];
 }
 
-/**
- * Writes systemd units where this user's belong: /etc/systemd/system for root, the user's own folder otherwise.
- * @returns the files, and the command that switches the timer on.
- */
+/** Ends a project's line, so that the next installation finds it. To the shell that cron starts it is a comment. */
+function mark(project: string): string {
+  return `# invctl ${project}`;
+}
+
+export interface InstalledSchedule {
+  /** Absolute paths of units, or `crontab`. */
+  files: string[];
+  /** The command that switches the timer on; null where nothing is left to do. */
+  enable: string | null;
+}
+
+/** Installs what {@link renderSchedule} gave: units, or a line in this user's crontab in place of an earlier one. */
 export async function installSchedule(
   context: ServiceContext,
   files: readonly ScheduledFile[],
-): Promise<{ files: string[]; enable: string }> {
+): Promise<InstalledSchedule> {
+  const [first] = files;
+  if (first?.name === 'crontab') {
+    await writeCrontab(context, first.content);
+    return { files: ['crontab'], enable: null };
+  }
   const root = process.getuid?.() === 0;
   const folder = root
     ? '/etc/systemd/system'
@@ -87,9 +119,38 @@ export async function installSchedule(
   }
   const paths = files.map(({ name }) => join(folder, name));
   for (const [index, { content }] of files.entries()) await writeFileAtomic(paths[index] as string, content);
+  // sd_booted(3)
+  if (!existsSync('/run/systemd/system')) {
+    context.warn('systemd does not run on this machine; a crontab line: invctl db schedule --cron --install');
+  }
   const timer = basename(paths.find((path) => path.endsWith('.timer')) ?? '');
   const systemctl = root ? 'systemctl' : 'systemctl --user';
   return { files: paths, enable: `${systemctl} daemon-reload && ${systemctl} enable --now ${timer}` };
+}
+
+/** @throws UserError NO_CRONTAB, CRONTAB_FAILED, CommandError of a crontab that refuses the line. */
+async function writeCrontab({ processes, project, signal }: ServiceContext, line: string): Promise<void> {
+  const listed = await processes.run('crontab', ['-l'], { signal, allowFailure: true }).catch((error) => {
+    if (!(error instanceof UserError) || error.code !== 'PROGRAM_NOT_FOUND') throw error;
+    throw new UserError({
+      code: 'NO_CRONTAB',
+      message: 'this machine has no program crontab',
+      hint: 'install cron (Debian: apt-get install cron), or use a systemd timer: invctl db schedule --install',
+      cause: error,
+    });
+  });
+  // As cron, cronie and BusyBox say it of a user who has none. Of any other failure the lines may be there.
+  if (listed.status !== 0 && !/no crontab|no such file/i.test(listed.stderr)) {
+    throw new UserError({
+      code: 'CRONTAB_FAILED',
+      message: `the crontab cannot be read, so nothing was written:\n${outputTail(listed.stderr)}`,
+      hint: 'crontab -l',
+    });
+  }
+  const others = listed.stdout
+    .split('\n')
+    .filter((existing) => existing !== '' && !existing.endsWith(mark(project().name)));
+  await processes.run('crontab', ['-'], { signal, input: [...others, line].join('\n') });
 }
 
 function shellWord(word: string): string {

@@ -3,8 +3,9 @@ import { writeFileAtomic } from '../../system/files.js';
 import { withProjectLock } from '../../system/lock.js';
 import type { ServiceContext } from '../context.js';
 import { type Archive, examineArchive, openArchive, proveContent, proveDigest } from './archive.js';
-import { backupFolder, findArchive, timeId } from './backup-store.js';
+import { timeId } from './backup-store.js';
 import { withContentHashes } from './content-hash.js';
+import { findOrFetch } from './copies.js';
 import { type Database, findDatabase } from './database.js';
 import { readIdentities } from './encryption.js';
 import { readDatabase, readFacts } from './facts.js';
@@ -21,13 +22,13 @@ import { endSessions, maintenanceDatabase } from './server-sessions.js';
 import { withSession } from './session.js';
 
 export interface VerifyInput {
-  /** A path, or a name in the backup folder. */
+  /** A path, or the name of a backup, here or away. */
   file: string;
   level: Level;
   onProgress?: (phase: VerifyPhase, bytes: number, expected: number) => void;
 }
 
-export type VerifyPhase = 'hash' | 'read' | 'restore';
+export type VerifyPhase = 'fetch' | 'hash' | 'read' | 'restore';
 
 export interface Verification {
   /** Absolute path. */
@@ -51,8 +52,10 @@ export async function verify(context: ServiceContext, input: VerifyInput): Promi
     { command: 'invctl db verify', signal: context.signal },
     async () => {
       const database = await findDatabase(engine, location);
-      const folder = backupFolder(location, database.settings);
-      const file = await findArchive(input.file, context.directory, folder);
+      const file = await findOrFetch(context, database, input.file, {
+        signal: context.signal,
+        onBytes: (bytes) => input.onProgress?.('fetch', bytes, bytes),
+      });
       return verifyArchive(
         context,
         database,

@@ -8,11 +8,6 @@ import { identifier, literal } from '../database/sql.js';
 const REFUSED = /^28/;
 const CONNECT_SECONDS = 10;
 
-/** The password in a secret's file as the image's entrypoint takes it: the final line feeds are cut off. */
-export function passwordIn(content: Secret): Secret {
-  return new Secret(content.reveal().replace(/\n+$/, ''));
-}
-
 /** What the server stores of the role's password; null where it has none. */
 export async function readVerifier(session: Session, role: string): Promise<Secret | null> {
   const { verifier } = await onlyRow<{ verifier: string | null }>(

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { ExitCode, UserError } from '../../errors.js';
 import { withValue } from '../../project/edit-env-file.js';
+import { serverPassword } from '../../project/secret-file.js';
 import type { Journal } from '../../system/journal.js';
 import { scramVerifier } from '../../system/scram.js';
 import { Secret } from '../../system/secret.js';
@@ -10,7 +11,7 @@ import type { Database } from '../database/database.js';
 import { maintenanceDatabase } from '../database/server-sessions.js';
 import { type Session, withSession } from '../database/session.js';
 import type { FoundSecret } from './find-secret.js';
-import { acceptsPassword, passwordIn, readVerifier, writeVerifier } from './role-password.js';
+import { acceptsPassword, readVerifier, writeVerifier } from './role-password.js';
 import { StagedFile } from './staged-file.js';
 
 export const ROTATE_OPERATION = 'secrets rotate';
@@ -155,7 +156,8 @@ async function recreateServices({ context, state }: Rotation): Promise<void> {
 
 async function proveRefused({ staged }: Rotation, database: Database): Promise<void> {
   const old = await staged.previous();
-  if (old === undefined || !(await acceptsPassword(database, passwordIn(old)))) return;
+  if (old === undefined) return;
+  if (!(await acceptsPassword(database, new Secret(serverPassword(old.reveal()))))) return;
   throw new UserError({
     code: 'OLD_PASSWORD_ACCEPTED',
     message: `the database still accepts the old password of ${database.user}`,

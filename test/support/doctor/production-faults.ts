@@ -76,6 +76,14 @@ export const PRODUCTION_FAULTS: readonly (Fault & { unknown?: true })[] = [
     },
   },
   {
+    id: 'prod.backups',
+    variant: 'a verified one of long ago, in a file that was just copied',
+    break: (p) => {
+      const manifest = { bytes: 9, takenAt: '2020-01-01T02:30:00.000Z', verification: { level: 1 } };
+      p.write('backups/newest.dump.manifest.json', JSON.stringify(manifest));
+    },
+  },
+  {
     id: 'prod.orchestration',
     unknown: true,
     break: (p) => p.edit('compose.yaml', 'replicas: 2', 'replicas: 1'),

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ComposeProject, ComposeService } from '../../../src/project/model.js';
-import { appService, databaseService } from '../../../src/project/service-roles.js';
+import { appService, databaseService, postgresServices } from '../../../src/project/service-roles.js';
 
 function service(name: string, fields: Partial<ComposeService> = {}): ComposeService {
   return {
@@ -57,6 +57,15 @@ describe('databaseService', () => {
       {},
     );
     expect(found.name).toBe('db');
+  });
+
+  it.each([
+    ['an app that logs in elsewhere', 'elsewhere', undefined],
+    ['a server that names itself', 'db', 'db'],
+    ['a server that names its socket', '/var/run/postgresql', 'db'],
+  ])('by its variables: %s', (_, host, found) => {
+    const environment = { POSTGRES_PASSWORD: 'x', POSTGRES_HOST: host };
+    expect(postgresServices(project(service('db', { build, environment })))[0]?.name).toBe(found);
   });
 
   it('cannot be decided between two, until invctl.yaml names it', () => {

@@ -1,7 +1,9 @@
+import type { VariableSource } from '../../../project/environment.js';
 import { defineCheck } from '../../check.js';
+import type { Facts } from '../../facts.js';
 import { setEnvironment } from '../../fix/compose-edit.js';
 import { place } from '../../reading.js';
-import { databaseReferences } from '../../roles.js';
+import { type DatabaseReference, databaseReferences, reachableNames } from '../../roles.js';
 
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|::1|0\.0\.0\.0)$/i;
 
@@ -11,39 +13,60 @@ export const check = defineCheck({
   title: 'the app looks for the database on localhost',
   severity: 'fail',
   why: 'In a container localhost is the container itself, where no database listens: connection refused.',
-  docs: `The host is right for a program that runs on the machine itself, and wrong in a container. There the database's host is its service name, such as \`db\`. Often the value comes from an \`.env\` for local work: override it under \`environment\` of the service. \`invctl env explain DATABASE_HOST\` shows which source won. Services with host networking, or in the database's own network namespace, are left alone.`,
+  docs: `The host is right for a program that runs on the machine itself, and wrong in a container. There the database's host is its service name, such as \`db\`. Often the value comes from an \`.env\` for local work: override it under \`environment\` of the service. \`invctl env explain DATABASE_HOST\` shows which source won. Services with host networking, or in the database's own network namespace, are left alone. Where the value comes from an env file, other services override it, and this one does not depend on the database, it may have no use for it: that is a warning.`,
   probe(facts) {
-    const { database, project } = facts;
-    if (!database || database.networkMode === 'host') return [];
-    return databaseReferences(project, facts.databases)
-      .filter(
-        ({ service, host }) =>
-          LOOPBACK.test(host) &&
-          // `host`, `service:…` and `container:…` share a network with somebody who may listen there.
-          (service.networkMode === undefined || service.networkMode === 'bridge'),
-      )
-      .map(({ service, variable, host }) => {
-        const source = facts.variables(service.name).get(variable)?.sources[0].at;
-        return {
-          message: `${variable} of "${service.name}" is ${host}, but the database is the service "${database.name}"`,
-          next: `set the host in ${variable} to ${database.name} under environment of ${service.name}`,
-          service: service.name,
-          ...(source ? place(source) : {}),
-        };
-      });
+    const { database } = facts;
+    return lost(facts).map(({ service, variable, host, source, byTheWay }) => ({
+      message: `${variable} of "${service.name}" is ${host}, but the database is the service "${database?.name}"`,
+      ...(byTheWay
+        ? {
+            severity: 'warn' as const,
+            why: `It comes with an env file whose ${variable} other services override; if this one uses the database, it looks in the wrong place.`,
+          }
+        : {}),
+      next: `set the host in ${variable} to ${database?.name} under environment of ${service.name}`,
+      service: service.name,
+      ...(source?.at ? place(source.at) : {}),
+    }));
   },
   fix: {
     safety: 'safe',
     async plan(facts) {
-      const { database, project } = facts;
-      const references = databaseReferences(project, facts.databases).filter(
+      const steps = lost(facts)
         // A URL carries a password, which must not move into the compose file.
-        ({ host, url, service }) => LOOPBACK.test(host) && !url && service.networkMode === undefined,
-      );
-      const steps = references.map(({ service, variable }) =>
-        setEnvironment(facts, service.name, variable, database?.name ?? ''),
-      );
+        .filter(({ url, byTheWay }) => !url && !byTheWay)
+        .map(({ service, variable }) =>
+          setEnvironment(facts, service.name, variable, facts.database?.name ?? ''),
+        );
       return (await Promise.all(steps)).flat();
     },
   },
 });
+
+interface LostReference extends DatabaseReference {
+  source: VariableSource | undefined;
+  /** The service may have no use for the variable: it got it with the rest of a file. */
+  byTheWay: boolean;
+}
+
+function lost(facts: Facts): LostReference[] {
+  const { database, databases, project } = facts;
+  if (!database || database.networkMode === 'host') return [];
+  const references = databaseReferences(project, databases);
+  return references
+    .filter(
+      ({ service, host }) =>
+        LOOPBACK.test(host) &&
+        // `host`, `service:…` and `container:…` share a network with somebody who may listen there.
+        (service.networkMode === undefined || service.networkMode === 'bridge'),
+    )
+    .map((reference) => {
+      const { service, variable } = reference;
+      const source = facts.variables(service.name).get(variable)?.sources[0];
+      const overridden = references.some(
+        (other) => other.variable === variable && reachableNames(database).includes(other.host),
+      );
+      const byTheWay = overridden && source?.kind === 'env_file' && !(database.name in service.dependsOn);
+      return { ...reference, source, byTheWay };
+    });
+}

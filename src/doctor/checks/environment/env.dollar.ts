@@ -2,7 +2,7 @@ import { isSecretName } from '../../../system/secret.js';
 import { defineCheck } from '../../check.js';
 import type { Facts } from '../../facts.js';
 import { editFile } from '../../fix/edit-file.js';
-import { linesNaming, type NamedLine, unsetVariables } from '../../unset-variables.js';
+import { type UnsetUse, unsetUses } from '../../unset-variables.js';
 
 export const check = defineCheck({
   id: 'env.dollar',
@@ -14,16 +14,13 @@ export const check = defineCheck({
   why: 'Compose put nothing in its place: the value is another than the one that is written.',
   docs: `Compose resolves \`$NAME\` in the compose file and in unquoted or double-quoted values of env files. A password such as \`pa$word\` loses a part; a \`$POSTGRES_USER\` in a command is resolved on the host, not in the container. Write \`$$\` for a dollar that means itself, or put the value of an env file in single quotes.`,
   probe(facts) {
-    return eaten(facts).map(({ name, file, line, text }) => {
-      const key = /^\s*(?:-\s*)?(?:export\s+)?["']?([A-Za-z_]\w*)["']?\s*[:=]/.exec(text)?.[1];
-      return {
-        message: `$${name}${key ? ` in ${key}` : ''} is taken for a variable that is not set, and vanishes`,
-        ...(key && isSecretName(key) ? { severity: 'fail' as const } : {}),
-        next: `write $$${name}      (or, in an env file, put the value in single quotes)`,
-        file,
-        line,
-      };
-    });
+    return eaten(facts).map(({ name, file, line, key }) => ({
+      message: `$${name}${key ? ` in ${key}` : ''} is taken for a variable that is not set, and vanishes`,
+      ...(key && isSecretName(key) ? { severity: 'fail' as const } : {}),
+      next: `write $$${name}      (or, in an env file, put the value in single quotes)`,
+      file,
+      line,
+    }));
   },
   fix: {
     // Somebody may have meant the variable.
@@ -52,8 +49,6 @@ export const check = defineCheck({
   },
 });
 
-function eaten(facts: Facts): (NamedLine & { name: string })[] {
-  return unsetVariables(facts).flatMap((name) =>
-    linesNaming(facts, name, 'bare').map((line) => ({ name, ...line })),
-  );
+function eaten(facts: Facts): UnsetUse[] {
+  return unsetUses(facts).filter(({ meant }) => meant === 'dollar');
 }

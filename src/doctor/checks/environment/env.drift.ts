@@ -5,6 +5,7 @@ import { fromExample } from '../../env-example.js';
 import { envFiles, readValues } from '../../env-files.js';
 import type { Facts } from '../../facts.js';
 import { editFile } from '../../fix/edit-file.js';
+import { nameList } from '../../name-list.js';
 
 export const check = defineCheck({
   id: 'env.drift',
@@ -13,10 +14,16 @@ export const check = defineCheck({
   severity: 'warn',
   requires: ['env.missing', 'env.syntax'],
   why: 'The example tells what the app reads: it was extended, and this copy was not.',
-  docs: `After a \`git pull\`, compare: \`invctl env diff\`. \`invctl doctor --fix\` adds what is missing, with the comments of the example; nothing that is there is changed.`,
+  docs: `After a \`git pull\`, compare: \`invctl env diff\`. \`invctl doctor --fix\` adds what is missing, with the comments of the example; nothing that is there is changed. Keys that are empty in the example too are information.`,
   probe(facts) {
-    return drifted(facts).map(({ file, example, names }) => ({
-      message: `${facts.shown(file)} lacks ${names.join(', ')}, which ${facts.shown(example)} has`,
+    return drifted(facts).map(({ file, example, names, optional }) => ({
+      message: `${facts.shown(file)} lacks ${nameList(names)}, which ${facts.shown(example)} has`,
+      ...(optional
+        ? {
+            severity: 'info' as const,
+            why: 'The example has no value for them either: the app may well do without.',
+          }
+        : {}),
       next: 'invctl doctor --fix      (adds them)',
       file,
     }));
@@ -28,7 +35,7 @@ export const check = defineCheck({
         const filled = fromExample(example);
         return editFile(facts, {
           file,
-          summary: `add ${names.join(', ')} to ${facts.shown(file)}`,
+          summary: `add ${nameList(names)} to ${facts.shown(file)}`,
           change: (text) => mergeEnvFile(filled, text, namesOf(file)).content,
         });
       });
@@ -37,12 +44,24 @@ export const check = defineCheck({
   },
 });
 
-function drifted(facts: Facts): { file: string; example: string; names: string[] }[] {
+interface Drift {
+  file: string;
+  example: string;
+  names: string[];
+  /** The example gives none of the names a value. */
+  optional: boolean;
+}
+
+function drifted(facts: Facts): Drift[] {
   return envFiles(facts).flatMap(({ file, example }) => {
     if (!example || !readValues(file)) return [];
     const text = readFileSync(file, 'utf8');
     const { added } = mergeEnvFile(readFileSync(example, 'utf8'), text, namesOf(file));
-    return added.length > 0 ? [{ file, example, names: added }] : [];
+    if (added.length === 0) return [];
+    const examples = readValues(example);
+    return [
+      { file, example, names: added, optional: added.every((name) => examples?.get(name)?.value === '') },
+    ];
   });
 }
 

@@ -4,6 +4,7 @@ import { fromExample } from '../../env-example.js';
 import { exampleOf, readValues } from '../../env-files.js';
 import type { Facts } from '../../facts.js';
 import { editFile } from '../../fix/edit-file.js';
+import { nameList } from '../../name-list.js';
 import { missingEnvFile } from '../../reading.js';
 
 export const check = defineCheck({
@@ -67,7 +68,7 @@ function missingDotEnv(facts: Facts): Finding[] {
         if (wanted.length === 0) return [];
         return [
           {
-            message: `there is no ${facts.shown(file)}, and ${wanted.join(', ')} of the compose file become empty`,
+            message: `there is no ${facts.shown(file)}, and ${nameList(wanted)} of the compose file become empty`,
             next: `invctl doctor --fix      (makes it from ${facts.shown(example)})`,
             file,
           },

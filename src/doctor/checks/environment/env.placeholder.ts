@@ -17,8 +17,8 @@ export const check = defineCheck({
   why: 'Everybody who has the repository knows it: whoever signs with it can be impersonated.',
   docs: `Examples hold placeholders, and are in git. Generate a value of your own: \`openssl rand -hex 32\`. The API of a scaffold refuses to start with the placeholder.`,
   probe(facts) {
-    return placeholders(facts).map(({ file, name, line }) => ({
-      message: `${name} in ${facts.shown(file)} is still the placeholder of the example`,
+    return placeholders(facts).map(({ file, name, line, kept }) => ({
+      message: `${name} in ${facts.shown(file)} is ${kept ? 'still the placeholder of the example' : 'a placeholder'}`,
       ...(facts.scaffold ? { severity: 'fail' as const } : {}),
       next: isGenerated(name)
         ? 'invctl doctor --fix      (generates one)'
@@ -48,13 +48,21 @@ export const check = defineCheck({
   },
 });
 
-function placeholders(facts: Facts): { file: string; name: string; line: number }[] {
+interface Placeholder {
+  file: string;
+  name: string;
+  line: number;
+  /** The example beside the file has the same. */
+  kept: boolean;
+}
+
+function placeholders(facts: Facts): Placeholder[] {
   return envFiles(facts).flatMap(({ file, example }) => {
     const examples = example ? readValues(example) : undefined;
     return [...(readValues(file) ?? [])].flatMap(([name, { value, line }]) => {
       if (value === '' || !isSecretName(name)) return [];
       const kept = examples?.get(name)?.value === value;
-      return looksLikePlaceholder(value) && (kept || isGenerated(name)) ? [{ file, name, line }] : [];
+      return looksLikePlaceholder(value) && (kept || isGenerated(name)) ? [{ file, name, line, kept }] : [];
     });
   });
 }

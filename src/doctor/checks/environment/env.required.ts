@@ -1,5 +1,6 @@
 import { defineCheck, type Finding } from '../../check.js';
-import { linesNaming, unsetVariables } from '../../unset-variables.js';
+import type { Facts } from '../../facts.js';
+import { unsetUses } from '../../unset-variables.js';
 
 export const check = defineCheck({
   id: 'env.required',
@@ -10,7 +11,7 @@ export const check = defineCheck({
   requires: ['env.missing', 'env.syntax'],
   blocksUp: 'VARIABLE_REQUIRED',
   why: 'The author marked it as one that nobody may forget: Compose refuses to start without it.',
-  docs: `\`\${NAME:?message}\` fails where NAME is unset or empty. Set it in \`.env\` beside the compose file, or in the shell. A plain \`\${NAME}\` that is not set becomes empty, with a warning.`,
+  docs: `\`\${NAME:?message}\` fails where NAME is unset or empty. Set it in \`.env\` beside the compose file, or in the shell. A plain \`\${NAME}\` that is not set becomes empty, with a warning; where Compose refuses what is left, such as a mount without a source, it is a failure.`,
   probe(facts) {
     const required = facts.reading.problems
       .filter(({ code }) => code === 'VARIABLE_REQUIRED')
@@ -23,18 +24,30 @@ export const check = defineCheck({
           ...(line === undefined ? {} : { line }),
         };
       });
-    const empty = unsetVariables(facts).flatMap((name) =>
-      linesNaming(facts, name, 'braced').map(
-        ({ file, line }): Finding => ({
-          severity: 'warn',
-          message: `\${${name}} is not set: it becomes an empty string`,
-          why: 'Compose warns and goes on with nothing in its place.',
-          next: `set ${name} in .env, or give it a default: \${${name}:-…}`,
-          file,
-          line,
-        }),
-      ),
-    );
-    return [...required, ...empty];
+    return [...required, ...emptied(facts)];
   },
 });
+
+/** One finding a variable: where Compose refuses what is left of its line, else where it is used first. */
+function emptied(facts: Facts): Finding[] {
+  const uses = unsetUses(facts).filter(({ meant }) => meant === 'variable');
+  return [...new Set(uses.map(({ name }) => name))].map((name): Finding => {
+    const own = uses.filter((use) => use.name === name);
+    const refusals = own.map((use) => ({
+      use,
+      problem: facts.reading.problems.find(({ file, line }) => file === use.file && line === use.line),
+    }));
+    const { use, problem } =
+      refusals.find((one) => one.problem) ?? (refusals[0] as (typeof refusals)[number]);
+    return {
+      severity: problem ? 'fail' : 'warn',
+      message: `\${${name}} is not set: it becomes an empty string`,
+      why: problem
+        ? `Compose refuses what is left: ${problem.message}.`
+        : 'Compose warns and goes on with nothing in its place.',
+      next: `set ${name} in .env, or give it a default: \${${name}:-…}`,
+      file: use.file,
+      line: use.line,
+    };
+  });
+}

@@ -9,26 +9,35 @@ export const check = defineCheck({
   severity: 'fail',
   needs: ['config', 'files'],
   why: 'A volume on one disk is one mistake away from nothing.',
-  docs: `Checklist item 9. \`invctl db backup\` writes a verified one into \`backups/\`; schedule it, and keep copies on another machine. Where this project has no folder of backups, they may be made in another way: then the item is unknown.`,
+  docs: `Checklist item 9. \`invctl db backup\` writes a verified one into \`backups/\`; schedule it with \`invctl db schedule --install\`, and keep copies away from its disk: \`backup.copyTo\` in \`invctl.yaml\`. \`backup.maxAgeHours\` (26) says when the newest verified one is too old, here and in \`invctl status\`. Where this project has no folder of backups, they may be made in another way: then the item is unknown.`,
   async probe(facts) {
     const { readSettings } = await import('../../../project/settings-file.js');
-    const { backup } = facts.settings ?? (await readSettings(facts.location.directory));
+    const { newestBackup } = await import('../../../project/newest-backup.js');
+    const settings = facts.settings ?? (await readSettings(facts.location.directory));
+    const { backup } = settings;
     const folder = resolve(facts.location.directory, backup.folder);
-    const names = await readdir(folder).catch(() => undefined);
-    const backups = names?.filter((name) => !name.startsWith('.') && !name.endsWith('.partial')) ?? [];
-    if (backups.length === 0) {
+    const verified = await newestBackup(facts.location.directory, settings);
+    const hours = verified?.ageHours ?? (await newestFileHours(folder));
+    if (hours === undefined) {
       if (!facts.scaffold) return { unknown: 'no folder backups/: they may be made in another way' };
       return [{ message: `there is no backup in ${facts.shown(folder)}`, next: 'invctl db backup' }];
     }
-    const ages = await Promise.all(backups.map(async (name) => (await stat(join(folder, name))).mtimeMs));
-    const hours = (Date.now() - Math.max(...ages)) / 3_600_000;
     if (hours <= backup.maxAgeHours) return [];
     return [
       {
-        message: `the newest backup is ${hours < 72 ? `${Math.round(hours)} hours` : `${Math.round(hours / 24)} days`} old`,
-        next: 'invctl db backup      (and schedule it)',
-        file: folder,
+        message: `the newest ${verified ? 'verified ' : ''}backup is ${hours < 72 ? `${Math.round(hours)} hours` : `${Math.round(hours / 24)} days`} old`,
+        next: 'invctl db backup      (and schedule it: invctl db schedule --install)',
+        file: verified?.file ?? folder,
       },
     ];
   },
 });
+
+/** Age of the newest file of a folder whose backups are made in another way; undefined where it has none. */
+async function newestFileHours(folder: string): Promise<number | undefined> {
+  const names = await readdir(folder).catch(() => [] as string[]);
+  const files = names.filter((name) => !name.startsWith('.') && !name.endsWith('.partial'));
+  if (files.length === 0) return undefined;
+  const times = await Promise.all(files.map(async (name) => (await stat(join(folder, name))).mtimeMs));
+  return (Date.now() - Math.max(...times)) / 3_600_000;
+}

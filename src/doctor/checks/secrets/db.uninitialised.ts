@@ -1,5 +1,5 @@
 import { defineCheck } from '../../check.js';
-import { placeOf } from '../../reading.js';
+import { place, placeOf } from '../../reading.js';
 import { isOfficialPostgres } from '../../roles.js';
 
 export const check = defineCheck({
@@ -21,6 +21,18 @@ export const check = defineCheck({
     if ((await facts.databaseVolume())?.exists) {
       const status = (await facts.status()).find(({ name }) => name === database.name);
       if (status === undefined || status.state === 'running') return [];
+    }
+    const empty = facts.variables(database.name).get('POSTGRES_PASSWORD')?.sources[0];
+    if (empty?.value === '' || empty?.value === null) {
+      const unsetName = empty.interpolated.find(({ value }) => !value)?.name;
+      return [
+        {
+          message: `the database has no password to initialise itself with: POSTGRES_PASSWORD of "${database.name}" is empty${unsetName ? `, since ${unsetName} has no value` : ''}`,
+          next: `set ${unsetName ?? 'POSTGRES_PASSWORD'}${empty.at && !unsetName ? ` in ${facts.shown(empty.at.file)}` : ' in .env'}`,
+          service: database.name,
+          ...(empty.at ? place(empty.at) : {}),
+        },
+      ];
     }
     return [
       {

@@ -12,8 +12,8 @@ export const check = defineCheck({
   title: 'a secret has bytes that its readers take differently',
   severity: 'fail',
   requires: ['secret.empty'],
-  why: 'PostgreSQL strips final newlines only; a carriage return, a BOM or a space becomes part of the password.',
-  docs: `An editor on Windows ends lines with CR LF, and may begin the file with a byte order mark. The database then has another password than an app that trims its own. \`od -c FILE\` shows the bytes. Write the secret without any of them: \`printf %s 'SECRET' > FILE\`.`,
+  why: 'One reader cuts such bytes off and another keeps them: the server and the app then have two passwords.',
+  docs: `An editor on Windows ends lines with CR LF, and may begin the file with a byte order mark. PostgreSQL, when it makes its data, cuts off newlines and carriage returns at the end, passes over a BOM (as SASLprep says), and keeps spaces and a carriage return in the middle; an app may do otherwise with each of them. \`od -c FILE\` shows the bytes. Write the secret without any of them: \`printf %s 'SECRET' > FILE\`.`,
   async probe(facts) {
     const found = await Promise.all(
       grantedSecrets(facts).map(async (secret) => {
@@ -24,7 +24,7 @@ export const check = defineCheck({
           {
             message: `the secret "${secret.name}" ${problem}`,
             next: guarded
-              ? `invctl secrets rotate ${secret.name}      (the database has it as it is)`
+              ? `invctl secrets rotate ${secret.name}      (the database may have it otherwise)`
               : 'invctl doctor --fix      (removes them)',
             service: secret.services[0] as string,
             file: secret.file,

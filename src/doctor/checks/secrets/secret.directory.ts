@@ -16,7 +16,9 @@ export const check = defineCheck({
       .filter(({ file }) => isFolder(file))
       .map(({ name, file, services }) => ({
         message: `the secret "${name}" is a folder, not a file: ${facts.shown(file)}`,
-        next: `rmdir '${facts.shown(file)}' && invctl init`,
+        next: facts.scaffold
+          ? `rmdir '${facts.shown(file)}' && invctl init`
+          : `rmdir '${facts.shown(file)}'      (then write the secret there, or: invctl doctor --fix)`,
         service: services[0] as string,
         details: { secret: name },
         ...declaredAt(facts, name),

@@ -9,13 +9,17 @@ import { imageOf } from '../../users.js';
 const ROOT_BASES =
   /^(?:docker\.io\/(?:library\/)?)?(?:node|python|debian|ubuntu|alpine|golang|ruby|php|rust|openjdk|eclipse-temurin|amazoncorretto|fedora|busybox|bun|oven\/bun|denoland\/deno)(?::|@|$)/;
 
+/** Images whose entrypoint or master process begins as root and hands over to a user of its own. */
+const STEPS_DOWN =
+  /(?:^|\/)(?:postgres|postgis|timescaledb|pgvector|mysql|mariadb|mongo|redis|valkey|rabbitmq|memcached|nginx|httpd|haproxy|traefik|caddy)(?::|@|$)/;
+
 export const check = defineCheck({
   id: 'sec.user',
   chapter: 'security',
   title: 'a service that is built here runs as root',
   severity: 'warn',
   why: 'A hole in the app is then root in the container, one kernel bug away from root of the machine.',
-  docs: `Make a user in the Dockerfile and switch to it: \`USER 1000:1000\` (a number, so that Kubernetes can check it), or set \`user:\` of the service. With a rootless engine, root of the container is nobody special, and the check is silent.`,
+  docs: `Make a user in the Dockerfile and switch to it: \`USER 1000:1000\` (a number, so that Kubernetes can check it), or set \`user:\` of the service. A Dockerfile on top of an image that gives up root by itself, such as PostgreSQL's, needs neither. With a rootless engine, root of the container is nobody special, and the check is silent.`,
   async probe(facts) {
     if (await isRootless(facts)) return { skip: 'the engine is rootless' };
     const findings = Object.values(facts.project.services).map(async (service) => {
@@ -59,6 +63,7 @@ async function runsAsRoot(
   if (dockerfile && !user && from && ROOT_BASES.test(from.words[0] ?? '')) {
     return { file: dockerfile.file, line: from.line };
   }
+  if (STEPS_DOWN.test(from?.words[0] ?? '')) return undefined;
   const image = await imageOf(facts, service);
   const imageUser = image?.Config.User;
   return imageUser !== undefined && (imageUser === '' || isRoot(imageUser))

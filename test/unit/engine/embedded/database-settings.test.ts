@@ -36,7 +36,8 @@ describe("the image's settings", () => {
   test.each([
     ['a password\n', 'a password'],
     ['a password\n\n', 'a password'],
-    ['a password\r\n', 'a password\r'],
+    ['a password\r\n', 'a password'],
+    ['a\rpassword', 'a\rpassword'],
     [' a password ', ' a password '],
   ])('a password file of %j gives %j: final line feeds are cut off and nothing else', (content, password) => {
     expect(readDatabaseSettings(service(FILE), granted(content)).password?.reveal()).toBe(password);

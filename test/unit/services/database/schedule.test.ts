@@ -11,6 +11,7 @@ const context = {
   env: { PATH: '/usr/bin:/my tools' },
   project: () => ({ name: 'shop', directory }),
 } as unknown as ServiceContext;
+const RECIPIENT = 'age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kudl5rxkqyyr5ys';
 const at = { hour: 2, minute: 5 };
 
 function hasSystemdAnalyze(): boolean {
@@ -23,8 +24,28 @@ function hasSystemdAnalyze(): boolean {
 }
 
 describe('renderSchedule', () => {
-  it('writes a crontab line that the shell reads as the words that were meant', () => {
-    const [line] = renderSchedule(context, { at, format: 'cron', program: ['echo', 'x'] });
+  it.each([
+    [{}, ['db backup --level 2 --quiet', 'db prune --quiet']],
+    [{ copyTo: '/mnt' }, ['db backup --level 2 --quiet', 'db copy --quiet', 'db prune --quiet']],
+    [{ encryptTo: [RECIPIENT] }, ['db backup --level 1 --quiet', 'db prune --quiet']],
+    [{ encryptTo: [RECIPIENT], identity: '~/key' }, ['db backup --level 2 --quiet', 'db prune --quiet']],
+  ])('does what the settings %j make possible', async (backup, expected) => {
+    const folder = mkdtempSync(join(tmpdir(), 'invctl-schedule-'));
+    try {
+      writeFileSync(join(folder, 'invctl.yaml'), JSON.stringify({ backup }));
+      const here = { ...context, project: () => ({ name: 'shop', directory: folder }) } as ServiceContext;
+      const [service] = await renderSchedule(here, { at, format: 'systemd', program: ['x'] });
+      const steps = [...(service?.content ?? '').matchAll(/^ExecStart=x -C \S+ (.*)$/gm)].map(
+        ([, words]) => words,
+      );
+      expect(steps).toEqual(expected);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  it('writes a crontab line that the shell reads as the words that were meant', async () => {
+    const [line] = await renderSchedule(context, { at, format: 'cron', program: ['echo', 'x'] });
     expect(line?.content).toMatch(/^5 2 \* \* \* /);
     const command = (line?.content ?? '').slice('5 2 * * * '.length).replaceAll('\\%', '%');
     const printed = execFileSync('sh', ['-c', command.replaceAll('>/dev/null', '')], { encoding: 'utf8' });
@@ -33,8 +54,12 @@ describe('renderSchedule', () => {
     );
   });
 
-  it('writes a timer for every day at that time, also after the machine was off', () => {
-    const [service, timer] = renderSchedule(context, { at, format: 'systemd', program: ['/usr/bin/invctl'] });
+  it('writes a timer for every day at that time, also after the machine was off', async () => {
+    const [service, timer] = await renderSchedule(context, {
+      at,
+      format: 'systemd',
+      program: ['/usr/bin/invctl'],
+    });
     expect(timer?.name).toBe('invctl-backup-shop.timer');
     expect(timer?.content).toContain('OnCalendar=*-*-* 02:05:00\nPersistent=true\n');
     expect(service?.content).toContain(
@@ -43,10 +68,10 @@ describe('renderSchedule', () => {
     expect(service?.content).toContain('Environment="PATH=/usr/bin:/my tools"\n');
   });
 
-  it.skipIf(!hasSystemdAnalyze())('writes units that systemd accepts', () => {
+  it.skipIf(!hasSystemdAnalyze())('writes units that systemd accepts', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'invctl-units-'));
     try {
-      const files = renderSchedule(context, { at, format: 'systemd', program: ['/bin/true'] });
+      const files = await renderSchedule(context, { at, format: 'systemd', program: ['/bin/true'] });
       for (const { name, content } of files) writeFileSync(join(folder, name), content);
       const paths = files.map(({ name }) => join(folder, name));
       const verify = () =>

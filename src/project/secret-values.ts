@@ -1,0 +1,45 @@
+import { isSecretName, Secret } from '../system/secret.js';
+import type { ComposeProject } from './model.js';
+import { readSecretFile } from './secret-file.js';
+
+/** Shorter values are found in a text by chance. */
+const FEWEST_CHARACTERS = 8;
+
+/**
+ * Values of the project that must not be printed, wherever they turn up: what the files of its secrets hold, and
+ * variables and build arguments that are secrets by their name.
+ *
+ * @param variables more of those, such as the project environment's
+ */
+export function secretValues(
+  project: ComposeProject,
+  variables: Iterable<readonly [string, string]> = [],
+): string[] {
+  const files = Object.values(project.secrets).flatMap(({ file }) =>
+    file ? (readSecretFile(file) ?? []) : [],
+  );
+  const named = Object.values(project.services).flatMap(({ environment, build }) => [
+    ...Object.entries(environment),
+    ...Object.entries(build?.args ?? {}),
+  ]);
+  const values = [...named, ...variables].flatMap(([name, value]) =>
+    value !== null && isSecretName(name) ? [value] : [],
+  );
+  const found = new Set([...files, ...values].map((value) => value.trim()));
+  // The longest first: one may be a part of another.
+  return [...found].filter((value) => value.length >= FEWEST_CHARACTERS).sort((a, b) => b.length - a.length);
+}
+
+export function maskValues(text: string, values: readonly string[]): string {
+  let masked = text;
+  for (const value of values) masked = masked.replaceAll(value, String(new Secret(value)));
+  return masked;
+}
+
+/** The same data with these values masked in each of its strings. */
+export function maskData<T>(data: T, values: readonly string[]): T {
+  if (typeof data === 'string') return maskValues(data, values) as T;
+  if (Array.isArray(data)) return data.map((one) => maskData(one, values)) as T;
+  if (typeof data !== 'object' || data === null) return data;
+  return Object.fromEntries(Object.entries(data).map(([key, one]) => [key, maskData(one, values)])) as T;
+}

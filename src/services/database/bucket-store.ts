@@ -1,0 +1,215 @@
+import { Readable } from 'node:stream';
+import type { S3Client, S3ServiceException } from '@aws-sdk/client-s3';
+import { UserError } from '../../errors.js';
+import type { BucketSettings } from '../../project/settings-file.js';
+import { SETTINGS_FILE } from '../../project/settings-path.js';
+import { type CopyStore, unreachable } from './copy-store.js';
+
+/** Of S3: parts of an upload (but the last) have at least 5 MiB, and there are at most 10,000. */
+const PART_BYTES = 5 * 1024 * 1024;
+const MAXIMUM_PARTS = 10_000;
+const CONNECT_MS = 10_000;
+/** Without a byte in either direction. */
+const IDLE_MS = 60_000;
+
+type Client = typeof import('@aws-sdk/client-s3');
+
+/** Copies in a bucket of Amazon S3, or of a server that speaks its protocol. */
+export class BucketStore implements CopyStore {
+  readonly address: string;
+  readonly #bucket: string;
+  readonly #prefix: string;
+  readonly #sdk: Client;
+  readonly #client: S3Client;
+
+  private constructor({ bucket, prefix }: BucketSettings, sdk: Client, client: S3Client) {
+    this.#bucket = bucket;
+    this.#prefix = prefix === undefined ? '' : `${prefix.replaceAll(/^\/+|\/+$/g, '')}/`;
+    this.address = `s3://${bucket}/${this.#prefix}`.replace(/\/$/, '');
+    this.#sdk = sdk;
+    this.#client = client;
+  }
+
+  /**
+   * Credentials and region come from where the AWS tools look for them: the environment, `~/.aws`, the machine's
+   * role.
+   *
+   * @throws UserError S3_CLIENT_MISSING
+   */
+  static async open(settings: BucketSettings): Promise<BucketStore> {
+    // On Node 20 the client announces, at each start, from which version on it wants a newer one.
+    process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
+    const sdk = await optional(() => import('@aws-sdk/client-s3'));
+    const { endpoint, region } = settings;
+    const client = new sdk.S3Client({
+      // Servers other than Amazon's have one region as a rule, and want some name for it.
+      ...(region !== undefined ? { region } : endpoint === undefined ? {} : { region: 'us-east-1' }),
+      ...(endpoint === undefined ? {} : { endpoint, forcePathStyle: true }),
+      // Not every server knows the checksums that Amazon added in 2024; ours is the SHA-256 of the manifest.
+      requestChecksumCalculation: 'WHEN_REQUIRED',
+      responseChecksumValidation: 'WHEN_REQUIRED',
+      requestHandler: { connectionTimeout: CONNECT_MS, socketTimeout: IDLE_MS },
+    });
+    return new BucketStore(settings, sdk, client);
+  }
+
+  async names(): Promise<string[]> {
+    return this.#try(async () => {
+      const pages = this.#sdk.paginateListObjectsV2(
+        { client: this.#client },
+        { Bucket: this.#bucket, Prefix: this.#prefix, Delimiter: '/' },
+      );
+      const names: string[] = [];
+      for await (const { Contents = [] } of pages) {
+        for (const { Key } of Contents) if (Key) names.push(Key.slice(this.#prefix.length));
+      }
+      return names;
+    });
+  }
+
+  async readText(name: string): Promise<string | undefined> {
+    return this.#try(async () => {
+      try {
+        const { Body } = await this.#client.send(new this.#sdk.GetObjectCommand(this.#object(name)));
+        return await Body?.transformToString();
+      } catch (error) {
+        if (error instanceof this.#sdk.NoSuchKey) return undefined;
+        throw error;
+      }
+    });
+  }
+
+  async writeText(name: string, text: string): Promise<void> {
+    await this.#try(() =>
+      this.#client.send(
+        new this.#sdk.PutObjectCommand({
+          ...this.#object(name),
+          Body: text,
+          ContentType: 'application/json',
+        }),
+      ),
+    );
+  }
+
+  async read(name: string, signal: AbortSignal): Promise<Readable> {
+    return this.#try(async () => {
+      const { Body } = await this.#client.send(new this.#sdk.GetObjectCommand(this.#object(name)), {
+        abortSignal: signal,
+      });
+      const content = Body as Readable;
+      const explained = async function* (explain: (error: unknown) => unknown) {
+        try {
+          yield* content;
+        } catch (error) {
+          throw explain(error);
+        }
+      };
+      return Readable.from(
+        explained((error) => this.#explain(error)),
+        { objectMode: false },
+      );
+    }, signal);
+  }
+
+  async write(
+    name: string,
+    content: Readable,
+    { bytes, signal }: { bytes: number; signal: AbortSignal },
+  ): Promise<void> {
+    const { Upload } = await optional(() => import('@aws-sdk/lib-storage'));
+    await this.#try(async () => {
+      const upload = new Upload({
+        client: this.#client,
+        params: { ...this.#object(name), Body: content },
+        partSize: Math.max(PART_BYTES, Math.ceil(bytes / MAXIMUM_PARTS)),
+        // Each is in memory while it is sent.
+        queueSize: 1,
+      });
+      const abort = () => void upload.abort();
+      signal.addEventListener('abort', abort, { once: true });
+      try {
+        await upload.done();
+      } finally {
+        signal.removeEventListener('abort', abort);
+      }
+    }, signal);
+  }
+
+  async remove(name: string): Promise<void> {
+    await this.#try(() => this.#client.send(new this.#sdk.DeleteObjectCommand(this.#object(name))));
+  }
+
+  #object(name: string): { Bucket: string; Key: string } {
+    return { Bucket: this.#bucket, Key: `${this.#prefix}${name}` };
+  }
+
+  async #try<T>(step: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    try {
+      return await step();
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw this.#explain(error);
+    }
+  }
+
+  #explain(error: unknown): unknown {
+    if (error instanceof UserError || !(error instanceof Error)) return error;
+    const { name, message } = error;
+    const code = 'code' in error ? String(error.code) : '';
+    if (name === 'CredentialsProviderError') {
+      return unreachable(
+        this.address,
+        'no credentials were found',
+        'AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, before the same command',
+        error,
+      );
+    }
+    if (/^Region (is missing|not accepted)/.test(message)) {
+      return unreachable(
+        this.address,
+        'its region is not known',
+        `AWS_REGION before the same command, or backup.copyTo.region in ${SETTINGS_FILE}`,
+        error,
+      );
+    }
+    if (error instanceof this.#sdk.S3ServiceException) {
+      return unreachable(this.address, refusal(error), hintOf(error), error);
+    }
+    if (name === 'TimeoutError' || code !== '') {
+      return unreachable(
+        this.address,
+        `it does not answer (${code || message})`,
+        `look at backup.copyTo.endpoint in ${SETTINGS_FILE}, and at the network`,
+        error,
+      );
+    }
+    return error;
+  }
+}
+
+function refusal({ name, message, $metadata }: S3ServiceException): string {
+  return `${name}${message && message !== name ? `: ${message}` : ''} (HTTP ${$metadata.httpStatusCode})`;
+}
+
+function hintOf({ name, $metadata }: S3ServiceException): string {
+  if (name === 'NoSuchBucket') return `make the bucket, or mend backup.copyTo.bucket in ${SETTINGS_FILE}`;
+  if ($metadata.httpStatusCode === 403) {
+    return 'the credentials need s3:ListBucket of the bucket, and s3:GetObject, s3:PutObject and s3:DeleteObject in it';
+  }
+  return 'run the same command again later';
+}
+
+/** Of a package that an installation may have left out. @throws UserError S3_CLIENT_MISSING */
+async function optional<T>(load: () => Promise<T>): Promise<T> {
+  try {
+    return await load();
+  } catch (error) {
+    if (!(error instanceof Error) || !('code' in error) || error.code !== 'ERR_MODULE_NOT_FOUND') throw error;
+    throw new UserError({
+      code: 'S3_CLIENT_MISSING',
+      message: 'this installation of invctl has no S3 client: it was made without optional packages',
+      hint: 'npm install with --include=optional',
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,173 @@
+import { randomBytes } from 'node:crypto';
+import { appendFile, mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { newProgram } from '../../../src/cli/command.js';
+import { COMMANDS } from '../../../src/cli/program.js';
+import { type CliResult, invctl } from '../../support/cli.js';
+import { withoutDocker } from '../../support/docker.js';
+import { freePort, leftovers, removeProject } from '../../support/docker-project.js';
+
+/** In everything of the project that is a secret, by its place or by its name. */
+const MARKER = 'seeded-marker-8d02';
+const NAME = `invctl-quiet-${randomBytes(4).toString('hex')}`;
+const CONFIRMED = ['--confirm', NAME, '--yes'];
+
+interface Invocation {
+  /** The words after the command's own; `BACKUP` is the file of the newest backup. */
+  args: readonly string[];
+  input?: string;
+  /** Default 0. */
+  code?: number;
+  /** There is no JSON of it: it is another program's output, or has a format of its own. */
+  noJson?: true;
+}
+
+/** Every command, in an order in which each finds what it needs; what loses something comes last. */
+const INVOCATIONS: readonly (readonly [command: string, ...invocations: Invocation[]])[] = [
+  ['init', { args: ['--diff', '--dry-run'] }],
+  ['config', { args: [] }],
+  ['build', { args: [] }],
+  ['up', { args: [] }],
+  ['ps', { args: [] }],
+  ['status', { args: [] }],
+  ['logs', { args: [] }],
+  ['exec', { args: ['api', '--', 'node', '--version'], noJson: true }],
+  ['run', { args: ['-e', 'RUN_TOKEN', 'api', '--', 'node', '--version'], noJson: true }],
+  ['compose', { args: ['--', 'ps'], noJson: true }],
+  ['env explain', { args: ['--live', '--run', `RUN_TOKEN=${MARKER}`] }, { args: ['JWT_SECRET'], code: 2 }],
+  ['env list', { args: ['--live'] }],
+  ['env diff', { args: [] }],
+  [
+    'doctor',
+    { args: ['--production'], code: 5 },
+    { args: ['--format', 'sarif'], noJson: true },
+    { args: ['--list'] },
+  ],
+  ['secrets check', { args: [] }],
+  [
+    'secrets set',
+    { args: ['db_password', '--yes'], input: `${MARKER}-set`, code: 1 },
+    { args: ['admin_password', '--yes'], input: `${MARKER}-set` },
+  ],
+  ['secrets rotate', { args: ['JWT_SECRET_KEY'] }, { args: ['db_password'] }],
+  ['db backup', { args: [] }],
+  ['db list', { args: [] }],
+  ['db verify', { args: ['BACKUP', '--level', '2'] }],
+  ['db restore', { args: ['BACKUP', '--yes'] }, { args: ['no-such-file'], code: 1 }],
+  ['db prune', { args: [] }],
+  ['db schedule', { args: [] }],
+  ['db migrate', { args: [] }],
+  ['db exec', { args: ['query.sql'] }, { args: ['wrong.sql'], code: 1 }],
+  ['db psql', { args: ['--', '--command=SELECT 1'], noJson: true }],
+  ['volume ls', { args: [] }],
+  ['volume inspect', { args: ['pgdata'] }],
+  ['network ls', { args: [] }],
+  ['network inspect', { args: ['backend'] }],
+  ['inspect', { args: ['api'] }, { args: ['db'] }],
+  ['recover', { args: [] }],
+  ['completion', { args: ['bash'] }],
+  ['restart', { args: [] }],
+  ['stop', { args: [] }],
+  ['start', { args: [] }],
+  ['rm', { args: ['--stop', '--yes', 'api'] }],
+  ['down', { args: [] }],
+  ['volume rm', { args: ['pgdata', '--no-backup', ...CONFIRMED] }],
+];
+
+/** What a command needs to have something to do, also the second time. */
+const BEFORE: Record<string, readonly string[][]> = {
+  rm: [['up', '--no-wait']],
+  'volume rm': [['up', 'db'], ['down']],
+};
+
+describe.skipIf(withoutDocker)('no command shows a secret', () => {
+  let folder: string;
+  let env: Record<string, string>;
+
+  beforeAll(async () => {
+    folder = await realpath(await mkdtemp(join(tmpdir(), 'invctl-quiet-')));
+    env = { SHELL_TOKEN: `${MARKER}-shell`, RUN_TOKEN: `${MARKER}-run` };
+    const port = await freePort();
+    const made = await invctl(['init', '--name', NAME, '--port', String(port)], { cwd: folder });
+    expect(made.code).toBe(0);
+    for (const secret of ['db_password', 'admin_password']) {
+      const file = join(folder, 'secrets', `${secret}.txt`);
+      await rm(file);
+      await writeFile(file, `${MARKER}-${secret}`, { mode: 0o444 });
+    }
+    const settings = join(folder, 'stack/.env');
+    const text = await readFile(settings, 'utf8');
+    await writeFile(settings, text.replace(/^(JWT_SECRET_KEY)=.*$/m, `$1=${MARKER}-${'k'.repeat(40)}`));
+    await appendFile(
+      settings,
+      `MAIL_URL=smtp://shop:${MARKER}-url@mail\nAPI_TOKEN=x-${MARKER}-api\nMOTTO="we say \${SHELL_TOKEN}"\n`,
+    );
+    await writeFile(join(folder, '.env'), `NPM_TOKEN=${MARKER}-npm\n`);
+    const compose = join(folder, 'compose.yaml');
+    const written = await readFile(compose, 'utf8');
+    const args = `build: {context: ./stack, args: {NPM_TOKEN: "\${NPM_TOKEN}"}}`;
+    const label = `labels: {motto: "we say \${NPM_TOKEN}"}`;
+    await writeFile(compose, written.replace('build: ./stack', `${args}\n    ${label}`));
+    await writeFile(join(folder, 'query.sql'), 'SELECT 1;\n');
+    await writeFile(join(folder, 'wrong.sql'), 'SELECT nothing;\n');
+  });
+
+  afterAll(async () => {
+    await removeProject(NAME);
+    expect(await leftovers(NAME)).toEqual([]);
+    await rm(folder, { recursive: true });
+  });
+
+  it('of all that there are', async () => {
+    const program = newProgram();
+    for (const { load } of COMMANDS) (await load()).define(program, () => {});
+    const leaves = (command: Command, words: string[]): string[] =>
+      command.commands.length === 0
+        ? [words.join(' ')]
+        : command.commands.flatMap((child) => leaves(child, [...words, child.name()]));
+    expect(INVOCATIONS.map(([command]) => command).sort()).toEqual(leaves(program, []).sort());
+  });
+
+  const newestBackup = async () => {
+    const names = await readdir(join(folder, 'backups')).catch(() => []);
+    return join(
+      folder,
+      'backups',
+      names
+        .filter((name) => name.endsWith('.dump'))
+        .sort()
+        .at(-1) ?? '',
+    );
+  };
+
+  /** Values that were made since, which bear no marker. */
+  const secrets = async () => [
+    MARKER,
+    await readFile(join(folder, 'secrets/db_password.txt'), 'utf8'),
+    /^JWT_SECRET_KEY=(.*)$/m.exec(await readFile(join(folder, 'stack/.env'), 'utf8'))?.[1] as string,
+  ];
+
+  it.each(INVOCATIONS.flatMap(([command, ...all]) => all.map((one) => ({ command, ...one }))))(
+    '$command $args',
+    async ({ command, args, input, code = 0, noJson }) => {
+      for (const global of noJson ? [['-v']] : [['-v'], ['--json']]) {
+        for (const before of BEFORE[command] ?? []) {
+          const { code: ready } = await invctl(['--engine', 'docker', ...before], { cwd: folder, env });
+          expect(ready).toBe(0);
+        }
+        const words = await Promise.all(args.map((word) => (word === 'BACKUP' ? newestBackup() : word)));
+        const result: CliResult = await invctl(
+          ['--engine', 'docker', ...global, ...command.split(' '), ...words],
+          { cwd: folder, env, ...(input === undefined ? {} : { input }) },
+        );
+        expect(result.code, `${result.stdout}${result.stderr}`.slice(-1000)).toBe(code);
+        const output = result.stdout + result.stderr;
+        expect(output).not.toBe('');
+        for (const secret of await secrets()) expect(output.includes(secret)).toBe(false);
+      }
+    },
+  );
+});
