@@ -54,12 +54,14 @@ export async function dump(context: ServiceContext, database: Database, input: D
     // A dump may take longer than what an administrator allows the app.
     await session.run('SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0;');
     await lockDatabase(session);
-    const archive = await clientProgram(database, 'pg_dump');
-    const server = await onlyRow<{ version: string; num: number; bytes: number }>(
-      session,
-      `SELECT current_setting('server_version') AS version, current_setting('server_version_num')::int AS num,
-              pg_database_size(current_database()) AS bytes`,
-    );
+    const [archive, server] = await Promise.all([
+      clientProgram(database, 'pg_dump'),
+      onlyRow<{ version: string; num: number; bytes: number }>(
+        session,
+        `SELECT current_setting('server_version') AS version, current_setting('server_version_num')::int AS num,
+                pg_database_size(current_database()) AS bytes`,
+      ),
+    ]);
     await input.onSize?.(server.bytes);
     await session.run('BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY;');
     const { snapshot } = await onlyRow<{ snapshot: string }>(

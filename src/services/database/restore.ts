@@ -148,14 +148,17 @@ export async function restore(
       const live = await readDatabase(session);
       const secretSettings = await readSettingsWithSecrets(session);
       await journal.step('load', state);
-      await load(database, archive, manifest?.database ?? live, state, {
-        signal: context.signal,
-        onBytes: progress('copy'),
-      });
-      input.onProgress?.('compare', archive.bytes, archive.bytes);
-      const [after, before] = await Promise.all([
-        proveScratch(database, state, options, manifest ?? examination),
+      // What the live database has is counted while the other one is filled: the first reads, the second writes.
+      const [before] = await Promise.all([
         countRows(session),
+        load(database, archive, manifest?.database ?? live, state, {
+          signal: context.signal,
+          onBytes: progress('copy'),
+        }),
+      ]);
+      input.onProgress?.('compare', archive.bytes, archive.bytes);
+      const [after] = await Promise.all([
+        proveScratch(database, state, options, manifest ?? examination),
         analyze(database, state, options),
       ]);
       await input.confirm({

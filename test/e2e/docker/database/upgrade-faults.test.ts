@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { withoutDocker } from '../../../support/docker.js';
+import { faultSteps } from '../../../support/fault-counts.js';
 import { killedAt } from '../../../support/kill-at-step.js';
 import { shimDocker } from './fixture.js';
 import { startUpgradeProject, type UpgradeProject } from './upgrade-project.js';
@@ -118,30 +119,32 @@ echo "UPDATE items SET name = 'other' WHERE id = 7" | trial "$name"`,
     }
   }
 
-  it.each(['server', 'backup', 'load', 'smoke', 'switch'])(
-    'by recover, after a kill at the step %s',
-    async (step) => {
-      const killed = await project.invctl(['db', 'upgrade', '--to', '17', '--yes'], {
-        env: killedAt(step, 'after'),
-      });
-      expect(killed.code).toBeNull();
-      expect((await project.invctl(['up'])).stderr).toContain('invctl recover');
-      const journal = readFileSync(
-        join(
-          project.directory,
-          '.invctl/journal',
-          readdirSync(join(project.directory, '.invctl/journal'))[0] as string,
-        ),
-        'utf8',
-      );
-      const trial = readdirSync(join(project.directory, '.invctl')).filter((name) =>
-        name.startsWith('trial-'),
-      );
-      const texts = trial.map((name) => readFileSync(join(project.directory, '.invctl', name), 'utf8'));
-      expect(journal + texts.join('')).not.toContain('seeded-marker');
-      const { recovered } = await project.succeed(['recover']);
-      expect(recovered).toMatchObject([{ operation: 'db upgrade', step, outcome: 'reverted' }]);
-      nothingHasChanged();
-    },
-  );
+  const STEPS = ['server', 'backup', 'load', 'smoke', 'switch'];
+
+  it.each(
+    faultSteps(
+      STEPS.map((step) => [step, 'after', step] as const),
+      STEPS.slice(1).map((step, i) => [step, 'before', STEPS[i] as string] as const),
+    ),
+  )('by recover, killed at the step %s, %s it is noted', async (step, when, noted) => {
+    const killed = await project.invctl(['db', 'upgrade', '--to', '17', '--yes'], {
+      env: killedAt(step, when),
+    });
+    expect(killed.code).toBeNull();
+    expect((await project.invctl(['up'])).stderr).toContain('invctl recover');
+    const journal = readFileSync(
+      join(
+        project.directory,
+        '.invctl/journal',
+        readdirSync(join(project.directory, '.invctl/journal'))[0] as string,
+      ),
+      'utf8',
+    );
+    const trial = readdirSync(join(project.directory, '.invctl')).filter((name) => name.startsWith('trial-'));
+    const texts = trial.map((name) => readFileSync(join(project.directory, '.invctl', name), 'utf8'));
+    expect(journal + texts.join('')).not.toContain('seeded-marker');
+    const { recovered } = await project.succeed(['recover']);
+    expect(recovered).toMatchObject([{ operation: 'db upgrade', step: noted, outcome: 'reverted' }]);
+    nothingHasChanged();
+  });
 });
