@@ -13,3 +13,8 @@ export function spread(count: number, length: number): number[] {
   const last = Math.min(count, length) - 1;
   return Array.from({ length: last + 1 }, (_, i) => (last === 0 ? 0 : Math.round((i * (length - 1)) / last)));
 }
+
+/** All of a list with `FAULT_STEPS=all`, else the part that the usual suites have time for. */
+export function faultSteps<T>(usual: readonly T[], others: readonly T[]): readonly T[] {
+  return process.env.FAULT_STEPS === 'all' ? [...usual, ...others] : usual;
+}
