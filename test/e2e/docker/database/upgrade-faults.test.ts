@@ -122,7 +122,7 @@ echo "UPDATE items SET name = 'other' WHERE id = 7" | trial "$name"`,
   const STEPS = ['server', 'backup', 'load', 'smoke', 'switch'];
 
   it.each(
-    faultSteps(
+    faultSteps<readonly [step: string, when: 'before' | 'after', noted: string]>(
       STEPS.map((step) => [step, 'after', step] as const),
       STEPS.slice(1).map((step, i) => [step, 'before', STEPS[i] as string] as const),
     ),
