@@ -4,7 +4,8 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     globalSetup: 'test/global-setup.ts',
-    testTimeout: 30_000,
+    // What hangs is found all the same, and what is slow beside other work on the machine is not called hung.
+    testTimeout: 120_000,
     hookTimeout: 60_000,
     maxWorkers: 2,
   },

@@ -1,4 +1,5 @@
 import type { Finding } from '../doctor/check.js';
+import { check as secretProvider } from '../doctor/checks/secrets/secret.provider.js';
 import { CHECKS } from '../doctor/registry.js';
 import { type CheckResult, runChecks } from '../doctor/run.js';
 import type { Engine } from '../engine/engine.js';
@@ -20,7 +21,10 @@ export async function verdict(
   services: readonly string[],
 ): Promise<Map<string, Cause>> {
   const facts = await engineFacts(context, engine);
-  const checks = CHECKS.filter(({ chapter }) => chapter !== 'production' && chapter !== 'security');
+  const checks = CHECKS.filter(
+    // What a provider gives now is no cause, and to ask it may bother a person.
+    (check) => check !== secretProvider && check.chapter !== 'production' && check.chapter !== 'security',
+  );
   const results = await runChecks(checks, facts);
   return new Map(
     services.flatMap((service) => {

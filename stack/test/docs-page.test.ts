@@ -11,6 +11,9 @@ const program = (process.env.PATH ?? '')
 if (program === undefined)
   console.log('no Chromium here (Debian: chromium): /docs is not tried in a browser');
 
+/** A browser that has just started on a busy machine. */
+const PATIENCE_MS = 60_000;
+
 let api: TestApi;
 let browser: Browser;
 let page: Page;
@@ -28,6 +31,7 @@ beforeAll(async () => {
     args: ['--no-sandbox', '--disable-dev-shm-usage'],
   });
   page = await browser.newPage();
+  page.setDefaultTimeout(PATIENCE_MS);
   complaints = [];
   page.on('pageerror', (error) => complaints.push(error.message));
   page.on('console', (message) => {
@@ -63,7 +67,8 @@ test.skipIf(program === undefined)(
   async () => {
     await page.goto(`${url}/docs`);
     expect(await page.title()).toBe('Inventory API');
-    expect(await page.locator('.opblock').count()).toBeGreaterThan(40);
+    // Drawn after it has loaded.
+    await page.locator('.opblock').nth(40).waitFor();
 
     await page.getByRole('button', { name: 'Authorize', exact: true }).click();
     await page.locator('.auth-container input').fill(api.app.accessTokens.sign(await managerId()));
@@ -88,5 +93,7 @@ test.skipIf(program === undefined)('what the policy refuses would be noticed', a
   await page.evaluate(
     `document.body.insertAdjacentHTML('beforeend', '<img src="https://example.invalid/x.png">')`,
   );
-  await expect.poll(() => complaints.join('\n')).toContain('violates img-src https://example.invalid/x.png');
+  await expect
+    .poll(() => complaints.join('\n'), { timeout: 20_000 })
+    .toContain('violates img-src https://example.invalid/x.png');
 });

@@ -10,6 +10,9 @@ import type { GrantedSecret } from '../granted-secrets.js';
 
 const PASSWORD_BYTES = 32;
 
+/** Of a finding about a secret with a provider that is not written yet: nobody has to do anything. */
+export const WRITTEN_BY_UP = { severity: 'info', next: 'invctl up      (asks its provider)' } as const;
+
 /**
  * Whether a new password in this secret could lock somebody out of data: it is the database's, and its volume is
  * there, or nobody can say that it is not.

@@ -4,9 +4,6 @@ import { from as copyFrom } from 'pg-copy-streams';
 import type { Statement } from '../database/database.js';
 import { COLUMN_NAMES, type Row } from './columns.js';
 
-/** Bytes of COPY data that are sent at once. */
-const CHUNK_BYTES = 64 * 1024;
-
 /** The file's rows as a temporary table: their numbers, cells, and what is wrong with them so far. */
 export const PREPARE_STAGING: readonly Statement[] = [
   // A million rows are joined and sorted: in memory, and without the wait for a compiler.
@@ -23,7 +20,7 @@ export const PREPARE_STAGING: readonly Statement[] = [
 const COPY = `COPY staged (row_number, ${COLUMN_NAMES.join(', ')}, errors) FROM STDIN`;
 
 /** Copies rows into the staging table. @returns how many. */
-export async function stage(client: PoolClient, rows: AsyncIterable<Row>): Promise<number> {
+export async function stage(client: PoolClient, batches: AsyncIterable<readonly Row[]>): Promise<number> {
   const stream = client.query(copyFrom(COPY));
   const failed = once(stream, 'error').then(([error]) => Promise.reject(error));
   // Waited for below; until then a failure must not count as unhandled.
@@ -31,17 +28,14 @@ export async function stage(client: PoolClient, rows: AsyncIterable<Row>): Promi
   const finished = once(stream, 'finish');
   finished.catch(() => {});
   let count = 0;
-  let chunk = '';
   try {
-    for await (const row of rows) {
-      count += 1;
-      chunk += encode(row);
-      if (chunk.length >= CHUNK_BYTES) {
-        if (!stream.write(chunk)) await Promise.race([once(stream, 'drain'), failed]);
-        chunk = '';
-      }
+    for await (const rows of batches) {
+      count += rows.length;
+      let lines = '';
+      for (const row of rows) lines += encode(row);
+      if (!stream.write(lines)) await Promise.race([once(stream, 'drain'), failed]);
     }
-    stream.end(chunk);
+    stream.end();
     await Promise.race([finished, failed]);
     return count;
   } catch (error) {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { appendFile, mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
@@ -54,10 +54,13 @@ const INVOCATIONS: readonly (readonly [command: string, ...invocations: Invocati
   ],
   ['secrets rotate', { args: ['JWT_SECRET_KEY'] }, { args: ['db_password'] }],
   ['db backup', { args: [] }],
+  ['db copy', { args: [] }],
   ['db list', { args: [] }],
   ['db verify', { args: ['BACKUP', '--level', '2'] }],
   ['db restore', { args: ['BACKUP', '--yes'] }, { args: ['no-such-file'], code: 1 }],
   ['db prune', { args: [] }],
+  // The document of a whole rehearsal is held to its schema elsewhere: one of them is long enough.
+  ['db upgrade', { args: ['--to', '17', '--rehearse'], noJson: true }, { args: ['--to', '16'], code: 1 }],
   ['db schedule', { args: [] }],
   ['db migrate', { args: [] }],
   ['db exec', { args: ['query.sql'] }, { args: ['wrong.sql'], code: 1 }],
@@ -111,6 +114,8 @@ describe.skipIf(withoutDocker)('no command shows a secret', () => {
     const args = `build: {context: ./stack, args: {NPM_TOKEN: "\${NPM_TOKEN}"}}`;
     const label = `labels: {motto: "we say \${NPM_TOKEN}"}`;
     await writeFile(compose, written.replace('build: ./stack', `${args}\n    ${label}`));
+    await mkdir(join(folder, 'copies'));
+    await writeFile(join(folder, 'invctl.yaml'), 'backup: {copyTo: ./copies}\n');
     await writeFile(join(folder, 'query.sql'), 'SELECT 1;\n');
     await writeFile(join(folder, 'wrong.sql'), 'SELECT nothing;\n');
   });

@@ -94,6 +94,15 @@ export const FILE_FAULTS: readonly Fault[] = [
     break: (p) => p.write('invctl.yaml', 'secrets: {db_pasword: {command: [echo, of-another-day-41]}}\n'),
   },
   {
+    id: 'secret.empty',
+    variant: 'with a provider',
+    break: (p) => {
+      p.write('secrets/admin_password.txt', '', 0o444);
+      p.write('invctl.yaml', 'secrets: {admin_password: {command: [echo, of-another-day-41]}}\n');
+    },
+    mended: true,
+  },
+  {
     // Not "make one": whoever brings it up asks the provider.
     id: 'secret.missing',
     variant: 'with a provider',

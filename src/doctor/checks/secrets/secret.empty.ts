@@ -1,6 +1,7 @@
 import { readSecretFile } from '../../../project/secret-file.js';
 import { defineCheck } from '../../check.js';
-import { guardsData, makeSecret } from '../../fix/secret-file.js';
+import type { Facts } from '../../facts.js';
+import { guardsData, makeSecret, WRITTEN_BY_UP } from '../../fix/secret-file.js';
 import { grantedSecrets } from '../../granted-secrets.js';
 
 export const check = defineCheck({
@@ -16,12 +17,7 @@ export const check = defineCheck({
     return Promise.all(
       empty.map(async ({ name, file, services }) => ({
         message: `the secret "${name}" is empty`,
-        ...(facts.settings?.secrets[name] ? { severity: 'info' as const } : {}),
-        next: facts.settings?.secrets[name]
-          ? 'invctl up      (asks its provider)'
-          : (await guardsData(facts, name))
-            ? `put the old password into ${facts.shown(file)}      (the database has data under it)`
-            : 'invctl doctor --fix      (makes one, as invctl init does where there is none)',
+        ...(facts.settings?.secrets[name] ? WRITTEN_BY_UP : { next: await howToFill(facts, name, file) }),
         service: services[0] as string,
         details: { secret: name },
         file,
@@ -38,3 +34,9 @@ export const check = defineCheck({
     },
   },
 });
+
+async function howToFill(facts: Facts, name: string, file: string): Promise<string> {
+  return (await guardsData(facts, name))
+    ? `put the old password into ${facts.shown(file)}      (the database has data under it)`
+    : 'invctl doctor --fix      (makes one, as invctl init does where there is none)';
+}

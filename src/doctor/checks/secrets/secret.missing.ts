@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { defineCheck } from '../../check.js';
 import type { Facts } from '../../facts.js';
-import { guardsData, makeSecret } from '../../fix/secret-file.js';
+import { guardsData, makeSecret, WRITTEN_BY_UP } from '../../fix/secret-file.js';
 import { declaredAt, grantedSecrets } from '../../granted-secrets.js';
 
 export const check = defineCheck({
@@ -17,9 +17,7 @@ export const check = defineCheck({
     return Promise.all(
       missing.map(async ({ name, file, services }) => ({
         message: `the secret "${name}" of ${services.map((service) => `"${service}"`).join(', ')} has no file: ${facts.shown(file)}`,
-        ...(facts.settings?.secrets[name]
-          ? { severity: 'info' as const, next: 'invctl up      (asks its provider)' }
-          : { next: await howToMake(facts, name, file) }),
+        ...(facts.settings?.secrets[name] ? WRITTEN_BY_UP : { next: await howToMake(facts, name, file) }),
         service: services[0] as string,
         details: { secret: name },
         ...declaredAt(facts, name),

@@ -16,7 +16,7 @@ export const check = defineCheck({
   title: "a secret's provider does not give it, or gives another value",
   severity: 'warn',
   why: 'The file has what the provider gave when it was written; the next rotation, and a new machine, depend on the provider.',
-  docs: `A secret may come from a command: name it in \`invctl.yaml\` beside the compose file. It is an argument vector, run in that folder without a shell; it must end with status 0 within a minute and print the value, of which one final newline is cut off. Anything else, an empty value above all, is an error, and nothing is written.
+  docs: `A secret may come from a command: name it in \`invctl.yaml\` beside the compose file. It is an argument vector, run in that folder without a shell; it must end with status 0 within a minute (8 seconds for \`doctor\`) and print the value, of which one final newline is cut off. Anything else, an empty value above all, is an error, and nothing is written.
 
 \`invctl up\` asks for what has no file yet and writes it where the compose file says; a file that is there stays. \`invctl secrets rotate NAME\` asks again and brings the new value to the database's role, the file and the services at once, so the order is: change it at the provider, then rotate. \`invctl secrets set\` refuses such a secret, and \`invctl init\` makes no file for it.
 

@@ -1,16 +1,20 @@
+import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtemp, readFile, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { invctl } from '../../../support/cli.js';
 import { withoutDocker } from '../../../support/docker.js';
-import { docker, freePort, leftovers, removeProject } from '../../../support/docker-project.js';
+import { freePort, leftovers, removeProject } from '../../../support/docker-project.js';
 
-const CLIENTS = 4;
+/** So few that each of the API's connections is always in use: one that it opened anew would be noticed as well. */
+const CLIENTS = 2;
 /** Below the API's limit of 100 requests a second. */
-const PAUSE_MS = 50;
+const PAUSE_MS = 20;
+const ENOUGH = 20;
 
 interface Request {
   /** Milliseconds since the epoch. */
@@ -57,9 +61,8 @@ describe.skipIf(withoutDocker)('secrets rotate under a load of requests', () => 
   }
 
   /** One client after another until `over`: each request reads the database. */
-  async function load(over: AbortSignal): Promise<Request[]> {
+  async function load(requests: Request[], over: AbortSignal): Promise<void> {
     const headers = { authorization: `Bearer ${await token()}` };
-    const requests: Request[] = [];
     const client = async () => {
       while (!over.aborted) {
         const begun = Date.now();
@@ -78,41 +81,63 @@ describe.skipIf(withoutDocker)('secrets rotate under a load of requests', () => 
       }
     };
     await Promise.all(Array.from({ length: CLIENTS }, client));
-    return requests;
   }
 
-  /** From the first signal to the old container until the new one is healthy, in milliseconds since the epoch. */
-  async function restart(since: number): Promise<{ from: number; to: number }> {
-    const lines = await docker(
-      ...['events', '--since', String(since / 1000), '--until', String(Date.now() / 1000)],
-      ...['--filter', `label=com.docker.compose.project=${name}`, '--format', '{{json .}}'],
-      ...['--filter', 'label=com.docker.compose.service=api'],
+  /** What happens to the API's containers from now on. (Of the past, the engine keeps the last 256 events of all.) */
+  function watch() {
+    const client = spawn(
+      'docker',
+      [
+        'events',
+        ...['--filter', `label=com.docker.compose.project=${name}`],
+        ...['--filter', 'label=com.docker.compose.service=api'],
+        ...['--format', '{{json .}}'],
+      ],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
     );
-    const events = lines.split('\n').map((line) => {
-      const { Action, timeNano } = JSON.parse(line) as { Action: string; timeNano: number };
-      return { action: Action, time: timeNano / 1e6 };
+    let text = '';
+    client.stdout.on('data', (chunk) => {
+      text += chunk;
     });
-    const from = events.find(({ action }) => action === 'kill')?.time;
-    const to = events.findLast(({ action }) => action === 'health_status: healthy')?.time;
-    if (from === undefined || to === undefined) throw new Error(`no restart in: ${lines}`);
-    return { from, to };
+    const times = (action: string) =>
+      text.split('\n').flatMap((line) => {
+        const event = line.endsWith('}')
+          ? (JSON.parse(line) as { Action: string; timeNano: number })
+          : undefined;
+        return event?.Action === action ? [event.timeNano / 1e6] : [];
+      });
+    return {
+      /** From the first signal to the old container until the new one is healthy, in milliseconds since the epoch. */
+      restart: () => ({ from: times('kill')[0] ?? 0, to: times('health_status: healthy').at(-1) ?? 0 }),
+      stop: () => {
+        client.kill();
+        return once(client, 'exit');
+      },
+    };
   }
 
   it('is noticed while the API restarts, and at no other time', async () => {
-    const since = Date.now();
+    const events = watch();
     const over = new AbortController();
-    const requests = load(over.signal);
-    await sleep(1000);
+    const all: Request[] = [];
+    const done = load(all, over.signal);
+    const served = () => all.filter(({ outcome }) => outcome === 200).length;
+    const untilServed = (count: number) =>
+      vi.waitFor(() => expect(served()).toBeGreaterThan(count), { timeout: 60_000 });
+    await untilServed(ENOUGH);
     await run('secrets', 'rotate', 'db_password');
     const rotated = Date.now();
-    await sleep(1000);
+    await untilServed(served() + ENOUGH);
     over.abort();
-    const all = await requests;
-    const { from, to } = await restart(since);
+    await done;
+    const { from, to } = events.restart();
+    await events.stop();
+    expect(from).toBeGreaterThan(0);
+    expect(to).toBeGreaterThan(from);
     expect(rotated).toBeGreaterThan(to);
     const before = all.filter(({ ended }) => ended < from);
     const after = all.filter(({ begun }) => begun > to);
-    expect(before.length).toBeGreaterThan(CLIENTS);
+    expect(before.length).toBeGreaterThan(ENOUGH);
     expect(after.length).toBeGreaterThan(CLIENTS);
     expect([...before, ...after].filter(({ outcome }) => outcome !== 200)).toEqual([]);
     // Within, the API may be away; it refuses nobody for a password that it does not know yet.

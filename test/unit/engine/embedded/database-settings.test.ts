@@ -39,9 +39,12 @@ describe("the image's settings", () => {
     ['a password\r\n', 'a password'],
     ['a\rpassword', 'a\rpassword'],
     [' a password ', ' a password '],
-  ])('a password file of %j gives %j: final line feeds are cut off and nothing else', (content, password) => {
-    expect(readDatabaseSettings(service(FILE), granted(content)).password?.reveal()).toBe(password);
-  });
+  ])(
+    'a password file of %j gives %j: line ends at its end are cut off and nothing else',
+    (content, password) => {
+      expect(readDatabaseSettings(service(FILE), granted(content)).password?.reveal()).toBe(password);
+    },
+  );
 
   test('an empty password counts as none', () => {
     expect(readDatabaseSettings(service(FILE), granted('\n')).password).toBeUndefined();
