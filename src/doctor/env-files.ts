@@ -1,7 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { itemsAt } from '../project/canonical.js';
 import { parseEnvFile } from '../project/env-file.js';
+import { exampleOf } from '../project/project-environment.js';
 import { mapAt, textAt } from '../project/tree.js';
 import type { Facts } from './facts.js';
 
@@ -30,21 +30,6 @@ export function envFiles(facts: Facts): ListedEnvFile[] {
     return { file, services, ...(example === undefined ? {} : { example }) };
   });
 }
-
-/** The example beside an env file, by the names in use: `.env.example`, `env.sample`, `example.env`. */
-export function exampleOf(file: string): string | undefined {
-  const name = basename(file);
-  const plainName = name.replace(/^\./, '');
-  return [
-    ...EXAMPLE_WORDS.map((word) => `${name}.${word}`),
-    ...EXAMPLE_WORDS.map((word) => `${plainName}.${word}`),
-    ...EXAMPLE_WORDS.map((word) => `${word}.${plainName}`),
-  ]
-    .map((example) => join(dirname(file), example))
-    .find((path) => existsSync(path));
-}
-
-const EXAMPLE_WORDS = ['example', 'sample', 'template', 'dist'];
 
 /** Values and lines of an env file, not interpolated; undefined where it cannot be read or has a mistake. */
 export function readValues(file: string): Map<string, { value: string; line: number }> | undefined {

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { basename } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { hasErrorCode } from '../errors.js';
 import { type EnvFile, EnvFileError, parseEnvFile } from './env-file.js';
 import { invalidProject } from './invalid.js';
@@ -83,10 +83,28 @@ export function readDotEnvFiles(
   return variables;
 }
 
+/** The example beside an env file, by the names in use: `.env.example`, `env.sample`, `example.env`. */
+export function exampleOf(file: string): string | undefined {
+  const name = basename(file);
+  const plainName = name.replace(/^\./, '');
+  return [
+    ...EXAMPLE_WORDS.map((word) => `${name}.${word}`),
+    ...EXAMPLE_WORDS.map((word) => `${plainName}.${word}`),
+    ...EXAMPLE_WORDS.map((word) => `${word}.${plainName}`),
+  ]
+    .map((example) => join(dirname(file), example))
+    .find((path) => existsSync(path));
+}
+
+const EXAMPLE_WORDS = ['example', 'sample', 'template', 'dist'];
+
 function howToMake(file: string): string {
-  return existsSync(`${file}.example`)
-    ? `invctl init      (makes it from ${basename(file)}.example, keys generated)\nor, where init did not write the project: cp '${file}.example' '${file}'`
-    : `create ${file}, or set \`required: false\` on its entry`;
+  const example = exampleOf(file);
+  if (example === undefined) return `create ${file}, or set \`required: false\` on its entry`;
+  const copy = `cp '${example}' '${file}'`;
+  return example === `${file}.example`
+    ? `invctl init      (makes it from ${basename(example)}, keys generated)\nor, where init did not write the project: ${copy}`
+    : copy;
 }
 
 /**

@@ -11,7 +11,7 @@ import {
 } from '../project/environment.js';
 import { type LoadedProject, loadProject } from '../project/loaded-project.js';
 import { nearest } from '../project/nearest.js';
-import { readEnvFile } from '../project/project-environment.js';
+import { exampleOf, readEnvFile } from '../project/project-environment.js';
 import { isSecretName, redact, Secret } from '../system/secret.js';
 import type { ServiceContext } from './context.js';
 import { compareWithRunning, type LiveReport } from './live-environment.js';
@@ -180,7 +180,7 @@ export interface EnvFileDifference {
 }
 
 /**
- * Holds `.env` and every env file of a service against the `….example` beside it.
+ * Holds `.env` and every env file of a service against the example beside it.
  *
  * @throws UserError with exit code 4 for a project or an env file that Compose refuses.
  */
@@ -190,8 +190,8 @@ export async function diffEnvironment(context: ServiceContext): Promise<EnvFileD
   const files = new Set([...location.envFiles, join(location.directory, '.env')]);
   for (const service of project.active) for (const file of serviceEnvFiles(project, service)) files.add(file);
   return [...files].flatMap((file) => {
-    const example = `${file}.example`;
-    return exists(example) ? [difference(file, example, project)] : [];
+    const example = exampleOf(file);
+    return example === undefined ? [] : [difference(file, example, project)];
   });
 }
 

@@ -276,6 +276,17 @@ describe('diffEnvironment', () => {
     );
   });
 
+  it.each(['env.example', 'example.env', '.env.sample'])('knows an example by the name %s', async (name) => {
+    await withProject({ 'compose.yaml': compose, [name]: 'PORT=1\n', 'app/.env': '' }, async (directory) => {
+      const [difference] = await diffEnvironment(world(directory).context);
+      expect(difference).toMatchObject({
+        file: `${directory}/.env`,
+        example: `${directory}/${name}`,
+        absent: true,
+      });
+    });
+  });
+
   it('says nothing of files without an example', async () => {
     await withProject({ 'compose.yaml': compose, '.env': 'A=1\n' }, async (directory) => {
       expect(await diffEnvironment(world(directory).context)).toEqual([]);

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
+import { exampleOf } from '../../../project/project-environment.js';
 import { defineCheck, type Finding } from '../../check.js';
 import { fromExample } from '../../env-example.js';
-import { exampleOf, readValues } from '../../env-files.js';
+import { readValues } from '../../env-files.js';
 import type { Facts } from '../../facts.js';
 import { editFile } from '../../fix/edit-file.js';
 import { nameList } from '../../name-list.js';

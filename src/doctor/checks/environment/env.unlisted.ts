@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
 import { isAbsolute, join, relative } from 'node:path';
 import type { ComposeService } from '../../../project/model.js';
+import { exampleOf } from '../../../project/project-environment.js';
 import { defineCheck } from '../../check.js';
-import { envFiles, exampleOf, readValues } from '../../env-files.js';
+import { envFiles, readValues } from '../../env-files.js';
 import type { Facts } from '../../facts.js';
 import { editService } from '../../fix/compose-edit.js';
 import { addItem, setKey } from '../../fix/compose-text.js';
