@@ -74,17 +74,22 @@ describe.skipIf(withoutDocker)('before anything is started', () => {
 
   const SECRET = `${WEB}    secrets: [token]\nsecrets: { token: { file: ./secrets/token.txt } }\n`;
   it.each([
-    ['no file', 'SECRET_MISSING', () => Promise.resolve()],
-    ['an empty file', 'SECRET_EMPTY', (path: string) => writeFile(path, '\n')],
-    ['a folder in its place', 'SECRET_IS_DIRECTORY', (path: string) => mkdir(path)],
-  ])('refuses a secret that is %s', async (_, code, breakIt) => {
+    ['no file', 'SECRET_MISSING', 'invctl doctor --fix', () => Promise.resolve()],
+    ['an empty file', 'SECRET_EMPTY', 'invctl doctor --fix', (path: string) => writeFile(path, '\n')],
+    [
+      'a folder in its place',
+      'SECRET_IS_DIRECTORY',
+      "rmdir 'secrets/token.txt'",
+      (path: string) => mkdir(path),
+    ],
+  ])('refuses a secret that is %s', async (_, code, hint, breakIt) => {
     const project = await make(SECRET);
     await mkdir(join(project.folder, 'secrets'));
     await breakIt(join(project.folder, 'secrets/token.txt'));
     const result = await project.json(['up']);
     expect(result.code).toBe(4);
     expect(result.document.error).toMatchObject({ code, secret: 'token' });
-    expect(result.document.error.hint).toContain('invctl init');
+    expect(result.document.error.hint).toContain(hint);
     expect(await project.leftovers()).toEqual([]);
   });
 
