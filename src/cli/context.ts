@@ -4,7 +4,7 @@ import { createPrompts, type Prompts } from '../output/prompts.js';
 import { locateProject, type ProjectLocation } from '../project/locate.js';
 import type { ServiceContext } from '../services/context.js';
 import type { Interruption } from '../system/interruption.js';
-import { createProcessRunner } from '../system/process.js';
+import type { ProcessRunner, ProcessRunnerOptions } from '../system/process.js';
 import type { GlobalSettings } from './settings.js';
 
 /** What a command gets: the world as services see it, and the ways to speak with the person. */
@@ -34,7 +34,7 @@ export function createContext(settings: GlobalSettings, interruption: Interrupti
     noInput: settings.noInput,
     signal,
   });
-  const processes = createProcessRunner({
+  const processes = lazyProcessRunner({
     env,
     handOver: interruption.handOver,
     ...(settings.verbose ? { trace: (argv: string) => output.trace(argv) } : {}),
@@ -68,4 +68,21 @@ export function createContext(settings: GlobalSettings, interruption: Interrupti
     },
   };
   return context;
+}
+
+/** Loaded when a program first runs: `ps` is on the clock, has its answer from the engine's socket, and runs none. */
+function lazyProcessRunner(options: ProcessRunnerOptions): ProcessRunner {
+  let loaded: Promise<ProcessRunner> | undefined;
+  const runner = () => {
+    loaded ??= import('../system/process.js').then(({ createProcessRunner }) => createProcessRunner(options));
+    return loaded;
+  };
+  return {
+    run: async (...call) => (await runner()).run(...call),
+    async *lines(...call) {
+      yield* (await runner()).lines(...call);
+    },
+    passThrough: async (...call) => (await runner()).passThrough(...call),
+    detach: async (...call) => (await runner()).detach(...call),
+  };
 }

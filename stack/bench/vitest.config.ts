@@ -6,7 +6,7 @@ export default defineConfig({
   root: fileURLToPath(new URL('..', import.meta.url)),
   test: {
     include: ['bench/**/*.bench.ts'],
-    globalSetup: 'test/global-setup.ts',
+    globalSetup: 'bench/global-setup.ts',
     testTimeout: 600_000,
     hookTimeout: 600_000,
   },

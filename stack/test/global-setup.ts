@@ -12,8 +12,14 @@ declare module 'vitest' {
   }
 }
 
-export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const server = await startServer();
+export default (project: TestProject) => setup(project);
+
+/** Starts a server and migrates the template. @param options of the server. */
+export async function setup(
+  project: TestProject,
+  options?: { durable: boolean },
+): Promise<() => Promise<void>> {
+  const server = await startServer(options);
   const template = `inventory_template_${process.pid}`;
   await administrate(server.url, `CREATE DATABASE ${template}`);
   const url = new URL(server.url);

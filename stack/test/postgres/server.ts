@@ -17,8 +17,14 @@ export interface TestServer {
   stop(): Promise<void>;
 }
 
-/** The server at `TEST_DATABASE_URL`, or one of our own that is gone, with all its files, after `stop`. */
-export async function startServer(): Promise<TestServer> {
+/** What a test's data need not have: to outlive a power cut. */
+const DISPOSABLE = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' };
+
+/**
+ * The server at `TEST_DATABASE_URL`, or one of our own that is gone, with all its files, after `stop`.
+ * @param durable commits wait for the disk, as in production.
+ */
+export async function startServer({ durable = false } = {}): Promise<TestServer> {
   const given = process.env.TEST_DATABASE_URL;
   if (given !== undefined) return { url: given, stop: async () => {} };
 
@@ -53,12 +59,7 @@ export async function startServer(): Promise<TestServer> {
     );
 
     const port = await freePort();
-    const configuration = {
-      fsync: 'off',
-      synchronous_commit: 'off',
-      full_page_writes: 'off',
-      max_connections: '200',
-    };
+    const configuration = { max_connections: '200', ...(durable ? {} : DISPOSABLE) };
     const server = spawn(
       join(bin, 'postgres'),
       [
