@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { hasErrorCode } from '../errors.js';
+import { hasErrorCode, type UserError } from '../errors.js';
 import { type EnvFile, EnvFileError, parseEnvFile } from './env-file.js';
 import { invalidProject } from './invalid.js';
 import type { Position } from './tree.js';
@@ -77,10 +77,19 @@ export function readDotEnvFiles(
     const { entries, unset } = readEnvFile(file, lookup);
     for (const { name } of unset) warn(unsetWarning(name));
     for (const { name, value, line } of entries) {
+      if (name === '') throw namelessVariable({ file, line });
       variables.set(name, { value, origin: { kind: 'dotenv', at: { file, line } } });
     }
   }
   return variables;
+}
+
+/**
+ * Compose gives a variable without a name to a container, but cannot take it into its own environment. Such a one
+ * comes of a line like `=value`, also of what follows a closing quote: `NAME="a"=b`.
+ */
+function namelessVariable(at: Position): UserError {
+  return invalidProject('ENV_FILE_SYNTAX', 'a value without a name', at, 'write NAME=value, one a line');
 }
 
 /** The example beside an env file, by the names in use: `.env.example`, `env.sample`, `example.env`. */

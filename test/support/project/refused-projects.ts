@@ -439,6 +439,20 @@ export const refusedProjects: RefusedFixture[] = [
     line: 4,
   },
   {
+    title: 'a .env with a value that has no name',
+    files: { ...service(''), '.env': 'A=1\n=x\n' },
+    code: 'ENV_FILE_SYNTAX',
+    file: '.env',
+    line: 2,
+  },
+  {
+    title: 'a .env with a value that has no name, after a closing quote',
+    files: { ...service(''), '.env': 'A=1\nB="x"=y\n' },
+    code: 'ENV_FILE_SYNTAX',
+    file: '.env',
+    line: 2,
+  },
+  {
     title: 'a .env with an open quote',
     files: { ...service(''), '.env': "A=1\nB='x\n" },
     code: 'ENV_FILE_SYNTAX',

@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { promisify } from 'node:util';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -7,6 +7,7 @@ import { projectFromConfig } from '../../../../src/project/from-config.js';
 import { locateProject } from '../../../../src/project/locate.js';
 import type { ComposeProject } from '../../../../src/project/model.js';
 import { readProject } from '../../../../src/project/read.js';
+import { repository } from '../../../support/cli.js';
 import { withoutDocker } from '../../../support/docker.js';
 import { leftovers } from '../../../support/docker-project.js';
 import { bareShell, composeConfig, withProject } from '../../../support/project/project-on-disk.js';
@@ -16,6 +17,12 @@ import { randomServices } from '../../../support/project/random-services.js';
 const configProjects = Number(process.env.ENV_PROJECTS ?? 100);
 const runProjects = Number(process.env.ENV_RUN_PROJECTS ?? 200);
 const LANES = 4;
+/** Of the commit, so that each change meets projects of its own and a run of it can be repeated. */
+const seed = Number.parseInt(
+  process.env.ENV_SEED ??
+    execFileSync('git', ['rev-parse', 'HEAD'], { cwd: repository, encoding: 'utf8' }).slice(0, 7),
+  16,
+);
 
 const execute = promisify(execFile);
 
@@ -57,7 +64,7 @@ describe.skipIf(withoutDocker)('random projects', () => {
             expect(ours).toEqual(projectFromConfig(verdict.config, locateProject(directory, shell)));
           });
         }),
-        { numRuns: configProjects },
+        { numRuns: configProjects, seed },
       );
     },
   );
@@ -84,7 +91,7 @@ describe.skipIf(withoutDocker)('random projects', () => {
             }
           });
         }),
-        { numRuns: Math.ceil(runProjects / LANES), endOnFailure: true },
+        { numRuns: Math.ceil(runProjects / LANES), seed: seed + number, endOnFailure: true },
       );
     },
   );

@@ -1,5 +1,6 @@
 import { chmod, mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { expect } from 'vitest';
 import { createDockerProject, type DockerProject, docker } from '../../../support/docker-project.js';
 
 /** Found in whatever shows a secret. */
@@ -47,6 +48,11 @@ export interface SecretsProject extends DockerProject {
   /** Names of all files below the project's folder that a rotation could have left. */
   litter(): Promise<string[]>;
   containerId(service: string): Promise<string>;
+  /**
+   * Waits until both services are healthy. A check that failed while a password was in between is what the engine
+   * tells until the next one.
+   */
+  healthy(): Promise<void>;
 }
 
 export async function startSecretsProject(
@@ -86,5 +92,10 @@ export async function startSecretsProject(
       return names.filter((name) => /\.(next|previous|verifier|partial)$|journal|lock$/.test(name));
     },
     containerId: (service) => docker(...compose, 'ps', '--all', '--quiet', '--no-trunc', service),
+    async healthy() {
+      await expect
+        .poll(async () => (await project.json(['ps'])).document.data.services, { timeout: 60_000 })
+        .toMatchObject([{ health: 'healthy' }, { health: 'healthy' }]);
+    },
   };
 }

@@ -27,8 +27,7 @@ describe.skipIf(withoutDocker)('secrets rotate on Docker', () => {
     expect(await project.litter()).toEqual([]);
     expect(await project.opens(await project.password())).toBe(true);
     for (const password of refused) expect(await project.opens(password)).toBe(false);
-    const { document } = await project.json(['ps']);
-    expect(document.data.services).toMatchObject([{ health: 'healthy' }, { health: 'healthy' }]);
+    await project.healthy();
   }
 
   it('changes the role, the file and the app together; nothing shows a password', async () => {
