@@ -1,4 +1,7 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
+
+const READ_TO_WRITE_MS = 10;
 
 /**
  * The wrong way to issue one line: read, decide, write. Two at once read the same stock. It keeps every constraint
@@ -12,6 +15,8 @@ export async function naiveIssue(pool: Pool, itemId: number, quantity: number): 
       'SELECT on_hand - reserved AS available, on_hand FROM stock_levels WHERE item_id = $1 AND location_id = 1',
       [itemId],
     );
+    // Time for the others to read the same: on a machine with other work each might be done before the next begins.
+    await delay(READ_TO_WRITE_MS);
     const onHand = Number(rows[0].on_hand) - quantity;
     const enough = Number(rows[0].available) >= quantity;
     if (enough) {
