@@ -119,7 +119,7 @@ export function createProcessRunner({ env: baseEnv, handOver, trace }: ProcessRu
         // A program may end before it has read everything; its exit status tells that better than EPIPE.
         if (hasErrorCode(error, 'EPIPE', 'ECONNRESET', 'ERR_STREAM_PREMATURE_CLOSE')) return;
         broken ??= { error };
-        child.kill('SIGTERM');
+        kill(child, 'SIGTERM', options.ownSession);
       });
       streams.push(connected);
     };
@@ -317,13 +317,13 @@ function timeoutError(argv: readonly string[], timeoutMs = 0): UserError {
 }
 
 /** With its session, what it started goes as well: that may hold its output open after its own end. */
-function kill(child: ChildProcess, ownSession: boolean): void {
+function kill(child: ChildProcess, name: NodeJS.Signals, ownSession = false): void {
   if (!ownSession || child.pid === undefined) {
-    child.kill('SIGKILL');
+    child.kill(name);
     return;
   }
   try {
-    process.kill(-child.pid, 'SIGKILL');
+    process.kill(-child.pid, name);
   } catch (error) {
     if (!hasErrorCode(error, 'ESRCH', 'EPERM')) throw error;
   }
@@ -339,8 +339,8 @@ function endOn(
   let timedOut = false;
   let killTimer: NodeJS.Timeout | undefined;
   const end = () => {
-    child.kill('SIGTERM');
-    killTimer = setTimeout(() => kill(child, ownSession), KILL_DELAY_MS);
+    kill(child, 'SIGTERM', ownSession);
+    killTimer = setTimeout(() => kill(child, 'SIGKILL', ownSession), KILL_DELAY_MS);
     killTimer.unref();
   };
   const timer =

@@ -5,6 +5,7 @@ import type { BuildOptions, ExecOptions, LogOptions } from '../engine.js';
 
 export const LABEL_PROJECT = 'com.docker.compose.project';
 export const LABEL_SERVICE = 'com.docker.compose.service';
+export const LABEL_NUMBER = 'com.docker.compose.container-number';
 export const LABEL_ONE_OFF = 'com.docker.compose.oneoff';
 
 /** `docker compose …` for this project; run it in the project's folder. */
@@ -170,21 +171,16 @@ export function logs(location: ProjectLocation, options: LogOptions): string[] {
   );
 }
 
-export function exec(
-  location: ProjectLocation,
-  service: string,
-  command: readonly string[],
-  options: ExecOptions,
-): string[] {
-  return compose(
-    location,
+/** In a container that runs: half the time of `docker compose exec`, which reads the project again. */
+export function exec(containerId: string, command: readonly string[], options: ExecOptions): string[] {
+  return [
     'exec',
-    ...(options.tty ? [] : ['--no-TTY']),
+    '--interactive',
+    ...(options.tty ? ['--tty'] : []),
     ...processOptions(options),
-    '--',
-    service,
+    containerId,
     ...command,
-  );
+  ];
 }
 
 export function run(

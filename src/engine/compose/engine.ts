@@ -22,6 +22,9 @@ import { explainDockerError } from './errors.js';
 import type { NetworkInspect, VolumeInspect, VolumeUsage } from './inspect.js';
 import { type ContainerInspect, parseLogLine, serviceStatuses } from './parse.js';
 
+/** States of a container that `docker exec` reaches, or says itself why not. */
+const RUNNING = new Set(['running', 'paused']);
+
 export interface ComposeEngineDependencies {
   processes: ProcessRunner;
   env: NodeJS.ProcessEnv;
@@ -98,24 +101,33 @@ export function createComposeEngine({ processes, env }: ComposeEngineDependencie
     }
   }
 
-  function inService(words: typeof argv.exec) {
-    return async (
-      location: ProjectLocation,
-      service: string,
-      command: readonly string[],
-      options: ExecOptions,
-    ): Promise<number> => {
-      try {
-        return await processes.passThrough('docker', words(location, service, command, options), {
-          cwd: location.directory,
-          ...(options.env ? { env: options.env } : {}),
-          ...(options.stdin ? { stdin: options.stdin } : {}),
-          ...(options.stdout ? { stdout: options.stdout } : {}),
-        });
-      } catch (error) {
-        throw explainDockerError(error);
-      }
-    };
+  /** Of several containers of a service, the one that `docker compose exec` takes. @throws UserError SERVICE_NOT_RUNNING */
+  async function containerOf(location: ProjectLocation, service: string): Promise<string> {
+    const [first] = (await docker.containers(location.name))
+      .filter(
+        ({ Config, State }) => Config.Labels?.[argv.LABEL_SERVICE] === service && RUNNING.has(State.Status),
+      )
+      .map(({ Id, Config }) => ({ id: Id, number: Number(Config.Labels?.[argv.LABEL_NUMBER]) }))
+      .sort((a, b) => a.number - b.number);
+    if (!first) throw notRunning(service);
+    return first.id;
+  }
+
+  async function passThrough(
+    location: ProjectLocation,
+    words: readonly string[],
+    options: ExecOptions,
+  ): Promise<number> {
+    try {
+      return await processes.passThrough('docker', words, {
+        cwd: location.directory,
+        ...(options.env ? { env: options.env } : {}),
+        ...(options.stdin ? { stdin: options.stdin } : {}),
+        ...(options.stdout ? { stdout: options.stdout } : {}),
+      });
+    } catch (error) {
+      throw explainDockerError(error);
+    }
   }
 
   async function pipe(
@@ -125,11 +137,11 @@ export function createComposeEngine({ processes, env }: ComposeEngineDependencie
     { env: variables, user, ...streams }: PipeOptions,
   ): Promise<PipeResult> {
     const options = {
-      tty: false,
       ...(variables ? { env: variables } : {}),
       ...(user === undefined ? {} : { user }),
     };
-    const result = await docker.run(argv.exec(location, service, command, options), {
+    const container = await containerOf(location, service);
+    const result = await docker.run(argv.exec(container, command, options), {
       ...streams,
       cwd: location.directory,
       allowFailure: true,
@@ -137,8 +149,14 @@ export function createComposeEngine({ processes, env }: ComposeEngineDependencie
       ...(variables ? { env: variables } : {}),
     });
     if (result.status === 0) return result;
-    // Compose's complaint stands alone on stderr; a program of the container that ran has its own to say.
-    if (/^service "[^"]*" is not running\b/.test(result.stderr)) throw notRunning(service);
+    // The container went away in between. A program that ran in it has its own to say.
+    if (
+      /^Error response from daemon: (No such container: |container )\S+( is not running)?$/m.test(
+        result.stderr,
+      )
+    ) {
+      throw notRunning(service);
+    }
     const known = explainDockerError(failedCommand(result));
     if (known instanceof UserError && known.exitCode === ExitCode.engineUnavailable) throw known;
     return result;
@@ -235,9 +253,13 @@ export function createComposeEngine({ processes, env }: ComposeEngineDependencie
       return serviceStatuses(await docker.containers(location.name));
     },
     logs,
-    exec: inService(argv.exec),
+    async exec(location, service, command, options) {
+      const container = await containerOf(location, service);
+      return passThrough(location, argv.exec(container, command, options), options);
+    },
     pipe,
-    run: inService(argv.run),
+    run: (location, service, command, options) =>
+      passThrough(location, argv.run(location, service, command, options), options),
     portOwner,
     inspect,
     async imageEnvironment(location, service) {

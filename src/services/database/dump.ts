@@ -1,13 +1,13 @@
-import { PassThrough, type Writable } from 'node:stream';
+import type { Writable } from 'node:stream';
 import type { ServiceContext } from '../context.js';
-import { assertSameRows, readDump, readWhole } from './archive-reader.js';
+import { assertSameRows } from './archive-reader.js';
 import { withContentHashes } from './content-hash.js';
-import { clientProgram, connectionArguments, type Database, programFailed, runProgram } from './database.js';
+import { clientProgram, connectionArguments, type Database } from './database.js';
 import { readFacts } from './facts.js';
 import type { Facts, Level, Manifest } from './manifest.js';
+import { dumpArchive, dumpSql } from './proved-dump.js';
 import { endSessions, lockDatabase } from './server-sessions.js';
 import { onlyRow, openSession, type Session } from './session.js';
-import { intoBoth } from './tee.js';
 
 /** pg_dump and pg_restore know zstd from this major on. */
 const ZSTD_SINCE = 16;
@@ -40,7 +40,7 @@ interface DumpInput {
 }
 
 /**
- * The archive into `sink`, read to its end as it passes, and what the database was in the very snapshot that the
+ * The archive into `sink`, read to its end, and what the database was in the very snapshot that the
  * archive is of.
  *
  * @throws UserError BACKUP_FAILED, BACKUP_UNREADABLE (exit 8), SQL_FAILED.
@@ -51,17 +51,7 @@ export async function dump(context: ServiceContext, database: Database, input: D
   const signal = AbortSignal.any([context.signal, stop.signal]);
   const session = await openSession(database, { applicationName, signal });
   try {
-    // A dump may take longer than what an administrator allows the app.
-    await session.run('SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0;');
-    await lockDatabase(session);
-    const [archive, server] = await Promise.all([
-      clientProgram(database, 'pg_dump'),
-      onlyRow<{ version: string; num: number; bytes: number }>(
-        session,
-        `SELECT current_setting('server_version') AS version, current_setting('server_version_num')::int AS num,
-                pg_database_size(current_database()) AS bytes`,
-      ),
-    ]);
+    const [archive, server] = await Promise.all([clientProgram(database, 'pg_dump'), prepare(session)]);
     await input.onSize?.(server.bytes);
     await session.run('BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY;');
     const { snapshot } = await onlyRow<{ snapshot: string }>(
@@ -71,29 +61,20 @@ export async function dump(context: ServiceContext, database: Database, input: D
     const takenAt = new Date().toISOString();
     const compression = input.format === 'custom' && archive.major >= ZSTD_SINCE ? 'zstd' : 'gzip';
     const stopWatching = watchBytes(input);
-    const copy = new PassThrough();
-    const reading = input.format === 'plain' ? readDump(copy) : readWhole(database, copy, signal);
-    const dumping = runProgram(
-      database,
-      [
-        'pg_dump',
-        ...connectionArguments(database),
-        '--no-password',
-        `--format=${input.format}`,
-        `--compress=${compression === 'zstd' ? 'zstd:1' : '1'}`,
-        `--snapshot=${snapshot}`,
-      ],
-      { output: intoBoth(input.sink, copy), env: { PGAPPNAME: applicationName }, signal },
-    )
-      .finally(() => {
-        stopWatching();
-        copy.end();
-      })
-      .then((result) => {
-        if (result.status === 0) return;
-        throw programFailed('BACKUP_FAILED', 'pg_dump failed; nothing was kept', result);
-      });
-    const [facts, , examination] = await allOrStop([factsOf(session, input.level), dumping, reading], stop);
+    const words = [
+      ...connectionArguments(database),
+      '--no-password',
+      `--format=${input.format}`,
+      `--compress=${compression === 'zstd' ? 'zstd:1' : '1'}`,
+      `--snapshot=${snapshot}`,
+    ];
+    const options = { sink: input.sink, env: { PGAPPNAME: applicationName }, signal };
+    const dumping = (
+      input.format === 'plain'
+        ? dumpSql(database, words, options)
+        : dumpArchive(database, words, options).then(() => undefined)
+    ).finally(stopWatching);
+    const [facts, examination] = await allOrStop([factsOf(session, input.level), dumping], stop);
     if (examination) assertSameRows(examination, facts.tables);
     return {
       ...facts,
@@ -110,6 +91,17 @@ export async function dump(context: ServiceContext, database: Database, input: D
   } finally {
     await session.close();
   }
+}
+
+async function prepare(session: Session): Promise<{ version: string; num: number; bytes: number }> {
+  // A dump may take longer than what an administrator allows the app.
+  await session.run('SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0;');
+  await lockDatabase(session);
+  return onlyRow(
+    session,
+    `SELECT current_setting('server_version') AS version, current_setting('server_version_num')::int AS num,
+            pg_database_size(current_database()) AS bytes`,
+  );
 }
 
 async function factsOf(session: Session, level: Level): Promise<Facts> {

@@ -23,6 +23,10 @@ export async function assertRestorable(
   examination: DumpExamination | undefined,
 ): Promise<void> {
   const { manifest } = archive;
+  const [reader, available] = await Promise.all([
+    manifest && archive.kind === 'custom' ? clientProgram(database, 'pg_restore') : undefined,
+    serverSpace(database),
+  ]);
   const { server } = await onlyRow<{ server: number }>(
     session,
     `SELECT current_setting('server_version_num')::int / 10000 AS server`,
@@ -36,16 +40,13 @@ export async function assertRestorable(
       details: { backup: from, server },
     });
   }
-  if (manifest && archive.kind === 'custom') {
-    const reader = await clientProgram(database, 'pg_restore');
-    if (manifest.archive.major > reader.major) {
-      throw new UserError({
-        code: 'NEWER_ARCHIVE',
-        message: `the archive was written by pg_dump ${manifest.archive.program}, which the pg_restore ${reader.program} here cannot read`,
-        hint: 'restore it beside a newer PostgreSQL image',
-        details: { archive: manifest.archive.major, programs: reader.major },
-      });
-    }
+  if (manifest && reader && manifest.archive.major > reader.major) {
+    throw new UserError({
+      code: 'NEWER_ARCHIVE',
+      message: `the archive was written by pg_dump ${manifest.archive.program}, which the pg_restore ${reader.program} here cannot read`,
+      hint: 'restore it beside a newer PostgreSQL image',
+      details: { archive: manifest.archive.major, programs: reader.major },
+    });
   }
   if (manifest) {
     await assertKnown(session, {
@@ -65,8 +66,8 @@ export async function assertRestorable(
         `restore beside the image that the backup is of: ${manifest.image?.name ?? 'see its manifest'}`,
     });
   }
-  await assertServerSpace(
-    database,
+  assertRoom(
+    available,
     (manifest?.database.bytes ?? archive.bytes * USUAL_EXPANSION) * SPACE_FACTOR + archive.bytes,
   );
 }
@@ -97,17 +98,26 @@ export async function assertKnown(
   });
 }
 
-/**
- * Room where the server keeps its data, in the words of POSIX `df`.
- * @param needed bytes
- * @throws UserError DATABASE_DISK_FULL
- */
+/** {@link assertRoom} on the disk of the server's data. */
 export async function assertServerSpace(database: Database, needed: number): Promise<void> {
+  assertRoom(await serverSpace(database), needed);
+}
+
+/** Bytes left where the server keeps its data, in the words of POSIX `df`; undefined where it does not say. */
+async function serverSpace(database: Database): Promise<number | undefined> {
   const script = 'df -Pk "${PGDATA:-.}" | tail -n 1';
   const { status, stdout } = await runProgram(database, ['sh', '-c', script]);
   const available = Number(stdout.trim().split(/\s+/).at(-3)) * 1024;
-  // Without an answer the restore itself will tell; it touches nothing that is live.
-  if (status !== 0 || !Number.isFinite(available) || available >= needed) return;
+  return status === 0 && Number.isFinite(available) ? available : undefined;
+}
+
+/**
+ * @param available bytes; without an answer the restore itself will tell, and it touches nothing that is live.
+ * @param needed bytes
+ * @throws UserError DATABASE_DISK_FULL
+ */
+function assertRoom(available: number | undefined, needed: number): void {
+  if (available === undefined || available >= needed) return;
   throw new UserError({
     code: 'DATABASE_DISK_FULL',
     message: `the server has ${available} bytes left for data, and about ${Math.ceil(needed)} are needed beside the live database`,

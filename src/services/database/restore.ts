@@ -4,14 +4,7 @@ import { UserError } from '../../errors.js';
 import { beginJournal, type Journal } from '../../system/journal.js';
 import { withProjectLock } from '../../system/lock.js';
 import type { ServiceContext } from '../context.js';
-import {
-  type Archive,
-  assertOpens,
-  examineArchive,
-  openArchive,
-  proveContent,
-  proveDigest,
-} from './archive.js';
+import { assertOpens, examineArchive, openArchive, proveContent, proveDigest } from './archive.js';
 import { timeId } from './backup-store.js';
 import { restartClients, runningClients } from './clients.js';
 import { findOrFetch } from './copies.js';
@@ -23,7 +16,6 @@ import type { Facts } from './manifest.js';
 import type { DumpExamination } from './plain-dump.js';
 import { assertRestorable } from './restore-checks.js';
 import {
-  createDatabase,
   derivedName,
   derivedPrefix,
   dropDatabase,
@@ -151,7 +143,8 @@ export async function restore(
       // What the live database has is counted while the other one is filled: the first reads, the second writes.
       const [before] = await Promise.all([
         countRows(session),
-        load(database, archive, manifest?.database ?? live, state, {
+        loadArchive(database, { name: state.incoming, like: manifest?.database ?? live }, archive, {
+          id,
           signal: context.signal,
           onBytes: progress('copy'),
         }),
@@ -334,25 +327,6 @@ async function changeDatabase<T>(
     { command: `invctl ${RESTORE_OPERATION}`, signal: context.signal },
     async () => change(await findDatabase(engine, location)),
   );
-}
-
-async function load(
-  database: Database,
-  archive: Archive,
-  like: Facts['database'],
-  state: RestoreState,
-  options: { signal: AbortSignal; onBytes: (bytes: number) => void },
-): Promise<void> {
-  await withSession(
-    database,
-    {
-      database: maintenanceDatabase(database),
-      applicationName: loadApplicationName(state.id),
-      signal: options.signal,
-    },
-    (session) => createDatabase(session, state.incoming, like),
-  );
-  await loadArchive(database, state.incoming, archive, { ...options, id: state.id });
 }
 
 async function proveScratch(

@@ -7,7 +7,8 @@ import { unreadable } from './archive-reader.js';
 import { connectionArguments, type Database, programFailed, runProgram } from './database.js';
 import type { Facts } from './manifest.js';
 import { dumpLines, restorableLines } from './plain-dump.js';
-import type { Session } from './session.js';
+import { maintenanceDatabase } from './server-sessions.js';
+import { type Session, withSession } from './session.js';
 import { identifier, literal } from './sql.js';
 
 /** More than four make no restore faster: the largest table decides. */
@@ -35,7 +36,7 @@ export function derivedPrefix(database: string, purpose: string, idLength: numbe
 }
 
 /** An empty database like another one: encoding, locale and owner. */
-export async function createDatabase(session: Session, name: string, like: Facts['database']): Promise<void> {
+async function createDatabase(session: Session, name: string, like: Facts['database']): Promise<void> {
   const provider =
     like.localeProvider === 'libc'
       ? ''
@@ -70,23 +71,32 @@ function archiveCopy(id: string): string {
   return `/tmp/invctl-${id}.dump`;
 }
 
+/** A database that is to be. */
+export interface NewDatabase {
+  name: string;
+  /** Whose encoding, locale and owner it gets. */
+  like: Facts['database'];
+}
+
 /**
- * Loads an archive into an empty database. The first error ends it.
+ * Makes a database and loads an archive into it. The first error ends it.
  * @throws UserError RESTORE_FAILED, BACKUP_UNREADABLE (exit 8) when the copy is not what the file is.
  */
 export async function loadArchive(
   database: Database,
-  target: string,
+  { name: target, like }: NewDatabase,
   archive: Archive,
   options: LoadOptions,
 ): Promise<void> {
-  const env = {
-    PGAPPNAME: loadApplicationName(options.id),
-    PGCLIENTENCODING: 'UTF8',
-    PGOPTIONS: LOAD_SETTINGS,
-  };
   const { signal } = options;
+  const applicationName = loadApplicationName(options.id);
+  const env = { PGAPPNAME: applicationName, PGCLIENTENCODING: 'UTF8', PGOPTIONS: LOAD_SETTINGS };
+  const create = () =>
+    withSession(database, { database: maintenanceDatabase(database), applicationName, signal }, (session) =>
+      createDatabase(session, target, like),
+    );
   if (archive.kind === 'plain') {
+    await create();
     const { stream } = await readArchive(archive, options.onBytes);
     const command = [
       'psql',
@@ -117,14 +127,23 @@ export async function loadArchive(
     if (result.status !== 0) throw programFailed('RESTORE_FAILED', 'the archive does not restore', result);
   };
   // No disk gets to see what is decrypted, so a pipe it is, and one job.
-  if (archive.decrypt) return run([], (await readArchive(archive, options.onBytes)).stream);
+  if (archive.decrypt) {
+    await create();
+    return run([], (await readArchive(archive, options.onBytes)).stream);
+  }
   const jobs = `--jobs=${Math.min(MAXIMUM_JOBS, availableParallelism())}`;
   // Several jobs read the archive at once, which a pipe does not allow. Where there are no containers, the file
   // itself will do.
-  if (database.engine.kind === 'embedded') return run([jobs, archive.file]);
+  if (database.engine.kind === 'embedded') {
+    await create();
+    return run([jobs, archive.file]);
+  }
   const path = archiveCopy(options.id);
-  await copyIn(database, archive, path, options);
   try {
+    const failed = (await Promise.allSettled([create(), copyIn(database, archive, path, options)])).find(
+      ({ status }) => status === 'rejected',
+    );
+    if (failed?.status === 'rejected') throw failed.reason;
     await run([jobs, path]);
   } finally {
     await removeCopy(database, options.id);
@@ -143,12 +162,8 @@ async function copyIn(
   const result = await runProgram(database, ['sh', '-c', script, 'sh', path], {
     input: stream,
     signal: options.signal,
-  }).catch(async (error) => {
-    await removeCopy(database, options.id);
-    throw error;
   });
   if (result.status === 0 && result.stdout.startsWith(digest().sha256)) return;
-  await removeCopy(database, options.id);
   if (result.status !== 0) {
     throw programFailed('RESTORE_FAILED', 'the archive cannot be copied to the database', result);
   }

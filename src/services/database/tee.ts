@@ -1,8 +1,8 @@
 import { type PassThrough, Writable } from 'node:stream';
 
 /**
- * Takes a stream into a sink and to a reader of it; a reader that has read enough holds nobody up. Its end is the
- * reader's end; the sink is not ended.
+ * Takes a stream into a sink and to a reader of it; a reader that has read enough holds nobody up. Neither is
+ * ended.
  */
 export function intoBoth(sink: Writable, reader: PassThrough): Writable {
   return new Writable({
@@ -19,10 +19,6 @@ export function intoBoth(sink: Writable, reader: PassThrough): Writable {
         reader.on('drain', goOn).on('close', goOn);
       });
       Promise.all([written, taken]).then(() => done(), done);
-    },
-    final(done) {
-      reader.end();
-      done();
     },
   });
 }

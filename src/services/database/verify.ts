@@ -10,14 +10,7 @@ import { type Database, findDatabase } from './database.js';
 import { readIdentities } from './encryption.js';
 import { readDatabase, readFacts } from './facts.js';
 import { type Facts, formatManifest, type Level, type Manifest, manifestPath } from './manifest.js';
-import {
-  createDatabase,
-  derivedName,
-  dropDatabase,
-  loadApplicationName,
-  loadArchive,
-  proveRestored,
-} from './scratch.js';
+import { derivedName, dropDatabase, loadApplicationName, loadArchive, proveRestored } from './scratch.js';
 import { endSessions, maintenanceDatabase } from './server-sessions.js';
 import { withSession } from './session.js';
 
@@ -128,8 +121,7 @@ async function proveByRestoring(
   const maintenance = { database: maintenanceDatabase(database), applicationName };
   const like = expected.database ?? (await withSession(database, { applicationName }, readDatabase));
   try {
-    await withSession(database, maintenance, (session) => createDatabase(session, scratch, like));
-    await loadArchive(database, scratch, archive, { id, signal: context.signal, onBytes });
+    await loadArchive(database, { name: scratch, like }, archive, { id, signal: context.signal, onBytes });
     await withSession(
       database,
       { database: scratch, applicationName, signal: context.signal },

@@ -13,7 +13,7 @@ import { propertyStatements } from '../database-properties.js';
 import { readDatabase, readFacts } from '../facts.js';
 import type { Facts, Manifest } from '../manifest.js';
 import { assertKnown } from '../restore-checks.js';
-import { createDatabase, derivedName, dropDatabase, loadArchive, proveRestored } from '../scratch.js';
+import { derivedName, dropDatabase, loadArchive, proveRestored } from '../scratch.js';
 import { maintenanceDatabase } from '../server-sessions.js';
 import { onlyRow, type Session, withSession } from '../session.js';
 import { identifier, literal } from '../sql.js';
@@ -124,10 +124,11 @@ export async function loadBackup(
   const loaded = derivedName(database.name, 'restore', id);
   const options = { applicationName: 'invctl db upgrade', signal: context.signal };
   const { manifest } = archive;
-  await withSession(database, { ...options, database: maintenanceDatabase(database) }, (session) =>
-    createDatabase(session, loaded, manifest.database),
-  );
-  await loadArchive(database, loaded, archive, { id, signal: context.signal, onBytes });
+  await loadArchive(database, { name: loaded, like: manifest.database }, archive, {
+    id,
+    signal: context.signal,
+    onBytes,
+  });
   await withSession(database, { ...options, database: loaded }, async (session) => {
     const facts = await withContentHashes(session, await readFacts(session));
     await proveRestored(session, facts, manifest);

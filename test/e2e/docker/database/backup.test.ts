@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -215,6 +215,42 @@ describe.skipIf(withoutDocker)('db backup on Docker', () => {
       nothingIsLeft();
     },
   );
+
+  it('refuses what is not what pg_dump wrote', async () => {
+    const env = shimDocker(
+      project.directory,
+      `case " $* " in *" pg_dump "*) "$REAL" "$@" | tr '\\000' '\\001'; exit 0;; esac\nexec "$REAL" "$@"`,
+    );
+    const result = await project.invctl(['db', 'backup', '--json'], { env });
+    expect(JSON.parse(result.stdout).error).toMatchObject({
+      code: 'BACKUP_UNREADABLE',
+      message: expect.stringMatching(
+        /SHA-256 of what pg_dump wrote is \w{64}, and that of what arrived is \w{64}/,
+      ),
+    });
+    expect(result.code).toBe(8);
+    nothingIsLeft();
+  });
+
+  it('refuses what pg_restore does not read', async () => {
+    const program = '/usr/local/sbin/pg_restore';
+    const inDatabase = (script: string) =>
+      execFileSync('docker', ['compose', 'exec', '-T', 'db', 'sh', '-c', script], { cwd: project.directory });
+    inDatabase(
+      `printf '#!/bin/sh\\necho "pg_restore: error: no block here" >&2; exit 1' > ${program}; chmod +x ${program}`,
+    );
+    try {
+      const result = await project.invctl(['db', 'backup', '--json'], {});
+      expect(JSON.parse(result.stdout).error).toMatchObject({
+        code: 'BACKUP_UNREADABLE',
+        message: expect.stringContaining('no block here'),
+      });
+      expect(result.code).toBe(8);
+    } finally {
+      inDatabase(`rm ${program}`);
+    }
+    nothingIsLeft();
+  });
 
   async function archiveBytes(): Promise<number> {
     const { file, manifest, manifestFile } = await project.succeed(['db', 'backup', '-o', 'measure.dump']);

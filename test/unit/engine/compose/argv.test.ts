@@ -68,8 +68,15 @@ describe('argument vectors', () => {
   });
 
   it('ask for a terminal only where there is one', () => {
-    expect(argv.exec(shop, 'db', ['psql'], { tty: true })).toEqual(['compose', 'exec', '--', 'db', 'psql']);
-    expect(argv.exec(shop, 'db', ['psql'], {})).toContain('--no-TTY');
+    expect(argv.exec('4f1', ['psql'], { tty: true })).toEqual([
+      'exec',
+      '--interactive',
+      '--tty',
+      '4f1',
+      'psql',
+    ]);
+    expect(argv.exec('4f1', ['psql'], {})).not.toContain('--tty');
+    expect(argv.run(shop, 'api', ['node'], {})).toContain('--no-TTY');
   });
 
   it('look for one-off containers nowhere', () => {
