@@ -49,7 +49,7 @@ async function plan(compose: string, to: number, dataDirectory = '/var/lib/postg
     const service = project.services.db;
     if (!service) throw new Error('the test has no service db');
     const files = [{ file: join(folder, 'compose.yaml'), text: compose }];
-    return planMajorChange({ project, service, files, from: 16, to, dataDirectory });
+    return planMajorChange({ project, service, files, from: 16, imageMajor: 16, to, dataDirectory });
   });
 }
 
