@@ -1,5 +1,13 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { expect } from 'vitest';
@@ -85,8 +93,11 @@ export interface UpgradeStack {
   remove(): Promise<string[]>;
 }
 
-/** A running project with an app, data, roles and settings, as somebody has it who comes to an upgrade. */
-export async function startUpgradeStack(): Promise<UpgradeStack> {
+/**
+ * A running project with an app, data, roles and settings, as somebody has it who comes to an upgrade.
+ * @param options.bare started on a server without client programs.
+ */
+export async function startUpgradeStack(options: { bare?: boolean } = {}): Promise<UpgradeStack> {
   const stack = await createTinyStack('project', FROM);
   const { name, directory, home } = stack;
   const state = join(home, 'state');
@@ -160,7 +171,8 @@ export async function startUpgradeStack(): Promise<UpgradeStack> {
   let noted = '';
   const nothingHasChanged = () => expect(everything()).toBe(noted);
 
-  await succeed(['up']);
+  const started = options.bare ? { INVCTL_POSTGRES_DIR: bareServer(join(home, 'bare')) } : {};
+  expect(await run(['up'], { env: started })).toMatchObject({ code: 0 });
   seedShop({ sql }, 1000);
   sql(`CREATE ROLE "Reader" LOGIN PASSWORD 'seeded-marker-reader'; GRANT SELECT ON items TO "Reader";
     GRANT CONNECT ON DATABASE tiny TO "Reader"; REVOKE TEMPORARY ON DATABASE tiny FROM PUBLIC;
@@ -205,4 +217,13 @@ export async function startUpgradeStack(): Promise<UpgradeStack> {
       return left;
     },
   };
+}
+
+/** The earlier server in a folder without its client programs. */
+function bareServer(folder: string): string {
+  mkdirSync(folder);
+  for (const name of ['postgres', 'initdb']) {
+    symlinkSync(join(clientPrograms as string, name), join(folder, name));
+  }
+  return folder;
 }

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { killedAt } from '../../../support/kill-at-step.js';
@@ -33,6 +33,8 @@ describe.skipIf(!clientPrograms)('db upgrade on the embedded engine', () => {
   it('rehearses while the app goes on, and leaves nothing behind', async () => {
     const before = stack.apps();
     expect(before).toHaveLength(1);
+    const built = () => statSync(join(stack.directory, 'api/dist/server.cjs')).mtimeMs;
+    const builtBefore = built();
     const result = await stack.invctl(['db', 'upgrade', '--to', '16', '--rehearse', '--json']);
     expect(result).toMatchObject({ code: 0 });
     const document = JSON.parse(result.stdout);
@@ -43,6 +45,7 @@ describe.skipIf(!clientPrograms)('db upgrade on the embedded engine', () => {
     expect(document.warnings.join('\n')).not.toContain('without a connection');
     expect(result.stdout + result.stderr).not.toContain('seeded-marker');
     expect(stack.apps()).toEqual(before);
+    expect(built()).toBe(builtBefore);
     expect(existsSync(join(stack.directory, 'backups'))).toBe(false);
     stack.nothingHasChanged();
   });
@@ -159,7 +162,8 @@ describe.skipIf(!clientPrograms)('db upgrade to the major that the image names a
   let stack: UpgradeStack;
 
   beforeAll(async () => {
-    stack = await startUpgradeStack();
+    // The backup is made by the client programs that the later server takes as well.
+    stack = await startUpgradeStack({ bare: true });
     writeFileSync(
       stack.composeFile,
       readFileSync(stack.composeFile, 'utf8').replace('image: postgres:15', 'image: postgres:16'),
@@ -180,6 +184,8 @@ describe.skipIf(!clientPrograms)('db upgrade to the major that the image names a
     expect(recovered).toMatchObject([{ step: 'up', outcome: 'finished' }]);
     expect([stack.fingerprint(), stack.properties()]).toEqual(before);
     expect(stack.sql(`SELECT current_setting('server_version_num')::int / 10000`)).toBe('16');
+    const [backup] = (await stack.succeed(['db', 'list'])).backups;
+    expect(backup).toMatchObject({ level: 3, manifest: { format: 'custom', server: { major: 15 } } });
     expect(readFileSync(stack.composeFile, 'utf8')).toBe(
       compose.replace('["pgdata:', '["pgdata_16:').replace('\n  pgdata:', '\n  pgdata_16:'),
     );
