@@ -21,8 +21,8 @@ import { mountSmallDisk, unmount } from '../../../support/small-disk.js';
 import { createTinyStack } from '../../../support/tiny-stack.js';
 import { fingerprintOf, seedShop } from '../../docker/database/fixture.js';
 
-export const FROM = 15;
-export const TO = 16;
+const FROM = 15;
+const TO = 16;
 
 /** Where the client programs for both majors are; undefined, and told, where this machine has not both servers. */
 export const clientPrograms = await findClientPrograms();
