@@ -19,6 +19,7 @@ const files = [
   'test/e2e/docker/database/recover.test.ts',
   'test/e2e/docker/database/upgrade-faults.test.ts',
   'test/e2e/embedded/database/backup-restore.test.ts',
+  'test/e2e/embedded/database/upgrade-faults.test.ts',
 ];
 const { status } = spawnSync('npx', ['vitest', 'run', '--reporter=verbose', ...files], {
   cwd: fileURLToPath(new URL('..', import.meta.url)),

@@ -10,6 +10,8 @@ import { mapAt, type Position, type TreeMap } from './tree.js';
 export interface LoadContext {
   environment: ProjectEnvironment;
   warn(message: string): void;
+  /** Texts that stand in for those of files, by absolute path. */
+  texts?: ReadonlyMap<string, string>;
 }
 
 /**
@@ -18,10 +20,14 @@ export interface LoadContext {
  * @param askedBy the `include` or `extends` that names the file
  * @throws UserError COMPOSE_FILE_UNREADABLE, COMPOSE_REMOTE, COMPOSE_SYNTAX, DUPLICATE_KEY
  */
-export function readComposeFile(file: string, askedBy?: Position): ComposeDocument[] {
+export function readComposeFile(
+  file: string,
+  { texts }: Pick<LoadContext, 'texts'>,
+  askedBy?: Position,
+): ComposeDocument[] {
   let text: string;
   try {
-    text = readFileSync(file, 'utf8');
+    text = texts?.get(file) ?? readFileSync(file, 'utf8');
   } catch (error) {
     throw invalidProject(
       'COMPOSE_FILE_UNREADABLE',

@@ -89,7 +89,7 @@ function extendedFile(
   refuseRemote(fileName, extension.at);
   const file = resolvePath(here.directory, fileName);
   const directory = dirname(file);
-  const documents = readComposeFile(file, extension.at);
+  const documents = readComposeFile(file, context, extension.at);
   let tree = mapNode(extension.at);
   for (const document of documents) {
     tree = removeDuplicates(mergeFiles(tree, interpolateDocument(document, context)));

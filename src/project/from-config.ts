@@ -15,6 +15,22 @@ import type {
 
 type Json = Record<string, unknown>;
 
+/** A Compose project in the JSON of `docker compose config`. */
+export interface ComposeConfig {
+  name: string;
+  services: Record<string, ServiceConfig>;
+  networks?: Record<string, Json | null>;
+  volumes?: Record<string, Json | null>;
+  secrets?: Json;
+  configs?: Json;
+}
+
+export type ServiceConfig = Json & {
+  environment?: Record<string, string | null> | null;
+  networks?: Record<string, { aliases?: string[] } | null> | null;
+  volumes?: { type: string; source?: string; target: string }[] | null;
+};
+
 /** The project that `docker compose config --format json` prints, where every `$` is doubled. */
 export function projectFromConfig(config: unknown, location: ProjectLocation): ComposeProject {
   return projectFromModel(halveDollars(config), location);

@@ -47,7 +47,7 @@ interface FileGroup {
 export function loadFiles(group: FileGroup, context: LoadContext): TreeMap {
   let project = mapNode({ file: group.files[0] as string, line: 1 });
   for (const file of group.files) {
-    for (const document of readComposeFile(file, group.askedBy)) {
+    for (const document of readComposeFile(file, context, group.askedBy)) {
       project = layDocument(project, document, file, group, context);
     }
   }

@@ -25,12 +25,14 @@ export interface LoadedProject {
  * Reads and checks a project from its files alone.
  *
  * @param warnings gathers what Compose would warn about, also of a project that is refused after all
+ * @param texts stand in for those of files, by absolute path
  * @throws UserError with exit code 4, file and line, for whatever Compose refuses.
  */
 export function loadProject(
   location: ProjectLocation,
   env: NodeJS.ProcessEnv,
   warnings = new Set<string>(),
+  texts?: ReadonlyMap<string, string>,
 ): LoadedProject {
   const warn = (message: string) => {
     warnings.add(message);
@@ -42,7 +44,7 @@ export function loadProject(
   });
   const tree = loadFiles(
     { files: location.files, directory: location.directory, includedBy: [] },
-    { environment, warn },
+    { environment, warn, ...(texts ? { texts } : {}) },
   );
   if (tree.entries.size === 0) {
     throw invalidProject('COMPOSE_INVALID', 'the compose file is empty', tree.at, 'add `services:`');

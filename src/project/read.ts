@@ -1,6 +1,6 @@
 import { itemsAt } from './canonical.js';
 import { serviceVariables } from './environment.js';
-import { projectFromModel } from './from-config.js';
+import { type ComposeConfig, projectFromModel } from './from-config.js';
 import { type LoadedProject, loadProject } from './loaded-project.js';
 import type { ProjectLocation } from './locate.js';
 import type { ComposeProject } from './model.js';
@@ -36,16 +36,31 @@ export async function readProject(
  */
 export function modelProject(loaded: LoadedProject, location: ProjectLocation): ProjectReading {
   const warnings = new Set(loaded.warnings);
-  const services = Object.fromEntries(
-    [...loaded.active].map((name) => [
-      name,
-      serviceModel(loaded, name, (message) => {
-        warnings.add(message);
-      }),
-    ]),
-  );
-  const model = { name: loaded.name, services, ...usedResources(loaded) };
+  const model = configOf(loaded, (message) => {
+    warnings.add(message);
+  });
   return { project: projectFromModel(model, location), warnings: [...warnings] };
+}
+
+/**
+ * A project in the form of Compose's JSON, dollar signs as they are, with other texts for some of its files.
+ *
+ * @param texts by absolute path
+ * @throws UserError as {@link readProject}
+ */
+export function readConfig(
+  location: ProjectLocation,
+  env: NodeJS.ProcessEnv,
+  texts: ReadonlyMap<string, string>,
+): ComposeConfig {
+  return configOf(loadProject(location, env, new Set(), texts), () => {});
+}
+
+function configOf(loaded: LoadedProject, warn: (message: string) => void): ComposeConfig {
+  const services = Object.fromEntries(
+    [...loaded.active].map((name) => [name, serviceModel(loaded, name, warn)]),
+  );
+  return { name: loaded.name, services, ...usedResources(loaded) };
 }
 
 /** A service in the form of Compose's JSON. */

@@ -16,6 +16,11 @@ export function interruptedAt(step: string): Record<string, string> {
   return signalledAt(step, 'after', 'SIGINT');
 }
 
+/** The environment of a CLI that stops at a step of its journal until it gets a SIGCONT. */
+export function stoppedAt(step: string): Record<string, string> {
+  return signalledAt(step, 'after', 'SIGSTOP');
+}
+
 /** The environment of a CLI that ends by SIGKILL once it has renamed something from or to a path with this part. */
 export function killedAfterRename(part: string): Record<string, string> {
   return { NODE_OPTIONS, KILL_AFTER_RENAME: part };

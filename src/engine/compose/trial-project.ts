@@ -1,18 +1,4 @@
-/** A Compose project in the JSON of `docker compose config`. */
-export interface ComposeConfig {
-  name: string;
-  services: Record<string, ServiceConfig>;
-  networks?: Record<string, Record<string, unknown> | null>;
-  volumes?: Record<string, Record<string, unknown> | null>;
-  secrets?: Record<string, unknown>;
-  configs?: Record<string, unknown>;
-}
-
-type ServiceConfig = Record<string, unknown> & {
-  environment?: Record<string, string | null> | null;
-  networks?: Record<string, { aliases?: string[] } | null> | null;
-  volumes?: { type: string; source?: string; target: string }[] | null;
-};
+import type { ComposeConfig, ServiceConfig } from '../../project/from-config.js';
 
 export interface TrialInput {
   /** Of the trial's own project. */

@@ -44,6 +44,7 @@ export async function connection(
   const record = store.state.services[service.name];
   const { server, port } = record ?? {};
   if (!server || port === undefined || !isRunning(record)) throw notRunningError(service.name);
+  const clientPrograms = context.clientPrograms ?? (server.complete ? server.programs : undefined);
   const settings = readDatabaseSettings(
     service,
     await readGrantedSecrets(project, service, context.variables(location)),
@@ -55,6 +56,6 @@ export async function connection(
     database: server.database,
     password: settings.password,
     socketFolder: server.socketFolder,
-    ...(server.complete ? { clientPrograms: server.programs } : {}),
+    ...(clientPrograms === undefined ? {} : { clientPrograms }),
   };
 }

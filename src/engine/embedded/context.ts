@@ -6,7 +6,7 @@ import type { ComposeProject, ComposeService } from '../../project/model.js';
 import { readEnvironment } from '../../project/project-environment.js';
 import { withProjectLock } from '../../system/lock.js';
 import type { ProcessRunner } from '../../system/process.js';
-import type { EngineRun } from './run.js';
+import type { EngineRun, TrialRun } from './run.js';
 import type { VariableLookup } from './secrets.js';
 import { makeStateFolder, StateStore, stateFolders } from './state.js';
 
@@ -15,6 +15,10 @@ export interface EmbeddedEngineDependencies {
   env: NodeJS.ProcessEnv;
   signal: AbortSignal;
   warn(message: string): void;
+  /** Folder of the client programs to run beside every server; default: each server's own. */
+  clientPrograms?: string;
+  /** What to run in place of what the compose files and the machine would give. */
+  trial?: TrialRun;
 }
 
 /** What every operation of the engine shares. */
@@ -36,7 +40,7 @@ export interface EmbeddedContext extends EmbeddedEngineDependencies {
 }
 
 export function createEmbeddedContext(dependencies: EmbeddedEngineDependencies): EmbeddedContext {
-  const { processes, env, signal, warn } = dependencies;
+  const { processes, env, signal, warn, trial } = dependencies;
   const resolved = new Map<string, Promise<ComposeProject>>();
   const said = new Set<string>();
 
@@ -51,6 +55,7 @@ export function createEmbeddedContext(dependencies: EmbeddedEngineDependencies):
   }
 
   function resolve(location: ProjectLocation): Promise<ComposeProject> {
+    if (trial) return Promise.resolve(trial.project);
     const key = location.files.join('\n');
     const known = resolved.get(key) ?? read(location);
     resolved.set(key, known);
@@ -107,6 +112,7 @@ export function createEmbeddedContext(dependencies: EmbeddedEngineDependencies):
       env,
       lookup: variables(location),
       signal: also ? AbortSignal.any([signal, also]) : signal,
+      ...(trial ? { trial } : {}),
     };
   }
 

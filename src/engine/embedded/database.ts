@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { join } from 'node:path';
-import type { ComposeProject, ComposeService } from '../../project/model.js';
+import type { ComposeMount, ComposeProject, ComposeService } from '../../project/model.js';
 import { findFreePort, isPortFree } from '../../system/ports.js';
 import type { DatabaseService } from './classify.js';
 import { readDatabaseSettings } from './database-settings.js';
@@ -29,10 +29,15 @@ export interface PreparedDatabase {
   prepare(): Promise<void>;
 }
 
-/** Folder that holds the data of a database service, once its volume is known. */
-export function dataFolderOf(store: StateStore, service: string): string | undefined {
-  const folder = Object.entries(store.state.volumes).find(([, volume]) => volume.service === service)?.[0];
-  return folder === undefined ? undefined : join(store.folders.volumes, folder);
+/**
+ * Folder that holds the data of a database service, once its volume is known. Of several, as an upgrade leaves them,
+ * the one that its server last ran on.
+ */
+export function dataFolderOf({ state, folders }: StateStore, service: string): string | undefined {
+  const own = Object.entries(state.volumes)
+    .filter(([, volume]) => volume.service === service)
+    .map(([folder]) => join(folders.volumes, folder));
+  return own.find((folder) => folder === state.services[service]?.server?.dataFolder) ?? own[0];
 }
 
 /**
@@ -50,13 +55,15 @@ export async function prepareDatabase(run: EngineRun, database: DatabaseService)
   const dataFolder = join(store.folders.volumes, volume.folder);
   const existingMajor = dataMajor(dataFolder);
   const user = await findServerUser(processes);
-  const installation = await findPostgres(
-    {
-      ...(database.major === undefined ? {} : { major: database.major }),
-      ...(existingMajor === undefined ? {} : { dataMajor: existingMajor }),
-    },
-    { processes, env, user, stateRoot: store.folders.root },
-  );
+  const installation =
+    run.trial?.server ??
+    (await findPostgres(
+      {
+        ...(database.major === undefined ? {} : { major: database.major }),
+        ...(existingMajor === undefined ? {} : { dataMajor: existingMajor }),
+      },
+      { processes, env, user, stateRoot: store.folders.root },
+    ));
   const secrets = await readGrantedSecrets(project, service, run.lookup);
   const settings = readDatabaseSettings(service, secrets);
   const port =
@@ -106,12 +113,17 @@ async function chooseServerPort(project: ComposeProject): Promise<number> {
   }
 }
 
+/** Where the compose file has the data of a database. */
+export function dataMount({ mounts }: ComposeService): ComposeMount | undefined {
+  return mounts.find(({ target }) => /^\/var\/lib\/postgresql(\/|$)/.test(target));
+}
+
 function databaseVolume(
   projectName: string,
   service: ComposeService,
   volumes: Record<string, { name: string }>,
 ): { folder: string; status: { key?: string; name: string; service: string } } {
-  const mount = service.mounts.find(({ target }) => /^\/var\/lib\/postgresql(\/|$)/.test(target));
+  const mount = dataMount(service);
   const key = mount?.type === 'volume' ? mount.source : undefined;
   const folder = key ?? `${service.name}-data`;
   const name = (key && volumes[key]?.name) ?? `${projectName}_${folder}`;

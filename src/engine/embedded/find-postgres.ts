@@ -37,6 +37,50 @@ export async function findPostgres(needs: PostgresNeeds, search: Search): Promis
   return isPackaged(dirname(found.programs)) ? preparePackaged(found, search) : found;
 }
 
+/** What moves data from one major to a later one. */
+export interface MovePrograms {
+  server: Installation;
+  /** Folder of psql, pg_dump and pg_restore that the earlier server and the later one both take. */
+  clientPrograms: string;
+}
+
+/**
+ * The server of exactly the later major, and the client programs. The earlier server has to be here too: everything
+ * may have to go back to it.
+ *
+ * @throws UserError EMBEDDED_POSTGRES_MISSING (exit 3)
+ */
+export async function findMove(from: number, to: number, search: Search): Promise<MovePrograms> {
+  const candidates = await findInstallations(search);
+  const found = chooseMove(candidates, from, to);
+  if (found) {
+    const { server, clientPrograms } = found;
+    return {
+      server: isPackaged(dirname(server.programs)) ? await preparePackaged(server, search) : server,
+      clientPrograms,
+    };
+  }
+  throw moveError(from, to, candidates, Boolean(search.env.INVCTL_POSTGRES_DIR));
+}
+
+/**
+ * Exported for its tests. A pg_dump dumps servers of its own major and of earlier ones, and what it writes is for
+ * its own major and later ones: https://www.postgresql.org/docs/current/app-pgdump.html#PG-DUMP-NOTES
+ */
+export function chooseMove(
+  candidates: readonly Installation[],
+  from: number,
+  to: number,
+): MovePrograms | undefined {
+  const best = (major: number) => {
+    const exact = candidates.filter((candidate) => candidate.major === major);
+    return exact.find(({ complete }) => complete) ?? exact[0];
+  };
+  const [earlier, server] = [best(from), best(to)];
+  const clients = [earlier, server].find((one) => one?.complete);
+  return earlier && server && clients ? { server, clientPrograms: clients.programs } : undefined;
+}
+
 /** A sentence for the person where the major differs from the image's, or programs are missing; else nothing. */
 export function installationNotices(found: Installation, wanted: number | undefined): string[] {
   const notices: string[] = [];
@@ -129,9 +173,29 @@ function listFolder(folder: string): string[] {
   }
 }
 
+function moveError(from: number, to: number, candidates: readonly Installation[], named: boolean): UserError {
+  const missing = [from, to].filter((major) => candidates.every((one) => one.major !== major));
+  const lack =
+    missing.length > 0 ? `there is no PostgreSQL ${missing.join(' and no ')}` : 'neither has client programs';
+  const wanted = missing.at(-1) ?? to;
+  return new UserError({
+    code: 'EMBEDDED_POSTGRES_MISSING',
+    message: `an upgrade from ${from} to ${to} takes the servers of both on this machine, and client programs of one: ${lack}, only ${listed(candidates)}`,
+    hint: named
+      ? `unset INVCTL_POSTGRES_DIR, which allows one PostgreSQL alone:  env -u INVCTL_POSTGRES_DIR invctl db upgrade --to ${to}`
+      : `install PostgreSQL ${wanted}, server and client programs (Debian: postgresql-${wanted}), then the same command again`,
+    exitCode: ExitCode.engineUnavailable,
+    details: { from, to, missing },
+  });
+}
+
+function listed(candidates: readonly Installation[]): string {
+  return candidates.map(({ version, programs }) => `${version} in ${programs}`).join(', ');
+}
+
 function missingError(needs: PostgresNeeds, candidates: readonly Installation[]): UserError {
   const wanted = needs.dataMajor ?? needs.major;
-  const others = candidates.map(({ version, programs }) => `${version} in ${programs}`).join(', ');
+  const others = listed(candidates);
   return new UserError({
     code: 'EMBEDDED_POSTGRES_MISSING',
     message: `no PostgreSQL${wanted ? ` ${wanted}` : ''} on this machine${others ? `, only ${others}` : ''}`,

@@ -20,7 +20,7 @@ const SERVER_ENVIRONMENT = { PATH: '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' };
 
 export interface ClusterPlan {
   dataFolder: string;
-  installation: Installation;
+  installation: Pick<Installation, 'programs'>;
   user: ServerUser;
   settings: DatabaseSettings;
   /** Marks the programs that run on the way. */
@@ -83,11 +83,8 @@ export async function initialiseCluster(
     );
     await rm(passwordFile);
     if (settings.database !== 'postgres') {
-      await processes.run(
-        join(installation.programs, 'postgres'),
-        ['--single', '-c', 'exit_on_error=on', '-D', partial, 'postgres'],
-        { ...options, input: `CREATE DATABASE "${settings.database.replaceAll('"', '""')}"\n` },
-      );
+      const statement = `CREATE DATABASE "${settings.database.replaceAll('"', '""')}"`;
+      await runSingleUser({ ...plan, dataFolder: partial }, 'postgres', statement, processes, signal);
     }
     await rename(partial, dataFolder);
     await syncFolder(dirname(dataFolder));
@@ -95,6 +92,31 @@ export async function initialiseCluster(
     await removeCutOff(dataFolder);
     throw explainFileError(error, dataFolder);
   }
+}
+
+/**
+ * Runs a statement by PostgreSQL's single-user mode, on a data folder that no server runs on.
+ * @returns all that the server prints. @throws CommandError where the statement fails.
+ */
+export async function runSingleUser(
+  { installation, dataFolder, user, mark, env }: Omit<ClusterPlan, 'settings'>,
+  database: string,
+  statement: string,
+  processes: ProcessRunner,
+  signal: AbortSignal,
+): Promise<string> {
+  const { stdout, stderr } = await processes.run(
+    join(installation.programs, 'postgres'),
+    ['--single', '-c', 'exit_on_error=on', '-D', dataFolder, database],
+    {
+      cwd: '/',
+      env: onlyEnvironment({ ...SERVER_ENVIRONMENT, ...mark }, env),
+      signal,
+      ...user.ids,
+      input: `${statement}\n`,
+    },
+  );
+  return stdout + stderr;
 }
 
 /** Removes what an initialisation that was cut off has left beside the data folder. */

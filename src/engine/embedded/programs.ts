@@ -97,7 +97,7 @@ export async function pipe(
   const store = await context.open(location);
   if (!isRunning(store.state.services[name])) throw notRunningError(name);
   const environment = serviceEnvironment({ project: await context.resolve(location), store, env }, service);
-  const { folder, server, env: variables } = surroundings(store, service, environment);
+  const { folder, server, env: variables } = surroundings(context, store, service, environment);
   try {
     return await processes.run(program as string, args, {
       ...streams,
@@ -127,7 +127,7 @@ async function passThrough(
       exitCode: ExitCode.usage,
     });
   }
-  const { folder, server, env: variables } = surroundings(store, service, environment);
+  const { folder, server, env: variables } = surroundings(context, store, service, environment);
   try {
     return await processes.passThrough(program as string, args, {
       cwd: options.workdir === undefined ? folder : resolvePath(folder, options.workdir),
@@ -141,7 +141,12 @@ async function passThrough(
 }
 
 /** Where a program of a service runs and what it finds in its environment; beside a database, how to reach it. */
-function surroundings(store: StateStore, service: ComposeService, environment: Record<string, string>) {
+function surroundings(
+  { clientPrograms }: EmbeddedContext,
+  store: StateStore,
+  service: ComposeService,
+  environment: Record<string, string>,
+) {
   const embedded = classify(service);
   const { server, port } = store.state.services[service.name] ?? {};
   const database =
@@ -151,7 +156,8 @@ function surroundings(store: StateStore, service: ComposeService, environment: R
           PGPORT: String(port),
           PGUSER: server.superuser,
           PGDATABASE: server.database,
-          PATH: `${server.programs}:${environment.PATH}`,
+          PGDATA: server.dataFolder,
+          PATH: `${clientPrograms ?? server.programs}:${environment.PATH}`,
         }
       : {};
   return {

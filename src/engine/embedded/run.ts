@@ -1,5 +1,6 @@
 import type { ComposeProject } from '../../project/model.js';
 import type { ProcessRunner } from '../../system/process.js';
+import type { Installation } from './installation.js';
 import type { VariableLookup } from './secrets.js';
 import type { StateStore } from './state.js';
 
@@ -11,4 +12,13 @@ export interface EngineRun {
   env: NodeJS.ProcessEnv;
   lookup: VariableLookup;
   signal: AbortSignal;
+  trial?: TrialRun;
+}
+
+/** Another server tried with a project, beside the project itself. */
+export interface TrialRun {
+  /** Its packages run as they are built: the live project's processes run in the same folders. */
+  project: ComposeProject;
+  /** What its database runs on, whatever else this machine has. */
+  server: Installation;
 }

@@ -189,7 +189,7 @@ class BringUp {
     const { service, folder } = node;
     const record = store.state.services[service.name] as ServiceRecord;
     const secrets = await readGrantedSecrets(project, service, lookup);
-    const built = await this.#build(node);
+    const built = this.#run.trial ? '' : await this.#build(node);
     const port = await this.#choosePort(service, record);
     const secretsFolder = join(store.folders.secrets, service.name);
     const check = httpProbe(service, port);

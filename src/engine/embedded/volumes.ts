@@ -4,6 +4,8 @@ import { UserError } from '../../errors.js';
 import type { ProjectLocation } from '../../project/locate.js';
 import type { VolumeStatus } from '../engine.js';
 import type { EmbeddedContext } from './context.js';
+import { dataFolderOf } from './database.js';
+import type { StateStore } from './state.js';
 
 /** The data folders of the project's databases. */
 export async function volumes(context: EmbeddedContext, location: ProjectLocation): Promise<VolumeStatus[]> {
@@ -13,7 +15,7 @@ export async function volumes(context: EmbeddedContext, location: ProjectLocatio
     const mountpoint = join(store.folders.volumes, folder);
     const created = await stat(mountpoint).catch(() => undefined);
     if (!created) continue;
-    const record = store.state.services[service];
+    const used = isInUse(store, service, mountpoint);
     found.push({
       ...(key === undefined ? {} : { key }),
       name,
@@ -21,8 +23,8 @@ export async function volumes(context: EmbeddedContext, location: ProjectLocatio
       mountpoint,
       bytes: await bytesIn(mountpoint),
       createdAt: created.birthtime.toISOString(),
-      services: record?.launch ? [service] : [],
-      unused: !record?.launch,
+      services: used ? [service] : [],
+      unused: !used,
     });
   }
   return found;
@@ -46,7 +48,7 @@ export async function removeVolume(
       });
     }
     const [folder, { service }] = found;
-    if (store.state.services[service]?.launch) {
+    if (isInUse(store, service, join(store.folders.volumes, folder))) {
       throw new UserError({
         code: 'VOLUME_IN_USE',
         message: `the volume ${name} is in use by the service "${service}"`,
@@ -57,6 +59,10 @@ export async function removeVolume(
     delete store.state.volumes[folder];
     await store.save();
   });
+}
+
+function isInUse(store: StateStore, service: string, folder: string): boolean {
+  return store.state.services[service]?.launch !== undefined && dataFolderOf(store, service) === folder;
 }
 
 /** Bytes that the files of a folder take on disk. */

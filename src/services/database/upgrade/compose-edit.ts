@@ -33,7 +33,10 @@ export interface MajorChangeInput {
   service: ComposeService;
   /** Compose files in merge order. */
   files: readonly { file: string; text: string }[];
+  /** The server's major. */
   from: number;
+  /** Major that the image's tag names. Of a server that runs without its image, another than the server's. */
+  imageMajor: number;
   to: number;
   /** The server's data folder in the container. */
   dataDirectory: string;
@@ -47,12 +50,14 @@ const DATA_PATH = { upTo17: '/var/lib/postgresql/data', from18: '/var/lib/postgr
  * @throws UserError COMPOSE_NOT_EDITABLE naming what to change by hand.
  */
 export function planMajorChange(input: MajorChangeInput): MajorChange {
-  const { project, service, files, from, to } = input;
+  const { project, service, files, from, imageMajor, to } = input;
   const mount = dataMount(input);
   const beforeKey = mount.source as string;
   const afterKey = nextKey(beforeKey, from, to);
-  const image = { before: service.image as string, after: nextImage(service.image ?? '', from, to) };
-  const target = service.environment.PGDATA ? mount.target : to >= 18 ? DATA_PATH.from18 : DATA_PATH.upTo17;
+  const before = service.image ?? '';
+  const image = { before, after: imageMajor >= to ? before : nextImage(before, imageMajor, to) };
+  const path = Math.max(imageMajor, to) >= 18 ? DATA_PATH.from18 : DATA_PATH.upTo17;
+  const target = service.environment.PGDATA ? mount.target : path;
   const refuse = (reason: string, file?: string) =>
     notEditable(
       reason,
@@ -98,7 +103,9 @@ export function planMajorChange(input: MajorChangeInput): MajorChange {
     ownName === undefined ? `${project.name}_${afterKey}` : nextKey(String(ownName), from, to);
   const mounts = mountEdits(serviceNode.volumes, service.name, mount, { key: afterKey, target });
   const edits: ScalarEdit[] = [
-    { path: ['services', service.name, 'image'], before: image.before, after: image.after },
+    ...(image.before === image.after
+      ? []
+      : [{ path: ['services', service.name, 'image'], before: image.before, after: image.after }]),
     ...mounts,
     ...(ownName === undefined
       ? []

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createVolume, prepareTrial, type Trial } from '../../../engine/compose/trial.js';
 import type { Engine } from '../../../engine/engine.js';
+import { openTrials, type Trial } from '../../../engine/trials.js';
 import { ExitCode, UserError } from '../../../errors.js';
 import type { ProjectLocation } from '../../../project/locate.js';
 import { withDependencies } from '../../../project/model.js';
@@ -26,8 +26,6 @@ const START_TIMEOUT_MS = 300_000;
 const SMOKE_TIMEOUT_MS = 180_000;
 const POLL_MS = 200;
 const LOG_LINES = 15;
-/** Scripts that the image's entrypoint runs on an empty volume: what they made is in the dump. */
-const INIT_SCRIPTS = '/docker-entrypoint-initdb.d';
 
 /** The new server on its new volume, in a project of its own beside the live one. */
 export interface NewServer {
@@ -43,31 +41,34 @@ export interface NewServer {
 export async function startNewServer(
   context: ServiceContext,
   live: Database,
-  { change, config, to }: UpgradePlan,
+  { change, config, move }: UpgradePlan,
   state: UpgradeState,
   app: string | undefined,
 ): Promise<NewServer> {
-  const { key, name } = change.volume.after;
-  await createVolume(context, live.location, key, name);
+  const trials = await openTrials(live.engine, context);
   const services = new Set([live.service.name]);
   if (app !== undefined) for (const one of withDependencies(live.project, [app])) services.add(one);
-  const trial = await prepareTrial(context, config, state.trial, {
+  const trial = await trials.prepare(live.location, {
+    name: state.trial,
+    config,
     services: [...services],
-    volume: { key, name },
-    without: [INIT_SCRIPTS],
+    volume: change.volume.after,
+    move,
   });
   const database: Database = { ...live, engine: trial.engine, location: trial.location };
   await startService(context, trial, live.service.name, START_TIMEOUT_MS, {
     code: 'SERVER_NOT_STARTED',
-    what: `the server of PostgreSQL ${to} does not start`,
+    what: `the server of PostgreSQL ${move.to} does not start`,
   });
   await waitUntilListening(database, context.signal);
-  await compareServers(context, live, database);
+  await compareServers(context, live, database, move.to);
   return { trial, database };
 }
 
-/** Waits for a server that serves others: while it makes its cluster, it listens on its socket alone. */
+/** Waits for a server that serves others: while the image makes its cluster, it listens on its socket alone. */
 export async function waitUntilListening(database: Database, signal: AbortSignal): Promise<void> {
+  // It makes a cluster before it starts a server, and there may be no pg_isready.
+  if (database.engine.kind === 'embedded') return;
   const deadline = Date.now() + START_TIMEOUT_MS;
   for (;;) {
     const { status, stderr } = await runProgram(database, ['pg_isready', '--quiet', '--host=127.0.0.1'], {
@@ -85,7 +86,12 @@ export async function waitUntilListening(database: Database, signal: AbortSignal
   }
 }
 
-async function compareServers(context: ServiceContext, live: Database, database: Database): Promise<void> {
+async function compareServers(
+  context: ServiceContext,
+  live: Database,
+  database: Database,
+  to: number,
+): Promise<void> {
   const applicationName = 'invctl db upgrade';
   const { signal } = context;
   const maintenance = { database: maintenanceDatabase(database), applicationName, signal };
@@ -97,7 +103,7 @@ async function compareServers(context: ServiceContext, live: Database, database:
         what: 'extensions',
         wanted: extensions.map(({ name }) => name),
         known: 'SELECT name FROM pg_available_extensions',
-        hint: () => 'use an image of the new major that has them, by hand',
+        hint: () => `take a PostgreSQL ${to} that has them: on Docker another image, by hand`,
       });
       const left = await settingsLeftBehind(before, after);
       if (left.length === 0) return;
@@ -142,7 +148,7 @@ export async function loadBackup(
 function warnOfCollation(context: ServiceContext, before: Facts['database'], after: Facts['database']): void {
   if (before.collationVersion === after.collationVersion) return;
   context.warn(
-    `collation ${before.collate} changes from version ${before.collationVersion ?? '(none)'} to ${after.collationVersion ?? '(none)'}: indexes are made anew, but text may sort in another order`,
+    `collation ${before.locale ?? before.collate} changes from version ${before.collationVersion ?? '(none)'} to ${after.collationVersion ?? '(none)'}: indexes are made anew, but text may sort in another order`,
   );
 }
 

@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
-import { configWith, hasImage, hasVolume, pullImage } from '../../../engine/compose/trial.js';
-import type { ComposeConfig } from '../../../engine/compose/trial-project.js';
-import { UserError } from '../../../errors.js';
+import type { Engine } from '../../../engine/engine.js';
+import { openTrials, type ServerMove, type Trials } from '../../../engine/trials.js';
+import { ExitCode, UserError } from '../../../errors.js';
+import type { ComposeConfig } from '../../../project/from-config.js';
 import type { ServiceContext } from '../../context.js';
 import type { Database } from '../database.js';
 import { beforePrefix } from '../restore.js';
@@ -16,9 +17,10 @@ import { type MajorChange, notEditable, planMajorChange } from './compose-edit.j
 const SPACE_FACTOR = 2.6;
 
 export interface UpgradePlan {
-  from: number;
-  to: number;
+  move: ServerMove;
   change: MajorChange;
+  /** The project's, with client programs that both servers take. */
+  engine: Engine;
   /** The project with the change made. */
   config: ComposeConfig;
 }
@@ -37,8 +39,8 @@ interface Server {
 /**
  * Everything that can be said against an upgrade before anything is done for it.
  *
- * @throws UserError NOT_ON_THIS_ENGINE, SAME_MAJOR, DOWNGRADE, OTHER_DATABASES, TABLESPACES, COMPOSE_NOT_EDITABLE,
- *   VOLUME_EXISTS, IMAGE_NOT_PULLED, DATABASE_DISK_FULL, and what `confirmPull` throws.
+ * @throws UserError SAME_MAJOR, DOWNGRADE, OTHER_DATABASES, TABLESPACES, COMPOSE_NOT_EDITABLE, VOLUME_EXISTS,
+ *   IMAGE_NOT_PULLED, EMBEDDED_POSTGRES_MISSING (exit 3), DATABASE_DISK_FULL, and what `confirmPull` throws.
  */
 export async function planUpgrade(
   context: ServiceContext,
@@ -47,7 +49,7 @@ export async function planUpgrade(
   confirmPull: (image: string) => Promise<void>,
 ): Promise<UpgradePlan> {
   const { location, service, name } = database;
-  assertDocker(database, to);
+  const trials = await openTrials(database.engine, context);
   const server = await readServer(context, database);
   const from = server.major;
   assertLater(from, to);
@@ -75,39 +77,20 @@ export async function planUpgrade(
     files,
     from,
     to,
-    dataDirectory: server.dataDirectory,
+    ...trials.declared(service, server),
   });
   const before = files.find(({ file }) => file === change.file)?.text ?? '';
-  const config = await changedConfig(context, database, change, before, to);
-  if (await hasVolume(context, change.volume.after.name)) {
-    throw new UserError({
-      code: 'VOLUME_EXISTS',
-      message: `the volume ${change.volume.after.name} exists already, and the new server's has to be empty`,
-      hint: `see what it holds:  invctl volume inspect ${change.volume.after.name}      (then remove or rename it)`,
-    });
-  }
+  const config = await changedConfig(trials, database, change, before, to);
+  await trials.assertNoVolume(location, change.volume.after);
   await assertServerSpace(database, server.bytes * SPACE_FACTOR);
-  if (!(await hasImage(context, change.image.after))) {
-    await confirmPull(change.image.after);
-    await pullImage(context, change.image.after, context.signal);
-  }
+  const move = { from, to, image: change.image.after };
+  const engine = await trials.provide(move, confirmPull);
   if (server.aside.length > 0) {
     context.warn(
       `${server.aside.join(', ')}, left aside by restores, ${server.aside.length === 1 ? 'stays' : 'stay'} on the old volume`,
     );
   }
-  return { from, to, change, config };
-}
-
-function assertDocker({ engine, location, service }: Database, to: number): void {
-  if (engine.kind === 'docker') return;
-  throw new UserError({
-    code: 'NOT_ON_THIS_ENGINE',
-    message:
-      'db upgrade needs the Docker engine: the embedded one runs the PostgreSQL of this machine, one major at a time',
-    hint: `invctl db backup      (it must be a portable one: --format custom in its manifest), then
-image: postgres:${to} of "${service.name}", invctl down --volumes --confirm ${location.name}, invctl up, invctl db restore FILE`,
-  });
+  return { move, change, engine, config };
 }
 
 async function readServer(context: ServiceContext, database: Database): Promise<Server> {
@@ -142,7 +125,7 @@ function assertLater(from: number, to: number): void {
 
 /** The project after the edit, which must be the project before it in all but what the edit is for. */
 async function changedConfig(
-  context: ServiceContext,
+  trials: Trials,
   { location, service }: Database,
   change: MajorChange,
   before: string,
@@ -155,10 +138,11 @@ async function changedConfig(
       { service: service.name, image: image.after, volume: `${volume.after.key}:${volume.after.target}`, to },
       change.file,
     );
-  const config = await configWith(context, location, change.file, change.text).catch((error) => {
-    throw error instanceof UserError && error.code === 'COMPOSE_INVALID' ? refuse(error.message) : error;
+  const config = await trials.configWith(location, change.file, change.text).catch((error) => {
+    const invalid = error instanceof UserError && error.exitCode === ExitCode.projectInvalid;
+    throw invalid ? refuse(error.message) : error;
   });
-  const expected = await configWith(context, location, change.file, before);
+  const expected = await trials.configWith(location, change.file, before);
   const changed = expected.services[service.name];
   if (changed) {
     changed.image = image.after;

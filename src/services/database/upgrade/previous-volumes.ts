@@ -1,7 +1,7 @@
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
-import { hasVolume } from '../../../engine/compose/trial.js';
+import { openTrials } from '../../../engine/trials.js';
 import { hasErrorCode, UserError } from '../../../errors.js';
 import { writeFileAtomic } from '../../../system/files.js';
 import { withProjectLock } from '../../../system/lock.js';
@@ -75,9 +75,8 @@ export async function finalize(
       const backup = input.backup
         ? await backupToFile(context, await findDatabase(engine, location), { level: 1 })
         : undefined;
-      for (const { name } of volumes) {
-        if (await hasVolume(context, name)) await engine.removeVolume(location, name);
-      }
+      const trials = await openTrials(engine, context);
+      for (const { name } of volumes) await trials.removeVolume(location, name);
       await rm(recordFile(location.directory));
       return { removed: volumes.map(({ name }) => name), ...(backup ? { backup: backup.file } : {}) };
     },

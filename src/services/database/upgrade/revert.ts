@@ -1,6 +1,6 @@
 import { readFile, rmdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { hasVolume, removeTrial } from '../../../engine/compose/trial.js';
+import { openTrials } from '../../../engine/trials.js';
 import { ExitCode, hasErrorCode, UserError } from '../../../errors.js';
 import { writeFileAtomic } from '../../../system/files.js';
 import type { ServiceContext } from '../../context.js';
@@ -20,15 +20,15 @@ const START_TIMEOUT_MS = 300_000;
  */
 export async function revertUpgrade(
   context: ServiceContext,
-  live: Database,
+  { engine, ...database }: Database,
   state: UpgradeState,
 ): Promise<void> {
-  await removeTrial(context, state.trial);
+  const trials = await openTrials(engine, context);
+  const live = { ...database, engine: trials.engine };
+  await trials.remove(live.location, state.trial);
   if (await restoreComposeFile(state)) await startOn(live, state);
   else if (!state.rehearse) await startAgain(live, state.services);
-  if (await hasVolume(context, state.volume.after)) {
-    await live.engine.removeVolume(live.location, state.volume.after);
-  }
+  await trials.removeVolume(live.location, state.volume.after);
   if (state.rehearse && state.backup !== undefined) {
     await removeBackup(state.backup);
     await rmdir(dirname(state.backup)).catch((error) => {

@@ -9,8 +9,8 @@ export const upgradeStateSchema = z.object({
   to: z.int(),
   /** True: nothing of it is to stay. */
   rehearse: z.boolean(),
-  /** The project that the new server is tried in. */
-  trial: z.object({ name: z.string(), file: z.string() }),
+  /** Name of the project that the new server is tried in. */
+  trial: z.string(),
   /** The compose file, and what makes the new one of it. */
   file: z.string(),
   edits: z.array(

@@ -1,7 +1,5 @@
 import { readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { Readable, Writable } from 'node:stream';
-import { removeTrial } from '../../../engine/compose/trial.js';
+import { openTrials } from '../../../engine/trials.js';
 import { ExitCode, UserError } from '../../../errors.js';
 import { appService } from '../../../project/service-roles.js';
 import { writeFileAtomic } from '../../../system/files.js';
@@ -39,7 +37,6 @@ import { UPGRADE_OPERATION, type UpgradeState, type UpgradeStep } from './state.
 const START_TIMEOUT_MS = 300_000;
 /** Times that the data is compared again because somebody (autovacuum too) used transaction numbers. */
 const COMPARISONS = 3;
-const SINGLE_USER = 'exec postgres --single -D "$PGDATA" "$1" 2>&1';
 
 export interface UpgradePreview {
   from: number;
@@ -103,19 +100,21 @@ export async function upgrade(context: ServiceContext, input: UpgradeInput): Pro
 
 async function upgradeDatabase(
   context: ServiceContext,
-  live: Database,
+  database: Database,
   input: UpgradeInput,
 ): Promise<Upgraded> {
-  const { directory, name: project } = live.location;
-  const plan = await planUpgrade(context, live, input.to, input.confirmPull);
+  const { directory, name: project } = database.location;
+  const plan = await planUpgrade(context, database, input.to, input.confirmPull);
+  const live = { ...database, engine: plan.engine };
+  const { from, to } = plan.move;
   // Asked for before anything is stopped: the encrypted backup has to be read again.
   const identities = live.settings.backup.encryptTo ? await readIdentities(context, live) : undefined;
   const { change } = plan;
   const services = await runningServices(live);
   const clients = services.filter((name) => name !== live.service.name);
   await input.confirm({
-    from: plan.from,
-    to: plan.to,
+    from,
+    to,
     change,
     before: await readFile(change.file, 'utf8'),
     stops: clients,
@@ -124,13 +123,10 @@ async function upgradeDatabase(
   const id = `${timeId(new Date())}-upgrade`;
   const state: UpgradeState = {
     id,
-    from: plan.from,
-    to: plan.to,
+    from,
+    to,
     rehearse: input.rehearse,
-    trial: {
-      name: `${project}-upgrade-${timeId(new Date()).toLowerCase()}`,
-      file: join(directory, '.invctl', `trial-${id}.json`),
-    },
+    trial: `${project}-upgrade-${timeId(new Date()).toLowerCase()}`,
     file: change.file,
     edits: change.edits,
     volume: { before: change.volume.before.name, after: change.volume.after.name },
@@ -179,7 +175,8 @@ async function upgradeDatabase(
       await journal.end();
       return report(state, change, manifest, app, downSeconds);
     }
-    await removeTrial(context, state.trial);
+    const trials = await openTrials(live.engine, context);
+    await trials.release(live.location, state.trial, live.service.name, change.volume.after);
 
     await begin('switch');
     await stopUnchanged(context, live, manifest, written);
@@ -257,7 +254,7 @@ async function stopUnchanged(
   for (let comparison = 0; ; comparison += 1) {
     context.signal.throwIfAborted();
     await engine.stop(location, [service.name]);
-    if ((await transactionOfStopped(live)) === known) return;
+    if ((await transactionOfStopped(context, live)) === known) return;
     if (comparison === COMPARISONS) throw changed(live, 'something writes to it all the time');
     await startAgain(live, [service.name]);
     await waitUntilListening(live, context.signal);
@@ -293,24 +290,14 @@ stop it, then the same command again`,
   });
 }
 
-/**
- * The next transaction's number of a server that was stopped, by PostgreSQL's single-user mode: nobody can connect.
- * @throws UserError UPGRADE_FAILED
- */
-async function transactionOfStopped({ engine, location, service, name }: Database): Promise<bigint> {
-  let output = '';
-  const stdout = new Writable({
-    write(chunk: Buffer, _encoding, done) {
-      output += chunk;
-      done();
-    },
-  });
-  await engine.run(location, service.name, ['sh', '-c', SINGLE_USER, 'sh', name], {
-    // Root may not run a server.
-    user: service.user ?? 'postgres',
-    stdin: Readable.from(['SELECT pg_snapshot_xmax(pg_current_snapshot())\n']),
-    stdout,
-  });
+/** The next transaction's number of a server that was stopped. @throws UserError UPGRADE_FAILED */
+async function transactionOfStopped(
+  context: ServiceContext,
+  { engine, location, service, name }: Database,
+): Promise<bigint> {
+  const trials = await openTrials(engine, context);
+  const statement = 'SELECT pg_snapshot_xmax(pg_current_snapshot())';
+  const output = await trials.askStopped(location, service, name, statement);
   const next = /pg_snapshot_xmax = "(\d+)"/.exec(output)?.[1];
   if (next !== undefined) return BigInt(next);
   throw new UserError({

@@ -96,24 +96,7 @@ volumes: {pgdata: {}}
       if (code !== 0) throw new Error(`invctl ${args.join(' ')} ended with ${code}\n${stdout}\n${stderr}`);
       return JSON.parse(stdout).data;
     },
-    fingerprint(database) {
-      const tables = sql(
-        `SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname !~ '^(pg_|information_schema)' ORDER BY 1`,
-        database,
-      );
-      const parts = tables
-        .split('\n')
-        .filter((table) => table !== '')
-        .map(
-          (table) =>
-            `SELECT '${table}', count(*), md5(string_agg(t::text, ',' ORDER BY t::text)) FROM ${table} t;`,
-        );
-      const content = sql(
-        `${parts.join('\n')}\nSELECT schemaname, sequencename, last_value FROM pg_sequences ORDER BY 1, 2;`,
-        database,
-      );
-      return createHash('sha256').update(content).digest('hex');
-    },
+    fingerprint: (database) => fingerprintOf(sql, database),
     databases: () =>
       sql(
         `SELECT datname FROM pg_database WHERE NOT datistemplate AND datname <> 'postgres' ORDER BY 1`,
@@ -147,7 +130,7 @@ volumes: {pgdata: {}}
 }
 
 /** Items, stock and a ledger: foreign keys, a view, a trigger-kept column, every kind of value that dumps differ in. */
-export function seedShop(project: DatabaseProject, rows = 5000): void {
+export function seedShop(project: Pick<DatabaseProject, 'sql'>, rows = 5000): void {
   project.sql(`
     CREATE TABLE items (
       id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, sku text NOT NULL UNIQUE, name text NOT NULL,
@@ -164,6 +147,26 @@ export function seedShop(project: DatabaseProject, rows = 5000): void {
     INSERT INTO movements (item_id, quantity) SELECT 1 + i % ${rows}, 1 + i % 9 FROM generate_series(1, ${rows * 3}) i;
     INSERT INTO "Odd name" ("quoted ""column") VALUES (NULL), (''), (E'tab\\there');
     ANALYZE;`);
+}
+
+/** See {@link DatabaseProject.fingerprint}. */
+export function fingerprintOf(sql: DatabaseProject['sql'], database?: string): string {
+  const tables = sql(
+    `SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname !~ '^(pg_|information_schema)' ORDER BY 1`,
+    database,
+  );
+  const parts = tables
+    .split('\n')
+    .filter((table) => table !== '')
+    .map(
+      (table) =>
+        `SELECT '${table}', count(*), md5(string_agg(t::text, ',' ORDER BY t::text)) FROM ${table} t;`,
+    );
+  const content = sql(
+    `${parts.join('\n')}\nSELECT schemaname, sequencename, last_value FROM pg_sequences ORDER BY 1, 2;`,
+    database,
+  );
+  return createHash('sha256').update(content).digest('hex');
 }
 
 /** A folder whose `docker` does what `script` (of sh) says; $REAL is the real program. Goes first on PATH. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type ComposeConfig, trialProject } from '../../../../src/engine/compose/trial-project.js';
+import { trialProject } from '../../../../src/engine/compose/trial-project.js';
+import type { ComposeConfig } from '../../../../src/project/from-config.js';
 
 const CONFIG: ComposeConfig = {
   name: 'shop',

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { choose, installationNotices } from '../../../../src/engine/embedded/find-postgres.js';
+import { choose, chooseMove, installationNotices } from '../../../../src/engine/embedded/find-postgres.js';
 import type { Installation } from '../../../../src/engine/embedded/installation.js';
 
 const installation = (major: number, complete: boolean): Installation => ({
@@ -49,6 +49,26 @@ describe('the PostgreSQL to run', () => {
 
   test('is the one that the person names, whatever it is', () => {
     expect(choose([bare(13)], { major: 16 }, true)).toEqual(bare(13));
+  });
+});
+
+describe('what moves data from 15 to 16', () => {
+  test.each([
+    ['both servers, and the programs of the earlier', [complete(15), complete(16)], complete(16), 15],
+    ['a bare later one', [complete(15), bare(16)], bare(16), 15],
+    ['a bare earlier one, and the programs of the later', [bare(15), complete(16)], complete(16), 16],
+    ['the complete one of two of a major', [bare(15), complete(15), bare(16)], bare(16), 15],
+  ])('is %s', (_, candidates, server, clients) => {
+    expect(chooseMove(candidates, 15, 16)).toEqual({ server, clientPrograms: complete(clients).programs });
+  });
+
+  test.each([
+    ['the later server alone', [complete(16)]],
+    ['another major in its place', [complete(15), complete(17)]],
+    // What pg_dump 17 writes sets what a server of 16 does not know.
+    ['servers alone, beside client programs of a later major', [bare(15), bare(16), complete(17)]],
+  ])('is not %s', (_, candidates) => {
+    expect(chooseMove(candidates, 15, 16)).toBeUndefined();
   });
 });
 

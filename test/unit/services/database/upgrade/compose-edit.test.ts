@@ -43,13 +43,18 @@ volumes:
   pgdata: {}
 `;
 
-async function plan(compose: string, to: number, dataDirectory = '/var/lib/postgresql/data') {
+async function plan(
+  compose: string,
+  to: number,
+  dataDirectory = '/var/lib/postgresql/data',
+  { from = 16, imageMajor = 16 } = {},
+) {
   return withProject({ 'compose.yaml': compose }, async (folder) => {
     const { project } = await readProject(locateProject(folder, {}), {});
     const service = project.services.db;
     if (!service) throw new Error('the test has no service db');
     const files = [{ file: join(folder, 'compose.yaml'), text: compose }];
-    return planMajorChange({ project, service, files, from: 16, to, dataDirectory });
+    return planMajorChange({ project, service, files, from, imageMajor, to, dataDirectory });
   });
 }
 
@@ -67,6 +72,23 @@ describe('the edit of a compose file', () => {
     });
     expect(applyEdits(text, inverse(edits))).toBe(SCAFFOLD);
     expect(applyEdits(text, edits)).toBeUndefined();
+  });
+
+  it('leaves a tag that names the major already, or a later one', async () => {
+    for (const [imageMajor, path] of [
+      [16, '/var/lib/postgresql/data'],
+      [18, '/var/lib/postgresql'],
+    ] as const) {
+      const compose = SCAFFOLD.replace('postgres:16', `postgres:${imageMajor}`).replace(
+        '/var/lib/postgresql/data',
+        path,
+      );
+      const { text, image } = await plan(compose, 16, path, { from: 15, imageMajor });
+      expect(image).toEqual({ before: `postgres:${imageMajor}`, after: `postgres:${imageMajor}` });
+      expect(text).toBe(
+        compose.replace('- pgdata:', '- pgdata_16:').replace('  pgdata: {}', '  pgdata_16: {}'),
+      );
+    }
   });
 
   it('mounts the volume of 18 and later one folder higher', async () => {

@@ -1,0 +1,140 @@
+import { existsSync } from 'node:fs';
+import { rename } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { UserError } from '../../errors.js';
+import { projectFromModel } from '../../project/from-config.js';
+import type { ProjectLocation } from '../../project/locate.js';
+import type { ComposeProject, ComposeService } from '../../project/model.js';
+import { readConfig } from '../../project/read.js';
+import { syncFolder } from '../../system/files.js';
+import type { ServerMove, Trial, TrialDependencies, TrialInput, Trials, TrialVolume } from '../trials.js';
+import { classify } from './classify.js';
+import { createEmbeddedContext, notRunningError } from './context.js';
+import { dataFolderOf, dataMount } from './database.js';
+import { createEmbeddedEngine } from './engine.js';
+import { findMove, type MovePrograms } from './find-postgres.js';
+import { serviceMark } from './launch.js';
+import { runSingleUser } from './postgres.js';
+import { findServerUser } from './server-user.js';
+import { stateRoot } from './state.js';
+
+/** Where the official image keeps its data: the compose file speaks of its paths. */
+const DATA_PATH = '/var/lib/postgresql/data';
+
+/** Trials as projects of another name in this engine's state, with the packages of the project itself. */
+export function createEmbeddedTrials(dependencies: TrialDependencies): Trials {
+  const { processes, env, signal, warn } = dependencies;
+  // What a project's files are warned of was said before.
+  const quiet = { processes, env, signal, warn: () => {} };
+  const uninterrupted = { ...quiet, signal: new AbortController().signal };
+  const engine = createEmbeddedEngine(uninterrupted);
+  const context = createEmbeddedContext(uninterrupted);
+
+  async function find({ from, to }: ServerMove): Promise<MovePrograms> {
+    const user = await findServerUser(processes);
+    return findMove(from, to, { processes, env, user, stateRoot: stateRoot(env) });
+  }
+
+  async function assertNoVolume(location: ProjectLocation, { key, name }: TrialVolume): Promise<void> {
+    const { state, folders } = await context.open(location);
+    const folder = join(folders.volumes, key);
+    if (!existsSync(folder) && !Object.values(state.volumes).some((volume) => volume.name === name)) return;
+    throw new UserError({
+      code: 'VOLUME_EXISTS',
+      message: `the volume ${name} exists already (${folder}), and the new server's has to be empty`,
+      hint: `invctl volume rm ${name}      (with all that is in it), or move the folder away`,
+    });
+  }
+
+  async function prepare(live: ProjectLocation, { name, config, move }: TrialInput): Promise<Trial> {
+    const { server, clientPrograms } = await find(move);
+    const project = withoutPublishedPorts(projectFromModel(config, live));
+    return {
+      engine: createEmbeddedEngine({ ...quiet, clientPrograms, trial: { project, server } }),
+      location: { ...live, name },
+    };
+  }
+
+  async function remove(live: ProjectLocation, name: string): Promise<void> {
+    await engine.down({ ...live, name }, { volumes: true });
+  }
+
+  async function release(
+    live: ProjectLocation,
+    name: string,
+    service: string,
+    { key, name: volumeName }: TrialVolume,
+  ): Promise<void> {
+    const own = { ...live, name };
+    await engine.stop(own, []);
+    const filled = dataFolderOf(await context.open(own), service);
+    if (filled === undefined) throw notRunningError(service);
+    await context.changing(live, 'db upgrade', async (store) => {
+      await assertNoVolume(live, { key, name: volumeName });
+      // Noted first: cut off between the two, it is known what is to be removed.
+      store.state.volumes[key] = { key, name: volumeName, service };
+      await store.save();
+      const folder = join(store.folders.volumes, key);
+      await rename(filled, folder);
+      await syncFolder(dirname(folder));
+    });
+    await remove(live, name);
+  }
+
+  async function removeVolume(location: ProjectLocation, name: string): Promise<void> {
+    const { state } = await context.open(location);
+    if (Object.values(state.volumes).every((volume) => volume.name !== name)) return;
+    await engine.removeVolume(location, name);
+  }
+
+  async function askStopped(
+    location: ProjectLocation,
+    { name }: ComposeService,
+    database: string,
+    statement: string,
+  ): Promise<string> {
+    const { state, folders } = await context.open(location);
+    const { server } = state.services[name] ?? {};
+    if (!server) throw notRunningError(name);
+    const user = await findServerUser(processes);
+    const mark = serviceMark(folders, name);
+    const plan = { dataFolder: server.dataFolder, installation: server, user, mark, env };
+    return runSingleUser(plan, database, statement, processes, signal);
+  }
+
+  return {
+    engine,
+    declared: (service, { major }) => {
+      const database = classify(service);
+      return {
+        imageMajor: (database.kind === 'postgres' && database.major) || major,
+        dataDirectory: dataMount(service)?.target ?? DATA_PATH,
+      };
+    },
+    configWith: async (location, file, text) => readConfig(location, env, new Map([[file, text]])),
+    assertNoVolume,
+    provide: async (move) => {
+      const { server, clientPrograms } = await find(move);
+      if (!server.complete) {
+        warn(
+          `PostgreSQL ${server.version} (${server.programs}) has no client programs: on it, a backup copies the data folder while the app is stopped, and restores to the PostgreSQL ${server.major} of this engine alone`,
+        );
+      }
+      return createEmbeddedEngine({ ...quiet, clientPrograms });
+    },
+    prepare,
+    release,
+    remove,
+    removeVolume,
+    askStopped,
+  };
+}
+
+/** Ports of this machine that the live project has are not for its double: it gets free ones. */
+function withoutPublishedPorts(project: ComposeProject): ComposeProject {
+  const services = Object.entries(project.services).map(([name, service]) => [
+    name,
+    { ...service, ports: service.ports.map(({ target, protocol }) => ({ target, protocol })) },
+  ]);
+  return { ...project, services: Object.fromEntries(services) };
+}

