@@ -233,21 +233,19 @@ describe.skipIf(withoutDocker)('db backup on Docker', () => {
   });
 
   it('refuses what pg_restore does not read', async () => {
-    const program = '/usr/local/sbin/pg_restore';
     const inDatabase = (script: string) =>
       execFileSync('docker', ['compose', 'exec', '-T', 'db', 'sh', '-c', script], { cwd: project.directory });
-    inDatabase(
-      `printf '#!/bin/sh\\necho "pg_restore: error: no block here" >&2; exit 1' > ${program}; chmod +x ${program}`,
-    );
+    inDatabase(`program=$(command -v pg_restore); mv "$program" "$program.away"
+printf '#!/bin/sh\\necho "pg_restore: error: no block here" >&2; exit 1' > "$program"; chmod +x "$program"`);
     try {
-      const result = await project.invctl(['db', 'backup', '--json'], {});
+      const result = await project.invctl(['db', 'backup', '--json']);
       expect(JSON.parse(result.stdout).error).toMatchObject({
         code: 'BACKUP_UNREADABLE',
         message: expect.stringContaining('no block here'),
       });
       expect(result.code).toBe(8);
     } finally {
-      inDatabase(`rm ${program}`);
+      inDatabase('program=$(command -v pg_restore); mv "$program.away" "$program"');
     }
     nothingIsLeft();
   });
