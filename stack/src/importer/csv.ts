@@ -1,12 +1,11 @@
-import { finished, type Readable, Transform } from 'node:stream';
-import { CsvError, type Parser, parse } from 'csv-parse';
+import type { Readable } from 'node:stream';
+import { TextDecoder } from 'node:util';
 import { invalid, Problem } from '../problem.js';
 import { COLUMN_NAMES, type Column, checkRow, REQUIRED_COLUMNS, type Row } from './columns.js';
+import { CsvRecords, MalformedCsvError } from './records.js';
 
 /** The largest file that is taken, in bytes. */
 const FILE_LIMIT_BYTES = 1024 ** 3;
-/** A quote that is never closed would otherwise collect the rest of the file. */
-const RECORD_LIMIT_BYTES = 64 * 1024;
 
 /**
  * Reads the rows of a CSV file (RFC 4180, UTF-8, with or without BOM, LF or CRLF), checked cell by cell, as many at a
@@ -16,109 +15,55 @@ const RECORD_LIMIT_BYTES = 64 * 1024;
  * @throws {Problem} 422 for what is no such file, 413 for one that is too large.
  */
 export async function* readRows(file: Readable, onBytes: (chunk: Buffer) => void): AsyncGenerator<Row[]> {
-  const parser = parse({
-    bom: true,
-    relax_column_count: true,
-    skip_empty_lines: false,
-    max_record_size: RECORD_LIMIT_BYTES,
-  });
-  // Its error is what hasMore throws, at the next wait.
-  parser.on('error', () => {});
-  const text = utf8(onBytes);
-  const abandon = (error: Error) => parser.destroy(error);
-  file.once('error', abandon);
-  text.once('error', abandon);
-  file.pipe(text).pipe(parser);
-  try {
-    let header: Column[] | undefined;
-    let number = 0;
-    for await (const records of batches(parser)) {
-      const rows: Row[] = [];
-      for (const record of records) {
-        number += 1;
-        if (!header) header = readHeader(record);
-        else if (record.some((cell) => cell.trim() !== '')) rows.push(checkRow(number, header, record));
-      }
-      if (rows.length > 0) yield rows;
+  let header: Column[] | undefined;
+  let number = 0;
+  for await (const records of readRecords(file, onBytes)) {
+    const rows: Row[] = [];
+    for (const record of records) {
+      number += 1;
+      if (!header) header = readHeader(record);
+      else if (record.some((cell) => cell.trim() !== '')) rows.push(checkRow(number, header, record));
     }
-    if (!header) throw notCsv('empty_file', 'The file is empty.');
+    if (rows.length > 0) yield rows;
+  }
+  if (!header) throw notCsv('empty_file', 'The file is empty.');
+}
+
+async function* readRecords(file: Readable, onBytes: (chunk: Buffer) => void): AsyncGenerator<string[][]> {
+  // It leaves a BOM out.
+  const decoder = new TextDecoder('utf-8', { fatal: true });
+  const csv = new CsvRecords();
+  let bytes = 0;
+  try {
+    // The file may be a request's body, and its connection is needed for the answer.
+    for await (const chunk of file.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+      bytes += chunk.length;
+      if (bytes > FILE_LIMIT_BYTES)
+        throw new Problem(413, 'file_too_large', 'The file is larger than 1 GiB.');
+      onBytes(chunk);
+      yield csv.push(decode(decoder, chunk));
+    }
+    yield csv.push(decode(decoder));
+    yield csv.end();
   } catch (error) {
-    if (error instanceof CsvError) {
-      // Its message quotes the file; its code and place say enough.
-      const place = `near line ${error.lines ?? '?'}`;
-      throw notCsv(
-        'malformed',
-        `The file is no CSV ${place} (${error.code.toLowerCase().replaceAll('_', ' ')}).`,
-      );
+    // The reason quotes nothing of the file.
+    if (error instanceof MalformedCsvError) {
+      throw notCsv('malformed', `The file is no CSV near line ${error.line}: ${error.message}.`);
     }
     throw error;
-  } finally {
-    file.unpipe(text);
-    text.destroy();
-    parser.destroy();
   }
 }
 
-/** All records that the parser has ready at a time: to wait for each would double its cost. */
-async function* batches(parser: Parser): AsyncGenerator<string[][]> {
-  do {
-    const records: string[][] = [];
-    for (let record = parser.read(); record !== null; record = parser.read()) records.push(record);
-    if (records.length > 0) yield records;
-  } while (await hasMore(parser));
-}
-
-/** Waits for more records. @returns false at the end. @throws what the parser ended with. */
-function hasMore(parser: Parser): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    const readable = () => {
-      forget();
-      resolve(true);
-    };
-    const forget = finished(parser, { writable: false }, (error) => {
-      parser.off('readable', readable);
-      if (error) reject(error);
-      else resolve(false);
-    });
-    parser.once('readable', readable);
-  });
-}
-
-/** Passes bytes on as long as they are text in UTF-8. */
-function utf8(onBytes: (chunk: Buffer) => void): Transform {
-  const decoder = new TextDecoder('utf-8', { fatal: true });
-  let bytes = 0;
-  const check = (chunk?: Buffer) => {
-    let text: string;
-    try {
-      text = chunk ? decoder.decode(chunk, { stream: true }) : decoder.decode();
-    } catch {
-      throw notCsv('not_utf8', 'The file is not text in UTF-8.');
-    }
-    if (text.includes('\0')) throw notCsv('not_text', 'The file is binary.');
-  };
-  return new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      try {
-        bytes += chunk.length;
-        if (bytes > FILE_LIMIT_BYTES)
-          throw new Problem(413, 'file_too_large', 'The file is larger than 1 GiB.');
-        onBytes(chunk);
-        check(chunk);
-        done(null, chunk);
-      } catch (error) {
-        done(error as Error);
-      }
-    },
-    flush(done) {
-      try {
-        check();
-        done();
-      } catch (error) {
-        done(error as Error);
-      }
-    },
-  });
+/** @param chunk nothing at the end of the file. @throws {Problem} 422 for what is no text in UTF-8. */
+function decode(decoder: TextDecoder, chunk?: Buffer): string {
+  let text: string;
+  try {
+    text = chunk ? decoder.decode(chunk, { stream: true }) : decoder.decode();
+  } catch {
+    throw notCsv('not_utf8', 'The file is not text in UTF-8.');
+  }
+  if (text.includes('\0')) throw notCsv('not_text', 'The file is binary.');
+  return text;
 }
 
 function readHeader(record: readonly string[]): Column[] {

@@ -13,15 +13,16 @@ const CHECKS = `
   CREATE TEMPORARY TABLE flawed ON COMMIT DROP AS
   SELECT staged.row_number, error.column, error.code, error.message, error.value
   FROM staged, jsonb_to_recordset(errors) AS error ("column" text, code text, message text, value text)
+  WHERE errors IS NOT NULL
   UNION ALL
   SELECT row_number, 'sku', 'duplicate', 'is in row ' || first || ' already', sku
-  FROM (SELECT row_number, sku, min(row_number) OVER (PARTITION BY sku) AS first FROM staged WHERE sku IS NOT NULL)
-    AS s
+  FROM staged JOIN (SELECT sku, min(row_number) AS first FROM staged GROUP BY sku HAVING count(*) > 1) AS repeated
+    USING (sku)
   WHERE row_number > first
   UNION ALL
   SELECT row_number, 'barcode', 'duplicate', 'is in row ' || first || ' already', barcode
-  FROM (SELECT row_number, barcode, min(row_number) OVER (PARTITION BY barcode) AS first
-    FROM staged WHERE barcode IS NOT NULL) AS s
+  FROM staged JOIN (SELECT barcode, min(row_number) AS first FROM staged GROUP BY barcode HAVING count(*) > 1)
+    AS repeated USING (barcode)
   WHERE row_number > first
   UNION ALL
   SELECT row_number, 'barcode', 'taken', 'belongs to item ' || items.sku, staged.barcode
@@ -58,40 +59,46 @@ export async function findFlaws(session: Session): Promise<number> {
   return count;
 }
 
-// A row's item as it will be, and as it is (old_*, NULL for a new one).
+// A row's item as it will be, in the order of the file. A new item has its id already, so that it need not be looked
+// for once it is there.
 const TARGETS = `
   CREATE TEMPORARY TABLE target ON COMMIT DROP AS
-  SELECT row_number, items.id, staged.sku, staged.name,
-    coalesce(categories.id, items.category_id) AS category_id,
-    coalesce(suppliers.id, items.supplier_id) AS supplier_id,
-    coalesce(staged.unit, items.unit, 'each') AS unit,
-    coalesce(staged.unit_price, items.unit_price, 0) AS unit_price,
-    coalesce(staged.reorder_point, items.reorder_point, 0) AS reorder_point,
-    coalesce(staged.barcode, items.barcode) AS barcode,
-    coalesce(staged.quantity, 0) AS quantity, coalesce(locations.id, 1) AS location_id,
-    items.id IS NOT NULL AND (items.name, items.category_id, items.supplier_id, items.unit, items.unit_price,
-      items.reorder_point, items.barcode) IS DISTINCT FROM (staged.name,
-      coalesce(categories.id, items.category_id), coalesce(suppliers.id, items.supplier_id),
-      coalesce(staged.unit, items.unit), coalesce(staged.unit_price, items.unit_price),
-      coalesce(staged.reorder_point, items.reorder_point), coalesce(staged.barcode, items.barcode)) AS differs
-  FROM staged
-  LEFT JOIN items USING (sku)
-  LEFT JOIN categories ON categories.name = staged.category
-  LEFT JOIN suppliers ON suppliers.name = staged.supplier
-  LEFT JOIN locations ON locations.code = staged.location`;
+  SELECT coalesce(known_id, nextval('items_id_seq')) AS id, known_id IS NULL AS is_new, planned.*
+  FROM (
+    SELECT items.id AS known_id, staged.sku, staged.name,
+      coalesce(categories.id, items.category_id) AS category_id,
+      coalesce(suppliers.id, items.supplier_id) AS supplier_id,
+      coalesce(staged.unit, items.unit, 'each') AS unit,
+      coalesce(staged.unit_price, items.unit_price, 0) AS unit_price,
+      coalesce(staged.reorder_point, items.reorder_point, 0) AS reorder_point,
+      coalesce(staged.barcode, items.barcode) AS barcode,
+      coalesce(staged.quantity, 0) AS quantity, coalesce(locations.id, 1) AS location_id,
+      items.id IS NOT NULL AND (items.name, items.category_id, items.supplier_id, items.unit, items.unit_price,
+        items.reorder_point, items.barcode) IS DISTINCT FROM (staged.name,
+        coalesce(categories.id, items.category_id), coalesce(suppliers.id, items.supplier_id),
+        coalesce(staged.unit, items.unit), coalesce(staged.unit_price, items.unit_price),
+        coalesce(staged.reorder_point, items.reorder_point), coalesce(staged.barcode, items.barcode)) AS differs
+    FROM staged
+    LEFT JOIN items USING (sku)
+    LEFT JOIN categories ON categories.name = staged.category
+    LEFT JOIN suppliers ON suppliers.name = staged.supplier
+    LEFT JOIN locations ON locations.code = staged.location
+    ORDER BY row_number
+  ) AS planned`;
 
 const COUNTS = `
-  SELECT count(*) FILTER (WHERE id IS NULL) AS created, count(*) FILTER (WHERE differs) AS updated,
-    count(*) FILTER (WHERE id IS NOT NULL AND NOT differs) AS unchanged,
-    count(*) FILTER (WHERE quantity > 0 AND NOT EXISTS (
+  SELECT count(*) FILTER (WHERE is_new) AS created, count(*) FILTER (WHERE differs) AS updated,
+    count(*) FILTER (WHERE NOT is_new AND NOT differs) AS unchanged,
+    count(*) FILTER (WHERE quantity > 0 AND (is_new OR NOT EXISTS (
       SELECT FROM stock_levels WHERE item_id = target.id AND stock_levels.location_id = target.location_id
-    )) AS stocked
+    ))) AS stocked
   FROM target`;
 
 const CREATE_ITEMS = `
-  INSERT INTO items (sku, name, category_id, supplier_id, unit, unit_price, reorder_point, barcode)
-  SELECT sku, name, category_id, supplier_id, unit, unit_price, reorder_point, barcode
-  FROM target WHERE id IS NULL ORDER BY row_number`;
+  INSERT INTO items (id, sku, name, category_id, supplier_id, unit, unit_price, reorder_point, barcode)
+  OVERRIDING SYSTEM VALUE
+  SELECT id, sku, name, category_id, supplier_id, unit, unit_price, reorder_point, barcode
+  FROM target WHERE is_new`;
 
 const UPDATE_ITEMS = `
   UPDATE items SET name = target.name, category_id = target.category_id, supplier_id = target.supplier_id,
@@ -105,18 +112,18 @@ const UPDATE_ITEMS = `
 const OPEN_STOCK = `
   WITH opened_new AS (
     INSERT INTO stock_levels (item_id, location_id, on_hand)
-    SELECT items.id, target.location_id, target.quantity FROM target JOIN items USING (sku)
-    WHERE target.id IS NULL AND target.quantity > 0 ORDER BY items.id
-    RETURNING item_id, location_id, on_hand
+    SELECT id, location_id, quantity FROM target WHERE is_new AND quantity > 0
   ),
   opened_known AS (
     INSERT INTO stock_levels (item_id, location_id, on_hand)
-    SELECT id, location_id, quantity FROM target
-    WHERE id IS NOT NULL AND quantity > 0 ORDER BY id
+    SELECT id, location_id, quantity FROM target WHERE NOT is_new AND quantity > 0 ORDER BY id
     ON CONFLICT DO NOTHING
     RETURNING item_id, location_id, on_hand
   ),
-  opened AS (SELECT * FROM opened_new UNION ALL SELECT * FROM opened_known),
+  opened AS (
+    SELECT id AS item_id, location_id, quantity AS on_hand FROM target WHERE is_new AND quantity > 0
+    UNION ALL SELECT * FROM opened_known
+  ),
   operation AS MATERIALIZED (SELECT nextval('movement_groups') AS group_id)
   INSERT INTO movements (group_id, item_id, location_id, delta, balance_after, kind, reference, actor_id)
   SELECT group_id, item_id, location_id, on_hand, on_hand, 'import', $1::text, $2::bigint FROM opened, operation`;
@@ -132,12 +139,16 @@ export async function planMerge(session: Session): Promise<MergeCounts> {
 /**
  * Does what `planMerge` has prepared.
  *
+ * The planner learns at once how many rows there are. What it knows of a table is as old as the last ANALYZE; where
+ * that came after an import that was rolled back, it is "many pages, no rows", and each join compares everything with
+ * everything. One column is enough for the count, and autovacuum sees to the others.
+ *
  * @param reference of the movements that open stock.
  */
 export async function merge(session: Session, reference: string, actorId: number | null): Promise<void> {
   await session.query({ text: CREATE_ITEMS });
+  await session.query({ text: 'ANALYZE items (id)' });
   await session.query({ text: UPDATE_ITEMS });
   await session.query({ text: OPEN_STOCK }, [reference, actorId]);
-  // The planner would otherwise take a table of a million rows for empty until the next autovacuum.
-  await session.query({ text: 'ANALYZE items, stock_levels' });
+  await session.query({ text: 'ANALYZE stock_levels (item_id)' });
 }
