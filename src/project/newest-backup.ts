@@ -3,7 +3,8 @@ import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import type { ProjectSettings } from './settings-file.js';
 
-const SUFFIX = '.manifest.json';
+/** Of a manifest: behind the name of its archive. */
+export const MANIFEST_SUFFIX = '.manifest.json';
 
 /** Of a backup's manifest, what tells whether it counts, and since when. */
 const manifestSchema = z.object({
@@ -34,9 +35,9 @@ export async function newestBackup(
   const known = new Set(names);
   const found = await Promise.all(
     names
-      .filter((name) => known.has(`${name}${SUFFIX}`))
+      .filter((name) => known.has(`${name}${MANIFEST_SUFFIX}`))
       .map(async (name) => {
-        const manifest = await readJson(join(folder, `${name}${SUFFIX}`));
+        const manifest = await readJson(join(folder, `${name}${MANIFEST_SUFFIX}`));
         return manifest && manifest.verification.level >= 1
           ? [{ ...manifest, file: join(folder, name) }]
           : [];
