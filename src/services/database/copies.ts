@@ -5,7 +5,7 @@ import { UserError } from '../../errors.js';
 import { readSettings } from '../../project/settings-file.js';
 import { withProjectLock } from '../../system/lock.js';
 import type { ServiceContext } from '../context.js';
-import { ArchiveWriter, digestOf, readHashed } from './archive-file.js';
+import { ArchiveWriter, digestOf } from './archive-file.js';
 import { assertDigest } from './archive-reader.js';
 import {
   assertSpace,
@@ -52,7 +52,7 @@ export async function listCopies(store: CopyStore, project: string): Promise<Bac
 export async function copyBackup(
   store: CopyStore,
   { file, manifest }: StoredBackup,
-  { signal, onBytes }: TransferOptions,
+  options: TransferOptions,
 ): Promise<boolean> {
   const name = basename(file);
   const text = formatManifest(manifest);
@@ -67,11 +67,10 @@ export async function copyBackup(
       });
     }
     if (!other) {
-      const { stream, digest } = readHashed(file, onBytes);
-      await store.write(name, stream, { bytes: manifest.bytes, signal });
+      const sent = await store.write(name, file, { ...options, bytes: manifest.bytes });
       try {
-        assertDigest(digest(), manifest);
-        assertDigest(await digestOf(await store.read(name, signal)), manifest);
+        assertDigest(sent, manifest);
+        assertDigest(await digestOf(await store.read(name, options.signal)), manifest);
       } catch (error) {
         await store.remove(name);
         throw error;

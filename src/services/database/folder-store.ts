@@ -7,10 +7,12 @@ import { ExitCode, hasErrorCode, UserError } from '../../errors.js';
 import { SETTINGS_FILE } from '../../project/settings-path.js';
 import { syncFolder, writeFileAtomic } from '../../system/files.js';
 import type { ServiceContext } from '../context.js';
-import { ArchiveWriter } from './archive-file.js';
+import { ArchiveWriter, type Digest } from './archive-file.js';
 import { assertSpace, backupFolder } from './backup-store.js';
-import { type CopyStore, unreachable } from './copy-store.js';
+import { type CopyStore, type TransferOptions, unreachable } from './copy-store.js';
 import type { Database } from './database.js';
+
+const CHUNK_BYTES = 1024 * 1024;
 
 /** Copies in a folder, which should be of another disk. */
 export class FolderStore implements CopyStore {
@@ -73,27 +75,30 @@ export class FolderStore implements CopyStore {
   }
 
   async read(name: string): Promise<Readable> {
-    return createReadStream(join(this.address, name), { highWaterMark: 1024 * 1024 });
+    return createReadStream(join(this.address, name), { highWaterMark: CHUNK_BYTES });
   }
 
   async write(
     name: string,
-    content: Readable,
-    { bytes, signal }: { bytes: number; signal: AbortSignal },
-  ): Promise<void> {
-    const file = join(this.address, name);
-    const partial = `${file}.partial`;
-    await this.#try(
+    file: string,
+    { bytes, signal, onBytes }: TransferOptions & { bytes: number },
+  ): Promise<Digest> {
+    const copy = join(this.address, name);
+    const partial = `${copy}.partial`;
+    return this.#try(
       (async () => {
         await assertSpace(this.address, bytes);
         // Of a copy that was killed: whoever writes here holds the project's lock.
         await rm(partial, { force: true });
         const writer = await ArchiveWriter.create(partial);
+        const source = createReadStream(file, { highWaterMark: CHUNK_BYTES });
+        source.on('data', () => onBytes?.(writer.bytes));
         try {
-          await pipeline(content, writer, { end: false, signal });
-          await writer.finish();
-          await rename(partial, file);
+          await pipeline(source, writer, { end: false, signal });
+          const sent = await writer.finish();
+          await rename(partial, copy);
           await syncFolder(this.address);
+          return sent;
         } catch (error) {
           await writer.abandon();
           await rm(partial, { force: true });

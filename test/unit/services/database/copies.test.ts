@@ -14,6 +14,7 @@ import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { hashFile } from '../../../../src/services/database/archive-file.js';
 import type { StoredBackup } from '../../../../src/services/database/backup-store.js';
 import { BucketStore } from '../../../../src/services/database/bucket-store.js';
 import { copyBackup } from '../../../../src/services/database/copies.js';
@@ -294,9 +295,10 @@ describe('a copy', () => {
         calls.push(`read ${name}`);
         return Readable.from([change(files.get(name) as Buffer)]);
       },
-      write: async (name, content) => {
+      write: async (name, file) => {
         calls.push(`write ${name}`);
-        files.set(name, await buffer(content));
+        files.set(name, readFileSync(file));
+        return hashFile(file);
       },
       remove: async (name) => {
         calls.push(`remove ${name}`);
