@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { z } from 'zod';
+import { resolvePath } from './paths.js';
 import type { ProjectSettings } from './settings-file.js';
 
 /** Of a manifest: behind the name of its archive. */
@@ -30,7 +31,7 @@ export async function newestBackup(
   directory: string,
   { backup }: Pick<ProjectSettings, 'backup'>,
 ): Promise<NewestBackup | undefined> {
-  const folder = resolve(directory, backup.folder);
+  const folder = resolvePath(directory, backup.folder);
   const names = await readdir(folder).catch(() => [] as string[]);
   const known = new Set(names);
   const found = await Promise.all(

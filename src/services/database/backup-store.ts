@@ -2,6 +2,7 @@ import { mkdir, readdir, rename, rm, statfs } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { hasErrorCode, UserError } from '../../errors.js';
 import type { ProjectLocation } from '../../project/locate.js';
+import { resolvePath } from '../../project/paths.js';
 import type { ProjectSettings } from '../../project/settings-file.js';
 import { explainFileError, syncFolder, writeFileAtomic } from '../../system/files.js';
 import { formatManifest, type Manifest, manifestPath, readManifest } from './manifest.js';
@@ -17,7 +18,7 @@ export interface StoredBackup {
 
 /** Absolute folder of the project's backups. */
 export function backupFolder(location: ProjectLocation, settings: ProjectSettings): string {
-  return resolve(location.directory, settings.backup.folder);
+  return resolvePath(location.directory, settings.backup.folder);
 }
 
 /** `20261123T005853Z`: sorts by time, and is a part of file and database names. */

@@ -236,7 +236,7 @@ export class BucketStore implements CopyStore {
       return unreachable(
         this.address,
         `it does not answer (${code || message})`,
-        `look at backup.copyTo.endpoint in ${SETTINGS_FILE}, and at the network`,
+        connectionHint(code),
         error,
       );
     }
@@ -249,11 +249,28 @@ function refusal({ name, message, $metadata }: S3ServiceException): string {
 }
 
 function hintOf({ name, $metadata }: S3ServiceException): string {
+  const { httpStatusCode = 0 } = $metadata;
   if (name === 'NoSuchBucket') return `make the bucket, or mend backup.copyTo.bucket in ${SETTINGS_FILE}`;
-  if ($metadata.httpStatusCode === 403) {
+  if (name === 'SignatureDoesNotMatch' || /^(Invalid|Expired)(AccessKeyId|Token)$/.test(name)) {
+    return 'look at AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or at AWS_PROFILE: this server refuses what they name';
+  }
+  if (httpStatusCode === 403) {
     return 'the credentials need s3:ListBucket of the bucket, and s3:GetObject, s3:PutObject and s3:DeleteObject in it';
   }
+  if (httpStatusCode >= 300 && httpStatusCode < 500 && httpStatusCode !== 429) {
+    return `look at backup.copyTo in ${SETTINGS_FILE}: its bucket, endpoint and region`;
+  }
   return 'run the same command again later';
+}
+
+/** @param code of Node's network or TLS layer */
+function connectionHint(code: string): string {
+  const endpoint = `backup.copyTo.endpoint in ${SETTINGS_FILE}`;
+  if (code === 'EPROTO') return `look at ${endpoint}: this server speaks http:// there, and no https://`;
+  if (/CERT|SIGNATURE/.test(code)) {
+    return `look at ${endpoint}; a certificate of your own authority: NODE_EXTRA_CA_CERTS=FILE before the same command`;
+  }
+  return `look at ${endpoint}, and at the network`;
 }
 
 function partBytesOf(bytes: number): number {

@@ -1,11 +1,11 @@
 import { rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { UserError } from '../../errors.js';
+import { ExitCode, UserError } from '../../errors.js';
 import { readSettings } from '../../project/settings-file.js';
 import { withProjectLock } from '../../system/lock.js';
 import type { ServiceContext } from '../context.js';
-import { ArchiveWriter, digestOf } from './archive-file.js';
+import { ArchiveWriter, type Digest, digestOf } from './archive-file.js';
 import { assertDigest } from './archive-reader.js';
 import {
   assertSpace,
@@ -70,7 +70,7 @@ export async function copyBackup(
       const sent = await store.write(name, file, { ...options, bytes: manifest.bytes });
       try {
         assertDigest(sent, manifest);
-        assertDigest(await digestOf(await store.read(name, options.signal)), manifest);
+        assertSame(await digestOf(await store.read(name, options.signal)), sent, `${store.address}/${name}`);
       } catch (error) {
         await store.remove(name);
         throw error;
@@ -103,8 +103,28 @@ export async function copyTaken(
   return `${store.address}/${basename(backup.file)}`;
 }
 
+/** @throws UserError COPY_DIFFERS (exit 8) */
+function assertSame(back: Digest, sent: Digest, address: string): void {
+  if (back.bytes === sent.bytes && back.sha256 === sent.sha256) return;
+  throw new UserError({
+    code: 'COPY_DIFFERS',
+    message: `what was read back from ${address} is not what was sent: ${back.bytes} bytes with SHA-256 ${back.sha256}`,
+    exitCode: ExitCode.dataUnverified,
+  });
+}
+
 function copyFailed(error: unknown, { file }: StoredBackup): unknown {
   if (!(error instanceof UserError)) return error;
+  if (error.code === 'BACKUP_UNREADABLE') {
+    return new UserError({
+      code: 'COPY_FAILED',
+      message: `${file} is not copied: ${error.message}`,
+      hint: `remove it and its manifest; ${error.hint}`,
+      exitCode: error.exitCode,
+      details: { file, reason: error.code },
+      cause: error,
+    });
+  }
   return new UserError({
     code: 'COPY_FAILED',
     message: `the backup ${file} is whole, but not copied: ${error.message}`,

@@ -1,9 +1,10 @@
 import { createReadStream } from 'node:fs';
 import { readdir, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { ExitCode, hasErrorCode, UserError } from '../../errors.js';
+import { resolvePath } from '../../project/paths.js';
 import { SETTINGS_FILE } from '../../project/settings-path.js';
 import { syncFolder, writeFileAtomic } from '../../system/files.js';
 import type { ServiceContext } from '../context.js';
@@ -33,13 +34,17 @@ export class FolderStore implements CopyStore {
     copyTo: string,
     { location, settings }: Pick<Database, 'location' | 'settings'>,
   ): Promise<FolderStore> {
-    const folder = resolve(location.directory, copyTo);
+    const folder = resolvePath(location.directory, copyTo);
     const found = await stat(folder).catch((error) => {
       if (hasErrorCode(error, 'ENOENT', 'ENOTDIR', 'EACCES')) return undefined;
       throw error;
     });
     if (!found?.isDirectory()) {
-      throw unreachable(folder, 'there is no such folder; is its disk mounted?', `ls -ld ${folder}`);
+      throw unreachable(
+        folder,
+        found ? 'this is a file and no folder' : 'there is no such folder; is its disk mounted?',
+        `ls -ld ${folder}      (mount its disk, make the folder, or mend backup.copyTo in ${SETTINGS_FILE})`,
+      );
     }
     const own = backupFolder(location, settings);
     const original = await stat(own).catch(() => undefined);
@@ -117,7 +122,9 @@ export class FolderStore implements CopyStore {
       return await step;
     } catch (error) {
       if (error instanceof UserError) {
-        throw unreachable(this.address, error.message, error.hint ?? `ls -ld ${this.address}`, error);
+        const why = error.message.replace(`${this.address} `, '');
+        const hint = error.code === 'DISK_FULL' ? `df -h ${this.address}` : `ls -ld ${this.address}`;
+        throw unreachable(this.address, why, hint, error);
       }
       if (!hasErrorCode(error, 'EACCES', 'EPERM', 'EIO', 'ENOENT', 'ESTALE', 'EROFS', 'ENOTDIR')) throw error;
       throw unreachable(this.address, error.message, `ls -ld ${this.address}`, error);

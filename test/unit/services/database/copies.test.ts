@@ -234,6 +234,8 @@ describe.each([
       const error = await project.error(8, 'db', 'copy');
       expect(error).toMatchObject({ code: 'COPY_FAILED' });
       expect(error.message).toContain('the file has changed');
+      expect(error.message).not.toContain('is whole');
+      expect(error.hint).not.toContain('db copy');
       expect(await away.store.names()).toEqual([]);
     });
 
@@ -330,6 +332,7 @@ describe('a copy', () => {
     await expect(copyBackup(store, backup, { signal })).rejects.toMatchObject({
       code: 'COPY_FAILED',
       exitCode: 8,
+      message: expect.stringContaining(`read back from memory/${basename(backup.file)} is not what was sent`),
       hint: expect.stringContaining('invctl db copy'),
     });
     expect(files.size).toBe(0);
@@ -364,6 +367,18 @@ describe('a folder for copies', () => {
     });
   });
 
+  it('is no file, and may lie below the home folder', async () => {
+    project.backup(20);
+    project.settings({ copyTo: 'compose.yaml' });
+    expect((await project.error(1, 'db', 'copy')).message).toContain(
+      'compose.yaml: this is a file and no folder',
+    );
+    project.env = { HOME: project.directory };
+    mkdirSync(join(project.directory, 'away'));
+    project.settings({ copyTo: '~/away' });
+    expect(await project.data('db', 'copy')).toMatchObject({ address: join(project.directory, 'away') });
+  });
+
   it('warns of the disk that the backups are on themselves, and refuses their own folder', async () => {
     mkdirSync(join(project.directory, 'near'));
     project.settings({ copyTo: 'near' });
@@ -381,7 +396,11 @@ describe('a folder for copies', () => {
       project.settings({ copyTo: 'disk' });
       const file = project.backup(20, { bytes: 200_000 });
       const before = readFileSync(file);
-      expect(await project.error(1, 'db', 'copy')).toMatchObject({ code: 'COPY_FAILED' });
+      expect(await project.error(1, 'db', 'copy')).toMatchObject({
+        code: 'COPY_FAILED',
+        message: expect.stringMatching(/but not copied: \S.*disk: has \d+ bytes left/),
+        hint: expect.stringContaining(`df -h ${disk}\n`),
+      });
       expect(readdirSync(disk)).toEqual([]);
       expect(readFileSync(file).equals(before)).toBe(true);
     } finally {
@@ -397,9 +416,9 @@ describe('a folder for copies', () => {
   });
 
   it.each([
-    [{ bucket: 'b', secretAccessKey: 'seeded-marker' }, 'Unrecognized key: "secretAccessKey"'],
+    [{ bucket: 'b', secretAccessKey: 'seeded-marker' }, 'secretAccessKey: unknown key'],
     [{ bucket: 'b', endpoint: 'https://user:seeded-marker@127.0.0.1:1' }, 'credentials belong into'],
-    [{ bucket: 'b', endpoint: 'ftp://127.0.0.1' }, 'copyTo.endpoint: Invalid URL'],
+    [{ bucket: 'b', endpoint: 'ftp://127.0.0.1' }, 'copyTo.endpoint: no URL such as'],
     [7, 'neither a folder nor'],
   ])('is no %j', async (copyTo, message) => {
     project.settings({ copyTo });
@@ -459,7 +478,14 @@ describe('a bucket that does not serve', () => {
     project.settings({ copyTo: { bucket: 'nowhere', endpoint } });
     expect(await project.error(1, 'db', 'copy')).toMatchObject({
       message: expect.stringContaining('SignatureDoesNotMatch'),
+      hint: expect.stringContaining('AWS_SECRET_ACCESS_KEY'),
     });
+    project.settings({ copyTo: { bucket: 'No_Bucket', endpoint } });
+    project.env = env;
+    expect((await project.error(1, 'db', 'copy')).hint).toContain('backup.copyTo in invctl.yaml: its bucket');
+    project.settings({ copyTo: { bucket: 'nowhere', endpoint: endpoint.replace('http:', 'https:') } });
+    expect((await project.error(1, 'db', 'copy')).hint).toContain('speaks http:// there');
+    project.settings({ copyTo: { bucket: 'nowhere', endpoint } });
     project.env = env;
     expect(await project.error(1, 'db', 'copy')).toMatchObject({
       message: expect.stringContaining('NoSuchBucket'),
