@@ -30,7 +30,7 @@ export function secretValues(
   return [...found].filter((value) => value.length >= FEWEST_CHARACTERS).sort((a, b) => b.length - a.length);
 }
 
-export function maskValues(text: string, values: readonly string[]): string {
+function maskValues(text: string, values: readonly string[]): string {
   let masked = text;
   for (const value of values) masked = masked.replaceAll(value, String(new Secret(value)));
   return masked;
