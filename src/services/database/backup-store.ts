@@ -4,7 +4,7 @@ import { hasErrorCode, UserError } from '../../errors.js';
 import type { ProjectLocation } from '../../project/locate.js';
 import { resolvePath } from '../../project/paths.js';
 import type { ProjectSettings } from '../../project/settings-file.js';
-import { explainFileError, syncFolder, writeFileAtomic } from '../../system/files.js';
+import { explainFileError, explainReadError, syncFolder, writeFileAtomic } from '../../system/files.js';
 import { formatManifest, type Manifest, manifestPath, readManifest } from './manifest.js';
 
 const SUFFIX = { custom: '.dump', plain: '.sql.gz', physical: '.tar.gz' } as const;
@@ -45,6 +45,7 @@ export async function makeBackupFolder(folder: string): Promise<void> {
 
 /**
  * Whole backups in a folder, newest first. The manifest is the commit mark: an archive without one is not a backup.
+ * @throws UserError NOT_READABLE
  */
 export async function listBackups(folder: string): Promise<StoredBackup[]> {
   let names: string[];
@@ -52,7 +53,7 @@ export async function listBackups(folder: string): Promise<StoredBackup[]> {
     names = await readdir(folder);
   } catch (error) {
     if (hasErrorCode(error, 'ENOENT')) return [];
-    throw error;
+    throw explainReadError(error, folder);
   }
   const known = new Set(names);
   const archives = names.filter((name) => known.has(basename(manifestPath(name))));

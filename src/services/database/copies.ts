@@ -1,8 +1,9 @@
-import { rm } from 'node:fs/promises';
+import { access, constants, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { ExitCode, UserError } from '../../errors.js';
 import { readSettings } from '../../project/settings-file.js';
+import { explainReadError } from '../../system/files.js';
 import { withProjectLock } from '../../system/lock.js';
 import type { ServiceContext } from '../context.js';
 import { ArchiveWriter, type Digest, digestOf } from './archive-file.js';
@@ -67,6 +68,9 @@ export async function copyBackup(
       });
     }
     if (!other) {
+      await access(file, constants.R_OK).catch((error) => {
+        throw explainReadError(error, file);
+      });
       const sent = await store.write(name, file, { ...options, bytes: manifest.bytes });
       try {
         assertDigest(sent, manifest);

@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -9,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
@@ -21,7 +22,7 @@ import { copyBackup } from '../../../../src/services/database/copies.js';
 import type { CopyStore } from '../../../../src/services/database/copy-store.js';
 import { FolderStore } from '../../../../src/services/database/folder-store.js';
 import type { Manifest } from '../../../../src/services/database/manifest.js';
-import { type CliResult, invctl } from '../../../support/cli.js';
+import { type CliResult, invctl, othersReachTheCli } from '../../../support/cli.js';
 import { mountSmallDisk, unmount } from '../../../support/small-disk.js';
 import { type SwiftServer, startSwift, withoutSwift } from '../../../support/swift.js';
 
@@ -425,6 +426,34 @@ describe('a folder for copies', () => {
     expect(await project.error(4, 'db', 'copy')).toMatchObject({
       code: 'CONFIG_INVALID',
       message: expect.stringContaining(message),
+    });
+  });
+});
+
+describe('a backup of another user', () => {
+  const anotherUser = 65534;
+  let project: Project;
+
+  beforeEach(() => {
+    project = new Project('shop');
+    mkdirSync(join(project.directory, 'away'));
+    project.settings({ copyTo: 'away' });
+    for (const folder of [project.directory, join(project.directory, 'away')]) chmodSync(folder, 0o777);
+  });
+
+  afterEach(() => project.remove());
+
+  it.skipIf(process.getuid?.() !== 0 || !othersReachTheCli()).each([
+    ['folder', (file: string) => dirname(file)],
+    ['manifest', (file: string) => `${file}.manifest.json`],
+    ['archive', (file: string) => file],
+  ])('is named when its %s cannot be read', async (_, closed) => {
+    const path = closed(project.backup(20));
+    chmodSync(path, 0);
+    const { stdout } = await invctl(['db', 'copy', '--json'], { cwd: project.directory, uid: anotherUser });
+    expect(JSON.parse(stdout).error).toMatchObject({
+      message: expect.stringContaining(`${path} cannot be read: permission denied`),
+      hint: expect.stringContaining(`ls -ld ${path}`),
     });
   });
 });
