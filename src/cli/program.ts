@@ -1,6 +1,6 @@
-import { type Command, CommanderError } from 'commander';
+import type { Command, CommanderError } from 'commander';
 import { usageError } from '../errors.js';
-import { type CommandModule, type Handle, newProgram } from './command.js';
+import { type CommandModule, fullName, type Handle, newProgram } from './command.js';
 
 interface CommandEntry {
   name: string;
@@ -80,13 +80,14 @@ export async function createProgram(
     .option('-v, --verbose', 'print each program that runs (INVCTL_VERBOSE)')
     .option('--no-color', 'no colour (INVCTL_NO_COLOR, NO_COLOR)')
     .configureHelp({ showGlobalOptions: false, sortSubcommands: false })
-    .showSuggestionAfterError()
-    .exitOverride();
+    .showSuggestionAfterError();
   for (const module of modules) module.define(program, handle);
   applyToAll(program, (command) =>
     command
       .helpCommand(false)
-      .exitOverride()
+      .exitOverride((error) => {
+        throw usageErrorOf(error, command);
+      })
       .configureOutput({ writeErr: () => {}, outputError: () => {} }),
   );
   return program;
@@ -98,24 +99,18 @@ function applyToAll(command: Command, visit: (command: Command) => void): void {
   for (const child of command.commands) applyToAll(child, visit);
 }
 
-/** What commander found wrong, as an error of ours; undefined for `--help` and `--version`, which are no error. */
-export function usageErrorOf(error: CommanderError, typed: string | undefined): Error | undefined {
-  if (error.code === 'commander.helpDisplayed' || error.code === 'commander.version') return undefined;
-  const known = typed !== undefined && COMMANDS.some(({ name }) => name === typed);
+/**
+ * What commander found wrong with the words of a command, as an error of ours. Its own error for `--help` and
+ * `--version`, which are no mistake.
+ */
+function usageErrorOf(error: CommanderError, command: Command): Error {
+  if (error.code === 'commander.helpDisplayed' || error.code === 'commander.version') return error;
+  const name = fullName(command);
+  const help = `${['invctl', name].filter(Boolean).join(' ')} --help`;
   if (error.code === 'commander.help') {
-    return usageError(
-      known ? `${typed} needs a subcommand` : 'no command given',
-      `invctl ${known ? `${typed} ` : ''}--help`,
-    );
+    return usageError(name === '' ? 'no command given' : `${name} needs a subcommand`, help);
   }
   const [message = '', ...suggestions] = error.message.replace(/^error: /, '').split('\n');
   const suggestion = suggestions.join(' ').replace(/^\(|\)$/g, '');
-  return usageError(
-    message,
-    suggestion
-      ? suggestion.replace(/^Did you mean /, 'did you mean ')
-      : `invctl ${known ? `${typed} ` : ''}--help`,
-  );
+  return usageError(message, suggestion ? suggestion.replace(/^Did you mean /, 'did you mean ') : help);
 }
-
-export { CommanderError };

@@ -5,7 +5,7 @@ import { watchSignals } from '../system/interruption.js';
 import { redact } from '../system/secret.js';
 import { fullName, type Handle } from './command.js';
 import { type Context, createContext } from './context.js';
-import { commandName, createProgram, usageErrorOf } from './program.js';
+import { commandName, createProgram } from './program.js';
 import { type GlobalFlags, isTruthy, resolveSettings } from './settings.js';
 
 /**
@@ -47,13 +47,13 @@ export async function runProgram(argv: readonly string[], version: string): Prom
       return interruption.exitCode();
     }
     const output = context?.output ?? fallbackOutput(argv);
-    const reported = error instanceof CommanderError ? usageErrorOf(error, commandName(argv)) : error;
-    if (reported === undefined) return ExitCode.ok;
-    if (isPromptExit(reported)) {
+    // Of `--help` and `--version`.
+    if (error instanceof CommanderError) return ExitCode.ok;
+    if (isPromptExit(error)) {
       output.fail(running, interruptedError(ExitCode.interrupted));
       return ExitCode.interrupted;
     }
-    const userError = reported instanceof UserError ? reported : bugError(reported, version);
+    const userError = error instanceof UserError ? error : bugError(error, version);
     output.fail(running, userError);
     return userError.exitCode;
   } finally {

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { ExitCode, UserError, usageError } from '../errors.js';
+import { usageError } from '../errors.js';
 
 const ENGINE_CHOICES = ['auto', 'docker', 'embedded'] as const;
 export type EngineChoice = (typeof ENGINE_CHOICES)[number];
@@ -73,22 +73,9 @@ function isEngineChoice(value: string): value is EngineChoice {
 async function engineOfProject(directory: string): Promise<string | undefined> {
   const file = join(directory, 'invctl.yaml');
   if (!existsSync(file)) return undefined;
-  const { parse, YAMLParseError } = await import('yaml');
-  try {
-    const settings: unknown = parse(readFileSync(file, 'utf8'));
-    const engine =
-      settings && typeof settings === 'object' && 'engine' in settings ? settings.engine : undefined;
-    return typeof engine === 'string' ? engine : undefined;
-  } catch (error) {
-    if (!(error instanceof YAMLParseError)) throw error;
-    throw new UserError({
-      code: 'CONFIG_INVALID',
-      message: error.message,
-      file,
-      ...(error.linePos ? { line: error.linePos[0].line } : {}),
-      hint: `mend ${file}`,
-      exitCode: ExitCode.projectInvalid,
-      cause: error,
-    });
-  }
+  const { parseSettings } = await import('../project/settings-document.js');
+  const settings = parseSettings(readFileSync(file, 'utf8'), file).value;
+  const engine =
+    settings && typeof settings === 'object' && 'engine' in settings ? settings.engine : undefined;
+  return typeof engine === 'string' ? engine : undefined;
 }

@@ -10,12 +10,11 @@ import { type ServiceVariable, serviceVariables } from '../project/environment.j
 import type { ProjectLocation } from '../project/locate.js';
 import type { ComposeProject, ComposeService } from '../project/model.js';
 import { readSecretFile, serverPassword } from '../project/secret-file.js';
-import { maskValues, secretValues } from '../project/secret-values.js';
+import { maskText, secretValues } from '../project/secret-values.js';
 import { postgresServices } from '../project/service-roles.js';
 import type { ProjectSettings } from '../project/settings-file.js';
 import { SETTINGS_FILE } from '../project/settings-path.js';
 import type { ProcessRunner } from '../system/process.js';
-import { redact } from '../system/secret.js';
 import { type Reading, readBroken, readingOfConfig } from './reading.js';
 
 /** Which engine is there. `expected`: the project ran on it, or it was asked for, so that its absence is a fault. */
@@ -131,7 +130,7 @@ export async function gatherFacts(input: FactsInput): Promise<Facts> {
         : undefined
       : reading.project?.services[named];
   const secrets = once(() => (reading.project ? secretValues(reading.project) : []));
-  const mask = (text: string) => maskValues(redact(text), secrets());
+  const mask = (text: string) => maskText(text, secrets());
   const logCache = new Map<string, Promise<string[]>>();
   const variableCache = new Map<string, Map<string, ServiceVariable>>();
   const loginCache = new Map<string, Promise<Login | undefined>>();

@@ -1,9 +1,11 @@
 import { readdir, readFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { z } from 'zod';
+import { resolvePath } from './paths.js';
 import type { ProjectSettings } from './settings-file.js';
 
-const SUFFIX = '.manifest.json';
+/** Of a manifest: behind the name of its archive. */
+export const MANIFEST_SUFFIX = '.manifest.json';
 
 /** Of a backup's manifest, what tells whether it counts, and since when. */
 const manifestSchema = z.object({
@@ -29,14 +31,14 @@ export async function newestBackup(
   directory: string,
   { backup }: Pick<ProjectSettings, 'backup'>,
 ): Promise<NewestBackup | undefined> {
-  const folder = resolve(directory, backup.folder);
+  const folder = resolvePath(directory, backup.folder);
   const names = await readdir(folder).catch(() => [] as string[]);
   const known = new Set(names);
   const found = await Promise.all(
     names
-      .filter((name) => known.has(`${name}${SUFFIX}`))
+      .filter((name) => known.has(`${name}${MANIFEST_SUFFIX}`))
       .map(async (name) => {
-        const manifest = await readJson(join(folder, `${name}${SUFFIX}`));
+        const manifest = await readJson(join(folder, `${name}${MANIFEST_SUFFIX}`));
         return manifest && manifest.verification.level >= 1
           ? [{ ...manifest, file: join(folder, name) }]
           : [];

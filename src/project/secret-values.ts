@@ -1,4 +1,4 @@
-import { isSecretName, Secret } from '../system/secret.js';
+import { isSecretName, redact, Secret } from '../system/secret.js';
 import type { ComposeProject } from './model.js';
 import { readSecretFile } from './secret-file.js';
 
@@ -30,10 +30,18 @@ export function secretValues(
   return [...found].filter((value) => value.length >= FEWEST_CHARACTERS).sort((a, b) => b.length - a.length);
 }
 
-export function maskValues(text: string, values: readonly string[]): string {
+function maskValues(text: string, values: readonly string[]): string {
   let masked = text;
   for (const value of values) masked = masked.replaceAll(value, String(new Secret(value)));
   return masked;
+}
+
+/**
+ * Free text with these values masked, and what looks like a credential. In this order: `redact` alone would hide the
+ * first word of a passphrase, and the rest of it would not be found any more.
+ */
+export function maskText(text: string, values: readonly string[]): string {
+  return redact(maskValues(text, values));
 }
 
 /** The same data with these values masked in each of its strings. */

@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parse, YAMLParseError } from 'yaml';
 import { z } from 'zod';
-import { ExitCode, hasErrorCode, UserError } from '../errors.js';
+import { hasErrorCode } from '../errors.js';
+import { invalidSettings, parseSettings } from './settings-document.js';
 import { SETTINGS_FILE } from './settings-path.js';
+import { problemsOf } from './settings-problems.js';
 
 const positive = z.int().min(0);
 
@@ -15,9 +16,12 @@ const keepSchema = z.strictObject({
 });
 
 /** An X25519 recipient of age: https://age-encryption.org/v1#the-x25519-recipient-type */
-const recipientSchema = z
-  .string()
-  .regex(/^age1[ac-hj-np-z02-9]{58}$/, 'no age recipient, such as `age-keygen -y key.txt` prints: age1…');
+const recipientSchema = z.string().regex(/^age1[ac-hj-np-z02-9]{58}$/, {
+  error: ({ input }) =>
+    /^AGE-SECRET-KEY-/i.test(String(input))
+      ? 'this is a private key, which opens the backups: keep it on another machine, and put its recipient here (age-keygen -y key.txt prints it)'
+      : 'no age recipient, such as `age-keygen -y key.txt` prints: age1…',
+});
 
 /** Without credentials: those come from where the AWS tools look for them. */
 const bucketSchema = z.strictObject({
@@ -26,28 +30,36 @@ const bucketSchema = z.strictObject({
   prefix: z.string().min(1).optional(),
   /** Of a server other than Amazon's: `https://minio.example:9000`. */
   endpoint: z
-    .url({ protocol: /^https?$/ })
+    .url({ protocol: /^https?$/, error: 'no URL such as https://minio.example:9000' })
     .refine((text) => !text.includes('@'), 'credentials belong into the environment')
     .optional(),
   region: z.string().min(1).optional(),
 });
 
+const folderSchema = z
+  .string()
+  .min(1)
+  .refine(
+    (text) => !/^[a-z][a-z0-9+.-]*:\/\//i.test(text),
+    'a URL is no folder; a bucket is written {bucket: shop-backups, prefix: daily}',
+  );
+
 const backupSchema = z.strictObject({
-  /** Relative to the project's folder. */
+  /** Relative to the project's folder, or below `~/`. */
   folder: z.string().min(1).default('backups'),
   keep: keepSchema.prefault({}),
   /** Hours after which `status` and `doctor` call the newest verified backup too old. */
   maxAgeHours: z.number().positive().default(26),
-  /** Where a copy of every backup goes: a folder, relative to the project, or a bucket. */
+  /** Where a copy of every backup goes: a folder, as above, or a bucket. */
   copyTo: z
-    .union([z.string().min(1), bucketSchema], {
+    .union([folderSchema, bucketSchema], {
       error:
         'neither a folder nor {bucket, prefix, endpoint, region}; credentials belong into the environment',
     })
     .optional(),
   /** Public keys of age that every backup is encrypted to. */
-  encryptTo: z.array(recipientSchema).min(1).optional(),
-  /** File with the age identities that open encrypted backups, for `verify` and `restore`. Relative to the project. */
+  encryptTo: z.array(recipientSchema, { error: 'no list of recipients, such as [age1…]' }).min(1).optional(),
+  /** File with the age identities that open encrypted backups, for `verify` and `restore`; a path as above. */
   identity: z.string().min(1).optional(),
 });
 
@@ -62,7 +74,9 @@ const providerSchema = z.strictObject({
   command: z.tuple([z.string().min(1)], z.string()),
 });
 
-const settingsSchema = z.looseObject({
+const settingsSchema = z.strictObject({
+  /** Read, and judged, by the command line before any command. */
+  engine: z.unknown().optional(),
   services: z.strictObject({ database: z.string().optional(), app: z.string().optional() }).prefault({}),
   backup: backupSchema.prefault({}),
   doctor: doctorSchema.prefault({}),
@@ -85,28 +99,24 @@ export async function readSettings(directory: string): Promise<ProjectSettings> 
     if (hasErrorCode(error, 'ENOENT')) return '';
     throw error;
   });
-  let document: unknown;
-  try {
-    document = parse(text) ?? {};
-  } catch (error) {
-    if (!(error instanceof YAMLParseError)) throw error;
-    throw invalid(file, error.message, error.linePos?.[0].line);
-  }
-  const result = settingsSchema.safeParse(document);
+  const document = parseSettings(text, file);
+  const result = settingsSchema.safeParse(document.value, { error: typeMismatch });
   if (result.success) return result.data;
-  const problems = result.error.issues.map(
-    ({ path, message }) => `${path.join('.') || 'the file'}: ${message}`,
+  const problems = problemsOf(result.error, settingsSchema).map(({ path, message }) => ({
+    line: document.lineOf(path),
+    message: `${path.join('.') || 'the file'}: ${message}`,
+  }));
+  const [first] = problems;
+  const message = problems.map((problem) =>
+    problem.line === first?.line ? problem.message : `${problem.message} (line ${problem.line})`,
   );
-  throw invalid(file, problems.join('\n'));
+  throw invalidSettings(file, message.join('\n'), first?.line);
 }
 
-function invalid(file: string, message: string, line?: number): UserError {
-  return new UserError({
-    code: 'CONFIG_INVALID',
-    message: `${SETTINGS_FILE} is not valid: ${message}`,
-    file,
-    ...(line === undefined ? {} : { line }),
-    hint: `mend ${file}`,
-    exitCode: ExitCode.projectInvalid,
-  });
+/** In words of YAML, where a value is of another kind. */
+function typeMismatch(issue: z.core.$ZodRawIssue): string | undefined {
+  if (issue.code !== 'invalid_type') return undefined;
+  if (issue.input === undefined) return 'is missing';
+  const kinds: Record<string, string> = { object: 'keys with values', array: 'a list', string: 'a text' };
+  return `${kinds[issue.expected] ?? `a ${issue.expected}`} should be here`;
 }

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { realpath } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { createTwoFilesPatch, FILE_HEADERS_ONLY } from 'diff';
 import { settingsIn } from '../doctor/facts.js';
 import { ExitCode, UserError } from '../errors.js';
+import { fileDiff } from '../project/file-diff.js';
 import { COMPOSE_FILE_NAMES } from '../project/locate.js';
 import { withProjectLock } from '../system/lock.js';
 import { formatArgv } from '../system/process.js';
@@ -209,7 +209,7 @@ function report(context: ServiceContext, input: InitInput, { files, lock }: Plan
       status,
       ...(added ? { added } : {}),
       ...(edited === undefined ? {} : { edited }),
-      ...(input.diff && texts ? { diff: unifiedDiff(path, texts.here, texts.template) } : {}),
+      ...(input.diff && texts ? { diff: diffOf(path, texts) } : {}),
     })),
   };
 }
@@ -220,11 +220,6 @@ async function readLock(directory: string): Promise<ScaffoldLock | undefined> {
   return text && parseLock(text.toString('utf8'), file);
 }
 
-function unifiedDiff(path: string, here: string, template: string): string {
-  const patch = createTwoFilesPatch(`a/${path}`, `b/${path}`, here, template, 'here', 'template', {
-    context: 3,
-    headerOptions: FILE_HEADERS_ONLY,
-  });
-  // Line by line: a name at the end of one line and a value on the next are no credential.
-  return patch.split('\n').map(redact).join('\n');
+function diffOf(path: string, { here, template }: { here: string; template: string }): string {
+  return fileDiff(path, { text: here, label: 'here' }, { text: template, label: 'template' }, redact);
 }

@@ -62,6 +62,18 @@ export async function syncFolder(folder: string): Promise<void> {
   }
 }
 
+/** Turns a refusal to read into a UserError that names the path. */
+export function explainReadError(error: unknown, path: string): unknown {
+  if (!hasErrorCode(error, 'EACCES', 'EPERM')) return error;
+  return new UserError({
+    code: 'NOT_READABLE',
+    message: `${path} cannot be read: permission denied`,
+    hint: `ls -ld ${path}      (run the same command as the user whose it is)`,
+    file: path,
+    cause: error,
+  });
+}
+
 /** Turns what a person can mend (read-only, full, not a folder) into a UserError that names the path. */
 export function explainFileError(error: unknown, path: string): unknown {
   if (hasErrorCode(error, 'EROFS', 'EACCES', 'EPERM')) {

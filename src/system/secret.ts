@@ -39,14 +39,24 @@ export function isSecretName(name: string): boolean {
   return SECRET_NAME.test(name) && !POINTER_NAME.test(name);
 }
 
+const NAME_AND_SIGN = /\b([A-Za-z_][A-Za-z0-9_]*)["']?\s*[=:]\s*/g;
+const VALUE = /"[^"]*"|'[^']*'|[^\s,;"']+/y;
+
 /**
  * Replaces what looks like a credential in free text: the password of a URL, and the value in `NAME=value` and
  * `NAME: value` where the name is a secret's.
  */
 export function redact(text: string): string {
-  return text
-    .replace(/([a-z][a-z0-9+.-]*:\/\/[^\s:/@]*):[^\s@/]+@/gi, `$1:${REDACTED}@`)
-    .replace(/\b([A-Za-z_][A-Za-z0-9_]*)(\s*[=:]\s*)("[^"]*"|'[^']*'|[^\s,;"']+)/g, (whole, name, sign) =>
-      isSecretName(name) ? `${name}${sign}${REDACTED}` : whole,
-    );
+  const urls = text.replace(/([a-z][a-z0-9+.-]*:\/\/[^\s:/@]*):[^\s@/]+@/gi, `$1:${REDACTED}@`);
+  let shown = '';
+  let at = 0;
+  for (const { index, 0: nameAndSign, 1: name = '' } of urls.matchAll(NAME_AND_SIGN)) {
+    const from = index + nameAndSign.length;
+    VALUE.lastIndex = from;
+    // A value that is hidden may itself look like a name with its value.
+    if (from < at || !isSecretName(name) || !VALUE.test(urls)) continue;
+    shown += urls.slice(at, from) + REDACTED;
+    at = VALUE.lastIndex;
+  }
+  return shown + urls.slice(at);
 }

@@ -1,14 +1,15 @@
 import { relative } from 'node:path';
 import type { Command } from 'commander';
-import { createTwoFilesPatch, FILE_HEADERS_ONLY } from 'diff';
 import { declare, type Handle } from '../../cli/command.js';
 import type { Context } from '../../cli/context.js';
 import { usageError } from '../../errors.js';
 import { TransferLine } from '../../output/transfer-line.js';
 import { count, formatDuration } from '../../output/units.js';
+import { fileDiff } from '../../project/file-diff.js';
+import { maskText } from '../../project/secret-values.js';
+import { secretsOfProject } from '../../services/config.js';
 import { finalize } from '../../services/database/upgrade/previous-volumes.js';
 import { type Upgraded, type UpgradePreview, upgrade } from '../../services/database/upgrade/upgrade.js';
-import { redact } from '../../system/secret.js';
 
 interface UpgradeFlags {
   to?: string;
@@ -59,7 +60,7 @@ export function define(group: Command, handle: Handle): void {
           line.show(step, { bytes, ...(expected === undefined ? {} : { expected }) }),
         confirmPull: (image) => context.prompts.confirm(`the image ${image} is not here: pull it?`),
         confirm: async (preview) => {
-          diff = composeDiff(context.project().directory, preview);
+          diff = await composeDiff(context, preview);
           context.output.note(diff);
           if (rehearse) return;
           const stops = preview.stops.length > 0 ? `stop ${preview.stops.join(', ')} and move` : 'move';
@@ -96,13 +97,16 @@ async function finalizeUpgrade(context: Context, options: UpgradeFlags) {
   };
 }
 
-function composeDiff(directory: string, { change, before }: UpgradePreview): string {
-  const name = relative(directory, change.file);
-  const patch = createTwoFilesPatch(`a/${name}`, `b/${name}`, before, change.text, undefined, undefined, {
-    context: 2,
-    headerOptions: FILE_HEADERS_ONLY,
-  });
-  return patch.trimEnd().split('\n').map(redact).join('\n');
+async function composeDiff(context: Context, { change, before }: UpgradePreview): Promise<string> {
+  const location = context.project();
+  const project = await (await context.engine()).resolve(location);
+  const secrets = secretsOfProject(context, project);
+  return fileDiff(
+    relative(location.directory, change.file),
+    { text: before },
+    { text: change.text },
+    (line) => maskText(line, secrets),
+  );
 }
 
 function describe(result: Upgraded, context: Context): string {

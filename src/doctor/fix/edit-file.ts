@@ -1,8 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
-import { createTwoFilesPatch, FILE_HEADERS_ONLY } from 'diff';
 import { hasErrorCode } from '../../errors.js';
+import { fileDiff } from '../../project/file-diff.js';
 import { writeFileAtomic } from '../../system/files.js';
-import { redact } from '../../system/secret.js';
 import type { FixStep } from '../check.js';
 import type { Facts } from '../facts.js';
 
@@ -24,7 +23,7 @@ export async function editFile(facts: Facts, edit: FileEdit): Promise<FixStep[]>
   return [
     {
       summary: edit.summary,
-      diff: fileDiff(facts, edit.file, before.text, after),
+      diff: fileDiff(facts.shown(edit.file), before, { text: after }, facts.mask),
       async apply() {
         // Other steps may have edited the file since.
         const now = await readText(edit.file);
@@ -43,18 +42,4 @@ async function readText(file: string): Promise<{ text: string; mode?: number }> 
     if (hasErrorCode(error, 'ENOENT')) return { text: '' };
     throw error;
   }
-}
-
-function fileDiff(facts: Facts, file: string, before: string, after: string): string {
-  const name = facts.shown(file);
-  const patch = createTwoFilesPatch(`a/${name}`, `b/${name}`, before, after, undefined, undefined, {
-    context: 2,
-    headerOptions: FILE_HEADERS_ONLY,
-  });
-  // Line by line: a name at the end of one line and a value on the next are no credential.
-  return patch
-    .trimEnd()
-    .split('\n')
-    .map((line) => facts.mask(redact(line)))
-    .join('\n');
 }

@@ -2,8 +2,9 @@ import { mkdir, readdir, rename, rm, statfs } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { hasErrorCode, UserError } from '../../errors.js';
 import type { ProjectLocation } from '../../project/locate.js';
+import { resolvePath } from '../../project/paths.js';
 import type { ProjectSettings } from '../../project/settings-file.js';
-import { explainFileError, syncFolder, writeFileAtomic } from '../../system/files.js';
+import { explainFileError, explainReadError, syncFolder, writeFileAtomic } from '../../system/files.js';
 import { formatManifest, type Manifest, manifestPath, readManifest } from './manifest.js';
 
 const SUFFIX = { custom: '.dump', plain: '.sql.gz', physical: '.tar.gz' } as const;
@@ -17,7 +18,7 @@ export interface StoredBackup {
 
 /** Absolute folder of the project's backups. */
 export function backupFolder(location: ProjectLocation, settings: ProjectSettings): string {
-  return resolve(location.directory, settings.backup.folder);
+  return resolvePath(location.directory, settings.backup.folder);
 }
 
 /** `20261123T005853Z`: sorts by time, and is a part of file and database names. */
@@ -44,6 +45,7 @@ export async function makeBackupFolder(folder: string): Promise<void> {
 
 /**
  * Whole backups in a folder, newest first. The manifest is the commit mark: an archive without one is not a backup.
+ * @throws UserError NOT_READABLE
  */
 export async function listBackups(folder: string): Promise<StoredBackup[]> {
   let names: string[];
@@ -51,7 +53,7 @@ export async function listBackups(folder: string): Promise<StoredBackup[]> {
     names = await readdir(folder);
   } catch (error) {
     if (hasErrorCode(error, 'ENOENT')) return [];
-    throw error;
+    throw explainReadError(error, folder);
   }
   const known = new Set(names);
   const archives = names.filter((name) => known.has(basename(manifestPath(name))));

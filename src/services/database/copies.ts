@@ -1,11 +1,12 @@
-import { rm } from 'node:fs/promises';
+import { access, constants, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { UserError } from '../../errors.js';
+import { ExitCode, UserError } from '../../errors.js';
 import { readSettings } from '../../project/settings-file.js';
+import { explainReadError } from '../../system/files.js';
 import { withProjectLock } from '../../system/lock.js';
 import type { ServiceContext } from '../context.js';
-import { ArchiveWriter, digestOf, readHashed } from './archive-file.js';
+import { ArchiveWriter, type Digest, digestOf } from './archive-file.js';
 import { assertDigest } from './archive-reader.js';
 import {
   assertSpace,
@@ -52,7 +53,7 @@ export async function listCopies(store: CopyStore, project: string): Promise<Bac
 export async function copyBackup(
   store: CopyStore,
   { file, manifest }: StoredBackup,
-  { signal, onBytes }: TransferOptions,
+  options: TransferOptions,
 ): Promise<boolean> {
   const name = basename(file);
   const text = formatManifest(manifest);
@@ -67,11 +68,13 @@ export async function copyBackup(
       });
     }
     if (!other) {
-      const { stream, digest } = readHashed(file, onBytes);
-      await store.write(name, stream, { bytes: manifest.bytes, signal });
+      await access(file, constants.R_OK).catch((error) => {
+        throw explainReadError(error, file);
+      });
+      const sent = await store.write(name, file, { ...options, bytes: manifest.bytes });
       try {
-        assertDigest(digest(), manifest);
-        assertDigest(await digestOf(await store.read(name, signal)), manifest);
+        assertDigest(sent, manifest);
+        assertSame(await digestOf(await store.read(name, options.signal)), sent, `${store.address}/${name}`);
       } catch (error) {
         await store.remove(name);
         throw error;
@@ -104,8 +107,28 @@ export async function copyTaken(
   return `${store.address}/${basename(backup.file)}`;
 }
 
+/** @throws UserError COPY_DIFFERS (exit 8) */
+function assertSame(back: Digest, sent: Digest, address: string): void {
+  if (back.bytes === sent.bytes && back.sha256 === sent.sha256) return;
+  throw new UserError({
+    code: 'COPY_DIFFERS',
+    message: `what was read back from ${address} is not what was sent: ${back.bytes} bytes with SHA-256 ${back.sha256}`,
+    exitCode: ExitCode.dataUnverified,
+  });
+}
+
 function copyFailed(error: unknown, { file }: StoredBackup): unknown {
   if (!(error instanceof UserError)) return error;
+  if (error.code === 'BACKUP_UNREADABLE') {
+    return new UserError({
+      code: 'COPY_FAILED',
+      message: `${file} is not copied: ${error.message}`,
+      hint: `remove it and its manifest; ${error.hint}`,
+      exitCode: error.exitCode,
+      details: { file, reason: error.code },
+      cause: error,
+    });
+  }
   return new UserError({
     code: 'COPY_FAILED',
     message: `the backup ${file} is whole, but not copied: ${error.message}`,

@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import { UserError } from '../../errors.js';
 import { SETTINGS_FILE } from '../../project/settings-path.js';
 import type { ServiceContext } from '../context.js';
+import type { Digest } from './archive-file.js';
 import type { Database } from './database.js';
 
 export interface TransferOptions {
@@ -21,8 +22,11 @@ export interface CopyStore {
   readText(name: string): Promise<string | undefined>;
   writeText(name: string, text: string): Promise<void>;
   read(name: string, signal: AbortSignal): Promise<Readable>;
-  /** All of it is there afterwards, or no file of that name. */
-  write(name: string, content: Readable, options: { bytes: number; signal: AbortSignal }): Promise<void>;
+  /**
+   * Sends a file of this machine: all of it is there afterwards, or no file of that name.
+   * @returns what was sent.
+   */
+  write(name: string, file: string, options: TransferOptions & { bytes: number }): Promise<Digest>;
   remove(name: string): Promise<void>;
 }
 

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { resolve } from 'node:path';
 import { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { ExitCode, hasErrorCode, UserError } from '../../errors.js';
+import { resolvePath } from '../../project/paths.js';
 import { SETTINGS_FILE } from '../../project/settings-path.js';
 import type { ServiceContext } from '../context.js';
 import { unreadable } from './archive-reader.js';
@@ -32,9 +32,7 @@ function identityFile(
   const variable = context.env[IDENTITY_VARIABLE];
   if (variable) return resolve(context.directory, variable);
   const { identity } = settings.backup;
-  return identity === undefined
-    ? undefined
-    : resolve(location.directory, identity.replace(/^~(?=\/)/, homedir()));
+  return identity === undefined ? undefined : resolvePath(location.directory, identity);
 }
 
 /**

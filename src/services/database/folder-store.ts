@@ -1,16 +1,19 @@
 import { createReadStream } from 'node:fs';
 import { readdir, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { ExitCode, hasErrorCode, UserError } from '../../errors.js';
+import { resolvePath } from '../../project/paths.js';
 import { SETTINGS_FILE } from '../../project/settings-path.js';
 import { syncFolder, writeFileAtomic } from '../../system/files.js';
 import type { ServiceContext } from '../context.js';
-import { ArchiveWriter } from './archive-file.js';
+import { ArchiveWriter, type Digest } from './archive-file.js';
 import { assertSpace, backupFolder } from './backup-store.js';
-import { type CopyStore, unreachable } from './copy-store.js';
+import { type CopyStore, type TransferOptions, unreachable } from './copy-store.js';
 import type { Database } from './database.js';
+
+const CHUNK_BYTES = 1024 * 1024;
 
 /** Copies in a folder, which should be of another disk. */
 export class FolderStore implements CopyStore {
@@ -31,13 +34,17 @@ export class FolderStore implements CopyStore {
     copyTo: string,
     { location, settings }: Pick<Database, 'location' | 'settings'>,
   ): Promise<FolderStore> {
-    const folder = resolve(location.directory, copyTo);
+    const folder = resolvePath(location.directory, copyTo);
     const found = await stat(folder).catch((error) => {
       if (hasErrorCode(error, 'ENOENT', 'ENOTDIR', 'EACCES')) return undefined;
       throw error;
     });
     if (!found?.isDirectory()) {
-      throw unreachable(folder, 'there is no such folder; is its disk mounted?', `ls -ld ${folder}`);
+      throw unreachable(
+        folder,
+        found ? 'this is a file and no folder' : 'there is no such folder; is its disk mounted?',
+        `ls -ld ${folder}      (mount its disk, make the folder, or mend backup.copyTo in ${SETTINGS_FILE})`,
+      );
     }
     const own = backupFolder(location, settings);
     const original = await stat(own).catch(() => undefined);
@@ -73,27 +80,30 @@ export class FolderStore implements CopyStore {
   }
 
   async read(name: string): Promise<Readable> {
-    return createReadStream(join(this.address, name), { highWaterMark: 1024 * 1024 });
+    return createReadStream(join(this.address, name), { highWaterMark: CHUNK_BYTES });
   }
 
   async write(
     name: string,
-    content: Readable,
-    { bytes, signal }: { bytes: number; signal: AbortSignal },
-  ): Promise<void> {
-    const file = join(this.address, name);
-    const partial = `${file}.partial`;
-    await this.#try(
+    file: string,
+    { bytes, signal, onBytes }: TransferOptions & { bytes: number },
+  ): Promise<Digest> {
+    const copy = join(this.address, name);
+    const partial = `${copy}.partial`;
+    return this.#try(
       (async () => {
         await assertSpace(this.address, bytes);
         // Of a copy that was killed: whoever writes here holds the project's lock.
         await rm(partial, { force: true });
         const writer = await ArchiveWriter.create(partial);
+        const source = createReadStream(file, { highWaterMark: CHUNK_BYTES });
+        source.on('data', () => onBytes?.(writer.bytes));
         try {
-          await pipeline(content, writer, { end: false, signal });
-          await writer.finish();
-          await rename(partial, file);
+          await pipeline(source, writer, { end: false, signal });
+          const sent = await writer.finish();
+          await rename(partial, copy);
           await syncFolder(this.address);
+          return sent;
         } catch (error) {
           await writer.abandon();
           await rm(partial, { force: true });
@@ -112,7 +122,9 @@ export class FolderStore implements CopyStore {
       return await step;
     } catch (error) {
       if (error instanceof UserError) {
-        throw unreachable(this.address, error.message, error.hint ?? `ls -ld ${this.address}`, error);
+        const why = error.message.replace(`${this.address} `, '');
+        const hint = error.code === 'DISK_FULL' ? `df -h ${this.address}` : `ls -ld ${this.address}`;
+        throw unreachable(this.address, why, hint, error);
       }
       if (!hasErrorCode(error, 'EACCES', 'EPERM', 'EIO', 'ENOENT', 'ESTALE', 'EROFS', 'ENOTDIR')) throw error;
       throw unreachable(this.address, error.message, `ls -ld ${this.address}`, error);

@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { hasErrorCode } from '../../errors.js';
+import { MANIFEST_SUFFIX } from '../../project/newest-backup.js';
+import { explainReadError } from '../../system/files.js';
 
 /**
  * How far a backup was checked: 0 its SHA-256 · 1 the whole archive was read · 2 it was restored into a scratch
@@ -109,17 +111,20 @@ export type Manifest = z.infer<typeof manifestSchema>;
 
 /** Where the manifest of an archive lies. */
 export function manifestPath(file: string): string {
-  return `${file}.manifest.json`;
+  return `${file}${MANIFEST_SUFFIX}`;
 }
 
-/** The manifest of an archive; undefined where it has none, or one that is none of ours. */
+/**
+ * The manifest of an archive; undefined where it has none, or one that is none of ours.
+ * @throws UserError NOT_READABLE
+ */
 export async function readManifest(file: string): Promise<Manifest | undefined> {
   let text: string;
   try {
     text = await readFile(manifestPath(file), 'utf8');
   } catch (error) {
     if (hasErrorCode(error, 'ENOENT')) return undefined;
-    throw error;
+    throw explainReadError(error, manifestPath(file));
   }
   return parseManifest(text);
 }

@@ -35,6 +35,12 @@ export async function renderSchedule(
 ): Promise<ScheduledFile[]> {
   const { name, directory } = context.project();
   const { encryptTo, identity, copyTo } = (await readSettings(directory)).backup;
+  const credentials = ['AWS_ACCESS_KEY_ID', 'AWS_PROFILE'].find((variable) => context.env[variable]);
+  if (typeof copyTo === 'object' && credentials) {
+    context.warn(
+      `${credentials} is set in this shell and not at night: what opens the bucket has to be the default of ~/.aws, or the machine's role`,
+    );
+  }
   const level = encryptTo && identity === undefined ? '1' : '2';
   const steps = [['backup', '--level', level], ...(copyTo === undefined ? [] : [['copy']]), ['prune']].map(
     (words) => [...input.program, '-C', directory, 'db', ...words, '--quiet'],

@@ -61,6 +61,10 @@ describe('a bad command line', () => {
     [['exec', 'web'], 'missing required argument'],
     [['completion', 'bsh'], 'completion bash'],
     [['volume'], 'needs a subcommand'],
+    [[], 'next:  invctl --help\n'],
+    [['db', '--no'], 'next:  invctl db --help\n'],
+    [['db', 'backup', '--no'], 'next:  invctl db backup --help\n'],
+    [['-C', '/', 'volume', 'rm'], 'next:  invctl volume rm --help\n'],
   ])('%j is exit code 2 and says %s', async (args, text) => {
     await project();
     const { code, stdout, stderr } = await run(args);

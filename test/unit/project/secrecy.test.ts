@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { UserError } from '../../../src/errors.js';
 import { locateProject } from '../../../src/project/locate.js';
 import { readProject } from '../../../src/project/read.js';
+import { maskText } from '../../../src/project/secret-values.js';
 import { bareShell, withProject } from '../../support/project/project-on-disk.js';
 
 const MARKER = 's3cr3t-marker';
@@ -34,4 +35,9 @@ describe('the message of a refusal holds no value', () => {
       expect(JSON.stringify([message, hint, details])).not.toContain(MARKER);
     });
   });
+});
+
+it('a passphrase is masked to its last word', () => {
+  const shown = maskText(`POSTGRES_PASSWORD: correct horse ${MARKER}\n`, [`correct horse ${MARKER}`]);
+  expect(shown).toBe('POSTGRES_PASSWORD: [redacted]\n');
 });

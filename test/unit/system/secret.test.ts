@@ -60,6 +60,10 @@ describe('free text', () => {
     ['api_key: "a b" x', 'api_key: [redacted] x'],
     ['--password=hunter2', '--password=[redacted]'],
     ['host=db port=5432', 'host=db port=5432'],
+    ['environment: {PGPASSWORD: hunter2}', 'environment: {PGPASSWORD: [redacted]'],
+    ['/shop?sslmode=off&password=hunter2', '/shop?sslmode=off&password=[redacted]'],
+    ['{"PGPASSWORD": "hunter2"}', '{"PGPASSWORD": [redacted]}'],
+    ['password=token=hunter2 x', 'password=[redacted] x'],
     ['POSTGRES_PASSWORD_FILE=/run/secrets/p', 'POSTGRES_PASSWORD_FILE=/run/secrets/p'],
   ])('%j is shown as %j', (text, shown) => {
     expect(redact(text)).toBe(shown);

@@ -58,24 +58,15 @@ describe.skipIf(withoutDocker)('db backup on Docker', () => {
   });
 
   it('counts the rows of the archive itself while somebody writes', async () => {
-    const writer = spawn(
-      'docker',
-      ['compose', 'exec', '-T', 'db', 'psql', '--username=owner', '--dbname=shop', '-Xq'],
-      { cwd: project.directory, stdio: ['pipe', 'ignore', 'ignore'] },
-    );
-    writer.stdin.on('error', () => {});
-    const ended = once(writer, 'close');
+    const writer = project.psql();
     const before = Number(project.sql('SELECT count(*) FROM movements'));
     for (let i = 0; i < 4000; i += 1) {
-      writer.stdin.write(
-        'INSERT INTO movements (item_id, quantity) VALUES (1, 1); SELECT pg_sleep(0.001);\n',
-      );
+      writer.write('INSERT INTO movements (item_id, quantity) VALUES (1, 1); SELECT pg_sleep(0.001);\n');
     }
     await until(() => Number(project.sql('SELECT count(*) FROM movements')) > before);
     const { manifest, file } = await project.succeed(['db', 'backup']);
     const during = Number(project.sql('SELECT count(*) FROM movements'));
-    writer.stdin.end();
-    await ended;
+    await writer.end();
     const after = Number(project.sql('SELECT count(*) FROM movements'));
     const counted = manifest.tables.find(({ name }: { name: string }) => name === 'public.movements').rows;
     expect(counted).toBeGreaterThan(before);
@@ -141,13 +132,8 @@ describe.skipIf(withoutDocker)('db backup on Docker', () => {
   /** Runs `body` while a table is locked, so that a dump is surely under way and stays there. */
   async function whileLocked(body: (dumpWaits: () => Promise<void>) => Promise<void>): Promise<void> {
     project.sql('CREATE TABLE gate (id int); INSERT INTO gate VALUES (1);');
-    const holder = spawn(
-      'docker',
-      ['compose', 'exec', '-T', 'db', 'psql', '--username=owner', '--dbname=shop', '-Xq'],
-      { cwd: project.directory, stdio: ['pipe', 'ignore', 'ignore'] },
-    );
-    const released = once(holder, 'close');
-    holder.stdin.write('BEGIN; LOCK TABLE gate IN ACCESS EXCLUSIVE MODE;\n');
+    const holder = project.psql();
+    holder.write('BEGIN; LOCK TABLE gate IN ACCESS EXCLUSIVE MODE;\n');
     const locks = (granted: boolean) =>
       Number(
         project.sql(
@@ -160,8 +146,7 @@ describe.skipIf(withoutDocker)('db backup on Docker', () => {
       // pg_dump and the session that counts
       await body(() => until(() => locks(false) === 2));
     } finally {
-      holder.stdin.end();
-      await released;
+      await holder.end();
       project.sql('DROP TABLE gate');
     }
   }

@@ -205,7 +205,7 @@ exec "$REAL" "$@"`,
 
   it.each([
     ['age1qqqq', 'backup.encryptTo.0: no age recipient'],
-    ['AGE-SECRET-KEY-1QQQQ', 'backup.encryptTo.0: no age recipient'],
+    ['AGE-SECRET-KEY-1QQQQ', 'backup.encryptTo.0: this is a private key'],
   ])('refuses the recipient %s', async (wrong, message) => {
     settings({ encryptTo: [wrong] });
     const result = await project.invctl(['db', 'backup', '--json']);

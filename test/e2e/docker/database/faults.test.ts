@@ -1,5 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { execFileSync } from 'node:child_process';
 import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -126,30 +125,20 @@ describe.skipIf(withoutDocker)('faults of backup and restore on Docker', () => {
 
   /** Runs `body` while a dump waits for a table that is locked. */
   async function whileDumpWaits(args: string[], body: () => Promise<void>, env = {}) {
-    const holder = spawn(
-      'docker',
-      ['compose', 'exec', '-T', 'db', 'psql', '-U', 'owner', '-d', 'shop', '-Xq'],
-      {
-        cwd: project.directory,
-        stdio: ['pipe', 'ignore', 'ignore'],
-      },
-    );
-    holder.stdin.on('error', () => {});
-    const released = once(holder, 'close');
+    const holder = project.psql();
     const locks = (granted: boolean) =>
       Number(
         project.sql(
           `SELECT count(*) FROM pg_locks WHERE relation = 'public.movements'::regclass AND granted = ${granted}`,
         ),
       );
-    holder.stdin.write('BEGIN; LOCK TABLE movements IN ACCESS EXCLUSIVE MODE;\n');
+    holder.write('BEGIN; LOCK TABLE movements IN ACCESS EXCLUSIVE MODE;\n');
     while (locks(true) === 0) await sleep(20);
     const running = project.invctl(args, { env });
     while (locks(false) < 2) await sleep(20);
     await body();
     const result = await running;
-    holder.stdin.end();
-    await released;
+    await holder.end();
     return result;
   }
 
@@ -217,20 +206,10 @@ exec "$REAL" "$@"`,
   });
 
   it('loses no write that the app was told of while a restore ran: undo has them all', async () => {
-    const writer = spawn('docker', ['compose', 'exec', '-T', 'db', 'sh', '-c', WRITER], {
-      cwd: project.directory,
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
-    let acknowledged = '';
-    writer.stdout.on('data', (chunk) => {
-      acknowledged += chunk;
-    });
-    const ended = once(writer, 'close');
-    await once(writer.stdout, 'data');
+    const writer = project.repeat(WRITER);
+    await writer.prints();
     const { previous } = await project.succeed(['db', 'restore', file, '--yes']);
-    compose('exec', '-T', 'db', 'touch', '/tmp/enough');
-    await ended;
-    const written = acknowledged.split('\n').filter((line) => /^\d+$/.test(line));
+    const written = (await writer.end()).filter((line) => /^\d+$/.test(line));
     expect(written.length).toBeGreaterThan(0);
     const after = project
       .sql(`SELECT name FROM items WHERE name LIKE 'written %'`)
@@ -248,7 +227,6 @@ exec "$REAL" "$@"`,
     await project.succeed(['db', 'restore', '--forget', '--confirm', project.name]);
     project.sql(`DELETE FROM items WHERE name LIKE 'written %';
       SELECT setval('items_id_seq', 400); CHECKPOINT`);
-    compose('exec', '-T', 'db', 'rm', '/tmp/enough');
     await liveIsUntouched();
   });
 
@@ -297,6 +275,6 @@ exec "$REAL" "$@"`,
   });
 });
 
-/** Inserts rows one by one and prints the number of each that was committed. */
-const WRITER = `i=0; while [ ! -e /tmp/enough ]; do i=$((i+1))
-psql -U owner -d shop -XqAt -c "INSERT INTO items (sku, name, price) VALUES ('W$i-' || gen_random_uuid(), 'written $i', 1)" && echo $i; done`;
+/** Inserts a row and prints its number, if it was committed. */
+const WRITER = `i=$((i+1))
+psql -U owner -d shop -XqAt -c "INSERT INTO items (sku, name, price) VALUES ('W$i-' || gen_random_uuid(), 'written $i', 1)" && echo $i`;

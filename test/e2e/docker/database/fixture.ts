@@ -1,9 +1,20 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { onTestFinished } from 'vitest';
 import { type CliOptions, type CliResult, invctl } from '../../../support/cli.js';
+
+/** A program in the database's container that goes on beside a test, and ends with it at the latest. */
+export interface Companion {
+  write(input: string): void;
+  /** Waits until it prints something. */
+  prints(): Promise<void>;
+  /** Ends its input, and waits for its end. Returns the lines that it printed. */
+  end(): Promise<string[]>;
+}
 
 export interface DatabaseProject {
   /** Of the compose project; unique. */
@@ -15,6 +26,10 @@ export interface DatabaseProject {
   succeed(args: readonly string[], options?: Partial<CliOptions>): Promise<any>;
   /** Runs statements as the superuser, past invctl. Returns what psql prints, unaligned and without headers. */
   sql(statements: string, database?: string): string;
+  /** A session of psql as the superuser. */
+  psql(): Companion;
+  /** Runs a script of sh again and again. */
+  repeat(script: string): Companion;
   /** Hash of the names, the rows and the sequences of a database: equal only where nothing has changed. */
   fingerprint(database?: string): string;
   /** Names of the server's databases, templates left out. */
@@ -91,6 +106,14 @@ volumes: {pgdata: {}}
     directory,
     sql,
     invctl: run,
+    psql: () => startCompanion(directory, ['psql', '--username=owner', '--dbname=shop', '-Xq']),
+    repeat: (script) =>
+      startCompanion(directory, [
+        'sh',
+        '-c',
+        // A program in the background has no stdin but by another number.
+        `exec 3<&0; cat <&3 > /dev/null & while kill -0 $! 2> /dev/null; do\n${script}\ndone`,
+      ]),
     async succeed(args, more) {
       const { code, stdout, stderr } = await run([...args, '--json'], more);
       if (code !== 0) throw new Error(`invctl ${args.join(' ')} ended with ${code}\n${stdout}\n${stderr}`);
@@ -126,6 +149,31 @@ volumes: {pgdata: {}}
       if (names.length > 0) execFileSync('docker', ['volume', 'rm', ...names], { stdio: 'ignore' });
       rmSync(directory, { recursive: true, force: true });
     },
+  };
+}
+
+function startCompanion(directory: string, command: readonly string[]): Companion {
+  const child = spawn('docker', ['compose', 'exec', '-T', 'db', ...command], {
+    cwd: directory,
+    stdio: ['pipe', 'pipe', 'ignore'],
+  });
+  // Of a server that is stopped below it.
+  child.stdin.on('error', () => {});
+  let output = '';
+  child.stdout.setEncoding('utf8').on('data', (text) => {
+    output += text;
+  });
+  const ended = once(child, 'close');
+  const end = async () => {
+    child.stdin.end();
+    await ended;
+    return output.split('\n').filter((line) => line !== '');
+  };
+  onTestFinished(() => end().then(() => {}));
+  return {
+    write: (input) => void child.stdin.write(input),
+    prints: async () => void (await once(child.stdout, 'data')),
+    end,
   };
 }
 

@@ -1,5 +1,3 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -12,7 +10,6 @@ import { startUpgradeProject, type UpgradeProject } from './upgrade-project.js';
 
 describe.skipIf(withoutDocker)('a db upgrade on Docker that fails takes everything back:', () => {
   let project: UpgradeProject;
-  let state: string;
 
   beforeAll(() => {
     project = startUpgradeProject('takeback');
@@ -20,25 +17,12 @@ describe.skipIf(withoutDocker)('a db upgrade on Docker that fails takes everythi
 
   afterAll(() => project?.remove());
 
-  beforeEach(() => {
-    rmSync(join(project.directory, 'backups'), { recursive: true, force: true });
-    state = project.everything();
-  });
-
-  function nothingHasChanged(): void {
-    expect(project.everything()).toBe(state);
-  }
-
-  async function failed(args: readonly string[], code: string, exitCode: number, env = {}): Promise<string> {
-    const message = await project.fails(args, code, exitCode, env);
-    nothingHasChanged();
-    return message;
-  }
+  beforeEach(() => project.noteState());
 
   it('when the new server lacks an extension', async () => {
     project.sql(`UPDATE pg_extension SET extname = 'nowhere'`);
-    state = project.everything();
-    expect(await failed(['--to', '17', '--yes'], 'EXTENSIONS_MISSING', 1)).toContain('nowhere');
+    project.noteState();
+    expect(await project.fails(['--to', '17', '--yes'], 'EXTENSIONS_MISSING', 1)).toContain('nowhere');
     project.sql(`UPDATE pg_extension SET extname = 'plpgsql'`);
   });
 
@@ -51,7 +35,7 @@ trial() { "$REAL" compose --file '${project.directory}'/.invctl/trial-*.json exe
 name=$(echo "SELECT datname FROM pg_database WHERE datname LIKE 'shop_restore%'" | trial postgres)
 echo "UPDATE items SET name = 'other' WHERE id = 7" | trial "$name"`,
     );
-    expect(await failed(['--to', '17', '--yes'], 'RESTORE_INCOMPLETE', 8, env)).toContain(
+    expect(await project.fails(['--to', '17', '--yes'], 'RESTORE_INCOMPLETE', 8, env)).toContain(
       'the content of public.items differs',
     );
   });
@@ -60,33 +44,26 @@ echo "UPDATE items SET name = 'other' WHERE id = 7" | trial "$name"`,
     const flag = join(project.directory, 'flags', 'only-16');
     writeFileSync(flag, '');
     try {
-      await failed(['--to', '17', '--yes'], 'SMOKE_TEST_FAILED', 6);
-      await failed(['--to', '17', '--yes', '--no-smoke-test'], 'NOT_HEALTHY', 6);
+      await project.fails(['--to', '17', '--yes'], 'SMOKE_TEST_FAILED', 6);
+      await project.fails(['--to', '17', '--yes', '--no-smoke-test'], 'NOT_HEALTHY', 6);
     } finally {
       rmSync(flag);
     }
   });
 
   it('when somebody writes meanwhile', async () => {
-    const writer = spawn(
-      'docker',
-      ['compose', 'exec', '-T', 'db', 'psql', '--username=owner', '--dbname=shop', '-Xq'],
-      { cwd: project.directory, stdio: ['pipe', 'ignore', 'ignore'] },
-    );
-    writer.stdin.on('error', () => {});
-    const ended = once(writer, 'close');
+    const writer = project.psql();
     const running = project.invctl(['db', 'upgrade', '--to', '17', '--yes', '--json']);
     await atStep('load', running);
-    writer.stdin.write(`UPDATE items SET name = 'written' WHERE id = 3;\n`);
+    writer.write(`UPDATE items SET name = 'written' WHERE id = 3;\n`);
     const { code, stdout } = await running;
-    writer.stdin.end();
-    await ended;
+    await writer.end();
     expect(JSON.parse(stdout).error).toMatchObject({ code: 'DATABASE_CHANGED' });
     expect(JSON.parse(stdout).error.message).toContain('public.items');
     expect(code).toBe(1);
     expect(project.sql('SELECT name FROM items WHERE id = 3')).toBe('written');
     project.sql(`UPDATE items SET name = (SELECT 'Ärtikel 3' || E'\\n\\\\.') WHERE id = 3`);
-    nothingHasChanged();
+    project.nothingHasChanged();
   });
 
   it.each(faultSteps(['switch'], ['load']))('on Ctrl-C in the step %s', async (step) => {
@@ -99,7 +76,7 @@ echo "UPDATE items SET name = 'other' WHERE id = 7" | trial "$name"`,
     await atStep(step, running);
     interrupt();
     expect((await running).code).toBe(130);
-    nothingHasChanged();
+    project.nothingHasChanged();
   });
 
   /** Waits until an upgrade that runs is at a step. */
@@ -157,7 +134,7 @@ echo "UPDATE items SET name = 'other' WHERE id = 7" | trial "$name"`,
       expect(journal + texts.join('')).not.toContain('seeded-marker');
       const { recovered } = await project.succeed(['recover']);
       expect(recovered).toMatchObject([{ operation: 'db upgrade', step: noted, outcome: 'reverted' }]);
-      nothingHasChanged();
+      project.nothingHasChanged();
     },
   );
 });

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { type DatabaseProject, seedShop, startDatabaseProject } from './fixture.js';
@@ -25,9 +25,11 @@ export interface UpgradeProject extends DatabaseProject {
   composeFile: string;
   /** What belongs to the server and the database, and is in no table of it. */
   properties(): string;
-  /** All that an upgrade could change or leave. */
-  everything(): string;
-  /** Runs an upgrade that fails, and looks for secrets in what it says. Returns its message. */
+  /** Removes the backups, and notes all that an upgrade could change or leave. */
+  noteState(): void;
+  /** Since the state was noted. */
+  nothingHasChanged(): void;
+  /** Runs an upgrade that fails, looks for secrets in what it says and for what it changed. Returns its message. */
   fails(
     args: readonly string[],
     code: string,
@@ -58,29 +60,37 @@ export function startUpgradeProject(label: string): UpgradeProject {
       SELECT setconfig FROM pg_db_role_setting; SELECT has_table_privilege('Reader', 'items', 'SELECT');`);
   const listed = (kind: string, format: string, ...more: string[]) =>
     docker(kind, 'ls', ...more, '--filter', `name=${project.name}`, '--format', format);
+  const everything = () =>
+    [
+      readFileSync(composeFile, 'utf8'),
+      listed('container', '{{.Names}} {{.State}} {{.Image}}', '--all').split('\n').sort().join('\n'),
+      listed('volume', '{{.Name}}'),
+      listed('network', '{{.Name}}'),
+      project.fingerprint(),
+      properties(),
+      project.databases().join(' '),
+      project.invctlSessions(),
+      readdirSync(project.directory)
+        .filter((name) => !['backups', 'shim'].includes(name))
+        .join(' '),
+    ].join('\n--\n');
+  let noted = '';
+  const nothingHasChanged = () => expect(everything()).toBe(noted);
   return {
     ...project,
     composeFile,
     properties,
-    everything: () =>
-      [
-        readFileSync(composeFile, 'utf8'),
-        listed('container', '{{.Names}} {{.State}} {{.Image}}', '--all').split('\n').sort().join('\n'),
-        listed('volume', '{{.Name}}'),
-        listed('network', '{{.Name}}'),
-        project.fingerprint(),
-        properties(),
-        project.databases().join(' '),
-        project.invctlSessions(),
-        readdirSync(project.directory)
-          .filter((name) => !['backups', 'shim'].includes(name))
-          .join(' '),
-      ].join('\n--\n'),
+    noteState() {
+      rmSync(join(project.directory, 'backups'), { recursive: true, force: true });
+      noted = everything();
+    },
+    nothingHasChanged,
     async fails(args, code, exitCode, env = {}) {
       const result = await project.invctl(['db', 'upgrade', ...args, '--json'], { env });
       expect(JSON.parse(result.stdout).error).toMatchObject({ code });
       expect(result.code).toBe(exitCode);
       expect(result.stdout + result.stderr).not.toContain('seeded-marker');
+      nothingHasChanged();
       return JSON.parse(result.stdout).error.message;
     },
   };

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { withoutDocker } from '../../../support/docker.js';
@@ -9,7 +9,6 @@ import { docker, startUpgradeProject, type UpgradeProject } from './upgrade-proj
 
 describe.skipIf(withoutDocker)('db upgrade on Docker', () => {
   let project: UpgradeProject;
-  let state: string;
   let compose: string;
 
   beforeAll(() => {
@@ -19,20 +18,7 @@ describe.skipIf(withoutDocker)('db upgrade on Docker', () => {
 
   afterAll(() => project?.remove());
 
-  beforeEach(() => {
-    rmSync(join(project.directory, 'backups'), { recursive: true, force: true });
-    state = project.everything();
-  });
-
-  function nothingHasChanged(): void {
-    expect(project.everything()).toBe(state);
-  }
-
-  async function failed(args: readonly string[], code: string, exitCode: number, env = {}): Promise<string> {
-    const message = await project.fails(args, code, exitCode, env);
-    nothingHasChanged();
-    return message;
-  }
+  beforeEach(() => project.noteState());
 
   it('rehearses while the app goes on, and leaves nothing behind', async () => {
     const started = () =>
@@ -48,25 +34,25 @@ describe.skipIf(withoutDocker)('db upgrade on Docker', () => {
     expect(result.stdout + result.stderr).not.toContain('seeded-marker');
     expect(started()).toBe(before);
     expect(existsSync(join(project.directory, 'backups'))).toBe(false);
-    nothingHasChanged();
+    project.nothingHasChanged();
   });
 
-  it('asks first', () => failed(['--to', '17'], 'CONFIRMATION_NEEDED', 7));
+  it('asks first', () => project.fails(['--to', '17'], 'CONFIRMATION_NEEDED', 7));
 
   describe('refuses, before anything is done:', () => {
-    it('the major that there is', () => failed(['--to', '16', '--yes'], 'SAME_MAJOR', 1));
-    it('an older one', () => failed(['--to', '15', '--yes'], 'DOWNGRADE', 1));
-    it('something else', () => failed(['--to', '17.2'], 'USAGE', 2));
+    it('the major that there is', () => project.fails(['--to', '16', '--yes'], 'SAME_MAJOR', 1));
+    it('an older one', () => project.fails(['--to', '15', '--yes'], 'DOWNGRADE', 1));
+    it('something else', () => project.fails(['--to', '17.2'], 'USAGE', 2));
     it('an image that is not here, without a word for the pull', () =>
-      failed(['--to', '99'], 'CONFIRMATION_NEEDED', 7));
+      project.fails(['--to', '99'], 'CONFIRMATION_NEEDED', 7));
     it('an image that nobody has', async () => {
-      expect(await failed(['--to', '99', '--yes'], 'IMAGE_NOT_PULLED', 1)).toContain('postgres:99');
+      expect(await project.fails(['--to', '99', '--yes'], 'IMAGE_NOT_PULLED', 1)).toContain('postgres:99');
     });
 
     it('a server with other databases', async () => {
       project.sql('CREATE DATABASE other');
-      state = project.everything();
-      expect(await failed(['--to', '17', '--yes'], 'OTHER_DATABASES', 1)).toContain('other');
+      project.noteState();
+      expect(await project.fails(['--to', '17', '--yes'], 'OTHER_DATABASES', 1)).toContain('other');
       project.sql('DROP DATABASE other');
     });
 
@@ -74,8 +60,8 @@ describe.skipIf(withoutDocker)('db upgrade on Docker', () => {
       const name = `${project.name}_pgdata_17`;
       docker('volume', 'create', name);
       try {
-        state = project.everything();
-        expect(await failed(['--to', '17', '--yes'], 'VOLUME_EXISTS', 1)).toContain(name);
+        project.noteState();
+        expect(await project.fails(['--to', '17', '--yes'], 'VOLUME_EXISTS', 1)).toContain(name);
       } finally {
         docker('volume', 'rm', name);
       }
@@ -86,7 +72,7 @@ describe.skipIf(withoutDocker)('db upgrade on Docker', () => {
         project.directory,
         `case " $* " in *"df -Pk"*) echo "/dev/x 100000 99999 1 99% /"; exit;; esac\nexec "$REAL" "$@"`,
       );
-      await failed(['--to', '17', '--yes'], 'DATABASE_DISK_FULL', 1, env);
+      await project.fails(['--to', '17', '--yes'], 'DATABASE_DISK_FULL', 1, env);
     });
 
     it.each([
@@ -103,8 +89,8 @@ describe.skipIf(withoutDocker)('db upgrade on Docker', () => {
         compose.replace(before, () => after),
       );
       try {
-        state = project.everything();
-        await failed(['--to', '17', '--yes'], 'COMPOSE_NOT_EDITABLE', 1);
+        project.noteState();
+        await project.fails(['--to', '17', '--yes'], 'COMPOSE_NOT_EDITABLE', 1);
       } finally {
         writeFileSync(project.composeFile, compose);
       }

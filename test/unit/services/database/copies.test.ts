@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -9,18 +10,19 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { hashFile } from '../../../../src/services/database/archive-file.js';
 import type { StoredBackup } from '../../../../src/services/database/backup-store.js';
 import { BucketStore } from '../../../../src/services/database/bucket-store.js';
 import { copyBackup } from '../../../../src/services/database/copies.js';
 import type { CopyStore } from '../../../../src/services/database/copy-store.js';
 import { FolderStore } from '../../../../src/services/database/folder-store.js';
 import type { Manifest } from '../../../../src/services/database/manifest.js';
-import { type CliResult, invctl } from '../../../support/cli.js';
+import { type CliResult, invctl, othersReachTheCli } from '../../../support/cli.js';
 import { mountSmallDisk, unmount } from '../../../support/small-disk.js';
 import { type SwiftServer, startSwift, withoutSwift } from '../../../support/swift.js';
 
@@ -233,6 +235,8 @@ describe.each([
       const error = await project.error(8, 'db', 'copy');
       expect(error).toMatchObject({ code: 'COPY_FAILED' });
       expect(error.message).toContain('the file has changed');
+      expect(error.message).not.toContain('is whole');
+      expect(error.hint).not.toContain('db copy');
       expect(await away.store.names()).toEqual([]);
     });
 
@@ -294,9 +298,10 @@ describe('a copy', () => {
         calls.push(`read ${name}`);
         return Readable.from([change(files.get(name) as Buffer)]);
       },
-      write: async (name, content) => {
+      write: async (name, file) => {
         calls.push(`write ${name}`);
-        files.set(name, await buffer(content));
+        files.set(name, readFileSync(file));
+        return hashFile(file);
       },
       remove: async (name) => {
         calls.push(`remove ${name}`);
@@ -328,6 +333,7 @@ describe('a copy', () => {
     await expect(copyBackup(store, backup, { signal })).rejects.toMatchObject({
       code: 'COPY_FAILED',
       exitCode: 8,
+      message: expect.stringContaining(`read back from memory/${basename(backup.file)} is not what was sent`),
       hint: expect.stringContaining('invctl db copy'),
     });
     expect(files.size).toBe(0);
@@ -362,6 +368,18 @@ describe('a folder for copies', () => {
     });
   });
 
+  it('is no file, and may lie below the home folder', async () => {
+    project.backup(20);
+    project.settings({ copyTo: 'compose.yaml' });
+    expect((await project.error(1, 'db', 'copy')).message).toContain(
+      'compose.yaml: this is a file and no folder',
+    );
+    project.env = { HOME: project.directory };
+    mkdirSync(join(project.directory, 'away'));
+    project.settings({ copyTo: '~/away' });
+    expect(await project.data('db', 'copy')).toMatchObject({ address: join(project.directory, 'away') });
+  });
+
   it('warns of the disk that the backups are on themselves, and refuses their own folder', async () => {
     mkdirSync(join(project.directory, 'near'));
     project.settings({ copyTo: 'near' });
@@ -379,7 +397,11 @@ describe('a folder for copies', () => {
       project.settings({ copyTo: 'disk' });
       const file = project.backup(20, { bytes: 200_000 });
       const before = readFileSync(file);
-      expect(await project.error(1, 'db', 'copy')).toMatchObject({ code: 'COPY_FAILED' });
+      expect(await project.error(1, 'db', 'copy')).toMatchObject({
+        code: 'COPY_FAILED',
+        message: expect.stringMatching(/but not copied: \S.*disk: has \d+ bytes left/),
+        hint: expect.stringContaining(`df -h ${disk}\n`),
+      });
       expect(readdirSync(disk)).toEqual([]);
       expect(readFileSync(file).equals(before)).toBe(true);
     } finally {
@@ -395,15 +417,43 @@ describe('a folder for copies', () => {
   });
 
   it.each([
-    [{ bucket: 'b', secretAccessKey: 'seeded-marker' }, 'Unrecognized key: "secretAccessKey"'],
+    [{ bucket: 'b', secretAccessKey: 'seeded-marker' }, 'secretAccessKey: unknown key'],
     [{ bucket: 'b', endpoint: 'https://user:seeded-marker@127.0.0.1:1' }, 'credentials belong into'],
-    [{ bucket: 'b', endpoint: 'ftp://127.0.0.1' }, 'copyTo.endpoint: Invalid URL'],
+    [{ bucket: 'b', endpoint: 'ftp://127.0.0.1' }, 'copyTo.endpoint: no URL such as'],
     [7, 'neither a folder nor'],
   ])('is no %j', async (copyTo, message) => {
     project.settings({ copyTo });
     expect(await project.error(4, 'db', 'copy')).toMatchObject({
       code: 'CONFIG_INVALID',
       message: expect.stringContaining(message),
+    });
+  });
+});
+
+describe('a backup of another user', () => {
+  const anotherUser = 65534;
+  let project: Project;
+
+  beforeEach(() => {
+    project = new Project('shop');
+    mkdirSync(join(project.directory, 'away'));
+    project.settings({ copyTo: 'away' });
+    for (const folder of [project.directory, join(project.directory, 'away')]) chmodSync(folder, 0o777);
+  });
+
+  afterEach(() => project.remove());
+
+  it.skipIf(process.getuid?.() !== 0 || !othersReachTheCli()).each([
+    ['folder', (file: string) => dirname(file)],
+    ['manifest', (file: string) => `${file}.manifest.json`],
+    ['archive', (file: string) => file],
+  ])('is named when its %s cannot be read', async (_, closed) => {
+    const path = closed(project.backup(20));
+    chmodSync(path, 0);
+    const { stdout } = await invctl(['db', 'copy', '--json'], { cwd: project.directory, uid: anotherUser });
+    expect(JSON.parse(stdout).error).toMatchObject({
+      message: expect.stringContaining(`${path} cannot be read: permission denied`),
+      hint: expect.stringContaining(`ls -ld ${path}`),
     });
   });
 });
@@ -457,7 +507,14 @@ describe('a bucket that does not serve', () => {
     project.settings({ copyTo: { bucket: 'nowhere', endpoint } });
     expect(await project.error(1, 'db', 'copy')).toMatchObject({
       message: expect.stringContaining('SignatureDoesNotMatch'),
+      hint: expect.stringContaining('AWS_SECRET_ACCESS_KEY'),
     });
+    project.settings({ copyTo: { bucket: 'No_Bucket', endpoint } });
+    project.env = env;
+    expect((await project.error(1, 'db', 'copy')).hint).toContain('backup.copyTo in invctl.yaml: its bucket');
+    project.settings({ copyTo: { bucket: 'nowhere', endpoint: endpoint.replace('http:', 'https:') } });
+    expect((await project.error(1, 'db', 'copy')).hint).toContain('speaks http:// there');
+    project.settings({ copyTo: { bucket: 'nowhere', endpoint } });
     project.env = env;
     expect(await project.error(1, 'db', 'copy')).toMatchObject({
       message: expect.stringContaining('NoSuchBucket'),

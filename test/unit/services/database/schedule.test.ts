@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { ServiceContext } from '../../../../src/services/context.js';
 import { renderSchedule } from '../../../../src/services/database/schedule.js';
+import { withProject } from '../../../support/project/project-on-disk.js';
 
 const directory = `/srv/my "shop" 100%/it's $HOME`;
 const context = {
@@ -42,6 +43,25 @@ describe('renderSchedule', () => {
     } finally {
       rmSync(folder, { recursive: true });
     }
+  });
+
+  it.each([
+    [{ bucket: 'b' }, { AWS_PROFILE: 'shop' }, [expect.stringContaining('AWS_PROFILE is set in this shell')]],
+    [{ bucket: 'b' }, {}, []],
+    ['/mnt', { AWS_PROFILE: 'shop' }, []],
+  ])('warns for copies to %j and the environment %j: %j', async (copyTo, env, expected) => {
+    await withProject({ 'invctl.yaml': JSON.stringify({ backup: { copyTo } }) }, async (folder) => {
+      const warnings: string[] = [];
+      await renderSchedule(
+        {
+          env,
+          warn: (text: string) => warnings.push(text),
+          project: () => ({ name: 'shop', directory: folder }),
+        } as unknown as ServiceContext,
+        { at, format: 'cron', program: ['x'] },
+      );
+      expect(warnings).toEqual(expected);
+    });
   });
 
   it('writes a crontab line that the shell reads as the words that were meant', async () => {

@@ -1,0 +1,57 @@
+import { createHash } from 'node:crypto';
+import { type FileHandle, open } from 'node:fs/promises';
+import type { Digest } from './archive-file.js';
+
+/** Reads a file part by part into memory of the caller's, hashing on the way. */
+export class PartReader {
+  readonly #handle: FileHandle;
+  readonly #hash = createHash('sha256');
+  #bytes = 0;
+  #parts = 0;
+  #previous: Promise<unknown> = Promise.resolve();
+
+  private constructor(handle: FileHandle) {
+    this.#handle = handle;
+  }
+
+  static async open(file: string): Promise<PartReader> {
+    return new PartReader(await open(file));
+  }
+
+  /**
+   * Fills `memory` with what follows; several callers, each with memory of its own, get their parts in the order in
+   * which they asked.
+   *
+   * @returns the part, which is shorter than `memory` at the end of the file only, and its number from 1; undefined
+   *   behind the end.
+   */
+  next(memory: Buffer): Promise<{ number: number; content: Buffer } | undefined> {
+    const part = this.#previous.then(() => this.#read(memory));
+    this.#previous = part.catch(() => {});
+    return part;
+  }
+
+  async #read(memory: Buffer): Promise<{ number: number; content: Buffer } | undefined> {
+    let filled = 0;
+    while (filled < memory.length) {
+      const { bytesRead } = await this.#handle.read(memory, filled, memory.length - filled);
+      if (bytesRead === 0) break;
+      filled += bytesRead;
+    }
+    if (filled === 0) return undefined;
+    const content = memory.subarray(0, filled);
+    this.#hash.update(content);
+    this.#bytes += filled;
+    this.#parts += 1;
+    return { number: this.#parts, content };
+  }
+
+  /** Of all that was read. */
+  digest(): Digest {
+    return { bytes: this.#bytes, sha256: this.#hash.digest('hex') };
+  }
+
+  async close(): Promise<void> {
+    await this.#handle.close();
+  }
+}
