@@ -37,33 +37,49 @@ export interface RowError {
 /** A row of the file: the header is row 1. */
 export interface Row {
   readonly number: number;
-  readonly cells: Readonly<Partial<Record<Column, string>>>;
+  /** In the order of the header; undefined for one that is empty or flawed. */
+  readonly cells: readonly (string | undefined)[];
   readonly errors: readonly RowError[];
 }
 
-/** Checks the cells of a row that has all of them. */
-export function checkRow(number: number, header: readonly Column[], record: readonly string[]): Row {
-  const cells: Partial<Record<Column, string>> = {};
-  const errors: RowError[] = [];
-  if (record.length !== header.length) {
-    const message = `has ${record.length} cells rather than ${header.length}`;
-    return { number, cells, errors: [{ column: null, code: 'column_count', message, value: null }] };
+/** Cells remembered a column: units, prices and categories come again and again. */
+const REMEMBERED_CELLS = 1000;
+
+/** Checks the rows of one file. */
+export class RowChecker {
+  readonly #columns: readonly { name: Column; required: boolean; sound: Set<string> }[];
+
+  constructor(header: readonly Column[]) {
+    this.#columns = header.map((name) => ({
+      name,
+      required: REQUIRED_COLUMNS.includes(name),
+      sound: new Set(),
+    }));
   }
-  for (const [index, column] of header.entries()) {
-    const cell = (record[index] ?? '').trim();
-    if (cell === '') {
-      if (REQUIRED_COLUMNS.includes(column)) {
-        errors.push({ column, code: 'missing', message: 'is missing', value: null });
-      }
-      continue;
+
+  /** @param number of the row: the header is row 1. */
+  check(number: number, record: readonly string[]): Row {
+    if (record.length !== this.#columns.length) {
+      const message = `has ${record.length} cells rather than ${this.#columns.length}`;
+      return { number, cells: [], errors: [{ column: null, code: 'column_count', message, value: null }] };
     }
-    const checked = COLUMNS[column].safeParse(cell);
-    if (checked.success) {
-      cells[column] = cell;
-    } else {
+    const errors: RowError[] = [];
+    const cells = this.#columns.map(({ name: column, required, sound }, index) => {
+      const cell = (record[index] as string).trim();
+      if (sound.has(cell)) return cell;
+      if (cell === '') {
+        if (required) errors.push({ column, code: 'missing', message: 'is missing', value: null });
+        return undefined;
+      }
+      const checked = COLUMNS[column].safeParse(cell);
+      if (checked.success) {
+        if (sound.size < REMEMBERED_CELLS) sound.add(cell);
+        return cell;
+      }
       const message = checked.error.issues[0]?.message ?? 'is not acceptable';
       errors.push({ column, code: 'invalid', message, value: cell.slice(0, 200) });
-    }
+      return undefined;
+    });
+    return { number, cells, errors };
   }
-  return { number, cells, errors };
 }

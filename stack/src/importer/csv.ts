@@ -1,32 +1,59 @@
 import type { Readable } from 'node:stream';
 import { TextDecoder } from 'node:util';
 import { invalid, Problem } from '../problem.js';
-import { COLUMN_NAMES, type Column, checkRow, REQUIRED_COLUMNS, type Row } from './columns.js';
+import { COLUMN_NAMES, type Column, REQUIRED_COLUMNS, type Row, RowChecker } from './columns.js';
 import { CsvRecords, MalformedCsvError } from './records.js';
 
 /** The largest file that is taken, in bytes. */
 const FILE_LIMIT_BYTES = 1024 ** 3;
 
+/** A file of inventory whose header has been read. */
+export interface InventoryFile {
+  /** Those of the header, in its order. */
+  readonly columns: readonly Column[];
+  /** Checked cell by cell, as many at a time as there are. Blank rows are left out but counted. */
+  readonly rows: AsyncIterable<readonly Row[]>;
+}
+
 /**
- * Reads the rows of a CSV file (RFC 4180, UTF-8, with or without BOM, LF or CRLF), checked cell by cell, as many at a
- * time as there are. Blank rows are skipped but counted. Memory does not grow with the file.
+ * Opens a CSV file (RFC 4180, UTF-8, with or without BOM, LF or CRLF). Memory does not grow with the file.
  *
  * @param onBytes told of every piece of the file as it is read.
- * @throws {Problem} 422 for what is no such file, 413 for one that is too large.
+ * @throws {Problem} 422 for what is no such file, 413 for one that is too large; so does reading its rows.
  */
-export async function* readRows(file: Readable, onBytes: (chunk: Buffer) => void): AsyncGenerator<Row[]> {
-  let header: Column[] | undefined;
-  let number = 0;
-  for await (const records of readRecords(file, onBytes)) {
+export async function openInventory(
+  file: Readable,
+  onBytes: (chunk: Buffer) => void,
+): Promise<InventoryFile> {
+  const batches = readRecords(file, onBytes);
+  for (;;) {
+    const { done, value } = await batches.next();
+    if (done) throw notCsv('empty_file', 'The file is empty.');
+    const [header, ...records] = value;
+    if (!header) continue;
+    const columns = readHeader(header);
+    return { columns, rows: checkRows(columns, records, batches) };
+  }
+}
+
+/** @param first records of the file, without its header. */
+async function* checkRows(
+  columns: readonly Column[],
+  first: string[][],
+  others: AsyncIterable<string[][]>,
+): AsyncGenerator<Row[]> {
+  const checker = new RowChecker(columns);
+  let number = 1;
+  const check = (records: string[][]) => {
     const rows: Row[] = [];
     for (const record of records) {
       number += 1;
-      if (!header) header = readHeader(record);
-      else if (record.some((cell) => cell.trim() !== '')) rows.push(checkRow(number, header, record));
+      if (record.some((cell) => cell.trim() !== '')) rows.push(checker.check(number, record));
     }
-    if (rows.length > 0) yield rows;
-  }
-  if (!header) throw notCsv('empty_file', 'The file is empty.');
+    return rows;
+  };
+  yield check(first);
+  for await (const records of others) yield check(records);
 }
 
 async function* readRecords(file: Readable, onBytes: (chunk: Buffer) => void): AsyncGenerator<string[][]> {

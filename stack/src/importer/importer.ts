@@ -5,8 +5,8 @@ import type { Readable } from 'node:stream';
 import type { Database, Session } from '../database/database.js';
 import { type Actor, SYSTEM } from '../repositories/audit.js';
 import { newImportId, recordImport } from '../repositories/imports.js';
-import { readRows } from './csv.js';
-import { findFlaws, type MergeCounts, merge, planMerge } from './merge.js';
+import { openInventory } from './csv.js';
+import { findFlaws, type MergeCounts, merge, planMerge, settle } from './merge.js';
 import { PREPARE_STAGING, stage } from './staging.js';
 
 export const IMPORT_MODES = ['dry-run', 'atomic', 'partial'] as const;
@@ -46,11 +46,13 @@ export class Importer {
    *
    * @throws {Problem} 413 or 422 for what is no CSV file with the columns that items have; nothing is on record.
    */
-  upload(file: Readable, mode: ImportMode, by: Actor): Promise<ImportOutcome> {
-    return this.#database.bulk(async (session) => {
+  async upload(file: Readable, mode: ImportMode, by: Actor): Promise<ImportOutcome> {
+    const outcome = await this.#database.bulk(async (session) => {
       const hash = createHash('sha256');
       return this.#import(session, file, hash, { source: 'upload', mode, by });
     });
+    this.#settleLater(outcome);
+    return outcome;
   }
 
   /**
@@ -66,7 +68,7 @@ export class Importer {
     );
     if (!exists) return undefined;
     const sha256 = await hashOf(path);
-    return this.#database.bulk(async (session) => {
+    const outcome = await this.#database.bulk(async (session) => {
       await session.query({ text: 'SELECT pg_advisory_xact_lock($1)' }, [STARTUP_LOCK]);
       const [known] = await session.query(
         { text: `SELECT FROM imports WHERE source = 'startup' AND sha256 = $1` },
@@ -84,6 +86,13 @@ export class Importer {
         file.destroy();
       }
     });
+    if (outcome) this.#settleLater(outcome);
+    return outcome;
+  }
+
+  /** Nobody waits for it, and a failure of it is only a loss of speed. */
+  #settleLater({ status }: ImportOutcome): void {
+    if (status === 'applied') this.#database.bulk(settle).catch(() => {});
   }
 
   async #import(
@@ -95,19 +104,17 @@ export class Importer {
     const startedAt = new Date();
     let bytes = 0;
     for (const statement of PREPARE_STAGING) await session.query(statement);
-    const rows = await stage(
-      session.client,
-      readRows(file, (chunk) => {
-        bytes += chunk.length;
-        hash.update(chunk);
-      }),
-    );
-    const errors = await findFlaws(session);
+    const inventory = await openInventory(file, (chunk) => {
+      bytes += chunk.length;
+      hash.update(chunk);
+    });
+    const rows = await stage(session.client, inventory);
+    const errors = await findFlaws(session, inventory.columns);
     const rejected = mode === 'atomic' && errors > 0;
     const status = rejected ? 'rejected' : mode === 'dry-run' ? 'checked' : 'applied';
     const counts = rejected ? NOTHING : await planMerge(session);
     const id = await newImportId(session);
-    if (status === 'applied') await merge(session, `import ${id}`, by.userId);
+    if (status === 'applied') await merge(session, counts, `import ${id}`, by.userId);
     await recordImport(
       session,
       {

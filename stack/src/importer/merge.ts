@@ -1,4 +1,5 @@
 import type { Session } from '../database/database.js';
+import type { Column } from './columns.js';
 
 /** What an import did, or in a dry run would do. Rows, but for `stocked`: items that got their opening stock. */
 export interface MergeCounts {
@@ -8,47 +9,53 @@ export interface MergeCounts {
   readonly stocked: number;
 }
 
-// Errors that only the whole file, or what is in the database, can show. They join those of the rows.
-const CHECKS = `
-  CREATE TEMPORARY TABLE flawed ON COMMIT DROP AS
+const ERRORS_OF_ROWS = `
   SELECT staged.row_number, error.column, error.code, error.message, error.value
   FROM staged, jsonb_to_recordset(errors) AS error ("column" text, code text, message text, value text)
-  WHERE errors IS NOT NULL
-  UNION ALL
-  SELECT row_number, 'sku', 'duplicate', 'is in row ' || first || ' already', sku
-  FROM staged JOIN (SELECT sku, min(row_number) AS first FROM staged GROUP BY sku HAVING count(*) > 1) AS repeated
-    USING (sku)
-  WHERE row_number > first
-  UNION ALL
-  SELECT row_number, 'barcode', 'duplicate', 'is in row ' || first || ' already', barcode
-  FROM staged JOIN (SELECT barcode, min(row_number) AS first FROM staged GROUP BY barcode HAVING count(*) > 1)
-    AS repeated USING (barcode)
-  WHERE row_number > first
-  UNION ALL
-  SELECT row_number, 'barcode', 'taken', 'belongs to item ' || items.sku, staged.barcode
-  FROM staged JOIN items USING (barcode) WHERE staged.sku <> items.sku
-  UNION ALL
-  SELECT row_number, 'sku', 'archived', 'is an archived item', staged.sku
-  FROM staged JOIN items USING (sku) WHERE items.archived_at IS NOT NULL
-  UNION ALL
-  SELECT row_number, 'category', 'unknown', 'is no category', category
-  FROM staged WHERE category IS NOT NULL AND NOT EXISTS (SELECT FROM categories WHERE name = category)
-  UNION ALL
-  SELECT row_number, 'supplier', 'unknown', 'is no supplier', supplier
-  FROM staged WHERE supplier IS NOT NULL AND NOT EXISTS (SELECT FROM suppliers WHERE name = supplier)
-  UNION ALL
-  SELECT row_number, 'location', 'unknown', 'is no location', location
-  FROM staged WHERE location IS NOT NULL AND NOT EXISTS (SELECT FROM locations WHERE code = location)`;
+  WHERE errors IS NOT NULL`;
+
+const repeated = (column: 'sku' | 'barcode') => `
+  SELECT row_number, '${column}', 'duplicate', 'is in row ' || first || ' already', ${column}
+  FROM staged JOIN (
+    SELECT ${column}, min(row_number) AS first FROM staged WHERE ${column} IS NOT NULL
+    GROUP BY ${column} HAVING count(*) > 1
+  ) AS repeated USING (${column})
+  WHERE row_number > first`;
+
+const unknown = (column: Column, table: string, key: string) => `
+  SELECT row_number, '${column}', 'unknown', 'is no ${column}', ${column}
+  FROM staged WHERE ${column} IS NOT NULL AND NOT EXISTS (SELECT FROM ${table} WHERE ${key} = ${column})`;
+
+// Errors of a column that only the whole file, or what is in the database, can show.
+const CHECKS: Partial<Record<Column, readonly string[]>> = {
+  sku: [
+    repeated('sku'),
+    `SELECT row_number, 'sku', 'archived', 'is an archived item', staged.sku
+     FROM staged JOIN items USING (sku) WHERE items.archived_at IS NOT NULL`,
+  ],
+  barcode: [
+    repeated('barcode'),
+    `SELECT row_number, 'barcode', 'taken', 'belongs to item ' || items.sku, staged.barcode
+     FROM staged JOIN items USING (barcode) WHERE staged.sku <> items.sku`,
+  ],
+  category: [unknown('category', 'categories', 'name')],
+  supplier: [unknown('supplier', 'suppliers', 'name')],
+  location: [unknown('location', 'locations', 'code')],
+};
 
 /**
  * Finds every flaw of the staged rows and takes the flawed rows out of the staging table.
  *
+ * @param columns of the file.
  * @returns how many flaws there are; they are in the temporary table `flawed`.
  */
-export async function findFlaws(session: Session): Promise<number> {
+export async function findFlaws(session: Session, columns: readonly Column[]): Promise<number> {
   // Keeps others from adding items until the end of the transaction; reading and moving stock goes on.
   await session.query({ text: 'LOCK TABLE items IN SHARE ROW EXCLUSIVE MODE' });
-  await session.query({ text: CHECKS });
+  const errors = [ERRORS_OF_ROWS, ...columns.flatMap((column) => CHECKS[column] ?? [])];
+  await session.query({
+    text: `CREATE TEMPORARY TABLE flawed ON COMMIT DROP AS ${errors.join(' UNION ALL ')}`,
+  });
   const [row] = await session.query<{ count: number }>({ text: 'SELECT count(*) FROM flawed' });
   const count = row?.count ?? 0;
   if (count > 0) {
@@ -139,16 +146,28 @@ export async function planMerge(session: Session): Promise<MergeCounts> {
 /**
  * Does what `planMerge` has prepared.
  *
- * The planner learns at once how many rows there are. What it knows of a table is as old as the last ANALYZE; where
- * that came after an import that was rolled back, it is "many pages, no rows", and each join compares everything with
- * everything. One column is enough for the count, and autovacuum sees to the others.
+ * The planner learns at once how many items there are. What it knows of a table is as old as the last ANALYZE; where
+ * that came after an import that was rolled back, it is "many pages, no rows", and a join compares everything with
+ * everything. A small sample tells.
  *
+ * @param counts what it will do.
  * @param reference of the movements that open stock.
  */
-export async function merge(session: Session, reference: string, actorId: number | null): Promise<void> {
+export async function merge(
+  session: Session,
+  counts: MergeCounts,
+  reference: string,
+  actorId: number | null,
+): Promise<void> {
   await session.query({ text: CREATE_ITEMS });
+  await session.query({ text: 'SET LOCAL default_statistics_target = 1' });
   await session.query({ text: 'ANALYZE items (id)' });
-  await session.query({ text: UPDATE_ITEMS });
+  if (counts.updated > 0) await session.query({ text: UPDATE_ITEMS });
   await session.query({ text: OPEN_STOCK }, [reference, actorId]);
-  await session.query({ text: 'ANALYZE stock_levels (item_id)' });
+}
+
+/** What makes searches fast again after a merge. Autovacuum would do it as well, within a minute. */
+export async function settle(session: Session): Promise<void> {
+  await session.query({ text: `SELECT gin_clean_pending_list('items_name_words_idx')` });
+  await session.query({ text: 'ANALYZE items, stock_levels' });
 }

@@ -2,13 +2,16 @@ import { once } from 'node:events';
 import type { PoolClient } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import type { Statement } from '../database/database.js';
-import { COLUMN_NAMES, type Row } from './columns.js';
+import type { Row } from './columns.js';
+import type { InventoryFile } from './csv.js';
 
 /** The file's rows as a temporary table: their numbers, cells, and what is wrong with them so far. */
 export const PREPARE_STAGING: readonly Statement[] = [
   // A million rows are joined and sorted: in memory, and without the wait for a compiler.
   { text: "SET LOCAL work_mem = '64MB'" },
   { text: 'SET LOCAL jit = off' },
+  // The words of new names wait in a list; they are brought into their index after the import has been answered for.
+  { text: "SET LOCAL gin_pending_list_limit = '64MB'" },
   {
     text: `CREATE TEMPORARY TABLE staged (
     row_number bigint NOT NULL, sku text COLLATE "C", name text, unit text, unit_price numeric, quantity bigint,
@@ -17,11 +20,9 @@ export const PREPARE_STAGING: readonly Statement[] = [
   },
 ];
 
-const COPY = `COPY staged (row_number, ${COLUMN_NAMES.join(', ')}, errors) FROM STDIN`;
-
 /** Copies rows into the staging table. @returns how many. */
-export async function stage(client: PoolClient, batches: AsyncIterable<readonly Row[]>): Promise<number> {
-  const stream = client.query(copyFrom(COPY));
+export async function stage(client: PoolClient, { columns, rows: batches }: InventoryFile): Promise<number> {
+  const stream = client.query(copyFrom(`COPY staged (row_number, errors, ${columns.join(', ')}) FROM STDIN`));
   const failed = once(stream, 'error').then(([error]) => Promise.reject(error));
   // Waited for below; until then a failure must not count as unhandled.
   failed.catch(() => {});
@@ -32,7 +33,7 @@ export async function stage(client: PoolClient, batches: AsyncIterable<readonly 
     for await (const rows of batches) {
       count += rows.length;
       let lines = '';
-      for (const row of rows) lines += encode(row);
+      for (const row of rows) lines += encode(row, columns.length);
       if (!stream.write(lines)) await Promise.race([once(stream, 'drain'), failed]);
     }
     stream.end();
@@ -45,10 +46,10 @@ export async function stage(client: PoolClient, batches: AsyncIterable<readonly 
 }
 
 /** A line of COPY's text format. */
-function encode({ number, cells, errors }: Row): string {
-  let text = String(number);
-  for (const column of COLUMN_NAMES) text += `\t${field(cells[column])}`;
-  return `${text}\t${field(errors.length > 0 ? JSON.stringify(errors) : undefined)}\n`;
+function encode({ number, cells, errors }: Row, columns: number): string {
+  let text = `${number}\t${field(errors.length > 0 ? JSON.stringify(errors) : undefined)}`;
+  for (let index = 0; index < columns; index += 1) text += `\t${field(cells[index])}`;
+  return `${text}\n`;
 }
 
 function field(value: string | undefined): string {

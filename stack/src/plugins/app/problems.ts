@@ -11,8 +11,10 @@ const RETRY_AFTER_SECONDS = '2';
 const CONSTRAINTS: Record<string, Problem> = {
   items_sku_key: taken('/body/sku', 'An item with this SKU exists.'),
   items_barcode_key: taken('/body/barcode', 'An item with this barcode exists.'),
-  items_category_id_fkey: unknown('/body/category_id', 'There is no such category.', 'category'),
-  items_supplier_id_fkey: unknown('/body/supplier_id', 'There is no such supplier.', 'supplier'),
+  items_category_id_fkey: unknown('/body/category_id', 'There is no such category.'),
+  items_supplier_id_fkey: unknown('/body/supplier_id', 'There is no such supplier.'),
+  categories_in_use: new Problem(409, 'in_use', 'Items refer to this category.'),
+  suppliers_in_use: new Problem(409, 'in_use', 'Items refer to this supplier.'),
   categories_name_key: taken('/body/name', 'A category with this name exists.'),
   suppliers_name_key: taken('/body/name', 'A supplier with this name exists.'),
   locations_code_key: taken('/body/code', 'A location with this code exists.'),
@@ -34,12 +36,8 @@ function taken(pointer: string, message: string): Problem {
   return new Problem(409, 'conflict', message, { errors: [{ pointer, code: 'taken', message }] });
 }
 
-/** A foreign key fails on both its sides: the reference is to nothing, or what is referred to cannot go. */
-function unknown(pointer: string, message: string, entity: string): Problem {
-  return new Problem(422, 'invalid', message, {
-    errors: [{ pointer, code: 'unknown', message }],
-    extensions: { entity },
-  });
+function unknown(pointer: string, message: string): Problem {
+  return new Problem(422, 'invalid', message, { errors: [{ pointer, code: 'unknown', message }] });
 }
 
 /** One error handler for everything: whatever was thrown leaves as problem+json, and nothing else does. */
@@ -102,14 +100,6 @@ function asProblem(error: FastifyError): Problem {
 
 function databaseProblem(error: pg.DatabaseError): Problem {
   const known = error.constraint === undefined ? undefined : CONSTRAINTS[error.constraint];
-  // The delete of a row that others refer to names the same constraint as a reference to nothing.
-  const entity = known?.extensions.entity;
-  if (known && typeof entity === 'string') {
-    if (/on table "items"$/.test(error.message) && error.message.startsWith('update or delete')) {
-      return new Problem(409, 'in_use', `Items refer to this ${entity}.`);
-    }
-    return new Problem(known.status, known.code, known.message, { errors: known.errors });
-  }
   if (known) return known;
   if (error.code === '57014') {
     return new Problem(503, 'timeout', 'The request took too long and was given up.', {
