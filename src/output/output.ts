@@ -47,7 +47,8 @@ export function createOutput(options: OutputOptions): Output {
   let current: Progress | undefined;
 
   const toStderr = (text: string) => {
-    stderr.write(`${text}\n`);
+    if (current) current.above(text);
+    else stderr.write(`${text}\n`);
   };
   const document = (fields: Record<string, unknown>) => {
     stdout.write(`${JSON.stringify({ schemaVersion: SCHEMA_VERSION, ...fields })}\n`);
@@ -68,7 +69,6 @@ export function createOutput(options: OutputOptions): Output {
     },
     warn(text) {
       warnings.push(text);
-      current?.stop();
       toStderr(`${errStyle.yellow('warning:')} ${text}`);
     },
     trace(text) {

@@ -16,11 +16,13 @@ export interface Progress {
    * @param text a function is asked again at every frame: for a clock that runs. On a pipe it prints nothing.
    */
   set(key: string, mark: ProgressMark, text: string | (() => string)): void;
+  /** Writes text that stays, above the lines that change. */
+  above(text: string): void;
   /** Leaves the lines as they are and gives the terminal back. Safe to call twice. */
   stop(): void;
 }
 
-export const silentProgress: Progress = { live: false, set: () => {}, stop: () => {} };
+export const silentProgress: Progress = { live: false, set: () => {}, above: () => {}, stop: () => {} };
 
 /** One line a change: for pipes, logs and dumb terminals. */
 export function createPlainProgress(stream: NodeJS.WritableStream, style: Style): Progress {
@@ -33,6 +35,9 @@ export function createPlainProgress(stream: NodeJS.WritableStream, style: Style)
       if (printed.get(key) === line) return;
       printed.set(key, line);
       stream.write(`${line}\n`);
+    },
+    above(text) {
+      stream.write(`${text}\n`);
     },
     stop() {},
   };
@@ -66,6 +71,11 @@ export async function createLiveProgress(stream: NodeJS.WriteStream, style: Styl
         timer.unref();
       }
       render();
+    },
+    above(text) {
+      if (lines.size > 0) draw.clear();
+      stream.write(`${text}\n`);
+      if (lines.size > 0) render();
     },
     stop() {
       clearInterval(timer);

@@ -19,6 +19,7 @@ describe('TransferLine', () => {
     const progress: Progress = {
       live: false,
       set: (_key, mark, text) => lines.push(`${mark} ${typeof text === 'function' ? text() : text}`),
+      above: () => {},
       stop: () => {},
     };
     const line = new TransferLine(progress);
