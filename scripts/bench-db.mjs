@@ -1,5 +1,6 @@
 // Measures `db backup` and `db restore` beside what people type without invctl, in one run:
 //   docker compose exec -T db pg_dump … > backup.sql        docker compose exec -T db psql … < backup.sql
+// and beside PostgreSQL's own programs with nothing proved: what a proof costs is what is above them.
 //
 //   node scripts/bench-db.mjs [--megabytes 1000] [--csv ledger.csv]
 //
@@ -93,6 +94,10 @@ function row(what, baseline, ours, goal, unit) {
   return `| ${what} | ${baseline.toFixed(1)} ${unit} | ${ours.toFixed(1)} ${unit} | ${ratio.toFixed(2)} | ≤ ${goal.toFixed(2)} | ${verdict} |`;
 }
 
+function floor(what, baseline, bare) {
+  return `| ${what} | ${baseline.toFixed(1)} s | (${bare.toFixed(1)} s) | ${(bare / baseline).toFixed(2)} | | |`;
+}
+
 writeFileSync(
   join(directory, 'compose.yaml'),
   `name: ${name}
@@ -113,11 +118,32 @@ try {
   const plain = join(directory, 'backup.sql');
   const dumpWords = ['compose', 'exec', '-T', 'db', 'pg_dump', '-U', 'owner', 'shop'];
   const baseDump = await timed('docker', dumpWords, { output: plain });
+  const bareWords = ['compose', 'exec', '-T', 'db', 'pg_dump', '-U', 'owner', '-Fc', '-Z', 'zstd:1', 'shop'];
+  const bareDump = await timed('docker', bareWords, { output: join(directory, 'bare.dump') });
   const backup = await timed(process.execPath, [bin, 'db', 'backup', '--json']);
   const { file, manifest } = JSON.parse(backup.printed).data;
   sql('CREATE DATABASE baseline');
   const restoreWords = ['compose', 'exec', '-T', 'db', 'psql', '-U', 'owner', '-d', 'baseline', '-q'];
   const baseRestore = await timed('docker', restoreWords, { input: plain, output: join(directory, 'log') });
+  sql('DROP DATABASE baseline');
+  sql('CREATE DATABASE baseline');
+  compose(['cp', join(directory, 'bare.dump'), 'db:/tmp/bare.dump']);
+  const loadWords = [
+    'compose',
+    'exec',
+    '-T',
+    '-u',
+    'root',
+    'db',
+    'pg_restore',
+    '-U',
+    'owner',
+    '-d',
+    'baseline',
+    '-j2',
+    '/tmp/bare.dump',
+  ];
+  const bareRestore = await timed('docker', loadWords);
   sql('DROP DATABASE baseline');
   const restore = await timed(process.execPath, [bin, 'db', 'restore', file, '--yes', '--json']);
   const { swapMs } = JSON.parse(restore.printed).data;
@@ -126,8 +152,10 @@ try {
 
 | | without invctl | invctl | ratio | goal | |
 | --- | --- | --- | --- | --- | --- |
+${floor('pg_dump -Fc -Z zstd:1, unproved', baseDump.seconds, bareDump.seconds)}
 ${row('backup, wall', baseDump.seconds, backup.seconds, 0.7, 's')}
 ${row('backup, size', statSync(plain).size / 1e6, manifest.bytes / 1e6, 0.4, 'MB')}
+${floor('pg_restore -j2, unproved', baseRestore.seconds, bareRestore.seconds)}
 ${row('restore, wall', baseRestore.seconds, restore.seconds, 0.7, 's')}
 | nobody can connect during the swap | | ${swapMs.toFixed(0)} ms | | ≤ 250 ms | ${swapMs <= 250 ? 'ok' : 'MISSED'} |
 | invctl's own memory, peak | | ${peak.toFixed(0)} MB | | ≤ 150 MB | ${peak <= 150 ? 'ok' : 'MISSED'} |
