@@ -61,6 +61,17 @@ describe('a file', () => {
     ]);
   });
 
+  test('is followed by the upkeep that nobody waits for', async () => {
+    const names = Array.from({ length: 500 }, (_, n) => `SKU-${n},thing number ${n},5`);
+    await upload(`sku,name,quantity\n${names.join('\n')}\n`);
+    const known = () => select(`SELECT reltuples::int FROM pg_class WHERE relname = 'stock_levels'`);
+    await expect.poll(known, { timeout: 10_000 }).toEqual([{ reltuples: 500 }]);
+    // The pages of words that were still waiting to be indexed.
+    expect(await select(`SELECT gin_clean_pending_list('items_name_words_idx')::int AS pages`)).toEqual([
+      { pages: 0 },
+    ]);
+  });
+
   test('taken twice changes nothing the second time', async () => {
     const text = 'sku,name,quantity\nA,one,5\nB,two,0\n';
     await upload(text);
