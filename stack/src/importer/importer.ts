@@ -112,7 +112,7 @@ export class Importer {
     const errors = await findFlaws(session, inventory.columns);
     const rejected = mode === 'atomic' && errors > 0;
     const status = rejected ? 'rejected' : mode === 'dry-run' ? 'checked' : 'applied';
-    const counts = rejected ? NOTHING : await planMerge(session);
+    const counts = rejected ? NOTHING : await planMerge(session, inventory.columns);
     const id = await newImportId(session);
     if (status === 'applied') await merge(session, counts, `import ${id}`, by.userId);
     await recordImport(

@@ -9,6 +9,13 @@ export interface MergeCounts {
   readonly stocked: number;
 }
 
+/** Columns that name something of another table, and what holds where a file has no such column. */
+const REFERENCES = [
+  { column: 'category', table: 'categories', key: 'name', otherwise: 'items.category_id' },
+  { column: 'supplier', table: 'suppliers', key: 'name', otherwise: 'items.supplier_id' },
+  { column: 'location', table: 'locations', key: 'code', otherwise: '1' },
+] as const;
+
 const ERRORS_OF_ROWS = `
   SELECT staged.row_number, error.column, error.code, error.message, error.value
   FROM staged, jsonb_to_recordset(errors) AS error ("column" text, code text, message text, value text)
@@ -22,7 +29,7 @@ const repeated = (column: 'sku' | 'barcode') => `
   ) AS repeated USING (${column})
   WHERE row_number > first`;
 
-const unknown = (column: Column, table: string, key: string) => `
+const unknown = ({ column, table, key }: (typeof REFERENCES)[number]) => `
   SELECT row_number, '${column}', 'unknown', 'is no ${column}', ${column}
   FROM staged WHERE ${column} IS NOT NULL AND NOT EXISTS (SELECT FROM ${table} WHERE ${key} = ${column})`;
 
@@ -38,9 +45,7 @@ const CHECKS: Partial<Record<Column, readonly string[]>> = {
     `SELECT row_number, 'barcode', 'taken', 'belongs to item ' || items.sku, staged.barcode
      FROM staged JOIN items USING (barcode) WHERE staged.sku <> items.sku`,
   ],
-  category: [unknown('category', 'categories', 'name')],
-  supplier: [unknown('supplier', 'suppliers', 'name')],
-  location: [unknown('location', 'locations', 'code')],
+  ...Object.fromEntries(REFERENCES.map((reference) => [reference.column, [unknown(reference)]])),
 };
 
 /**
@@ -68,30 +73,32 @@ export async function findFlaws(session: Session, columns: readonly Column[]): P
 
 // A row's item as it will be, in the order of the file. A new item has its id already, so that it need not be looked
 // for once it is there.
-const TARGETS = `
+function targets(columns: readonly Column[]): string {
+  const joined = REFERENCES.filter(({ column }) => columns.includes(column));
+  const [category, supplier, location] = REFERENCES.map(({ column, table, otherwise }) =>
+    columns.includes(column) ? `coalesce(${table}.id, ${otherwise})` : otherwise,
+  );
+  return `
   CREATE TEMPORARY TABLE target ON COMMIT DROP AS
   SELECT coalesce(known_id, nextval('items_id_seq')) AS id, known_id IS NULL AS is_new, planned.*
   FROM (
     SELECT items.id AS known_id, staged.sku, staged.name,
-      coalesce(categories.id, items.category_id) AS category_id,
-      coalesce(suppliers.id, items.supplier_id) AS supplier_id,
+      ${category} AS category_id, ${supplier} AS supplier_id,
       coalesce(staged.unit, items.unit, 'each') AS unit,
       coalesce(staged.unit_price, items.unit_price, 0) AS unit_price,
       coalesce(staged.reorder_point, items.reorder_point, 0) AS reorder_point,
       coalesce(staged.barcode, items.barcode) AS barcode,
-      coalesce(staged.quantity, 0) AS quantity, coalesce(locations.id, 1) AS location_id,
+      coalesce(staged.quantity, 0) AS quantity, ${location} AS location_id,
       items.id IS NOT NULL AND (items.name, items.category_id, items.supplier_id, items.unit, items.unit_price,
-        items.reorder_point, items.barcode) IS DISTINCT FROM (staged.name,
-        coalesce(categories.id, items.category_id), coalesce(suppliers.id, items.supplier_id),
+        items.reorder_point, items.barcode) IS DISTINCT FROM (staged.name, ${category}, ${supplier},
         coalesce(staged.unit, items.unit), coalesce(staged.unit_price, items.unit_price),
         coalesce(staged.reorder_point, items.reorder_point), coalesce(staged.barcode, items.barcode)) AS differs
     FROM staged
     LEFT JOIN items USING (sku)
-    LEFT JOIN categories ON categories.name = staged.category
-    LEFT JOIN suppliers ON suppliers.name = staged.supplier
-    LEFT JOIN locations ON locations.code = staged.location
+    ${joined.map(({ column, table, key }) => `LEFT JOIN ${table} ON ${table}.${key} = staged.${column}`).join(' ')}
     ORDER BY row_number
   ) AS planned`;
+}
 
 const COUNTS = `
   SELECT count(*) FILTER (WHERE is_new) AS created, count(*) FILTER (WHERE differs) AS updated,
@@ -135,9 +142,14 @@ const OPEN_STOCK = `
   INSERT INTO movements (group_id, item_id, location_id, delta, balance_after, kind, reference, actor_id)
   SELECT group_id, item_id, location_id, on_hand, on_hand, 'import', $1::text, $2::bigint FROM opened, operation`;
 
-/** Prepares the merge of the staged rows. @returns what it will do. */
-export async function planMerge(session: Session): Promise<MergeCounts> {
-  await session.query({ text: TARGETS });
+/**
+ * Prepares the merge of the staged rows.
+ *
+ * @param columns of the file.
+ * @returns what it will do.
+ */
+export async function planMerge(session: Session, columns: readonly Column[]): Promise<MergeCounts> {
+  await session.query({ text: targets(columns) });
   const [counts] = await session.query<MergeCounts & Record<string, unknown>>({ text: COUNTS });
   if (!counts) throw new Error('an aggregate has one row');
   return counts;
