@@ -232,15 +232,16 @@ export function sha256Of(file: string): string {
 
 /**
  * A `docker` that kills its parent with SIGKILL in place of the `call`th program that a step of the journal starts:
- * a power cut, as far as invctl can tell.
+ * a power cut, as far as invctl can tell. Programs that start together have numbers of their own all the same.
  */
 export function killAtStep(directory: string, step: string, call: number): Record<string, string> {
   rmSync(join(directory, 'shim'), { recursive: true, force: true });
   return shimDocker(
     directory,
     `if grep -qs '"step": "${step}"' '${directory}'/.invctl/journal/*.json; then
-  echo >> '${directory}/shim/calls'
-  [ "$(wc -l < '${directory}/shim/calls')" -eq ${call} ] && kill -9 $PPID && exit 1
+  call=1
+  while [ $call -lt 100 ] && ! mkdir '${directory}'/shim/call-$call 2>/dev/null; do call=$((call + 1)); done
+  [ $call -eq ${call} ] && kill -9 $PPID && exit 1
 fi
 exec "$REAL" "$@"`,
   );
