@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // The README's first command: an empty folder, a healthy stack with real inventory in it, and what to type next.
 import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -27,14 +28,17 @@ function dockerAnswers() {
   );
 }
 
-/** The port of an earlier demo, or the first free one from 5003 on. */
-async function choosePort() {
+/** What the demo of this clone was made with. */
+function earlierOptions() {
   try {
-    const lock = JSON.parse(readFileSync(join(root, folder, '.invctl/lock.json'), 'utf8'));
-    if (lock.options?.port) return lock.options.port;
+    return JSON.parse(readFileSync(join(root, folder, '.invctl/lock.json'), 'utf8')).options;
   } catch {
-    // No demo yet.
+    return {};
   }
+}
+
+/** The first free port from 5003 on. */
+async function choosePort() {
   for (let port = 5003; port < 5103; port += 1) {
     const free = await new Promise((resolve) => {
       const server = createServer().once('error', () => resolve(false));
@@ -52,7 +56,10 @@ console.log(
     ? 'Docker answers: the demo runs in containers.'
     : 'Docker does not answer: the demo runs on the embedded engine, PostgreSQL and the API as processes of this machine.',
 );
-invctl(['init', folder, '--yes', '--port', String(await choosePort())]);
+const earlier = earlierOptions();
+// Data goes by the project's name, and outlives its folder: another clone's demo, or a deleted one's, is not ours.
+const name = earlier.name ?? `demo-${randomBytes(3).toString('hex')}`;
+invctl(['init', folder, '--yes', '--name', name, '--port', String(earlier.port ?? (await choosePort()))]);
 invctl(['--engine', engine, '-C', folder, 'up']);
 
 const { data } = JSON.parse(

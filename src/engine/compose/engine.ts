@@ -151,7 +151,7 @@ export function createComposeEngine({ processes, env }: ComposeEngineDependencie
     if (result.status === 0) return result;
     // The container went away in between. A program that ran in it has its own to say.
     if (
-      /^Error response from daemon: (No such container: |container )\S+( is not running)?$/m.test(
+      /^Error response from daemon: (No such container: |container )\S+( is not running)?$/im.test(
         result.stderr,
       )
     ) {

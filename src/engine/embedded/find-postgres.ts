@@ -34,6 +34,10 @@ export async function findPostgres(needs: PostgresNeeds, search: Search): Promis
       details: { dataMajor: needs.dataMajor, foundMajor: found.major },
     });
   }
+  return prepared(found, search);
+}
+
+async function prepared(found: Installation, search: Search): Promise<Installation> {
   return isPackaged(dirname(found.programs)) ? preparePackaged(found, search) : found;
 }
 
@@ -53,13 +57,7 @@ export interface MovePrograms {
 export async function findMove(from: number, to: number, search: Search): Promise<MovePrograms> {
   const candidates = await findInstallations(search);
   const found = chooseMove(candidates, from, to);
-  if (found) {
-    const { server, clientPrograms } = found;
-    return {
-      server: isPackaged(dirname(server.programs)) ? await preparePackaged(server, search) : server,
-      clientPrograms,
-    };
-  }
+  if (found) return { ...found, server: await prepared(found.server, search) };
   throw moveError(from, to, candidates, Boolean(search.env.INVCTL_POSTGRES_DIR));
 }
 

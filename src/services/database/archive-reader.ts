@@ -14,8 +14,12 @@ import { type DumpExamination, dumpLines, examineDump } from './plain-dump.js';
  */
 export async function readWhole(database: Database, input: Readable, signal: AbortSignal): Promise<void> {
   const result = await runProgram(database, ['pg_restore', '--file=/dev/null'], { input, signal });
-  if (result.status === 0) return;
-  throw unreadable(`pg_restore cannot read the archive to its end:\n${outputTail(result.stderr, 5)}`);
+  if (result.status !== 0) throw notReadWhole(result.stderr);
+}
+
+/** @param stderr what pg_restore said. */
+export function notReadWhole(stderr: string, hint?: string): UserError {
+  return unreadable(`pg_restore cannot read the archive to its end:\n${outputTail(stderr, 5)}`, hint);
 }
 
 /**

@@ -7,9 +7,9 @@ import {
   assertDigest,
   assertSameRows,
   examineSql,
+  notReadWhole,
   readDump,
   readWhole,
-  unreadable,
 } from './archive-reader.js';
 import { type Database, runProgram } from './database.js';
 import { AGE_MAGIC, decrypt, type Identities } from './encryption.js';
@@ -163,11 +163,6 @@ async function examineCustom(
     () => sql.end(),
   );
   const [result, examination] = await Promise.all([running, examineDump(dumpLines(sql))]);
-  if (result.status !== 0) {
-    throw unreadable(
-      `pg_restore cannot read the archive to its end:\n${result.stderr.trim()}`,
-      'invctl db list',
-    );
-  }
+  if (result.status !== 0) throw notReadWhole(result.stderr, 'invctl db list');
   return examination;
 }

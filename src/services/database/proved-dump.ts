@@ -2,8 +2,7 @@ import { createHash } from 'node:crypto';
 import { constants } from 'node:os';
 import { PassThrough, Writable } from 'node:stream';
 import type { PipeResult } from '../../engine/engine.js';
-import { outputTail } from '../../system/process.js';
-import { readDump, unreadable } from './archive-reader.js';
+import { notReadWhole, readDump, unreadable } from './archive-reader.js';
 import { type Database, programFailed, runProgram } from './database.js';
 import type { DumpExamination } from './plain-dump.js';
 import { intoBoth } from './tee.js';
@@ -25,8 +24,8 @@ const MARK = 'invctl-proof';
 
 /**
  * pg_dump with our arguments to standard output; pg_restore reads the same archive to its end, and its SHA-256 is
- * taken, before it leaves. Both outlast what they need, so that pg_dump is held up by nobody, and ends with whoever
- * takes its output. What leaves is gathered by dd: the engine carries pg_dump's small pieces one by one, at twice the
+ * taken, before it leaves. What follows the last byte that pg_restore wants is read as well: pg_dump ends early with
+ * whoever takes its output, and with nobody else. What leaves is gathered by dd: the engine carries pg_dump's small pieces one by one, at twice the
  * cost. File descriptors: 3 is the way out, 4 leads to pg_restore, 5 to the hash.
  */
 const DUMP_AND_READ = `
@@ -78,7 +77,7 @@ export async function dumpArchive(
     const cause = stderr.filter((line) => !line.startsWith('pg_restore:')).join('\n');
     throw dumpFailed({ ...result, stderr: cause, status: Number(dumped) });
   }
-  if (said.get('pg_restore') !== '0') throw notRead(stderr.join('\n'));
+  if (said.get('pg_restore') !== '0') throw notReadWhole(stderr.join('\n'));
   const sha256 = hash.digest('hex');
   if (said.get('sha256') === sha256) return;
   throw unreadable(
@@ -120,8 +119,4 @@ function readProof(stderr: string): { said: Map<string, string>; stderr: string[
 
 function dumpFailed(result: PipeResult) {
   return programFailed('BACKUP_FAILED', 'pg_dump failed; nothing was kept', result);
-}
-
-function notRead(stderr: string) {
-  return unreadable(`pg_restore cannot read the archive to its end:\n${outputTail(stderr, 5)}`);
 }

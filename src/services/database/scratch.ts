@@ -91,12 +91,12 @@ export async function loadArchive(
   const { signal } = options;
   const applicationName = loadApplicationName(options.id);
   const env = { PGAPPNAME: applicationName, PGCLIENTENCODING: 'UTF8', PGOPTIONS: LOAD_SETTINGS };
-  const create = () =>
-    withSession(database, { database: maintenanceDatabase(database), applicationName, signal }, (session) =>
-      createDatabase(session, target, like),
-    );
+  await withSession(
+    database,
+    { database: maintenanceDatabase(database), applicationName, signal },
+    (session) => createDatabase(session, target, like),
+  );
   if (archive.kind === 'plain') {
-    await create();
     const { stream } = await readArchive(archive, options.onBytes);
     const command = [
       'psql',
@@ -127,23 +127,14 @@ export async function loadArchive(
     if (result.status !== 0) throw programFailed('RESTORE_FAILED', 'the archive does not restore', result);
   };
   // No disk gets to see what is decrypted, so a pipe it is, and one job.
-  if (archive.decrypt) {
-    await create();
-    return run([], (await readArchive(archive, options.onBytes)).stream);
-  }
+  if (archive.decrypt) return run([], (await readArchive(archive, options.onBytes)).stream);
   const jobs = `--jobs=${Math.min(MAXIMUM_JOBS, availableParallelism())}`;
   // Several jobs read the archive at once, which a pipe does not allow. Where there are no containers, the file
   // itself will do.
-  if (database.engine.kind === 'embedded') {
-    await create();
-    return run([jobs, archive.file]);
-  }
+  if (database.engine.kind === 'embedded') return run([jobs, archive.file]);
   const path = archiveCopy(options.id);
   try {
-    const failed = (await Promise.allSettled([create(), copyIn(database, archive, path, options)])).find(
-      ({ status }) => status === 'rejected',
-    );
-    if (failed?.status === 'rejected') throw failed.reason;
+    await copyIn(database, archive, path, options);
     await run([jobs, path]);
   } finally {
     await removeCopy(database, options.id);

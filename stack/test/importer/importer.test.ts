@@ -5,6 +5,7 @@ import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { ImportMode } from '../../src/importer/importer.js';
+import { settle } from '../../src/importer/merge.js';
 import type { Actor } from '../../src/repositories/audit.js';
 import { startApi, type TestApi } from '../api.js';
 
@@ -70,6 +71,13 @@ describe('a file', () => {
     expect(await select(`SELECT gin_clean_pending_list('items_name_words_idx')::int AS pages`)).toEqual([
       { pages: 0 },
     ]);
+  });
+
+  test('holds no connection for its upkeep while another import runs', async () => {
+    const { client } = api.database;
+    await client.query('BEGIN; LOCK TABLE items IN SHARE ROW EXCLUSIVE MODE');
+    await expect(api.app.database.bulk(settle)).rejects.toMatchObject({ code: '55P03' });
+    await client.query('ROLLBACK');
   });
 
   test('taken twice changes nothing the second time', async () => {

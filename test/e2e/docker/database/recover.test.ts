@@ -47,7 +47,7 @@ describe.skipIf(withoutDocker)('recover on Docker', () => {
     ['load', 1, 'reverted'],
     ['load', 2, 'reverted'],
     ['load', 3, 'reverted'],
-    // The first and the second run at the same time, and so do the fifth and the sixth.
+    // The fifth and the sixth run at the same time.
     ['load', 7, 'reverted'],
     ['swap', 1, 'reverted'],
     ['restart', 1, 'finished'],

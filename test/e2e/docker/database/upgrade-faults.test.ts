@@ -22,7 +22,9 @@ describe.skipIf(withoutDocker)('a db upgrade on Docker that fails takes everythi
   it('when the new server lacks an extension', async () => {
     project.sql(`UPDATE pg_extension SET extname = 'nowhere'`);
     project.noteState();
-    expect(await project.fails(['--to', '17', '--yes'], 'EXTENSIONS_MISSING', 1)).toContain('nowhere');
+    expect((await project.fails(['--to', '17', '--yes'], 'EXTENSIONS_MISSING', 1)).message).toContain(
+      'nowhere',
+    );
     project.sql(`UPDATE pg_extension SET extname = 'plpgsql'`);
   });
 
@@ -35,7 +37,7 @@ trial() { "$REAL" compose --file '${project.directory}'/.invctl/trial-*.json exe
 name=$(echo "SELECT datname FROM pg_database WHERE datname LIKE 'shop_restore%'" | trial postgres)
 echo "UPDATE items SET name = 'other' WHERE id = 7" | trial "$name"`,
     );
-    expect(await project.fails(['--to', '17', '--yes'], 'RESTORE_INCOMPLETE', 8, env)).toContain(
+    expect((await project.fails(['--to', '17', '--yes'], 'RESTORE_INCOMPLETE', 8, env)).message).toContain(
       'the content of public.items differs',
     );
   });

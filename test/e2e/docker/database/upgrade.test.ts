@@ -46,13 +46,15 @@ describe.skipIf(withoutDocker)('db upgrade on Docker', () => {
     it('an image that is not here, without a word for the pull', () =>
       project.fails(['--to', '99'], 'CONFIRMATION_NEEDED', 7));
     it('an image that nobody has', async () => {
-      expect(await project.fails(['--to', '99', '--yes'], 'IMAGE_NOT_PULLED', 1)).toContain('postgres:99');
+      expect((await project.fails(['--to', '99', '--yes'], 'IMAGE_NOT_PULLED', 1)).message).toContain(
+        'postgres:99',
+      );
     });
 
     it('a server with other databases', async () => {
       project.sql('CREATE DATABASE other');
       project.noteState();
-      expect(await project.fails(['--to', '17', '--yes'], 'OTHER_DATABASES', 1)).toContain('other');
+      expect((await project.fails(['--to', '17', '--yes'], 'OTHER_DATABASES', 1)).message).toContain('other');
       project.sql('DROP DATABASE other');
     });
 
@@ -61,7 +63,7 @@ describe.skipIf(withoutDocker)('db upgrade on Docker', () => {
       docker('volume', 'create', name);
       try {
         project.noteState();
-        expect(await project.fails(['--to', '17', '--yes'], 'VOLUME_EXISTS', 1)).toContain(name);
+        expect((await project.fails(['--to', '17', '--yes'], 'VOLUME_EXISTS', 1)).message).toContain(name);
       } finally {
         docker('volume', 'rm', name);
       }

@@ -1,13 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import {
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { expect } from 'vitest';
@@ -19,6 +11,12 @@ import { embeddedEnvironment } from '../../../support/embedded.js';
 import { commandLines, processesNaming } from '../../../support/leaks.js';
 import { mountSmallDisk, unmount } from '../../../support/small-disk.js';
 import { createTinyStack } from '../../../support/tiny-stack.js';
+import {
+  propertiesOf,
+  seedProperties,
+  type UpgradeState,
+  watchUpgrade,
+} from '../../../support/upgrade-state.js';
 import { fingerprintOf, seedShop } from '../../docker/database/fixture.js';
 
 const FROM = 15;
@@ -57,7 +55,7 @@ createServer((_, response) => {
 }).listen(Number(process.env.PORT), process.env.HOST);
 `;
 
-export interface UpgradeStack {
+export interface UpgradeStack extends UpgradeState {
   name: string;
   directory: string;
   composeFile: string;
@@ -74,21 +72,9 @@ export interface UpgradeStack {
   /** Runs statements as the superuser, past invctl. Returns what psql prints, unaligned and without headers. */
   sql(statements: string, database?: string): string;
   fingerprint(): string;
-  /** What belongs to the server and the database, and is in no table of it. */
   properties(): string;
   /** Processes of the app. */
   apps(): string[];
-  /** Removes the backups, and notes all that an upgrade could change or leave. */
-  noteState(): void;
-  /** Since the state was noted. */
-  nothingHasChanged(): void;
-  /** Runs an upgrade that fails, looks for secrets in what it says and for what it changed. Returns its error. */
-  fails(
-    args: readonly string[],
-    code: string,
-    exitCode: number,
-    env?: Record<string, string>,
-  ): Promise<{ message: string; hint: string }>;
   /** Takes it down with its data, and tells what is still there of it. */
   remove(): Promise<string[]>;
 }
@@ -138,11 +124,7 @@ export async function startUpgradeStack(options: { bare?: boolean } = {}): Promi
       { input: statements, encoding: 'utf8' },
     ).trim();
   };
-  const properties = () =>
-    sql(`
-      SELECT rolname, rolpassword FROM pg_authid WHERE rolname !~ '^pg_' ORDER BY 1;
-      SELECT array(SELECT unnest(datacl)::text ORDER BY 1) FROM pg_database WHERE datname = 'tiny';
-      SELECT setconfig FROM pg_db_role_setting; SELECT has_table_privilege('Reader', 'items', 'SELECT');`);
+  const properties = () => propertiesOf(sql, 'tiny');
   const apps = () =>
     processesNaming(home).filter((pid) => {
       const file = `/proc/${pid}/cmdline`;
@@ -168,15 +150,10 @@ export async function startUpgradeStack(options: { bare?: boolean } = {}): Promi
         .join(' '),
       readdirSync(join(directory, '.invctl')).sort().join(' '),
     ].join('\n--\n');
-  let noted = '';
-  const nothingHasChanged = () => expect(everything()).toBe(noted);
-
   const started = options.bare ? { INVCTL_POSTGRES_DIR: bareServer(join(home, 'bare')) } : {};
   expect(await run(['up'], { env: started })).toMatchObject({ code: 0 });
   seedShop({ sql }, 1000);
-  sql(`CREATE ROLE "Reader" LOGIN PASSWORD 'seeded-marker-reader'; GRANT SELECT ON items TO "Reader";
-    GRANT CONNECT ON DATABASE tiny TO "Reader"; REVOKE TEMPORARY ON DATABASE tiny FROM PUBLIC;
-    ALTER DATABASE tiny SET app.api_token TO 'seeded-marker-token';`);
+  seedProperties(sql, 'tiny');
 
   return {
     name,
@@ -191,20 +168,7 @@ export async function startUpgradeStack(options: { bare?: boolean } = {}): Promi
     fingerprint: () => fingerprintOf(sql),
     properties,
     apps,
-    noteState() {
-      rmSync(join(directory, 'backups'), { recursive: true, force: true });
-      noted = everything();
-    },
-    nothingHasChanged,
-    async fails(args, code, exitCode, more = {}) {
-      const result = await run(['db', 'upgrade', ...args, '--json'], { env: more });
-      const { error } = JSON.parse(result.stdout);
-      expect(error).toMatchObject({ code });
-      expect(result.code).toBe(exitCode);
-      expect(result.stdout + result.stderr).not.toContain('seeded-marker');
-      nothingHasChanged();
-      return error;
-    },
+    ...watchUpgrade(directory, run, everything),
     async remove() {
       await run(['down', '--volumes', '--no-backup', '--confirm', name]);
       const left = [
