@@ -14,8 +14,8 @@ import { dataFolder, unpackFolder } from './cold-copy.js';
 import { type Database, findDatabase } from './database.js';
 import { countRows, readFacts } from './facts.js';
 import type { Manifest } from './manifest.js';
+import { proveRestored } from './prove-restored.js';
 import { compareRows, type Restored, type RestoreInput } from './restore.js';
-import { proveRestored } from './scratch.js';
 import { isEmbedded, lacksClientPrograms, withSession } from './session.js';
 
 export const PHYSICAL_OPERATION = 'db restore (physical)';

@@ -14,15 +14,9 @@ import { readIdentities } from './encryption.js';
 import { countRows, readDatabase, readFacts } from './facts.js';
 import type { Facts } from './manifest.js';
 import type { DumpExamination } from './plain-dump.js';
+import { proveRestored } from './prove-restored.js';
 import { assertRestorable } from './restore-checks.js';
-import {
-  derivedName,
-  derivedPrefix,
-  dropDatabase,
-  loadApplicationName,
-  loadArchive,
-  proveRestored,
-} from './scratch.js';
+import { derivedName, derivedPrefix, dropDatabase, loadApplicationName, loadArchive } from './scratch.js';
 import { endSessions, lockDatabase, maintenanceDatabase } from './server-sessions.js';
 import { openSession, withSession } from './session.js';
 import { previousDatabases, setAllowConnections, swapDatabases } from './swap.js';

@@ -10,7 +10,8 @@ import { type Database, findDatabase } from './database.js';
 import { readIdentities } from './encryption.js';
 import { readDatabase, readFacts } from './facts.js';
 import { type Facts, formatManifest, type Level, type Manifest, manifestPath } from './manifest.js';
-import { derivedName, dropDatabase, loadApplicationName, loadArchive, proveRestored } from './scratch.js';
+import { proveRestored } from './prove-restored.js';
+import { derivedName, dropDatabase, loadApplicationName, loadArchive } from './scratch.js';
 import { endSessions, maintenanceDatabase } from './server-sessions.js';
 import { withSession } from './session.js';
 
