@@ -5,7 +5,9 @@ import { withContentHashes } from './content-hash.js';
 import { clientProgram, connectionArguments, type Database } from './database.js';
 import { readFacts } from './facts.js';
 import type { Facts, Level, Manifest } from './manifest.js';
+import { warningsOfBackup } from './objects.js';
 import { dumpArchive, dumpSql } from './proved-dump.js';
+import { describeLag, sequencesThatLag } from './sequence-lag.js';
 import { endSessions, lockDatabase } from './server-sessions.js';
 import { onlyRow, openSession, type Session } from './session.js';
 
@@ -74,8 +76,12 @@ export async function dump(context: ServiceContext, database: Database, input: D
         ? dumpSql(database, words, options)
         : dumpArchive(database, words, options).then(() => undefined)
     ).finally(stopWatching);
-    const [facts, examination] = await allOrStop([factsOf(session, input.level), dumping], stop);
+    const [{ facts, warnings }, examination] = await allOrStop(
+      [factsOf(session, input.level), dumping],
+      stop,
+    );
     if (examination) assertSameRows(examination, facts.tables);
+    for (const warning of warnings) context.warn(warning);
     return {
       ...facts,
       takenAt,
@@ -104,9 +110,11 @@ async function prepare(session: Session): Promise<{ version: string; num: number
   );
 }
 
-async function factsOf(session: Session, level: Level): Promise<Facts> {
+async function factsOf(session: Session, level: Level): Promise<{ facts: Facts; warnings: string[] }> {
   const facts = await readFacts(session);
-  return level < 3 ? facts : withContentHashes(session, facts);
+  const colliding = (await sequencesThatLag(session)).filter(({ collides }) => collides);
+  const warnings = [...warningsOfBackup(facts.objects), ...colliding.map(describeLag)];
+  return { facts: level < 3 ? facts : await withContentHashes(session, facts), warnings };
 }
 
 /** All results, or the first error, once the others were stopped and have ended. */

@@ -1,14 +1,10 @@
 import { isSecretName } from '../../system/secret.js';
 import { readSettingsWithSecrets } from './database-properties.js';
+import { notOfExtension, USER_NAMESPACE } from './dumped.js';
 import type { Facts } from './manifest.js';
+import { readObjects } from './objects.js';
 import { onlyRow, type Session } from './session.js';
 import { identifier } from './sql.js';
-
-/** Namespaces that pg_dump leaves out. */
-const USER_NAMESPACE = `nspname NOT IN ('pg_catalog', 'information_schema') AND nspname !~ '^pg_(toast|temp)'`;
-/** What an extension brought is the extension's business; pg_dump leaves it out as well. */
-const NOT_OF_EXTENSION = (catalog: string, oid: string) =>
-  `NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = '${catalog}'::regclass AND d.objid = ${oid} AND d.deptype = 'e')`;
 
 /**
  * Reads what a manifest tells of the session's database, in the session's transaction: inside a snapshot the rows
@@ -19,7 +15,7 @@ export async function readFacts(session: Session): Promise<Facts> {
     await readDatabase(session),
     await countRows(session),
     await session.rows<Facts['sequences'][number]>(SEQUENCES),
-    await onlyRow<Facts['objects']>(session, OBJECTS),
+    await readObjects(session),
     await session.rows<Facts['extensions'][number]>(
       'SELECT extname AS name, extversion AS version FROM pg_extension ORDER BY 1',
     ),
@@ -34,7 +30,7 @@ async function listTables(session: Session): Promise<string[]> {
   const rows = await session.rows<{ name: string }>(`
     SELECT format('%I.%I', nspname, relname) AS name
       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-     WHERE relkind = 'r' AND relpersistence <> 't' AND ${USER_NAMESPACE} AND ${NOT_OF_EXTENSION('pg_class', 'c.oid')}
+     WHERE relkind = 'r' AND relpersistence <> 't' AND ${USER_NAMESPACE} AND ${notOfExtension('pg_class', 'c.oid')}
      ORDER BY 1`);
   return rows.map(({ name }) => name);
 }
@@ -75,20 +71,6 @@ export async function readDatabase(session: Session): Promise<Facts['database']>
 const SEQUENCES = `
   SELECT format('%I.%I', schemaname, sequencename) AS name, last_value::text AS "lastValue"
     FROM pg_sequences WHERE schemaname !~ '^pg_' ORDER BY 1`;
-
-const OBJECTS = `
-  SELECT (SELECT count(*) FROM pg_index i JOIN pg_class c ON c.oid = indrelid JOIN pg_namespace n ON n.oid = relnamespace
-           WHERE ${USER_NAMESPACE}) AS indexes,
-         (SELECT count(*) FROM pg_constraint k JOIN pg_namespace n ON n.oid = connamespace
-           WHERE contype <> 'n' AND ${USER_NAMESPACE}) AS constraints,
-         (SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal) AS triggers,
-         (SELECT count(*) FROM pg_proc p JOIN pg_namespace n ON n.oid = pronamespace
-           WHERE ${USER_NAMESPACE} AND ${NOT_OF_EXTENSION('pg_proc', 'p.oid')}) AS functions,
-         (SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
-           WHERE relkind IN ('v', 'm') AND ${USER_NAMESPACE} AND ${NOT_OF_EXTENSION('pg_class', 'c.oid')}) AS views,
-         (SELECT coalesce(json_agg(format('%s %I', conrelid::regclass, conname) ORDER BY 1), '[]')
-            FROM pg_constraint k JOIN pg_namespace n ON n.oid = connamespace
-           WHERE NOT convalidated AND ${USER_NAMESPACE}) AS "notValidated"`;
 
 // pg_shdepend knows who owns and who was granted; it leaves out the bootstrap superuser, who owns without a record.
 const ROLES = `

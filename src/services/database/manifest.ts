@@ -50,6 +50,22 @@ const databaseSchema = z.object({
   settings: z.array(settingSchema),
 });
 
+/**
+ * `index`: invalid, and in no dump. `partitioned index`: of a table some of whose partitions have none. `materialized
+ * view`: without content. `foreign key`: its triggers are switched off, which no dump tells. The others are disabled.
+ */
+export const NOT_WHOLE_KINDS = [
+  'index',
+  'partitioned index',
+  'materialized view',
+  'foreign key',
+  'trigger',
+  'event trigger',
+  'rule',
+] as const;
+export type NotWholeKind = (typeof NOT_WHOLE_KINDS)[number];
+
+/** How many of each a restore makes. */
 const objectsSchema = z.object({
   indexes: z.int(),
   constraints: z.int(),
@@ -58,6 +74,11 @@ const objectsSchema = z.object({
   views: z.int(),
   /** Constraints that were declared NOT VALID and never validated. */
   notValidated: z.array(z.string()),
+  /**
+   * What is there and does not do its work, by its kind and name. Absent in a backup of an earlier invctl, which counted
+   * what no dump carries as well.
+   */
+  notWhole: z.array(z.object({ kind: z.enum(NOT_WHOLE_KINDS), name: z.string() })).optional(),
 });
 
 const roleSchema = z.object({

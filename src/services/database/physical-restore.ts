@@ -79,7 +79,7 @@ export async function restorePhysical(
     const swapMs = performance.now() - started;
     input.onProgress?.('compare', archive.bytes, archive.bytes);
     await withSession(database, { applicationName }, async (session) =>
-      proveRestored(session, await readFacts(session), manifest),
+      proveRestored(session, await readFacts(session), manifest, context),
     );
     await startAgain(database, others(state, database));
     await journal.end();

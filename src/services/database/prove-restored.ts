@@ -1,11 +1,28 @@
 import { ExitCode, UserError } from '../../errors.js';
+import { compareContent } from './content-hash.js';
 import type { Facts } from './manifest.js';
-import { probeSequences } from './sequence-probe.js';
+import { differencesOfObjects, warningsOfRestore } from './objects.js';
+import { describeLag, type SequenceLag, sequencesThatLag } from './sequence-lag.js';
 import type { Session } from './session.js';
 
+/** What is known of the database that a backup is of; the text of a dump knows some tables only. */
+export type Expected = Pick<Facts, 'tables'> & Partial<Pick<Facts, 'objects' | 'sequences'>>;
+
+export interface ProofOptions {
+  /** Level 3: compare the content of every table as well. */
+  content?: boolean;
+  /** Takes what is as it was in the backup and not as it should be. */
+  warn: (message: string) => void;
+}
+
+export interface Proof {
+  /** Tables whose content could not be compared with the backup's. */
+  incomparable: string[];
+}
+
 /**
- * Level 2: what was restored has the tables, rows and objects that the backup had, every constraint and index is
- * valid, and every sequence gives a value that can be inserted.
+ * Level 2: what was restored has the tables, rows and objects that the backup had, no constraint, index or trigger is
+ * less than it was, and no sequence has fallen behind its column. Level 3: the tables have the same content.
  *
  * @param facts of `session`'s database.
  * @throws UserError RESTORE_INCOMPLETE (exit 8) naming each difference.
@@ -13,21 +30,37 @@ import type { Session } from './session.js';
 export async function proveRestored(
   session: Session,
   facts: Facts,
-  expected: Pick<Facts, 'tables'> & Partial<Pick<Facts, 'objects' | 'sequences'>>,
-): Promise<void> {
+  expected: Expected,
+  { content = false, warn }: ProofOptions,
+): Promise<Proof> {
+  const lags = (await sequencesThatLag(session)).map((lag) => ({
+    lag,
+    lost: hasFallen(lag, facts, expected),
+  }));
+  const { different, incomparable } = content
+    ? await compareContent(session, sharedTables(expected.tables, facts.tables))
+    : { different: [], incomparable: [] };
   const differences = [
     ...compareTables(expected.tables, facts.tables, expected.objects !== undefined),
-    ...(expected.objects ? compareObjects(expected.objects, facts.objects) : []),
-    ...(expected.sequences
-      ? expected.sequences
-          .filter(({ name }) => !facts.sequences.some((sequence) => sequence.name === name))
-          .map(({ name }) => `the sequence ${name} is missing`)
-      : []),
-    ...(await invalidIndexes(session)),
-    ...(await probeSequences(session)),
+    ...different.map((name) => `the content of ${name} differs`),
+    ...(expected.objects ? differencesOfObjects(expected.objects, facts.objects) : []),
+    ...missingSequences(expected, facts),
+    ...lags.filter(({ lost }) => lost).map(({ lag }) => describeLag(lag)),
   ];
-  if (differences.length === 0) return;
-  throw new UserError({
+  if (differences.length > 0) throw incomplete(differences);
+  if (expected.objects)
+    for (const warning of warningsOfRestore(expected.objects, facts.objects)) warn(warning);
+  for (const { lag } of lags) if (lag.collides) warn(describeLag(lag));
+  if (incomparable.length > 0) {
+    warn(
+      `the content of ${incomparable.join(', ')} is not compared: its hash is of an earlier invctl or of another kind of machine. One that compares: invctl db backup --level 3`,
+    );
+  }
+  return { incomparable };
+}
+
+function incomplete(differences: string[]): UserError {
+  return new UserError({
     code: 'RESTORE_INCOMPLETE',
     message: `the restored database is not what the backup was of:\n${differences.slice(0, 20).join('\n')}`,
     hint: 'take another backup, or restore an earlier one: invctl db list',
@@ -36,43 +69,42 @@ export async function proveRestored(
   });
 }
 
+/** Whether the sequence is behind where it was in the backup. One that lagged there is no loss. */
+function hasFallen({ sequence, descending }: SequenceLag, facts: Facts, expected: Expected): boolean {
+  const lastOf = (sequences: Facts['sequences'] = []) => {
+    const last = sequences.find(({ name }) => name === sequence)?.lastValue;
+    return last === undefined || last === null ? undefined : BigInt(last);
+  };
+  const before = lastOf(expected.sequences);
+  const now = lastOf(facts.sequences);
+  if (before === undefined) return false;
+  return now === undefined || (descending ? now > before : now < before);
+}
+
+function missingSequences({ sequences = [] }: Expected, facts: Facts): string[] {
+  const found = new Set(facts.sequences.map(({ name }) => name));
+  return sequences
+    .filter(({ name }) => !found.has(name))
+    .map(({ name }) => `the sequence ${name} is missing`);
+}
+
+function sharedTables(expected: Facts['tables'], found: Facts['tables']): Facts['tables'] {
+  const rows = new Map(found.map((table) => [table.name, table.rows]));
+  return expected.filter((table) => rows.get(table.name) === table.rows);
+}
+
 /** @param all whether `expected` names every table there is; the text of a dump need not. */
 function compareTables(expected: Facts['tables'], found: Facts['tables'], all: boolean): string[] {
-  const rows = new Map(found.map((table) => [table.name, table]));
+  const rows = new Map(found.map((table) => [table.name, table.rows]));
   const names = new Set(expected.map(({ name }) => name));
   return [
     ...expected.flatMap((table) => {
       const other = rows.get(table.name);
-      if (!other) return [`the table ${table.name} is missing`];
-      if (other.rows !== table.rows) {
-        return [`${table.name} has ${other.rows} rows in place of ${table.rows}`];
-      }
-      if (table.contentHash && other.contentHash && other.contentHash !== table.contentHash) {
-        return [`the content of ${table.name} differs`];
-      }
-      return [];
+      if (other === undefined) return [`the table ${table.name} is missing`];
+      return other === table.rows ? [] : [`${table.name} has ${other} rows in place of ${table.rows}`];
     }),
     ...found
       .filter(({ name }) => all && !names.has(name))
       .map(({ name }) => `the table ${name} should not be there`),
   ];
-}
-
-function compareObjects(expected: Facts['objects'], found: Facts['objects']): string[] {
-  const kinds = ['indexes', 'constraints', 'triggers', 'functions', 'views'] as const;
-  return [
-    ...kinds
-      .filter((kind) => expected[kind] !== found[kind])
-      .map((kind) => `${found[kind]} ${kind} in place of ${expected[kind]}`),
-    ...found.notValidated
-      .filter((name) => !expected.notValidated.includes(name))
-      .map((name) => `the constraint ${name} is not valid`),
-  ];
-}
-
-async function invalidIndexes(session: Session): Promise<string[]> {
-  const rows = await session.rows<{ name: string }>(
-    'SELECT indexrelid::regclass::text AS name FROM pg_index WHERE NOT indisvalid',
-  );
-  return rows.map(({ name }) => `the index ${name} is not valid`);
 }

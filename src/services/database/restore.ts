@@ -145,7 +145,7 @@ export async function restore(
       ]);
       input.onProgress?.('compare', archive.bytes, archive.bytes);
       const [after] = await Promise.all([
-        proveScratch(database, state, options, manifest ?? examination),
+        proveScratch(context, database, state, options, manifest ?? examination),
         analyze(database, state, options),
       ]);
       await input.confirm({
@@ -324,6 +324,7 @@ async function changeDatabase<T>(
 }
 
 async function proveScratch(
+  context: ServiceContext,
   database: Database,
   state: RestoreState,
   options: { applicationName: string; signal: AbortSignal },
@@ -331,7 +332,7 @@ async function proveScratch(
 ): Promise<Facts> {
   return withSession(database, { ...options, database: state.incoming }, async (session) => {
     const facts = await readFacts(session);
-    await proveRestored(session, facts, expected ?? { tables: [] });
+    await proveRestored(session, facts, expected ?? { tables: [] }, context);
     return facts;
   });
 }

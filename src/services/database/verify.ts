@@ -4,13 +4,12 @@ import { withProjectLock } from '../../system/lock.js';
 import type { ServiceContext } from '../context.js';
 import { type Archive, examineArchive, openArchive, proveContent, proveDigest } from './archive.js';
 import { timeId } from './backup-store.js';
-import { withContentHashes } from './content-hash.js';
 import { findOrFetch } from './copies.js';
 import { type Database, findDatabase } from './database.js';
 import { readIdentities } from './encryption.js';
 import { readDatabase, readFacts } from './facts.js';
 import { type Facts, formatManifest, type Level, type Manifest, manifestPath } from './manifest.js';
-import { proveRestored } from './prove-restored.js';
+import { type Expected, proveRestored } from './prove-restored.js';
 import { derivedName, dropDatabase, loadApplicationName, loadArchive } from './scratch.js';
 import { endSessions, maintenanceDatabase } from './server-sessions.js';
 import { withSession } from './session.js';
@@ -72,7 +71,8 @@ export async function verifyArchive(
     onBytes: (bytes: number) => onProgress?.(phase, bytes, archive.bytes),
   });
   const { manifest, file } = archive;
-  const expected: Expected = manifest ?? (await examineArchive(database, archive, watch('read')));
+  const expected: Expected & Partial<Pick<Facts, 'database'>> =
+    manifest ?? (await examineArchive(database, archive, watch('read')));
   if (level === 3 && !expected.tables.every(({ contentHash }) => contentHash)) {
     throw new UserError({
       code: 'NO_CONTENT_HASH',
@@ -91,31 +91,32 @@ export async function verifyArchive(
     if (level === 0) await proveDigest({ ...archive, manifest }, watch('hash').onBytes);
     else await proveContent(database, { ...archive, manifest }, watch('read'));
   }
-  if (level >= 2)
-    await proveByRestoring(context, database, archive, expected, level, watch('restore').onBytes);
+  const proved =
+    level < 2
+      ? level
+      : await proveByRestoring(context, database, archive, expected, level, watch('restore').onBytes);
   const tables = expected.tables.map(({ name, rows }) => ({ name, rows }));
-  if (!manifest) return { file, level: level === 0 ? 1 : level, tables };
+  if (!manifest) return { file, level: proved === 0 ? 1 : proved, tables };
   const verified: Manifest = {
     ...manifest,
     verification: {
-      level: Math.max(level, manifest.verification.level),
+      level: Math.max(proved, manifest.verification.level),
       at: new Date().toISOString(),
     },
   };
   await writeFileAtomic(manifestPath(file), formatManifest(verified), 0o600);
-  return { file, level, manifest: verified, tables };
+  return { file, level: proved, manifest: verified, tables };
 }
 
-type Expected = Pick<Facts, 'tables'> & Partial<Pick<Facts, 'objects' | 'sequences' | 'database'>>;
-
+/** @returns the level that it is proved to: 2 in place of 3 where contents could not be compared. */
 async function proveByRestoring(
   context: ServiceContext,
   database: Database,
   archive: Archive,
-  expected: Expected,
+  expected: Expected & Partial<Pick<Facts, 'database'>>,
   level: Level,
   onBytes: (bytes: number) => void,
-): Promise<void> {
+): Promise<Level> {
   const id = timeId(new Date());
   const scratch = derivedName(database.name, 'verify', id);
   const applicationName = loadApplicationName(id);
@@ -123,12 +124,15 @@ async function proveByRestoring(
   const like = expected.database ?? (await withSession(database, { applicationName }, readDatabase));
   try {
     await loadArchive(database, { name: scratch, like }, archive, { id, signal: context.signal, onBytes });
-    await withSession(
+    return await withSession(
       database,
       { database: scratch, applicationName, signal: context.signal },
       async (session) => {
-        const facts = await readFacts(session);
-        await proveRestored(session, level < 3 ? facts : await withContentHashes(session, facts), expected);
+        const { incomparable } = await proveRestored(session, await readFacts(session), expected, {
+          content: level === 3,
+          warn: context.warn,
+        });
+        return level === 3 && incomparable.length > 0 ? 2 : level;
       },
     );
   } finally {

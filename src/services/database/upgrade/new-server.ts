@@ -7,7 +7,6 @@ import { withDependencies } from '../../../project/model.js';
 import { outputTail } from '../../../system/process.js';
 import type { ServiceContext } from '../../context.js';
 import type { Archive } from '../archive.js';
-import { withContentHashes } from '../content-hash.js';
 import { type Database, runProgram } from '../database.js';
 import { propertyStatements } from '../database-properties.js';
 import { readDatabase, readFacts } from '../facts.js';
@@ -137,8 +136,7 @@ export async function loadBackup(
     onBytes,
   });
   await withSession(database, { ...options, database: loaded }, async (session) => {
-    const facts = await withContentHashes(session, await readFacts(session));
-    await proveRestored(session, facts, manifest);
+    await proveRestored(session, await readFacts(session), manifest, { content: true, warn: context.warn });
     warnOfCollation(context, manifest.database, await readDatabase(session));
     // The planner knows nothing of a table that was just loaded.
     await session.run('ANALYZE;');
