@@ -1,5 +1,4 @@
-import { isSecretName } from '../../system/secret.js';
-import { readSettingsWithSecrets } from './database-properties.js';
+import { readProperties, withoutSecrets } from './database-properties.js';
 import { notOfExtension, USER_NAMESPACE } from './dumped.js';
 import type { Facts } from './manifest.js';
 import { readObjects } from './objects.js';
@@ -44,28 +43,9 @@ export async function countRows(session: Session): Promise<Facts['tables']> {
   return rows.sort((a, b) => a.i - b.i).map(({ i, n }) => ({ name: tables[i] as string, rows: n }));
 }
 
+/** What the database is, without what may be a secret. */
 export async function readDatabase(session: Session): Promise<Facts['database']> {
-  // PostgreSQL 17 renamed daticulocale; JSON gives whichever there is, and null on 14, which has neither.
-  const row = await onlyRow<Omit<Facts['database'], 'settings' | 'localeProvider'> & { provider: string }>(
-    session,
-    `
-    SELECT datname AS name, r.rolname AS owner, pg_database_size(d.oid) AS bytes,
-           pg_encoding_to_char(encoding) AS encoding, coalesce(to_jsonb(d)->>'datlocprovider', 'c') AS provider,
-           datcollate AS collate, datctype AS ctype,
-           coalesce(to_jsonb(d)->>'datlocale', to_jsonb(d)->>'daticulocale') AS locale,
-           to_jsonb(d)->>'datcollversion' AS "collationVersion", datacl::text[] AS acl
-      FROM pg_database d JOIN pg_roles r ON r.oid = datdba WHERE datname = current_database()`,
-  );
-  const settings = await readSettingsWithSecrets(session);
-  const { provider, ...rest } = row;
-  return {
-    ...rest,
-    localeProvider: { c: 'libc', i: 'icu', b: 'builtin' }[provider] ?? provider,
-    settings: settings.map((setting) => ({
-      ...setting,
-      value: isSecretName(setting.name) ? null : setting.value,
-    })),
-  };
+  return withoutSecrets(await readProperties(session));
 }
 
 const SEQUENCES = `

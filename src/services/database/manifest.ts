@@ -29,7 +29,7 @@ const settingSchema = z.object({
   /** Null: for every role. */
   role: z.string().nullable(),
   name: z.string(),
-  /** Null where the name is a secret's by convention: its value is not kept. */
+  /** Null where it may be a secret, by its name or its form: its value is not kept. */
   value: z.string().nullable(),
 });
 
@@ -48,6 +48,15 @@ const databaseSchema = z.object({
   /** As `pg_database.datacl`; null: the defaults. */
   acl: z.array(z.string()).nullable(),
   settings: z.array(settingSchema),
+  /** The six that follow are absent in a backup of an earlier invctl. Null: none. */
+  comment: z.string().nullable().optional(),
+  /** -1: none. */
+  connectionLimit: z.int().optional(),
+  isTemplate: z.boolean().optional(),
+  tablespace: z.string().optional(),
+  /** Of the ICU provider. */
+  icuRules: z.string().nullable().optional(),
+  securityLabels: z.array(z.object({ provider: z.string(), label: z.string() })).optional(),
 });
 
 /**

@@ -9,16 +9,16 @@ import { timeId } from './backup-store.js';
 import { restartClients, runningClients } from './clients.js';
 import { findOrFetch } from './copies.js';
 import { type Database, findDatabase } from './database.js';
-import { propertyStatements, readSettingsWithSecrets } from './database-properties.js';
+import { applyProperties, readProperties, wantedProperties } from './database-properties.js';
 import { readIdentities } from './encryption.js';
-import { countRows, readDatabase, readFacts } from './facts.js';
+import { countRows, readFacts } from './facts.js';
 import type { Facts } from './manifest.js';
 import type { DumpExamination } from './plain-dump.js';
 import { proveRestored } from './prove-restored.js';
 import { assertRestorable } from './restore-checks.js';
 import { derivedName, derivedPrefix, dropDatabase, loadApplicationName, loadArchive } from './scratch.js';
 import { endSessions, lockDatabase, maintenanceDatabase } from './server-sessions.js';
-import { openSession, withSession } from './session.js';
+import { openSession, type SessionOptions, withSession } from './session.js';
 import { previousDatabases, setAllowConnections, swapDatabases } from './swap.js';
 
 const RESTORE_OPERATION = 'db restore';
@@ -131,12 +131,11 @@ export async function restore(
     try {
       await lockDatabase(session);
       await assertRestorable(database, session, archive, examination);
-      const live = await readDatabase(session);
-      const secretSettings = await readSettingsWithSecrets(session);
+      const live = await readProperties(session);
       await journal.step('load', state);
       // What the live database has is counted while the other one is filled: the first reads, the second writes.
       const [before] = await Promise.all([
-        countRows(session),
+        countIfReadable(context, database, options),
         loadArchive(database, { name: state.incoming, like: manifest?.database ?? live }, archive, {
           id,
           signal: context.signal,
@@ -154,14 +153,8 @@ export async function restore(
         rows: compareRows(before, after.tables),
         notes: examination?.problems.map(({ message }) => message) ?? [],
       });
-      const properties = propertyStatements(state.incoming, manifest?.database ?? live, secretSettings);
-      await withSession(
-        database,
-        { ...options, database: maintenanceDatabase(database) },
-        async (maintenance) => {
-          if (properties.length > 0) await maintenance.run(properties.join('\n'));
-        },
-      );
+      const wanted = wantedProperties(manifest?.database, live);
+      for (const lost of await applyProperties(database, state.incoming, wanted, options)) context.warn(lost);
       await session.close();
       const swapMs = await swapAndRestart(context, database, journal, state, input, () => {
         swapped = true;
@@ -195,14 +188,15 @@ export async function undo(context: ServiceContext, input: RestoreInput): Promis
     if (folder !== undefined) return physical.undoPhysical(context, database, folder, input);
     const id = timeId(new Date());
     const options = { applicationName: loadApplicationName(id), signal: context.signal };
-    const { newest, before } = await withSession(database, options, async (session) => {
+    const newest = await withSession(database, options, async (session) => {
       await lockDatabase(session);
       const [first] = await previousDatabases(session, beforePrefix(database));
-      return { newest: first, before: await countRows(session) };
+      return first;
     });
     if (!newest)
       throw nothingKept('NOTHING_TO_UNDO', 'there is nothing to undo: no restore left a database aside');
-    const after = await countAside(database, newest.name, options);
+    const before = await countIfReadable(context, database, options);
+    const after = await countAside(context, database, newest.name, options);
     const state: RestoreState = {
       id,
       live: database.name,
@@ -368,15 +362,35 @@ async function swapAndRestart(
   return swapMs;
 }
 
+/**
+ * The rows of a database; none where they cannot be counted, as in one that is damaged: all the more reason to replace
+ * it.
+ */
+async function countIfReadable(
+  context: ServiceContext,
+  database: Database,
+  options: SessionOptions,
+): Promise<Facts['tables']> {
+  try {
+    return await withSession(database, options, countRows);
+  } catch (error) {
+    context.signal.throwIfAborted();
+    if (!(error instanceof UserError)) throw error;
+    context.warn(`the rows of ${options.database ?? database.name} cannot be counted: ${error.message}`);
+    return [];
+  }
+}
+
 /** A database that takes no connections is counted while it does, for a moment, from ours alone. */
 async function countAside(
+  context: ServiceContext,
   database: Database,
   name: string,
-  options: { applicationName: string; signal: AbortSignal },
+  options: SessionOptions,
 ): Promise<Facts['tables']> {
   await setAllowConnections(database, name, true);
   try {
-    return await withSession(database, { ...options, database: name }, countRows);
+    return await countIfReadable(context, database, { ...options, database: name });
   } finally {
     await setAllowConnections(database, name, false);
   }

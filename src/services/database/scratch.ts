@@ -34,19 +34,29 @@ export function derivedPrefix(database: string, purpose: string, idLength: numbe
   return base + suffix;
 }
 
-/** An empty database like another one: encoding, locale and owner. */
+/** An empty database like another one: encoding, locale, owner, and the tablespace where the server has it. */
 async function createDatabase(session: Session, name: string, like: Facts['database']): Promise<void> {
+  const { localeProvider, locale, icuRules, tablespace = 'pg_default' } = like;
   const provider =
-    like.localeProvider === 'libc'
+    localeProvider === 'libc'
       ? ''
-      : `LOCALE_PROVIDER ${like.localeProvider} ${like.localeProvider === 'icu' ? 'ICU_LOCALE' : 'BUILTIN_LOCALE'} ${literal(like.locale ?? '')}`;
+      : `LOCALE_PROVIDER ${localeProvider} ${localeProvider === 'icu' ? 'ICU_LOCALE' : 'BUILTIN_LOCALE'} ${literal(locale ?? '')}`;
+  const [place] = await session.rows(
+    `SELECT FROM pg_tablespace WHERE spcname = ${literal(tablespace)} AND spcname <> 'pg_default'`,
+  );
   await session.run(
     `CREATE DATABASE ${identifier(name)} WITH TEMPLATE template0 OWNER ${identifier(like.owner)}
-       ENCODING ${literal(like.encoding)} LC_COLLATE ${literal(like.collate)} LC_CTYPE ${literal(like.ctype)} ${provider};`,
+       ENCODING ${literal(like.encoding)} LC_COLLATE ${literal(like.collate)} LC_CTYPE ${literal(like.ctype)} ${provider}
+       ${icuRules ? `ICU_RULES ${literal(icuRules)}` : ''} ${place ? `TABLESPACE ${identifier(tablespace)}` : ''};`,
   );
 }
 
 export async function dropDatabase(session: Session, name: string): Promise<void> {
+  const [template] = await session.rows(
+    `SELECT FROM pg_database WHERE datname = ${literal(name)} AND datistemplate`,
+  );
+  // PostgreSQL drops no template.
+  if (template) await session.run(`ALTER DATABASE ${identifier(name)} IS_TEMPLATE false;`);
   // FORCE ends sessions as well, but gives up on one that has not gone after five seconds, as on a busy machine.
   await session.run(`
     SELECT pg_terminate_backend(pid, ${TERMINATION_MS}) FROM pg_stat_activity

@@ -2,10 +2,7 @@ import type { ServiceContext } from '../../context.js';
 import { type Database, programFailed, runProgram } from '../database.js';
 import { maintenanceDatabase } from '../server-sessions.js';
 import { type Session, withSession } from '../session.js';
-
-/** The statements hold password hashes, which are for no log. */
-const QUIETLY = `SET log_statement = 'none'; SET log_min_duration_statement = -1; SET log_min_error_statement = 'panic';
-`;
+import { QUIETLY } from '../sql.js';
 
 /**
  * Copies what belongs to the cluster and not to a database: roles with their passwords, settings and memberships. It

@@ -8,14 +8,14 @@ import { outputTail } from '../../../system/process.js';
 import type { ServiceContext } from '../../context.js';
 import type { Archive } from '../archive.js';
 import { type Database, runProgram } from '../database.js';
-import { propertyStatements } from '../database-properties.js';
+import { applyProperties } from '../database-properties.js';
 import { readDatabase, readFacts } from '../facts.js';
 import type { Facts, Manifest } from '../manifest.js';
 import { proveRestored } from '../prove-restored.js';
 import { assertKnown } from '../restore-checks.js';
 import { derivedName, dropDatabase, loadArchive } from '../scratch.js';
 import { maintenanceDatabase } from '../server-sessions.js';
-import { onlyRow, type Session, withSession } from '../session.js';
+import { onlyRow, type Session, type SessionOptions, withSession } from '../session.js';
 import { identifier, literal } from '../sql.js';
 import { settingsLeftBehind } from './cluster.js';
 import type { UpgradePlan } from './plan.js';
@@ -160,7 +160,7 @@ export async function tryApp(
   { trial, database }: NewServer,
   loaded: string,
   app: string,
-  properties: readonly string[],
+  wanted: Facts['database'],
 ): Promise<void> {
   const owner = await atMaintenance(context, database, (session) =>
     onlyRow<{ name: string }>(
@@ -171,10 +171,10 @@ export async function tryApp(
   await atMaintenance(context, database, async (session) => {
     await dropDatabase(session, database.name);
     await session.run(
-      `CREATE DATABASE ${identifier(database.name)} TEMPLATE ${identifier(loaded)} OWNER ${identifier(owner.name)} STRATEGY file_copy;
-       ${properties.join('\n')}`,
+      `CREATE DATABASE ${identifier(database.name)} TEMPLATE ${identifier(loaded)} OWNER ${identifier(owner.name)} STRATEGY file_copy;`,
     );
   });
+  await applyProperties(database, database.name, wanted, sessionOf(context));
   await startService(context, trial, app, SMOKE_TIMEOUT_MS, {
     code: 'SMOKE_TEST_FAILED',
     what: `"${app}" does not become healthy on the new server`,
@@ -202,37 +202,27 @@ export async function settle(
   context: ServiceContext,
   { database }: NewServer,
   loaded: string,
-  properties: readonly string[],
+  wanted: Facts['database'],
 ): Promise<void> {
   await atMaintenance(context, database, async (session) => {
     await dropDatabase(session, database.name);
-    await session.run(
-      `ALTER DATABASE ${identifier(loaded)} RENAME TO ${identifier(database.name)};
-       ${properties.join('\n')}
-       CHECKPOINT;`,
-    );
+    await session.run(`ALTER DATABASE ${identifier(loaded)} RENAME TO ${identifier(database.name)};`);
   });
-}
-
-/** Statements that give the live name the grants and settings of the live database. */
-export function liveProperties(
-  { name }: Database,
-  manifest: Manifest,
-  withSecrets: Facts['database']['settings'],
-): string[] {
-  return propertyStatements(name, manifest.database, withSecrets);
+  for (const lost of await applyProperties(database, database.name, wanted, sessionOf(context)))
+    context.warn(lost);
+  await atMaintenance(context, database, (session) => session.run('CHECKPOINT;'));
 }
 
 function atMaintenance<T>(
-  { signal }: ServiceContext,
+  context: ServiceContext,
   database: Database,
   body: (session: Session) => Promise<T>,
 ): Promise<T> {
-  return withSession(
-    database,
-    { database: maintenanceDatabase(database), applicationName: 'invctl db upgrade', signal },
-    body,
-  );
+  return withSession(database, { ...sessionOf(context), database: maintenanceDatabase(database) }, body);
+}
+
+function sessionOf({ signal }: ServiceContext): SessionOptions {
+  return { applicationName: 'invctl db upgrade', signal };
 }
 
 async function startService(

@@ -13,21 +13,14 @@ import { timeId } from '../backup-store.js';
 import { runningServices, startAgain } from '../clients.js';
 import { withContentHashes } from '../content-hash.js';
 import { type Database, findDatabase } from '../database.js';
-import { readSettingsWithSecrets } from '../database-properties.js';
+import { readProperties } from '../database-properties.js';
 import { readIdentities } from '../encryption.js';
 import { readFacts } from '../facts.js';
 import { formatManifest, type Manifest, manifestPath } from '../manifest.js';
 import { onlyRow, withSession } from '../session.js';
 import { copyRoles, nextTransaction } from './cluster.js';
 import type { MajorChange } from './compose-edit.js';
-import {
-  liveProperties,
-  loadBackup,
-  settle,
-  startNewServer,
-  tryApp,
-  waitUntilListening,
-} from './new-server.js';
+import { loadBackup, settle, startNewServer, tryApp, waitUntilListening } from './new-server.js';
 import { planUpgrade } from './plan.js';
 import { keepVolume } from './previous-volumes.js';
 import { revertUpgrade } from './revert.js';
@@ -147,9 +140,9 @@ async function upgradeDatabase(
     const started = Date.now();
     if (!input.rehearse && clients.length > 0) await live.engine.stop(live.location, clients);
     const session = { applicationName: 'invctl db upgrade', signal: context.signal };
-    const [written, secretSettings] = await withSession(live, session, async (one) => [
+    const [written, ofLive] = await withSession(live, session, async (one) => [
       await nextTransaction(one),
-      await readSettingsWithSecrets(one),
+      await readProperties(one),
     ]);
     const backup = await takeBackup(context, live, input);
     state.backup = backup.file;
@@ -157,7 +150,6 @@ async function upgradeDatabase(
     await begin('load');
     await copyRoles(context, live, server.database);
     const { manifest } = backup;
-    const properties = liveProperties(live, manifest, secretSettings);
     const opened = await openArchive(backup.file, async () => identities ?? readIdentities(context, live));
     const archive = { ...opened, manifest };
     const loaded = await loadBackup(context, server, archive, timeId(new Date()), (bytes) =>
@@ -167,8 +159,8 @@ async function upgradeDatabase(
     await writeFileAtomic(manifestPath(backup.file), formatManifest({ ...manifest, verification }), 0o600);
 
     await begin('smoke');
-    if (app !== undefined) await tryApp(context, server, loaded, app, properties);
-    await settle(context, server, loaded, properties);
+    if (app !== undefined) await tryApp(context, server, loaded, app, ofLive);
+    await settle(context, server, loaded, ofLive);
     if (input.rehearse) {
       const downSeconds = (Date.now() - started) / 1000;
       await revertUpgrade(context, live, state);
