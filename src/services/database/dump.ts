@@ -10,6 +10,7 @@ import { dumpArchive, dumpSql } from './proved-dump.js';
 import { describeLag, sequencesThatLag } from './sequence-lag.js';
 import { endSessions, lockDatabase } from './server-sessions.js';
 import { onlyRow, openSession, type Session } from './session.js';
+import { unqualifiedCalls } from './unqualified-calls.js';
 
 /** pg_dump and pg_restore know zstd from this major on. */
 const ZSTD_SINCE = 16;
@@ -113,7 +114,11 @@ async function prepare(session: Session): Promise<{ version: string; num: number
 async function factsOf(session: Session, level: Level): Promise<{ facts: Facts; warnings: string[] }> {
   const facts = await readFacts(session);
   const colliding = (await sequencesThatLag(session)).filter(({ collides }) => collides);
-  const warnings = [...warningsOfBackup(facts.objects), ...colliding.map(describeLag)];
+  const warnings = [
+    ...warningsOfBackup(facts.objects),
+    ...colliding.map(describeLag),
+    ...(await unqualifiedCalls(session)),
+  ];
   return { facts: level < 3 ? facts : await withContentHashes(session, facts), warnings };
 }
 

@@ -9,6 +9,7 @@ import { dumpLines, restorableLines } from './plain-dump.js';
 import { maintenanceDatabase } from './server-sessions.js';
 import { type Session, withSession } from './session.js';
 import { identifier, literal } from './sql.js';
+import { restoreFailed } from './unqualified-calls.js';
 
 /** More than four make no restore faster: the largest table decides. */
 const MAXIMUM_JOBS = 4;
@@ -118,7 +119,7 @@ export async function loadArchive(
     ];
     const input = Readable.from(restorableLines(dumpLines(stream)));
     const result = await runProgram(database, command, { input, env, signal });
-    if (result.status !== 0) throw programFailed('RESTORE_FAILED', 'the dump does not restore', result);
+    if (result.status !== 0) throw restoreFailed('the dump does not restore', result);
     return;
   }
   const command = [
@@ -133,7 +134,7 @@ export async function loadArchive(
       signal,
       ...(input ? { input } : {}),
     });
-    if (result.status !== 0) throw programFailed('RESTORE_FAILED', 'the archive does not restore', result);
+    if (result.status !== 0) throw restoreFailed('the archive does not restore', result);
   };
   // No disk gets to see what is decrypted, so a pipe it is, and one job.
   if (archive.decrypt) return run([], (await readArchive(archive, options.onBytes)).stream);
