@@ -107,6 +107,14 @@ export interface ComposeSecret {
   external: boolean;
 }
 
+/** Name of a service's image; where it names none, the one that Compose gives to what it builds. */
+export function imageName(
+  project: Pick<ComposeProject, 'name'>,
+  service: Pick<ComposeService, 'name' | 'image'>,
+): string {
+  return service.image ?? `${project.name}-${service.name}`;
+}
+
 /** The services in the order in which they can start: dependencies first, names in file order otherwise. */
 export function startOrder(project: ComposeProject): ComposeService[] {
   const ordered: ComposeService[] = [];

@@ -11,8 +11,10 @@ import {
   type VariableSource,
 } from '../project/environment.js';
 import { type LoadedProject, loadProject } from '../project/loaded-project.js';
+import { imageName } from '../project/model.js';
 import { nearest } from '../project/nearest.js';
 import { exampleOf, readEnvStatements } from '../project/project-environment.js';
+import { textAt } from '../project/tree.js';
 import { isSecretName, redact, Secret } from '../system/secret.js';
 import type { ServiceContext } from './context.js';
 import { compareWithRunning, type LiveReport } from './live-environment.js';
@@ -75,12 +77,12 @@ export async function explainEnvironment(
 ): Promise<Explanation> {
   const project = loadProject(context.project(), context.env);
   const wanted = chosenServices(project, services);
-  const imageEnvironment = await imageEnvironments(context);
+  const images = await imageEnvironments(context, project, wanted);
   const reports: VariableReport[] = [];
   const names = new Set<string>();
   const variablesOf = new Map<string, ReadonlyMap<string, ServiceVariable>>();
   for (const service of wanted) {
-    const image = await imageEnvironment(service);
+    const image = images.get(service) ?? {};
     const variables = serviceVariables(project, service, project.notes.warn, { image, run });
     variablesOf.set(service, variables);
     for (const one of variables.values()) {
@@ -101,15 +103,21 @@ export async function explainEnvironment(
   return { variables: reports, ...(compared ? { live: compared } : {}) };
 }
 
-/** Without an engine, what the image sets is not known, and the files alone are told of. */
+/** Of each service; without an engine, what the image sets is not known, and the files alone are told of. */
 async function imageEnvironments(
   context: ServiceContext,
-): Promise<(service: string) => Promise<Record<string, string>>> {
+  project: LoadedProject,
+  services: readonly string[],
+): Promise<Map<string, Record<string, string>>> {
+  const imageOf = (name: string) => {
+    const image = textAt(project.tree, 'services', name, 'image');
+    return imageName(project, { name, ...(image ? { image } : {}) });
+  };
   try {
-    const engine = await context.engine();
-    return (service) => engine.imageEnvironment(context.project(), service);
+    const found = await (await context.engine()).imageEnvironments(services.map(imageOf));
+    return new Map(services.map((name) => [name, found.get(imageOf(name)) ?? {}]));
   } catch (error) {
-    if (error instanceof UserError && error.exitCode === ExitCode.engineUnavailable) return async () => ({});
+    if (error instanceof UserError && error.exitCode === ExitCode.engineUnavailable) return new Map();
     throw error;
   }
 }
