@@ -46,6 +46,8 @@ export interface ComposeBuild {
   context: string;
   /** Relative to the context. */
   dockerfile?: string;
+  /** The text of `dockerfile_inline`, which takes a Dockerfile's place. */
+  dockerfileInline?: string;
   target?: string;
   args: Record<string, string | null>;
 }

@@ -1,14 +1,19 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { hasErrorCode, type UserError } from '../errors.js';
+import { clientVariables } from './client-variables.js';
 import { type EnvFile, parseEnvFile } from './env-file.js';
 import { EnvFileError, type EnvStatement, envStatements } from './env-statements.js';
 import { invalidProject } from './invalid.js';
 import type { UnsetVariable, Warn } from './project-notes.js';
 import type { Position } from './tree.js';
 
-/** Where a variable of the project environment comes from: the shell, a `.env` file, or Compose itself. */
-export type VariableOrigin = { kind: 'shell' } | { kind: 'dotenv'; at: Position } | { kind: 'compose' };
+/** Where a variable of the project environment comes from. `client`: the docker client gives it to Compose. */
+export type VariableOrigin =
+  | { kind: 'shell' }
+  | { kind: 'dotenv'; at: Position }
+  | { kind: 'client' }
+  | { kind: 'compose' };
 
 export interface ProjectVariable {
   value: string;
@@ -46,7 +51,8 @@ export class ProjectEnvironment {
 }
 
 /**
- * The project environment: the shell's variables over those of `.env` files.
+ * The project environment: what the docker client gives Compose, over the shell's variables, over those of `.env`
+ * files.
  *
  * @param files a later one over an earlier one
  * @throws UserError ENV_FILE_SYNTAX, ENV_FILE_MISSING and those of interpolation, with file and line.
@@ -59,7 +65,11 @@ export function readEnvironment(
   const shell = Object.entries(env).flatMap(([name, value]): [string, ProjectVariable][] =>
     value === undefined ? [] : [[name, { value, origin: { kind: 'shell' } }]],
   );
-  const environment = new ProjectEnvironment(shell);
+  const client = [...clientVariables(env)].map(([name, value]): [string, ProjectVariable] => [
+    name,
+    { value, origin: { kind: 'client' } },
+  ]);
+  const environment = new ProjectEnvironment([...shell, ...client]);
   return environment.withDefaults(readDotEnvFiles(files, environment, warn));
 }
 

@@ -75,6 +75,8 @@ export function scalarText(value: ScalarValue): string {
 /** Go's `%v` of a float64: the shortest digits, with an exponent below 1e-4 and from 1e6 on. */
 function floatText(value: number): string {
   if (Object.is(value, -0)) return '-0';
+  if (Number.isNaN(value)) return 'NaN';
+  if (!Number.isFinite(value)) return value > 0 ? '+Inf' : '-Inf';
   const [mantissa, exponentText] = value.toExponential().split('e') as [string, string];
   const exponent = Number(exponentText);
   if (exponent >= -4 && exponent < 6) return String(value);

@@ -1,5 +1,5 @@
 import { parseDuration } from './duration.js';
-import { invalidProject } from './invalid.js';
+import { invalidProject, listInList } from './invalid.js';
 import { nearest } from './nearest.js';
 import { shellWords } from './shell-words.js';
 import type { TreeMap, TreeNode } from './tree.js';
@@ -43,6 +43,7 @@ export function checkValues(root: TreeMap): void {
 }
 
 function refuse(node: TreeNode, path: string, expected: string): never {
+  if (node.kind === 'list' && path.endsWith(']')) throw listInList(node.at);
   throw invalidProject(
     'COMPOSE_INVALID',
     `${path} must be ${expected}`,

@@ -84,7 +84,7 @@ export async function servicesWithoutImage(
 async function baseImage(service: ComposeService): Promise<string | undefined> {
   if (!service.build || /^[a-z]+:\/\//i.test(service.build.context)) return undefined;
   const path = join(service.build.context, service.build.dockerfile ?? 'Dockerfile');
-  const text = await readFile(path, 'utf8').catch(() => undefined);
+  const text = service.build.dockerfileInline ?? (await readFile(path, 'utf8').catch(() => undefined));
   return text === undefined ? undefined : lastBaseImage(text, service.build.target);
 }
 

@@ -106,12 +106,9 @@ describe('explainEnvironment', () => {
 
   it('fits the published schema', async () => {
     await withProject(files, async (directory) => {
-      const { variables } = await explainEnvironment(
-        world(directory, {}, { x: { PATH: '/bin' } }).context,
-        {
-          run: ['PLAIN=x'],
-        },
-      );
+      const { variables } = await explainEnvironment(world(directory, {}, { x: { PATH: '/bin' } }).context, {
+        run: ['PLAIN=x'],
+      });
       expect(() => dataSchemas['env explain'].parse({ variables })).not.toThrow();
     });
   });
