@@ -1,5 +1,6 @@
-import type { Command, CommanderError } from 'commander';
+import { type Command, type CommanderError, Help, type Option } from 'commander';
 import { usageError } from '../errors.js';
+import { nearest } from '../project/nearest.js';
 import { type CommandModule, fullName, type Handle, newProgram } from './command.js';
 
 interface CommandEntry {
@@ -79,7 +80,7 @@ export async function createProgram(
     .option('-q, --quiet', 'no progress and no notes (INVCTL_QUIET)')
     .option('-v, --verbose', 'print each program that runs (INVCTL_VERBOSE)')
     .option('--no-color', 'no colour (INVCTL_NO_COLOR, NO_COLOR)')
-    .configureHelp({ showGlobalOptions: false, sortSubcommands: false })
+    .configureHelp({ showGlobalOptions: false, sortSubcommands: false, optionDescription })
     .showSuggestionAfterError();
   for (const module of modules) module.define(program, handle);
   applyToAll(program, (command) =>
@@ -91,6 +92,12 @@ export async function createProgram(
       .configureOutput({ writeErr: () => {}, outputError: () => {} }),
   );
   return program;
+}
+
+/** An option that may be given several times begins with none: that is no default to tell of. */
+function optionDescription(this: Help, option: Option): string {
+  const isEmptyList = Array.isArray(option.defaultValue) && option.defaultValue.length === 0;
+  return isEmptyList ? option.description : Help.prototype.optionDescription.call(this, option);
 }
 
 /** Runs `visit` on a command and all below it. */
@@ -111,6 +118,10 @@ function usageErrorOf(error: CommanderError, command: Command): Error {
     return usageError(name === '' ? 'no command given' : `${name} needs a subcommand`, help);
   }
   const [message = '', ...suggestions] = error.message.replace(/^error: /, '').split('\n');
-  const suggestion = suggestions.join(' ').replace(/^\(|\)$/g, '');
-  return usageError(message, suggestion ? suggestion.replace(/^Did you mean /, 'did you mean ') : help);
+  const typed = /^unknown (?:command|option) '(?:--)?(.+)'$/.exec(message)?.[1] ?? '';
+  // Commander's own bar is low.
+  const near = [...suggestions.join(' ').matchAll(/[\w.-]+(?=[,?])/g)]
+    .map(([word]) => word)
+    .filter((word) => nearest(typed, [word.replace(/^--/, '')]) !== undefined);
+  return usageError(message, near.length > 0 ? `did you mean ${near.join(' or ')}?` : help);
 }

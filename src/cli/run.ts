@@ -53,7 +53,7 @@ export async function runProgram(argv: readonly string[], version: string): Prom
       output.fail(running, interruptedError(ExitCode.interrupted));
       return ExitCode.interrupted;
     }
-    const userError = error instanceof UserError ? error : bugError(error, version);
+    const userError = error instanceof UserError ? error : (timeoutError(error) ?? bugError(error, version));
     output.fail(running, userError);
     return userError.exitCode;
   } finally {
@@ -88,6 +88,17 @@ function isPromptExit(error: unknown): boolean {
 
 function interruptedError(exitCode: number): UserError {
   return new UserError({ code: 'INTERRUPTED', message: 'interrupted', exitCode });
+}
+
+/** A limit that `AbortSignal.timeout` set: something was slow, which is no bug. */
+function timeoutError(error: unknown): UserError | undefined {
+  if (!(error instanceof Error) || error.name !== 'TimeoutError') return undefined;
+  return new UserError({
+    code: 'TIMEOUT',
+    message: 'the engine, the database or the machine did not answer in time',
+    hint: 'invctl doctor      (tells what is slow or down), then try it again',
+    cause: error,
+  });
 }
 
 function bugError(error: unknown, version: string): UserError {

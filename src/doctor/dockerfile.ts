@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import type { ComposeService } from '../project/model.js';
+import { placeOf, type Reading } from './reading.js';
 
 export interface Instruction {
   /** Upper case. */
@@ -14,20 +15,52 @@ export interface Instruction {
 }
 
 export interface Dockerfile {
-  file: string;
+  /** Absolute. Undefined: it stands in the compose file, under `dockerfile_inline`. */
+  file?: string;
+  /** Where a line of it is written. */
+  place(line: number): { file?: string; line?: number };
   instructions: Instruction[];
   /** What the last stage, or the one that the service names, consists of. */
   lastStage: Instruction[];
 }
 
-/** The Dockerfile of a service that is built from a folder of this machine; undefined where it is not there. */
-export function dockerfileOf({ build }: ComposeService): Dockerfile | undefined {
+/**
+ * The Dockerfile of a service that is built from a folder of this machine, or stands in the compose file; undefined
+ * where it is not there.
+ *
+ * @param reading tells where a `dockerfile_inline` is written
+ */
+export function dockerfileOf(
+  { name: service, build }: ComposeService,
+  reading?: Reading,
+): Dockerfile | undefined {
   if (!build || !isAbsolute(build.context)) return undefined;
+  if (build.dockerfileInline !== undefined) {
+    const instructions = parseDockerfile(build.dockerfileInline);
+    const at = reading && placeOf(reading, 'services', service, 'build', 'dockerfile_inline');
+    return {
+      place: (line) => (at ? placeInBlock(at, line) : {}),
+      instructions,
+      lastStage: stageOf(instructions, build.target),
+    };
+  }
   const name = build.dockerfile ?? 'Dockerfile';
   const file = isAbsolute(name) ? name : join(build.context, name);
   if (!statSync(file, { throwIfNoEntry: false })?.isFile()) return undefined;
   const instructions = parseDockerfile(readFileSync(file, 'utf8'));
-  return { file, instructions, lastStage: stageOf(instructions, build.target) };
+  return {
+    file,
+    place: (line) => ({ file, line }),
+    instructions,
+    lastStage: stageOf(instructions, build.target),
+  };
+}
+
+/** Lines of a literal block (`key: |`) follow its key; of other styles, the key's line has to do. */
+function placeInBlock(at: { file: string; line?: number }, line: number): { file: string; line?: number } {
+  if (at.line === undefined) return at;
+  const key = readFileSync(at.file, 'utf8').split('\n')[at.line - 1] ?? '';
+  return /:\s*\|[-+\d]*\s*(?:#.*)?$/.test(key) ? { file: at.file, line: at.line + line } : at;
 }
 
 /** Reads instructions; heredocs and parser directives are passed over. */

@@ -14,11 +14,15 @@ export function isGenerated(name: string): boolean {
 
 /** The text of an example with a random value for each secret that it has a placeholder for. */
 export function fromExample(example: string): string {
+  const text = readFileSync(example, 'utf8');
+  const examples = readValues(example);
+  // An example with a mistake in it is copied as it is: `env.syntax` then names the line.
+  if (!examples) return text;
   const values = new Map<string, string>();
-  for (const [name, { value }] of readValues(example) ?? []) {
+  for (const [name, { value }] of examples) {
     if (isGenerated(name) && looksLikePlaceholder(value)) {
       values.set(name, randomBytes(SECRET_BYTES).toString('base64url'));
     }
   }
-  return fillEnvFile(readFileSync(example, 'utf8'), values);
+  return fillEnvFile(text, values);
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { itemsAt } from '../project/canonical.js';
-import { parseEnvFile } from '../project/env-file.js';
+import { type EnvStatement, envStatements } from '../project/env-statements.js';
+import { usedEnvFiles } from '../project/environment.js';
 import { exampleOf } from '../project/project-environment.js';
 import { mapAt, textAt } from '../project/tree.js';
 import type { Facts } from './facts.js';
@@ -26,17 +27,31 @@ export function envFiles(facts: Facts): ListedEnvFile[] {
   }
   for (const file of location.envFiles) if (!found.has(file)) found.set(file, []);
   return [...found].map(([file, services]) => {
-    const example = exampleOf(file);
+    const example = exampleBeside(facts, file);
     return { file, services, ...(example === undefined ? {} : { example }) };
   });
 }
 
-/** Values and lines of an env file, not interpolated; undefined where it cannot be read or has a mistake. */
-export function readValues(file: string): Map<string, { value: string; line: number }> | undefined {
+/** The example beside an env file; one that the project reads as an env file is none. */
+export function exampleBeside(facts: Facts, file: string): string | undefined {
+  const { loaded } = facts.reading;
+  return exampleOf(file, loaded ? usedEnvFiles(loaded) : new Set());
+}
+
+/** The statements of an env file; undefined where it cannot be read or has a mistake. */
+export function readStatements(file: string): { text: string; statements: EnvStatement[] } | undefined {
   try {
-    const { entries } = parseEnvFile(readFileSync(file, 'utf8'), () => undefined);
-    return new Map(entries.map(({ name, value, line }) => [name, { value, line }]));
+    const text = readFileSync(file, 'utf8');
+    return { text, statements: [...envStatements(text)] };
   } catch {
     return undefined;
   }
+}
+
+/** Values and lines of an env file, `${…}` as it is; undefined where it cannot be read or has a mistake. */
+export function readValues(file: string): Map<string, { value: string; line: number }> | undefined {
+  const read = readStatements(file);
+  if (!read) return undefined;
+  const assignments = read.statements.filter(({ bare }) => !bare);
+  return new Map(assignments.map(({ name, text, line }) => [name, { value: text, line }]));
 }

@@ -57,6 +57,8 @@ export interface Facts {
   /** True in a folder that `invctl init` wrote. */
   readonly scaffold: boolean;
   engine(): Promise<EngineFact>;
+  /** How long the engine took for its first answer, or how long one waits for it by now, in milliseconds. */
+  engineAnswerMs(): number;
   /** Only for checks that need `docker`. */
   readonly docker: DockerSurvey;
   /** Status of every service, on either engine. */
@@ -113,7 +115,13 @@ export async function settingsIn(directory: string): Promise<ProjectSettings | u
 export async function gatherFacts(input: FactsInput): Promise<Facts> {
   const { location, env, processes, settings, signal } = input;
   const docker = surveyDocker(processes, location, signal);
-  const engine = once(() => findEngine(input, docker));
+  const firstAnswer: { askedAt?: number; ms?: number } = {};
+  const engine = once(async () => {
+    firstAnswer.askedAt = Date.now();
+    const found = await findEngine(input, docker);
+    firstAnswer.ms = Date.now() - firstAnswer.askedAt;
+    return found;
+  });
   let reading = readBroken(location, env, input.problems);
   if (!reading.project && (await engine()).kind === 'docker') {
     // Our reader refuses it; where Compose does not, Compose is right.
@@ -155,6 +163,8 @@ export async function gatherFacts(input: FactsInput): Promise<Facts> {
     databases,
     scaffold: existsSync(join(location.directory, '.invctl', 'lock.json')),
     engine,
+    engineAnswerMs: () =>
+      firstAnswer.ms ?? (firstAnswer.askedAt === undefined ? 0 : Date.now() - firstAnswer.askedAt),
     docker,
     status: once(async () => {
       const found = await engine();

@@ -5,6 +5,7 @@ import { type LoadedProject, loadProject } from '../project/loaded-project.js';
 import { locateProject, type ProjectLocation } from '../project/locate.js';
 import type { ComposeProject } from '../project/model.js';
 import { ProjectEnvironment } from '../project/project-environment.js';
+import { ProjectNotes } from '../project/project-notes.js';
 import { modelProject } from '../project/read.js';
 import { mapAt, mapNode, type Position, plain, scalarNode, type TreeNode, textAt } from '../project/tree.js';
 
@@ -17,7 +18,7 @@ export interface Reading {
   loaded?: LoadedProject;
   /** Why Compose would refuse the project, first things first. */
   problems: UserError[];
-  warnings: string[];
+  notes: ProjectNotes;
 }
 
 /** A variable that stands in for one that `${X:?}` demands, so that the rest can be read. */
@@ -58,14 +59,14 @@ export function readBroken(
   const problems = [...known];
   const environment = { ...env };
   const ignored = new Set<string>();
-  let warned = new Set<string>();
+  let notes = new ProjectNotes();
   while (problems.length < MOST_PROBLEMS) {
-    warned = new Set();
+    notes = new ProjectNotes();
     try {
-      const loaded = loadProject(location, environment, warned);
+      const loaded = loadProject(location, environment, notes);
       dropEnvFiles(loaded, ignored);
-      const { project, warnings } = modelProject(loaded, location);
-      return { location, project, loaded, problems, warnings };
+      const { project } = modelProject(loaded, location);
+      return { location, project, loaded, problems, notes };
     } catch (error) {
       if (!isProblem(error)) throw error;
       problems.push(error);
@@ -80,12 +81,13 @@ export function readBroken(
       }
     }
   }
-  return { location, problems, warnings: [...warned] };
+  return { location, problems, notes };
 }
 
 /** The reading of what Compose itself printed: for a project that only Compose can read. */
 export function readingOfConfig(location: ProjectLocation, json: unknown): Reading {
   const project = projectFromConfig(json, location);
+  const notes = new ProjectNotes();
   const tree = treeOf(json, { file: location.files[0] as string, line: 0 });
   return {
     location,
@@ -95,10 +97,10 @@ export function readingOfConfig(location: ProjectLocation, json: unknown): Readi
       tree: tree.kind === 'map' ? tree : mapNode(tree.at),
       environment: new ProjectEnvironment([]),
       active: new Set(Object.keys(project.services)),
-      warnings: [],
+      notes,
     },
     problems: [],
-    warnings: [],
+    notes,
   };
 }
 

@@ -3,8 +3,16 @@ import { redact } from '../system/secret.js';
 import type { Check, Finding, Outcome, Severity, Verdict } from './check.js';
 import type { Facts } from './facts.js';
 
-/** How long one probe may take, in milliseconds, before it counts as crashed. */
+/** How long one probe may take, in milliseconds, on a machine with time to spare. */
 const PROBE_TIMEOUT_MS = 10_000;
+/** A probe asks the engine several things: it may take this many times as long as the engine's first answer took. */
+const ANSWERS_A_PROBE = 20;
+const LONGEST_PROBE_MS = 120_000;
+
+/** A probe that took too long. That is no mistake of the check: a busy machine and a slow engine make it. */
+class LateProbe extends Error {
+  override readonly name = 'LateProbe';
+}
 
 export interface CheckResult {
   check: Check;
@@ -43,7 +51,10 @@ async function runCheck(check: Check, facts: Facts, timeoutMs: number): Promise<
   try {
     const lacking = await lackOf(check, facts);
     if (lacking !== undefined) return result('skip', { reason: lacking });
-    const verdict = await within(timeoutMs, (async () => check.probe(facts))());
+    const verdict = await within(
+      () => Math.min(LONGEST_PROBE_MS, Math.max(timeoutMs, ANSWERS_A_PROBE * facts.engineAnswerMs())),
+      (async () => check.probe(facts))(),
+    );
     if ('skip' in verdict) return result('skip', { reason: verdict.skip });
     if ('unknown' in verdict) return result('unknown', { reason: verdict.unknown });
     if (verdict.length === 0) return result('pass');
@@ -56,7 +67,7 @@ async function runCheck(check: Check, facts: Facts, timeoutMs: number): Promise<
     return withIgnored(result(outcome, { findings, fixable }), facts);
   } catch (error) {
     facts.signal.throwIfAborted();
-    return result('crashed', { reason: crashReason(error) });
+    return result('crashed', { reason: crashReason(error, check.id) });
   }
 }
 
@@ -93,10 +104,18 @@ async function lackOf({ needs }: Check, facts: Facts): Promise<string | undefine
   return undefined;
 }
 
-async function within(timeoutMs: number, verdict: Promise<Verdict> | Verdict): Promise<Verdict> {
+/** @param limitMs asked again when it has passed: by then the engine may have shown how slow it is. */
+async function within(limitMs: () => number, verdict: Promise<Verdict>): Promise<Verdict> {
+  const started = Date.now();
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs / 1000} s`)), timeoutMs);
+    const look = () => {
+      const limit = limitMs();
+      const left = limit - (Date.now() - started);
+      if (left > 0) timer = setTimeout(look, left);
+      else reject(new LateProbe(`no answer within ${limit / 1000} s`));
+    };
+    look();
   });
   try {
     return await Promise.race([verdict, late]);
@@ -105,10 +124,14 @@ async function within(timeoutMs: number, verdict: Promise<Verdict> | Verdict): P
   }
 }
 
-function crashReason(error: unknown): string {
+function crashReason(error: unknown, id: string): string {
   const message = error instanceof Error ? error.message : String(error);
   const text = redact(message.split('\n')[0] ?? '');
-  return error instanceof UserError ? text : `a bug in this check, or in invctl: ${text}`;
+  if (error instanceof LateProbe || (error instanceof Error && error.name === 'TimeoutError')) {
+    return `${text}: the machine or the engine is slow. To try again: invctl doctor --only ${id}`;
+  }
+  if (error instanceof UserError) return error.hint ? `${text}. Next: ${error.hint}` : text;
+  return `a bug in this check, or in invctl: ${text}`;
 }
 
 const WEIGHT: Record<Severity, number> = { fail: 2, warn: 1, info: 0 };

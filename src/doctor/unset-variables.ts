@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
-import type { TreeNode } from '../project/tree.js';
+import type { UnsetVariable } from '../project/project-notes.js';
 import { isSecretName } from '../system/secret.js';
-import { envFiles } from './env-files.js';
 import type { Facts } from './facts.js';
 
 /** A line that uses a variable which has no value and no default. */
@@ -18,11 +17,10 @@ export interface UnsetUse {
 
 /** Where the compose and env files use a variable that is not set. */
 export function unsetUses(facts: Facts): UnsetUse[] {
-  const names = facts.reading.warnings.flatMap(
-    (warning) => /^the variable (\S+) is not set/.exec(warning)?.[1] ?? [],
+  const { unset } = facts.reading.notes;
+  return [...new Set(unset.map(({ name }) => name))].flatMap((name) =>
+    usesOf(name, sourceLines(unset.filter((one) => one.name === name))),
   );
-  const lines = sourceLines(facts);
-  return [...new Set(names)].flatMap((name) => usesOf(name, lines));
 }
 
 interface SourceLine {
@@ -59,22 +57,17 @@ function beginsValue(name: string, key: string | undefined, text: string): boole
   return new RegExp(`^\\s*(?:(?:-\\s*)?[\\w.-]+:\\s+${use}(?![A-Za-z0-9_])|-\\s*${use}[:/])`).test(text);
 }
 
-/** Lines of the compose files, included and extended ones too, and of the env files. Comments are left out. */
-function sourceLines(facts: Facts): SourceLine[] {
-  const files = new Set(facts.location.files);
-  if (facts.reading.loaded) gatherFiles(facts.reading.loaded.tree, files);
-  for (const { file } of envFiles(facts)) files.add(file);
-  return [...files].flatMap((file) =>
-    readLines(file).flatMap((text, index) =>
-      /^\s*#/.test(text) ? [] : [{ file, line: index + 1, text: text.replace(/\s#.*$/, '') }],
-    ),
-  );
-}
-
-function gatherFiles(node: TreeNode, files: Set<string>): void {
-  files.add(node.at.file);
-  if (node.kind === 'map') for (const entry of node.entries.values()) gatherFiles(entry, files);
-  if (node.kind === 'list') for (const item of node.items) gatherFiles(item, files);
+/** The lines that may use the variable, each once. Comments are left out. */
+function sourceLines(unset: readonly UnsetVariable[]): SourceLine[] {
+  const files = [...new Set(unset.map(({ file }) => file))];
+  return files.flatMap((file) => {
+    const ranges = unset.filter((one) => one.file === file).map(({ lines }) => lines);
+    return readLines(file).flatMap((text, index) => {
+      const line = index + 1;
+      const isMeant = ranges.some((range) => !range || (range.first <= line && line <= range.last));
+      return !isMeant || /^\s*#/.test(text) ? [] : [{ file, line, text: text.replace(/\s#.*$/, '') }];
+    });
+  });
 }
 
 function readLines(file: string): string[] {

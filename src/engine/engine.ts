@@ -294,8 +294,8 @@ export interface Engine {
   portOwner(location: ProjectLocation, port: number): Promise<PortOwner | undefined>;
   /** @throws UserError SERVICE_NOT_RUNNING where the service has no container or process. */
   inspect(location: ProjectLocation, service: string): Promise<ServiceDetails[]>;
-  /** `ENV` of the service's image; empty where there is no image yet, or none at all. */
-  imageEnvironment(location: ProjectLocation, service: string): Promise<Record<string, string>>;
+  /** `ENV` of images by the names asked for; those that the engine does not have are left out. */
+  imageEnvironments(images: readonly string[]): Promise<Map<string, Record<string, string>>>;
   /**
    * The environment of every running container (process) of these services, by service, beside the one that it would
    * get now. What the engine gives for the machine's sake is left out.

@@ -77,7 +77,7 @@ const environmentVariable = z.object({
         name: z.string(),
         set: z.boolean(),
         source: z.object({
-          kind: z.enum(['shell', 'dotenv', 'env_file', 'compose', 'unset']),
+          kind: z.enum(['shell', 'dotenv', 'env_file', 'client', 'compose', 'unset']),
           ...sourcePlace,
         }),
       }),

@@ -2,14 +2,17 @@ import { readFileSync } from 'node:fs';
 import { interpolateTree } from './interpolate-tree.js';
 import { invalidProject } from './invalid.js';
 import { isRemoteFile } from './paths.js';
-import { type ProjectEnvironment, unsetWarning } from './project-environment.js';
+import { type ProjectEnvironment, warnOfUnset } from './project-environment.js';
+import type { Warn } from './project-notes.js';
 import { type ComposeDocument, readYaml } from './read-yaml.js';
 import { mapAt, type Position, type TreeMap } from './tree.js';
 
 /** What loading needs to know and whom it tells. */
 export interface LoadContext {
   environment: ProjectEnvironment;
-  warn(message: string): void;
+  warn: Warn;
+  /** Called with each `.env` file that an `include` reads. */
+  readsEnvFile(file: string): void;
   /** Texts that stand in for those of files, by absolute path. */
   texts?: ReadonlyMap<string, string>;
 }
@@ -42,7 +45,7 @@ export function readComposeFile(
 export function interpolateDocument(document: ComposeDocument, { environment, warn }: LoadContext): TreeMap {
   return interpolateTree(document.tree, {
     lookup: environment.lookup,
-    unset: (name) => warn(unsetWarning(name)),
+    unset: (name, file) => warnOfUnset(warn, { name, file }),
     warn,
   });
 }

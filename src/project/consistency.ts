@@ -132,6 +132,14 @@ function checkDefined(
   const defined = mapAt(project, section);
   if (defined?.entries.has(key)) return;
   const meant = nearest(key, [...(defined?.entries.keys() ?? [])]);
+  if (section === 'volumes' && /[/\\]/.test(key)) {
+    throw invalidProject(
+      'UNDEFINED_VOLUME',
+      `services.${service} mounts ${key}, which Compose takes for the name of a volume`,
+      node.at,
+      `write ./${key.replaceAll('\\', '/')} for a folder of the project`,
+    );
+  }
   throw invalidProject(
     UNDEFINED_CODES[section],
     `services.${service} refers to the ${noun} ${key}, which is not defined`,

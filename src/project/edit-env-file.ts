@@ -1,43 +1,52 @@
-import { type EnvFileEntry, EnvFileError, parseEnvFile } from './env-file.js';
+import { EnvFileError, type EnvStatement, envStatements } from './env-statements.js';
 
 /**
- * The text of an env file with another value for a name, everything else as it was: comments, order, line ends.
+ * The text of an env file with other values for some names, everything else as it was: comments, order, line ends,
+ * `export`. Of a name that is there several times, every value is replaced.
+ *
+ * @param values without a character that means anything to the format.
+ * @throws EnvFileError where Compose refuses the text.
+ */
+export function withValues(text: string, values: ReadonlyMap<string, string>): string {
+  const replaced = [...envStatements(text)].filter(({ name, bare }) => !bare && values.has(name));
+  return replaceValues(text, replaced, values);
+}
+
+/**
+ * The text of an env file with another value for a name, in the assignment that counts: the last.
  *
  * @param value without a character that means anything to the format.
- * @returns undefined where the name has no assignment of one line.
+ * @returns undefined where the name has no assignment, or Compose refuses the text.
  */
 export function withValue(text: string, name: string, value: string): string | undefined {
-  const assignment = new RegExp(
-    `^(\\uFEFF?[ \\t]*(?:export[ \\t]+)?${name.replace(/[.[\]-]/g, '\\$&')}[ \\t]*[=:][ \\t]*)(?:"[^"\\n]*"|'[^'\\n]*'|[^\\n]*?)([ \\t]+#[^\\n]*?)?(\\r?)$`,
-    'gm',
-  );
-  const last = [...text.matchAll(assignment)].at(-1);
-  if (!last) return undefined;
-  const [whole, before = '', comment = '', end = ''] = last;
-  const changed = `${text.slice(0, last.index)}${before}${value}${comment}${end}${text.slice(last.index + whole.length)}`;
-  return sameExcept(text, changed, name, value) ? changed : undefined;
-}
-
-/** A value of several lines may hold what looks like an assignment, or go on after the line that was changed. */
-function sameExcept(text: string, changed: string, name: string, value: string): boolean {
-  const before = entriesOf(text);
-  const after = entriesOf(changed);
-  const last = before?.findLastIndex((entry) => entry.name === name) ?? -1;
-  if (!before || last < 0 || after?.length !== before.length) return false;
-  return after.every((entry, index) =>
-    index === last
-      ? entry.name === name && entry.value === value
-      : entry.name === before[index]?.name && entry.line === before[index].line,
-  );
-}
-
-/** Undefined where Compose refuses the text. */
-function entriesOf(text: string): EnvFileEntry[] | undefined {
   try {
-    // Whether a variable of the environment is set does not matter here.
-    return parseEnvFile(text, (variable) => variable).entries;
+    const last = [...envStatements(text)].filter((one) => one.name === name && !one.bare).at(-1);
+    return last && replaceValues(text, [last], new Map([[name, value]]));
   } catch (error) {
     if (error instanceof EnvFileError) return undefined;
     throw error;
   }
+}
+
+function replaceValues(
+  text: string,
+  statements: readonly EnvStatement[],
+  values: ReadonlyMap<string, string>,
+): string {
+  let changed = '';
+  let from = 0;
+  for (const statement of statements) {
+    const { name, valueStart, end } = statement;
+    // What Compose takes for the value was meant as a comment, and becomes one.
+    const comment = isCommentForValue(text, statement) ? ` ${text.slice(valueStart, end)}` : '';
+    changed += `${text.slice(from, valueStart)}${values.get(name) ?? ''}${comment}`;
+    from = end;
+  }
+  return changed + text.slice(from);
+}
+
+/** `NAME=  # note`: with nothing before it, Compose takes the comment for the value. `NAME=#fff` is a colour. */
+export function isCommentForValue(text: string, { quote, valueStart, end }: EnvStatement): boolean {
+  const value = text.slice(valueStart, end);
+  return !quote && value.startsWith('#') && (/\s/.test(text[valueStart - 1] ?? '') || /^#\s/.test(value));
 }

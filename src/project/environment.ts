@@ -6,9 +6,10 @@ import { pairsOf } from './normalize.js';
 import {
   type ProjectEnvironment,
   readEnvFile,
-  unsetWarning,
   type VariableOrigin,
+  warnOfUnset,
 } from './project-environment.js';
+import type { Warn } from './project-notes.js';
 import { scalarText } from './scalar.js';
 import { mapAt, type Position, type Reference, type TreeMap, type TreeNode, textAt } from './tree.js';
 
@@ -53,7 +54,7 @@ export interface ServiceVariable {
 export function serviceVariables(
   project: LoadedProject,
   serviceName: string,
-  warn: (message: string) => void,
+  warn: Warn,
   { image = {}, run = [] }: OtherSources = {},
 ): Map<string, ServiceVariable> {
   const service = mapAt(project.tree, 'services', serviceName);
@@ -79,6 +80,12 @@ export function serviceEnvFiles(project: LoadedProject, serviceName: string): st
   return itemsAt(service, 'env_file').map((entry) => textAt(entry, 'path') ?? '');
 }
 
+/** Absolute paths of every env file that the project reads, for `${…}` or for a service of any profile. */
+export function usedEnvFiles(project: LoadedProject): Set<string> {
+  const services = [...(mapAt(project.tree, 'services')?.entries.keys() ?? [])];
+  return new Set([...project.notes.envFiles, ...services.flatMap((name) => serviceEnvFiles(project, name))]);
+}
+
 function addSource(variables: Map<string, ServiceVariable>, name: string, source: VariableSource): void {
   const known = variables.get(name);
   if (known) known.sources.unshift(source);
@@ -88,7 +95,7 @@ function addSource(variables: Map<string, ServiceVariable>, name: string, source
 function* envFileSources(
   service: TreeMap,
   environment: ProjectEnvironment,
-  warn: (message: string) => void,
+  warn: Warn,
 ): Generator<[string, VariableSource]> {
   const earlier = new Map<string, string>();
   // Names of earlier env files go before the project environment, those of the same file behind it.
@@ -102,7 +109,9 @@ function* envFileSources(
       throw invalidProject('COMPOSE_INVALID', `unsupported env_file format ${format}`, entry.at);
     }
     const { entries, unset } = readEnvFile(path, lookup, entry.at);
-    for (const { name } of unset) warn(unsetWarning(name));
+    for (const { name, line, endLine } of unset) {
+      warnOfUnset(warn, { name, file: path, lines: { first: line, last: endLine } });
+    }
     const before = new Set(earlier.keys());
     for (const { name, value, line, references } of entries) {
       yield [

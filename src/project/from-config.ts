@@ -99,6 +99,7 @@ function buildFrom(build: Json): ComposeBuild {
   return {
     context: text(build.context) ?? '.',
     ...optional('dockerfile', text(build.dockerfile)),
+    ...optional('dockerfileInline', text(build.dockerfile_inline)),
     ...optional('target', text(build.target)),
     args: nullableStrings(build.args),
   };

@@ -63,7 +63,7 @@ const CASTS = patternTable<Cast>([
 export interface InterpolationContext {
   lookup(name: string): string | undefined;
   /** Called for each variable that is not set and became empty. */
-  unset(name: string): void;
+  unset(name: string, file: string): void;
   /** Called with what Compose accepts with a warning. */
   warn(message: string): void;
 }
@@ -110,7 +110,7 @@ export function interpolateTree(root: TreeMap, context: InterpolationContext): T
   function resolve(node: TreeScalar, template: string, path: TreePath) {
     try {
       const result = interpolate(template, context.lookup);
-      for (const name of result.unset) context.unset(name);
+      for (const name of result.unset) context.unset(name, node.at.file);
       return result;
     } catch (error) {
       if (!(error instanceof TemplateError)) throw error;

@@ -16,3 +16,13 @@ export function invalidProject(
     ...(hint === undefined ? {} : { hint }),
   });
 }
+
+/** `- *list`: an alias is one entry, whatever it stands for. */
+export function listInList(at: Position): UserError {
+  return invalidProject(
+    'COMPOSE_INVALID',
+    'a list stands in a list: YAML does not join them, and Compose wants plain entries here',
+    at,
+    'write the entries out; an alias of a list fits behind the key only: `volumes: *list`',
+  );
+}

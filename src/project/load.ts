@@ -122,12 +122,13 @@ function includedEnvironment(
   entry: TreeNode,
   directory: string,
   includedDirectory: string,
-  { environment, warn }: LoadContext,
+  { environment, warn, readsEnvFile }: LoadContext,
 ): ProjectEnvironment {
   const named = textsAt(entry, 'env_file').map((file) => resolvePath(directory, file));
   const ownFile = join(includedDirectory, '.env');
   const isFile = statSync(ownFile, { throwIfNoEntry: false })?.isDirectory() === false;
   const files = named.length > 0 ? named : isFile ? [ownFile] : [];
+  for (const file of files) readsEnvFile(file);
   return environment.withDefaults(readDotEnvFiles(files, environment, warn));
 }
 

@@ -7,6 +7,7 @@ import { loadFiles } from './load.js';
 import { COMPOSE_FILE_NAMES, OVERRIDE_FILE_NAMES, type ProjectLocation } from './locate.js';
 import { normalize } from './normalize.js';
 import { type ProjectEnvironment, readEnvironment } from './project-environment.js';
+import { ProjectNotes, type Warn } from './project-notes.js';
 import { checkValues } from './schema.js';
 import { mapAt, type TreeMap } from './tree.js';
 
@@ -17,34 +18,33 @@ export interface LoadedProject {
   environment: ProjectEnvironment;
   /** Services that no inactive profile hides, in file order. */
   active: ReadonlySet<string>;
-  /** What Compose would warn about, each once. */
-  warnings: string[];
+  /** What Compose would warn about, and which files were read. */
+  notes: ProjectNotes;
 }
 
 /**
  * Reads and checks a project from its files alone.
  *
- * @param warnings gathers what Compose would warn about, also of a project that is refused after all
+ * @param notes gathers what Compose would warn about, also of a project that is refused after all
  * @param texts stand in for those of files, by absolute path
  * @throws UserError with exit code 4, file and line, for whatever Compose refuses.
  */
 export function loadProject(
   location: ProjectLocation,
   env: NodeJS.ProcessEnv,
-  warnings = new Set<string>(),
+  notes = new ProjectNotes(),
   texts?: ReadonlyMap<string, string>,
 ): LoadedProject {
-  const warn = (message: string) => {
-    warnings.add(message);
-  };
+  const { warn } = notes;
   if (!location.explicitFiles) warnOfIgnoredFiles(location, warn);
+  for (const file of location.envFiles) notes.envFiles.add(file);
   const environment = readEnvironment(location.envFiles, env, warn).with('COMPOSE_PROJECT_NAME', {
     value: location.name,
     origin: { kind: 'compose' },
   });
   const tree = loadFiles(
     { files: location.files, directory: location.directory, includedBy: [] },
-    { environment, warn, ...(texts ? { texts } : {}) },
+    { environment, warn, readsEnvFile: (file) => notes.envFiles.add(file), ...(texts ? { texts } : {}) },
   );
   if (tree.entries.size === 0) {
     throw invalidProject('COMPOSE_INVALID', 'the compose file is empty', tree.at, 'add `services:`');
@@ -53,11 +53,11 @@ export function loadProject(
   checkValues(tree);
   const active = activeServices(tree, environment);
   checkConsistency(tree, active);
-  return { name: location.name, tree, environment, active, warnings: [...warnings] };
+  return { name: location.name, tree, environment, active, notes };
 }
 
 /** Of several files with a name that Compose looks for, it takes the first. */
-function warnOfIgnoredFiles({ directory, files }: ProjectLocation, warn: (message: string) => void): void {
+function warnOfIgnoredFiles({ directory, files }: ProjectLocation, warn: Warn): void {
   for (const [index, names] of [COMPOSE_FILE_NAMES, OVERRIDE_FILE_NAMES].entries()) {
     const ignored = names
       .map((name) => join(directory, name))

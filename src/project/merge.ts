@@ -1,4 +1,4 @@
-import { invalidProject } from './invalid.js';
+import { invalidProject, listInList } from './invalid.js';
 import { parseMount } from './mounts.js';
 import { scalarText } from './scalar.js';
 import {
@@ -247,7 +247,9 @@ function targetOfMount(entry: TreeNode): string | undefined {
   if (entry.kind !== 'scalar') {
     const target = textAt(entry, 'target');
     if (target === undefined) {
-      throw invalidProject('COMPOSE_INVALID', 'this mount has no target', entry.at, 'add `target: /path`');
+      throw entry.kind === 'list'
+        ? listInList(entry.at)
+        : invalidProject('COMPOSE_INVALID', 'this mount has no target', entry.at, 'add `target: /path`');
     }
     return target;
   }

@@ -46,6 +46,8 @@ export interface ComposeBuild {
   context: string;
   /** Relative to the context. */
   dockerfile?: string;
+  /** The text of `dockerfile_inline`, which takes a Dockerfile's place. */
+  dockerfileInline?: string;
   target?: string;
   args: Record<string, string | null>;
 }
@@ -105,6 +107,14 @@ export interface ComposeSecret {
   /** Name of the environment variable that holds it. */
   environment?: string;
   external: boolean;
+}
+
+/** Name of a service's image; where it names none, the one that Compose gives to what it builds. */
+export function imageName(
+  project: Pick<ComposeProject, 'name'>,
+  service: Pick<ComposeService, 'name' | 'image'>,
+): string {
+  return service.image ?? `${project.name}-${service.name}`;
 }
 
 /** The services in the order in which they can start: dependencies first, names in file order otherwise. */

@@ -1,13 +1,23 @@
-/** The candidate with the fewest edits, if they are few for its length. */
+/**
+ * The candidate with the fewest edits, if they are few for its length. More than one edit is no slip of the fingers
+ * where the first letter is another one, too: `bogus` is not `logs`.
+ */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   const scored = candidates
     .map((candidate) => ({ candidate, distance: editDistance(word.toLowerCase(), candidate.toLowerCase()) }))
+    .filter(({ candidate, distance }) => distance <= 1 || sameStart(word, candidate))
     .sort((a, b) => a.distance - b.distance);
   const best = scored[0];
   if (!best || best.distance > Math.max(1, Math.floor(Math.max(word.length, best.candidate.length) / 2))) {
     return candidates.find((candidate) => candidate.startsWith(word) || word.startsWith(candidate));
   }
   return best.candidate;
+}
+
+/** Whether both begin with the same letter, or with the same two in another order. */
+function sameStart(a: string, b: string): boolean {
+  const [x, y] = [a.toLowerCase(), b.toLowerCase()];
+  return x[0] === y[0] || (x[0] === y[1] && x[1] === y[0]);
 }
 
 /** Insertions, deletions, substitutions and swaps of neighbours (optimal string alignment). */

@@ -1,12 +1,19 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { hasErrorCode, type UserError } from '../errors.js';
-import { type EnvFile, EnvFileError, parseEnvFile } from './env-file.js';
+import { clientVariables } from './client-variables.js';
+import { type EnvFile, parseEnvFile } from './env-file.js';
+import { EnvFileError, type EnvStatement, envStatements } from './env-statements.js';
 import { invalidProject } from './invalid.js';
+import type { UnsetVariable, Warn } from './project-notes.js';
 import type { Position } from './tree.js';
 
-/** Where a variable of the project environment comes from: the shell, a `.env` file, or Compose itself. */
-export type VariableOrigin = { kind: 'shell' } | { kind: 'dotenv'; at: Position } | { kind: 'compose' };
+/** Where a variable of the project environment comes from. `client`: the docker client gives it to Compose. */
+export type VariableOrigin =
+  | { kind: 'shell' }
+  | { kind: 'dotenv'; at: Position }
+  | { kind: 'client' }
+  | { kind: 'compose' };
 
 export interface ProjectVariable {
   value: string;
@@ -44,7 +51,8 @@ export class ProjectEnvironment {
 }
 
 /**
- * The project environment: the shell's variables over those of `.env` files.
+ * The project environment: what the docker client gives Compose, over the shell's variables, over those of `.env`
+ * files.
  *
  * @param files a later one over an earlier one
  * @throws UserError ENV_FILE_SYNTAX, ENV_FILE_MISSING and those of interpolation, with file and line.
@@ -52,12 +60,16 @@ export class ProjectEnvironment {
 export function readEnvironment(
   files: readonly string[],
   env: NodeJS.ProcessEnv,
-  warn: (message: string) => void,
+  warn: Warn,
 ): ProjectEnvironment {
   const shell = Object.entries(env).flatMap(([name, value]): [string, ProjectVariable][] =>
     value === undefined ? [] : [[name, { value, origin: { kind: 'shell' } }]],
   );
-  const environment = new ProjectEnvironment(shell);
+  const client = [...clientVariables(env)].map(([name, value]): [string, ProjectVariable] => [
+    name,
+    { value, origin: { kind: 'client' } },
+  ]);
+  const environment = new ProjectEnvironment([...shell, ...client]);
   return environment.withDefaults(readDotEnvFiles(files, environment, warn));
 }
 
@@ -69,13 +81,14 @@ export function readEnvironment(
 export function readDotEnvFiles(
   files: readonly string[],
   environment: ProjectEnvironment,
-  warn: (message: string) => void,
+  warn: Warn,
 ): Map<string, ProjectVariable> {
   const variables = new Map<string, ProjectVariable>();
   for (const file of files) {
     const lookup = (name: string) => environment.lookup(name) ?? variables.get(name)?.value;
     const { entries, unset } = readEnvFile(file, lookup);
-    for (const { name } of unset) warn(unsetWarning(name));
+    for (const { name, line, endLine } of unset)
+      warnOfUnset(warn, { name, file, lines: { first: line, last: endLine } });
     for (const { name, value, line } of entries) {
       if (name === '') throw namelessVariable({ file, line });
       variables.set(name, { value, origin: { kind: 'dotenv', at: { file, line } } });
@@ -92,8 +105,12 @@ function namelessVariable(at: Position): UserError {
   return invalidProject('ENV_FILE_SYNTAX', 'a value without a name', at, 'write NAME=value, one a line');
 }
 
-/** The example beside an env file, by the names in use: `.env.example`, `env.sample`, `example.env`. */
-export function exampleOf(file: string): string | undefined {
+/**
+ * The example beside an env file, by the names in use: `.env.example`, `env.sample`, `example.env`.
+ *
+ * @param used env files that the project reads: such a one is no example, whatever its name.
+ */
+export function exampleOf(file: string, used: ReadonlySet<string> = new Set()): string | undefined {
   const name = basename(file);
   const plainName = name.replace(/^\./, '');
   return [
@@ -102,7 +119,7 @@ export function exampleOf(file: string): string | undefined {
     ...EXAMPLE_WORDS.map((word) => `${word}.${plainName}`),
   ]
     .map((example) => join(dirname(file), example))
-    .find((path) => existsSync(path));
+    .find((path) => !used.has(path) && existsSync(path));
 }
 
 const EXAMPLE_WORDS = ['example', 'sample', 'template', 'dist'];
@@ -126,6 +143,15 @@ export function readEnvFile(
   lookup: (name: string) => string | undefined,
   askedBy?: Position,
 ): EnvFile {
+  return readWith(file, (text) => parseEnvFile(text, lookup), askedBy);
+}
+
+/** The statements of an env file, `${…}` as it is. @throws UserError ENV_FILE_MISSING, ENV_FILE_SYNTAX */
+export function readEnvStatements(file: string): EnvStatement[] {
+  return readWith(file, (text) => [...envStatements(text)]);
+}
+
+function readWith<T>(file: string, parse: (text: string) => T, askedBy?: Position): T {
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
@@ -144,7 +170,7 @@ export function readEnvFile(
     );
   }
   try {
-    return parseEnvFile(text, lookup);
+    return parse(text);
   } catch (error) {
     if (!(error instanceof EnvFileError)) throw error;
     throw invalidProject(
@@ -157,6 +183,6 @@ export function readEnvFile(
 }
 
 /** Compose's own warning for a variable that is not set. */
-export function unsetWarning(name: string): string {
-  return `the variable ${name} is not set: it becomes an empty string`;
+export function warnOfUnset(warn: Warn, unset: UnsetVariable): void {
+  warn(`the variable ${unset.name} is not set: it becomes an empty string`, unset);
 }

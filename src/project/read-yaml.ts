@@ -12,6 +12,7 @@ import {
 } from 'yaml';
 import { invalidProject } from './invalid.js';
 import { plainScalar } from './scalar.js';
+import { timestampText } from './timestamp.js';
 import { mapNode, type Position, type ScalarValue, scalarNode, type TreeMap, type TreeNode } from './tree.js';
 
 /** One YAML document of a compose file. */
@@ -24,6 +25,7 @@ export interface ComposeDocument {
 /** Aliases multiply: past this many values a file is an attack or a mistake, no project. */
 const MAX_NODES = 500_000;
 const YAML_TAG = 'tag:yaml.org,2002:';
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
 /**
  * Reads a compose file's YAML as go-yaml does: aliases and merge keys resolved, numbers and booleans by its rules,
@@ -168,8 +170,16 @@ function scalarValue(node: Scalar, at: Position): ScalarValue {
     case 'int':
     case 'float':
       return taggedScalar(tag, text, at);
-    case 'binary':
-      return Buffer.from(text, 'base64').toString();
+    case 'timestamp': {
+      const time = timestampText(text);
+      if (time === undefined) throw syntaxError('TAG', 'the value does not fit its tag !!timestamp', at);
+      return time;
+    }
+    case 'binary': {
+      const base64 = text.replace(/[\r\n]/g, '');
+      if (!BASE64.test(base64)) throw syntaxError('TAG', 'the value of a !!binary is not base64', at);
+      return Buffer.from(base64, 'base64').toString();
+    }
     default:
       return text;
   }

@@ -5,6 +5,7 @@ import { type LoadedProject, loadProject } from './loaded-project.js';
 import type { ProjectLocation } from './locate.js';
 import type { ComposeProject } from './model.js';
 import { pairsOf } from './normalize.js';
+import { ProjectNotes, type Warn } from './project-notes.js';
 import { scalarText } from './scalar.js';
 import { shellWords } from './shell-words.js';
 import { mapAt, plain, type TreeMap, type TreeNode, textAt } from './tree.js';
@@ -35,11 +36,8 @@ export async function readProject(
  * @throws UserError ENV_FILE_MISSING, ENV_FILE_SYNTAX and those of interpolation, with file and line.
  */
 export function modelProject(loaded: LoadedProject, location: ProjectLocation): ProjectReading {
-  const warnings = new Set(loaded.warnings);
-  const model = configOf(loaded, (message) => {
-    warnings.add(message);
-  });
-  return { project: projectFromModel(model, location), warnings: [...warnings] };
+  const model = configOf(loaded, loaded.notes.warn);
+  return { project: projectFromModel(model, location), warnings: [...loaded.notes.warnings] };
 }
 
 /**
@@ -53,10 +51,10 @@ export function readConfig(
   env: NodeJS.ProcessEnv,
   texts: ReadonlyMap<string, string>,
 ): ComposeConfig {
-  return configOf(loadProject(location, env, new Set(), texts), () => {});
+  return configOf(loadProject(location, env, new ProjectNotes(), texts), () => {});
 }
 
-function configOf(loaded: LoadedProject, warn: (message: string) => void): ComposeConfig {
+function configOf(loaded: LoadedProject, warn: Warn): ComposeConfig {
   const services = Object.fromEntries(
     [...loaded.active].map((name) => [name, serviceModel(loaded, name, warn)]),
   );
@@ -64,11 +62,7 @@ function configOf(loaded: LoadedProject, warn: (message: string) => void): Compo
 }
 
 /** A service in the form of Compose's JSON. */
-function serviceModel(
-  loaded: LoadedProject,
-  name: string,
-  warn: (message: string) => void,
-): Record<string, unknown> {
+function serviceModel(loaded: LoadedProject, name: string, warn: Warn): Record<string, unknown> {
   const service = mapAt(loaded.tree, 'services', name) as TreeMap;
   const model = plain(service) as Record<string, unknown>;
   for (const key of ['command', 'entrypoint']) {

@@ -1,3 +1,4 @@
+import { timestampText } from './timestamp.js';
 import type { ScalarValue } from './tree.js';
 
 // The rules are those of go-yaml v3, which Compose reads its files with: YAML 1.2 booleans, YAML 1.1 numbers
@@ -29,8 +30,6 @@ const KEYWORDS = new Map<string, ScalarValue>([
 ]);
 const INTEGER = /^([-+]?)(0[bB][01]+|0[oO][0-7]+|0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)$/;
 const FLOAT = /^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$/;
-const TIMESTAMP =
-  /^(\d{4})-(\d{1,2})-(\d{1,2})(?:(?:[Tt](\d{1,2}):(\d{1,2}):(\d{1,2})(\.\d{1,9})?(Z|[-+]\d\d:\d\d))|(?: (\d{1,2}):(\d{1,2}):(\d{1,2})(\.\d{1,9})?))?$/;
 const MAX_UINT64 = 2n ** 64n - 1n;
 const MIN_INT64 = -(2n ** 63n);
 
@@ -39,13 +38,19 @@ export function plainScalar(text: string): ScalarValue {
   const keyword = KEYWORDS.get(text);
   if (keyword !== undefined) return keyword;
   if (!/^[-+.0-9]/.test(text)) return text;
-  if (text.startsWith('.')) return FLOAT.test(text) ? Number(text) : text;
+  if (text.startsWith('.')) return parseFloat64(text) ?? text;
   const timestamp = timestampText(text);
   if (timestamp) return timestamp;
   const digits = text.replaceAll('_', '');
   const integer = parseInteger(digits);
   if (integer !== undefined) return integer;
-  return FLOAT.test(digits) ? Number(digits) : text;
+  return parseFloat64(digits) ?? text;
+}
+
+/** A number that no float64 can hold, such as `1e400`, is text to go-yaml. */
+function parseFloat64(text: string): number | undefined {
+  const value = FLOAT.test(text) ? Number(text) : Number.NaN;
+  return Number.isFinite(value) ? value : undefined;
 }
 
 function parseInteger(text: string): bigint | undefined {
@@ -59,25 +64,6 @@ function parseInteger(text: string): bigint | undefined {
   return value;
 }
 
-/** Go's `time.Time.String()`: that is what Compose makes of an unquoted date. */
-function timestampText(text: string): string | undefined {
-  const match = TIMESTAMP.exec(text);
-  if (!match) return undefined;
-  const [year, month, day] = [match[1], match[2], match[3]].map(Number) as [number, number, number];
-  const [hour, minute, second] = [match[4] ?? match[9], match[5] ?? match[10], match[6] ?? match[11]].map(
-    (part) => Number(part ?? 0),
-  ) as [number, number, number];
-  const date = new Date(Date.UTC(year, month - 1, day, hour, minute, second));
-  if (date.getUTCDate() !== day || date.getUTCMonth() !== month - 1 || date.getUTCHours() !== hour) {
-    return undefined;
-  }
-  if (minute > 59 || second > 59) return undefined;
-  const fraction = (match[7] ?? match[12] ?? '').replace(/\.?0+$/, '');
-  const zone = match[8] && match[8] !== 'Z' ? match[8].replace(':', '') : '';
-  const zoneText = zone && zone !== '+0000' ? `${zone} ${zone}` : '+0000 UTC';
-  return `${date.toISOString().slice(0, 19).replace('T', ' ')}${fraction} ${zoneText}`;
-}
-
 /**
  * A scalar as text, the way Go's `%v` prints it: what Compose makes of a number or a boolean where it wants a
  * string. `1.50` is `1.5`, `1000000.0` is `1e+06`. Null is the empty text.
@@ -89,6 +75,8 @@ export function scalarText(value: ScalarValue): string {
 /** Go's `%v` of a float64: the shortest digits, with an exponent below 1e-4 and from 1e6 on. */
 function floatText(value: number): string {
   if (Object.is(value, -0)) return '-0';
+  if (Number.isNaN(value)) return 'NaN';
+  if (!Number.isFinite(value)) return value > 0 ? '+Inf' : '-Inf';
   const [mantissa, exponentText] = value.toExponential().split('e') as [string, string];
   const exponent = Number(exponentText);
   if (exponent >= -4 && exponent < 6) return String(value);

@@ -1,5 +1,5 @@
 import { parseDuration } from './duration.js';
-import { invalidProject } from './invalid.js';
+import { invalidProject, listInList } from './invalid.js';
 import { nearest } from './nearest.js';
 import { shellWords } from './shell-words.js';
 import type { TreeMap, TreeNode } from './tree.js';
@@ -16,7 +16,25 @@ type ScalarType = 'string' | 'number' | 'integer' | 'boolean' | 'null';
  * @throws UserError UNKNOWN_KEY or COMPOSE_INVALID at the first mistake in file order.
  */
 export function checkSchema(root: TreeMap): void {
+  checkNumbers(root, '');
   composeFile(root, '', false);
+}
+
+/** Compose checks a file as JSON, which has no such numbers: it refuses them anywhere, also under `x-…`. */
+function checkNumbers(node: TreeNode, path: string): void {
+  if (node.kind === 'map') {
+    for (const [key, value] of node.entries) checkNumbers(value, join(path, key));
+  } else if (node.kind === 'list') {
+    for (const [index, item] of node.items.entries()) checkNumbers(item, `${path}[${index}]`);
+  } else if (typeof node.value === 'number' && !Number.isFinite(node.value)) {
+    const written = String(node.value).replace('Infinity', '.inf').replace('NaN', '.nan');
+    throw invalidProject(
+      'COMPOSE_INVALID',
+      `${path} is ${written}, a number that Compose cannot take`,
+      node.at,
+      `quote it where it is a text: "${written}"`,
+    );
+  }
 }
 
 /** Checks what a schema cannot say of single values, once all files are merged. @throws UserError COMPOSE_INVALID */
@@ -25,6 +43,7 @@ export function checkValues(root: TreeMap): void {
 }
 
 function refuse(node: TreeNode, path: string, expected: string): never {
+  if (node.kind === 'list' && path.endsWith(']')) throw listInList(node.at);
   throw invalidProject(
     'COMPOSE_INVALID',
     `${path} must be ${expected}`,

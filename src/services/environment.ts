@@ -1,17 +1,20 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { ExitCode, UserError } from '../errors.js';
-import type { EnvFileEntry } from '../project/env-file.js';
+import type { EnvStatement } from '../project/env-statements.js';
 import {
   type InterpolatedVariable,
   type ServiceVariable,
   serviceEnvFiles,
   serviceVariables,
+  usedEnvFiles,
   type VariableSource,
 } from '../project/environment.js';
 import { type LoadedProject, loadProject } from '../project/loaded-project.js';
+import { imageName } from '../project/model.js';
 import { nearest } from '../project/nearest.js';
-import { exampleOf, readEnvFile } from '../project/project-environment.js';
+import { exampleOf, readEnvStatements } from '../project/project-environment.js';
+import { textAt } from '../project/tree.js';
 import { isSecretName, redact, Secret } from '../system/secret.js';
 import type { ServiceContext } from './context.js';
 import { compareWithRunning, type LiveReport } from './live-environment.js';
@@ -73,15 +76,14 @@ export async function explainEnvironment(
   { variable, services = [], run = [], showValues = false, live = false }: ExplainInput,
 ): Promise<Explanation> {
   const project = loadProject(context.project(), context.env);
-  const warnings = new Set(project.warnings);
   const wanted = chosenServices(project, services);
-  const imageEnvironment = await imageEnvironments(context);
+  const images = await imageEnvironments(context, project, wanted);
   const reports: VariableReport[] = [];
   const names = new Set<string>();
   const variablesOf = new Map<string, ReadonlyMap<string, ServiceVariable>>();
   for (const service of wanted) {
-    const image = await imageEnvironment(service);
-    const variables = serviceVariables(project, service, (message) => warnings.add(message), { image, run });
+    const image = images.get(service) ?? {};
+    const variables = serviceVariables(project, service, project.notes.warn, { image, run });
     variablesOf.set(service, variables);
     for (const one of variables.values()) {
       names.add(one.name);
@@ -89,7 +91,7 @@ export async function explainEnvironment(
         reports.push(variableReport(service, one, showValues));
     }
   }
-  for (const warning of warnings) context.warn(warning);
+  for (const warning of project.notes.warnings) context.warn(warning);
   const compared = live
     ? await compareWithRunning(context, variablesOf, { variable, showValues })
     : undefined;
@@ -101,15 +103,21 @@ export async function explainEnvironment(
   return { variables: reports, ...(compared ? { live: compared } : {}) };
 }
 
-/** Without an engine, what the image sets is not known, and the files alone are told of. */
+/** Of each service; without an engine, what the image sets is not known, and the files alone are told of. */
 async function imageEnvironments(
   context: ServiceContext,
-): Promise<(service: string) => Promise<Record<string, string>>> {
+  project: LoadedProject,
+  services: readonly string[],
+): Promise<Map<string, Record<string, string>>> {
+  const imageOf = (name: string) => {
+    const image = textAt(project.tree, 'services', name, 'image');
+    return imageName(project, { name, ...(image ? { image } : {}) });
+  };
   try {
-    const engine = await context.engine();
-    return (service) => engine.imageEnvironment(context.project(), service);
+    const found = await (await context.engine()).imageEnvironments(services.map(imageOf));
+    return new Map(services.map((name) => [name, found.get(imageOf(name)) ?? {}]));
   } catch (error) {
-    if (error instanceof UserError && error.exitCode === ExitCode.engineUnavailable) return async () => ({});
+    if (error instanceof UserError && error.exitCode === ExitCode.engineUnavailable) return new Map();
     throw error;
   }
 }
@@ -189,31 +197,31 @@ export async function diffEnvironment(context: ServiceContext): Promise<EnvFileD
   const project = loadProject(location, context.env);
   const files = new Set([...location.envFiles, join(location.directory, '.env')]);
   for (const service of project.active) for (const file of serviceEnvFiles(project, service)) files.add(file);
+  const used = usedEnvFiles(project);
   return [...files].flatMap((file) => {
-    const example = exampleOf(file);
-    return example === undefined ? [] : [difference(file, example, project)];
+    const example = exampleOf(file, used);
+    return example === undefined ? [] : [difference(file, example)];
   });
 }
 
-function difference(file: string, example: string, project: LoadedProject): EnvFileDifference {
-  const expected = entriesByName(example, project);
+function difference(file: string, example: string): EnvFileDifference {
+  const expected = statementsByName(example);
   const absent = !exists(file);
-  const actual = absent ? new Map<string, EnvFileEntry>() : entriesByName(file, project);
+  const actual = absent ? new Map<string, EnvStatement>() : statementsByName(file);
   return {
     file,
     example,
     absent,
     missing: [...expected.keys()].filter((name) => !actual.has(name)),
     extra: [...actual.keys()].filter((name) => !expected.has(name)),
-    placeholders: [...expected].flatMap(([name, { value }]) =>
-      isSecretName(name) && value !== '' && actual.get(name)?.value === value ? [name] : [],
+    placeholders: [...expected].flatMap(([name, { text }]) =>
+      isSecretName(name) && text !== '' && actual.get(name)?.text === text ? [name] : [],
     ),
   };
 }
 
-function entriesByName(file: string, project: LoadedProject): Map<string, EnvFileEntry> {
-  const { entries } = readEnvFile(file, project.environment.lookup);
-  return new Map(entries.map((entry) => [entry.name, entry]));
+function statementsByName(file: string): Map<string, EnvStatement> {
+  return new Map(readEnvStatements(file).map((statement) => [statement.name, statement]));
 }
 
 function exists(file: string): boolean {

@@ -313,6 +313,7 @@ function timeoutError(argv: readonly string[], timeoutMs = 0): UserError {
   return new UserError({
     code: 'TIMEOUT',
     message: `\`${formatArgv(argv)}\` did not answer within ${timeoutMs / 1000} s`,
+    hint: 'the machine may be busy: try it again',
   });
 }
 

@@ -28,15 +28,17 @@ export class Secret {
 }
 
 const SECRET_NAME =
-  /(passw(or)?d|passwd|pwd|secret|token|credential|private_?key|api_?key|access_?key|jwt|encryption_?key|signing_?key|(^|_)(dsn|salt|pepper)($|_))/i;
+  /(passw(or)?d|passwd|pwd(?![a-z])|secret|token|credential|private_?key|api_?key|access_?key|jwt|encryption_?key|signing_?key|(^|_)(dsn|salt|pepper)($|_))/i;
 const POINTER_NAME = /_(file|path|dir)$/i;
+/** A working directory: the shell's own, and what compose files call it. `POSTGRESQL_PWD` and `pwd` are passwords. */
+const FOLDER_NAME = /^(?:OLD|(?:HOST|PROJECT|CURRENT|WORK|WORKING|INIT|ROOT)_?)?PWD$/;
 
 /**
- * Whether an environment variable of this name holds a secret by convention. A `…_FILE` variable holds a path,
- * which is no secret.
+ * Whether an environment variable of this name holds a secret by convention. A `…_FILE` variable and `PWD` hold a
+ * path, which is no secret.
  */
 export function isSecretName(name: string): boolean {
-  return SECRET_NAME.test(name) && !POINTER_NAME.test(name);
+  return SECRET_NAME.test(name) && !POINTER_NAME.test(name) && !FOLDER_NAME.test(name);
 }
 
 const NAME_AND_SIGN = /\b([A-Za-z_][A-Za-z0-9_]*)["']?\s*[=:]\s*/g;

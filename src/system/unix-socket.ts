@@ -6,13 +6,19 @@ import { UserError } from '../errors.js';
  * whole and the server closes. `node:http` costs 10 ms more at its first request, which `ps` does not have.
  *
  * @param timeoutMs until the answer is complete
- * @throws the socket's error (ENOENT, EACCES, ECONNREFUSED), or UserError SOCKET_ANSWER on another status than 200
+ * @throws the socket's error (ENOENT, EACCES, ECONNREFUSED), UserError TIMEOUT, or SOCKET_ANSWER on another status
+ *   than 200
  */
 export async function getJson(socketPath: string, path: string, timeoutMs: number): Promise<unknown> {
   const answer = await new Promise<string>((resolve, reject) => {
     const chunks: Buffer[] = [];
     const socket = connect(socketPath);
-    socket.setTimeout(timeoutMs, () => socket.destroy(new Error(`no answer within ${timeoutMs} ms`)));
+    socket.setTimeout(timeoutMs, () => {
+      const message = `no answer on ${socketPath} within ${timeoutMs / 1000} s`;
+      socket.destroy(
+        new UserError({ code: 'TIMEOUT', message, hint: 'the machine may be busy: try it again' }),
+      );
+    });
     socket.on('data', (chunk) => chunks.push(chunk));
     socket.on('error', reject);
     socket.on('end', () => resolve(Buffer.concat(chunks).toString('utf8')));

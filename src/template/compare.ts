@@ -1,7 +1,7 @@
 import { lstat, readFile, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, sep } from 'node:path';
 import { hasErrorCode, UserError } from '../errors.js';
-import { EnvFileError, parseEnvFile } from '../project/env-file.js';
+import { EnvFileError, envStatements } from '../project/env-statements.js';
 import { explainFileError } from '../system/files.js';
 import { randomSecret } from '../system/random-secret.js';
 import { Secret } from '../system/secret.js';
@@ -93,8 +93,7 @@ export async function compareFile(
     const existing = current.toString('utf8');
     let defined: Set<string>;
     try {
-      // Only the names count: any value will do for the variables that the file refers to.
-      defined = new Set(parseEnvFile(existing, () => 'set').entries.map(({ name }) => name));
+      defined = new Set([...envStatements(existing)].map(({ name }) => name));
     } catch (error) {
       if (!(error instanceof EnvFileError)) throw error;
       return { path, status: 'unchanged', problem: `line ${error.line}: ${error.message}` };

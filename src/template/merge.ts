@@ -1,3 +1,6 @@
+import { withValues } from '../project/edit-env-file.js';
+import { envStatements } from '../project/env-statements.js';
+
 /** A file of the person's with what it lacked added at its end. Nothing of theirs is changed or reordered. */
 export interface Merged {
   content: string;
@@ -5,27 +8,23 @@ export interface Merged {
   added: string[];
 }
 
-const ASSIGNMENT = /^[ \t]*(?:export[ \t]+)?([^\s=:#"']+)[ \t]*(?:[=:]|$)/;
-
 /**
  * Adds the settings of the example that the env file has not, each with the comment above it.
  *
  * @param existing with any line ends; its own are kept.
  * @param defined the names that it sets.
+ * @throws EnvFileError where Compose refuses the example.
  */
 export function mergeEnvFile(example: string, existing: string, defined: ReadonlySet<string>): Merged {
-  const added: string[] = [];
-  const lines: string[] = [];
-  let comment: string[] = [];
-  for (const line of linesOf(example)) {
-    const name = ASSIGNMENT.exec(line)?.[1];
-    if (name !== undefined && !defined.has(name)) {
-      added.push(name);
-      lines.push(...comment, line);
-    }
-    comment = line.startsWith('#') ? [...comment, line] : [];
+  const missing = [...envStatements(example)].filter(({ name }) => name !== '' && !defined.has(name));
+  const rows = linesOf(example.replace(/^\ufeff/, ''));
+  const taken = new Set<number>();
+  for (const { line, endLine } of missing) {
+    for (let row = line - 1; row < endLine; row += 1) taken.add(row);
+    for (let row = line - 2; rows[row]?.startsWith('#'); row -= 1) taken.add(row);
   }
-  return { content: appendLines(existing, lines), added };
+  const lines = rows.filter((_, row) => taken.has(row));
+  return { content: appendLines(existing, lines), added: [...new Set(missing.map(({ name }) => name))] };
 }
 
 /**
@@ -45,17 +44,15 @@ export function mergeIgnoreFile(template: string, existing: string): Merged {
   return { content: appendLines(existing, lines), added };
 }
 
-/** Puts the values in place of the example's for these names. @throws Error when the example lacks a name. */
+/**
+ * Puts the values in place of the example's for these names.
+ * @throws Error when the example lacks a name, EnvFileError where Compose refuses the example.
+ */
 export function fillEnvFile(example: string, values: ReadonlyMap<string, string>): string {
-  const missing = new Set(values.keys());
-  const filled = example.replace(/^([A-Za-z_][A-Za-z0-9_]*)=.*$/gm, (line, name: string) => {
-    const value = values.get(name);
-    if (value === undefined) return line;
-    missing.delete(name);
-    return `${name}=${value}`;
-  });
-  if (missing.size > 0) throw new Error(`the env example does not set ${[...missing].join(', ')}`);
-  return filled;
+  const names = new Set([...envStatements(example)].flatMap(({ name, bare }) => (bare ? [] : [name])));
+  const missing = [...values.keys()].filter((name) => !names.has(name));
+  if (missing.length > 0) throw new Error(`the env example does not set ${missing.join(', ')}`);
+  return withValues(example, values);
 }
 
 function linesOf(text: string): string[] {

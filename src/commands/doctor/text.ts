@@ -144,7 +144,7 @@ function summary(checks: readonly CheckResult[], style: Style, columns: number):
     ...(of('warn') > 0 ? [style.yellow(count(of('warn'), 'warning'))] : []),
     style.green(`${of('pass') + of('info')} passed`),
     ...(of('unknown') > 0 ? [`${of('unknown')} unknown`] : []),
-    ...(of('crashed') > 0 ? [`${of('crashed')} could not judge`] : []),
+    ...(of('crashed') > 0 ? [style.red(`${of('crashed')} could not judge`)] : []),
     ...(skipped.length > 0 ? [`${skipped.length} skipped`] : []),
   ];
   const reasons = new Map<string, number>();
@@ -152,7 +152,8 @@ function summary(checks: readonly CheckResult[], style: Style, columns: number):
   const lines = [...reasons].map(([reason, number]) =>
     style.dim(wrap(`  ${number} skipped: ${reason}`, columns, '    ')),
   );
-  const healthy = of('fail') + of('warn') === 0 ? `${style.green('✓')} Nothing is wrong. ` : '';
+  const judged = of('pass') + of('info') > 0 && of('crashed') + of('unknown') === 0;
+  const healthy = judged && of('fail') + of('warn') === 0 ? `${style.green('✓')} Nothing is wrong. ` : '';
   const mended = checks.filter(
     ({ outcome, fixable }) => fixable && (outcome === 'fail' || outcome === 'warn'),
   );

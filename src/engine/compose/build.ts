@@ -2,12 +2,12 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CommandError, UserError } from '../../errors.js';
 import type { ProjectLocation } from '../../project/locate.js';
-import type { ComposeProject, ComposeService } from '../../project/model.js';
+import { type ComposeProject, type ComposeService, imageName } from '../../project/model.js';
 import type { BuildOptions, BuildResult, BuildStep } from '../engine.js';
 import * as argv from './argv.js';
 import type { Docker } from './docker.js';
 import { explainDockerError } from './errors.js';
-import { BuildLogReader, parseEnvironment } from './parse.js';
+import { BuildLogReader } from './parse.js';
 
 const LOG_LINES_SHOWN = 15;
 
@@ -80,28 +80,11 @@ export async function servicesWithoutImage(
   return services.filter((_, index) => !has(images[index] as string)).map(({ name }) => name);
 }
 
-/** `ENV` of a service's image; empty where the image is not here. */
-export async function imageEnvironment(
-  docker: Docker,
-  project: ComposeProject,
-  service: ComposeService,
-): Promise<Record<string, string>> {
-  const [image] = await docker.inspect<{ Config: { Env: string[] | null } }>(
-    argv.inspectImages([imageName(project, service)]),
-  );
-  return Object.fromEntries(parseEnvironment(image?.Config.Env));
-}
-
-/** Compose's name for the image that it builds for a service. */
-function imageName(project: ComposeProject, service: ComposeService): string {
-  return service.image ?? `${project.name}-${service.name}`;
-}
-
 /** The image that the last stage of a Dockerfile starts from; undefined where an ARG decides. */
 async function baseImage(service: ComposeService): Promise<string | undefined> {
   if (!service.build || /^[a-z]+:\/\//i.test(service.build.context)) return undefined;
   const path = join(service.build.context, service.build.dockerfile ?? 'Dockerfile');
-  const text = await readFile(path, 'utf8').catch(() => undefined);
+  const text = service.build.dockerfileInline ?? (await readFile(path, 'utf8').catch(() => undefined));
   return text === undefined ? undefined : lastBaseImage(text, service.build.target);
 }
 

@@ -1,7 +1,7 @@
 import { CommandError } from '../../errors.js';
 import type { ProcessRunner, RunOptions, RunResult } from '../../system/process.js';
 import * as argv from './argv.js';
-import { containersBySocket, engineSocket } from './engine-socket.js';
+import { containersBySocket, engineSocket, type ImageInspect, imagesBySocket } from './engine-socket.js';
 import { explainDockerError } from './errors.js';
 import type { ContainerInspect } from './parse.js';
 
@@ -15,6 +15,8 @@ export interface Docker {
   inspect<T>(args: readonly string[]): Promise<T[]>;
   /** Runs a listing that prints one id or name a line. */
   list(args: readonly string[]): Promise<string[]>;
+  /** Images by the names asked for; those that the engine does not have are left out. */
+  images(names: readonly string[]): Promise<Map<string, ImageInspect>>;
   /** The containers of a project, stopped ones as well. */
   containers(projectName: string): Promise<ContainerInspect[]>;
 }
@@ -51,7 +53,34 @@ export function createDocker(processes: ProcessRunner, env: NodeJS.ProcessEnv): 
     return ids.length === 0 ? [] : inspect<ContainerInspect>(argv.inspectContainers(ids));
   }
 
-  return { processes, run, inspect, list, containers };
+  async function images(names: readonly string[]): Promise<Map<string, ImageInspect>> {
+    const wanted = [...new Set(names)];
+    const socket = engineSocket(env);
+    if (socket) {
+      const found = await imagesBySocket(socket, wanted).catch(() => undefined);
+      if (found) return found;
+    }
+    return imagesByClient(wanted);
+  }
+
+  /** The client prints what it finds in the order asked for, without the names, and complains of each other one. */
+  async function imagesByClient(names: readonly string[]): Promise<Map<string, ImageInspect>> {
+    if (names.length === 0) return new Map();
+    const result = await run(argv.inspectImages(names), { allowFailure: true });
+    const found = JSON.parse(result.stdout || '[]') as ImageInspect[];
+    const missing = new Set([...result.stderr.matchAll(/no such image: (\S+)$/gim)].map(([, name]) => name));
+    const present = names.filter((name) => !missing.has(name));
+    if (present.length === found.length) {
+      return new Map(present.map((name, index) => [name, found[index] as ImageInspect]));
+    }
+    if (found.length === 0 && missing.size === 0) throw explainDockerError(failedCommand(result));
+    if (names.length === 1) return new Map();
+    // It calls some by another name than ours.
+    const each = await Promise.all(names.map((name) => imagesByClient([name])));
+    return new Map(each.flatMap((one) => [...one]));
+  }
+
+  return { processes, run, inspect, list, images, containers };
 }
 
 /** The error of a run that was allowed to fail. */

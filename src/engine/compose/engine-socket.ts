@@ -57,3 +57,28 @@ export async function containersBySocket(socket: string, projectName: string): P
   );
   return inspected.filter((container) => container !== undefined) as ContainerInspect[];
 }
+
+/** What `docker image inspect` says of an image, as far as it is read. */
+export interface ImageInspect {
+  Id: string;
+  Config?: { Env?: string[] | null } | null;
+}
+
+/** Images by the names asked for, by the Engine API; those that the engine does not have are left out. */
+export async function imagesBySocket(
+  socket: string,
+  names: readonly string[],
+): Promise<Map<string, ImageInspect>> {
+  const answers = await Promise.all(
+    names.map(async (name) => {
+      const path = name.split('/').map(encodeURIComponent).join('/');
+      const image = await getJson(socket, `/images/${path}/json`, PATIENCE_MS).catch((error: Error) => {
+        // 400: no name that an image can have.
+        if (/^(404|400) /.test(error.message)) return undefined;
+        throw error;
+      });
+      return [name, image as ImageInspect | undefined] as const;
+    }),
+  );
+  return new Map(answers.flatMap(([name, image]) => (image ? [[name, image]] : [])));
+}

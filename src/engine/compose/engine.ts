@@ -262,11 +262,9 @@ export function createComposeEngine({ processes, env }: ComposeEngineDependencie
       passThrough(location, argv.run(location, service, command, options), options),
     portOwner,
     inspect,
-    async imageEnvironment(location, service) {
-      const project = await resolve(location);
-      const { imageEnvironment } = await import('./build.js');
-      const found = project.services[service];
-      return found ? imageEnvironment(docker, project, found) : {};
+    async imageEnvironments(images) {
+      const { imageEnvironments } = await import('./image-environments.js');
+      return imageEnvironments(docker, images);
     },
     environments,
     networks,

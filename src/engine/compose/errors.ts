@@ -14,6 +14,15 @@ export function explainDockerError(error: unknown): unknown {
       cause: error,
     });
   }
+  if (error instanceof UserError && error.code === 'TIMEOUT') {
+    return new UserError({
+      code: 'ENGINE_UNREACHABLE',
+      message: `the Docker engine does not answer: ${error.message}`,
+      hint: 'docker version      (waits as long as the engine takes), then: sudo systemctl status docker',
+      exitCode: ExitCode.engineUnavailable,
+      cause: error,
+    });
+  }
   if (!(error instanceof CommandError)) return error;
   const text = error.stderrTail;
   if (/permission denied while trying to connect/i.test(text)) {

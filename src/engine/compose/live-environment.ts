@@ -1,9 +1,9 @@
-import type { ComposeProject } from '../../project/model.js';
+import { type ComposeProject, imageName } from '../../project/model.js';
 import { Secret } from '../../system/secret.js';
 import type { LiveEnvironment } from '../engine.js';
 import { LABEL_SERVICE } from './argv.js';
-import { imageEnvironment } from './build.js';
 import type { Docker } from './docker.js';
+import { imageEnvironments } from './image-environments.js';
 import { type ContainerInspect, parseEnvironment } from './parse.js';
 
 /** What the client adds from `proxies` of its own configuration. */
@@ -16,26 +16,33 @@ export async function liveEnvironments(
   containers: readonly ContainerInspect[],
   services: readonly string[],
 ): Promise<Map<string, LiveEnvironment[]>> {
-  const environments = services.map(async (name) => {
-    const service = project.services[name];
-    const running = containers.filter(
+  const live = services.map((name) => ({
+    name,
+    service: project.services[name],
+    running: containers.filter(
       ({ Config, State }) => Config.Labels?.[LABEL_SERVICE] === name && State.Status === 'running',
-    );
+    ),
+  }));
+  const images = live.flatMap(({ service, running }) =>
+    service && running.length > 0 ? [imageName(project, service)] : [],
+  );
+  const imageEnvironment = await imageEnvironments(docker, [...new Set(images)]);
+  const environments = live.map(({ name, service, running }) => {
     if (!service || running.length === 0) return [name, [] as LiveEnvironment[]] as const;
-    const expected = new Map(Object.entries(await imageEnvironment(docker, project, service)));
+    const expected = new Map(Object.entries(imageEnvironment.get(imageName(project, service)) ?? {}));
     for (const [variable, value] of Object.entries(service.environment)) {
       if (value === null) expected.delete(variable);
       else expected.set(variable, value);
     }
-    const live = running.map(({ Name, Config }): LiveEnvironment => {
+    const instances = running.map(({ Name, Config }): LiveEnvironment => {
       const actual = [...parseEnvironment(Config.Env)].filter(
         ([variable]) => expected.has(variable) || !PROXY_NAME.test(variable),
       );
       return { instance: Name.replace(/^\//, ''), actual: concealed(actual), expected: concealed(expected) };
     });
-    return [name, live] as const;
+    return [name, instances] as const;
   });
-  return new Map(await Promise.all(environments));
+  return new Map(environments);
 }
 
 function concealed(variables: Iterable<readonly [string, string]>): Map<string, Secret> {

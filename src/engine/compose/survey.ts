@@ -1,8 +1,11 @@
 import type { ProjectLocation } from '../../project/locate.js';
-import type { ProcessRunner, RunResult } from '../../system/process.js';
+import type { ProcessRunner, RunOptions, RunResult } from '../../system/process.js';
 import * as argv from './argv.js';
 import { explainDockerError } from './errors.js';
 import type { ContainerInspect } from './parse.js';
+
+/** An engine that says nothing for this long does not answer. The docker client itself waits without an end. */
+const ENGINE_PATIENCE_MS = 30_000;
 
 /** A container of the project, with all that a diagnosis looks at (Engine API 1.44). */
 export interface SurveyedContainer extends ContainerInspect {
@@ -110,11 +113,15 @@ export function surveyDocker(
   location: ProjectLocation,
   signal?: AbortSignal,
 ): DockerSurvey {
-  async function docker(args: readonly string[], input?: string): Promise<RunResult> {
+  async function docker(
+    args: readonly string[],
+    { input, timeoutMs }: Pick<RunOptions, 'timeoutMs'> & { input?: string } = {},
+  ): Promise<RunResult> {
     try {
       return await processes.run('docker', args, {
         cwd: location.directory,
         allowFailure: true,
+        ...(timeoutMs === undefined ? {} : { timeoutMs }),
         ...(signal ? { signal } : {}),
         ...(input === undefined ? {} : { input }),
       });
@@ -123,8 +130,8 @@ export function surveyDocker(
     }
   }
 
-  async function succeed(args: readonly string[]): Promise<string> {
-    const result = await docker(args);
+  async function succeed(args: readonly string[], timeoutMs?: number): Promise<string> {
+    const result = await docker(args, timeoutMs === undefined ? {} : { timeoutMs });
     if (result.status === 0) return result.stdout;
     const { CommandError } = await import('../../errors.js');
     throw explainDockerError(
@@ -154,7 +161,7 @@ export function surveyDocker(
   return {
     versions: once(async () => {
       const [server, compose] = await Promise.all([
-        succeed(['version', '--format', '{{.Client.Version}} {{.Server.Version}}']),
+        succeed(['version', '--format', '{{.Client.Version}} {{.Server.Version}}'], ENGINE_PATIENCE_MS),
         docker(argv.composeVersion()),
       ]);
       const [client = '', version = ''] = server.trim().split(' ');
@@ -212,7 +219,7 @@ export function surveyDocker(
           containerId,
           ...command,
         ],
-        input,
+        input === undefined ? {} : { input },
       );
     },
   };

@@ -212,7 +212,7 @@ export function createEmbeddedEngine(dependencies: EmbeddedEngineDependencies): 
     connection: (...args) => connection(context, ...args),
     portOwner: (...args) => portOwner(context, ...args),
     inspect: (...args) => inspect(context, ...args),
-    imageEnvironment: () => Promise.resolve({}),
+    imageEnvironments: () => Promise.resolve(new Map()),
     environments: async (location, services) => {
       const [project, store] = await Promise.all([resolve(location), context.open(location)]);
       return liveEnvironments({ project, store, env }, services);

@@ -52,6 +52,7 @@ describe('help', () => {
 describe('a bad command line', () => {
   it.each([
     [['upp'], 'did you mean up?'],
+    [['bogus'], 'invctl --help'],
     [['up', '--biuld'], 'did you mean --build?'],
     [['--engine', 'podman', 'ps'], '--engine auto|docker|embedded'],
     [['up', '--timeout', 'soon'], 'not a number of seconds'],

@@ -32,6 +32,18 @@ function template(
   };
 }
 
+/** Unquoted YAML scalars, and the text that the container gets. */
+function scalars(title: string, values: Record<string, string | null>): EnvironmentCase {
+  const entries = Object.entries(values);
+  const lines = entries.map(([text], index) => `      X${index}: ${text}\n`);
+  return {
+    title: `scalar: ${title}`,
+    files: { 'compose.yaml': `services:\n  web:\n    image: x\n    environment:\n${lines.join('')}` },
+    env: {},
+    expected: Object.fromEntries(entries.map(([, expected], index) => [`X${index}`, expected])),
+  };
+}
+
 /** A case of precedence: what else the service says, and which files are there. */
 function precedence(
   title: string,
@@ -71,6 +83,17 @@ export const environmentCases: EnvironmentCase[] = [
     C: '#x',
   }),
   file('a comment that is all of an empty value', 'A=  # x\n', { A: '# x' }),
+  file('a comment behind a tab', 'A=b\t# x\nB=\t# y\n', { A: 'b\t# x', B: '# y' }),
+  file('a bare name with export and without a line feed', 'A=1\nexport B', { A: '1', '': 'B' }),
+  file('a value without a name', '=x\nA="1"=y\n', { '': 'y', A: '1' }),
+  file(
+    'what the docker client gives',
+    'OTEL_RESOURCE_ATTRIBUTES\nA=${DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND}\n',
+    {
+      OTEL_RESOURCE_ATTRIBUTES: 'docker.cli.cobra.command_path=docker%20compose',
+      A: 'docker',
+    },
+  ),
   file('names with dots, dashes, digits and brackets', 'a.b-c_1=x\n9X=y\nL[0]=z\n', {
     'a.b-c_1': 'x',
     '9X': 'y',
@@ -125,6 +148,83 @@ export const environmentCases: EnvironmentCase[] = [
   file('a doubled dollar', 'A=a$$b\nB=$$$$\nC=$${X}\n', { A: 'a$b', B: '$$', C: '${X}' }),
   file('a hash in a default', 'A=${NO:-a#b}\nB="${NO:-a # b}"\n', { A: 'a#b', B: 'a # b' }),
 
+  scalars('numbers that no float64 can hold are text', {
+    '1e400': '1e400',
+    '-1e999': '-1e999',
+    '9e9999': '9e9999',
+    '.5e999': '.5e999',
+    '1.8e308': '1.8e308',
+    '1e-400': '0',
+    '5e-324': '5e-324',
+  }),
+  scalars('integers in every base, signs and separators', {
+    '0o17': '15',
+    '0o8': '0o8',
+    '0x1F': '31',
+    '0b101': '5',
+    '010': '8',
+    '08': '8',
+    '-010': '-8',
+    '1_000': '1000',
+    '1__0': '10',
+    '+1': '1',
+    '-0': '0',
+    '9223372036854775808': '9223372036854775808',
+    '18446744073709551616': '1.8446744073709552e+19',
+  }),
+  scalars('floats as Go prints them', {
+    '1e3': '1000',
+    '1.50': '1.5',
+    '1000000.0': '1e+06',
+    '0.00001': '1e-05',
+    '.5': '0.5',
+    '5.': '5',
+    '0x1p4': '0x1p4',
+    '1_0.5': '10.5',
+  }),
+  scalars('nulls and booleans', {
+    '~': null,
+    null: null,
+    yes: 'yes',
+    no: 'no',
+    on: 'on',
+    Off: 'Off',
+    y: 'y',
+    True: 'true',
+  }),
+  scalars('dates', {
+    '2024-02-03': '2024-02-03 00:00:00 +0000 UTC',
+    '0099-1-2': '0099-01-02 00:00:00 +0000 UTC',
+    '2024-02-30': '2024-02-30',
+    '2024-2-3 1:2:3,5': '2024-02-03 01:02:03.5 +0000 UTC',
+    '2024-02-03  01:02:03': '2024-02-03 01:02:03 +0000 UTC',
+    '2024-02-03T01:02:03': '2024-02-03T01:02:03',
+    '2024-02-03T01:02:03.1234567891Z': '2024-02-03 01:02:03.123456789 +0000 UTC',
+    '2024-02-03t01:02:03-05:30': '2024-02-03 01:02:03 -0530 -0530',
+    '2024-02-03T01:02:03+01:60': '2024-02-03 01:02:03 +0200 +0200',
+    '2024-02-03T01:02:03+25:00': '2024-02-03T01:02:03+25:00',
+    '1:30': '1:30',
+    '!!timestamp "2024-02-03"': '2024-02-03 00:00:00 +0000 UTC',
+  }),
+
+  template(
+    'a name of the docker client',
+    '${OTEL_RESOURCE_ATTRIBUTES:-no}',
+    {},
+    'docker.cli.cobra.command_path=docker%20compose',
+  ),
+  template(
+    'a name of the docker client that the shell has too',
+    '$OTEL_RESOURCE_ATTRIBUTES',
+    { OTEL_RESOURCE_ATTRIBUTES: ' a=b ' },
+    'a=b,docker.cli.cobra.command_path=docker%20compose',
+  ),
+  template(
+    'another that the shell has too',
+    '$DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND',
+    { DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND: 'me' },
+    'docker',
+  ),
   template('a name without braces', 'a-$A-b', { A: '1' }, 'a-1-b'),
   template('a name with braces', 'a${A}b', { A: '1' }, 'a1b'),
   template('a name ends where its letters end', '$A.$A_B/$AB', { A: '1', A_B: '2', AB: '3' }, '1.2/3'),

@@ -26,8 +26,10 @@ const port = one(
   '{target: "80", published: "80", protocol: udp, host_ip: 127.0.0.1}',
   '{target: 81, published: "81-85"}',
 );
-const mount = one(
+const fitMount = one(
   '"/anon"',
+  '".hidden:/hidden"',
+  '*mount',
   '"data:/data"',
   '"data:/data/"',
   '"other:/data:ro"',
@@ -41,6 +43,14 @@ const mount = one(
   '{type: tmpfs, target: /t}',
   '{type: volume, target: /anon}',
 );
+/** A folder without `./` is a volume to Compose, which none is called so; an alias of a list is a list in the list. */
+const unfitMount = one(
+  '"data/pg:/pg"',
+  '"da.ta:/d"',
+  '*mounts',
+  '{type: volume, source: data/pg, target: /pg}',
+);
+const mount = fc.oneof({ weight: 60, arbitrary: fitMount }, { weight: 1, arbitrary: unfitMount });
 const commandLine = one(
   'run it now',
   '"run \\"it\\" now"',
@@ -92,6 +102,8 @@ const build = one(
   '{args: [A=1, B]}',
   '{context: ., args: {A: 1, C: 2.50, PORT: }}',
   '{dockerfile_inline: "FROM x"}',
+  '{context: ./sub, dockerfile_inline: "FROM x\\nRUN echo $$HOME ${PORT}"}',
+  '{args: {A: 1e400, B: 0x1F, C: 1_000, D: 2024-02-03}, dockerfile_inline: ""}',
 );
 
 const attributes = fc.record(
@@ -149,7 +161,7 @@ export const randomServices: fc.Arbitrary<ProjectFixture> = fc
   .map(({ base, override, others: [b, c], profiles }) => ({
     title: 'random',
     files: {
-      'compose.yaml': `services:\n  a:${body({ image: 'x', ...base })}  b:${body({ image: 'b', ...b })}  c:${body({ image: 'c', ...c })}volumes: {data: , other: {external: true}}\nnetworks: {n: , m: {internal: true}}\nsecrets: {s: {file: ./s}, t: {environment: T}}\n`,
+      'compose.yaml': `x-mounts: &mounts ["/m:/m", &mount {type: bind, source: m, target: /n}]\nservices:\n  a:${body({ image: 'x', ...base })}  b:${body({ image: 'b', ...b })}  c:${body({ image: 'c', ...c })}volumes: {data: , other: {external: true}}\nnetworks: {n: , m: {internal: true}}\nsecrets: {s: {file: ./s}, t: {environment: T}}\n`,
       ...(override ? { 'compose.override.yaml': `services:\n  a:${body(override)}` } : {}),
     },
     env: { PORT: '1234', ...(profiles === undefined ? {} : { COMPOSE_PROFILES: profiles }) },

@@ -6,6 +6,7 @@ import { rootCauses, runChecks } from '../../../src/doctor/run.js';
 const facts = {
   signal: new AbortController().signal,
   reading: { project: {} },
+  engineAnswerMs: () => 0,
   settings: { doctor: { ignore: [{ id: 'silenced', reason: 'we know' }] } },
 } as unknown as Facts;
 
@@ -42,6 +43,15 @@ describe('the runner', () => {
     expect(results[0]?.reason).toContain('bug');
     expect(results[0]?.reason).not.toContain('hunter2');
     expect(results[2]?.reason).toContain('0.05 s');
+    expect(results[2]?.reason).toContain('invctl doctor --only hangs');
+    expect(results[2]?.reason).not.toContain('bug');
+  });
+
+  it('gives a probe more time where the engine is slow to answer', async () => {
+    const slow = check('slow', () => new Promise((resolve) => setTimeout(() => resolve([]), 150)));
+    const on = (ms: number) => runChecks([slow], { ...facts, engineAnswerMs: () => ms }, 30);
+    expect((await on(1))[0]?.outcome).toBe('crashed');
+    expect((await on(1000))[0]?.outcome).toBe('pass');
   });
 
   it('answers in declared order, whoever is first', async () => {

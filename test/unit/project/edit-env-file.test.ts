@@ -13,6 +13,10 @@ describe('withValue', () => {
     ['an empty value', 'KEY=\nB=2\n', 'KEY=new\nB=2\n'],
     ['the last of several', 'KEY=a\nKEY=b\n', 'KEY=a\nKEY=new\n'],
     ['a name that another one ends with', 'MY_KEY=1\nKEY=old\n', 'MY_KEY=1\nKEY=new\n'],
+    ['a value of several lines', 'KEY="old\nvalue" # why\nB=1\n', 'KEY=new # why\nB=1\n'],
+    ['an empty value before CRLF', 'KEY=\r\nB=1\r\n', 'KEY=new\r\nB=1\r\n'],
+    ['a comment in place of a value', 'KEY=  # why\n', 'KEY=  new # why\n'],
+    ['an assignment that stands in a value, too', 'KEY=1\nA="\nKEY=2\n"\n', 'KEY=new\nA="\nKEY=2\n"\n'],
     ['a comment that looks like it', 'KEY=old\n# KEY=older\n', 'KEY=new\n# KEY=older\n'],
   ])('%s', (_case, text, expected) => {
     expect(withValue(text, 'KEY', 'new')).toBe(expected);
@@ -20,7 +24,7 @@ describe('withValue', () => {
 
   it.each([
     ['no such name', 'A=1\n'],
-    ['a value of several lines', 'KEY="old\nvalue"\n'],
+    ['a mistake elsewhere', 'KEY=1\nA B=2\n'],
     ['an assignment within the value of another name', 'A="\nKEY=1\n"\n'],
     ['a bare name', 'KEY\n'],
   ])('refuses %s', (_case, text) => {

@@ -21,7 +21,7 @@ async function variablesOf(
     const project = loadProject(locateProject(directory, env), env);
     const variables = serviceVariables(project, 'web', (warning) => warnings.push(warning), others);
     const relative = JSON.stringify(Object.fromEntries(variables)).replaceAll(`${directory}/`, '');
-    return { variables: JSON.parse(relative), warnings: [...project.warnings, ...warnings] };
+    return { variables: JSON.parse(relative), warnings: [...project.notes.warnings, ...warnings] };
   });
 }
 

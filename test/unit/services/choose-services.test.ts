@@ -10,6 +10,8 @@ describe('the nearest name', () => {
     ['DB', 'db'],
     ['postgres', 'postgresql'],
     ['wroker', 'worker'],
+    ['ewb', 'web'],
+    ['eb', 'web'],
   ])('of %s is %s', (typed, expected) => {
     expect(nearest(typed, ['web', 'api', 'db', 'worker', 'postgresql'])).toBe(expected);
   });
@@ -17,6 +19,7 @@ describe('the nearest name', () => {
   it('is none where nothing is near', () => {
     expect(nearest('frontend', ['web', 'db'])).toBeUndefined();
     expect(nearest('x', [])).toBeUndefined();
+    expect(nearest('bogus', ['logs', 'down'])).toBeUndefined();
   });
 });
 

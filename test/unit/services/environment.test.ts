@@ -40,7 +40,7 @@ function world(
         throw new UserError({ code: 'NO_ENGINE', message: 'none', exitCode: ExitCode.engineUnavailable });
       }
       return {
-        imageEnvironment: async (_location, service) => images[service] ?? {},
+        imageEnvironments: async () => new Map(Object.entries(images)),
         environments: async () => new Map(Object.entries(running)),
       } satisfies Partial<Engine> as unknown as Engine;
     },
@@ -106,19 +106,16 @@ describe('explainEnvironment', () => {
 
   it('fits the published schema', async () => {
     await withProject(files, async (directory) => {
-      const { variables } = await explainEnvironment(
-        world(directory, {}, { api: { PATH: '/bin' } }).context,
-        {
-          run: ['PLAIN=x'],
-        },
-      );
+      const { variables } = await explainEnvironment(world(directory, {}, { x: { PATH: '/bin' } }).context, {
+        run: ['PLAIN=x'],
+      });
       expect(() => dataSchemas['env explain'].parse({ variables })).not.toThrow();
     });
   });
 
   it('puts the image last and run first, with an engine', async () => {
     await withProject(files, async (directory) => {
-      const { context } = world(directory, {}, { api: { PLAIN: 'image', PATH: '/bin' } });
+      const { context } = world(directory, {}, { x: { PLAIN: 'image', PATH: '/bin' } });
       const { variables } = await explainEnvironment(context, { services: ['api'], run: ['PLAIN=run'] });
       const plain = variables.find(({ name }) => name === 'PLAIN');
       expect([plain?.source, ...(plain?.shadowed ?? [])].map((one) => one?.kind)).toEqual([

@@ -41,16 +41,29 @@ describe('the name of a variable', () => {
     'AWS_ACCESS_KEY_ID',
     'SENTRY_DSN',
     'PRIVATE_KEY',
+    'POSTGRESQL_PWD',
+    'MYSQL_PWD',
+    'dbpwd',
+    'pwd',
+    'PWD_HASH',
   ])('%s is that of a secret', (name) => {
     expect(isSecretName(name)).toBe(true);
   });
 
-  it.each(['POSTGRES_PASSWORD_FILE', 'SECRETS_DIR', 'DATABASE_HOST', 'MONKEY', 'KEYBOARD', 'TLS_KEY_PATH'])(
-    '%s is that of none',
-    (name) => {
-      expect(isSecretName(name)).toBe(false);
-    },
-  );
+  it.each([
+    'POSTGRES_PASSWORD_FILE',
+    'SECRETS_DIR',
+    'DATABASE_HOST',
+    'MONKEY',
+    'KEYBOARD',
+    'TLS_KEY_PATH',
+    'PWD',
+    'OLDPWD',
+    'HOST_PWD',
+    'PWDEBUG',
+  ])('%s is that of none', (name) => {
+    expect(isSecretName(name)).toBe(false);
+  });
 });
 
 describe('free text', () => {

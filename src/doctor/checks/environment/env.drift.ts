@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { mergeEnvFile } from '../../../template/merge.js';
 import { defineCheck } from '../../check.js';
 import { fromExample } from '../../env-example.js';
-import { envFiles, readValues } from '../../env-files.js';
+import { envFiles, readStatements, readValues } from '../../env-files.js';
 import type { Facts } from '../../facts.js';
 import { editFile } from '../../fix/edit-file.js';
 import { nameList } from '../../name-list.js';
@@ -54,17 +54,15 @@ interface Drift {
 
 function drifted(facts: Facts): Drift[] {
   return envFiles(facts).flatMap(({ file, example }) => {
-    if (!example || !readValues(file)) return [];
-    const text = readFileSync(file, 'utf8');
-    const { added } = mergeEnvFile(readFileSync(example, 'utf8'), text, namesOf(file));
+    const own = readStatements(file);
+    const examples = example && readValues(example);
+    if (!own || !examples) return [];
+    const { added } = mergeEnvFile(readFileSync(example, 'utf8'), own.text, namesOf(file));
     if (added.length === 0) return [];
-    const examples = readValues(example);
-    return [
-      { file, example, names: added, optional: added.every((name) => examples?.get(name)?.value === '') },
-    ];
+    return [{ file, example, names: added, optional: added.every((name) => !examples.get(name)?.value) }];
   });
 }
 
 function namesOf(file: string): Set<string> {
-  return new Set(readValues(file)?.keys());
+  return new Set(readStatements(file)?.statements.map(({ name }) => name));
 }

@@ -1,8 +1,7 @@
 import { existsSync } from 'node:fs';
-import { exampleOf } from '../../../project/project-environment.js';
 import { defineCheck, type Finding } from '../../check.js';
 import { fromExample } from '../../env-example.js';
-import { readValues } from '../../env-files.js';
+import { exampleBeside, readValues } from '../../env-files.js';
 import type { Facts } from '../../facts.js';
 import { editFile } from '../../fix/edit-file.js';
 import { nameList } from '../../name-list.js';
@@ -21,7 +20,7 @@ export const check = defineCheck({
     const listed = facts.reading.problems.flatMap((problem): Finding[] => {
       const missing = missingEnvFile(problem);
       if (missing === undefined) return [];
-      const example = exampleOf(missing);
+      const example = exampleBeside(facts, missing);
       return [
         {
           message: `the env file ${facts.shown(missing)} is not there`,
@@ -43,7 +42,7 @@ export const check = defineCheck({
         ...missingDotEnv(facts).map(({ file }) => file as string),
       ];
       const steps = files.map((file) => {
-        const example = exampleOf(file);
+        const example = exampleBeside(facts, file);
         if (example === undefined) return [];
         return editFile(facts, {
           file,
@@ -59,9 +58,7 @@ export const check = defineCheck({
 
 /** Compose reads `.env` on its own: it is missing where the files use variables that only its example sets. */
 function missingDotEnv(facts: Facts): Finding[] {
-  const unset = new Set(
-    facts.reading.warnings.flatMap((warning) => /^the variable (\S+) is not set/.exec(warning)?.[1] ?? []),
-  );
+  const unset = new Set(facts.reading.notes.unset.map(({ name }) => name));
   return facts.reading.location.envFiles.length > 0
     ? []
     : envFilesBeside(facts).flatMap(({ file, example }) => {
@@ -77,8 +74,8 @@ function missingDotEnv(facts: Facts): Finding[] {
       });
 }
 
-function envFilesBeside({ location }: Facts): { file: string; example: string }[] {
-  const file = `${location.directory}/.env`;
-  const example = exampleOf(file);
+function envFilesBeside(facts: Facts): { file: string; example: string }[] {
+  const file = `${facts.location.directory}/.env`;
+  const example = exampleBeside(facts, file);
   return example && !existsSync(file) ? [{ file, example }] : [];
 }

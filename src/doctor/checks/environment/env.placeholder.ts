@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import { withValues } from '../../../project/edit-env-file.js';
 import { isSecretName } from '../../../system/secret.js';
-import { fillEnvFile } from '../../../template/merge.js';
 import { defineCheck } from '../../check.js';
 import { isGenerated, SECRET_BYTES } from '../../env-example.js';
 import { envFiles, readValues } from '../../env-files.js';
@@ -37,10 +37,7 @@ export const check = defineCheck({
           return editFile(facts, {
             file,
             summary: `generate ${name} in ${facts.shown(file)}`,
-            change: (text) =>
-              new RegExp(`^${name}=`, 'm').test(text)
-                ? fillEnvFile(text, new Map([[name, value]]))
-                : undefined,
+            change: (text) => withValues(text, new Map([[name, value]])),
           });
         });
       return (await Promise.all(steps)).flat();

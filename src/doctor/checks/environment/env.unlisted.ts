@@ -1,9 +1,8 @@
 import { existsSync } from 'node:fs';
 import { isAbsolute, join, relative } from 'node:path';
 import type { ComposeService } from '../../../project/model.js';
-import { exampleOf } from '../../../project/project-environment.js';
 import { defineCheck } from '../../check.js';
-import { envFiles, readValues } from '../../env-files.js';
+import { envFiles, exampleBeside, readValues } from '../../env-files.js';
 import type { Facts } from '../../facts.js';
 import { editService } from '../../fix/compose-edit.js';
 import { addItem, setKey } from '../../fix/compose-text.js';
@@ -66,7 +65,7 @@ function unlisted(facts: Facts): Unlisted[] {
     const context = service.build?.context;
     if (!context || !isAbsolute(context)) return [];
     const file = join(context, '.env');
-    const example = exampleOf(file);
+    const example = exampleBeside(facts, file);
     if (listed.has(file) || !example || !existsSync(file)) return [];
     const wanted = [...(readValues(file)?.keys() ?? [])];
     const names = wanted.filter((name) => !(name in service.environment));

@@ -29,8 +29,7 @@ export const check = defineCheck({
             message: `${shown} would enter the image of "${service}"`,
             next: 'invctl doctor --fix      (adds it to .dockerignore)',
             service,
-            file: dockerfile.file,
-            line: copiedAt,
+            ...dockerfile.place(copiedAt),
           };
     });
   },
@@ -69,11 +68,11 @@ function exposed(facts: Facts): Exposed[] {
   const known = sensitiveFiles(facts);
   return Object.values(facts.project.services).flatMap((service): Exposed[] => {
     const context = service.build?.context;
-    const dockerfile = dockerfileOf(service);
+    const dockerfile = dockerfileOf(service, facts.reading);
     if (!context || !isAbsolute(context) || !dockerfile || !statSync(context).isDirectory()) return [];
     // BuildKit prefers the one that is named after the Dockerfile.
-    const own = `${dockerfile.file}.dockerignore`;
-    const ignoreFile = existsSync(own) ? own : join(context, '.dockerignore');
+    const own = dockerfile.file && `${dockerfile.file}.dockerignore`;
+    const ignoreFile = own && existsSync(own) ? own : join(context, '.dockerignore');
     const rules = dockerignore.default();
     if (existsSync(ignoreFile)) rules.add(readFileSync(ignoreFile, 'utf8'));
     return sensitiveFilesIn(context, known)

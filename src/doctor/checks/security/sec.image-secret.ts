@@ -64,7 +64,7 @@ function secretValues(facts: Facts): { name: string; value: string }[] {
   }));
   const variables = envFiles(facts).flatMap(({ file }) =>
     [...(readValues(file) ?? [])].flatMap(([name, { value }]) =>
-      isSecretName(name) ? [{ name, value }] : [],
+      isSecretName(name) ? [{ name, value: value.replaceAll('$$', '$') }] : [],
     ),
   );
   return [...files, ...variables].filter(({ value }) => value.length >= FEWEST_CHARACTERS);

@@ -24,14 +24,14 @@ export const check = defineCheck({
           ...placeOf(facts.reading, 'services', service.name, 'image'),
         });
       }
-      const dockerfile = dockerfileOf(service);
+      const dockerfile = dockerfileOf(service, facts.reading);
       if (!dockerfile) continue;
       const stages = stageNames(dockerfile.instructions);
       const [from] = dockerfile.lastStage;
       for (const instruction of dockerfile.instructions.filter(({ keyword }) => keyword === 'FROM')) {
         const [image = ''] = instruction.words;
         if (stages.has(image.toLowerCase()) || image === 'scratch' || image.includes('$')) continue;
-        const place = { file: dockerfile.file, line: instruction.line, service: service.name };
+        const place = { ...dockerfile.place(instruction.line), service: service.name };
         if (isUnpinned(image)) {
           findings.push({
             message: `the base image ${image} is not pinned`,

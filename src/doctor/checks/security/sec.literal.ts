@@ -35,7 +35,7 @@ export const check = defineCheck({
           ...placeOf(facts.reading, 'services', service.name, 'build', 'args', name),
         });
       }
-      const dockerfile = dockerfileOf(service);
+      const dockerfile = dockerfileOf(service, facts.reading);
       for (const { keyword, text, line } of dockerfile?.instructions ?? []) {
         if (keyword !== 'ENV' && keyword !== 'ARG') continue;
         const match = /^([A-Za-z_]\w*)(?:=|\s+)(\S+)/.exec(text);
@@ -45,8 +45,7 @@ export const check = defineCheck({
           message: `${keyword} ${name} in the Dockerfile of "${service.name}" holds a secret`,
           next: 'remove it, and use RUN --mount=type=secret or a secret at run time',
           service: service.name,
-          file: dockerfile.file,
-          line,
+          ...dockerfile.place(line),
         });
       }
     }

@@ -56,12 +56,12 @@ async function runsAsRoot(
     return isRoot(service.user) ? placeOf(facts.reading, 'services', service.name, 'user') : undefined;
   }
   // What the next build gives comes first, then what runs today.
-  const dockerfile = dockerfileOf(service);
+  const dockerfile = dockerfileOf(service, facts.reading);
   const user = dockerfile?.lastStage.filter(({ keyword }) => keyword === 'USER').at(-1);
   const from = dockerfile?.lastStage.find(({ keyword }) => keyword === 'FROM');
-  if (dockerfile && user && isRoot(user.text)) return { file: dockerfile.file, line: user.line };
+  if (dockerfile && user && isRoot(user.text)) return dockerfile.place(user.line);
   if (dockerfile && !user && from && ROOT_BASES.test(from.words[0] ?? '')) {
-    return { file: dockerfile.file, line: from.line };
+    return dockerfile.place(from.line);
   }
   if (STEPS_DOWN.test(from?.words[0] ?? '')) return undefined;
   const image = await imageOf(facts, service);

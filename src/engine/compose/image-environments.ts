@@ -1,0 +1,13 @@
+import type { Docker } from './docker.js';
+import { parseEnvironment } from './parse.js';
+
+/** `ENV` of images by the names asked for; those that are not here are left out. */
+export async function imageEnvironments(
+  docker: Docker,
+  images: readonly string[],
+): Promise<Map<string, Record<string, string>>> {
+  const found = await docker.images(images);
+  return new Map(
+    [...found].map(([name, { Config }]) => [name, Object.fromEntries(parseEnvironment(Config?.Env))]),
+  );
+}

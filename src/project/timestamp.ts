@@ -1,0 +1,50 @@
+const TIMESTAMP = new RegExp(
+  [
+    /^(?<year>\d{4})-(?<month>\d{1,2})-(?<day>\d{1,2})/,
+    /(?:(?:[Tt]| +)(?<hour>\d{1,2}):(?<minute>\d{1,2}):(?<second>\d{1,2})(?<fraction>[.,]\d+)?)?/,
+    /(?<zone>Z|[-+]\d\d:\d\d)?$/,
+  ]
+    .map(({ source }) => source)
+    .join(''),
+);
+
+/**
+ * Go's `time.Time.String()` of an unquoted date: that is what Compose makes of it. Undefined for what go-yaml v3 reads
+ * as no date. Its layouts are `2006-1-2`, `2006-1-2 15:4:5.9` and `2006-1-2T15:4:5.9Z07:00`; Go's `time.Parse` takes a
+ * comma for the point, several spaces for one, and drops digits behind the ninth.
+ */
+export function timestampText(text: string): string | undefined {
+  const parts = TIMESTAMP.exec(text)?.groups;
+  if (!parts) return undefined;
+  // A zone belongs to the layout with a T, which cannot do without one.
+  if (/[Tt]/.test(text) !== (parts.zone !== undefined)) return undefined;
+  const number = (part: string) => Number(parts[part] ?? 0);
+  const date = new Date(0);
+  date.setUTCFullYear(number('year'), number('month') - 1, number('day'));
+  date.setUTCHours(number('hour'), number('minute'), number('second'));
+  const isReal =
+    date.getUTCMonth() === number('month') - 1 &&
+    date.getUTCDate() === number('day') &&
+    date.getUTCHours() === number('hour') &&
+    number('minute') <= 59 &&
+    number('second') <= 59;
+  const zone = zoneText(parts.zone);
+  if (!isReal || zone === undefined) return undefined;
+  const fraction = (parts.fraction ?? '')
+    .replace(',', '.')
+    .slice(0, 10)
+    .replace(/\.?0+$/, '');
+  return `${date.toISOString().slice(0, 19).replace('T', ' ')}${fraction} ${zone}`;
+}
+
+/** Minutes may be 60 to `time.Parse`, which then makes an hour of them. */
+function zoneText(zone: string | undefined): string | undefined {
+  if (zone === undefined || zone === 'Z') return '+0000 UTC';
+  const [hours, minutes] = zone.slice(1).split(':').map(Number) as [number, number];
+  if (hours > 24 || minutes > 60) return undefined;
+  const total = hours * 60 + minutes;
+  if (total === 0) return '+0000 UTC';
+  const two = (part: number) => String(part).padStart(2, '0');
+  const offset = `${zone[0]}${two(Math.floor(total / 60))}${two(total % 60)}`;
+  return `${offset} ${offset}`;
+}
