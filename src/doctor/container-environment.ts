@@ -13,6 +13,7 @@ export const VALUE_FAULTS = [
   'env.bare-shadow',
   'env.placeholder',
   'db.localhost',
+  'db.port',
   'db.both-set',
   'secret.app-path',
 ] as const;
