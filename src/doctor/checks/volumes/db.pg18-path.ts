@@ -11,7 +11,7 @@ export const check = defineCheck({
   chapter: 'volumes',
   title: 'the volume is mounted where this image does not keep its data',
   severity: 'fail',
-  requires: ['db.major'],
+  requires: ['db.major', 'vol.path'],
   why: 'The data goes into an anonymous volume, which the next new container does not find again, or the image refuses to start.',
   docs: `Up to 17 the official image keeps its data in \`/var/lib/postgresql/data\`, from 18 on in \`/var/lib/postgresql/18/docker\`, and wants the volume at \`/var/lib/postgresql\`; Bitnami's in \`/bitnami/postgresql\`. \`PGDATA\` overrides them. A volume at another path, such as \`/var/lib/postgres/data\`, stays empty. Before the mount is moved, the data has to come along: \`invctl db backup\`, move the mount, \`invctl up\`, \`invctl db restore FILE\`. A volume whose name and path do not sound like data is left alone.`,
   async probe(facts) {

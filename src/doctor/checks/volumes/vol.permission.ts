@@ -4,6 +4,7 @@ import { hostPath, mountOver } from '../../../project/mounted-file.js';
 import { defineCheck, type Finding } from '../../check.js';
 import { databaseVolume } from '../../data-folder.js';
 import type { Facts } from '../../facts.js';
+import { firstStart, hasInitialised } from '../../first-start.js';
 import { causeOfCheck } from '../../log-causes.js';
 import { INIT_FOLDER, type InitPath, initPaths } from '../../mounted-scripts.js';
 import { placeOf, placeOfItem } from '../../reading.js';
@@ -75,16 +76,27 @@ function initFindings(facts: Facts, service: ComposeService, said: string): Find
   return [initFinding(facts, service, { file, target, folder: target === INIT_FOLDER })];
 }
 
-/** Before the first start: what is mounted for it, and the server's user may not read. */
+/** What is mounted for the first start, and the server's user may not read. */
 async function closedInitScripts(facts: Facts, service: ComposeService): Promise<Finding[]> {
   if (process.platform !== 'linux' || !isOfficialPostgres(service)) return [];
-  // Data that is there is never initialised again, and nobody reads the scripts.
-  if (service === facts.database && (await databaseVolume(facts))?.exists) return [];
-  if ((await facts.engine()).kind === 'docker' && (await facts.containersOf(service.name)).length > 0)
-    return [];
   const user = service.user === undefined ? postgresUser(service) : await containerUser(facts, service);
-  if (!user || user.uid === 0) return [];
-  return closedTo(user, service).map((path) => initFinding(facts, service, path));
+  const closed = user && user.uid !== 0 ? closedTo(user, service) : [];
+  if (closed.length === 0) return [];
+  const lenient = (await isInitialised(facts, service))
+    ? {
+        severity: 'warn' as const,
+        why: 'The data is there already; on a new volume these scripts do not run.',
+      }
+    : {};
+  return closed.map((path) => ({ ...initFinding(facts, service, path), ...lenient }));
+}
+
+/** Data that is there is never initialised again. */
+async function isInitialised(facts: Facts, service: ComposeService): Promise<boolean> {
+  if ((await facts.engine()).kind !== 'docker') return false;
+  const [container] = await facts.containersOf(service.name);
+  if (!container) return service === facts.database && ((await databaseVolume(facts))?.exists ?? false);
+  return hasInitialised(await firstStart(facts, container));
 }
 
 function closedTo(user: ContainerUser, service: ComposeService): InitPath[] {
