@@ -14,6 +14,8 @@ export const VALUE_FAULTS = [
   'env.placeholder',
   'db.localhost',
   'db.port',
+  'db.role-missing',
+  'db.database-missing',
   'db.both-set',
   'secret.app-path',
 ] as const;
