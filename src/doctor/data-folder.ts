@@ -34,7 +34,7 @@ export async function dataFolder(facts: Facts, service: ComposeService): Promise
 }
 
 /** The mount that holds a server's data, as far as anybody can say. */
-export async function dataMount(facts: Facts, service: ComposeService): Promise<ComposeMount | undefined> {
+async function dataMount(facts: Facts, service: ComposeService): Promise<ComposeMount | undefined> {
   const folder = await dataFolder(facts, service);
   const mount = folder === undefined ? undefined : mountOver(service, folder);
   return mount ?? service.mounts.find(({ target }) => target === OLD_PATH || target === NEW_PATH);

@@ -74,9 +74,9 @@ export interface Facts {
   databaseSettings(): ImageSettings | undefined;
   /**
    * Reads with SQL over the database's local socket, which asks for no password: the first column, a line a row.
-   * Undefined where it cannot be read as this role.
+   * Where this role is not let in, what the server says.
    */
-  query(user: string, sql: string): Promise<string[] | undefined>;
+  query(user: string, sql: string): Promise<{ lines: string[] } | { refusal: string }>;
   /** Tries a password over the network, as the app would log in. */
   login(user: string, password: string): Promise<Login | undefined>;
   /** Runs SQL as this superuser over the database's local socket, which asks for no password. Only fixes do. */
@@ -254,7 +254,7 @@ export async function gatherFacts(input: FactsInput): Promise<Facts> {
     if (status !== 0) throw new Error(mask(stderr.trim()));
   }
 
-  async function query(user: string, sql: string): Promise<string[] | undefined> {
+  async function query(user: string, sql: string): Promise<{ lines: string[] } | { refusal: string }> {
     const found = await engine();
     if (found.kind === 'embedded') {
       const { socketFolder: host, port } = await found.engine.connection(location, database?.name);
@@ -263,13 +263,15 @@ export async function gatherFacts(input: FactsInput): Promise<Facts> {
         const { rows } = await client.query<string[]>({ text: sql, rowMode: 'array' });
         lines.push(...rows.map(([first]) => String(first)));
       });
-      return done?.ok ? lines : undefined;
+      return done?.ok ? { lines } : { refusal: done?.refusal ?? '' };
     }
     const running = await facts.runningDatabase();
-    if (!running) return undefined;
+    if (!running) return { refusal: '' };
     const command = ['psql', '-XAtqwU', user, '-d', 'template1', '-c', sql];
-    const { status, stdout } = await docker.exec(running.container.Id, command);
-    return status === 0 ? stdout.split('\n').filter((line) => line !== '') : undefined;
+    const { status, stdout, stderr } = await docker.exec(running.container.Id, command);
+    return status === 0
+      ? { lines: stdout.split('\n').filter((line) => line !== '') }
+      : { refusal: mask(stderr.trim()) };
   }
 
   /**
@@ -311,8 +313,8 @@ async function withClient(
     await body(client);
     return { ok: true, refusal: '' };
   } catch (error) {
-    // 28P01: invalid_password.
-    return hasErrorCode(error, '28P01') ? { ok: false, refusal: error.message } : undefined;
+    // invalid_password, and invalid_authorization_specification, which is also a role that is not there
+    return hasErrorCode(error, '28P01', '28000') ? { ok: false, refusal: error.message } : undefined;
   } finally {
     await client.end().catch(() => {});
   }

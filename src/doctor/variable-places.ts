@@ -1,4 +1,4 @@
-import { variableNames } from '../postgres/image-variables.js';
+import { variableOf } from '../postgres/image-variables.js';
 import { hostPath } from '../project/mounted-file.js';
 import type { Facts } from './facts.js';
 import { place, placeOf } from './reading.js';
@@ -13,14 +13,6 @@ export function placeOfVariable(
   return at ? place(at) : {};
 }
 
-/** Name of the variable of the database's image that says this; of several, the one that is set. */
-export function databaseVariable(facts: Facts, what: 'user' | 'password' | 'database'): string {
-  const { database } = facts;
-  const names = database ? variableNames(database)[what] : [];
-  const both = names.flatMap((name) => [name, `${name}_FILE`]);
-  return both.find((name) => database?.environment[name]) ?? (names[0] as string);
-}
-
 /** Where what the database's image takes for its user, password or database is written: the file of a secret too. */
 export function placeOfDatabaseVariable(
   facts: Facts,
@@ -28,7 +20,7 @@ export function placeOfDatabaseVariable(
 ): { file?: string; line?: number } {
   const { database, project } = facts;
   if (!database) return {};
-  const name = databaseVariable(facts, what);
+  const name = variableOf(database, what);
   const file = name.endsWith('_FILE')
     ? hostPath(project, database, database.environment[name] ?? '')
     : undefined;

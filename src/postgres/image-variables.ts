@@ -57,7 +57,7 @@ const SUPERUSER = 'postgres';
 const DEFAULT_PORT = 5432;
 
 /** The variables of a service's image, by what they say. */
-export function variableNames(service: ComposeService): Names {
+function variableNames(service: ComposeService): Names {
   return postgresImage(service.image)?.interface === 'bitnami' ? BITNAMI : OFFICIAL;
 }
 
@@ -102,6 +102,13 @@ export function imageSettings(
     ...(port === undefined ? {} : { port }),
     unreadable,
   };
+}
+
+/** Name of the variable that says this to the image, `…_FILE` included: the one that is set, else the usual one. */
+export function variableOf(service: ComposeService, what: 'user' | 'password' | 'database'): string {
+  const names = variableNames(service)[what];
+  const both = names.flatMap((name) => [name, `${name}_FILE`]);
+  return both.find((name) => service.environment[name]) ?? (names[0] as string);
 }
 
 /** Variables that are set both as themselves and as `…_FILE`: the image then ends at once. */

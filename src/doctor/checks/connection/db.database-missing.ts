@@ -1,7 +1,8 @@
+import { variableOf } from '../../../postgres/image-variables.js';
 import { defineCheck, type Finding } from '../../check.js';
 import { type DatabaseReference, databaseReferences, reachableNames } from '../../roles.js';
 import { serverCatalogue } from '../../server-catalogue.js';
-import { databaseVariable, placeOfDatabaseVariable, placeOfVariable } from '../../variable-places.js';
+import { placeOfDatabaseVariable, placeOfVariable } from '../../variable-places.js';
 
 /** A database that every server has. */
 const ALWAYS = ['postgres', 'template0', 'template1'];
@@ -18,12 +19,11 @@ export const check = defineCheck({
   async probe(facts) {
     const { database } = facts;
     const settings = facts.databaseSettings();
-    const catalogue = await serverCatalogue(facts);
-    if (!database || !settings) return [];
-    if (!catalogue) return { skip: 'no role of the project is let in over the local socket' };
-    const { superuser, databases, roles } = catalogue;
+    if (!database || !settings || settings.unreadable.length > 0) return [];
+    const { superuser, databases, hasRole } = await serverCatalogue(facts);
+    if (!databases) return { skip: 'no role of the project is let in over the local socket' };
     const make = (name: string, owner: string | undefined) =>
-      `invctl exec ${database.name} -- createdb -U ${superuser}${owner && roles.has(owner) ? ` -O ${owner}` : ''} ${name}`;
+      `invctl exec ${database.name} -- createdb -U ${superuser}${owner && hasRole(owner) ? ` -O ${owner}` : ''} ${name}`;
     const others = [...databases].filter((name) => !ALWAYS.includes(name)).sort();
     const there = others.length > 0 ? `it has ${others.join(', ')}` : 'it has none but its own';
     const apps = databaseReferences(facts.project, facts.databases).filter(
@@ -37,7 +37,7 @@ export const check = defineCheck({
       findings.push({
         ...(unused ? { severity: 'warn' as const } : {}),
         message: `the server of "${database.name}" has no database "${settings.database}": ${there}`,
-        next: `set ${databaseVariable(facts, 'database')} back to the old name, or make an empty one: ${make(settings.database, settings.user)}`,
+        next: `set ${variableOf(database, 'database')} back to the old name, or make an empty one: ${make(settings.database, settings.user)}`,
         service: database.name,
         ...placeOfDatabaseVariable(facts, 'database'),
       });

@@ -1,10 +1,11 @@
+import { variableOf } from '../../../postgres/image-variables.js';
 import { scramVerifier } from '../../../system/scram.js';
 import { Secret } from '../../../system/secret.js';
 import { defineCheck, type Finding } from '../../check.js';
 import type { Facts } from '../../facts.js';
 import { databaseReferences, reachableNames } from '../../roles.js';
 import { serverCatalogue } from '../../server-catalogue.js';
-import { databaseVariable, placeOfDatabaseVariable, placeOfVariable } from '../../variable-places.js';
+import { placeOfDatabaseVariable, placeOfVariable } from '../../variable-places.js';
 
 export const check = defineCheck({
   id: 'db.password-drift',
@@ -17,10 +18,10 @@ export const check = defineCheck({
   docs: `\`password authentication failed for user\`: the file, or \`POSTGRES_PASSWORD\`, was changed after the volume was initialised. The check logs in with the project's password, over the network as the app does. The data is safe, and wiping the volume is never the answer: bring the server to the file with \`ALTER ROLE\` over its local socket, which asks for no password. \`invctl doctor --fix --yes\` does that.`,
   async probe(facts) {
     const findings: Finding[] = [];
-    const roles = (await serverCatalogue(facts))?.roles;
+    const { hasRole } = await serverCatalogue(facts);
     for (const { user, password, where, next, service } of candidates(facts)) {
       // The server says the same of a role that is not there: `db.role-missing`.
-      if (roles && !roles.has(user)) continue;
+      if (hasRole(user) === false) continue;
       const login = await facts.login(user, password);
       if (!login || login.ok) continue;
       findings.push({
@@ -36,8 +37,8 @@ export const check = defineCheck({
     safety: 'ask',
     async plan(facts) {
       const { user, password } = facts.databaseSettings() ?? {};
-      const catalogue = await serverCatalogue(facts);
-      if (!user || !password || !catalogue?.roles.has(user)) return [];
+      const { superuser, hasRole } = await serverCatalogue(facts);
+      if (!user || !password || superuser === undefined || !hasRole(user)) return [];
       if ((await facts.login(user, password))?.ok !== false) return [];
       return [
         {
@@ -45,7 +46,7 @@ export const check = defineCheck({
           // A verifier in place of the password: the statement may end up in the server's log.
           apply: () =>
             facts.administer(
-              catalogue.superuser,
+              superuser,
               `ALTER ROLE ${quoted(user)} PASSWORD '${scramVerifier(new Secret(password)).reveal()}';\n`,
             ),
         },
@@ -72,7 +73,7 @@ function candidates(facts: Facts): Candidate[] {
   const known = settings.unreadable.length === 0;
   const { user, password } = settings;
   if (password && known) {
-    const variable = databaseVariable(facts, 'password');
+    const variable = variableOf(database, 'password');
     const place = placeOfDatabaseVariable(facts, 'password');
     found.push({
       user,

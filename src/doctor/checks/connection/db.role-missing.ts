@@ -1,7 +1,8 @@
+import { variableOf } from '../../../postgres/image-variables.js';
 import { defineCheck, type Finding } from '../../check.js';
 import { databaseReferences, reachableNames } from '../../roles.js';
 import { serverCatalogue } from '../../server-catalogue.js';
-import { databaseVariable, placeOfDatabaseVariable, placeOfVariable } from '../../variable-places.js';
+import { placeOfDatabaseVariable, placeOfVariable } from '../../variable-places.js';
 
 export const check = defineCheck({
   id: 'db.role-missing',
@@ -14,27 +15,28 @@ export const check = defineCheck({
   async probe(facts) {
     const { database } = facts;
     const settings = facts.databaseSettings();
-    const catalogue = await serverCatalogue(facts);
     if (!database || !settings) return [];
-    if (!catalogue) return { skip: 'no role of the project is let in over the local socket' };
-    const { superuser, roles } = catalogue;
+    const { superuser, hasRole } = await serverCatalogue(facts);
     const make = (user: string, rights: string) =>
-      `invctl exec ${database.name} -- createuser -U ${superuser} ${rights}--pwprompt ${user}`;
+      superuser === undefined
+        ? ''
+        : `, or make the role: invctl exec ${database.name} -- createuser -U ${superuser} ${rights}--pwprompt ${user}`;
     const findings: Finding[] = [];
-    if (!roles.has(settings.user)) {
+    const known = settings.unreadable.length === 0;
+    if (known && hasRole(settings.user) === false) {
       findings.push({
-        message: `the server of "${database.name}" has no role "${settings.user}": its volume was initialised with "${superuser}"`,
-        next: `set ${databaseVariable(facts, 'user')} back to ${superuser}, or make the role: ${make(settings.user, '--superuser ')}`,
+        message: `the server of "${database.name}" has no role "${settings.user}": its volume was initialised with ${superuser === undefined ? 'another name' : `"${superuser}"`}`,
+        next: `set ${variableOf(database, 'user')} back to ${superuser ?? 'the name that the volume was initialised with'}${make(settings.user, '--superuser ')}`,
         service: database.name,
         ...placeOfDatabaseVariable(facts, 'user'),
       });
     }
     for (const { service, variable, host, user } of databaseReferences(facts.project, facts.databases)) {
-      if (user === undefined || user === settings.user || roles.has(user)) continue;
+      if (user === undefined || user === settings.user || hasRole(user) !== false) continue;
       if (!reachableNames(database).includes(host)) continue;
       findings.push({
         message: `"${service.name}" logs in as "${user}" (${variable}), and the server of "${database.name}" has no such role`,
-        next: `name a role that is there, such as ${superuser}, or make it: ${make(user, '')}`,
+        next: `name a role that is there${superuser === undefined ? '' : `, such as ${superuser}`}${make(user, '')}`,
         service: service.name,
         ...placeOfVariable(facts, service.name, variable),
       });

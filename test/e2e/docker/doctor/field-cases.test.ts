@@ -5,8 +5,27 @@ import { invctl } from '../../../support/cli.js';
 import { withoutDocker } from '../../../support/docker.js';
 import { docker, leftovers, removeProject } from '../../../support/docker-project.js';
 import { fieldCases, fieldProject } from '../../../support/doctor/field-case.js';
-import type { SickProject } from '../../../support/doctor/project.js';
+import { type SickProject, writtenProject } from '../../../support/doctor/project.js';
 
+const FROM_FILES = {
+  'compose.yaml': `name: NAME
+services:
+  db:
+    image: postgres:16
+    environment:
+      POSTGRES_USER_FILE: /run/secrets/user
+      POSTGRES_DB_FILE: /conf/database
+      POSTGRES_PASSWORD_FILE: /run/secrets/pw
+    secrets: [user, pw]
+    volumes: ["./conf:/conf:ro", "pg:/var/lib/postgresql/data"]
+    healthcheck: { test: ["CMD", "pg_isready", "-h", "127.0.0.1"], interval: 1s, retries: 60 }
+volumes: { pg: {} }
+secrets: { user: { file: ./user.txt }, pw: { file: ./pw.txt } }
+`,
+  'user.txt': 'ann\n',
+  'pw.txt': 'k8Fj2-mQ9zLp0-vX7',
+  'conf/database': 'orders\n',
+};
 const made: SickProject[] = [];
 
 async function project(name: string): Promise<SickProject> {
@@ -85,6 +104,25 @@ describe.skipIf(withoutDocker).concurrent('a project of the field that was start
       'set POSTGRES_USER back to ann, or make the role: invctl exec store -- createuser -U ann --superuser --pwprompt bob',
     );
     expect(findingsOf(renamed, 'db.password-drift')).toEqual([]);
+  });
+
+  it('a user and a database out of files: doctor and db read them alike', async () => {
+    const one = await writtenProject(FROM_FILES);
+    made.push(one);
+    await compose(one, 'up', '--detach', '--wait');
+    const found = await one.doctor();
+    expect(failing(found)).toEqual([]);
+    expect(found.checks.find(({ check }) => check.id === 'db.password-drift')?.outcome).toBe('pass');
+    const asked = await invctl(['db', 'psql', '--', '-Atc', 'SELECT current_user, current_database()'], {
+      cwd: one.folder,
+    });
+    expect(asked.stdout.trim()).toBe('ann|orders');
+
+    // The file of the user is changed later: no password is wrong.
+    one.write('user.txt', 'bob\n');
+    expect(failing(await one.doctor())).toEqual(['db.role-missing']);
+    const status = await invctl(['db', 'psql', '--', '-c', 'SELECT 1'], { cwd: one.folder });
+    expect(status.code).not.toBe(0);
   });
 
   it('external-missing: doctor and up name them, and up starts nothing', async () => {
