@@ -8,6 +8,8 @@ import { imageOf } from './users.js';
 /** Where the official image keeps its data up to 17, and the folder above it that a volume belongs to from 18 on. */
 export const OLD_PATH = '/var/lib/postgresql/data';
 export const NEW_PATH = '/var/lib/postgresql';
+/** The official image itself, whose paths its documentation fixes for each major. */
+const LIBRARY_IMAGE = /^(docker\.io\/)?(library\/)?postgres(:|@|$)/;
 const BITNAMI_PATH = '/bitnami/postgresql/data';
 
 /** PostgreSQL's major of a service's image: as the image itself says where the engine has it, else as its name does. */
@@ -25,12 +27,13 @@ export async function dataFolder(facts: Facts, service: ComposeService): Promise
   if (dataDirectory !== undefined) return dataDirectory;
   const kind = service.build ? undefined : postgresImage(service.image)?.interface;
   if (kind === 'bitnami') return BITNAMI_PATH;
+  const major = kind === 'official' ? await imageMajor(facts, service) : undefined;
+  const byMajor = major === undefined ? undefined : major >= 18 ? `${NEW_PATH}/${major}/docker` : OLD_PATH;
+  if (byMajor !== undefined && LIBRARY_IMAGE.test(service.image ?? '')) return byMajor;
+  // An image that is made from it may have moved it.
   const image = await imageOf(facts, service);
   const own = image?.Config.Env?.find((variable) => variable.startsWith('PGDATA='));
-  if (own) return own.slice('PGDATA='.length);
-  const major = kind === 'official' ? await imageMajor(facts, service) : undefined;
-  if (major === undefined) return undefined;
-  return major >= 18 ? `${NEW_PATH}/${major}/docker` : OLD_PATH;
+  return own ? own.slice('PGDATA='.length) : byMajor;
 }
 
 /** The mount that holds a server's data, as far as anybody can say. */

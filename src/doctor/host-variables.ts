@@ -64,21 +64,25 @@ export function hostVariable(
 ): HostVariable | undefined {
   const read = READ_BY_DRIVERS.has(name);
   if (!read && (!SOUNDS_LIKE_ONE.test(name) || NO_DESTINATION.test(name))) return undefined;
-  if (ANY_DATABASE.test(name) && meansAnother(name, environment)) return undefined;
-  return read && !(otherDatabases && ANY_DATABASE.test(name)) ? 'read' : 'perhaps';
+  const make = ANY_DATABASE.test(name) ? makeBeside(name, environment) : 'postgres';
+  if (make === 'another') return undefined;
+  return read && (make === 'postgres' || !otherDatabases) ? 'read' : 'perhaps';
 }
 
 const OTHER_MAKES = /mysql|maria|mongo|sqlite|mssql|sqlserver|oracle|redis|clickhouse|cockroach/i;
 const OTHER_PORTS = ['3306', '27017', '1433', '1521', '6379', '9042'];
 
-function meansAnother(name: string, environment: Readonly<Record<string, string | null>>): boolean {
+/** What the variables beside it say of the make: `DB_CONNECTION: pgsql`, `DB_PORT: 3306`. */
+function makeBeside(
+  name: string,
+  environment: Readonly<Record<string, string | null>>,
+): 'postgres' | 'another' | undefined {
   const stem = stemOf(name);
-  const beside = (...parts: string[]) => parts.map((part) => environment[`${stem}${part}`] ?? '');
-  return (
-    beside('CONNECTION', 'TYPE', 'DRIVER', 'ENGINE', 'DIALECT', 'CLIENT', 'VENDOR', 'ADAPTER').some((value) =>
-      OTHER_MAKES.test(value),
-    ) || beside('PORT').some((value) => OTHER_PORTS.includes(value))
-  );
+  const makes = ['CONNECTION', 'TYPE', 'DRIVER', 'ENGINE', 'DIALECT', 'CLIENT', 'VENDOR', 'ADAPTER'];
+  const said = makes.map((part) => environment[`${stem}${part}`] ?? '');
+  const port = environment[`${stem}PORT`] ?? '';
+  if (said.some((value) => OTHER_MAKES.test(value)) || OTHER_PORTS.includes(port)) return 'another';
+  return said.some((value) => /pg|postgres/i.test(value)) || port === '5432' ? 'postgres' : undefined;
 }
 
 /** `DB_` of `DB_HOST`: what the variables beside it begin with. */

@@ -70,5 +70,7 @@ describe('a variable that says where a database is', () => {
   it('only sounds so where the project has another database as well', () => {
     expect(hostVariable('DB_HOST', {}, true)).toBe('perhaps');
     expect(hostVariable('PGHOST', {}, true)).toBe('read');
+    expect(hostVariable('DB_HOST', { DB_CONNECTION: 'pgsql' }, true)).toBe('read');
+    expect(hostVariable('DB_HOST', { DB_PORT: '5432' }, true)).toBe('read');
   });
 });
