@@ -74,6 +74,6 @@ function referenceOf(
 }
 
 /** Names by which other containers of a shared network reach a service. */
-export function reachableNames(service: ComposeService): string[] {
-  return [service.name, ...(service.containerName ? [service.containerName] : [])];
+export function reachableNames({ name, containerName, networkAliases = [] }: ComposeService): string[] {
+  return [name, ...(containerName ? [containerName] : []), ...networkAliases];
 }

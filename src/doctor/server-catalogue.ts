@@ -12,6 +12,11 @@ export interface ServerCatalogue {
   databases?: ReadonlySet<string>;
 }
 
+/** A name as a person types it in a command. */
+export function asWord(name: string): string {
+  return /^[\w.-]+$/.test(name) ? name : `'${name.replaceAll("'", "'\\''")}'`;
+}
+
 /** The role that initdb made has this oid (src/include/catalog/pg_authid.dat). */
 const BOOTSTRAP_ROLE = 10;
 const SQL = `SELECT CASE WHEN oid = ${BOOTSTRAP_ROLE} THEN 's' ELSE 'r' END || rolname FROM pg_roles

@@ -135,6 +135,12 @@ export const FILE_FAULTS: readonly Fault[] = [
     break: (p) => p.edit('compose.yaml', 'file: ./secrets/admin_password.txt', 'environment: NEVER_SET'),
   },
   {
+    id: 'secret.missing',
+    variant: 'a path that a variable without a value makes another',
+    break: (p) => p.edit('compose.yaml', './secrets/admin_password.txt', '"${NEVER_SET}/nowhere/pw.txt"'),
+    also: ['env.required'],
+  },
+  {
     id: 'env.required',
     variant: "a secret's path",
     break: (p) => p.edit('compose.yaml', './secrets/admin_password.txt', '"${NEVER_SET}"'),

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { defineCheck, type Finding } from '../../check.js';
 import type { Facts } from '../../facts.js';
 import { guardsData, makeSecret, WRITTEN_BY_UP } from '../../fix/secret-file.js';
-import { declaredAt, grantedSecrets } from '../../granted-secrets.js';
+import { declaredAt, grantedSecrets, unsetInPath } from '../../granted-secrets.js';
 import { placeOf } from '../../reading.js';
 
 export const check = defineCheck({
@@ -30,7 +30,7 @@ export const check = defineCheck({
     safety: 'safe',
     async plan(facts) {
       const steps = grantedSecrets(facts)
-        .filter(({ file }) => !existsSync(file))
+        .filter(({ file, name }) => !existsSync(file) && unsetInPath(facts, name) === undefined)
         .map((secret) => makeSecret(facts, secret));
       return (await Promise.all(steps)).flat();
     },
@@ -60,6 +60,9 @@ function unsetVariables({ project, reading }: Facts): Finding[] {
 }
 
 async function howToMake(facts: Facts, name: string, file: string): Promise<string> {
+  const unset = unsetInPath(facts, name);
+  if (unset !== undefined)
+    return `set ${unset}, which its path under secrets.${name}.file has and nobody sets`;
   return (await guardsData(facts, name))
     ? `put the old ${facts.shown(file)} back, or: invctl doctor --fix      (the database has data under it)`
     : 'invctl doctor --fix      (makes it, as invctl init does)';
