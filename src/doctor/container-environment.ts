@@ -13,6 +13,9 @@ export const VALUE_FAULTS = [
   'env.bare-shadow',
   'env.placeholder',
   'db.localhost',
+  'db.port',
+  'db.role-missing',
+  'db.database-missing',
   'db.both-set',
   'secret.app-path',
 ] as const;

@@ -6,10 +6,11 @@ import { type DockerSurvey, type SurveyedContainer, surveyDocker } from '../engi
 import type { EmbeddedEngine } from '../engine/embedded/engine.js';
 import type { Engine, EngineKind, ServiceStatus } from '../engine/engine.js';
 import { hasErrorCode, UserError } from '../errors.js';
+import { type ImageSettings, imageSettings } from '../postgres/image-variables.js';
 import { type ServiceVariable, serviceVariables } from '../project/environment.js';
 import type { ProjectLocation } from '../project/locate.js';
 import type { ComposeProject, ComposeService } from '../project/model.js';
-import { readSecretFile, serverPassword } from '../project/secret-file.js';
+import { mountedText } from '../project/mounted-file.js';
 import { maskText, secretValues } from '../project/secret-values.js';
 import { postgresServices } from '../project/service-roles.js';
 import type { ProjectSettings } from '../project/settings-file.js';
@@ -71,18 +72,23 @@ export interface Facts {
   variables(service: string): Map<string, ServiceVariable>;
   /** The running database container. Undefined on another engine, or where it is not running. */
   runningDatabase(): Promise<RunningDatabase | undefined>;
-  /** Name of the engine's volume with the database's files, and whether it is there. */
-  databaseVolume(): Promise<{ name: string; exists: boolean } | undefined>;
-  /** The password that the project gives the database: its bytes as the entrypoint reads them. */
-  databasePassword(): string | undefined;
+  /** What the image makes of the database's variables; undefined where there is no database. */
+  databaseSettings(): ImageSettings | undefined;
+  /**
+   * Reads with SQL over the database's local socket, which asks for no password: the first column, a line a row.
+   * Where this role is not let in, what the server says.
+   */
+  query(user: string, sql: string): Promise<{ lines: string[] } | { refusal: string }>;
   /** Tries a password over the network, as the app would log in. */
   login(user: string, password: string): Promise<Login | undefined>;
-  /** Runs SQL as the superuser over the database's local socket, which asks for no password. Only fixes do. */
-  administer(sql: string): Promise<void>;
+  /** Runs SQL as this superuser over the database's local socket, which asks for no password. Only fixes do. */
+  administer(user: string, sql: string): Promise<void>;
   /** What `git` tracks of the project; undefined where it is no work tree. */
   tracked(): Promise<ReadonlySet<string> | undefined>;
   /** A path as a person of this project writes it. */
   shown(path: string): string;
+  /** A path as an argument of a command that a person types: in quotes, and never the project's folder as `.`. */
+  argument(path: string): string;
   /** Free text of the outside, such as a log line, without credentials. */
   mask(text: string): string;
 }
@@ -188,17 +194,14 @@ export async function gatherFacts(input: FactsInput): Promise<Facts> {
       const container = (await containersOf(database.name)).find(({ State }) => State.Status === 'running');
       return container ? { service: database, container } : undefined;
     }),
-    databaseVolume: once(async () => {
-      if (!database || (await engine()).kind !== 'docker') return undefined;
-      const mount = database.mounts.find(
-        ({ type, target }) => type === 'volume' && target.startsWith('/var/lib/postgresql'),
-      );
-      const volume = mount?.source ? facts.project.volumes[mount.source] : undefined;
-      if (!volume) return undefined;
-      const exists = (await docker.volumes()).some(({ Name }) => Name === volume.name);
-      return { name: volume.name, exists };
-    }),
-    databasePassword: () => (database ? passwordOf(facts.project, database) : undefined),
+    databaseSettings: once(() =>
+      database
+        ? imageSettings(database, (path) =>
+            mountedText(facts.project, database, path, reading.loaded?.environment.lookup),
+          )
+        : undefined,
+    ),
+    query,
     login(user, password) {
       const key = `${user}\n${password}`;
       const known = loginCache.get(key) ?? tryLogin(user, password);
@@ -220,6 +223,10 @@ export async function gatherFacts(input: FactsInput): Promise<Facts> {
       const inside = relative(location.directory, path);
       return inside.startsWith('..') ? path : inside || '.';
     },
+    argument(path) {
+      const shown = facts.shown(path);
+      return `'${(shown === '.' ? path : shown).replaceAll("'", "'\\''")}'`;
+    },
     mask,
   };
   return facts;
@@ -237,9 +244,8 @@ export async function gatherFacts(input: FactsInput): Promise<Facts> {
     return (await docker.logs(newest.Id, LOG_LINES)).map(mask);
   }
 
-  async function administer(sql: string): Promise<void> {
+  async function administer(user: string, sql: string): Promise<void> {
     const found = await engine();
-    const user = database?.environment.POSTGRES_USER || 'postgres';
     if (found.kind === 'embedded') {
       const { socketFolder, port } = await found.engine.connection(location, database?.name);
       const done = await withClient(
@@ -256,6 +262,26 @@ export async function gatherFacts(input: FactsInput): Promise<Facts> {
     const command = ['psql', '-XqU', user, '-v', 'ON_ERROR_STOP=1', '-d', 'template1'];
     const { status, stderr } = await docker.exec(running.container.Id, command, sql);
     if (status !== 0) throw new Error(mask(stderr.trim()));
+  }
+
+  async function query(user: string, sql: string): Promise<{ lines: string[] } | { refusal: string }> {
+    const found = await engine();
+    if (found.kind === 'embedded') {
+      const { socketFolder: host, port } = await found.engine.connection(location, database?.name);
+      const lines: string[] = [];
+      const done = await withClient({ host, port, user, database: 'template1' }, async (client) => {
+        const { rows } = await client.query<string[]>({ text: sql, rowMode: 'array' });
+        lines.push(...rows.map(([first]) => String(first)));
+      });
+      return done?.ok ? { lines } : { refusal: done?.refusal ?? '' };
+    }
+    const running = await facts.runningDatabase();
+    if (!running) return { refusal: '' };
+    const command = ['psql', '-XAtqwU', user, '-d', 'template1', '-c', sql];
+    const { status, stdout, stderr } = await docker.exec(running.container.Id, command);
+    return status === 0
+      ? { lines: stdout.split('\n').filter((line) => line !== '') }
+      : { refusal: mask(stderr.trim()) };
   }
 
   /**
@@ -297,8 +323,8 @@ async function withClient(
     await body(client);
     return { ok: true, refusal: '' };
   } catch (error) {
-    // 28P01: invalid_password.
-    return hasErrorCode(error, '28P01') ? { ok: false, refusal: error.message } : undefined;
+    // invalid_password, and invalid_authorization_specification, which is also a role that is not there
+    return hasErrorCode(error, '28P01', '28000') ? { ok: false, refusal: error.message } : undefined;
   } finally {
     await client.end().catch(() => {});
   }
@@ -329,19 +355,6 @@ function withServices(reading: Reading, services: ReadonlySet<string>): Reading 
 function readVariables(reading: Reading, service: string): Map<string, ServiceVariable> {
   if (!reading.loaded) return new Map();
   return serviceVariables(reading.loaded, service, () => {});
-}
-
-function passwordOf(project: ComposeProject, service: ComposeService): string | undefined {
-  const path = service.environment.POSTGRES_PASSWORD_FILE;
-  if (path) {
-    const grant = service.secrets.find(({ target }) => target === path);
-    const file = grant
-      ? project.secrets[grant.source]?.file
-      : service.mounts.find(({ type, target }) => type === 'bind' && target === path)?.source;
-    const text = file && readSecretFile(file);
-    return text === undefined ? undefined : serverPassword(text);
-  }
-  return service.environment.POSTGRES_PASSWORD ?? undefined;
 }
 
 function once<T>(gather: () => T): () => T {

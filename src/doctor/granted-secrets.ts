@@ -1,5 +1,6 @@
 import type { Facts } from './facts.js';
 import { placeOf } from './reading.js';
+import { unsetUses } from './unset-variables.js';
 
 /** A secret that is a file of this machine and that at least one active service gets. */
 export interface GrantedSecret {
@@ -22,4 +23,10 @@ export function grantedSecrets({ project }: Facts): GrantedSecret[] {
 /** Where the secret is declared in the compose file. */
 export function declaredAt(facts: Facts, secret: string): { file: string; line?: number } | undefined {
   return placeOf(facts.reading, 'secrets', secret, 'file');
+}
+
+/** A variable in the path of a secret's file that nobody sets: what is left is another path than somebody meant. */
+export function unsetInPath(facts: Facts, secret: string): string | undefined {
+  const at = declaredAt(facts, secret);
+  return unsetUses(facts).find(({ file, line }) => file === at?.file && line === at.line)?.name;
 }

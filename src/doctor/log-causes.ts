@@ -1,10 +1,20 @@
+import type { Facts } from './facts.js';
+
 /** What a log says when a known thing is wrong, and the check that knows more of it. */
 interface LogCause {
   /** Id of the check whose fault this is; absent: nothing but the log tells of it. */
   check?: string;
   /** Looked for in the last log lines and the health check's output. */
   pattern: RegExp;
-  explain(match: RegExpExecArray): { message: string; next: string };
+  explain(match: RegExpExecArray, names: ProjectNames): { message: string; next: string };
+}
+
+/** What this project calls what an advice speaks of. */
+interface ProjectNames {
+  /** The service of the database. */
+  database: string;
+  superuser: string;
+  image: string;
 }
 
 export interface FoundCause {
@@ -34,19 +44,27 @@ const CAUSES: readonly LogCause[] = [
     }),
   },
   {
+    check: 'db.role-missing',
+    pattern: /role "([^"]+)" does not exist/i,
+    explain: ([, role], { database }) => ({
+      message: `the server has no role "${role}": POSTGRES_USER is read only when the volume is initialised`,
+      next: `name the role that "${database}" was initialised with      (invctl doctor --only db.role-missing)`,
+    }),
+  },
+  {
     check: 'db.password-drift',
     pattern: /password authentication failed for user "?([^"\s]+)"?/i,
-    explain: ([, user]) => ({
-      message: `the database refuses the password of "${user}": its volume was initialised with another one`,
-      next: 'invctl doctor --fix --yes      (ALTER ROLE over the local socket; the data stays)',
+    explain: ([, user], { database }) => ({
+      message: `the database refuses the login of "${user}": the password is another one, or there is no such role`,
+      next: `invctl logs ${database} --tail 20      (the server's log says which of the two)`,
     }),
   },
   {
     check: 'db.major',
     pattern: /initialized by PostgreSQL version (\d+)|database files are incompatible with server/i,
-    explain: ([, major]) => ({
+    explain: ([, major], { database, image }) => ({
       message: `the volume holds data files of ${major ? `PostgreSQL ${major}` : 'another PostgreSQL major'}`,
-      next: `set the image of the database back to postgres:${major ?? 'that major'}, then: invctl up`,
+      next: `set the image of "${database}" back from ${image} to ${major ? `PostgreSQL ${major}` : 'that major'}, then: invctl up`,
     }),
   },
   {
@@ -58,10 +76,11 @@ const CAUSES: readonly LogCause[] = [
     }),
   },
   {
+    check: 'db.database-missing',
     pattern: /database "([^"]+)" does not exist/i,
-    explain: ([, database]) => ({
-      message: `the database "${database}" does not exist: POSTGRES_DB is read only when the volume is initialised`,
-      next: `invctl exec db -- createdb -U postgres ${database}`,
+    explain: ([, name], { database, superuser }) => ({
+      message: `the database "${name}" does not exist: POSTGRES_DB is read only when the volume is initialised`,
+      next: `name one that is there, or make an empty one: invctl exec ${database} -- createdb -U ${superuser} ${name}`,
     }),
   },
   {
@@ -96,9 +115,9 @@ const CAUSES: readonly LogCause[] = [
   {
     check: 'db.localhost',
     pattern: /ECONNREFUSED (?:127\.0\.0\.1|::1|localhost):?5432/i,
-    explain: () => ({
+    explain: (_, { database }) => ({
       message: 'it looks for the database on localhost, which in a container is the container itself',
-      next: 'set DATABASE_HOST: db under environment of that service, then: invctl up',
+      next: `let it look for the host ${database}, under environment of that service, then: invctl up`,
     }),
   },
   {
@@ -112,9 +131,9 @@ const CAUSES: readonly LogCause[] = [
   {
     check: 'db.unhealthy',
     pattern: /ECONNREFUSED ([\d.]+):5432|could not connect to server|the database system is starting up/i,
-    explain: () => ({
+    explain: (_, { database }) => ({
       message: 'the database does not accept connections',
-      next: 'invctl logs db --tail 50',
+      next: `invctl logs ${database} --tail 50`,
     }),
   },
   {
@@ -159,11 +178,15 @@ const CAUSES: readonly LogCause[] = [
 ];
 
 /** The cause that log lines, and what a health check printed, name; undefined where they name none that is known. */
-export function causeInLogs(lines: readonly string[], healthOutput = ''): FoundCause | undefined {
+export function causeInLogs(
+  facts: Facts,
+  lines: readonly string[],
+  healthOutput = '',
+): FoundCause | undefined {
   const evidence = [...lines, healthOutput].join('\n');
   for (const { check, pattern, explain } of CAUSES) {
     const match = pattern.exec(evidence);
-    if (match) return { ...(check ? { check } : {}), ...explain(match), match };
+    if (match) return { ...(check ? { check } : {}), ...explain(match, namesOf(facts)), match };
   }
   return undefined;
 }
@@ -171,13 +194,22 @@ export function causeInLogs(lines: readonly string[], healthOutput = ''): FoundC
 /** The match of the causes that belong to one check, wherever in the lines it is. */
 export function causeOfCheck(
   check: string,
+  facts: Facts,
   lines: readonly string[],
   healthOutput = '',
 ): FoundCause | undefined {
   const evidence = [...lines, healthOutput].join('\n');
   for (const cause of CAUSES) {
     const match = cause.check === check ? cause.pattern.exec(evidence) : null;
-    if (match) return { check, ...cause.explain(match), match };
+    if (match) return { check, ...cause.explain(match, namesOf(facts)), match };
   }
   return undefined;
+}
+
+function namesOf(facts: Facts): ProjectNames {
+  return {
+    database: facts.database?.name ?? 'the database',
+    superuser: facts.databaseSettings()?.superuser ?? 'postgres',
+    image: facts.database?.image ?? 'this one',
+  };
 }

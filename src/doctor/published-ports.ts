@@ -1,7 +1,9 @@
 import type { ServiceStatus } from '../engine/engine.js';
+import { itemsAt } from '../project/canonical.js';
+import { mapAt } from '../project/tree.js';
 import { findListener, isPortFree } from '../system/ports.js';
 import type { Facts } from './facts.js';
-import { placeOf } from './reading.js';
+import { place, placeOf } from './reading.js';
 
 /** A TCP port that the project wants of this machine, and who has it now. */
 export interface WantedPort {
@@ -40,13 +42,12 @@ async function gather(facts: Facts): Promise<WantedPort[]> {
     for (const [index, { published, hostIp, protocol, target }] of service.ports.entries()) {
       if (published === undefined || protocol !== 'tcp') continue;
       const host = hostIp ?? '0.0.0.0';
-      const path = ['services', service.name, 'ports'];
       wanted.push({
         service: service.name,
         host,
         port: published,
         target,
-        place: portPlace(facts, service.name, index) ?? placeOf(facts.reading, ...path),
+        place: portPlace(facts, service.name, index),
         holder: await holderOf(facts, own, service.name, host, published),
       });
     }
@@ -54,17 +55,14 @@ async function gather(facts: Facts): Promise<WantedPort[]> {
   return wanted;
 }
 
-function portPlace(
+/** Where an entry of `ports` is written. */
+export function portPlace(
   facts: Facts,
   service: string,
   index: number,
 ): { file: string; line?: number } | undefined {
-  const section = facts.reading.loaded?.tree.entries.get('services');
-  const node = section?.kind === 'map' ? section.entries.get(service) : undefined;
-  const ports = node?.kind === 'map' ? node.entries.get('ports') : undefined;
-  const item = ports?.kind === 'list' ? ports.items[index] : undefined;
-  if (!item) return undefined;
-  return item.at.line > 0 ? { file: item.at.file, line: item.at.line } : { file: item.at.file };
+  const item = itemsAt(mapAt(facts.reading.loaded?.tree, 'services', service), 'ports')[index];
+  return item ? place(item.at) : placeOf(facts.reading, 'services', service, 'ports');
 }
 
 async function holderOf(

@@ -126,6 +126,19 @@ export function placeOf(
   return file === undefined ? undefined : { file };
 }
 
+/** Where an entry of a service's list is written, found by what it says in Compose's long form. */
+export function placeOfItem(
+  reading: Reading,
+  service: string,
+  list: 'volumes' | 'ports' | 'secrets',
+  field: 'target' | 'source',
+  value: string,
+): { file: string; line?: number } | undefined {
+  const items = itemsAt(mapAt(reading.loaded?.tree, 'services', service), list);
+  const item = items.find((one) => textAt(one, field) === value);
+  return item ? place(item.at) : placeOf(reading, 'services', service, list);
+}
+
 export function place({ file, line }: Position): { file: string; line?: number } {
   return line > 0 ? { file, line } : { file };
 }

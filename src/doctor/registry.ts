@@ -5,12 +5,16 @@ import { check as composeVersion } from './checks/before-all/compose.version.js'
 import { check as engineDenied } from './checks/before-all/engine.denied.js';
 import { check as engineTooOld } from './checks/before-all/engine.too-old.js';
 import { check as engineUnreachable } from './checks/before-all/engine.unreachable.js';
+import { check as dbDatabaseMissing } from './checks/connection/db.database-missing.js';
 import { check as dbDependsShort } from './checks/connection/db.depends-short.js';
+import { check as dbInitFailed } from './checks/connection/db.init-failed.js';
 import { check as dbLocalhost } from './checks/connection/db.localhost.js';
 import { check as dbNetwork } from './checks/connection/db.network.js';
 import { check as dbNoHealthcheck } from './checks/connection/db.no-healthcheck.js';
 import { check as dbPasswordDrift } from './checks/connection/db.password-drift.js';
+import { check as dbPort } from './checks/connection/db.port.js';
 import { check as dbReadyRace } from './checks/connection/db.ready-race.js';
+import { check as dbRoleMissing } from './checks/connection/db.role-missing.js';
 import { check as dbUnhealthy } from './checks/connection/db.unhealthy.js';
 import { check as envBareShadow } from './checks/environment/env.bare-shadow.js';
 import { check as envDollar } from './checks/environment/env.dollar.js';
@@ -25,6 +29,7 @@ import { check as envSyntax } from './checks/environment/env.syntax.js';
 import { check as envUnlisted } from './checks/environment/env.unlisted.js';
 import { check as clockSkew } from './checks/host/clock.skew.js';
 import { check as diskFull } from './checks/host/disk.full.js';
+import { check as externalMissing } from './checks/host/external.missing.js';
 import { check as nameConflict } from './checks/host/name.conflict.js';
 import { check as netPool } from './checks/host/net.pool.js';
 import { check as orphans } from './checks/host/orphans.js';
@@ -74,6 +79,7 @@ import { check as secUser } from './checks/security/sec.user.js';
 import { check as dbMajor } from './checks/volumes/db.major.js';
 import { check as dbPg18Path } from './checks/volumes/db.pg18-path.js';
 import { check as volForeign } from './checks/volumes/vol.foreign.js';
+import { check as volPath } from './checks/volumes/vol.path.js';
 import { check as volPermission } from './checks/volumes/vol.permission.js';
 import { check as volSelinux } from './checks/volumes/vol.selinux.js';
 
@@ -86,8 +92,12 @@ export const CHECKS: readonly Check[] = [
   composeParse,
   composeVersion,
   dbUnhealthy,
+  dbInitFailed,
   dbLocalhost,
+  dbPort,
   dbNetwork,
+  dbRoleMissing,
+  dbDatabaseMissing,
   dbPasswordDrift,
   dbReadyRace,
   dbNoHealthcheck,
@@ -119,6 +129,7 @@ export const CHECKS: readonly Check[] = [
   portOwn,
   portMismatch,
   portInternal,
+  volPath,
   volPermission,
   volForeign,
   volSelinux,
@@ -131,6 +142,7 @@ export const CHECKS: readonly Check[] = [
   appRestarting,
   diskFull,
   netPool,
+  externalMissing,
   nameConflict,
   orphans,
   clockSkew,

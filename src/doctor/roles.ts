@@ -1,87 +1,79 @@
+import { postgresImage } from '../postgres/image.js';
 import type { ComposeProject, ComposeService } from '../project/model.js';
+import { type Address, addressOf } from './database-addresses.js';
+import { hostVariable, variableBeside } from './host-variables.js';
 
-/** Images that know the official image's variables and paths; others, such as bitnami's, have their own. */
-const OFFICIAL_INTERFACE = /(^|\/)(postgres|postgis|timescaledb|pgvector)(:[^/]*)?(@.*)?$/;
-
+/** Whether the image of a service has the official image's variables and paths; others have their own. */
 export function isOfficialPostgres(service: ComposeService): boolean {
-  return OFFICIAL_INTERFACE.test(service.image ?? '');
-}
-
-/** Major version that an image's tag names: 16 of `postgres:16.2-alpine`. */
-export function postgresMajor(service: ComposeService): number | undefined {
-  const tag = /:(?:pg)?(\d+)(?:[.\-_].*)?(?:@.*)?$/.exec(service.image ?? '')?.[1];
-  return tag === undefined ? undefined : Number(tag);
+  return postgresImage(service.image)?.interface === 'official';
 }
 
 /** Something of a service that says where its database is. */
-export interface DatabaseReference {
+export interface DatabaseReference extends Address {
   service: ComposeService;
   /** Environment variable. */
   variable: string;
-  /** True: the value is a URL. */
+  /** True: the value is a URL or a connection string. */
   url: boolean;
-  host: string;
-  port?: number;
-  user?: string;
-  /** Never to be printed. */
-  password?: string;
+  /** False: only the variable's name sounds so, and what the service does with it is not known. */
+  certain: boolean;
+  /** The variable that holds the port, where it is not the same. */
+  portVariable?: string;
 }
 
-const DATABASE_HOST_NAME =
-  /^(?:\w+_)?(?:DATABASE|DB|POSTGRES|POSTGRESQL|PG|SQL)_?(?:\w+_)?(?:HOST|HOSTNAME|SERVER|ADDR|ADDRESS)$/i;
-const POSTGRES_URL = /^(?:jdbc:)?(?:postgres|postgresql|postgis)(?:\+\w+)?:\/\//i;
+/** A connection URL under such a name is for somebody's machine or tests, not for the service itself. */
+const NOT_ITS_OWN = /(?:^|_)(?:TEST|TESTING|SHADOW|LOCAL|LOCALHOST|HOST|DEV|CI|PUBLIC|EXTERNAL|EXAMPLE)_/i;
+const OTHER_DATABASES = /(^|\/)(mysql|mariadb|mongo|percona|mssql|oracle|cockroach|clickhouse)[\w-]*(:|@|$)/;
 
 /** Where the services other than the databases look for a PostgreSQL, as far as their environment says. */
 export function databaseReferences(
   project: ComposeProject,
   databases: readonly ComposeService[],
 ): DatabaseReference[] {
-  return Object.values(project.services)
+  const services = Object.values(project.services);
+  const known = services.flatMap(reachableNames);
+  const others = services.some(({ image }) => OTHER_DATABASES.test(image ?? ''));
+  return services
     .filter((service) => !databases.includes(service))
     .flatMap((service) =>
       Object.entries(service.environment).flatMap(([variable, value]) => {
-        const reference = value ? referenceOf(variable, value) : undefined;
+        const reference = value ? referenceOf(service, variable, value, known, others) : undefined;
         return reference ? [{ service, variable, ...reference }] : [];
       }),
     );
 }
 
 function referenceOf(
+  { environment }: ComposeService,
   variable: string,
   value: string,
+  known: readonly string[],
+  otherDatabases: boolean,
 ): Omit<DatabaseReference, 'service' | 'variable'> | undefined {
-  if (POSTGRES_URL.test(value)) {
-    const match =
-      /^[^:/]+(?::[a-z]+)?:\/\/(?:([^:@/]*)(?::([^@/]*))?@)?(\[[^\]]+\]|[^:/?,]*)(?::(\d+))?/i.exec(value);
-    if (!match?.[3]) return undefined;
-    const [, user, password, host, port] = match;
-    return {
-      url: true,
-      host: (host as string).replace(/^\[|\]$/g, ''),
-      ...(port ? { port: Number(port) } : {}),
-      ...(user ? { user: decoded(user) } : {}),
-      ...(password ? { password: decoded(password) } : {}),
-    };
-  }
-  if (!DATABASE_HOST_NAME.test(variable) || /\s|\//.test(value)) return undefined;
-  const match = /^(\[[^\]]+\]|[^:]+|::1)(?::(\d+))?$/.exec(value);
-  if (!match) return undefined;
+  const address = addressOf(value, known);
+  if (address) return { ...address, url: true, certain: !NOT_ITS_OWN.test(variable) };
+  const kind = hostVariable(variable, environment, otherDatabases);
+  const match = /\s|\/|,/.test(value) ? null : /^(\[[^\]]+\]|[^:]+|::1)(?::(\d+))?$/.exec(value);
+  if (!kind || !match) return undefined;
+  const portVariable = match[2] ? undefined : variableBeside(variable, environment, 'port');
+  const port = match[2] ?? (portVariable && environment[portVariable]);
+  const beside = (part: 'user' | 'database') =>
+    environment[variableBeside(variable, environment, part) ?? ''] ?? undefined;
+  const user = beside('user');
+  const database = beside('database');
   return {
     url: false,
+    certain: kind === 'read',
     host: (match[1] as string).replace(/^\[|\]$/g, ''),
-    ...(match[2] ? { port: Number(match[2]) } : {}),
+    unencoded: [],
+    ...(port && /^\d+$/.test(port) ? { port: Number(port) } : {}),
+    ...(portVariable ? { portVariable } : {}),
+    ...(user ? { user } : {}),
+    ...(database ? { database } : {}),
   };
 }
 
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
-}
-
 /** Names by which other containers of a shared network reach a service. */
-export function reachableNames(service: ComposeService): string[] {
-  return [service.name, ...(service.containerName ? [service.containerName] : [])];
+export function reachableNames({ name, containerName, networkAliases = [] }: ComposeService): string[] {
+  return [name, ...(containerName ? [containerName] : []), ...networkAliases];
 }

@@ -38,6 +38,11 @@ export async function containerUser(
   return undefined;
 }
 
+/** The user that the official image's server runs as, and that reads its init scripts. Timescale builds on Alpine. */
+export function postgresUser(service: ComposeService): ContainerUser {
+  return /alpine|timescaledb/.test(service.image ?? '') ? POSTGRES_ALPINE : POSTGRES_DEBIAN;
+}
+
 /** The engine's image of a service; undefined without Docker, or where it is not built or pulled yet. */
 export async function imageOf(facts: Facts, service: ComposeService) {
   if ((await facts.engine()).kind !== 'docker') return undefined;
@@ -65,8 +70,6 @@ function parseUser(text: string, service: ComposeService): ContainerUser | undef
       ...(group !== undefined && /^\d+$/.test(group) ? { gid: Number(group) } : {}),
     };
   }
-  if (user === 'postgres' && isOfficialPostgres(service)) {
-    return /alpine/.test(service.image ?? '') ? POSTGRES_ALPINE : POSTGRES_DEBIAN;
-  }
+  if (user === 'postgres' && isOfficialPostgres(service)) return postgresUser(service);
   return KNOWN_NAMES[user];
 }

@@ -89,10 +89,16 @@ function serviceFrom(name: string, service: Json): ComposeService {
     ),
     ...optional('restart', text(service.restart)),
     networks: Object.keys(record(service.networks)).sort(),
+    ...optional('networkAliases', aliasesOf(service.networks)),
     ...optional('networkMode', text(service.network_mode)),
     profiles: strings(service.profiles) ?? [],
     ...optional('containerName', text(service.container_name)),
   };
+}
+
+function aliasesOf(networks: unknown): string[] | undefined {
+  const all = Object.values(record(networks)).flatMap((network) => strings(record(network).aliases) ?? []);
+  return all.length > 0 ? [...new Set(all)] : undefined;
 }
 
 function buildFrom(build: Json): ComposeBuild {

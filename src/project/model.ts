@@ -34,6 +34,8 @@ export interface ComposeService {
   healthcheck?: ComposeHealthcheck;
   restart?: string;
   networks: string[];
+  /** Other names by which it is reached in its networks. */
+  networkAliases?: string[];
   networkMode?: string;
   profiles: string[];
   containerName?: string;

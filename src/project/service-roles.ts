@@ -1,27 +1,36 @@
 import { ExitCode, UserError } from '../errors.js';
+import { postgresImage } from '../postgres/image.js';
 import type { ComposeProject, ComposeService } from './model.js';
 import type { ProjectSettings } from './settings-file.js';
 import { SETTINGS_FILE } from './settings-path.js';
 
 type NamedServices = ProjectSettings['services'];
 
-/** Last component of the names of images that are a PostgreSQL server with the official image's interface. */
-const POSTGRES_IMAGE =
-  /(^|\/)(postgres|postgresql|postgis|timescaledb|timescaledb-ha|pgvector|citus)(:[^/]*)?(@.*)?$/;
 /** What the official entrypoint demands of its environment, one of them, before it initialises a cluster. */
 const SERVER_VARIABLES = ['POSTGRES_PASSWORD', 'POSTGRES_PASSWORD_FILE', 'POSTGRES_HOST_AUTH_METHOD'];
 
 /** The services that are a PostgreSQL server: by their image, else by the variables of the PostgreSQL image. */
 export function postgresServices(project: ComposeProject): ComposeService[] {
   const services = Object.values(project.services);
-  const byImage = services.filter(({ image, build }) => !build && POSTGRES_IMAGE.test(image ?? ''));
-  if (byImage.length > 0) return byImage;
+  const byImage = services.filter(({ image, build }) => !build && postgresImage(image));
+  if (byImage.length > 0) {
+    const servers = byImage.filter(runsServer);
+    return servers.length > 0 ? servers : byImage;
+  }
   const byVariables = services.filter(
     (service) =>
       SERVER_VARIABLES.some((name) => name in service.environment) && !looksForItsDatabase(service),
   );
   // An app may share the server's variables; the server depends on none of the others.
   return byVariables.filter(({ dependsOn }) => !byVariables.some(({ name }) => name in dependsOn));
+}
+
+/** A job with psql or pg_dump uses the image of the server, and has a command of its own. */
+function runsServer({ entrypoint = [], command = [] }: ComposeService): boolean {
+  const words = [...entrypoint, ...command];
+  const [first = 'postgres'] = words;
+  if (/^-|(^|\/)(postgres|docker-entrypoint\.sh|docker-ensure-initdb\.sh)$/.test(first)) return true;
+  return words.some((word) => /docker-entrypoint\.sh|\bpg_ctl\b|\bexec (gosu \w+ )?postgres\b/.test(word));
 }
 
 /** An app with the server's variables for its own login says where the server is. A path is the server's own socket. */

@@ -1,11 +1,14 @@
 import { existsSync } from 'node:fs';
 import { relative } from 'node:path';
 import type { Check } from '../doctor/check.js';
+import { check as externalMissing } from '../doctor/checks/host/external.missing.js';
+import { check as nameConflict } from '../doctor/checks/host/name.conflict.js';
 import { check as portContainer } from '../doctor/checks/ports/port.container.js';
 import { check as portInUse } from '../doctor/checks/ports/port.in-use.js';
 import { check as secretDirectory } from '../doctor/checks/secrets/secret.directory.js';
 import { check as secretEmpty } from '../doctor/checks/secrets/secret.empty.js';
 import { check as secretMissing } from '../doctor/checks/secrets/secret.missing.js';
+import { check as volPath } from '../doctor/checks/volumes/vol.path.js';
 import { runChecks } from '../doctor/run.js';
 import type { Engine } from '../engine/engine.js';
 import { ExitCode, UserError } from '../errors.js';
@@ -23,12 +26,19 @@ export const PREFLIGHT_CHECKS: readonly Check[] = [
   secretMissing,
   secretDirectory,
   secretEmpty,
+  volPath,
+  externalMissing,
+  nameConflict,
   portInUse,
   portContainer,
 ];
 
+/** What is wrong in the project itself; the rest is the machine's and its engine's. */
+const IN_THE_PROJECT = ['secrets', 'volumes'];
+
 /**
- * What would stop `up` half-way, found before anything is started: build folders, secrets, ports.
+ * What would stop `up` half-way, found before anything is started: build folders, secrets, mounts, what is external,
+ * names of containers, ports.
  *
  * @throws UserError for the first thing that is wrong, each kind with its own code.
  */
@@ -56,7 +66,7 @@ export async function preflight(
       message: finding.message,
       hint: finding.next ?? `invctl doctor --only ${check.id}`,
       docs: `docs/guide/${check.chapter}.md`,
-      exitCode: check.chapter === 'secrets' ? ExitCode.projectInvalid : ExitCode.failure,
+      exitCode: IN_THE_PROJECT.includes(check.chapter) ? ExitCode.projectInvalid : ExitCode.failure,
       ...(finding.file === undefined ? {} : { file: finding.file }),
       ...(finding.line === undefined ? {} : { line: finding.line }),
       details: { check: check.id, ...finding.details },

@@ -26,6 +26,9 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   system: ['system'],
 };
 const CLI_FOR_COMMANDS = ['cli/command.ts', 'cli/context.ts'];
+/** What an image's name and variables mean: read from text alone, and needed by whoever reads a project. */
+const IMAGE_FACTS = ['postgres/image.ts', 'postgres/image-variables.ts'];
+const READ_IMAGES = ['project', 'engine'];
 
 function sourceFiles(folder: string): string[] {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })
@@ -52,6 +55,7 @@ function isAllowed({ from, to }: Import): boolean {
   if (to === 'errors.ts' || !to.endsWith('.ts')) return true;
   const [room = ''] = from.split('/');
   const [target = ''] = to.split('/');
+  if (READ_IMAGES.includes(room) && IMAGE_FACTS.includes(to)) return true;
   if (room === 'commands' && CLI_FOR_COMMANDS.includes(to)) return true;
   return MAY_IMPORT[room]?.includes(target) ?? false;
 }

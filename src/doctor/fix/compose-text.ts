@@ -57,6 +57,21 @@ export function addItem(text: string, path: Path, yaml: string): string | undefi
   return insertLast(text, list, list.flow ? yaml : `- ${yaml}`);
 }
 
+/** Replaces a list of texts by YAML on one line, which `change` makes of them; undefined: it stays. */
+export function replaceList(
+  text: string,
+  path: Path,
+  change: (items: readonly string[]) => string | undefined,
+): string | undefined {
+  const list = parseDocument(text).getIn(path, true);
+  if (!isSeq(list) || list.anchor || !list.range || !list.items.every((item) => isScalar(item)))
+    return undefined;
+  const yaml = change(list.items.map((item) => String((item as Scalar).value)));
+  const end = list.flow ? list.range[1] : endOfContent(text, list);
+  if (yaml === undefined || end === undefined) return undefined;
+  return checked(text.slice(0, list.range[0]) + yaml + text.slice(end));
+}
+
 /** Removes a key of a block map, with its value and its line end. */
 export function removeKey(text: string, path: Path): string | undefined {
   const parent =

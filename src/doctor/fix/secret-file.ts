@@ -5,6 +5,7 @@ import { askProvider } from '../../project/secret-provider.js';
 import { randomSecret } from '../../system/random-secret.js';
 import { Secret } from '../../system/secret.js';
 import type { FixStep } from '../check.js';
+import { databaseVolume } from '../data-folder.js';
 import type { Facts } from '../facts.js';
 import type { GrantedSecret } from '../granted-secrets.js';
 
@@ -21,7 +22,7 @@ export async function guardsData(facts: Facts, secret: string): Promise<boolean>
   const { database } = facts;
   if (!database?.secrets.some(({ source }) => source === secret)) return false;
   const engine = await facts.engine();
-  if (engine.kind === 'docker') return (await facts.databaseVolume())?.exists ?? true;
+  if (engine.kind === 'docker') return (await databaseVolume(facts))?.exists ?? true;
   if (engine.kind === 'embedded') {
     return (await engine.engine.volumes(facts.location)).length > 0;
   }

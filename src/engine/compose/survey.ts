@@ -99,6 +99,8 @@ export interface DockerSurvey {
   volumes(): Promise<SurveyedVolume[]>;
   /** The last lines of a container's output, oldest first. */
   logs(containerId: string, tail: number): Promise<string[]>;
+  /** Output of a container's first minutes, oldest first: of at most `tail` lines before that time. */
+  firstLogs(container: SurveyedContainer, milliseconds: number, tail: number): Promise<string[]>;
   /** Instructions of an image's layers, oldest first. */
   history(image: string): Promise<string[]>;
   /** Whether a running or stopped container has this file in its own layers or mounts. */
@@ -196,12 +198,10 @@ export function surveyDocker(
       const names = lines(await succeed(['volume', 'ls', '--quiet']));
       return names.length === 0 ? [] : inspect<SurveyedVolume>(argv.inspectVolumes(names));
     }),
-    async logs(containerId, tail) {
-      const { stdout, stderr } = await docker(['logs', '--timestamps', '--tail', String(tail), containerId]);
-      // The two streams come apart; the time stamps put them in order again.
-      return lines(`${stdout}\n${stderr}`)
-        .sort()
-        .map((line) => line.replace(/^\S+ ?/, ''));
+    logs: (containerId, tail) => output(['--tail', String(tail), containerId]),
+    firstLogs({ Id, Created }, milliseconds, tail) {
+      const until = new Date(Date.parse(Created) + milliseconds).toISOString();
+      return output(['--until', until, '--tail', String(tail), Id]);
     },
     async history(image) {
       return lines(await succeed(['history', '--no-trunc', '--format', '{{.CreatedBy}}', image])).reverse();
@@ -223,6 +223,14 @@ export function surveyDocker(
       );
     },
   };
+
+  async function output(args: readonly string[]): Promise<string[]> {
+    const { stdout, stderr } = await docker(['logs', '--timestamps', ...args]);
+    // The two streams come apart; the time stamps put them in order again.
+    return lines(`${stdout}\n${stderr}`)
+      .sort()
+      .map((line) => line.replace(/^\S+ ?/, ''));
+  }
 
   async function readImages(names: readonly string[]): Promise<Map<string, SurveyedImage>> {
     const found = new Map<string, SurveyedImage>();

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ExitCode, UserError } from '../../errors.js';
+import { postgresImage } from '../../postgres/image.js';
 import type { ComposeProject, ComposeService } from '../../project/model.js';
 
 /** A service that this engine runs as a PostgreSQL server of this machine. */
@@ -27,11 +28,10 @@ export type EmbeddedService = DatabaseService | NodeService;
  */
 export function classify(service: ComposeService): EmbeddedService {
   if (service.image !== undefined && !service.build) {
-    const match = /^(?:[^\s]+\/)?postgres(?::(?<tag>[^@]+))?(?:@.+)?$/.exec(service.image);
-    if (match) {
-      const major = Number.parseInt(match.groups?.tag ?? '', 10);
+    if (/^(?:[^\s]+\/)?postgres(?::[^@]+)?(?:@.+)?$/.test(service.image)) {
+      const { major } = postgresImage(service.image) ?? {};
       checkDatabase(service);
-      return { kind: 'postgres', service, ...(Number.isNaN(major) ? {} : { major }) };
+      return { kind: 'postgres', service, ...(major === undefined ? {} : { major }) };
     }
     throw unsupported(service, `it runs the image ${service.image}`);
   }

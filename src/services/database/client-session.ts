@@ -3,6 +3,7 @@ import type { DatabaseConnection } from '../../engine/embedded/connection.js';
 import { splitSql } from '../../engine/embedded/sql-statements.js';
 import { UserError } from '../../errors.js';
 import type { Session, SessionOptions } from './session.js';
+import { sessionHint } from './session-hint.js';
 
 /** A session of our own with a server of this machine: it needs no client program. */
 export class ClientSession implements Session {
@@ -76,7 +77,7 @@ function sessionFailed(error: unknown): UserError {
   return new UserError({
     code: 'SQL_FAILED',
     message: `the database refused or ended our session: ${said}`,
-    hint: 'invctl ps      (is the database up?), invctl logs',
+    hint: sessionHint(said),
     cause: error,
   });
 }

@@ -1,8 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import type { Engine, PipeOptions, PipeResult } from '../../engine/engine.js';
-import { UserError } from '../../errors.js';
+import { ExitCode, UserError } from '../../errors.js';
+import { imageSettings } from '../../postgres/image-variables.js';
 import type { ProjectLocation } from '../../project/locate.js';
 import type { ComposeProject, ComposeService } from '../../project/model.js';
+import { mountedText } from '../../project/mounted-file.js';
 import { databaseService } from '../../project/service-roles.js';
 import { type ProjectSettings, readSettings } from '../../project/settings-file.js';
 import { outputTail } from '../../system/process.js';
@@ -18,27 +19,25 @@ export interface Database {
   readonly user: string;
 }
 
-/** @throws UserError of {@link databaseService} (exit 4), and what the engine throws. */
+/** @throws UserError of {@link databaseService} or DATABASE_SETTING_FILE (exit 4), and what the engine throws. */
 export async function findDatabase(engine: Engine, location: ProjectLocation): Promise<Database> {
   const [project, settings] = await Promise.all([engine.resolve(location), readSettings(location.directory)]);
   const service = databaseService(project, settings.services);
-  const user = (await variable(project, service, 'POSTGRES_USER')) ?? 'postgres';
-  const name = (await variable(project, service, 'POSTGRES_DB')) ?? user;
-  return { engine, location, project, settings, service, user, name };
+  const { superuser, database, unreadable } = imageSettings(service, (path) =>
+    mountedText(project, service, path),
+  );
+  const lost = unreadable.find((name) => !/PASSWORD/.test(name));
+  if (lost !== undefined) throw unreadableSetting(service, lost);
+  return { engine, location, project, settings, service, user: superuser, name: database };
 }
 
-/** A variable of the PostgreSQL image, or the content of the secret that its `_FILE` variant names. */
-async function variable(
-  project: ComposeProject,
-  service: ComposeService,
-  name: string,
-): Promise<string | undefined> {
-  const value = service.environment[name];
-  if (value) return value;
-  const path = service.environment[`${name}_FILE`];
-  const grant = service.secrets.find(({ target }) => target === path);
-  const file = grant && project.secrets[grant.source]?.file;
-  return file ? (await readFile(file, 'utf8')).replace(/\n$/, '') : undefined;
+function unreadableSetting(service: ComposeService, variable: string): UserError {
+  return new UserError({
+    code: 'DATABASE_SETTING_FILE',
+    message: `${variable} of the service ${service.name} names ${service.environment[variable]}, which no secret with a file and no bind mount provides`,
+    hint: `grant the secret to ${service.name} under \`secrets:\`, and write its file`,
+    exitCode: ExitCode.projectInvalid,
+  });
 }
 
 /** Words that every PostgreSQL client program takes. */

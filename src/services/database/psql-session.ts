@@ -5,6 +5,7 @@ import { UserError } from '../../errors.js';
 import { outputTail } from '../../system/process.js';
 import { connectionArguments, type Database, runProgram } from './database.js';
 import type { Session, SessionOptions } from './session.js';
+import { sessionHint } from './session-hint.js';
 
 /** A session that is a `psql` beside the server, fed through its standard input. */
 export class PsqlSession implements Session {
@@ -85,6 +86,6 @@ function sessionFailed({ stderr, status }: PipeResult): UserError {
   return new UserError({
     code: 'SQL_FAILED',
     message: `the database refused or ended our session: ${said || `psql ended with status ${status}`}`,
-    hint: 'invctl ps      (is the database up?), invctl logs',
+    hint: sessionHint(said),
   });
 }

@@ -3,6 +3,7 @@ import { readFile, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Engine } from '../../engine/engine.js';
 import { ExitCode, hasErrorCode, UserError } from '../../errors.js';
+import { variableOf } from '../../postgres/image-variables.js';
 import { serviceVariables } from '../../project/environment.js';
 import { loadProject } from '../../project/loaded-project.js';
 import type { ProjectLocation } from '../../project/locate.js';
@@ -75,9 +76,10 @@ export async function databaseIfAny(
 }
 
 /** The secret that `POSTGRES_PASSWORD_FILE` names, if it is one. */
-export function passwordSecret({ environment, secrets }: ComposeService): string | undefined {
-  const path = environment.POSTGRES_PASSWORD_FILE;
-  return secrets.find(({ target }) => target === path)?.source;
+export function passwordSecret(service: ComposeService): string | undefined {
+  const variable = variableOf(service, 'password');
+  const path = variable.endsWith('_FILE') ? service.environment[variable] : undefined;
+  return service.secrets.find(({ target }) => target === path)?.source;
 }
 
 /** The path as the compose file has it. @throws UserError SECRET_NOT_A_FILE */
@@ -150,12 +152,16 @@ function findVariable(
       exitCode: ExitCode.projectInvalid,
     });
   }
-  const initial = database?.service.environment.POSTGRES_PASSWORD;
+  const variable = database && variableOf(database.service, 'password');
+  const initial = variable?.endsWith('_FILE') ? undefined : database?.service.environment[variable ?? ''];
   if (
     database &&
-    (name === 'POSTGRES_PASSWORD' || (initial && places.some(({ value }) => value.reveal() === initial)))
+    variable &&
+    (name === variable ||
+      `${name}_FILE` === variable ||
+      (initial && places.some(({ value }) => value.reveal() === initial)))
   ) {
-    throw passwordInClear(database.service, 'POSTGRES_PASSWORD');
+    throw passwordInClear(database.service, variable);
   }
   return { name, kind: 'variable', file: place.file, services: places.map(({ service }) => service) };
 }

@@ -58,9 +58,25 @@ export const FILE_FAULTS: readonly Fault[] = [
       ),
   },
   {
+    id: 'db.port',
+    break: (p) => p.edit('compose.yaml', 'DATABASE_PORT: "5432"', 'DATABASE_PORT: "54329"'),
+  },
+  {
     id: 'db.network',
     mended: true,
     break: (p) => p.edit('compose.yaml', 'networks: [frontend, backend]', 'networks: [frontend]'),
+  },
+  {
+    id: 'db.network',
+    variant: 'a password in a URL that nobody encoded',
+    break: (p) => {
+      p.write('.env', "PW='half/of#it'\n");
+      p.edit(
+        'compose.yaml',
+        'DATABASE_HOST: db',
+        'DATABASE_URL: "postgres://shop:${PW}@db:5432/shop"\n      DATABASE_HOST: db',
+      );
+    },
   },
   {
     id: 'db.ready-race',
@@ -113,6 +129,22 @@ export const FILE_FAULTS: readonly Fault[] = [
     mended: true,
   },
   { id: 'secret.missing', break: (p) => p.remove('secrets/admin_password.txt'), mended: true },
+  {
+    id: 'secret.missing',
+    variant: 'a variable that nobody sets',
+    break: (p) => p.edit('compose.yaml', 'file: ./secrets/admin_password.txt', 'environment: NEVER_SET'),
+  },
+  {
+    id: 'secret.missing',
+    variant: 'a path that a variable without a value makes another',
+    break: (p) => p.edit('compose.yaml', './secrets/admin_password.txt', '"${NEVER_SET}/nowhere/pw.txt"'),
+    also: ['env.required'],
+  },
+  {
+    id: 'env.required',
+    variant: "a secret's path",
+    break: (p) => p.edit('compose.yaml', './secrets/admin_password.txt', '"${NEVER_SET}"'),
+  },
   {
     id: 'secret.directory',
     mended: true,
@@ -270,6 +302,48 @@ export const FILE_FAULTS: readonly Fault[] = [
     break: (p) => p.edit('compose.yaml', 'pgdata:/var/lib/postgresql/data', 'pgdata:/var/lib/postgresql'),
   },
   {
+    id: 'db.pg18-path',
+    variant: 'a path that no image uses',
+    break: (p) => p.edit('compose.yaml', 'pgdata:/var/lib/postgresql/data', 'pgdata:/var/lib/postgres/data'),
+  },
+  {
+    id: 'vol.path',
+    break: (p) =>
+      p.edit(
+        'compose.yaml',
+        '- ./stack/data:/app/data:ro',
+        '- ./stack/data:/app/data:ro\n      - u:/app/uploads',
+      ),
+  },
+  {
+    id: 'name.conflict',
+    variant: 'two services of the project',
+    break: (p) => {
+      p.edit('compose.yaml', '    image: postgres:16', '    container_name: only\n    image: postgres:16');
+      p.edit('compose.yaml', '    build: ./stack', '    container_name: only\n    build: ./stack');
+    },
+  },
+  {
+    id: 'hc.command',
+    variant: 'one text of several words',
+    mended: true,
+    break: (p) =>
+      p.edit('compose.yaml', /test: \["CMD", "pg_isready".*\]/, 'test: ["CMD", "pg_isready -h 127.0.0.1"]'),
+  },
+  {
+    id: 'vol.permission',
+    variant: 'init scripts',
+    break: (p) => {
+      p.write('init/1.sql', 'CREATE TABLE a (id int);\n', 0o600);
+      p.run('chown', '4242', 'init/1.sql');
+      p.edit(
+        'compose.yaml',
+        '- pgdata:/var/lib/postgresql/data',
+        '- pgdata:/var/lib/postgresql/data\n      - ./init:/docker-entrypoint-initdb.d:ro',
+      );
+    },
+  },
+  {
     id: 'vol.permission',
     break: (p) => {
       p.run('mkdir', '-m', '0755', 'uploads');
@@ -287,6 +361,19 @@ export const FILE_FAULTS: readonly Fault[] = [
     break: (p) => {
       p.write('stack/entry.sh', '#!/bin/sh\r\nexec node src/server.cjs\r\n', 0o755);
       p.edit('stack/Dockerfile', 'COPY src ./src', 'COPY src ./src\nCOPY entry.sh ./');
+    },
+  },
+  {
+    id: 'app.crlf',
+    variant: 'in a mounted folder of init scripts',
+    mended: true,
+    break: (p) => {
+      p.write('init/1.sh', 'set -e\r\necho made\r\n', 0o644);
+      p.edit(
+        'compose.yaml',
+        '- pgdata:/var/lib/postgresql/data',
+        '- pgdata:/var/lib/postgresql/data\n      - ./init:/docker-entrypoint-initdb.d:ro',
+      );
     },
   },
   {

@@ -14,6 +14,18 @@ export const FOREIGN_FAULTS: readonly Fault[] = [
     break: (p) => p.edit(FILE, '      - APP_SECRET_KEY', '      - PGHOST=127.0.0.1\n      - APP_SECRET_KEY'),
   },
   {
+    id: 'db.port',
+    mended: true,
+    break: (p) => {
+      p.edit(
+        FILE,
+        '    image: postgres:16\n',
+        '    image: postgres:16\n    ports: ["127.0.0.1:54329:5432"]\n',
+      );
+      p.edit(FILE, '- APP_SECRET_KEY', '- PGHOST=records\n      - PGPORT=54329\n      - APP_SECRET_KEY');
+    },
+  },
+  {
     id: 'db.network',
     break: (p) => {
       p.edit(FILE, '    build: ./web\n', '    build: ./web\n    networks: [outside]\n');
@@ -83,6 +95,11 @@ export const FOREIGN_FAULTS: readonly Fault[] = [
     },
   },
   { id: 'port.mismatch', break: (p) => p.edit(FILE, `${p.port}:8000`, `${p.port}:3000`) },
+  {
+    id: 'port.mismatch',
+    variant: "one number, which is the container's",
+    break: (p) => p.edit(FILE, '    image: postgres:16\n', '    image: postgres:16\n    ports: ["5439"]\n'),
+  },
   {
     id: 'db.published',
     mended: true,

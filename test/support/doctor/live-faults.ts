@@ -70,6 +70,22 @@ export const LIVE_FAULTS: readonly Fault[] = [
     },
   },
   {
+    id: 'db.role-missing',
+    break: (p) => p.edit('compose.yaml', 'POSTGRES_USER: "shop"', 'POSTGRES_USER: "boss"'),
+  },
+  {
+    id: 'db.database-missing',
+    break: (p) => {
+      p.edit('compose.yaml', 'POSTGRES_DB: "shop"', 'POSTGRES_DB: "orders"');
+      p.edit('compose.yaml', 'DATABASE_NAME: "shop"', 'DATABASE_NAME: "orders"');
+    },
+  },
+  {
+    id: 'external.missing',
+    break: (p) =>
+      p.edit('compose.yaml', '  frontend: {}\n', `  frontend: { external: true, name: ${p.name}-absent }\n`),
+  },
+  {
     id: 'secret.missing',
     variant: "the database's, while it runs: the old one comes back",
     mended: true,

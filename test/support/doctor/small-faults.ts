@@ -53,6 +53,20 @@ export const SMALL_FAULTS: readonly SmallFault[] = [
     until: ['{{.State.Status}}', /exited/],
   },
   {
+    id: 'db.init-failed',
+    service: 'store',
+    compose: `name: NAME
+services:
+  store:
+    image: postgres:16
+    stop_grace_period: 0s
+    environment: { POSTGRES_PASSWORD: example }
+    configs: [{ source: tables, target: /docker-entrypoint-initdb.d/1.sql }]
+configs: { tables: { content: "create tabel b (id int);" } }
+`,
+    until: ['{{.State.Status}}', /exited/],
+  },
+  {
     id: 'db.uninitialised',
     service: 'store',
     compose: 'name: NAME\nservices:\n  store: { image: "postgres:16", stop_grace_period: 0s }\n',

@@ -257,4 +257,72 @@ services:
     stdin_open: true
 `,
   },
+  'addresses to listen on, tools, and variables of another database': {
+    'compose.yaml': `name: NAME
+services:
+  store:
+    image: pgvector/pgvector:0.8.2-pg17
+    environment: { POSTGRES_PASSWORD: "\${PW}" }
+    env_file: .env
+    ports: ["\${POSTGRES_BIND_ADDRESS}:PORT:5432"]
+    volumes: ["pg:/var/lib/postgresql/data", "backups:/backups", "run:/var/run/postgresql"]
+  pgadmin:
+    image: dpage/pgadmin4:9.8
+    environment: { PGADMIN_LISTEN_ADDRESS: 0.0.0.0, PGADMIN_DEFAULT_EMAIL: a@example.org }
+    depends_on: [store]
+  pool:
+    image: edoburu/pgbouncer:v1.23.1-p2
+    environment: { DB_HOST: store, LISTEN_ADDR: 0.0.0.0, PGBOUNCER_LISTEN_ADDRESS: 0.0.0.0 }
+    depends_on: [store]
+  app:
+    image: example/app:1
+    env_file: .env
+    environment:
+      DATABASE_URL: postgres://postgres:half%2Fof%40it@store:5432/postgres
+      TEST_DATABASE_URL: postgres://postgres:x@localhost:5433/test
+      DB_CONNECTION: sqlite
+      DB_HOST: 127.0.0.1
+      PG_PUBLIC_HOST: localhost
+      DB_ADMIN_HOST: localhost
+      SQL_ADDR: 0.0.0.0
+volumes: { pg: {}, backups: {}, run: {} }
+`,
+    '.env': "PW='half/of@it'\nPOSTGRES_BIND_ADDRESS=127.0.0.1\n",
+  },
+  'a user and a database out of files, and a job with the same image': {
+    'compose.yaml': `name: NAME
+services:
+  db:
+    image: postgres:16
+    environment:
+      POSTGRES_USER_FILE: /run/secrets/user
+      POSTGRES_DB_FILE: /conf/database
+      POSTGRES_PASSWORD_FILE: /run/secrets/pw
+    secrets: [user, pw]
+    volumes: ["./conf:/conf:ro", "/var/lib/postgresql", "./data:/var/lib/postgresql/data"]
+  dump:
+    image: postgres:16
+    entrypoint: ["sh", "-c", "pg_dump -h db > /out/dump.sql"]
+    environment: { PGHOST: db, PGPORT: "5432" }
+    volumes: ["./out:/out"]
+secrets: { user: { file: ./user.txt }, pw: { file: ./pw.txt } }
+`,
+    'user.txt': 'ann\n',
+    'pw.txt': 'k8Fj2-mQ9zLp0-vX7',
+    'conf/database': 'orders\n',
+  },
+  'a server on a port of its own, and an app that knows it': {
+    'compose.yaml': `name: NAME
+services:
+  db:
+    image: timescale/timescaledb:2.23.0-pg18
+    command: postgres -c port=5433 -c shared_preload_libraries=timescaledb
+    environment: { POSTGRES_PASSWORD: example }
+    ports: ["127.0.0.1:PORT:5433"]
+    volumes: ["pg:/var/lib/postgresql"]
+    healthcheck: { test: ["CMD-SHELL", "pg_isready -p 5433 -h $$0", "127.0.0.1"], interval: 5s }
+  app: { image: "example/app:1", environment: { DATABASE_URL: "postgres://postgres:example@db:5433/postgres" } }
+volumes: { pg: {} }
+`,
+  },
 };

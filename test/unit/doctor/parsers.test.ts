@@ -1,9 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { countFree } from '../../../src/doctor/checks/host/net.pool.js';
 import { parseDockerfile } from '../../../src/doctor/dockerfile.js';
+import type { Facts } from '../../../src/doctor/facts.js';
 import { parseListeningSockets } from '../../../src/doctor/listening-sockets.js';
 import { causeInLogs } from '../../../src/doctor/log-causes.js';
 import { looksLikePlaceholder } from '../../../src/doctor/placeholders.js';
+
+const facts = { databaseSettings: () => undefined } as unknown as Facts;
 
 describe('/proc/net/tcp', () => {
   it('gives listening ports, and which of them are on loopback', () => {
@@ -83,11 +86,11 @@ describe('known causes in logs', () => {
     ['connect ECONNREFUSED 127.0.0.1:5432', 'db.localhost'],
     ['exec ./entry.sh: no such file or directory', 'app.crlf'],
   ])('%s', (line, check) => {
-    expect(causeInLogs(['noise', line])?.check).toBe(check);
+    expect(causeInLogs(facts, ['noise', line])?.check).toBe(check);
   });
   it('none in ordinary lines', () => {
     expect(
-      causeInLogs(['listening on 0.0.0.0:5003', 'database system is ready to accept connections']),
+      causeInLogs(facts, ['listening on 0.0.0.0:5003', 'database system is ready to accept connections']),
     ).toBeUndefined();
   });
 });

@@ -1,4 +1,5 @@
 import type { VariableSource } from '../../../project/environment.js';
+import type { ComposeService } from '../../../project/model.js';
 import { defineCheck } from '../../check.js';
 import type { Facts } from '../../facts.js';
 import { setEnvironment } from '../../fix/compose-edit.js';
@@ -13,17 +14,12 @@ export const check = defineCheck({
   title: 'the app looks for the database on localhost',
   severity: 'fail',
   why: 'In a container localhost is the container itself, where no database listens: connection refused.',
-  docs: `The host is right for a program that runs on the machine itself, and wrong in a container. There the database's host is its service name, such as \`db\`. Often the value comes from an \`.env\` for local work: override it under \`environment\` of the service. \`invctl env explain DATABASE_HOST\` shows which source won. Services with host networking, or in the database's own network namespace, are left alone. Where the value comes from an env file, other services override it, and this one does not depend on the database, it may have no use for it: that is a warning.`,
+  docs: `The host is right for a program that runs on the machine itself, and wrong in a container. There the database's host is its service name, such as \`db\`. Often the value comes from an \`.env\` for local work: override it under \`environment\` of the service. \`invctl env explain DATABASE_HOST\` shows which source won. Services with host networking, or in the database's own network namespace, are left alone. It is a failure, and \`--fix\` changes it, where the variable is one that drivers or known images read (\`PGHOST\`, \`DB_HOST\`, \`POSTGRES_HOST\`, …) or the value is a connection URL; a variable whose name only sounds so is a warning at most. Where the value comes from an env file, other services override it, and this one does not depend on the database, it may have no use for it: that is a warning as well.`,
   probe(facts) {
     const { database } = facts;
-    return lost(facts).map(({ service, variable, host, source, byTheWay }) => ({
+    return lost(facts).map(({ service, variable, host, source, doubt }) => ({
       message: `${variable} of "${service.name}" is ${host}, but the database is the service "${database?.name}"`,
-      ...(byTheWay
-        ? {
-            severity: 'warn' as const,
-            why: `It comes with an env file whose ${variable} other services override; if this one uses the database, it looks in the wrong place.`,
-          }
-        : {}),
+      ...(doubt === undefined ? {} : { severity: 'warn' as const, why: doubt }),
       next: `set the host in ${variable} to ${database?.name} under environment of ${service.name}`,
       service: service.name,
       ...(source?.at ? place(source.at) : {}),
@@ -34,9 +30,14 @@ export const check = defineCheck({
     async plan(facts) {
       const steps = lost(facts)
         // A URL carries a password, which must not move into the compose file.
-        .filter(({ url, byTheWay }) => !url && !byTheWay)
-        .map(({ service, variable }) =>
-          setEnvironment(facts, service.name, variable, facts.database?.name ?? ''),
+        .filter(({ url, doubt }) => !url && doubt === undefined)
+        .map(({ service, variable, port }) =>
+          setEnvironment(
+            facts,
+            service.name,
+            variable,
+            hostAsWritten(service, variable, port, facts.database?.name ?? ''),
+          ),
         );
       return (await Promise.all(steps)).flat();
     },
@@ -45,8 +46,8 @@ export const check = defineCheck({
 
 interface LostReference extends DatabaseReference {
   source: VariableSource | undefined;
-  /** The service may have no use for the variable: it got it with the rest of a file. */
-  byTheWay: boolean;
+  /** Why the service may have no use for the variable; undefined where it reads it. */
+  doubt: string | undefined;
 }
 
 function lost(facts: Facts): LostReference[] {
@@ -60,13 +61,38 @@ function lost(facts: Facts): LostReference[] {
         // `host`, `service:…` and `container:…` share a network with somebody who may listen there.
         (service.networkMode === undefined || service.networkMode === 'bridge'),
     )
-    .map((reference) => {
-      const { service, variable } = reference;
+    .flatMap((reference) => {
+      const { service, variable, certain, url, host } = reference;
       const source = facts.variables(service.name).get(variable)?.sources[0];
+      const waits = database.name in service.dependsOn;
+      if (!certain) {
+        // To listen on all addresses, and nowhere to connect to.
+        if (!url && (!waits || host === '0.0.0.0')) return [];
+        return [
+          {
+            ...reference,
+            source,
+            doubt: `If "${service.name}" takes its database from there, it looks in the wrong place.`,
+          },
+        ];
+      }
       const overridden = references.some(
         (other) => other.variable === variable && reachableNames(database).includes(other.host),
       );
-      const byTheWay = overridden && source?.kind === 'env_file' && !(database.name in service.dependsOn);
-      return { ...reference, source, byTheWay };
+      const byTheWay = overridden && source?.kind === 'env_file' && !waits;
+      const doubt = byTheWay
+        ? `It comes with an env file whose ${variable} other services override; if this one uses the database, it looks in the wrong place.`
+        : undefined;
+      return [{ ...reference, source, doubt }];
     });
+}
+
+/** `localhost:5432` becomes `db:5432`: some programs take both out of one variable. */
+function hostAsWritten(
+  { environment }: ComposeService,
+  variable: string,
+  port: number | undefined,
+  host: string,
+): string {
+  return port !== undefined && /:\d+$/.test(environment[variable] ?? '') ? `${host}:${port}` : host;
 }

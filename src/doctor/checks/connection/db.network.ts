@@ -5,18 +5,21 @@ import { editService } from '../../fix/compose-edit.js';
 import { addItem } from '../../fix/compose-text.js';
 import { placeOf } from '../../reading.js';
 import { databaseReferences, reachableNames } from '../../roles.js';
+import { placeOfVariable } from '../../variable-places.js';
 
 export const check = defineCheck({
   id: 'db.network',
   chapter: 'connection',
-  title: 'app and database share no network',
+  title: 'the app cannot reach the database: no network in common, or a URL that names another host',
   severity: 'fail',
   why: 'Containers find each other by name, and reach each other, only within a network they share.',
-  docs: `A service with \`networks:\` is in those alone, no longer in the default one. \`invctl network ls\` shows who is attached where. Give the app and the database one in common.`,
+  docs: `A password in a URL that holds \`@\`, \`/\`, \`?\`, \`#\`, \`:\` or \`%\` has to be percent-encoded (\`@\` is \`%40\`): else a part of it is taken for the host, the path or a comment, and the app looks for a host that is not there. Drivers differ in what they forgive, so that it is a warning while the app runs or is stopped, and a failure where it fails.
+
+A service with \`networks:\` is in those alone, no longer in the default one. \`invctl network ls\` shows who is attached where. Give the app and the database one in common.`,
   async probe(facts) {
     const { database } = facts;
     if (!database || database.networkMode) return [];
-    const findings: Finding[] = [];
+    const findings: Finding[] = await brokenUrls(facts);
     for (const app of apps(facts)) {
       if (app.networks.some((network) => database.networks.includes(network))) {
         const detached = await detachedAtRunTime(facts, app, database);
@@ -34,13 +37,14 @@ export const check = defineCheck({
   },
   fix: {
     safety: 'ask',
-    async plan(facts, findings) {
-      const network = facts.database?.networks[0];
-      if (network === undefined) return [];
-      const steps = findings
-        .filter(({ file }) => file !== undefined)
-        .map(({ service = '' }) =>
-          editService(facts, service, `add ${network} to networks of ${service}`, (text, path) =>
+    async plan(facts) {
+      const { database } = facts;
+      const network = database?.networks[0];
+      if (!database || database.networkMode || network === undefined) return [];
+      const steps = apps(facts)
+        .filter(({ networks }) => !networks.some((one) => database.networks.includes(one)))
+        .map(({ name }) =>
+          editService(facts, name, `add ${network} to networks of ${name}`, (text, path) =>
             addItem(text, [...path, 'networks'], network),
           ),
         );
@@ -56,6 +60,37 @@ function apps({ project, databases, database }: Facts): ComposeService[] {
     .filter(({ host, service }) => names.includes(host) && !service.networkMode)
     .map(({ service }) => service);
   return [...new Set(referring)];
+}
+
+/** URLs whose password is not encoded, so that a part of it becomes the host, the path or a comment. */
+async function brokenUrls(facts: Facts): Promise<Finding[]> {
+  const { database, databases, project } = facts;
+  const real = facts.databaseSettings()?.password;
+  const statuses = (await facts.engine()).kind === 'none' ? [] : await facts.status();
+  return databaseReferences(project, databases).flatMap((reference): Finding[] => {
+    const { service, variable, host, unencoded } = reference;
+    if (!database || !reachableNames(database).includes(host)) return [];
+    const raw = service.environment[variable] ?? '';
+    // `%41` is a code, unless the password really is so.
+    const literal = real !== undefined && /%[\da-f]{2}/i.test(real) && raw.includes(`:${real}@`);
+    const signs = [...new Set([...unencoded, ...(literal ? ['%'] : [])])];
+    if (signs.length === 0) return [];
+    const status = statuses.find(({ name }) => name === service.name);
+    const fails =
+      status !== undefined &&
+      (status.health === 'unhealthy' || ['exited', 'dead', 'restarting'].includes(status.state)) &&
+      status.exitCode !== 0;
+    return [
+      {
+        ...(fails ? {} : { severity: 'warn' as const }),
+        message: `the password in ${variable} of "${service.name}" holds ${signs.map((sign) => (sign === ' ' ? 'a space' : sign)).join(' ')}, which a URL takes for its own`,
+        why: 'Drivers cut the URL there: they look for another host, or log in with a part of the password.',
+        next: `write it percent-encoded in the URL: ${signs.map((sign) => `${sign === ' ' ? 'a space' : sign} is ${encodeURIComponent(sign)}`).join(', ')}      (or choose a password of letters and digits)`,
+        service: service.name,
+        ...placeOfVariable(facts, service.name, variable),
+      },
+    ];
+  });
 }
 
 /** Somebody may have taken a running container out of the network that the file gives it. */

@@ -1,9 +1,11 @@
+import { variableOf } from '../../../postgres/image-variables.js';
 import { scramVerifier } from '../../../system/scram.js';
 import { Secret } from '../../../system/secret.js';
 import { defineCheck, type Finding } from '../../check.js';
 import type { Facts } from '../../facts.js';
-import { place } from '../../reading.js';
 import { databaseReferences, reachableNames } from '../../roles.js';
+import { serverCatalogue } from '../../server-catalogue.js';
+import { placeOfDatabaseVariable, placeOfVariable } from '../../variable-places.js';
 
 export const check = defineCheck({
   id: 'db.password-drift',
@@ -16,7 +18,10 @@ export const check = defineCheck({
   docs: `\`password authentication failed for user\`: the file, or \`POSTGRES_PASSWORD\`, was changed after the volume was initialised. The check logs in with the project's password, over the network as the app does. The data is safe, and wiping the volume is never the answer: bring the server to the file with \`ALTER ROLE\` over its local socket, which asks for no password. \`invctl doctor --fix --yes\` does that.`,
   async probe(facts) {
     const findings: Finding[] = [];
-    for (const { user, password, where, next, service } of await candidates(facts)) {
+    const { hasRole } = await serverCatalogue(facts);
+    for (const { user, password, where, next, service } of candidates(facts)) {
+      // The server says the same of a role that is not there: `db.role-missing`.
+      if (hasRole(user) === false) continue;
       const login = await facts.login(user, password);
       if (!login || login.ok) continue;
       findings.push({
@@ -31,15 +36,17 @@ export const check = defineCheck({
   fix: {
     safety: 'ask',
     async plan(facts) {
-      const password = facts.databasePassword();
-      const user = userOf(facts);
-      if (!password || (await facts.login(user, password))?.ok !== false) return [];
+      const { user, password } = facts.databaseSettings() ?? {};
+      const { superuser, hasRole } = await serverCatalogue(facts);
+      if (!user || !password || superuser === undefined || !hasRole(user)) return [];
+      if ((await facts.login(user, password))?.ok !== false) return [];
       return [
         {
           summary: `ALTER ROLE "${user}" to the password of the project, over the database's local socket`,
           // A verifier in place of the password: the statement may end up in the server's log.
           apply: () =>
             facts.administer(
+              superuser,
               `ALTER ROLE ${quoted(user)} PASSWORD '${scramVerifier(new Secret(password)).reveal()}';\n`,
             ),
         },
@@ -57,22 +64,27 @@ interface Candidate {
 }
 
 /** The password of the database, and those that other services have in a URL. */
-async function candidates(facts: Facts): Promise<Candidate[]> {
+function candidates(facts: Facts): Candidate[] {
   const { database } = facts;
-  if (!database) return [];
+  const settings = facts.databaseSettings();
+  if (!database || !settings) return [];
   const found: Candidate[] = [];
-  const password = facts.databasePassword();
-  if (password) {
-    const file = passwordFile(facts);
+  // A user whose name nobody can read here is not `postgres` for that.
+  const known = settings.unreadable.length === 0;
+  const { user, password } = settings;
+  if (password && known) {
+    const variable = variableOf(database, 'password');
+    const place = placeOfDatabaseVariable(facts, 'password');
     found.push({
-      user: userOf(facts),
+      user,
       password,
-      where: file
-        ? { text: facts.shown(file), place: { file } }
-        : {
-            text: `POSTGRES_PASSWORD of "${database.name}"`,
-            place: variablePlace(facts, database.name, 'POSTGRES_PASSWORD'),
-          },
+      where: {
+        text:
+          variable.endsWith('_FILE') && place.file !== undefined
+            ? facts.shown(place.file)
+            : `${variable} of "${database.name}"`,
+        place,
+      },
       next: 'invctl doctor --fix --yes      (ALTER ROLE over the local socket; the data stays)',
       service: database.name,
     });
@@ -85,28 +97,13 @@ async function candidates(facts: Facts): Promise<Candidate[]> {
       password: reference.password,
       where: {
         text: `${reference.variable} of "${reference.service.name}"`,
-        place: variablePlace(facts, reference.service.name, reference.variable),
+        place: placeOfVariable(facts, reference.service.name, reference.variable),
       },
       next: `give ${reference.variable} the password of the database, or change the role's`,
       service: reference.service.name,
     });
   }
   return found;
-}
-
-function userOf({ database }: Facts): string {
-  return database?.environment.POSTGRES_USER || 'postgres';
-}
-
-function passwordFile({ database, project }: Facts): string | undefined {
-  const path = database?.environment.POSTGRES_PASSWORD_FILE;
-  const grant = database?.secrets.find(({ target }) => target === path);
-  return grant && project.secrets[grant.source]?.file;
-}
-
-function variablePlace(facts: Facts, service: string, name: string): { file?: string; line?: number } {
-  const at = facts.variables(service).get(name)?.sources[0].at;
-  return at ? place(at) : {};
 }
 
 function quoted(identifier: string): string {

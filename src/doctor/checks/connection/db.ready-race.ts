@@ -1,6 +1,7 @@
 import { defineCheck } from '../../check.js';
 import { editService } from '../../fix/compose-edit.js';
 import { replaceScalar } from '../../fix/compose-text.js';
+import { healthCommand } from '../../health-command.js';
 import { placeOf } from '../../reading.js';
 import { isOfficialPostgres } from '../../roles.js';
 
@@ -9,13 +10,14 @@ export const check = defineCheck({
   chapter: 'connection',
   title: 'the health check passes while the database initialises',
   severity: 'warn',
+  requires: ['hc.command'],
   why: 'While it initialises, a temporary server answers on the local socket: the app starts, and is refused.',
   docs: `\`pg_isready\` and \`psql\` without a host ask the local socket. On the first start the image runs a temporary server that listens there only, creates the database, and stops it again. A check that asks over TCP (\`-h 127.0.0.1\`) passes only when the real server is there.`,
   probe(facts) {
     const { database } = facts;
     const test = database?.healthcheck?.disabled ? undefined : database?.healthcheck?.test;
     if (!database || !test || !isOfficialPostgres(database)) return [];
-    const command = test.slice(1).join(' ');
+    const command = healthCommand(test);
     if (!/\b(pg_isready|psql)\b/.test(command) || asksOverTcp(command)) return [];
     // A project that nobody waits in starts at once anyway.
     const awaited = Object.values(facts.project.services).some(
@@ -47,10 +49,7 @@ export const check = defineCheck({
             ? undefined
             : replaceScalar(text, [...at, index], `"${word}", "-h", "127.0.0.1"`);
         }
-        const script = test
-          .slice(1)
-          .join(' ')
-          .replace(/\b(pg_isready|psql)\b/, '$1 -h 127.0.0.1');
+        const script = healthCommand(test).replace(/\b(pg_isready|psql)\b/, '$1 -h 127.0.0.1');
         const yaml = JSON.stringify(script.replaceAll('$', '$$$$'));
         return replaceScalar(text, [...at, 1], yaml) ?? replaceScalar(text, at, yaml);
       });

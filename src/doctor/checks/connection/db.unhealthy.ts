@@ -24,7 +24,12 @@ export const check = defineCheck({
     'app.oom',
     'port.in-use',
     'port.container',
+    'vol.path',
     'vol.permission',
+    'app.crlf',
+    'db.init-failed',
+    'external.missing',
+    'name.conflict',
     'vol.selinux',
   ],
   why: 'Nobody can connect to it, and whoever waits for it does not start.',
@@ -39,7 +44,7 @@ export const check = defineCheck({
     if (!bad || ended) return [];
     const lines = await facts.logs(name);
     const health = facts.mask(status.healthOutput ?? '');
-    const cause = causeInLogs(lines, health);
+    const cause = causeInLogs(facts, lines, health);
     const evidence = health.split('\n').at(-1) || lines.filter((line) => line.trim() !== '').at(-1);
     return [
       {

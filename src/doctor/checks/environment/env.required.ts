@@ -1,6 +1,7 @@
 import { defineCheck, type Finding } from '../../check.js';
 import type { Facts } from '../../facts.js';
-import { unsetUses } from '../../unset-variables.js';
+import { declaredAt, grantedSecrets } from '../../granted-secrets.js';
+import { type UnsetUse, unsetUses } from '../../unset-variables.js';
 
 export const check = defineCheck({
   id: 'env.required',
@@ -37,17 +38,34 @@ function emptied(facts: Facts): Finding[] {
       use,
       problem: facts.reading.problems.find(({ file, line }) => file === use.file && line === use.line),
     }));
+    const secret = emptySecretPath(facts, own);
     const { use, problem } =
-      refusals.find((one) => one.problem) ?? (refusals[0] as (typeof refusals)[number]);
+      refusals.find((one) => one.problem) ?? secret ?? (refusals[0] as (typeof refusals)[number]);
     return {
-      severity: problem ? 'fail' : 'warn',
+      severity: problem || secret ? 'fail' : 'warn',
       message: `\${${name}} is not set: it becomes an empty string`,
       why: problem
         ? `Compose refuses what is left: ${problem.message}.`
-        : 'Compose warns and goes on with nothing in its place.',
+        : secret
+          ? `The path of the secret "${secret.name}" is empty then: the container gets the project's own folder in its place.`
+          : 'Compose warns and goes on with nothing in its place.',
       next: `set ${name} in .env, or give it a default: \${${name}:-…}`,
       file: use.file,
       line: use.line,
     };
   });
+}
+
+/** A secret whose file is nothing but the unset variable. */
+function emptySecretPath(
+  facts: Facts,
+  uses: readonly UnsetUse[],
+): { use: UnsetUse; problem: undefined; name: string } | undefined {
+  if (!facts.reading.project) return undefined;
+  for (const { name, file } of grantedSecrets(facts)) {
+    const at = file === facts.location.directory ? declaredAt(facts, name) : undefined;
+    const use = uses.find((one) => one.file === at?.file && one.line === at.line);
+    if (use) return { use, problem: undefined, name };
+  }
+  return undefined;
 }

@@ -39,7 +39,7 @@ export const check = defineCheck({
       for (const { name, state, health, exitCode } of await facts.status()) {
         const failed =
           health === 'unhealthy' || state === 'restarting' || (state === 'exited' && exitCode !== 0);
-        if (!failed || !causeOfCheck('disk.full', await facts.logs(name))) continue;
+        if (!failed || !causeOfCheck('disk.full', facts, await facts.logs(name))) continue;
         findings.push({
           message: `"${name}" found no space left on a disk it writes to`,
           next: 'docker system df && df -h      (then make room, and: invctl up)',

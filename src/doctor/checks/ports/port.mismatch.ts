@@ -1,9 +1,11 @@
+import { imageSettings } from '../../../postgres/image-variables.js';
 import type { ComposeService } from '../../../project/model.js';
 import { defineCheck, type Finding } from '../../check.js';
 import { dockerfileOf } from '../../dockerfile.js';
 import type { Facts } from '../../facts.js';
 import { type ListeningSocket, parseListeningSockets } from '../../listening-sockets.js';
-import { wantedPorts } from '../../published-ports.js';
+import { portPlace } from '../../published-ports.js';
+import { isOfficialPostgres } from '../../roles.js';
 import { imageOf } from '../../users.js';
 
 /** A service that began to run so shortly ago may not listen yet, in milliseconds. */
@@ -16,25 +18,34 @@ export const check = defineCheck({
   severity: 'fail',
   requires: ['app.exited', 'app.restarting', 'app.oom', 'db.unhealthy'],
   why: 'The connection is accepted on this machine and reset at once: nobody listens behind it.',
-  docs: `In \`"8080:5003"\` the last number has to be the port on which the program listens inside the container, on all addresses (0.0.0.0), not on 127.0.0.1. \`invctl exec api -- cat /proc/net/tcp\` shows the sockets (hexadecimal). Where the stack does not run, the check compares with \`PORT\` of the environment and \`EXPOSE\` of the image, and only warns.`,
+  docs: `In \`"8080:5003"\` the last number, and in \`"5003"\` the only one, has to be the port on which the program listens inside the container, on all addresses (0.0.0.0), not on 127.0.0.1. \`invctl exec api -- cat /proc/net/tcp\` shows the sockets (hexadecimal). Where the stack does not run, the check compares with \`PORT\` of the environment and \`EXPOSE\` of the image, and only warns.`,
   async probe(facts) {
     const findings: Finding[] = [];
-    for (const { service: name, target, place } of await wantedPorts(facts)) {
-      const service = facts.project.services[name] as ComposeService;
+    for (const service of Object.values(facts.project.services)) {
+      // With host networking `ports` means nothing.
+      if (service.networkMode === 'host' || service.ports.length === 0) continue;
+      const { name } = service;
       const sockets = await socketsOf(facts, name);
-      const problem = sockets
-        ? listensElsewhere(sockets, target)
-        : await declaredElsewhere(facts, service, target);
-      if (!problem) continue;
-      findings.push({
-        message: `"${name}" maps to port ${target} in the container, but ${problem.text}`,
-        ...(sockets
-          ? {}
-          : { severity: 'warn' as const, why: 'If nobody listens there, connections are reset.' }),
-        next: problem.next,
-        service: name,
-        ...place,
-      });
+      for (const [index, { target, published, protocol }] of service.ports.entries()) {
+        if (protocol !== 'tcp') continue;
+        const known = sockets ? undefined : databaseElsewhere(facts, service, target);
+        const problem = sockets
+          ? listensElsewhere(sockets, target)
+          : (known ?? (await declaredElsewhere(facts, service, target)));
+        if (!problem) continue;
+        findings.push({
+          message: `"${name}" maps to port ${target} in the container, but ${problem.text}`,
+          ...(sockets || known
+            ? {}
+            : { severity: 'warn' as const, why: 'If nobody listens there, connections are reset.' }),
+          next:
+            published === undefined && problem.port !== undefined
+              ? `write "127.0.0.1:${target}:${problem.port}"      (one number alone is the container's, and gets any port of the machine)`
+              : problem.next,
+          service: name,
+          ...portPlace(facts, name, index),
+        });
+      }
     }
     return findings;
   },
@@ -43,6 +54,16 @@ export const check = defineCheck({
 interface Problem {
   text: string;
   next: string;
+  /** Where the program listens instead. */
+  port?: number;
+}
+
+/** The port of a PostgreSQL is known without asking anybody. */
+function databaseElsewhere(facts: Facts, service: ComposeService, target: number): Problem | undefined {
+  if (!facts.databases.includes(service) || !isOfficialPostgres(service)) return undefined;
+  const { port } = imageSettings(service, () => undefined);
+  if (port === undefined || port === target) return undefined;
+  return { text: `PostgreSQL listens on ${port}`, next: `map to ${port} in place of ${target}`, port };
 }
 
 function listensElsewhere(sockets: readonly ListeningSocket[], target: number): Problem | undefined {
@@ -56,7 +77,12 @@ function listensElsewhere(sockets: readonly ListeningSocket[], target: number): 
   }
   const ports = [...new Set(reachable.map(({ port }) => port))];
   if (ports.length === 0) return undefined;
-  return { text: `the app listens on ${ports.join(', ')}`, next: `map to ${ports[0]} in place of ${target}` };
+  const [port] = ports as [number];
+  return {
+    text: `the app listens on ${ports.join(', ')}`,
+    next: `map to ${port} in place of ${target}`,
+    port,
+  };
 }
 
 async function declaredElsewhere(

@@ -22,7 +22,7 @@ export const check = defineCheck({
       if (!ended && !unhealthy) continue;
       const lines = await facts.logs(name);
       const health_ = facts.mask(status.healthOutput ?? '');
-      const cause = causeInLogs(lines, unhealthy ? health_ : '');
+      const cause = causeInLogs(facts, lines, unhealthy ? health_ : '');
       const last = lines.filter((line) => line.trim() !== '').at(-1) || health_;
       findings.push({
         message: `${stateInWords(status)}${cause ? `: ${cause.message}` : ''}`,

@@ -26,7 +26,7 @@ export const check = defineCheck({
         state === 'restarting' || (restarts > TOLERATED_RESTARTS && recent && status.health !== 'healthy');
       if (!looping) continue;
       const lines = await facts.logs(name);
-      const cause = causeInLogs(lines);
+      const cause = causeInLogs(facts, lines);
       const last = lines.filter((line) => line.trim() !== '').at(-1);
       findings.push({
         message: `${stateInWords({ ...status, state: 'restarting' })}${cause ? `: ${cause.message}` : ''}`,

@@ -1,10 +1,9 @@
+import { variablesSetTwice } from '../../../postgres/image-variables.js';
 import { defineCheck } from '../../check.js';
 import { editService } from '../../fix/compose-edit.js';
 import { removeKey } from '../../fix/compose-text.js';
 import { place } from '../../reading.js';
 import { isOfficialPostgres } from '../../roles.js';
-
-const PAIRS = ['POSTGRES_PASSWORD', 'POSTGRES_USER', 'POSTGRES_DB', 'POSTGRES_INITDB_ARGS'];
 
 export const check = defineCheck({
   id: 'db.both-set',
@@ -16,17 +15,15 @@ export const check = defineCheck({
   probe(facts) {
     const { database } = facts;
     if (!database || !isOfficialPostgres(database)) return [];
-    return PAIRS.filter((name) => database.environment[name] && database.environment[`${name}_FILE`]).map(
-      (name) => {
-        const at = facts.variables(database.name).get(name)?.sources[0].at;
-        return {
-          message: `${name} and ${name}_FILE of "${database.name}" are both set`,
-          next: `remove ${name}, keep ${name}_FILE`,
-          service: database.name,
-          ...(at ? place(at) : {}),
-        };
-      },
-    );
+    return variablesSetTwice(database).map((name) => {
+      const at = facts.variables(database.name).get(name)?.sources[0].at;
+      return {
+        message: `${name} and ${name}_FILE of "${database.name}" are both set`,
+        next: `remove ${name}, keep ${name}_FILE`,
+        service: database.name,
+        ...(at ? place(at) : {}),
+      };
+    });
   },
   fix: {
     // The removed line may hold the only copy of a password.
@@ -34,9 +31,7 @@ export const check = defineCheck({
     async plan(facts) {
       const { database } = facts;
       if (!database) return [];
-      const steps = PAIRS.filter(
-        (name) => database.environment[name] && database.environment[`${name}_FILE`],
-      ).map((name) =>
+      const steps = variablesSetTwice(database).map((name) =>
         editService(
           facts,
           database.name,

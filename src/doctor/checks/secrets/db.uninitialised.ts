@@ -1,4 +1,5 @@
 import { defineCheck } from '../../check.js';
+import { databaseVolume } from '../../data-folder.js';
 import { place, placeOf } from '../../reading.js';
 import { isOfficialPostgres } from '../../roles.js';
 
@@ -18,7 +19,7 @@ export const check = defineCheck({
     const unset = !environment.POSTGRES_PASSWORD && !environment.POSTGRES_PASSWORD_FILE;
     if (!unset) return [];
     // An image of somebody's own, or one with data, needs none.
-    if ((await facts.databaseVolume())?.exists) {
+    if ((await databaseVolume(facts))?.exists) {
       const status = (await facts.status()).find(({ name }) => name === database.name);
       if (status === undefined || status.state === 'running') return [];
     }

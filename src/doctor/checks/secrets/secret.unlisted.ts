@@ -1,4 +1,5 @@
 import { basename } from 'node:path/posix';
+import { variableOf } from '../../../postgres/image-variables.js';
 import { defineCheck, type Finding } from '../../check.js';
 import type { Facts } from '../../facts.js';
 import { editService } from '../../fix/compose-edit.js';
@@ -66,7 +67,8 @@ function missingGrants(facts: Facts): Missing[] {
 /** The scaffold's API has no variable for the path: it looks for the database's password in /run/secrets by name. */
 function scaffoldGrants(facts: Facts, found: readonly Missing[]): Missing[] {
   const { database, project } = facts;
-  const path = database?.environment.POSTGRES_PASSWORD_FILE;
+  const variable = database && variableOf(database, 'password');
+  const path = variable?.endsWith('_FILE') ? database?.environment[variable] : undefined;
   const grant = database?.secrets.find(({ target }) => target === path);
   if (!facts.scaffold || !database || !grant) return [];
   return databaseReferences(project, facts.databases)

@@ -21,7 +21,7 @@ export const check = defineCheck({
     const found = await unreadable(facts);
     return found.map(({ secret, service, user }) => ({
       message: `"${service.name}" runs as ${user} and may not read the secret "${secret.name}"`,
-      next: `chmod 0444 '${facts.shown(secret.file)}' && chmod 0700 '${facts.shown(dirname(secret.file))}'`,
+      next: `chmod 0444 ${facts.argument(secret.file)}${isInside(facts, dirname(secret.file)) ? ` && chmod 0700 ${facts.argument(dirname(secret.file))}` : ''}`,
       service: service.name,
       file: secret.file,
     }));
@@ -34,6 +34,11 @@ export const check = defineCheck({
     },
   },
 });
+
+/** A folder of the secrets' own, and not the project's. */
+function isInside({ location }: Facts, folder: string): boolean {
+  return folder.startsWith(`${location.directory}/`);
+}
 
 interface Unreadable {
   secret: GrantedSecret;
@@ -84,6 +89,7 @@ async function saidSo(facts: Facts, service: ComposeService, secret: GrantedSecr
   const status = (await facts.status()).find(({ name }) => name === service.name);
   if (!status || (status.state === 'running' && status.health !== 'unhealthy')) return false;
   return (
-    causeOfCheck('secret.unreadable', await facts.logs(service.name))?.match[0].includes(target) ?? false
+    causeOfCheck('secret.unreadable', facts, await facts.logs(service.name))?.match[0].includes(target) ??
+    false
   );
 }

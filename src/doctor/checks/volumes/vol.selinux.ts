@@ -1,5 +1,5 @@
 import { defineCheck } from '../../check.js';
-import { placeOf, serviceKeys } from '../../reading.js';
+import { placeOfItem, serviceKeys } from '../../reading.js';
 
 export const check = defineCheck({
   id: 'vol.selinux',
@@ -27,7 +27,7 @@ export const check = defineCheck({
           message: `${facts.shown(source)} is mounted into "${name}" without an SELinux label`,
           next: `add :z to the mount of ${target}      (:Z where no other container uses it)`,
           service: name,
-          ...placeOf(facts.reading, 'services', name, 'volumes'),
+          ...placeOfItem(facts.reading, name, 'volumes', 'target', target),
         }));
     });
   },

@@ -1,6 +1,6 @@
 import { parseDocument } from 'yaml';
-import { isOfficialPostgres } from '../../../doctor/roles.js';
 import { UserError } from '../../../errors.js';
+import { imageOfMajor, postgresImage } from '../../../postgres/image.js';
 import type { ComposeMount, ComposeProject, ComposeService } from '../../../project/model.js';
 import { parseMount } from '../../../project/mounts.js';
 import { applyEdits, type ScalarEdit } from './scalar-edit.js';
@@ -55,7 +55,7 @@ export function planMajorChange(input: MajorChangeInput): MajorChange {
   const beforeKey = mount.source as string;
   const afterKey = nextKey(beforeKey, from, to);
   const before = service.image ?? '';
-  const image = { before, after: imageMajor >= to ? before : nextImage(before, imageMajor, to) };
+  const image = { before, after: imageMajor >= to ? before : (imageOfMajor(before, imageMajor, to) ?? '') };
   const path = Math.max(imageMajor, to) >= 18 ? DATA_PATH.from18 : DATA_PATH.upTo17;
   const target = service.environment.PGDATA ? mount.target : path;
   const refuse = (reason: string, file?: string) =>
@@ -66,8 +66,8 @@ export function planMajorChange(input: MajorChangeInput): MajorChange {
     );
   if (image.after === '') {
     throw refuse(
-      isOfficialPostgres(service)
-        ? `the tag of ${service.image} does not begin with PostgreSQL's major version, or a digest pins it`
+      postgresImage(service.image)?.interface === 'official'
+        ? `the tag of ${service.image} does not name PostgreSQL's major version alone, or a digest pins it`
         : `${service.image ?? 'an image that is built here'} is no official PostgreSQL image, so that where the next one keeps its data is not known`,
     );
   }
@@ -133,19 +133,6 @@ export function planMajorChange(input: MajorChangeInput): MajorChange {
     edits,
     text: edited,
   };
-}
-
-/**
- * `postgres:16.4-bookworm` → `postgres:17-bookworm`, `pgvector/pgvector:pg16` → `pgvector/pgvector:pg17`; empty where
- * the tag does not say the major, or a digest says more.
- */
-export function nextImage(image: string, from: number, to: number): string {
-  const match =
-    /^((?:.*\/)?(?:postgres|postgis|timescaledb|pgvector):(?:pg)?)(\d+)((?:\.\w+)*)([-_][\w.-]+)?$/.exec(
-      image,
-    );
-  if (!match || Number(match[2]) !== from) return '';
-  return `${match[1]}${to}${match[4] ?? ''}`;
 }
 
 /** `pgdata` → `pgdata_17`, and `pgdata_17` → `pgdata_18`. */

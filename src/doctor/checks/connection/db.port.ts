@@ -1,0 +1,70 @@
+import { defineCheck } from '../../check.js';
+import type { Facts } from '../../facts.js';
+import { setEnvironment } from '../../fix/compose-edit.js';
+import { place, serviceKeys } from '../../reading.js';
+import { type DatabaseReference, databaseReferences, reachableNames } from '../../roles.js';
+
+export const check = defineCheck({
+  id: 'db.port',
+  chapter: 'connection',
+  title: "the app uses the machine's port of the database, not the container's",
+  severity: 'fail',
+  requires: ['db.localhost'],
+  why: 'Between containers a published port means nothing: the server listens on its own port, and the other is refused.',
+  docs: `In \`"127.0.0.1:54329:5432"\` the port 54329 is for programs of the machine. A container that connects to the service \`db\` needs the last number, 5432. It comes about where one variable, such as \`DB_PORT\`, is used both under \`ports:\` of the database and by the app. Give the two different names, or set the app's variable under its \`environment\`. A port that is neither published nor the server's is a warning: something else may listen there.`,
+  probe(facts) {
+    return wrongPorts(facts).map(({ service, variable, portVariable, port, right, published }) => {
+      const name = portVariable ?? variable;
+      const at = facts.variables(service.name).get(name)?.sources[0].at;
+      const database = facts.database?.name;
+      return {
+        message: published
+          ? `${name} of "${service.name}" has the port ${port}, which is the machine's: in the network "${database}" listens on ${right}`
+          : `${name} of "${service.name}" has the port ${port}, but "${database}" listens on ${right}`,
+        ...(published ? {} : { severity: 'warn' as const }),
+        next: `set the port in ${name} to ${right} under environment of ${service.name}`,
+        service: service.name,
+        details: { port: port as number, serverPort: right },
+        ...(at ? place(at) : {}),
+      };
+    });
+  },
+  fix: {
+    safety: 'safe',
+    async plan(facts) {
+      const steps = wrongPorts(facts).map(({ service, portVariable, certain, published, right }) =>
+        portVariable && certain && published
+          ? setEnvironment(facts, service.name, portVariable, String(right))
+          : [],
+      );
+      return (await Promise.all(steps)).flat();
+    },
+  },
+});
+
+interface WrongPort extends DatabaseReference {
+  right: number;
+  /** The port is one that the database publishes on the machine. */
+  published: boolean;
+}
+
+function wrongPorts(facts: Facts): WrongPort[] {
+  const { database, databases, project } = facts;
+  const right = facts.databaseSettings()?.port;
+  if (!database || right === undefined || database.networkMode) return [];
+  return databaseReferences(project, databases).flatMap((reference) => {
+    const { service, host, port } = reference;
+    if (port === undefined || port === right || service.networkMode) return [];
+    if (!reachableNames(database).includes(host) || isElsewhere(facts, service.name, host)) return [];
+    const published = database.ports.some(
+      (one) => one.published === port && one.target === right && one.protocol === 'tcp',
+    );
+    return [{ ...reference, right, published }];
+  });
+}
+
+/** `extra_hosts` gives a name another meaning. */
+function isElsewhere(facts: Facts, service: string, host: string): boolean {
+  const hosts = serviceKeys(facts.reading, service).extra_hosts ?? [];
+  return JSON.stringify(hosts).includes(`"${host}`);
+}

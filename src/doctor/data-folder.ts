@@ -1,0 +1,55 @@
+import { majorOfImageEnvironment, postgresImage } from '../postgres/image.js';
+import { imageSettings } from '../postgres/image-variables.js';
+import type { ComposeMount, ComposeService } from '../project/model.js';
+import { mountedText, mountOver } from '../project/mounted-file.js';
+import type { Facts } from './facts.js';
+import { imageOf } from './users.js';
+
+/** Where the official image keeps its data up to 17, and the folder above it that a volume belongs to from 18 on. */
+export const OLD_PATH = '/var/lib/postgresql/data';
+export const NEW_PATH = '/var/lib/postgresql';
+/** The official image itself, whose paths its documentation fixes for each major. */
+const LIBRARY_IMAGE = /^(docker\.io\/)?(library\/)?postgres(:|@|$)/;
+const BITNAMI_PATH = '/bitnami/postgresql/data';
+
+/** PostgreSQL's major of a service's image: as the image itself says where the engine has it, else as its name does. */
+export async function imageMajor(facts: Facts, service: ComposeService): Promise<number | undefined> {
+  const image = await imageOf(facts, service);
+  return (
+    majorOfImageEnvironment(image?.Config.Env) ??
+    (service.build ? undefined : postgresImage(service.image)?.major)
+  );
+}
+
+/** Where a server keeps its data in the container; undefined where the image may keep it anywhere. */
+export async function dataFolder(facts: Facts, service: ComposeService): Promise<string | undefined> {
+  const { dataDirectory } = imageSettings(service, (path) => mountedText(facts.project, service, path));
+  if (dataDirectory !== undefined) return dataDirectory;
+  const kind = service.build ? undefined : postgresImage(service.image)?.interface;
+  if (kind === 'bitnami') return BITNAMI_PATH;
+  const major = kind === 'official' ? await imageMajor(facts, service) : undefined;
+  const byMajor = major === undefined ? undefined : major >= 18 ? `${NEW_PATH}/${major}/docker` : OLD_PATH;
+  if (byMajor !== undefined && LIBRARY_IMAGE.test(service.image ?? '')) return byMajor;
+  // An image that is made from it may have moved it.
+  const image = await imageOf(facts, service);
+  const own = image?.Config.Env?.find((variable) => variable.startsWith('PGDATA='));
+  return own ? own.slice('PGDATA='.length) : byMajor;
+}
+
+/** The mount that holds a server's data, as far as anybody can say. */
+async function dataMount(facts: Facts, service: ComposeService): Promise<ComposeMount | undefined> {
+  const folder = await dataFolder(facts, service);
+  const mount = folder === undefined ? undefined : mountOver(service, folder);
+  return mount ?? service.mounts.find(({ target }) => target === OLD_PATH || target === NEW_PATH);
+}
+
+/** The engine's volume with the data of the project's database, and whether it is there. Undefined without Docker. */
+export async function databaseVolume(facts: Facts): Promise<{ name: string; exists: boolean } | undefined> {
+  const { database } = facts;
+  if (!database || (await facts.engine()).kind !== 'docker') return undefined;
+  const mount = await dataMount(facts, database);
+  const volume = mount?.type === 'volume' ? facts.project.volumes[mount.source ?? ''] : undefined;
+  if (!volume) return undefined;
+  const exists = (await facts.docker.volumes()).some(({ Name }) => Name === volume.name);
+  return { name: volume.name, exists };
+}

@@ -1,0 +1,65 @@
+import { parseEnvironment } from '../engine/compose/parse.js';
+import type { Facts } from './facts.js';
+import { databaseReferences, reachableNames } from './roles.js';
+
+/** Which roles and databases the running server has, as far as it told. */
+export interface ServerCatalogue {
+  /** The role that the data folder was initialised with; undefined where no role of the project is let in. */
+  superuser?: string;
+  /** Undefined where nobody can say. */
+  hasRole(name: string): boolean | undefined;
+  /** Undefined where no role of the project is let in. */
+  databases?: ReadonlySet<string>;
+}
+
+/** A name as a person types it in a command. */
+export function asWord(name: string): string {
+  return /^[\w.-]+$/.test(name) ? name : `'${name.replaceAll("'", "'\\''")}'`;
+}
+
+/** The role that initdb made has this oid (src/include/catalog/pg_authid.dat). */
+const BOOTSTRAP_ROLE = 10;
+const SQL = `SELECT CASE WHEN oid = ${BOOTSTRAP_ROLE} THEN 's' ELSE 'r' END || rolname FROM pg_roles
+UNION ALL SELECT 'd' || datname FROM pg_database`;
+
+const asked = new WeakMap<Facts, Promise<ServerCatalogue>>();
+
+/** Asked for once, as the first role of the project that the server lets in over its local socket. */
+export function serverCatalogue(facts: Facts): Promise<ServerCatalogue> {
+  const known = asked.get(facts) ?? read(facts);
+  asked.set(facts, known);
+  return known;
+}
+
+async function read(facts: Facts): Promise<ServerCatalogue> {
+  const settings = facts.databaseSettings();
+  const users = settings ? [settings.superuser, settings.user] : [];
+  const absent = new Set<string>();
+  for (const user of new Set([...users, 'postgres', ...(await usersBefore(facts)), ...usersOfApps(facts)])) {
+    const answer = await facts.query(user, SQL);
+    if ('refusal' in answer) {
+      // Who is not there is refused by name, before any password is asked for.
+      if (/role "[^"]*" does not exist/.test(answer.refusal)) absent.add(user);
+      continue;
+    }
+    const named = (kinds: string) =>
+      new Set(answer.lines.filter((line) => kinds.includes(line.charAt(0))).map((line) => line.slice(1)));
+    const [superuser = user] = named('s');
+    const roles = named('rs');
+    return { superuser, hasRole: (name) => roles.has(name), databases: named('d') };
+  }
+  return { hasRole: (name) => (absent.has(name) ? false : undefined) };
+}
+
+/** A container that is older than the edit of the file has the name of before. */
+async function usersBefore(facts: Facts): Promise<string[]> {
+  const running = await facts.runningDatabase();
+  const named = parseEnvironment(running?.container.Config.Env ?? []).get('POSTGRES_USER');
+  return named ? [named] : [];
+}
+
+function usersOfApps({ project, databases, database }: Facts): string[] {
+  return databaseReferences(project, databases).flatMap(({ host, user }) =>
+    database && user && reachableNames(database).includes(host) ? [user] : [],
+  );
+}

@@ -1,0 +1,132 @@
+/**
+ * What the name of an image says about the PostgreSQL in it. Everything here is read from text: an engine that has the
+ * image knows more, and is asked with {@link majorOfImageEnvironment}.
+ */
+
+/**
+ * Whose variables and paths an image has. `official`: those of docker-library/postgres, which most images are built
+ * on. `bitnami`: `POSTGRESQL_*` and /bitnami/postgresql. `other`: a PostgreSQL with variables and paths of its own.
+ */
+export type PostgresInterface = 'official' | 'bitnami' | 'other';
+
+export interface PostgresImage {
+  interface: PostgresInterface;
+  /** Major version of PostgreSQL, where the name says it. */
+  major?: number;
+}
+
+interface Family {
+  /** Fits the repository without its registry's host, lower case. */
+  repository: RegExp;
+  interface: PostgresInterface;
+  /** Where its tags have the major: as their first number, or behind a `pg`. Absent: only behind a `pg`. */
+  tagBeginsWithMajor?: true;
+  /** The same tag with the next major in it is an image of the same kind. */
+  nextByTag?: true;
+}
+
+// Names and tags as their publishers' pages on Docker Hub, ghcr.io and quay.io list them. The first that fits counts.
+const FAMILIES: readonly Family[] = [
+  { repository: /(^|\/)bitnami\w*\/postgresql(-repmgr)?$/, interface: 'bitnami', tagBeginsWithMajor: true },
+  // CloudNativePG, Crunchy, Percona, Red Hat, Zalando and Kartoza start their servers with variables of their own.
+  { repository: /(^|\/)kartoza\/postgis$/, interface: 'other', tagBeginsWithMajor: true },
+  {
+    repository: /(^|\/)cloudnative-pg\/(postgresql|postgis)[\w-]*$/,
+    interface: 'other',
+    tagBeginsWithMajor: true,
+  },
+  { repository: /(^|\/)crunchydata\/crunchy-postgres[\w-]*$/, interface: 'other' },
+  {
+    repository: /(^|\/)percona-distribution-postgresql$/,
+    interface: 'other',
+    tagBeginsWithMajor: true,
+  },
+  { repository: /(^|\/)(postgresql-\d+(-\w+)?|spilo-\d+)$/, interface: 'other' },
+  { repository: /(^|\/)timescaledb-ha$/, interface: 'other' },
+  { repository: /(^|\/)timescaledb$/, interface: 'official', nextByTag: true },
+  // `pgvector` alone is also ankane/pgvector, whose tags are the extension's version.
+  { repository: /(^|\/)(pgvector|pgvecto-rs|vchord-postgres)$/, interface: 'official', nextByTag: true },
+  { repository: /(^|\/)(citus|paradedb|pgroonga|apache\/age)$/, interface: 'official' },
+  { repository: /(^|\/)(supabase|immich-app)\/postgres$/, interface: 'official', tagBeginsWithMajor: true },
+  { repository: /(^|\/)postgresql$/, interface: 'other', tagBeginsWithMajor: true },
+  {
+    repository: /(^|\/)(postgres|postgis)$/,
+    interface: 'official',
+    tagBeginsWithMajor: true,
+    nextByTag: true,
+  },
+];
+
+/** Below it majors had two numbers (9.6); above it, a number in a tag is a year or a build. */
+const PLAUSIBLE = { from: 9, to: 40 };
+
+/** `0.8.2-pg17`, `pg17.2-ts2.17.2`, `release_PG17_1.6.0`, `15-postgres16`. Not `pgvectors0.2.0`. */
+const BEHIND_PG = /(?:^|[-_.])(?:pg|postgres(?:ql)?)[-_]?v?(\d{1,2})(?![\dA-Za-z])/i;
+/** `16`, `17.2-alpine3.20`, `v16.2`, `18beta1`. */
+const FIRST_NUMBER = /^v?(\d{1,2})(?!\d)/;
+/** `3.2.4-alpine-17-slim` of PGroonga; `ubi8-16.2-0` of Crunchy. */
+const BEHIND_SYSTEM = /(?:^|-)(?:alpine|debian|ubi\d+|centos\d+|rhel\d+)-(\d{1,2})(?!\d)/;
+/** `postgresql-16-c9s` of Red Hat, `spilo-16` of Zalando: in the name itself. */
+const IN_NAME = /(?:postgresql|spilo)-(\d{1,2})(?!\d)/;
+
+/** The PostgreSQL in an image, by the image's name; undefined where the name is that of no PostgreSQL. */
+export function postgresImage(image: string | undefined): PostgresImage | undefined {
+  const { repository, tag } = nameParts(image ?? '');
+  const family = familyOf(repository);
+  if (!family) return undefined;
+  const match = majorMatch(family, tag) ?? IN_NAME.exec(repository);
+  return { interface: family.interface, ...(match ? { major: Number(match[1]) } : {}) };
+}
+
+/** `PG_MAJOR` of the official image and those that are built on it; `POSTGRESQL_VERSION` of Red Hat's. */
+export function majorOfImageEnvironment(variables: readonly string[] | null | undefined): number | undefined {
+  for (const variable of variables ?? []) {
+    const match = /^(?:PG_MAJOR|POSTGRESQL_VERSION)=(\d{1,2})(?!\d)/.exec(variable);
+    if (match) return Number(match[1]);
+  }
+  return undefined;
+}
+
+/**
+ * `postgres:16.4-bookworm` → `postgres:17-bookworm`, `pgvector/pgvector:0.8.2-pg16` → `pgvector/pgvector:0.8.2-pg17`;
+ * undefined where the tag does not name the major `from` alone, or a digest says more.
+ */
+export function imageOfMajor(image: string, from: number, to: number): string | undefined {
+  const { repository, tag, digest } = nameParts(image);
+  const family = familyOf(repository);
+  const match = family?.nextByTag && digest === undefined ? majorMatch(family, tag) : undefined;
+  if (!match || Number(match[1]) !== from) return undefined;
+  const end = match.index + match[0].length;
+  const rest = tag.slice(end).replace(/^(?:\.\w+)*/, '');
+  if (rest !== '' && !/^[-_]/.test(rest)) return undefined;
+  const head = tag.slice(0, end - String(from).length);
+  return `${image.slice(0, image.length - tag.length)}${head}${to}${rest}`;
+}
+
+function majorMatch(family: Family, tag: string): RegExpExecArray | undefined {
+  const patterns = family.tagBeginsWithMajor
+    ? [FIRST_NUMBER, BEHIND_PG, BEHIND_SYSTEM]
+    : [BEHIND_PG, BEHIND_SYSTEM];
+  for (const pattern of patterns) {
+    const match = pattern.exec(tag);
+    const major = Number(match?.[1]);
+    if (match && major >= PLAUSIBLE.from && major <= PLAUSIBLE.to) return match;
+  }
+  return undefined;
+}
+
+function familyOf(repository: string): Family | undefined {
+  return FAMILIES.find((family) => family.repository.test(repository.toLowerCase()));
+}
+
+/** `HOST:PORT/REPOSITORY:TAG@DIGEST`. The port of a registry is no tag. */
+function nameParts(image: string): { repository: string; tag: string; digest?: string } {
+  const [name = '', digest] = image.split('@');
+  const colon = name.lastIndexOf(':');
+  const hasTag = colon > name.lastIndexOf('/');
+  return {
+    repository: hasTag ? name.slice(0, colon) : name,
+    tag: hasTag ? name.slice(colon + 1) : '',
+    ...(digest === undefined ? {} : { digest }),
+  };
+}
