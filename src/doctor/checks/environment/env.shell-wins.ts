@@ -45,7 +45,9 @@ export const check = defineCheck({
 /** As a `${…}`, or as a bare name of `environment`. */
 function isUsedIn(text: string, name: string): boolean {
   const escaped = name.replace(/[.[\]-]/g, '\\$&');
-  return new RegExp(`\\$\\{?${escaped}(?![A-Za-z0-9_])|^\\s*-?\\s*["']?${escaped}["']?\\s*:?\\s*$`, 'm').test(
-    text,
-  );
+  const bare = `["']?${escaped}["']?\\s*`;
+  return new RegExp(
+    `\\$\\{?${escaped}(?![A-Za-z0-9_])|^\\s*-?\\s*${bare}:?\\s*$|[[,]\\s*${bare}[,\\]]`,
+    'm',
+  ).test(text);
 }
