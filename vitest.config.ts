@@ -5,16 +5,24 @@ const project = (name: string, include: string[], seconds: number) => ({
   test: { name, include, testTimeout: seconds * 1000, hookTimeout: seconds * 1000 },
 });
 
+/** Tests that start programs: those run what `npm run build` makes of the sources. */
+const withPrograms = (name: string, folder: string, seconds: number) => {
+  const { extends: base, test } = project(name, [`${folder}/**/*.test.ts`], seconds);
+  return { extends: base, test: { ...test, globalSetup: ['test/support/global-setup.ts'] } };
+};
+
+const unit = project('unit', ['test/unit/**/*.test.ts'], 20);
+
 export default defineConfig({
   test: {
     // Most of the time a test waits for an engine or a process that it started.
     maxWorkers: 3,
-    globalSetup: ['test/support/global-setup.ts'],
     projects: [
-      project('unit', ['test/unit/**/*.test.ts'], 60),
-      project('contract', ['test/contract/**/*.test.ts'], 240),
-      project('e2e-embedded', ['test/e2e/embedded/**/*.test.ts'], 300),
-      project('e2e-docker', ['test/e2e/docker/**/*.test.ts'], 300),
+      { ...unit, test: { ...unit.test, setupFiles: ['test/support/no-programs.ts'] } },
+      withPrograms('integration', 'test/integration', 60),
+      withPrograms('contract', 'test/contract', 240),
+      withPrograms('e2e-embedded', 'test/e2e/embedded', 300),
+      withPrograms('e2e-docker', 'test/e2e/docker', 300),
     ],
   },
 });

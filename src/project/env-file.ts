@@ -2,8 +2,6 @@ import { EnvFileError, envStatements } from './env-statements.js';
 import { interpolate, TemplateError } from './interpolate.js';
 import type { Reference } from './tree.js';
 
-export { EnvFileError } from './env-statements.js';
-
 /** One assignment of an env file, in the file's order. */
 export interface EnvFileEntry {
   name: string;

@@ -7,12 +7,17 @@ import { dockerAnswers, dockerRequired } from './docker.js';
 /** How the projects of tests are called. */
 const TEST_PROJECT = /^(invctl-|tiny-|doc-)/;
 
+/** Vitest calls the setup once for each of its projects, in one process. */
+const MARK = Symbol.for('invctl tests are set up');
+
 /**
  * Builds the CLI once: end-to-end tests run what users run. Says why Docker tests are skipped. When all is over, what
  * the tests left behind is counted: on a machine of a CI, where nobody else makes such things meanwhile, that fails
  * the run.
  */
 export default function setup(): () => void {
+  if (Reflect.has(globalThis, MARK)) return () => {};
+  Reflect.set(globalThis, MARK, true);
   const root = fileURLToPath(new URL('../..', import.meta.url));
   execFileSync('npx', ['tsc', '-p', 'tsconfig.json'], { cwd: root, stdio: 'inherit' });
   const docker = dockerAnswers();

@@ -29,7 +29,11 @@ describe.skipIf(withoutDocker)('db backup on Docker', () => {
 
   /** Waits for something that another process does. */
   async function until(what: () => boolean): Promise<void> {
-    while (!what()) await sleep(20);
+    const deadline = Date.now() + 60_000;
+    while (!what()) {
+      if (Date.now() > deadline) throw new Error(`never came true: ${what}`);
+      await sleep(20);
+    }
   }
 
   it('writes an archive whose manifest tells the truth', async () => {

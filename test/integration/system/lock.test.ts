@@ -54,18 +54,25 @@ describe('the project lock', () => {
 
   it('waits when told to', async () => {
     const order: string[] = [];
-    const first = withProjectLock(folder, { command }, async () => {
-      await new Promise((resolve) => setTimeout(resolve, 200));
-      order.push('first');
+    let letGo = () => {};
+    const waiting = new Promise<void>((resolve) => {
+      letGo = resolve;
     });
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    await withProjectLock(
-      folder,
-      { command, waitMs: 10_000, onWait: () => order.push('waiting') },
-      async () => {
-        order.push('second');
-      },
-    );
+    let first: Promise<void> | undefined;
+    await new Promise<void>((entered) => {
+      first = withProjectLock(folder, { command }, async () => {
+        entered();
+        await waiting;
+        order.push('first');
+      });
+    });
+    const onWait = () => {
+      order.push('waiting');
+      letGo();
+    };
+    await withProjectLock(folder, { command, waitMs: 30_000, onWait }, async () => {
+      order.push('second');
+    });
     await first;
     expect(order).toEqual(['waiting', 'first', 'second']);
   });
