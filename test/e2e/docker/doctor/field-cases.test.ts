@@ -136,6 +136,17 @@ describe.skipIf(withoutDocker).concurrent('a project of the field that was start
     expect(await leftovers(one.name)).toEqual([]);
   });
 
+  it.each([
+    ['same-container-name-up', 'NAME_CONFLICT', 1],
+    ['single-letter-volume', 'MOUNT_PATH_RELATIVE', 4],
+    ['secret-empty-path', 'SECRET_IS_DIRECTORY', 4],
+  ])('%s: up says it before Compose does, and starts nothing', async (name, code, exit) => {
+    const one = await project(name);
+    const up = await invctl(['up', '--json', '--no-input'], { cwd: one.folder });
+    expect([up.code, JSON.parse(up.stdout).error.code]).toEqual([exit, code]);
+    expect(await leftovers(one.name)).toEqual([]);
+  });
+
   it('init-sql-error: the file, the line and what the server said', async () => {
     const one = await project('init-sql-error');
     await compose(one, 'up', '--detach');
