@@ -25,7 +25,9 @@ export interface DatabaseProject {
   // biome-ignore lint/suspicious/noExplicitAny: each test knows the shape that it asks for.
   succeed(args: readonly string[], options?: Partial<CliOptions>): Promise<any>;
   /** Runs statements as the superuser, past invctl. Returns what psql prints, unaligned and without headers. */
-  sql(statements: string, database?: string): string;
+  sql(statements: string | Buffer, database?: string): string;
+  /** The definitions of a database, as pg_dump writes them. */
+  dumpSchema(database: string): Buffer;
   /** A session of psql as the superuser. */
   psql(): Companion;
   /** Runs a script of sh again and again. */
@@ -44,6 +46,10 @@ export interface DatabaseProject {
 export interface ProjectOptions {
   /** Image tag. */
   postgres?: string;
+  /** Of the database, as the compose file has it. */
+  database?: string;
+  /** What the database's container runs. */
+  command?: readonly string[];
   /** More of the compose file, under `services:`. */
   services?: string;
   /** Of the superuser, as the compose file has it. */
@@ -62,7 +68,7 @@ export function startDatabaseProject(label: string, options: ProjectOptions = {}
 services:
   db:
     image: postgres:${options.postgres ?? '16'}
-    environment: {POSTGRES_DB: shop, POSTGRES_USER: owner, POSTGRES_PASSWORD: "${options.password ?? 'seeded-marker-password'}"}
+${options.command ? `    command: ${JSON.stringify(options.command)}\n` : ''}    environment: {POSTGRES_DB: "${options.database ?? 'shop'}", POSTGRES_USER: owner, POSTGRES_PASSWORD: "${options.password ?? 'seeded-marker-password'}"}
     volumes: ["pgdata:/var/lib/postgresql/data"]
     healthcheck:
       test: ["CMD", "pg_isready", "-q", "-h", "127.0.0.1", "-U", "owner", "-d", "shop"]
@@ -78,15 +84,17 @@ volumes: {pgdata: {}}
     mkdirSync(dirname(join(directory, path)), { recursive: true });
     writeFileSync(join(directory, path), content);
   }
-  const docker = (args: readonly string[], input?: string): string =>
+  const dockerBytes = (args: readonly string[], input?: string | Buffer): Buffer =>
     execFileSync('docker', ['compose', ...args], {
       cwd: directory,
-      encoding: 'utf8',
       stdio: ['pipe', 'pipe', 'pipe'],
+      maxBuffer: 64 * 1024 * 1024,
       ...(input === undefined ? {} : { input }),
     });
+  const docker = (args: readonly string[], input?: string | Buffer): string =>
+    dockerBytes(args, input).toString();
   docker(['up', '--detach', '--wait']);
-  const sql = (statements: string, database = 'shop'): string =>
+  const sql = (statements: string | Buffer, database = 'shop'): string =>
     docker(
       [
         'exec',
@@ -105,6 +113,8 @@ volumes: {pgdata: {}}
     name,
     directory,
     sql,
+    dumpSchema: (database) =>
+      dockerBytes(['exec', '-T', 'db', 'pg_dump', '--username=owner', '--schema-only', database]),
     invctl: run,
     psql: () => startCompanion(directory, ['psql', '--username=owner', '--dbname=shop', '-Xq']),
     repeat: (script) =>

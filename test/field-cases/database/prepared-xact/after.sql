@@ -1,0 +1,1 @@
+ROLLBACK PREPARED 'of the app';
