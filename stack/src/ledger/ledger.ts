@@ -6,6 +6,7 @@ import {
   DIAGNOSE,
   FIND_KEY,
   type LedgerStatement,
+  ON_HAND_LIMIT,
   OPEN_LEVELS,
   POST_COUNTS,
   POST_LINE,
@@ -52,18 +53,28 @@ export interface Posted {
 interface Outcome {
   readonly response?: string | null;
   readonly moved?: number;
+  readonly levels?: readonly Level[] | null;
   readonly claimed?: boolean;
   readonly prior_fingerprint?: Buffer | null;
   readonly prior_response?: string | null;
 }
 
-interface Diagnosis {
+interface Level {
+  readonly onHand: number;
+  readonly reserved: number;
+}
+
+interface Diagnosis extends Level {
   readonly itemExists: boolean;
   readonly itemArchived: boolean;
   readonly locationExists: boolean;
   readonly levelExists: boolean;
-  readonly onHand: number;
-  readonly reserved: number;
+}
+
+/** Why a level cannot change as asked for. */
+interface Obstacle {
+  readonly code: 'insufficient_stock' | 'quantity_out_of_range';
+  readonly reason: string;
 }
 
 /** One line as asked for, and what would be wrong with it. */
@@ -71,7 +82,7 @@ interface Wanted {
   readonly itemId: number;
   readonly locationId: number;
   readonly value: number;
-  readonly check: (level: Diagnosis) => string | undefined;
+  readonly check: (level: Level) => Obstacle | undefined;
 }
 
 const ATTEMPTS = 5;
@@ -102,8 +113,17 @@ export class Ledger {
         itemId,
         locationId,
         value: delta,
-        check: ({ onHand, reserved }) =>
-          onHand + delta < reserved ? `${onHand - reserved} available, ${-delta} asked for.` : undefined,
+        check: ({ onHand, reserved }) => {
+          if (onHand + delta < reserved) {
+            return {
+              code: 'insufficient_stock',
+              reason: `${onHand - reserved} available, ${-delta} asked for.`,
+            };
+          }
+          if (onHand + delta <= ON_HAND_LIMIT) return undefined;
+          const reason = `${onHand} on hand, ${delta} more would exceed ${ON_HAND_LIMIT}.`;
+          return { code: 'quantity_out_of_range', reason };
+        },
       }),
     );
     if (wanted.length === 0) throw invalid([nothingToMove]);
@@ -130,7 +150,9 @@ export class Ledger {
           locationId,
           value: counted,
           check: ({ reserved }) =>
-            counted < reserved ? `${reserved} reserved, ${counted} counted.` : undefined,
+            counted < reserved
+              ? { code: 'insufficient_stock', reason: `${reserved} reserved, ${counted} counted.` }
+              : undefined,
         }),
       );
     return this.#postMany(operation, POST_COUNTS, wanted);
@@ -177,7 +199,8 @@ export class Ledger {
         const late = priorAnswer(await this.#findKey(actorId, idempotency.key), idempotency);
         if (late) return late;
       }
-      await this.#explainOrOpen(wanted);
+      if (outcome?.levels) refuseShort(wanted, outcome.levels);
+      else await this.#explainOrOpen(wanted);
     }
     throw new Problem(503, 'busy', 'Others keep changing the same stock. Try again.', {
       headers: { 'retry-after': '1' },
@@ -221,8 +244,7 @@ export class Ledger {
     const locations = wanted.map((line) => line.locationId);
     const levels = await this.#database.query<Diagnosis & pg.QueryResultRow>(DIAGNOSE, [items, locations]);
     const unknown: ProblemDetail[] = [];
-    const short: ProblemDetail[] = [];
-    for (const [index, { itemId, locationId, check }] of wanted.entries()) {
+    for (const [index, { itemId, locationId }] of wanted.entries()) {
       const level = levels[index];
       if (!level) throw new Error('the diagnosis has a row for every line');
       const detail = (code: string, message: string) => ({ pointer: '/body/lines', code, message });
@@ -230,22 +252,29 @@ export class Ledger {
       else if (!level.locationExists)
         unknown.push(detail('unknown_location', `There is no location ${locationId}.`));
       else if (level.itemArchived) unknown.push(detail('archived_item', `Item ${itemId} is archived.`));
-      else {
-        const reason = check(level);
-        if (reason) {
-          short.push(detail('insufficient_stock', `Item ${itemId} at location ${locationId}: ${reason}`));
-        }
-      }
     }
     if (unknown.length > 0) throw invalid(unknown);
-    if (short.length > 0) {
-      throw new Problem(409, 'insufficient_stock', 'There is not enough stock; nothing was moved.', {
-        errors: short,
-      });
-    }
+    refuseShort(wanted, levels);
     if (levels.some((level) => !level.levelExists)) {
       await this.#database.query(OPEN_LEVELS, [items, locations]);
     }
+  }
+}
+
+/** @param levels as they are, one for each line. @throws {Problem} for those that cannot change as asked for. */
+function refuseShort(wanted: readonly Wanted[], levels: readonly Level[]): void {
+  const errors: ProblemDetail[] = [];
+  for (const [index, { itemId, locationId, check }] of wanted.entries()) {
+    const obstacle = levels[index] && check(levels[index]);
+    if (!obstacle) continue;
+    const message = `Item ${itemId} at location ${locationId}: ${obstacle.reason}`;
+    errors.push({ pointer: '/body/lines', code: obstacle.code, message });
+  }
+  if (errors.some(({ code }) => code === 'insufficient_stock')) {
+    throw new Problem(409, 'insufficient_stock', 'There is not enough stock; nothing was moved.', { errors });
+  }
+  if (errors.length > 0) {
+    throw new Problem(422, 'quantity_out_of_range', 'Stock would exceed 1,000,000,000,000.', { errors });
   }
 }
 

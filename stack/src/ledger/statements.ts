@@ -6,8 +6,12 @@ import type { Statement } from '../database/database.js';
 // Parameters of all: $1 kind, $2 reason, $3 reference, $4 actor, $5 group that is reversed, $6 items,
 // $7 locations, $8 deltas; with a key also $9 key, $10 fingerprint.
 //
-// Columns: response (JSON text, NULL if nothing was done), moved (how many movements), and with a key: claimed (false while another request
-// holds the key), prior_fingerprint and prior_response (if the key was used before).
+// Columns: response (JSON text, NULL if nothing was done), moved (how many movements), and with a key: claimed (false
+// while another request holds the key), prior_fingerprint and prior_response (if the key was used before). The one for
+// many lines also has levels: if nothing was done though all levels are there and open, each as it was then.
+
+/** The most that a level may hold, so that every quantity is an exact number in JSON: `stock_levels_on_hand_limit`. */
+export const ON_HAND_LIMIT = 1_000_000_000_000;
 
 /** A space of advisory locks of its own: 'idem' in ASCII. */
 const IDEMPOTENCY_LOCKS = 0x6964656d;
@@ -28,21 +32,26 @@ const ONE_LINE = (keyed: boolean) => `
   level AS (
     UPDATE stock_levels SET on_hand = on_hand + $8::bigint
     WHERE item_id = $6::bigint AND location_id = $7::bigint
-      AND NOT closed AND on_hand + $8::bigint >= reserved${keyed ? KEY_IS_FREE : ''}
+      AND NOT closed AND on_hand + $8::bigint BETWEEN reserved AND ${ON_HAND_LIMIT}${keyed ? KEY_IS_FREE : ''}
     RETURNING item_id, location_id, $8::bigint AS delta, on_hand
   ),
   done AS (SELECT WHERE EXISTS (SELECT FROM level)),`;
 
 /**
  * Levels are locked first, in order, and judged together; `change` is a line's delta, given what is on hand.
+ *
+ * Where another has changed a level since the statement's snapshot, the lock brings its latest state, and `locked` is
+ * computed from that. The UPDATE finds the state of the snapshot again, and PostgreSQL holds a row's CHECKs against
+ * what would follow from it before it looks for the latest one. So every column of a CHECK is set from `locked`.
  */
 const MANY_LINES = (keyed: boolean, change: string) => `
   line AS (
     SELECT * FROM unnest($6::bigint[], $7::bigint[], $8::bigint[]) AS line (item_id, location_id, quantity)
   ),
   locked AS MATERIALIZED (
-    SELECT item_id, location_id, ${change} AS delta,
-      NOT stock_levels.closed AND stock_levels.on_hand + ${change} >= stock_levels.reserved AS feasible
+    SELECT item_id, location_id, ${change} AS delta, stock_levels.on_hand, stock_levels.reserved,
+      stock_levels.closed, NOT stock_levels.closed
+        AND stock_levels.on_hand + ${change} BETWEEN stock_levels.reserved AND ${ON_HAND_LIMIT} AS feasible
     FROM stock_levels JOIN line USING (item_id, location_id)
     WHERE true${keyed ? KEY_IS_FREE : ''}
     ORDER BY item_id, location_id
@@ -52,14 +61,26 @@ const MANY_LINES = (keyed: boolean, change: string) => `
     SELECT WHERE (SELECT coalesce(bool_and(feasible), false) AND count(*) = cardinality($6::bigint[]) FROM locked)
   ),
   level AS (
-    UPDATE stock_levels SET on_hand = stock_levels.on_hand + locked.delta
+    UPDATE stock_levels SET on_hand = locked.on_hand + locked.delta, reserved = locked.reserved
     FROM locked
     WHERE stock_levels.item_id = locked.item_id AND stock_levels.location_id = locked.location_id
       AND locked.delta <> 0 AND EXISTS (SELECT FROM done)
     RETURNING stock_levels.item_id, stock_levels.location_id, locked.delta, stock_levels.on_hand
   ),`;
 
-function statement(name: string, lines: (keyed: boolean) => string, keyed: boolean): Statement {
+/** All levels in the order of the lines, if each is there and open but they cannot change as asked for. */
+const REFUSED_LEVELS = `,
+    (SELECT json_agg(json_build_object('onHand', on_hand, 'reserved', reserved) ORDER BY item_id, location_id)
+     FROM locked WHERE NOT EXISTS (SELECT FROM done)
+     HAVING count(*) = cardinality($6::bigint[]) AND NOT bool_or(closed)) AS levels`;
+
+interface Shape {
+  readonly lines: (keyed: boolean) => string;
+  /** Further columns of the answer. */
+  readonly columns: string;
+}
+
+function statement(name: string, { lines, columns }: Shape, keyed: boolean): Statement {
   return {
     name: `ledger-${name}${keyed ? '-keyed' : ''}`,
     text: `
@@ -89,10 +110,10 @@ function statement(name: string, lines: (keyed: boolean) => string, keyed: boole
   )
   SELECT claimed, (SELECT fingerprint FROM prior) AS prior_fingerprint,
     (SELECT response FROM prior) AS prior_response, (SELECT response FROM answer) AS response,
-    (SELECT count(*) FROM movement) AS moved
+    (SELECT count(*) FROM movement) AS moved${columns}
   FROM claim`
       : `
-  SELECT response, (SELECT count(*) FROM movement) AS moved FROM answer`
+  SELECT (SELECT response FROM answer) AS response, (SELECT count(*) FROM movement) AS moved${columns}`
   }`,
   };
 }
@@ -102,21 +123,25 @@ export interface LedgerStatement {
   readonly keyed: Statement;
 }
 
-const both = (name: string, lines: (keyed: boolean) => string): LedgerStatement => ({
-  plain: statement(name, lines, false),
-  keyed: statement(name, lines, true),
+const both = (name: string, shape: Shape): LedgerStatement => ({
+  plain: statement(name, shape, false),
+  keyed: statement(name, shape, true),
 });
 
 /** Moves one line; $6 to $8 are plain values. */
-export const POST_LINE = both('line', ONE_LINE);
+export const POST_LINE = both('line', { lines: ONE_LINE, columns: '' });
 
 /** Moves any number of lines, all or none; $6 to $8 are arrays. */
-export const POST_LINES = both('lines', (keyed) => MANY_LINES(keyed, 'line.quantity'));
+export const POST_LINES = both('lines', {
+  lines: (keyed) => MANY_LINES(keyed, 'line.quantity'),
+  columns: REFUSED_LEVELS,
+});
 
 /** Sets levels to what was counted ($8); a level that was right gets no movement. */
-export const POST_COUNTS = both('counts', (keyed) =>
-  MANY_LINES(keyed, '(line.quantity - stock_levels.on_hand)'),
-);
+export const POST_COUNTS = both('counts', {
+  lines: (keyed) => MANY_LINES(keyed, '(line.quantity - stock_levels.on_hand)'),
+  columns: REFUSED_LEVELS,
+});
 
 /** Opens the levels ($1 items, $2 locations) that stock may enter: of live items and known locations. */
 export const OPEN_LEVELS: Statement = {

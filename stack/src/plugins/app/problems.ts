@@ -20,7 +20,9 @@ const CONSTRAINTS: Record<string, Problem> = {
   locations_code_key: taken('/body/code', 'A location with this code exists.'),
   users_username_key: taken('/body/username', 'A user with this name exists.'),
   stock_levels_location_id_fkey: new Problem(409, 'in_use', 'The location holds or held stock.'),
-  stock_levels_on_hand_check: new Problem(
+  stock_levels_on_hand_not_negative: new Problem(409, 'insufficient_stock', 'There is not enough stock.'),
+  stock_levels_reserved_check: new Problem(409, 'insufficient_stock', 'There is not enough stock.'),
+  stock_levels_on_hand_limit: new Problem(
     422,
     'quantity_out_of_range',
     'Stock would exceed 1,000,000,000,000.',
