@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify';
 import pg from 'pg';
 import { inject } from 'vitest';
-import { build } from '../src/app.js';
+import { type AppOptions, build } from '../src/app.js';
 import { hashPassword } from '../src/auth/passwords.js';
 import { MIGRATIONS_FOLDER, readMigrations } from '../src/database/migrate.js';
 import { SYSTEM } from '../src/repositories/audit.js';
@@ -97,10 +97,12 @@ export type Ask = (
  * The whole API on a database of its own, with a user for each role.
  *
  * @param way to the database, as environment variables, if it is not the straight one.
+ * @param options of the app beyond its settings.
  */
 export async function startApi(
   env: Record<string, string> = {},
   way: (database: TestDatabase) => Promise<Record<string, string>> = async () => ({}),
+  options: Partial<AppOptions> = {},
 ): Promise<TestApi> {
   const database = await createDatabase();
   const { settings } = loadSettings({
@@ -108,7 +110,7 @@ export async function startApi(
     envFilePath: '/nonexistent',
   });
   const schemaVersion = (await readMigrations(MIGRATIONS_FOLDER)).length;
-  const app = await build({ settings, schemaVersion });
+  const app = await build({ settings, schemaVersion, ...options });
   await app.ready();
   const contract = contractOf(app);
   const passwordHash = await hashPassword(PASSWORD);

@@ -114,18 +114,27 @@ test('work that PostgreSQL gives up for a deadlock is done again', async () => {
   expect(rows).toEqual([{ version: 3 }, { version: 3 }]);
 });
 
-test('an abandoned download gives its connection back', async () => {
+test('a download that nobody takes gives its connection back', async () => {
+  const { database } = api.app;
   for (let attempt = 0; attempt < 5; attempt += 1) {
-    const stream = await api.app.database.copyOut('COPY (SELECT generate_series(1, 10000000)) TO STDOUT');
-    stream.destroy();
+    const taken = database.copyOut('COPY (SELECT generate_series(1, 10000000)) TO STDOUT', async (rows) => {
+      rows.destroy();
+      throw new Error('abandoned');
+    });
+    await expect(taken).rejects.toThrow('abandoned');
   }
   expect((await manager('GET', '/items/export.csv')).statusCode).toBe(200);
 });
 
-test('a download that fails at its start is a problem, not half a file', async () => {
-  await expect(api.app.database.copyOut('COPY (SELECT 1 / 0) TO STDOUT')).rejects.toMatchObject({
-    code: '22012',
-  });
+test('a download that fails is a problem, not half a file', async () => {
+  const failing = 'COPY (SELECT 1 / (100000 - n) FROM generate_series(1, 100000) AS n) TO STDOUT';
+  for (const sql of ['COPY (SELECT 1 / 0) TO STDOUT', failing]) {
+    const file = await api.app.spool.create();
+    await expect(api.app.database.copyOut(sql, (rows) => file.store(rows))).rejects.toMatchObject({
+      code: '22012',
+    });
+    await file.close();
+  }
   expect((await manager('GET', '/items/export.csv')).statusCode).toBe(200);
 });
 

@@ -110,6 +110,8 @@ test('opposite transfers of three items with little stock: done or refused, noth
         const headers = turn % 2 === 0 ? { 'idempotency-key': `${client}-${turn}` } : {};
         const answer = await manager('POST', `/stock/${counted ? 'count' : 'transfer'}`, body, headers);
         const outcome = `${answer.statusCode} ${answer.statusCode === 201 ? '' : answer.json().code}`;
+        // The API's own words, rather than those for a CHECK that PostgreSQL found broken.
+        if (answer.statusCode === 409) expect(answer.json().errors).not.toEqual([]);
         answers.set(outcome, (answers.get(outcome) ?? 0) + 1);
       }
     }),

@@ -38,6 +38,13 @@ export function isConnectionFailure(error: unknown): boolean {
   return error instanceof Error && !(error instanceof TypeError) && !(error instanceof RangeError);
 }
 
+/** What a caller is told of an error that came from pg. */
+export function asFailure(error: unknown): unknown {
+  return isConnectionFailure(error)
+    ? new DatabaseUnavailableError('the database connection failed', { cause: error })
+    : error;
+}
+
 /** Whether PostgreSQL undid the work only because of what ran beside it, so that it can be done again. */
 export function isSerializationFailure(error: unknown): boolean {
   return error instanceof pg.DatabaseError && (error.code === '40001' || error.code === '40P01');

@@ -1,13 +1,12 @@
-import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { to as copyTo } from 'pg-copy-streams';
 import type { Settings } from '../settings/declarations.js';
 import {
+  asFailure,
   connectionConfig,
   DatabaseUnavailableError,
-  isConnectionFailure,
   isSerializationFailure,
 } from './connection.js';
 import { Pipeline } from './pipeline.js';
@@ -19,6 +18,7 @@ const RESPONSE_TIMEOUT_MS = 6000;
 /** Requests that may wait for each connection of the pool before more are turned away. */
 const WAITING_PER_CONNECTION = 20;
 const ATTEMPTS = 5;
+/** For imports, and as many for reports: neither keeps the other waiting. */
 const BULK_CONNECTIONS = 2;
 const BULK_STATEMENT_TIMEOUT_MS = 600_000;
 
@@ -50,7 +50,8 @@ export class Database implements Session {
   readonly #pool: pg.Pool;
   readonly #reads: Pipeline;
   readonly #pings: pg.Pool;
-  readonly #bulk: pg.Pool;
+  readonly #imports: pg.Pool;
+  readonly #reports: pg.Pool;
   readonly #waitingLimit: number;
   #readsUnderWay = 0;
 
@@ -80,14 +81,19 @@ export class Database implements Session {
       max: 1,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     });
-    this.#bulk = new pg.Pool({
+    const bulk = {
       ...config,
-      application_name: 'inventory-api-bulk',
       max: BULK_CONNECTIONS,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       statement_timeout: BULK_STATEMENT_TIMEOUT_MS,
-    });
-    for (const pool of [this.#pool, this.#pings, this.#bulk]) pool.on('error', onIdleError);
+    };
+    this.#imports = new pg.Pool({ ...bulk, application_name: 'inventory-api-bulk' });
+    this.#reports = new pg.Pool({ ...bulk, application_name: 'inventory-api-reports' });
+    for (const pool of [this.#pool, this.#pings, this.#imports, this.#reports]) {
+      pool.on('error', onIdleError);
+      // The pool listens to idle connections only. Whoever uses one learns of its loss from the next statement.
+      pool.on('connect', (client) => client.on('error', () => {}));
+    }
     this.#waitingLimit = settings.databasePoolSize * WAITING_PER_CONNECTION;
   }
 
@@ -130,11 +136,11 @@ export class Database implements Session {
   }
 
   /**
-   * A transaction that moves much data and may take minutes. There are few connections for these, so that they
-   * cannot keep requests waiting; the work is not repeated, since a stream can be read only once.
+   * A transaction that brings much data in and may take minutes. There are few connections for these, so that they
+   * cannot keep requests waiting: nothing in it may wait for a client. The work is not repeated.
    */
   async bulk<Result>(work: (transaction: BulkTransaction) => Promise<Result>): Promise<Result> {
-    const client = await connect(this.#bulk);
+    const client = await connect(this.#imports);
     let failed = true;
     try {
       const result = await transact(client, (session) => work({ ...session, client }));
@@ -146,28 +152,47 @@ export class Database implements Session {
     }
   }
 
+  /** Runs a statement that reads much. Errors as for `query`. */
+  async report<Row extends pg.QueryResultRow>(
+    statement: Statement,
+    values: readonly unknown[] = [],
+  ): Promise<Row[]> {
+    const client = await connect(this.#reports);
+    let broken = true;
+    try {
+      const rows = await run<Row>(client, statement, values);
+      broken = false;
+      return rows;
+    } catch (error) {
+      broken = error instanceof DatabaseUnavailableError;
+      throw error;
+    } finally {
+      client.release(broken);
+    }
+  }
+
   /**
-   * What a `COPY … TO STDOUT` sends, as a stream. The connection is given back at its end, and given up if the
-   * stream is destroyed before.
+   * Reads what a `COPY … TO STDOUT` sends. Errors as for `query`, and those of `take`.
+   *
+   * @param take takes all of it, and may not wait for a client.
    */
-  async copyOut(sql: string): Promise<Readable> {
-    const client = await connect(this.#bulk);
+  async copyOut(sql: string, take: (rows: Readable) => Promise<void>): Promise<void> {
+    const client = await connect(this.#reports);
     const stream = client.query(copyTo(sql));
-    let released = false;
-    const release = (failed: boolean) => {
-      if (!released) client.release(failed);
-      released = true;
-    };
-    stream.once('end', () => release(false));
-    // pg-copy-streams reports an error without closing the stream.
-    stream.once('error', () => {
-      release(true);
-      stream.destroy();
+    let refusal: unknown;
+    // It may report more than one.
+    stream.on('error', (error) => {
+      refusal ??= asFailure(error);
     });
-    stream.once('close', () => release(true));
-    // A failure at the start is an answer; one after the first byte can only end the stream.
-    await Promise.race([once(stream, 'readable'), once(stream, 'end')]);
-    return stream;
+    let failed = true;
+    try {
+      await take(stream);
+      failed = false;
+    } catch (error) {
+      throw refusal ?? error;
+    } finally {
+      client.release(failed);
+    }
   }
 
   /**
@@ -201,7 +226,12 @@ export class Database implements Session {
 
   /** Waits for work in progress, then closes every connection. */
   async close(): Promise<void> {
-    await Promise.all([this.#pool.end(), this.#reads.close(), this.#pings.end(), this.#bulk.end()]);
+    await Promise.all([
+      this.#pool.end(),
+      this.#reads.close(),
+      this.#pings.end(),
+      ...[this.#imports, this.#reports].map((pool) => pool.end()),
+    ]);
   }
 
   async #withClient<Result>(work: (client: pg.PoolClient) => Promise<Result>): Promise<Result> {
@@ -256,13 +286,6 @@ async function run<Row extends pg.QueryResultRow>(
   } catch (error) {
     throw asFailure(error);
   }
-}
-
-/** What a caller is told of an error that came from pg. */
-function asFailure(error: unknown): unknown {
-  return isConnectionFailure(error)
-    ? new DatabaseUnavailableError('the database connection failed', { cause: error })
-    : error;
 }
 
 function tooManyRequests(): DatabaseUnavailableError {

@@ -1,11 +1,8 @@
-import type { Readable } from 'node:stream';
-import { TextDecoder } from 'node:util';
-import { invalid, Problem } from '../problem.js';
+import { invalid } from '../problem.js';
 import { COLUMN_NAMES, type Column, REQUIRED_COLUMNS, type Row, RowChecker } from './columns.js';
+import { FileDecoder, UnreadableTextError } from './encoding.js';
 import { CsvRecords, MalformedCsvError } from './records.js';
-
-/** The largest file that is taken, in bytes. */
-const FILE_LIMIT_BYTES = 1024 ** 3;
+import { notCsv, type SourceFile } from './source-file.js';
 
 /** A file of inventory whose header has been read. */
 export interface InventoryFile {
@@ -16,16 +13,12 @@ export interface InventoryFile {
 }
 
 /**
- * Opens a CSV file (RFC 4180, UTF-8, with or without BOM, LF or CRLF). Memory does not grow with the file.
+ * Opens a CSV file (RFC 4180, LF or CRLF). Memory does not grow with the file.
  *
- * @param onBytes told of every piece of the file as it is read.
- * @throws {Problem} 422 for what is no such file, 413 for one that is too large; so does reading its rows.
+ * @throws {Problem} 422 for what is no such file; so does reading its rows.
  */
-export async function openInventory(
-  file: Readable,
-  onBytes: (chunk: Buffer) => void,
-): Promise<InventoryFile> {
-  const batches = readRecords(file, onBytes);
+export async function openInventory(file: SourceFile): Promise<InventoryFile> {
+  const batches = readRecords(file);
   for (;;) {
     const { done, value } = await batches.next();
     if (done) throw notCsv('empty_file', 'The file is empty.');
@@ -56,39 +49,24 @@ async function* checkRows(
   for await (const records of others) yield check(records);
 }
 
-async function* readRecords(file: Readable, onBytes: (chunk: Buffer) => void): AsyncGenerator<string[][]> {
-  // It leaves a BOM out.
-  const decoder = new TextDecoder('utf-8', { fatal: true });
+async function* readRecords(file: SourceFile): AsyncGenerator<string[][]> {
+  const decoder = new FileDecoder(file.encoding);
   const csv = new CsvRecords();
-  let bytes = 0;
   try {
-    // The file may be a request's body, and its connection is needed for the answer.
-    for await (const chunk of file.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-      bytes += chunk.length;
-      if (bytes > FILE_LIMIT_BYTES)
-        throw new Problem(413, 'file_too_large', 'The file is larger than 1 GiB.');
-      onBytes(chunk);
-      yield csv.push(decode(decoder, chunk));
-    }
-    yield csv.push(decode(decoder));
+    for await (const chunk of file.read()) yield csv.push(textOf(decoder.decode(chunk as Buffer)));
+    yield csv.push(textOf(decoder.decode()));
     yield csv.end();
   } catch (error) {
     // The reason quotes nothing of the file.
     if (error instanceof MalformedCsvError) {
       throw notCsv('malformed', `The file is no CSV near line ${error.line}: ${error.message}.`);
     }
+    if (error instanceof UnreadableTextError) throw notCsv('not_utf8', error.message);
     throw error;
   }
 }
 
-/** @param chunk nothing at the end of the file. @throws {Problem} 422 for what is no text in UTF-8. */
-function decode(decoder: TextDecoder, chunk?: Buffer): string {
-  let text: string;
-  try {
-    text = chunk ? decoder.decode(chunk, { stream: true }) : decoder.decode();
-  } catch {
-    throw notCsv('not_utf8', 'The file is not text in UTF-8.');
-  }
+function textOf(text: string): string {
   if (text.includes('\0')) throw notCsv('not_text', 'The file is binary.');
   return text;
 }
@@ -114,8 +92,4 @@ function readHeader(record: readonly string[]): Column[] {
     throw invalid(problems.slice(0, 50).map(([code, message]) => ({ pointer: '/rows/1', code, message })));
   }
   return names.filter(known);
-}
-
-function notCsv(code: string, message: string): Problem {
-  return new Problem(422, 'not_csv', message, { errors: [{ pointer: '/body', code, message }] });
 }

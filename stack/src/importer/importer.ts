@@ -1,12 +1,12 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import type { Database, Session } from '../database/database.js';
 import { type Actor, SYSTEM } from '../repositories/audit.js';
 import { newImportId, recordImport } from '../repositories/imports.js';
+import type { Spool } from '../spool/spool.js';
 import { openInventory } from './csv.js';
 import { findFlaws, type MergeCounts, merge, planMerge, settle } from './merge.js';
+import { receive, type SourceFile, sourceFromDisk } from './source-file.js';
 import { PREPARE_STAGING, stage } from './staging.js';
 
 export const IMPORT_MODES = ['dry-run', 'atomic', 'partial'] as const;
@@ -35,24 +35,31 @@ interface ImportRequest {
 /** Takes files as inventory: read as a stream into a temporary table, checked there, then merged. */
 export class Importer {
   readonly #database: Database;
+  readonly #spool: Spool;
 
-  constructor(database: Database) {
+  constructor(database: Database, spool: Spool) {
     this.#database = database;
+    this.#spool = spool;
   }
 
   /**
    * Imports an uploaded file. In mode `atomic`, one flawed row keeps all others out; in mode `partial` it keeps
    * out only itself; a `dry-run` changes no item. Whatever the outcome, it is on record with every flaw.
    *
-   * @throws {Problem} 413 or 422 for what is no CSV file with the columns that items have; nothing is on record.
+   * @throws {Problem} 413 or 422 for what is no CSV file with the columns that items have, and what `receive` throws;
+   *   nothing is on record.
    */
-  async upload(file: Readable, mode: ImportMode, by: Actor): Promise<ImportOutcome> {
-    const outcome = await this.#database.bulk(async (session) => {
-      const hash = createHash('sha256');
-      return this.#import(session, file, hash, { source: 'upload', mode, by });
-    });
-    this.#settleLater(outcome);
-    return outcome;
+  async upload(upload: Readable, mode: ImportMode, by: Actor): Promise<ImportOutcome> {
+    const file = await receive(upload, this.#spool);
+    try {
+      const outcome = await this.#database.bulk((session) =>
+        this.#import(session, file, { source: 'upload', mode, by }),
+      );
+      this.#settleLater(outcome);
+      return outcome;
+    } finally {
+      await file.close();
+    }
   }
 
   /**
@@ -67,24 +74,15 @@ export class Importer {
       () => false,
     );
     if (!exists) return undefined;
-    const sha256 = await hashOf(path);
+    const file = await sourceFromDisk(path);
     const outcome = await this.#database.bulk(async (session) => {
       await session.query({ text: 'SELECT pg_advisory_xact_lock($1)' }, [STARTUP_LOCK]);
       const [known] = await session.query(
         { text: `SELECT FROM imports WHERE source = 'startup' AND sha256 = $1` },
-        [sha256],
+        [file.sha256],
       );
       if (known) return undefined;
-      const file = createReadStream(path);
-      try {
-        return await this.#import(session, file, createHash('sha256'), {
-          source: 'startup',
-          mode: 'atomic',
-          by: SYSTEM,
-        });
-      } finally {
-        file.destroy();
-      }
+      return this.#import(session, file, { source: 'startup', mode: 'atomic', by: SYSTEM });
     });
     if (outcome) this.#settleLater(outcome);
     return outcome;
@@ -97,17 +95,12 @@ export class Importer {
 
   async #import(
     session: Session & { readonly client: Parameters<typeof stage>[0] },
-    file: Readable,
-    hash: ReturnType<typeof createHash>,
+    file: SourceFile,
     { source, mode, by }: ImportRequest,
   ): Promise<ImportOutcome> {
     const startedAt = new Date();
-    let bytes = 0;
     for (const statement of PREPARE_STAGING) await session.query(statement);
-    const inventory = await openInventory(file, (chunk) => {
-      bytes += chunk.length;
-      hash.update(chunk);
-    });
+    const inventory = await openInventory(file);
     const rows = await stage(session.client, inventory);
     const errors = await findFlaws(session, inventory.columns);
     const rejected = mode === 'atomic' && errors > 0;
@@ -122,8 +115,8 @@ export class Importer {
         source,
         mode,
         status,
-        sha256: hash.digest('hex'),
-        bytes,
+        sha256: file.sha256,
+        bytes: file.bytes,
         row_count: rows,
         created_count: counts.created,
         updated_count: counts.updated,
@@ -146,10 +139,4 @@ export class Importer {
     }
     return { id, status, rows, errors, counts };
   }
-}
-
-async function hashOf(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
-  return hash.digest('hex');
 }

@@ -1,6 +1,7 @@
-import { once } from 'node:events';
+import { setImmediate } from 'node:timers/promises';
 import type { PoolClient } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
+import { asFailure } from '../database/connection.js';
 import type { Statement } from '../database/database.js';
 import type { Row } from './columns.js';
 import type { InventoryFile } from './csv.js';
@@ -20,24 +21,28 @@ export const PREPARE_STAGING: readonly Statement[] = [
   },
 ];
 
-/** Copies rows into the staging table. @returns how many. */
+/** Copies rows into the staging table. @returns how many. @throws what reading the rows throws, or pg. */
 export async function stage(client: PoolClient, { columns, rows: batches }: InventoryFile): Promise<number> {
   const stream = client.query(copyFrom(`COPY staged (row_number, errors, ${columns.join(', ')}) FROM STDIN`));
-  const failed = once(stream, 'error').then(([error]) => Promise.reject(error));
+  const failed = new Promise<never>((_, reject) => {
+    // The stream may report more than one, and is not to be written to after the first.
+    stream.on('error', (error) => reject(asFailure(error)));
+  });
   // Waited for below; until then a failure must not count as unhandled.
   failed.catch(() => {});
-  const finished = once(stream, 'finish');
-  finished.catch(() => {});
+  const happened = (event: 'drain' | 'finish') =>
+    new Promise<void>((resolve) => stream.once(event, () => resolve()));
+  const finished = happened('finish');
   let count = 0;
   try {
     for await (const rows of batches) {
       count += rows.length;
       let lines = '';
       for (const row of rows) lines += encode(row, columns.length);
-      if (!stream.write(lines)) await Promise.race([once(stream, 'drain'), failed]);
+      await Promise.race([failed, stream.write(lines) ? setImmediate() : happened('drain')]);
     }
     stream.end();
-    await Promise.race([finished, failed]);
+    await Promise.race([failed, finished]);
     return count;
   } catch (error) {
     stream.destroy(error instanceof Error ? error : undefined);

@@ -61,12 +61,13 @@ export class Imports {
   }
 
   /** All flaws of an import as CSV. */
-  flawsAsCsv(id: number): Promise<Readable> {
+  flawsAsCsv(id: number, take: (rows: Readable) => Promise<void>): Promise<void> {
     if (!Number.isSafeInteger(id))
       throw new TypeError('COPY takes no parameters: the id becomes part of the text');
     return this.#database.copyOut(
       `COPY (SELECT row_number AS row, column_name AS column, code, message, value FROM import_errors
        WHERE import_id = ${id} ORDER BY row_number, column_name) TO STDOUT WITH (FORMAT csv, HEADER)`,
+      take,
     );
   }
 }

@@ -66,7 +66,7 @@ const EXPORT = `
     WHERE archived_at IS NULL ORDER BY sku
   ) TO STDOUT WITH (FORMAT csv, HEADER)`;
 
-/** What is read from many rows at once. All but the paged list run on the connections for bulk work. */
+/** What is read from many rows at once. All but the paged list run on connections of their own. */
 export class Reports {
   readonly #database: Database;
 
@@ -117,15 +117,13 @@ export class Reports {
   }
 
   /** Every item that is not archived, as the CSV that an import takes. */
-  itemsAsCsv(): Promise<Readable> {
-    return this.#database.copyOut(EXPORT);
+  itemsAsCsv(take: (rows: Readable) => Promise<void>): Promise<void> {
+    return this.#database.copyOut(EXPORT, take);
   }
 
-  #json(text: string, values: readonly unknown[] = []): Promise<string> {
-    return this.#database.bulk(async (session) => {
-      const [row] = await session.query<{ json: string }>({ text }, values);
-      if (!row) throw new Error('an aggregate has one row');
-      return row.json;
-    });
+  async #json(text: string, values: readonly unknown[] = []): Promise<string> {
+    const [row] = await this.#database.report<{ json: string }>({ text }, values);
+    if (!row) throw new Error('an aggregate has one row');
+    return row.json;
   }
 }

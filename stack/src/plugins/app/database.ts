@@ -11,6 +11,7 @@ import { RefreshTokens } from '../../repositories/refresh-tokens.js';
 import { Reports } from '../../repositories/reports.js';
 import { Users } from '../../repositories/users.js';
 import { VersionedTable } from '../../repositories/versioned-table.js';
+import { Spool } from '../../spool/spool.js';
 
 export interface Repositories {
   readonly items: Items;
@@ -31,6 +32,8 @@ declare module 'fastify' {
     repositories: Repositories;
     ledger: Ledger;
     importer: Importer;
+    /** Files that wait for a slow client. */
+    spool: Spool;
   }
 }
 
@@ -42,7 +45,9 @@ export default fp(
     );
     app.decorate('database', database);
     app.decorate('ledger', new Ledger(database));
-    app.decorate('importer', new Importer(database));
+    const spool = new Spool();
+    app.decorate('spool', spool);
+    app.decorate('importer', new Importer(database, spool));
     app.decorate('repositories', {
       items: new Items(database),
       categories: new VersionedTable(

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { FastifyPluginAsync } from 'fastify';
+import type { FastifyPluginAsync, FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { id, timestamp } from '../../fields.js';
 import { IMPORT_MODES } from '../../importer/importer.js';
@@ -42,8 +42,29 @@ const CsvFile = z.any().meta({
 /** Items from a file. */
 const imports: FastifyPluginAsync = async (instance) => {
   const app = instance.withTypeProvider<ZodTypes>();
-  const { importer, metrics } = app;
+  const { importer, metrics, spool } = app;
   const { imports } = app.repositories;
+
+  /** Sends CSV that the database writes into the spool: it does not wait for who reads it. */
+  async function sendFile(
+    reply: FastifyReply,
+    name: string,
+    write: (take: (rows: Readable) => Promise<void>) => Promise<void>,
+  ): Promise<FastifyReply> {
+    const file = await spool.create();
+    try {
+      await write((rows) => file.store(rows));
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+    const content = file.read();
+    content.once('close', () => void file.close());
+    return reply
+      .type('text/csv; charset=utf-8')
+      .header('content-disposition', `attachment; filename="${name}"`)
+      .send(content);
+  }
 
   // Only here: the file is read as it arrives, and the importer limits it.
   app.addContentTypeParser('text/csv', (_request, file, done) => done(null, file));
@@ -119,7 +140,7 @@ const imports: FastifyPluginAsync = async (instance) => {
     },
     async (request, reply) => {
       await imports.find(request.params.id);
-      return reply.type('text/csv; charset=utf-8').send(await imports.flawsAsCsv(request.params.id));
+      return sendFile(reply, 'import-errors.csv', (take) => imports.flawsAsCsv(request.params.id, take));
     },
   );
 
@@ -135,10 +156,7 @@ const imports: FastifyPluginAsync = async (instance) => {
       },
     },
     async (_request, reply) =>
-      reply
-        .type('text/csv; charset=utf-8')
-        .header('content-disposition', 'attachment; filename="items.csv"')
-        .send(await app.repositories.reports.itemsAsCsv()),
+      sendFile(reply, 'items.csv', (take) => app.repositories.reports.itemsAsCsv(take)),
   );
 };
 
