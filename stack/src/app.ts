@@ -27,7 +27,10 @@ import suppliers from './routes/suppliers/suppliers.js';
 import users from './routes/users/users.js';
 import type { Settings } from './settings/declarations.js';
 
-const BODY_LIMIT_BYTES = 256 * 1024;
+/** For one thing with its texts, each character written as an escape. Routes that take many say so. */
+const BODY_LIMIT_BYTES = 16 * 1024;
+/** As long as the container's health check lets it start (Dockerfile); a machine under load needs it. */
+export const START_PERIOD_MS = 60_000;
 /** For a whole request to arrive, an import's file included. */
 const REQUEST_TIMEOUT_MS = 120_000;
 
@@ -67,6 +70,7 @@ export async function build({ settings, schemaVersion, logger }: AppOptions): Pr
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: BODY_LIMIT_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
+    pluginTimeout: START_PERIOD_MS,
     frameworkErrors: answerError,
     trustProxy: settings.trustedProxies.length > 0 ? [...settings.trustedProxies] : false,
     genReqId: ({ headers }) => {

@@ -1,3 +1,6 @@
+/** Errors that an answer names; how many more there are is in `errors_omitted`. */
+export const ERRORS_SHOWN = 20;
+
 /** What is wrong with one part of a request. */
 export interface ProblemDetail {
   /** JSON pointer into `{body, query, path, headers}` of the request, such as `/body/lines/0/quantity`. */

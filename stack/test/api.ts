@@ -83,6 +83,8 @@ export interface TestApi {
   readonly database: TestDatabase;
   /** Asks as a user of the role; fails if the answer is not what the OpenAPI document says. */
   as(role: Role): Ask;
+  /** An access token for each role. */
+  readonly tokens: Readonly<Partial<Record<Role, string>>>;
   close(): Promise<void>;
 }
 
@@ -122,6 +124,7 @@ export async function startApi(
   return {
     app,
     database,
+    tokens,
     as: (role) => async (method, path, body, headers) => {
       const response = await app.inject({
         method,

@@ -29,6 +29,8 @@ const rows = (count: number) =>
 
 /** Ends the API's connections that `where` selects. @returns how many. */
 async function terminate(where = 'true'): Promise<number> {
+  // In a transaction, the client's view of the activity would stay as it was.
+  await api.database.client.query('SELECT pg_stat_clear_snapshot()');
   const { rows } = await api.database.client.query(
     `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
      WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name LIKE 'inventory-api%'

@@ -21,9 +21,22 @@ export class Pipeline {
   /** @throws what pg throws; nothing is sent twice. */
   async query<Row extends pg.QueryResultRow>(query: pg.QueryConfig): Promise<pg.QueryResult<Row>> {
     this.#connection ??= this.#connect();
-    const connection = await this.#connection;
+    const connecting = this.#connection;
+    const connection = await connecting;
     connection.sendTogether();
-    return connection.client.query<Row>(query);
+    try {
+      return await connection.client.query<Row>(query);
+    } catch (error) {
+      // The server has given it up: what comes now must not follow.
+      if (
+        error instanceof pg.DatabaseError &&
+        error.severity === 'FATAL' &&
+        this.#connection === connecting
+      ) {
+        this.#connection = undefined;
+      }
+      throw error;
+    }
   }
 
   /** Waits for the statements under way, then closes the connection. */
@@ -41,7 +54,9 @@ export class Pipeline {
     };
     connecting.catch(forget);
     client.once('end', forget);
+    // One that statements have failed on is forgotten already, and their callers know. It may report more than once.
     client.on('error', (error) => {
+      if (this.#connection !== connecting) return;
       forget();
       this.#onIdleError(error);
     });

@@ -33,6 +33,10 @@ export const Problem = z
     code: z.string().meta({ description: 'A stable word for programs.' }),
     detail: z.string(),
     request_id: z.string(),
+    errors_omitted: z
+      .int()
+      .optional()
+      .meta({ description: 'How many more errors there are than are shown.' }),
     errors: z.array(z.object({ pointer: z.string(), code: z.string(), message: z.string() })),
   })
   .meta({ id: 'Problem', description: 'What went wrong, after RFC 9457.' });

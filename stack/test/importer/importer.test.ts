@@ -222,7 +222,7 @@ describe('what is no inventory file', () => {
     ['text after a quote', 'sku,name\nA,"x"y\n', 'malformed'],
     ['one enormous line', 'x'.repeat(50 * 1024 * 1024), 'malformed'],
     ['a zip', Buffer.from('504b0304140000000800', 'hex'), 'not_text'],
-    ['Latin-1', Buffer.from('sku,name\nA,caf\xe9\n', 'latin1'), 'not_utf8'],
+    ['UTF-8 with damage', Buffer.from('sku,name\nA,caf\xc3\xa9 \xe9\n', 'latin1'), 'not_utf8'],
     ['text that breaks off inside a character', Buffer.from('sku,name\nA,caf\xc3', 'latin1'), 'not_utf8'],
   ])('%s: is refused, and not on record', async (_name, content, code) => {
     await expect(upload(content)).rejects.toMatchObject({ status: 422, errors: [{ code }] });
@@ -238,7 +238,11 @@ describe('what is no inventory file', () => {
         throw new Error('connection lost');
       })(),
     );
-    await expect(api.app.importer.upload(broken, 'partial', by)).rejects.toThrow('connection lost');
+    await expect(api.app.importer.upload(broken, 'partial', by)).rejects.toMatchObject({
+      status: 400,
+      code: 'incomplete',
+    });
+    expect(api.app.spool.stored).toBe(0);
     expect(await select('SELECT FROM items')).toEqual([]);
   });
 });

@@ -3,9 +3,11 @@ import type { FastifyError, FastifyReply, FastifyRequest, FastifySchemaValidatio
 import fp from 'fastify-plugin';
 import pg from 'pg';
 import { DatabaseUnavailableError, isSerializationFailure } from '../../database/connection.js';
-import { invalid, Problem, type ProblemDetail } from '../../problem.js';
+import { ERRORS_SHOWN, invalid, Problem, type ProblemDetail } from '../../problem.js';
 
 const RETRY_AFTER_SECONDS = '2';
+/** Of a pointer or a message, which may repeat what was sent. */
+const TEXT_SHOWN = 300;
 
 /** What a broken constraint means to the caller. The others are bugs of ours. */
 const CONSTRAINTS: Record<string, Problem> = {
@@ -61,6 +63,10 @@ export function answerError(error: FastifyError, request: FastifyRequest, reply:
 }
 
 function sendProblem(problem: Problem, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const errors = problem.errors
+    .slice(0, ERRORS_SHOWN)
+    .map(({ pointer, code, message }) => ({ pointer: shown(pointer), code, message: shown(message) }));
+  const omitted = problem.errors.length - errors.length;
   return reply
     .code(problem.status)
     .headers(problem.headers)
@@ -73,10 +79,15 @@ function sendProblem(problem: Problem, request: FastifyRequest, reply: FastifyRe
         code: problem.code,
         detail: problem.message,
         request_id: request.id,
+        ...(omitted > 0 && { errors_omitted: omitted }),
         ...problem.extensions,
-        errors: problem.errors,
+        errors,
       }),
     );
+}
+
+function shown(text: string): string {
+  return text.length > TEXT_SHOWN ? `${text.slice(0, TEXT_SHOWN).replace(/[\ud800-\udbff]$/, '')}…` : text;
 }
 
 /** The problem that stands for any error. What is not foreseen is a 500 that tells nothing. */
@@ -108,9 +119,13 @@ function databaseProblem(error: pg.DatabaseError): Problem {
       headers: { 'retry-after': RETRY_AFTER_SECONDS },
     });
   }
-  // 22021 invalid byte sequence, 22003, 22007 and 22008 out of range: input that no schema here stopped.
-  if (['22021', '22003', '22007', '22008'].includes(error.code ?? '')) {
-    return new Problem(422, 'invalid', 'A value cannot be stored as given.');
+  // Class 22 is data that PostgreSQL cannot take, 23 a constraint: input that no schema here stopped.
+  if (error.code?.startsWith('22')) return new Problem(422, 'invalid', 'A value cannot be stored as given.');
+  if (error.code === '23505' || error.code === '23503' || error.code === '23001') {
+    return new Problem(409, 'conflict', 'The change contradicts what is stored.');
+  }
+  if (error.code?.startsWith('23')) {
+    return new Problem(422, 'invalid', 'A value is outside of what can be stored.');
   }
   return new Problem(500, 'internal', 'Something went wrong on our side.');
 }
@@ -128,6 +143,12 @@ function detailOf(issue: FastifySchemaValidationError, context: string | undefin
   return {
     pointer: `${PARTS[context ?? 'body'] ?? ''}${issue.instancePath}${tail}`,
     code: issue.keyword,
-    message: issue.message ?? 'is not acceptable',
+    message: MESSAGES[issue.keyword] ?? issue.message ?? 'is not acceptable',
   };
 }
+
+/** Where ajv's own words would not say what to do. */
+const MESSAGES: Record<string, string> = {
+  minProperties: 'must name at least one field to change',
+  additionalProperties: 'is not known here',
+};

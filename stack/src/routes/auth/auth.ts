@@ -7,6 +7,8 @@ import { Empty, Problem } from '../schemas.js';
 import { Credentials, Me, PasswordChange, RefreshRequest, TokenPair } from './schemas.js';
 
 const tags = ['auth'];
+/** For a name and a password, each character written as an escape. */
+const bodyLimit = 6 * 1024;
 
 /** Who asks. */
 const auth: FastifyPluginAsync = async (instance) => {
@@ -25,6 +27,7 @@ const auth: FastifyPluginAsync = async (instance) => {
   app.post(
     '/auth/login',
     {
+      bodyLimit,
       config: {
         public: true,
         rateLimit: { max: app.settings.loginRateLimit, groupId: 'login' },
@@ -51,6 +54,7 @@ const auth: FastifyPluginAsync = async (instance) => {
   app.post(
     '/auth/refresh',
     {
+      bodyLimit,
       config: { public: true },
       schema: {
         tags,
@@ -80,6 +84,7 @@ const auth: FastifyPluginAsync = async (instance) => {
   app.post(
     '/auth/logout',
     {
+      bodyLimit,
       config: { role: 'viewer' },
       schema: {
         tags,
@@ -103,6 +108,7 @@ const auth: FastifyPluginAsync = async (instance) => {
   app.post(
     '/auth/password',
     {
+      bodyLimit,
       config: { role: 'viewer', rateLimit: { max: app.settings.loginRateLimit, groupId: 'password' } },
       schema: {
         tags,

@@ -9,7 +9,7 @@ const Category = z
   .object({ id, ...fields, version: z.int(), created_at: timestamp, updated_at: timestamp })
   .meta({ id: 'Category' });
 const NewCategory = z.strictObject(fields).meta({ id: 'NewCategory', examples: [{ name: 'Kitchen' }] });
-const CategoryPatch = z.strictObject(fields).partial().meta({ id: 'CategoryPatch' });
+const CategoryPatch = z.strictObject(fields).partial().meta({ id: 'CategoryPatch', minProperties: 1 });
 
 /** What items are grouped by. */
 const categories: FastifyPluginAsync = async (app) => {

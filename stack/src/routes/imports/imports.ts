@@ -4,11 +4,8 @@ import { z } from 'zod';
 import { id, timestamp } from '../../fields.js';
 import { IMPORT_MODES } from '../../importer/importer.js';
 import type { ZodTypes } from '../../plugins/app/validation.js';
-import { Problem as Refusal } from '../../problem.js';
+import { ERRORS_SHOWN, Problem as Refusal } from '../../problem.js';
 import { IdParams, Problem } from '../schemas.js';
-
-/** Flaws that an answer repeats; errors.csv has them all. */
-const FLAWS_SHOWN = 1000;
 
 const tags = ['imports'];
 
@@ -85,14 +82,14 @@ const imports: FastifyPluginAsync = async (instance) => {
     },
     async (request, reply) => {
       const { mode } = request.query;
-      if (request.headers['content-type']?.split(';', 1)[0]?.trim() !== 'text/csv') {
+      if (request.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase() !== 'text/csv') {
         throw new Refusal(415, 'unsupported_media_type', 'Send the file as text/csv.');
       }
       const outcome = await importer.upload(request.body as Readable, mode, request.actor);
       metrics.imports.inc({ status: outcome.status });
       const record = await imports.find(outcome.id);
       if (outcome.status === 'rejected') {
-        const flaws = await imports.flaws(outcome.id, FLAWS_SHOWN);
+        const flaws = await imports.flaws(outcome.id, ERRORS_SHOWN);
         throw new Refusal(
           422,
           'import_rejected',
@@ -104,6 +101,7 @@ const imports: FastifyPluginAsync = async (instance) => {
               message,
             })),
             extensions: {
+              ...(outcome.errors > flaws.length && { errors_omitted: outcome.errors - flaws.length }),
               import: JSON.parse(record),
               errors_csv: `/api/v1/imports/${outcome.id}/errors.csv`,
             },

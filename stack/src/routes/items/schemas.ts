@@ -52,7 +52,7 @@ export const ItemPatch = z
     archived: z.literal(false).meta({ description: 'Brings an archived item back.' }),
   })
   .partial()
-  .meta({ id: 'ItemPatch', examples: [{ unit_price: '13.00' }] });
+  .meta({ id: 'ItemPatch', minProperties: 1, examples: [{ unit_price: '13.00' }] });
 
 export const ItemQuery = PageQuery.extend({
   sort: z.enum(ITEM_SORTS).default('sku').meta({ description: '`-` for descending.' }),

@@ -11,7 +11,7 @@ const Location = z
 const NewLocation = z
   .strictObject(fields)
   .meta({ id: 'NewLocation', examples: [{ code: 'attic', name: 'Attic' }] });
-const LocationPatch = z.strictObject(fields).partial().meta({ id: 'LocationPatch' });
+const LocationPatch = z.strictObject(fields).partial().meta({ id: 'LocationPatch', minProperties: 1 });
 
 /** Where stock is. */
 const locations: FastifyPluginAsync = async (app) => {

@@ -11,10 +11,10 @@ import { Movement } from '../stock/schemas.js';
 const SORT = '-id';
 const tags = ['movements'];
 
-/** Not before 1900 nor after 2999: PostgreSQL knows fewer years than ISO 8601. */
+/** Not before 1900 nor after 2999, nor 16 hours off: PostgreSQL knows fewer years and offsets than ISO 8601. */
 const time = z
   .string()
-  .regex(/^(19|2\d)\d\d-/)
+  .regex(/^(19|2\d)\d\d-.*(Z|[+-](0\d|1[0-5]):[0-5]\d)$/)
   .and(z.iso.datetime({ offset: true }))
   .meta({ examples: ['2026-01-31T00:00:00Z'] });
 

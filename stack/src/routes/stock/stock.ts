@@ -20,6 +20,8 @@ const tags = ['stock'];
 const response = { 201: StockOperation, 409: Problem };
 const headers = IdempotencyHeader;
 const manager = { role: 'manager' } as const;
+/** For as many lines as there may be, indented, and the notes. */
+const bodyLimit = 128 * 1024;
 
 /** Stock that comes, goes, moves and is counted. */
 const stock: FastifyPluginAsync = async (instance) => {
@@ -34,7 +36,11 @@ const stock: FastifyPluginAsync = async (instance) => {
 
   app.post(
     '/stock/receive',
-    { config: manager, schema: { tags, summary: 'Receive stock', headers, body: Receipt, response } },
+    {
+      config: manager,
+      bodyLimit,
+      schema: { tags, summary: 'Receive stock', headers, body: Receipt, response },
+    },
     async (request, reply) => {
       const lines = request.body.lines.map(({ item_id, location_id, quantity }) => ({
         itemId: item_id,
@@ -49,6 +55,7 @@ const stock: FastifyPluginAsync = async (instance) => {
     '/stock/issue',
     {
       config: manager,
+      bodyLimit,
       schema: {
         tags,
         summary: 'Issue stock',
@@ -72,6 +79,7 @@ const stock: FastifyPluginAsync = async (instance) => {
     '/stock/adjust',
     {
       config: manager,
+      bodyLimit,
       schema: {
         tags,
         summary: 'Correct stock by a difference, with the reason',
@@ -94,6 +102,7 @@ const stock: FastifyPluginAsync = async (instance) => {
     '/stock/count',
     {
       config: manager,
+      bodyLimit,
       schema: {
         tags,
         summary: 'Set stock to what was counted',

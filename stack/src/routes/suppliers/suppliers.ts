@@ -15,7 +15,7 @@ const Supplier = z
 const NewSupplier = z
   .strictObject({ ...fields, email: fields.email.default(null), phone: fields.phone.default(null) })
   .meta({ id: 'NewSupplier', examples: [{ name: 'Acme Ltd', email: 'orders@example.com' }] });
-const SupplierPatch = z.strictObject(fields).partial().meta({ id: 'SupplierPatch' });
+const SupplierPatch = z.strictObject(fields).partial().meta({ id: 'SupplierPatch', minProperties: 1 });
 
 /** Whom items come from. */
 const suppliers: FastifyPluginAsync = async (app) => {

@@ -33,7 +33,7 @@ const NewUser = z.strictObject({ username, password: newPassword, role }).meta({
 const UserPatch = z
   .strictObject({ password: newPassword, role, active: z.boolean() })
   .partial()
-  .meta({ id: 'UserPatch', examples: [{ role: 'manager' }] });
+  .meta({ id: 'UserPatch', minProperties: 1, examples: [{ role: 'manager' }] });
 
 const tags = ['users'];
 
