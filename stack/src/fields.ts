@@ -2,14 +2,48 @@ import { z } from 'zod';
 
 // What values look like, wherever they come in: in a body, a query or a file.
 
-/** Text of one line, with something to read in it. Control characters, NUL above all, are refused. */
-export const line = (maximum: number) =>
+// A field is the same in JSON and in a file: what one takes, the other does. So the definitions say all of it in JSON
+// Schema. A file's cells are trimmed and composed (Unicode NFC) before; elsewhere such text is refused.
+
+/** Whether text is composed: there are two ways to write é, and they look the same. */
+export const isComposed = (text: string) => text === text.normalize('NFC');
+
+const NOT_SCIENTIFIC = /^(?!\d([.,]\d+)?[Ee]\+\d+$)/;
+const IS_SCIENTIFIC =
+  'was turned into a number by a spreadsheet, and its last digits are lost: format the column as text, and export it again';
+
+/** The format by which JSON Schema knows it. */
+export const COMPOSED = 'nfc';
+
+// Seen or not: spaces and invisible characters at either end, control characters, line separators and half characters
+// (surrogates) anywhere. The lookarounds keep it linear.
+const LINE = /^(?![\s\p{Cf}])[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}]+(?<![\s\p{Cf}])$/u;
+// In a code, two of which people must be able to tell apart, no invisible character and no other space than the usual.
+const CODE = /^(?! )[^\p{C}\p{Zl}\p{Zp}\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]+(?<! )$/u;
+
+const text = (pattern: RegExp, maximum: number, message: string) =>
   z
     .string()
-    .min(1)
-    .max(maximum, `must have at most ${maximum} characters`)
-    // The lookahead keeps this linear: two adjoining repetitions would not be.
-    .regex(/^(?=.*\S)\P{Cc}*$/u, 'must be text without control characters');
+    .regex(pattern, message)
+    // Characters, as JSON Schema counts them, rather than UTF-16 units.
+    .refine(
+      (value) => value.length <= maximum || [...value].length <= maximum,
+      `must have at most ${maximum} characters`,
+    )
+    .refine(isComposed, 'must be composed (Unicode NFC)')
+    .meta({ minLength: 1, maxLength: maximum, format: COMPOSED });
+
+/** Text of one line, with something to read in it, and nothing unseen at its ends. */
+export const line = (maximum: number) =>
+  text(LINE, maximum, 'must be one line of text without spaces at its ends or control characters');
+
+/** Text that names one thing. What a spreadsheet makes of a long number is refused: the digits are gone. */
+const code = (maximum: number) =>
+  text(
+    CODE,
+    maximum,
+    'must be text without spaces at its ends, unusual spaces or invisible characters',
+  ).regex(NOT_SCIENTIFIC, IS_SCIENTIFIC);
 
 export const id = z.int().min(1).max(Number.MAX_SAFE_INTEGER);
 
@@ -20,16 +54,24 @@ export const timestamp = z.iso
 /** A count of units. The ledger's own limit for what is on hand is 10^12. */
 export const quantity = z.int().min(1).max(1_000_000_000);
 
+/** At how much of an item it is time for more. */
+export const REORDER_POINT_LIMIT = 1_000_000_000;
+export const reorderPoint = z
+  .int()
+  .min(0)
+  .max(REORDER_POINT_LIMIT)
+  .meta({ examples: [20] });
+
 /** Money, exact: a JSON number would be binary. At most nine digits before the point and four after. */
 export const price = z
   .string()
   .regex(/^(0|[1-9]\d{0,8})(\.\d{1,4})?$/, 'must be a price such as 2.55, with at most four decimals')
   .meta({ examples: ['2.55'] });
 
-export const sku = line(64).meta({ description: 'Upper and lower case differ.', examples: ['85123A'] });
+export const sku = code(64).meta({ description: 'Upper and lower case differ.', examples: ['85123A'] });
 export const itemName = line(200).meta({ examples: ['WHITE HANGING HEART T-LIGHT HOLDER'] });
 export const unit = line(20).meta({ examples: ['each'] });
-export const barcode = line(64).meta({ examples: ['5012345678900'] });
+export const barcode = code(64).meta({ examples: ['5012345678900'] });
 export const categoryName = line(100).meta({ examples: ['Kitchen'] });
 export const supplierName = line(100).meta({ examples: ['Potteries Ltd'] });
-export const locationCode = line(32).meta({ examples: ['main'] });
+export const locationCode = code(32).meta({ examples: ['main'] });

@@ -48,7 +48,7 @@ test('a rejected one answers with all flaws, which are there as CSV as well', as
       {
         pointer: '/rows/3/quantity',
         code: 'invalid',
-        message: 'must be a whole number of at most nine digits',
+        message: 'must be a whole number',
       },
       { pointer: '/rows/3/sku', code: 'duplicate', message: 'is in row 2 already' },
     ],
@@ -60,10 +60,11 @@ test('a rejected one answers with all flaws, which are there as CSV as well', as
       row: '3',
       column: 'quantity',
       code: 'invalid',
-      message: 'must be a whole number of at most nine digits',
+      message: 'must be a whole number',
       value: 'x',
+      severity: 'error',
     },
-    { row: '3', column: 'sku', code: 'duplicate', message: 'is in row 2 already', value: 'A' },
+    { row: '3', column: 'sku', code: 'duplicate', message: 'is in row 2 already', value: 'A', severity: 'error' },
   ]);
 });
 

@@ -1,7 +1,21 @@
 import { z } from 'zod';
-import { barcode, categoryName, itemName, locationCode, price, sku, supplierName, unit } from '../fields.js';
+import {
+  barcode,
+  categoryName,
+  itemName,
+  locationCode,
+  price,
+  REORDER_POINT_LIMIT,
+  sku,
+  supplierName,
+  unit,
+} from '../fields.js';
 
-const wholeNumber = z.string().regex(/^\d{1,9}$/, 'must be a whole number of at most nine digits');
+const count = (maximum: number) =>
+  z
+    .string()
+    .regex(/^\d{1,16}$/, 'must be a whole number')
+    .refine((digits) => Number(digits) <= maximum, `must be at most ${maximum}`);
 
 /**
  * The columns that a file may have, in any order, and what their cells look like. The names are those of the
@@ -12,8 +26,9 @@ const COLUMNS = {
   name: itemName,
   unit,
   unit_price: price,
-  quantity: wholeNumber,
-  reorder_point: wholeNumber,
+  // An export has the sum of all locations; what may be opened as stock is checked there (merge.ts).
+  quantity: count(Number.MAX_SAFE_INTEGER),
+  reorder_point: count(REORDER_POINT_LIMIT),
   category: categoryName,
   supplier: supplierName,
   barcode,
@@ -45,7 +60,7 @@ export interface Row {
 /** Cells remembered a column: units, prices and categories come again and again. */
 const REMEMBERED_CELLS = 1000;
 
-/** Checks the rows of one file. */
+/** Checks the rows of one file, arranged and trimmed. */
 export class RowChecker {
   readonly #columns: readonly { name: Column; required: boolean; sound: Set<string> }[];
 
@@ -59,13 +74,9 @@ export class RowChecker {
 
   /** @param number of the row: the header is row 1. */
   check(number: number, record: readonly string[]): Row {
-    if (record.length !== this.#columns.length) {
-      const message = `has ${record.length} cells rather than ${this.#columns.length}`;
-      return { number, cells: [], errors: [{ column: null, code: 'column_count', message, value: null }] };
-    }
     const errors: RowError[] = [];
     const cells = this.#columns.map(({ name: column, required, sound }, index) => {
-      const cell = (record[index] as string).trim();
+      const cell = (record[index] as string).normalize('NFC');
       if (sound.has(cell)) return cell;
       if (cell === '') {
         if (required) errors.push({ column, code: 'missing', message: 'is missing', value: null });

@@ -1,39 +1,53 @@
-import { invalid } from '../problem.js';
-import { COLUMN_NAMES, type Column, REQUIRED_COLUMNS, type Row, RowChecker } from './columns.js';
+import { type Column, type Row, RowChecker } from './columns.js';
+import { type Delimiter, separationOf } from './delimiter.js';
 import { FileDecoder, UnreadableTextError } from './encoding.js';
+import { type HeaderMapping, type Layout, layoutOf } from './layout.js';
 import { CsvRecords, MalformedCsvError } from './records.js';
 import { notCsv, type SourceFile } from './source-file.js';
 
 /** A file of inventory whose header has been read. */
 export interface InventoryFile {
-  /** Those of the header, in its order. */
+  readonly layout: Layout;
+  /** Those of the rows, in their order. */
   readonly columns: readonly Column[];
   /** Checked cell by cell, as many at a time as there are. Blank rows are left out but counted. */
   readonly rows: AsyncIterable<readonly Row[]>;
+  /** Rows so far that are no items. */
+  skipped(): number;
+}
+
+interface Batch {
+  readonly delimiter: Delimiter;
+  readonly records: string[][];
 }
 
 /**
- * Opens a CSV file (RFC 4180, LF or CRLF). Memory does not grow with the file.
+ * Opens a CSV file (RFC 4180, LF or CRLF), whatever separates its cells. Memory does not grow with the file.
  *
  * @throws {Problem} 422 for what is no such file; so does reading its rows.
  */
-export async function openInventory(file: SourceFile): Promise<InventoryFile> {
+export async function openInventory(file: SourceFile, mapping: HeaderMapping): Promise<InventoryFile> {
   const batches = readRecords(file);
   for (;;) {
     const { done, value } = await batches.next();
     if (done) throw notCsv('empty_file', 'The file is empty.');
-    const [header, ...records] = value;
+    const [header, ...records] = value.records;
     if (!header) continue;
-    const columns = readHeader(header);
-    return { columns, rows: checkRows(columns, records, batches) };
+    const layout = layoutOf(header, value.delimiter, mapping);
+    let skipped = 0;
+    const rows = checkRows(layout, records, batches, () => {
+      skipped += 1;
+    });
+    return { layout, columns: layout.columns, rows, skipped: () => skipped };
   }
 }
 
 /** @param first records of the file, without its header. */
 async function* checkRows(
-  columns: readonly Column[],
+  { columns, width, arrange }: Layout,
   first: string[][],
-  others: AsyncIterable<string[][]>,
+  others: AsyncIterable<Batch>,
+  onSkip: () => void,
 ): AsyncGenerator<Row[]> {
   const checker = new RowChecker(columns);
   let number = 1;
@@ -41,21 +55,29 @@ async function* checkRows(
     const rows: Row[] = [];
     for (const record of records) {
       number += 1;
-      if (record.some((cell) => cell.trim() !== '')) rows.push(checker.check(number, record));
+      if (!record.some((cell) => cell.trim() !== '')) continue;
+      if (record.length < width || record.slice(width).some((cell) => cell.trim() !== '')) {
+        const message = `has ${record.length} cells rather than ${width}`;
+        rows.push({
+          number,
+          cells: [],
+          errors: [{ column: null, code: 'column_count', message, value: null }],
+        });
+        continue;
+      }
+      const cells = arrange(record);
+      if (cells) rows.push(checker.check(number, cells));
+      else onSkip();
     }
     return rows;
   };
   yield check(first);
-  for await (const records of others) yield check(records);
+  for await (const { records } of others) yield check(records);
 }
 
-async function* readRecords(file: SourceFile): AsyncGenerator<string[][]> {
-  const decoder = new FileDecoder(file.encoding);
-  const csv = new CsvRecords();
+async function* readRecords(file: SourceFile): AsyncGenerator<Batch> {
   try {
-    for await (const chunk of file.read()) yield csv.push(textOf(decoder.decode(chunk as Buffer)));
-    yield csv.push(textOf(decoder.decode()));
-    yield csv.end();
+    yield* split(textsOf(file));
   } catch (error) {
     // The reason quotes nothing of the file.
     if (error instanceof MalformedCsvError) {
@@ -66,30 +88,37 @@ async function* readRecords(file: SourceFile): AsyncGenerator<string[][]> {
   }
 }
 
+async function* split(texts: AsyncIterable<string>): AsyncGenerator<Batch> {
+  let csv: CsvRecords | undefined;
+  let delimiter: Delimiter = ',';
+  let head = '';
+  const open = (last: boolean): string[][] => {
+    const separation = separationOf(head, last);
+    if (!separation) return [];
+    ({ delimiter } = separation);
+    csv = new CsvRecords(delimiter);
+    return csv.push(head.slice(separation.start));
+  };
+  for await (const text of texts) {
+    if (csv) yield { delimiter, records: csv.push(text) };
+    else {
+      head += text;
+      const records = open(false);
+      yield { delimiter, records };
+    }
+  }
+  const records = csv ? [] : open(true);
+  yield { delimiter, records };
+  if (csv) yield { delimiter, records: (csv as CsvRecords).end() };
+}
+
+async function* textsOf(file: SourceFile): AsyncGenerator<string> {
+  const decoder = new FileDecoder(file.encoding);
+  for await (const chunk of file.read()) yield textOf(decoder.decode(chunk as Buffer));
+  yield textOf(decoder.decode());
+}
+
 function textOf(text: string): string {
   if (text.includes('\0')) throw notCsv('not_text', 'The file is binary.');
   return text;
-}
-
-function readHeader(record: readonly string[]): Column[] {
-  const names = record.map((name) => name.trim().toLowerCase());
-  const known = (name: string): name is Column => (COLUMN_NAMES as string[]).includes(name);
-  const problems = [
-    ...names
-      .filter((name) => !known(name))
-      .map((name) => ['unknown_column', `There is no column ${JSON.stringify(name.slice(0, 64))}.`] as const),
-    ...names
-      .filter((name, index) => names.indexOf(name) < index)
-      .map(
-        (name) =>
-          ['duplicate_column', `The column ${JSON.stringify(name.slice(0, 64))} is there twice.`] as const,
-      ),
-    ...REQUIRED_COLUMNS.filter((column) => !names.includes(column)).map(
-      (column) => ['missing_column', `The column ${column} is missing.`] as const,
-    ),
-  ];
-  if (problems.length > 0) {
-    throw invalid(problems.slice(0, 50).map(([code, message]) => ({ pointer: '/rows/1', code, message })));
-  }
-  return names.filter(known);
 }

@@ -5,7 +5,8 @@ import { type Actor, SYSTEM } from '../repositories/audit.js';
 import { newImportId, recordImport } from '../repositories/imports.js';
 import type { Spool } from '../spool/spool.js';
 import { openInventory } from './csv.js';
-import { findFlaws, type MergeCounts, merge, planMerge, settle } from './merge.js';
+import { type HeaderMapping, NO_MAPPING } from './layout.js';
+import { findFlaws, type MergeCounts, merge, planMerge, recordWarnings, settle } from './merge.js';
 import { receive, type SourceFile, sourceFromDisk } from './source-file.js';
 import { PREPARE_STAGING, stage } from './staging.js';
 
@@ -15,7 +16,7 @@ export type ImportMode = (typeof IMPORT_MODES)[number];
 /** So that processes that start together read the file one after the other: 'csv1' in ASCII. */
 const STARTUP_LOCK = 0x63737631;
 
-const NOTHING: MergeCounts = { created: 0, updated: 0, unchanged: 0, stocked: 0 };
+const NOTHING: MergeCounts = { created: 0, updated: 0, unchanged: 0, stocked: 0, quantityIgnored: 0 };
 
 /** How an import ended. */
 export interface ImportOutcome {
@@ -30,6 +31,7 @@ interface ImportRequest {
   readonly source: 'startup' | 'upload';
   readonly mode: ImportMode;
   readonly by: Actor;
+  readonly mapping: HeaderMapping;
 }
 
 /** Takes files as inventory: read as a stream into a temporary table, checked there, then merged. */
@@ -49,11 +51,16 @@ export class Importer {
    * @throws {Problem} 413 or 422 for what is no CSV file with the columns that items have, and what `receive` throws;
    *   nothing is on record.
    */
-  async upload(upload: Readable, mode: ImportMode, by: Actor): Promise<ImportOutcome> {
+  async upload(
+    upload: Readable,
+    mode: ImportMode,
+    by: Actor,
+    mapping: HeaderMapping = NO_MAPPING,
+  ): Promise<ImportOutcome> {
     const file = await receive(upload, this.#spool);
     try {
       const outcome = await this.#database.bulk((session) =>
-        this.#import(session, file, { source: 'upload', mode, by }),
+        this.#import(session, file, { source: 'upload', mode, by, mapping }),
       );
       this.#settleLater(outcome);
       return outcome;
@@ -82,7 +89,12 @@ export class Importer {
         [file.sha256],
       );
       if (known) return undefined;
-      return this.#import(session, file, { source: 'startup', mode: 'atomic', by: SYSTEM });
+      return this.#import(session, file, {
+        source: 'startup',
+        mode: 'atomic',
+        by: SYSTEM,
+        mapping: NO_MAPPING,
+      });
     });
     if (outcome) this.#settleLater(outcome);
     return outcome;
@@ -96,18 +108,18 @@ export class Importer {
   async #import(
     session: Session & { readonly client: Parameters<typeof stage>[0] },
     file: SourceFile,
-    { source, mode, by }: ImportRequest,
+    { source, mode, by, mapping }: ImportRequest,
   ): Promise<ImportOutcome> {
     const startedAt = new Date();
     for (const statement of PREPARE_STAGING) await session.query(statement);
-    const inventory = await openInventory(file);
+    const inventory = await openInventory(file, mapping);
     const rows = await stage(session.client, inventory);
     const errors = await findFlaws(session, inventory.columns);
     const rejected = mode === 'atomic' && errors > 0;
     const status = rejected ? 'rejected' : mode === 'dry-run' ? 'checked' : 'applied';
     const counts = rejected ? NOTHING : await planMerge(session, inventory.columns);
     const id = await newImportId(session);
-    if (status === 'applied') await merge(session, counts, `import ${id}`, by.userId);
+    if (status === 'applied') await merge(session, counts, `import ${id}`, by);
     await recordImport(
       session,
       {
@@ -123,6 +135,11 @@ export class Importer {
         unchanged_count: counts.unchanged,
         stocked_count: counts.stocked,
         error_count: errors,
+        encoding: file.encoding,
+        layout: inventory.layout.name,
+        ignored_columns: inventory.layout.ignored,
+        skipped_count: inventory.skipped(),
+        quantity_ignored_count: counts.quantityIgnored,
         started_at: startedAt,
       },
       by,
@@ -137,6 +154,7 @@ export class Importer {
         [id],
       );
     }
+    if (counts.quantityIgnored > 0) await recordWarnings(session, id);
     return { id, status, rows, errors, counts };
   }
 }

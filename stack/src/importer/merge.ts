@@ -1,12 +1,17 @@
 import type { Session } from '../database/database.js';
+import { ON_HAND_LIMIT } from '../ledger/statements.js';
+import type { Actor } from '../repositories/audit.js';
 import type { Column } from './columns.js';
 
-/** What an import did, or in a dry run would do. Rows, but for `stocked`: items that got their opening stock. */
+/** What an import did, or in a dry run would do, in rows. */
 export interface MergeCounts {
   readonly created: number;
   readonly updated: number;
   readonly unchanged: number;
+  /** Items that got their opening stock. */
   readonly stocked: number;
+  /** Items that have stock, of which the file says another quantity. */
+  readonly quantityIgnored: number;
 }
 
 /** Columns that name something of another table, and what holds where a file has no such column. */
@@ -44,6 +49,11 @@ const CHECKS: Partial<Record<Column, readonly string[]>> = {
     repeated('barcode'),
     `SELECT row_number, 'barcode', 'taken', 'belongs to item ' || items.sku, staged.barcode
      FROM staged JOIN items USING (barcode) WHERE staged.sku <> items.sku`,
+  ],
+  quantity: [
+    `SELECT row_number, 'quantity', 'out_of_range', 'is more than a location holds', staged.quantity::text
+     FROM staged LEFT JOIN items USING (sku) WHERE staged.quantity > ${ON_HAND_LIMIT}
+       AND NOT EXISTS (SELECT FROM stock_levels WHERE item_id = items.id)`,
   ],
   ...Object.fromEntries(REFERENCES.map((reference) => [reference.column, [unknown(reference)]])),
 };
@@ -88,7 +98,8 @@ function targets(columns: readonly Column[]): string {
       coalesce(staged.unit_price, items.unit_price, 0) AS unit_price,
       coalesce(staged.reorder_point, items.reorder_point, 0) AS reorder_point,
       coalesce(staged.barcode, items.barcode) AS barcode,
-      coalesce(staged.quantity, 0) AS quantity, ${location} AS location_id,
+      coalesce(staged.quantity, 0) AS quantity, ${location} AS location_id, staged.row_number,
+      staged.quantity AS stated,
       items.id IS NOT NULL AND (items.name, items.category_id, items.supplier_id, items.unit, items.unit_price,
         items.reorder_point, items.barcode) IS DISTINCT FROM (staged.name, ${category}, ${supplier},
         coalesce(staged.unit, items.unit), coalesce(staged.unit_price, items.unit_price),
@@ -100,29 +111,54 @@ function targets(columns: readonly Column[]): string {
   ) AS planned`;
 }
 
+// A file's quantity is opening stock, for an item that was never at the file's location or, where the file names none,
+// never anywhere: an export has the sum of all. Other items have their ledger, even if they are sold out now.
+const known = (columns: readonly Column[]) => `
+  (SELECT sum(on_hand) FROM stock_levels WHERE item_id = target.id
+    ${columns.includes('location') ? 'AND stock_levels.location_id = target.location_id' : ''})`;
+
+/** Takes note of what was in stock of the items that were known. */
+const HELD = (columns: readonly Column[]) => `
+  CREATE TEMPORARY TABLE held ON COMMIT DROP AS
+  SELECT id, row_number, stated, ${known(columns)} AS on_hand FROM target
+  WHERE NOT is_new AND stated IS NOT NULL AND ${known(columns)} IS NOT NULL`;
+
 const COUNTS = `
   SELECT count(*) FILTER (WHERE is_new) AS created, count(*) FILTER (WHERE differs) AS updated,
     count(*) FILTER (WHERE NOT is_new AND NOT differs) AS unchanged,
-    count(*) FILTER (WHERE quantity > 0 AND (is_new OR NOT EXISTS (
-      SELECT FROM stock_levels WHERE item_id = target.id AND stock_levels.location_id = target.location_id
-    ))) AS stocked
+    count(*) FILTER (WHERE quantity > 0 AND (is_new OR NOT EXISTS (SELECT FROM held WHERE held.id = target.id)))
+      AS stocked,
+    (SELECT count(*) FROM held WHERE stated <> on_hand) AS "quantityIgnored"
   FROM target`;
+
+const WARNINGS = `
+  INSERT INTO import_errors (import_id, row_number, column_name, code, message, value, severity)
+  SELECT $1, row_number, 'quantity', 'quantity_ignored',
+    'is not taken, ' || on_hand || ' are in stock: only opening stock is, a count changes the rest', stated::text,
+    'warning'
+  FROM held WHERE stated <> on_hand`;
 
 const CREATE_ITEMS = `
   INSERT INTO items (id, sku, name, category_id, supplier_id, unit, unit_price, reorder_point, barcode)
   OVERRIDING SYSTEM VALUE
   SELECT id, sku, name, category_id, supplier_id, unit, unit_price, reorder_point, barcode
-  FROM target WHERE is_new`;
+  FROM target WHERE is_new
+  RETURNING *`;
 
 const UPDATE_ITEMS = `
   UPDATE items SET name = target.name, category_id = target.category_id, supplier_id = target.supplier_id,
     unit = target.unit, unit_price = target.unit_price, reorder_point = target.reorder_point,
     barcode = target.barcode, version = version + 1, updated_at = now()
-  FROM target WHERE items.id = target.id AND differs`;
+  FROM target WHERE items.id = target.id AND differs
+  RETURNING items.*`;
 
-// A file's quantity is opening stock. An item that was at the location before, even if it is sold out now, has its
-// ledger: the file does not touch that. A new item has been nowhere, and to look for a conflict costs as much as the
-// insert.
+/** What an import makes of items is in the audit log as what others make of them. */
+const audited = (change: string) => `
+  WITH changed AS (${change})
+  INSERT INTO audit_log (actor_id, request_id, action, entity, entity_id, state)
+  SELECT $1::bigint, $2::text, 'import', 'item', id, to_jsonb(changed) FROM changed`;
+
+// A new item has been nowhere, and to look for a conflict costs as much as the insert.
 const OPEN_STOCK = `
   WITH opened_new AS (
     INSERT INTO stock_levels (item_id, location_id, on_hand)
@@ -130,7 +166,8 @@ const OPEN_STOCK = `
   ),
   opened_known AS (
     INSERT INTO stock_levels (item_id, location_id, on_hand)
-    SELECT id, location_id, quantity FROM target WHERE NOT is_new AND quantity > 0 ORDER BY id
+    SELECT id, location_id, quantity FROM target
+    WHERE NOT is_new AND quantity > 0 AND NOT EXISTS (SELECT FROM held WHERE held.id = target.id) ORDER BY id
     ON CONFLICT DO NOTHING
     RETURNING item_id, location_id, on_hand
   ),
@@ -150,6 +187,7 @@ const OPEN_STOCK = `
  */
 export async function planMerge(session: Session, columns: readonly Column[]): Promise<MergeCounts> {
   await session.query({ text: targets(columns) });
+  await session.query({ text: HELD(columns) });
   const [counts] = await session.query<MergeCounts & Record<string, unknown>>({ text: COUNTS });
   if (!counts) throw new Error('an aggregate has one row');
   return counts;
@@ -169,13 +207,18 @@ export async function merge(
   session: Session,
   counts: MergeCounts,
   reference: string,
-  actorId: number | null,
+  { userId, requestId }: Actor,
 ): Promise<void> {
-  await session.query({ text: CREATE_ITEMS });
+  await session.query({ text: audited(CREATE_ITEMS) }, [userId, requestId]);
   await session.query({ text: 'SET LOCAL default_statistics_target = 1' });
   await session.query({ text: 'ANALYZE items (id)' });
-  if (counts.updated > 0) await session.query({ text: UPDATE_ITEMS });
-  await session.query({ text: OPEN_STOCK }, [reference, actorId]);
+  if (counts.updated > 0) await session.query({ text: audited(UPDATE_ITEMS) }, [userId, requestId]);
+  await session.query({ text: OPEN_STOCK }, [reference, userId]);
+}
+
+/** Puts on record what `planMerge` found that is not taken. */
+export async function recordWarnings(session: Session, importId: number): Promise<void> {
+  await session.query({ text: WARNINGS }, [importId]);
 }
 
 /** What makes searches fast again after a merge. Autovacuum would do it as well, within a minute. */

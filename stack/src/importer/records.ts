@@ -17,8 +17,15 @@ export class MalformedCsvError extends Error {
  * record of one empty cell. Five times as fast as a parser of streams and options, which an import waited for.
  */
 export class CsvRecords {
+  readonly #delimiter: string;
+  readonly #endsCell: ReadonlySet<string>;
   #rest = '';
   #line = 1;
+
+  constructor(delimiter = ',') {
+    this.#delimiter = delimiter;
+    this.#endsCell = new Set([delimiter, '"', '\r', '\n']);
+  }
 
   /**
    * @returns the records that the text so far has whole.
@@ -42,7 +49,7 @@ export class CsvRecords {
       const plain = end && text.slice(at, end.at);
       if (end && plain !== undefined && !plain.includes('"')) {
         if (plain.length > RECORD_LIMIT) throw this.#tooLong();
-        records.push(plain.split(','));
+        records.push(plain.split(this.#delimiter));
         this.#line += 1;
         at = end.next;
         continue;
@@ -75,13 +82,13 @@ export class CsvRecords {
         at = close + 1;
       } else {
         const from = at;
-        while (at < text.length && !ENDS_CELL.has(text[at] as string)) at += 1;
+        while (at < text.length && !this.#endsCell.has(text[at] as string)) at += 1;
         cell = text.slice(from, at);
         if (text[at] === '"')
           throw new MalformedCsvError(this.#line + lines, 'a quote in a cell without quotes');
       }
       cells.push(cell);
-      if (text[at] === ',') {
+      if (text[at] === this.#delimiter) {
         at += 1;
         continue;
       }
@@ -103,8 +110,6 @@ export class CsvRecords {
     return new MalformedCsvError(this.#line, `a record of more than ${RECORD_LIMIT} characters`);
   }
 }
-
-const ENDS_CELL = new Set([',', '"', '\r', '\n']);
 
 /** Where a line ends and the next begins; nothing where the text does not say. */
 function lineEnd(text: string, from: number, last: boolean): { at: number; next: number } | undefined {

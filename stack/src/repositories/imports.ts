@@ -1,7 +1,9 @@
 import type { Readable } from 'node:stream';
 import type { Database, Session } from '../database/database.js';
+import { safeCell } from '../importer/formulas.js';
 import { notFound } from '../problem.js';
 import { type Actor, audited } from './audit.js';
+import { listPage, type Page } from './keyset.js';
 
 export interface ImportRecord {
   /** From `newImportId`. */
@@ -17,6 +19,11 @@ export interface ImportRecord {
   readonly unchanged_count: number;
   readonly stocked_count: number;
   readonly error_count: number;
+  readonly encoding: string;
+  readonly layout: string;
+  readonly ignored_columns: readonly string[];
+  readonly skipped_count: number;
+  readonly quantity_ignored_count: number;
   readonly started_at: Date;
 }
 
@@ -27,9 +34,11 @@ export interface ImportFlaw {
   readonly message: string;
 }
 
-const SHOWN = `row_to_json((SELECT shown FROM (SELECT id, source, mode, status, sha256, bytes, row_count AS rows,
-  created_count AS created, updated_count AS updated, unchanged_count AS unchanged, stocked_count AS stocked,
-  error_count AS errors, actor_id, started_at, finished_at) AS shown))::text`;
+const COLUMNS = `id, source, mode, status, sha256, bytes, encoding, layout, ignored_columns, row_count AS rows,
+  skipped_count AS skipped, created_count AS created, updated_count AS updated, unchanged_count AS unchanged,
+  stocked_count AS stocked, quantity_ignored_count AS quantity_ignored, error_count AS errors, actor_id, started_at,
+  finished_at`;
+const SHOWN = `row_to_json((SELECT shown FROM (SELECT ${COLUMNS}) AS shown))::text`;
 
 /** The files that were taken, and what was wrong with their rows. */
 export class Imports {
@@ -37,6 +46,22 @@ export class Imports {
 
   constructor(database: Database) {
     this.#database = database;
+  }
+
+  /** The newest first. */
+  list(
+    limit: number,
+    after: { readonly key: string | number; readonly id: number } | undefined,
+  ): Promise<Page> {
+    return listPage(this.#database, {
+      table: 'imports',
+      shown: COLUMNS,
+      column: 'id',
+      descending: true,
+      limit,
+      after,
+      conditions: [],
+    });
   }
 
   /** @returns the record as JSON text. @throws {Problem} 404. */
@@ -53,7 +78,7 @@ export class Imports {
   flaws(id: number, limit: number): Promise<ImportFlaw[]> {
     return this.#database.query<ImportFlaw & Record<string, unknown>>(
       {
-        text: `SELECT row_number, column_name, code, message FROM import_errors WHERE import_id = $1
+        text: `SELECT row_number, column_name, code, message FROM import_errors WHERE import_id = $1 AND severity = 'error'
                ORDER BY row_number, column_name LIMIT $2`,
       },
       [id, limit],
@@ -65,7 +90,8 @@ export class Imports {
     if (!Number.isSafeInteger(id))
       throw new TypeError('COPY takes no parameters: the id becomes part of the text');
     return this.#database.copyOut(
-      `COPY (SELECT row_number AS row, column_name AS column, code, message, value FROM import_errors
+      `COPY (SELECT row_number AS row, column_name AS column, code, message,
+         ${safeCell('value')} AS value, severity FROM import_errors
        WHERE import_id = ${id} ORDER BY row_number, column_name) TO STDOUT WITH (FORMAT csv, HEADER)`,
       take,
     );

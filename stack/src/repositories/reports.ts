@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { Database } from '../database/database.js';
+import { safeCell } from '../importer/formulas.js';
 import { listPage, type Page } from './keyset.js';
 
 const VALUATION = `
@@ -56,14 +57,15 @@ const VERIFICATION = `
 
 const EXPORT = `
   COPY (
-    SELECT sku, items.name, unit, unit_price, coalesce(on_hand, 0) AS quantity, reorder_point,
-      categories.name AS category, suppliers.name AS supplier, barcode
+    SELECT ${safeCell('sku')} AS sku, ${safeCell('items.name')} AS name, ${safeCell('unit')} AS unit, unit_price,
+      coalesce(on_hand, 0) AS quantity, reorder_point, ${safeCell('categories.name')} AS category,
+      ${safeCell('suppliers.name')} AS supplier, ${safeCell('barcode')} AS barcode
     FROM items
     LEFT JOIN (SELECT item_id, sum(on_hand) AS on_hand FROM stock_levels GROUP BY item_id) AS held
       ON held.item_id = items.id
     LEFT JOIN categories ON categories.id = category_id
     LEFT JOIN suppliers ON suppliers.id = supplier_id
-    WHERE archived_at IS NULL ORDER BY sku
+    WHERE archived_at IS NULL ORDER BY items.sku
   ) TO STDOUT WITH (FORMAT csv, HEADER)`;
 
 /** What is read from many rows at once. All but the paged list run on connections of their own. */

@@ -3,6 +3,7 @@ import addFormats from 'ajv-formats';
 import type { FastifyInstance, FastifyTypeProvider } from 'fastify';
 import fp from 'fastify-plugin';
 import { z } from 'zod';
+import { COMPOSED, isComposed } from '../../fields.js';
 
 /** Lets a route's handler see its input as its zod schemas describe it. */
 export interface ZodTypes extends FastifyTypeProvider {
@@ -36,8 +37,9 @@ export default fp(
       coerceTypes: false,
       strict: false,
     } as const;
-    const first = addFormats.default(new Ajv(options));
-    const all = addFormats.default(new Ajv({ ...options, allErrors: true }));
+    const [first, all] = [false, true].map((allErrors) =>
+      addFormats.default(new Ajv({ ...options, allErrors })).addFormat(COMPOSED, isComposed),
+    ) as [Ajv, Ajv];
 
     app.setValidatorCompiler<z.ZodType>(({ schema, httpPart }) => {
       let json: JsonSchema | undefined;

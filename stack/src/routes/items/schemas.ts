@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { barcode, id, itemName, line, price, sku, timestamp, unit } from '../../fields.js';
+import { barcode, id, itemName, line, price, reorderPoint, sku, timestamp, unit } from '../../fields.js';
 import { ITEM_SORTS } from '../../repositories/items.js';
 import { PageQuery, page } from '../schemas.js';
 
@@ -10,11 +10,7 @@ const fields = {
   supplier_id: id.nullable(),
   unit,
   unit_price: price,
-  reorder_point: z
-    .int()
-    .min(0)
-    .max(1_000_000_000)
-    .meta({ examples: [20] }),
+  reorder_point: reorderPoint,
   barcode: barcode.nullable(),
 };
 
