@@ -119,7 +119,11 @@ export async function startApi(
   const tokens: Partial<Record<Role, string>> = {};
   for (const role of ['viewer', 'manager', 'admin'] as const) {
     const { id } = await app.repositories.users.add({ username: role, passwordHash, role }, SYSTEM);
-    tokens[role] = app.accessTokens.sign(id);
+    const principal = await app.repositories.users.principal(id);
+    tokens[role] = app.accessTokens.sign({
+      userId: id,
+      credentialsChangedAt: principal?.credentialsChangedAt ?? 0,
+    });
   }
   return {
     app,

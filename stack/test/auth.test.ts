@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { hashPassword } from '../src/auth/passwords.js';
 import { SYSTEM } from '../src/repositories/audit.js';
 import { JWT_KEY, PASSWORD, startApi, type TestApi } from './api.js';
 
@@ -7,8 +8,10 @@ let api: TestApi;
 
 beforeAll(async () => {
   api = await startApi({ LOGIN_RATE_LIMIT_PER_MINUTE: '1000' });
-  // The claims below are older than the users.
-  await api.database.client.query(`UPDATE users SET credentials_changed_at = now() - interval '1 minute'`);
+  await api.database.client.query('UPDATE users SET credentials_changed_at = $1 WHERE id = $2', [
+    new Date(CREDENTIALS_MS),
+    FORGED_USER,
+  ]);
 });
 afterAll(() => api.close());
 
@@ -28,7 +31,10 @@ function forge(header: object, claims: object, key = JWT_KEY, digest = 'sha256')
 
 const HS256 = { alg: 'HS256', typ: 'JWT' };
 const now = Math.floor(Date.now() / 1000);
-const claims = { sub: '1', iss: 'inventory-api', iat: now, exp: now + 1800 };
+const FORGED_USER = '3';
+const CREDENTIALS_MS = Date.UTC(2026, 0, 1);
+const cred = CREDENTIALS_MS * 1000;
+const claims = { sub: FORGED_USER, iss: 'inventory-api', iat: now, cred, exp: now + 1800 };
 
 describe('login', () => {
   test('gives a token pair that works', async () => {
@@ -79,11 +85,12 @@ describe('an access token', () => {
     ['alg HS512, rightly signed', forge({ alg: 'HS512', typ: 'JWT' }, claims, JWT_KEY, 'sha512')],
     ['another key', forge(HS256, claims, 'another key that is long enough!!')],
     ['expired', forge(HS256, { ...claims, exp: now - 1 })],
-    ['no expiry', forge(HS256, { sub: '1', iss: 'inventory-api', iat: now })],
+    ['no expiry', forge(HS256, { sub: FORGED_USER, iss: 'inventory-api', iat: now, cred })],
     ['another issuer', forge(HS256, { ...claims, iss: 'elsewhere' })],
     ['an unknown user', forge(HS256, { ...claims, sub: '4711' })],
     ['a user who is none', forge(HS256, { ...claims, sub: 'x' })],
-    ['issued before the password was set', forge(HS256, { ...claims, iat: now - 3600 })],
+    ['issued for an older password', forge(HS256, { ...claims, cred: cred - 1 })],
+    ['no word of the password it is for', forge(HS256, { ...claims, cred: undefined })],
     ['garbage', 'a.b.c'],
   ])('with %s is refused', async (_name, token) => {
     const answer = await me(token);
@@ -166,25 +173,99 @@ describe('logout', () => {
   });
 });
 
-test('logins are limited more strictly than the rest', async () => {
-  const strict = await startApi({ LOGIN_RATE_LIMIT_PER_MINUTE: '2' });
-  try {
-    const attempt = () =>
-      strict.app.inject({
-        method: 'POST',
-        url: '/api/v1/auth/login',
-        payload: { username: 'admin', password: 'wrong' },
-      });
-    expect((await attempt()).statusCode).toBe(401);
-    expect((await attempt()).statusCode).toBe(401);
-    const third = await attempt();
+describe('logins are limited', () => {
+  let strict: TestApi;
+  beforeAll(async () => {
+    strict = await startApi({ LOGIN_RATE_LIMIT_PER_MINUTE: '2', TRUSTED_PROXIES: '127.0.0.1' });
+  });
+  afterAll(() => strict.close());
+  const attempt = (username: string, address: string, password = 'wrong') =>
+    strict.app.inject({
+      method: 'POST',
+      url: '/api/v1/auth/login',
+      headers: { 'x-forwarded-for': address },
+      payload: { username, password },
+    });
+
+  test('by account and address: nobody else behind it is kept out, nor the account elsewhere', async () => {
+    expect((await attempt('admin', '10.0.0.1')).statusCode).toBe(401);
+    expect((await attempt('Admin', '10.0.0.1')).statusCode).toBe(401);
+    const third = await attempt('ADMIN', '10.0.0.1');
     expect(third.statusCode).toBe(429);
     expect(third.headers['content-type']).toContain('application/problem+json');
     expect(Number(third.headers['retry-after'])).toBeGreaterThan(0);
+    expect((await attempt('manager', '10.0.0.1', PASSWORD)).statusCode).toBe(200);
+    expect((await attempt('admin', '10.0.0.2', PASSWORD)).statusCode).toBe(200);
     expect((await strict.as('viewer')('GET', '/items')).statusCode).toBe(200);
-  } finally {
-    await strict.close();
-  }
+  });
+
+  test('by address, however many accounts are tried', async () => {
+    const statuses: number[] = [];
+    for (let n = 0; n < 25; n += 1) statuses.push((await attempt(`user${n}`, '10.0.0.3')).statusCode);
+    expect(statuses).toEqual([...Array(20).fill(401), ...Array(5).fill(429)]);
+  });
+});
+
+describe('a password that anybody would try first is refused', () => {
+  test.each([
+    ' '.repeat(12),
+    'aaaaaaaaaaaa',
+    'abababababab',
+    'Jane.Doe1234',
+    'jane.doejane.doe',
+    'eod.enaj!!!!',
+    '  shortest  ',
+  ])('%j', async (password) => {
+    const admin = api.app.repositories.users;
+    const add = await api.app.inject({
+      method: 'POST',
+      url: '/api/v1/users',
+      headers: { authorization: `Bearer ${forge(HS256, claims)}` },
+      payload: { username: 'jane.doe', password, role: 'viewer' },
+    });
+    expect(add.statusCode, add.body).toBe(422);
+    expect(add.json().errors[0].pointer).toBe('/body/password');
+    expect(await admin.credentials('jane.doe')).toBeUndefined();
+  });
+});
+
+describe('a change of the password', () => {
+  const NEW = 'another long enough secret';
+  test('ends every token at once, also of the same second', async () => {
+    for (let turn = 0; turn < 3; turn += 1) {
+      const [before, after] = turn % 2 === 0 ? [PASSWORD, NEW] : [NEW, PASSWORD];
+      const session = (await post('/login', { username: 'manager', password: before })).json();
+      const changed = await post(
+        '/password',
+        { current_password: before, new_password: after },
+        { authorization: `Bearer ${session.access_token}` },
+      );
+      expect(changed.statusCode, changed.body).toBe(204);
+      expect((await me(session.access_token)).statusCode).toBe(401);
+      expect((await post('/refresh', { refresh_token: session.refresh_token })).statusCode).toBe(401);
+      const fresh = (await post('/login', { username: 'manager', password: after })).json();
+      expect((await me(fresh.access_token)).statusCode).toBe(200);
+    }
+    await api.app.repositories.users.revise(2, null, { passwordHash: await hashPassword(PASSWORD) }, SYSTEM);
+    api.app.forgetPrincipal(2);
+  });
+
+  test('ends a session that is being renewed meanwhile', async () => {
+    const { refresh_token } = await login('admin');
+    const { client } = api.database;
+    await client.query('BEGIN');
+    await client.query('SELECT FROM refresh_tokens FOR UPDATE');
+    const renewed = post('/refresh', { refresh_token });
+    await api.database.untilBlocked(1);
+    // Another process changes the password, and does not see the successor.
+    await client.query(`UPDATE users SET credentials_changed_at = now() WHERE id = ${FORGED_USER}`);
+    await client.query('COMMIT');
+    const successor = await renewed;
+    if (successor.statusCode === 200) {
+      const next = await post('/refresh', { refresh_token: successor.json().refresh_token });
+      expect(next.statusCode).toBe(401);
+    } else expect(successor.statusCode).toBe(401);
+  });
 });
 
 test('of processes that start together, one makes the first admin', async () => {

@@ -71,7 +71,7 @@ test.skipIf(program === undefined)(
     await page.locator('.opblock').nth(40).waitFor();
 
     await page.getByRole('button', { name: 'Authorize', exact: true }).click();
-    await page.locator('.auth-container input').fill(api.app.accessTokens.sign(await managerId()));
+    await page.locator('.auth-container input').fill(api.tokens.manager ?? '');
     await page.locator('.auth-container').getByRole('button', { name: 'Apply credentials' }).click();
     await page.getByRole('button', { name: 'Close' }).click();
 

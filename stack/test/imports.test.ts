@@ -64,7 +64,14 @@ test('a rejected one answers with all flaws, which are there as CSV as well', as
       value: 'x',
       severity: 'error',
     },
-    { row: '3', column: 'sku', code: 'duplicate', message: 'is in row 2 already', value: 'A', severity: 'error' },
+    {
+      row: '3',
+      column: 'sku',
+      code: 'duplicate',
+      message: 'is in row 2 already',
+      value: 'A',
+      severity: 'error',
+    },
   ]);
 });
 

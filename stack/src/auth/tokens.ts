@@ -9,13 +9,13 @@ const ISSUER = 'inventory-api';
 
 export interface AccessClaims {
   readonly userId: number;
-  /** Seconds since 1970. */
-  readonly issuedAt: number;
+  /** When the credentials were set that it was issued for; see `Principal`. */
+  readonly credentialsChangedAt: number;
 }
 
 /** Signs and checks access tokens: JWT, HS256 and nothing else. */
 export interface AccessTokens {
-  sign(userId: number): string;
+  sign(claims: AccessClaims): string;
   /** @returns nothing for a token that is forged, expired, of another algorithm or not ours. */
   verify(token: string): AccessClaims | undefined;
 }
@@ -27,17 +27,17 @@ export function accessTokens(key: string): AccessTokens {
     algorithms: ['HS256'],
     allowedIss: ISSUER,
     allowedSub: /^[1-9]\d{0,14}$/,
-    requiredClaims: ['sub', 'iat', 'exp'],
+    requiredClaims: ['sub', 'cred', 'exp'],
   });
   const verified = new Map<string, AccessClaims & { readonly expiresAt: number }>();
   return {
-    sign: (userId) => sign({ sub: String(userId) }),
+    sign: ({ userId, credentialsChangedAt }) => sign({ sub: String(userId), cred: credentialsChangedAt }),
     verify(token) {
       const known = verified.get(token);
       if (known && Date.now() < known.expiresAt * 1000) return known;
       try {
-        const { sub, iat, exp }: { sub: string; iat: number; exp: number } = verify(token);
-        const claims = { userId: Number(sub), issuedAt: iat, expiresAt: exp };
+        const { sub, cred, exp }: { sub: string; cred: number; exp: number } = verify(token);
+        const claims = { userId: Number(sub), credentialsChangedAt: cred, expiresAt: exp };
         if (verified.size >= TOKENS_KEPT) verified.clear();
         verified.set(token, claims);
         return claims;

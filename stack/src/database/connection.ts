@@ -45,6 +45,11 @@ export function asFailure(error: unknown): unknown {
     : error;
 }
 
+/** Whether PostgreSQL gave a statement up after its time. */
+export function isTimeout(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && error.code === '57014';
+}
+
 /** Whether PostgreSQL undid the work only because of what ran beside it, so that it can be done again. */
 export function isSerializationFailure(error: unknown): boolean {
   return error instanceof pg.DatabaseError && (error.code === '40001' || error.code === '40P01');

@@ -28,15 +28,21 @@ interface Batch {
  */
 export async function openInventory(file: SourceFile, mapping: HeaderMapping): Promise<InventoryFile> {
   const batches = readRecords(file);
+  let blank = 0;
   for (;;) {
     const { done, value } = await batches.next();
     if (done) throw notCsv('empty_file', 'The file is empty.');
-    const [header, ...records] = value.records;
+    const at = value.records.findIndex((record) => !isBlank(record));
+    blank += at < 0 ? value.records.length : at;
+    const header = value.records[at];
     if (!header) continue;
     const layout = layoutOf(header, value.delimiter, mapping);
     let skipped = 0;
-    const rows = checkRows(layout, records, batches, () => {
-      skipped += 1;
+    const rows = checkRows(layout, value.records.slice(at + 1), batches, {
+      headerRow: blank + 1,
+      onSkip: () => {
+        skipped += 1;
+      },
     });
     return { layout, columns: layout.columns, rows, skipped: () => skipped };
   }
@@ -47,16 +53,16 @@ async function* checkRows(
   { columns, width, arrange }: Layout,
   first: string[][],
   others: AsyncIterable<Batch>,
-  onSkip: () => void,
+  { headerRow, onSkip }: { headerRow: number; onSkip: () => void },
 ): AsyncGenerator<Row[]> {
   const checker = new RowChecker(columns);
-  let number = 1;
+  let number = headerRow;
   const check = (records: string[][]) => {
     const rows: Row[] = [];
     for (const record of records) {
       number += 1;
-      if (!record.some((cell) => cell.trim() !== '')) continue;
-      if (record.length < width || record.slice(width).some((cell) => cell.trim() !== '')) {
+      if (isBlank(record)) continue;
+      if (record.length < width || !isBlank(record.slice(width))) {
         const message = `has ${record.length} cells rather than ${width}`;
         rows.push({
           number,
@@ -74,6 +80,8 @@ async function* checkRows(
   yield check(first);
   for await (const { records } of others) yield check(records);
 }
+
+const isBlank = (record: readonly string[]) => !record.some((cell) => cell.trim() !== '');
 
 async function* readRecords(file: SourceFile): AsyncGenerator<Batch> {
   try {

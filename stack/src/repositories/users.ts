@@ -12,15 +12,17 @@ export interface Principal {
   readonly username: string;
   readonly role: Role;
   readonly active: boolean;
-  /** Seconds since 1970; access tokens issued before are refused. */
+  /** Microseconds since 1970; tokens issued for other credentials are refused. */
   readonly credentialsChangedAt: number;
 }
 
+/** PostgreSQL's own resolution, as a number that JavaScript holds exactly. */
+export const CREDENTIALS_CHANGED_AT =
+  '(extract(epoch FROM users.credentials_changed_at) * 1000000)::bigint AS "credentialsChangedAt"';
+
 const PRINCIPAL = {
   name: 'user-principal',
-  text: `SELECT id, username, role, active,
-           floor(extract(epoch FROM credentials_changed_at))::bigint AS "credentialsChangedAt"
-         FROM users WHERE id = $1`,
+  text: `SELECT id, username, role, active, ${CREDENTIALS_CHANGED_AT} FROM users WHERE id = $1`,
 };
 
 export interface NewUser {
@@ -40,6 +42,7 @@ export interface Credentials {
   readonly id: number;
   readonly passwordHash: string;
   readonly active: boolean;
+  readonly credentialsChangedAt: number;
 }
 
 export class Users extends VersionedTable {
@@ -56,7 +59,8 @@ export class Users extends VersionedTable {
   async credentials(username: string): Promise<Credentials | undefined> {
     const [row] = await this.database.query<Credentials & Record<string, unknown>>(
       {
-        text: 'SELECT id, password_hash AS "passwordHash", active FROM users WHERE lower(username) = lower($1)',
+        text: `SELECT id, password_hash AS "passwordHash", active, ${CREDENTIALS_CHANGED_AT}
+               FROM users WHERE lower(username) = lower($1)`,
       },
       [username],
     );

@@ -11,7 +11,7 @@ afterEach(() => {
 
 test('a token that was verified before is refused from its expiry on', () => {
   const tokens = accessTokens(JWT_KEY);
-  const token = tokens.sign(7);
+  const token = tokens.sign({ userId: 7, credentialsChangedAt: 1 });
   expect(tokens.verify(token)).toMatchObject({ userId: 7 });
   vi.advanceTimersByTime((ACCESS_TOKEN_SECONDS - 2) * 1000);
   expect(tokens.verify(token)).toMatchObject({ userId: 7 });
@@ -21,7 +21,7 @@ test('a token that was verified before is refused from its expiry on', () => {
 
 test('a token that differs from a verified one in a character is refused', () => {
   const tokens = accessTokens(JWT_KEY);
-  const token = tokens.sign(7);
+  const token = tokens.sign({ userId: 7, credentialsChangedAt: 1 });
   expect(tokens.verify(token)).toBeDefined();
   const middle = Math.floor(token.length / 2);
   const changed = token[middle] === 'A' ? 'B' : 'A';

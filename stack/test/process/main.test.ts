@@ -94,12 +94,37 @@ describe('the API does not start', () => {
     ]);
   });
 
+  test('with a password for the admin that anybody would try first', async () => {
+    const api = start({ ADMIN_PASSWORD: 'admin-admin-admin' });
+    expect(await api.exited).toBe(1);
+    expect(JSON.stringify(api.log)).toContain('ADMIN_PASSWORD must not be the user name and little more');
+    expect(JSON.stringify(api.log)).not.toContain('admin-admin');
+  });
+
   test('with a wrong database password, which it does not log', async () => {
     const api = start({ POSTGRESQL_PWD: 'a wrong password' });
     expect(await api.exited).toBe(1);
     expect(api.log).toContainEqual(expect.objectContaining({ level: 60, msg: 'the API cannot start' }));
     expect(JSON.stringify(api.log)).not.toContain('a wrong password');
   });
+});
+
+test('a database that cannot serve at first, as under load, is waited for', async () => {
+  const other = start(ADMIN);
+  await other.url;
+  other.child.kill('SIGTERM');
+  await other.exited;
+  // The schema is there; what comes after it finds the table of users locked for longer than a request may wait.
+  await database.client.query('DELETE FROM refresh_tokens; DELETE FROM users');
+  await database.client.query('BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE');
+  const api = start(ADMIN);
+  while (!api.log.some(({ msg }) => msg === 'waiting for the database')) {
+    await Promise.race([once(api.child.stdout ?? api.child, 'data'), api.exited]);
+    expect(api.child.exitCode).toBeNull();
+  }
+  await database.client.query('COMMIT');
+  expect((await fetch(`${await api.url}/health`)).status).toBe(200);
+  expect(messages(api)).toContain('created the first admin');
 });
 
 describe('stopping', () => {

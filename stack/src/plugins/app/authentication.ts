@@ -12,6 +12,8 @@ const PRINCIPALS_KEPT = 10_000;
 declare module 'fastify' {
   interface FastifyInstance {
     accessTokens: AccessTokens;
+    /** Has a user who was changed by this process looked up anew. */
+    forgetPrincipal(userId: number): void;
   }
   interface FastifyRequest {
     /** The user who asks; only public routes have none. */
@@ -48,7 +50,9 @@ export default fp(
       claims: AccessClaims,
       principal: Principal | undefined,
     ): Problem | undefined {
-      if (!principal?.active || claims.issuedAt < principal.credentialsChangedAt) return invalidToken();
+      // Not older or younger: a token of the same second may be of either password.
+      const current = principal?.credentialsChangedAt === claims.credentialsChangedAt;
+      if (!principal?.active || !current) return invalidToken();
       request.principal = principal;
       if (ROLES.indexOf(principal.role) < ROLES.indexOf(role)) {
         return new Problem(403, 'forbidden', `This needs the role ${role}.`);
@@ -60,19 +64,26 @@ export default fp(
     function lookUp(userId: number): Promise<Principal | undefined> {
       const pending = lookups.get(userId);
       if (pending) return pending;
-      const lookup = app.repositories.users
+      const lookup: Promise<Principal | undefined> = app.repositories.users
         .principal(userId)
         .then((principal) => {
+          if (lookups.get(userId) !== lookup) return principal;
           if (principals.size >= PRINCIPALS_KEPT) principals.clear();
           principals.set(userId, { principal, until: Date.now() + PRINCIPAL_LIFE_MS });
           return principal;
         })
-        .finally(() => lookups.delete(userId));
+        .finally(() => {
+          if (lookups.get(userId) === lookup) lookups.delete(userId);
+        });
       lookups.set(userId, lookup);
       return lookup;
     }
 
     app.decorate('accessTokens', tokens);
+    app.decorate('forgetPrincipal', (userId) => {
+      principals.delete(userId);
+      lookups.delete(userId);
+    });
     app.decorateRequest('principal', null);
     app.decorateRequest('actor', {
       getter(this: FastifyRequest) {

@@ -2,7 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import type { FastifyError, FastifyReply, FastifyRequest, FastifySchemaValidationError } from 'fastify';
 import fp from 'fastify-plugin';
 import pg from 'pg';
-import { DatabaseUnavailableError, isSerializationFailure } from '../../database/connection.js';
+import { DatabaseUnavailableError, isSerializationFailure, isTimeout } from '../../database/connection.js';
 import { ERRORS_SHOWN, invalid, Problem, type ProblemDetail } from '../../problem.js';
 
 const RETRY_AFTER_SECONDS = '2';
@@ -114,7 +114,7 @@ function asProblem(error: FastifyError): Problem {
 function databaseProblem(error: pg.DatabaseError): Problem {
   const known = error.constraint === undefined ? undefined : CONSTRAINTS[error.constraint];
   if (known) return known;
-  if (error.code === '57014') {
+  if (isTimeout(error)) {
     return new Problem(503, 'timeout', 'The request took too long and was given up.', {
       headers: { 'retry-after': RETRY_AFTER_SECONDS },
     });

@@ -1,23 +1,40 @@
+import { normalizeIP } from '@fastify/rate-limit';
 import type { FastifyPluginAsync } from 'fastify';
 import { hashPassword, verifyPassword } from '../../auth/passwords.js';
-import { ACCESS_TOKEN_SECONDS, newRefreshToken, refreshTokenHash } from '../../auth/tokens.js';
+import {
+  ACCESS_TOKEN_SECONDS,
+  type AccessClaims,
+  newRefreshToken,
+  refreshTokenHash,
+} from '../../auth/tokens.js';
 import type { ZodTypes } from '../../plugins/app/validation.js';
 import { Problem as Refusal } from '../../problem.js';
 import { Empty, Problem } from '../schemas.js';
-import { Credentials, Me, PasswordChange, RefreshRequest, TokenPair } from './schemas.js';
+import { Credentials, Me, PasswordChange, RefreshRequest, refuseFlaw, TokenPair } from './schemas.js';
 
 const tags = ['auth'];
 /** For a name and a password, each character written as an escape. */
 const bodyLimit = 6 * 1024;
+const ACCOUNTS_BEHIND_ADDRESS = 10;
 
 /** Who asks. */
 const auth: FastifyPluginAsync = async (instance) => {
   const app = instance.withTypeProvider<ZodTypes>();
   const { users, refreshTokens } = app.repositories;
 
-  function tokenPair(userId: number, refreshToken: string) {
+  // So many wrong guesses at one account from one address keep nobody else out, behind the same address or elsewhere.
+  const attempts = app.createRateLimit({
+    max: app.settings.loginRateLimit,
+    timeWindow: 60_000,
+    keyGenerator: (request) => {
+      const { username } = request.body as { readonly username: string };
+      return `login ${normalizeIP(request.ip, 64)} ${username.toLowerCase()}`;
+    },
+  });
+
+  function tokenPair(claims: AccessClaims, refreshToken: string) {
     return {
-      access_token: app.accessTokens.sign(userId),
+      access_token: app.accessTokens.sign(claims),
       token_type: 'Bearer',
       expires_in: ACCESS_TOKEN_SECONDS,
       refresh_token: refreshToken,
@@ -30,24 +47,38 @@ const auth: FastifyPluginAsync = async (instance) => {
       bodyLimit,
       config: {
         public: true,
-        rateLimit: { max: app.settings.loginRateLimit, groupId: 'login' },
+        rateLimit: { max: app.settings.loginRateLimit * ACCOUNTS_BEHIND_ADDRESS, groupId: 'login' },
       },
       schema: {
         tags,
         summary: 'Log in',
+        description:
+          'So many attempts a minute for each account from one address, and ten times as many in all from it.',
         body: Credentials,
         response: { 200: TokenPair, 401: Problem },
       },
     },
     async (request, reply) => {
       const { username, password } = request.body;
+      const attempt = await attempts(request);
+      if (!attempt.isAllowed && attempt.isExceeded) {
+        throw new Refusal(
+          429,
+          'rate_limited',
+          `Too many logins: try again in ${attempt.ttlInSeconds} seconds.`,
+          {
+            headers: { 'retry-after': String(attempt.ttlInSeconds) },
+          },
+        );
+      }
       const user = await users.credentials(username);
       if (!(await verifyPassword(user?.passwordHash, password)) || !user?.active) {
         throw new Refusal(401, 'wrong_credentials', 'User name or password is wrong.');
       }
       const refreshToken = newRefreshToken();
-      await refreshTokens.start(user.id, refreshTokenHash(refreshToken));
-      return reply.header('cache-control', 'no-store').send(tokenPair(user.id, refreshToken));
+      const claims = { userId: user.id, credentialsChangedAt: user.credentialsChangedAt };
+      await refreshTokens.start(claims, refreshTokenHash(refreshToken));
+      return reply.header('cache-control', 'no-store').send(tokenPair(claims, refreshToken));
     },
   );
 
@@ -66,18 +97,18 @@ const auth: FastifyPluginAsync = async (instance) => {
     },
     async (request, reply) => {
       const successor = newRefreshToken();
-      const userId = await refreshTokens.rotate(
+      const claims = await refreshTokens.rotate(
         refreshTokenHash(request.body.refresh_token),
         refreshTokenHash(successor),
       );
-      if (userId === undefined) {
+      if (claims === undefined) {
         throw new Refusal(
           401,
           'invalid_refresh_token',
           'The refresh token is not valid, or no longer: log in.',
         );
       }
-      return reply.header('cache-control', 'no-store').send(tokenPair(userId, successor));
+      return reply.header('cache-control', 'no-store').send(tokenPair(claims, successor));
     },
   );
 
@@ -121,11 +152,14 @@ const auth: FastifyPluginAsync = async (instance) => {
     async (request, reply) => {
       const { current_password, new_password } = request.body;
       const { userId } = request.actor;
-      const user = await users.credentials(request.principal?.username ?? '');
+      const username = request.principal?.username ?? '';
+      refuseFlaw(new_password, username, '/body/new_password');
+      const user = await users.credentials(username);
       if (!(await verifyPassword(user?.passwordHash, current_password))) {
         throw new Refusal(401, 'wrong_credentials', 'The current password is wrong.');
       }
       await users.revise(userId, null, { passwordHash: await hashPassword(new_password) }, request.actor);
+      app.forgetPrincipal(userId);
       return reply.code(204).send();
     },
   );

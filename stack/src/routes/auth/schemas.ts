@@ -1,5 +1,7 @@
 import { z } from 'zod';
+import { passwordFlaw } from '../../auth/password-rules.js';
 import { id } from '../../fields.js';
+import { invalid } from '../../problem.js';
 import { ROLES } from '../../repositories/users.js';
 
 const username = z
@@ -21,7 +23,14 @@ export const newPassword = z
   .string()
   .min(12)
   .max(256)
-  .regex(/^\P{Cc}*$/u);
+  .regex(/^\P{Cc}*$/u)
+  .meta({ description: 'Not spaces, a few characters again and again, nor the user name and little more.' });
+
+/** @throws {Problem} 422 for a password that anybody would try first. */
+export function refuseFlaw(password: string, username: string, pointer: string): void {
+  const message = passwordFlaw(password, username);
+  if (message !== undefined) throw invalid([{ pointer, code: 'weak_password', message }]);
+}
 
 export const Credentials = z
   .strictObject({ username, password })

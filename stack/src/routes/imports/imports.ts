@@ -2,10 +2,14 @@ import type { Readable } from 'node:stream';
 import type { FastifyPluginAsync, FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { id, timestamp } from '../../fields.js';
+import { COLUMN_NAMES, type Column } from '../../importer/columns.js';
 import { IMPORT_MODES } from '../../importer/importer.js';
+import type { HeaderMapping } from '../../importer/layout.js';
 import type { ZodTypes } from '../../plugins/app/validation.js';
-import { ERRORS_SHOWN, Problem as Refusal } from '../../problem.js';
-import { IdParams, Problem } from '../schemas.js';
+import { ERRORS_SHOWN, invalid, Problem as Refusal } from '../../problem.js';
+import { decodeCursor } from '../cursor.js';
+import { sendPage } from '../page.js';
+import { IdParams, PageQuery, Problem, page } from '../schemas.js';
 
 const tags = ['imports'];
 
@@ -39,10 +43,45 @@ const Import = z
 
 const CsvFile = z.any().meta({
   description:
-    'UTF-8, with a header. Columns: sku, name, and any of unit, unit_price, quantity (opening stock, for an item ' +
-    'that was never at the location), reorder_point, category, supplier, barcode, location.',
+    'CSV with a header: UTF-8, UTF-16 or Windows-1252, cells separated by comma, semicolon, tab or bar. Columns: ' +
+    'sku, name, and any of unit, unit_price, quantity, reorder_point, category, supplier, barcode, location; usual ' +
+    'other names for them; or a product export of Shopify, WooCommerce or Medusa as it is. quantity is opening ' +
+    'stock, for an item that was never at the location (in a file without that column: never anywhere). What it ' +
+    'says of other items is not taken, but counted in quantity_ignored.',
   examples: ['sku,name,unit_price,quantity\nTEAPOT-1,Blue teapot,12.50,10\n'],
 });
+
+const ImportQuery = z.strictObject({
+  mode: z.enum(IMPORT_MODES).default('atomic'),
+  columns: z
+    .string()
+    .max(4000)
+    .optional()
+    .meta({
+      description:
+        'What columns of the file mean, as a JSON object of their names: {"Artikel": "name", "Nr": "sku", "Color": null}. null leaves one out.',
+      examples: ['{"Artikel": "name"}'],
+    }),
+  other_columns: z
+    .enum(['refuse', 'ignore'])
+    .default('refuse')
+    .meta({ description: 'What is done with columns that nobody knows.' }),
+});
+
+const Mapping = z.record(z.string(), z.enum(COLUMN_NAMES as [Column, ...Column[]]).nullable());
+
+/** @throws {Problem} 422 for what is no such object. */
+function mappingOf({ columns, other_columns: others }: z.output<typeof ImportQuery>): HeaderMapping {
+  if (columns === undefined) return { columns: new Map(), others };
+  try {
+    return { columns: new Map(Object.entries(Mapping.parse(JSON.parse(columns)))), others };
+  } catch {
+    const message = `is no JSON object whose values are null or one of ${COLUMN_NAMES.join(', ')}`;
+    throw invalid([{ pointer: '/query/columns', code: 'mapping', message }]);
+  }
+}
+
+const SORT = '-id';
 
 /** Items from a file. */
 const imports: FastifyPluginAsync = async (instance) => {
@@ -83,7 +122,7 @@ const imports: FastifyPluginAsync = async (instance) => {
         summary: 'Import items from a CSV file',
         description:
           'atomic takes all rows or, if any is flawed, none. partial leaves out flawed rows. dry-run only looks.',
-        querystring: z.strictObject({ mode: z.enum(IMPORT_MODES).default('atomic') }),
+        querystring: ImportQuery,
         body: { content: { 'text/csv': { schema: CsvFile } } },
         response: { 200: Import, 201: Import },
       },
@@ -93,7 +132,12 @@ const imports: FastifyPluginAsync = async (instance) => {
       if (request.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase() !== 'text/csv') {
         throw new Refusal(415, 'unsupported_media_type', 'Send the file as text/csv.');
       }
-      const outcome = await importer.upload(request.body as Readable, mode, request.actor);
+      const outcome = await importer.upload(
+        request.body as Readable,
+        mode,
+        request.actor,
+        mappingOf(request.query),
+      );
       metrics.imports.inc({ status: outcome.status });
       const record = await imports.find(outcome.id);
       if (outcome.status === 'rejected') {
@@ -124,6 +168,21 @@ const imports: FastifyPluginAsync = async (instance) => {
   );
 
   app.get(
+    '/imports',
+    {
+      config: { role: 'viewer' },
+      schema: {
+        tags,
+        summary: 'List imports, the newest first',
+        querystring: PageQuery,
+        response: { 200: page('Import', Import) },
+      },
+    },
+    async ({ query: { limit, cursor } }, reply) =>
+      sendPage(reply, await imports.list(limit, decodeCursor(cursor, SORT)), SORT),
+  );
+
+  app.get(
     '/imports/:id',
     {
       config: { role: 'viewer' },
@@ -138,7 +197,8 @@ const imports: FastifyPluginAsync = async (instance) => {
       config: { role: 'viewer' },
       schema: {
         tags,
-        summary: 'Download what was wrong with the rows of an import',
+        summary: 'Download the errors and warnings of an import',
+        description: 'A cell that a spreadsheet would take for a formula has an apostrophe before it.',
         params: IdParams,
         produces: ['text/csv'],
         response: { 404: Problem },
@@ -157,7 +217,8 @@ const imports: FastifyPluginAsync = async (instance) => {
       schema: {
         tags: ['items'],
         summary: 'Download all items that are not archived',
-        description: 'An import takes the file. quantity is the sum over all locations.',
+        description:
+          'An import takes the file, and finds nothing changed. quantity is the sum over all locations. A cell that a spreadsheet would take for a formula has an apostrophe before it, which an import takes off.',
         produces: ['text/csv'],
       },
     },

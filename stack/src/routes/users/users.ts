@@ -4,7 +4,7 @@ import { hashPassword } from '../../auth/passwords.js';
 import { id, timestamp } from '../../fields.js';
 import type { ZodTypes } from '../../plugins/app/validation.js';
 import { ROLES } from '../../repositories/users.js';
-import { newPassword } from '../auth/schemas.js';
+import { newPassword, refuseFlaw } from '../auth/schemas.js';
 import { decodeCursor } from '../cursor.js';
 import { etag, matchedVersions } from '../etag.js';
 import { sendPage } from '../page.js';
@@ -63,6 +63,7 @@ const users: FastifyPluginAsync = async (instance) => {
     },
     async (request, reply) => {
       const { username, password, role } = request.body;
+      refuseFlaw(password, username, '/body/password');
       const passwordHash = await hashPassword(password);
       const user = await users.add({ username, passwordHash, role }, request.actor);
       reply.code(201).header('location', `/api/v1/users/${user.id}`).header('etag', etag(user.version));
@@ -100,6 +101,10 @@ const users: FastifyPluginAsync = async (instance) => {
     async (request, reply) => {
       const versions = matchedVersions(request.headers['if-match']);
       const { password, role, active } = request.body;
+      if (password !== undefined) {
+        const { username } = JSON.parse((await users.find(request.params.id)).json);
+        refuseFlaw(password, username, '/body/password');
+      }
       const passwordHash = password === undefined ? undefined : await hashPassword(password);
       const user = await users.revise(
         request.params.id,
@@ -107,6 +112,7 @@ const users: FastifyPluginAsync = async (instance) => {
         { role, active, passwordHash },
         request.actor,
       );
+      app.forgetPrincipal(user.id);
       return reply.header('etag', etag(user.version)).json(user.json);
     },
   );
