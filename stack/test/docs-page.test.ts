@@ -84,11 +84,6 @@ test.skipIf(program === undefined)(
   },
 );
 
-async function managerId(): Promise<number> {
-  const { rows } = await api.database.client.query(`SELECT id::int FROM users WHERE role = 'manager'`);
-  return rows[0].id;
-}
-
 test.skipIf(program === undefined)('what the policy refuses would be noticed', async () => {
   await page.evaluate(
     `document.body.insertAdjacentHTML('beforeend', '<img src="https://example.invalid/x.png">')`,

@@ -11,8 +11,10 @@ export interface ItemQuery {
   readonly sort: ItemSort;
   readonly limit: number;
   readonly after: { readonly key: string | number; readonly id: number } | undefined;
-  /** Words of the name, or beginnings of them, or the beginning of a SKU. */
+  /** Words of the name, or beginnings of them, or the beginning of a SKU, or a barcode. */
   readonly search?: string | undefined;
+  readonly sku?: string | undefined;
+  readonly barcode?: string | undefined;
   readonly categoryId?: number | undefined;
   readonly supplierId?: number | undefined;
   readonly archived: boolean;
@@ -21,7 +23,8 @@ export interface ItemQuery {
 // As an array, so that the matches are found by the indexes first. As a plain condition, PostgreSQL would rather
 // walk all items in their order until enough match: seconds, where none does.
 const SEARCH = `id = ANY (ARRAY(
-  SELECT id FROM items WHERE to_tsvector('simple', name) @@ to_tsquery('simple', ?) OR (sku >= ? AND sku < ?)))`;
+  SELECT id FROM items WHERE item_words(name) @@ to_tsquery('simple', ?) OR barcode = ?
+    OR (sku >= ? AND sku < ?) OR (sku >= ? AND sku < ?) OR (sku >= ? AND sku < ?)))`;
 
 /** Comes after every other in the order of bytes. */
 const LAST_CHARACTER = '\u{10ffff}';
@@ -61,11 +64,28 @@ export class Items extends VersionedTable {
     );
   }
 
-  search({ sort, limit, after, search, categoryId, supplierId, archived }: ItemQuery): Promise<Page> {
+  search({
+    sort,
+    limit,
+    after,
+    search,
+    sku,
+    barcode,
+    categoryId,
+    supplierId,
+    archived,
+  }: ItemQuery): Promise<Page> {
     const conditions: [string, ...unknown[]][] = [[`archived_at IS ${archived ? 'NOT NULL' : 'NULL'}`]];
     if (categoryId !== undefined) conditions.push(['category_id = ?', categoryId]);
     if (supplierId !== undefined) conditions.push(['supplier_id = ?', supplierId]);
-    if (search !== undefined) conditions.push([SEARCH, prefixes(search), search, search + LAST_CHARACTER]);
+    if (sku !== undefined) conditions.push(['sku = ?', sku]);
+    if (barcode !== undefined) conditions.push(['barcode = ?', barcode]);
+    if (search !== undefined) {
+      // An index of SKUs in one case would cost an import more than these looks into the one that there is.
+      const beginnings = [search, search.toUpperCase(), search.toLowerCase()];
+      const ranges = beginnings.flatMap((beginning) => [beginning, beginning + LAST_CHARACTER]);
+      conditions.push([SEARCH, prefixes(search), search, ...ranges]);
+    }
     return this.list({
       column: sort.replace('-', ''),
       descending: sort.startsWith('-'),
@@ -126,11 +146,11 @@ export class Items extends VersionedTable {
   }
 }
 
-/** A tsquery that matches every word, or a word that begins like it. */
+/** A tsquery that matches every word, or a word that begins like it. Words end where `item_words` ends them. */
 function prefixes(search: string): string {
   return search
-    .split(/\s+/)
+    .split(/[\s!-/:-@[-`{-~]+/)
     .filter((word) => word !== '')
-    .map((word) => `'${word.replaceAll(/['\\]/g, '$&$&')}':*`)
+    .map((word) => `'${word}':*`)
     .join(' & ');
 }

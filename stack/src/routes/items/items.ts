@@ -20,12 +20,14 @@ const items: FastifyPluginAsync = async (instance) => {
       schema: { tags, summary: 'List or search items', querystring: ItemQuery, response: { 200: ItemPage } },
     },
     async (request, reply) => {
-      const { sort, limit, cursor, search, category_id, supplier_id, archived } = request.query;
+      const { sort, limit, cursor, search, sku, barcode, category_id, supplier_id, archived } = request.query;
       const page = await items.search({
         sort,
         limit,
         after: decodeCursor(cursor, sort),
         search,
+        sku,
+        barcode,
         categoryId: category_id,
         supplierId: supplier_id,
         archived,

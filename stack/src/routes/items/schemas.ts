@@ -52,9 +52,12 @@ export const ItemPatch = z
 
 export const ItemQuery = PageQuery.extend({
   sort: z.enum(ITEM_SORTS).default('sku').meta({ description: '`-` for descending.' }),
-  search: line(100)
-    .optional()
-    .meta({ description: 'Words of the name, or beginnings of them; or the beginning of a SKU.' }),
+  search: line(100).optional().meta({
+    description:
+      'Words of the name, or beginnings of them, whatever their case; or the beginning of a SKU as it is, in capitals or in small letters; or a whole barcode.',
+  }),
+  sku: sku.optional().meta({ description: 'Exactly this SKU.' }),
+  barcode: barcode.optional().meta({ description: 'Exactly this barcode.' }),
   category_id: id.optional(),
   supplier_id: id.optional(),
   archived: z
