@@ -20,7 +20,7 @@ const AuditEntry = z
     state: z
       .looseObject({})
       .nullable()
-      .meta({ description: 'The entity after the change, without secrets.' }),
+      .meta({ description: 'The entity after the change, without secrets; null where an import made it.' }),
   })
   .meta({ id: 'AuditEntry' });
 
