@@ -56,8 +56,9 @@ export const ItemQuery = PageQuery.extend({
     description:
       'Words of the name, or beginnings of them, whatever their case; or the beginning of a SKU as it is, in capitals or in small letters; or a whole barcode.',
   }),
-  sku: sku.optional().meta({ description: 'Exactly this SKU.' }),
-  barcode: barcode.optional().meta({ description: 'Exactly this barcode.' }),
+  // Without an example, which the page would send.
+  sku: line(64).optional().meta({ description: 'Exactly this SKU.' }),
+  barcode: line(64).optional().meta({ description: 'Exactly this barcode.' }),
   category_id: id.optional(),
   supplier_id: id.optional(),
   archived: z
