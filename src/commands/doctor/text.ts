@@ -152,8 +152,10 @@ function summary(checks: readonly CheckResult[], style: Style, columns: number):
   const lines = [...reasons].map(([reason, number]) =>
     style.dim(wrap(`  ${number} skipped: ${reason}`, columns, '    ')),
   );
-  const judged = of('pass') + of('info') > 0 && of('crashed') + of('unknown') === 0;
-  const healthy = judged && of('fail') + of('warn') === 0 ? `${style.green('✓')} Nothing is wrong. ` : '';
+  const clean = of('fail') + of('warn') + of('crashed') + of('unknown') === 0 && of('pass') + of('info') > 0;
+  const filesOnly = skipped.some(({ reason }) => reason?.startsWith('no engine'));
+  const verdict = filesOnly ? 'Nothing is wrong in the files. ' : `${style.green('✓')} Nothing is wrong. `;
+  const healthy = clean ? verdict : '';
   const mended = checks.filter(
     ({ outcome, fixable }) => fixable && (outcome === 'fail' || outcome === 'warn'),
   );

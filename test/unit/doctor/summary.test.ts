@@ -39,6 +39,16 @@ describe('the summary', () => {
 
   it('says that nothing is wrong where each check could judge', () => {
     expect(text('pass', 'info', 'skip')).toMatch(/✓ Nothing is wrong\. 2 passed, 1 skipped/);
+    const { checks, ...rest } = resultOf('pass', 'skip');
+    const withoutEngine = checks.map((one) =>
+      one.outcome === 'skip' ? { ...one, reason: 'no engine: down' } : one,
+    );
+    const files = diagnosisText(
+      { ...rest, checks: withoutEngine },
+      createStyle(false),
+      Number.POSITIVE_INFINITY,
+    );
+    expect(files).toMatch(/^Nothing is wrong in the files\. 1 passed/);
     expect(text('pass', 'crashed')).toContain('could not judge: late');
   });
 });
