@@ -14,6 +14,7 @@ import {
   type TreeMap,
   type TreeNode,
   textAt,
+  writtenAt,
 } from './tree.js';
 
 /** Replaces every short form by its long one, in place. The tree has passed its schema. */
@@ -173,10 +174,14 @@ function changeItems(map: TreeNode, key: string, changed: (item: TreeNode) => Tr
   );
 }
 
+/** Resolves a path in place and remembers how it was written. */
 function changeText(map: TreeMap | undefined, key: string, changed: (text: string) => string): void {
   const text = textAt(map, key);
   const node = map?.entries.get(key);
-  if (map && node && text !== undefined) map.entries.set(key, scalarNode(node.at, changed(text)));
+  if (!map || !node || text === undefined) return;
+  // Paths of an included file are made absolute twice.
+  const written = writtenAt(map, key) ?? text;
+  map.entries.set(key, { ...scalarNode(node.at, changed(text)), written });
 }
 
 function setDefault(node: TreeNode, key: string, value: string | boolean): void {

@@ -30,6 +30,8 @@ export interface TreeScalar {
   at: Position;
   /** The variables of its `${…}`, once it is interpolated. */
   references?: Reference[];
+  /** The path as the file has it, where it was made absolute. */
+  written?: string;
   /** Earlier definitions of the same list entry that this one replaced, nearest first. */
   replaced?: TreeScalar[];
 }
@@ -78,6 +80,12 @@ export function mapAt(node: TreeNode | undefined, ...path: string[]): TreeMap | 
 export function textAt(node: TreeNode | undefined, ...path: string[]): string | undefined {
   const found = at(node, ...path);
   return found?.kind === 'scalar' && typeof found.value === 'string' ? found.value : undefined;
+}
+
+/** The path at a key as its file has it, before it was made absolute. */
+export function writtenAt(node: TreeNode | undefined, ...path: string[]): string | undefined {
+  const found = at(node, ...path);
+  return found?.kind === 'scalar' ? found.written : undefined;
 }
 
 /** A copy that shares nothing with the original but positions. */

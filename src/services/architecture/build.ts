@@ -1,0 +1,96 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { isAbsolute, join } from 'node:path';
+import type { BuildStage, StackBuild } from '../../architecture/stack.js';
+import { dockerfileOf, type Instruction } from '../../doctor/dockerfile.js';
+import type { ComposeService } from '../../project/model.js';
+
+/** How a path or a text is told of. */
+export interface Wording {
+  path(path: string): string;
+  text(text: string): string;
+}
+
+/** How a service's image is made: its stages, and what the `.dockerignore` of its build context leaves out. */
+export function buildOf(service: ComposeService, context: string, words: Wording): StackBuild | undefined {
+  const { build } = service;
+  if (!build) return undefined;
+  const dockerfile = dockerfileOf(service);
+  const ignore = ignoreFile(build.context, dockerfile?.file);
+  return {
+    context,
+    ...(dockerfile ? { dockerfile: words.path(dockerfile.file) } : {}),
+    ...(build.target === undefined ? {} : { target: build.target }),
+    args: Object.keys(build.args),
+    stages: dockerfile ? stagesOf(dockerfile.instructions, dockerfile.lastStage, words) : [],
+    ...(ignore ? { ignore: { ...ignore, file: words.path(ignore.file) } } : {}),
+  };
+}
+
+function stagesOf(
+  instructions: readonly Instruction[],
+  last: readonly Instruction[],
+  words: Wording,
+): BuildStage[] {
+  const starts = instructions.flatMap(({ keyword }, index) => (keyword === 'FROM' ? [index] : []));
+  const stages: BuildStage[] = [];
+  for (const [number, start] of starts.entries()) {
+    const own = instructions.slice(start, starts[number + 1] ?? instructions.length);
+    const [from] = own;
+    const base = from?.words[0] ?? '';
+    const stageNamed = (name: string) =>
+      stages.find((stage, index) => stage.name === name.toLowerCase() || String(index) === name)?.name;
+    const sources = [base, ...own.flatMap(({ text }) => copySource(text))].flatMap(
+      (name) => stageNamed(name) ?? [],
+    );
+    stages.push({
+      name: stageName(from?.text ?? '') ?? String(number),
+      base: words.text(base),
+      from: [...new Set(sources)],
+      steps: own.slice(1).map(({ keyword, text }) => ({ keyword, text: words.text(oneLine(text)) })),
+      final: last[0] === from,
+    });
+  }
+  return neededFor(stages);
+}
+
+function stageName(text: string): string | undefined {
+  return /\sAS\s+(\S+)$/i.exec(text)?.[1]?.toLowerCase();
+}
+
+function copySource(text: string): string[] {
+  return [...text.matchAll(/(?:--from=|[,\s]from=)([^\s,]+)/g)].map((match) => match[1] as string);
+}
+
+/** A builder passes over stages that the wanted one does not need. */
+function neededFor(stages: readonly BuildStage[]): BuildStage[] {
+  const needed = new Set<string>();
+  const visit = (name: string | undefined) => {
+    const stage = stages.find((one) => one.name === name);
+    if (!stage || needed.has(stage.name)) return;
+    needed.add(stage.name);
+    for (const source of stage.from) visit(source);
+  };
+  visit(stages.find(({ final }) => final)?.name);
+  return stages.filter(({ name }) => needed.has(name));
+}
+
+function oneLine(text: string): string {
+  return text.replace(/\s+/g, ' ').trim();
+}
+
+/** `.dockerignore` of the context, or the one beside the Dockerfile, which goes before it. */
+function ignoreFile(
+  context: string,
+  dockerfile: string | undefined,
+): { file: string; rules: string[]; allowList: boolean } | undefined {
+  if (!isAbsolute(context)) return undefined;
+  const file = [...(dockerfile ? [`${dockerfile}.dockerignore`] : []), join(context, '.dockerignore')].find(
+    (path) => existsSync(path),
+  );
+  if (file === undefined) return undefined;
+  const rules = readFileSync(file, 'utf8')
+    .split(/\r?\n/)
+    .map((line) => line.trim())
+    .filter((line) => line !== '' && !line.startsWith('#'));
+  return { file, rules, allowList: rules[0] === '*' || rules[0] === '**' };
+}

@@ -1,0 +1,102 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Reading } from '../../doctor/reading.js';
+import { itemsAt } from '../../project/canonical.js';
+import { type LoadedProject, loadProject } from '../../project/loaded-project.js';
+import type { ProjectLocation } from '../../project/locate.js';
+import { exampleOf, ProjectEnvironment, readDotEnvFiles } from '../../project/project-environment.js';
+import { modelProject } from '../../project/read.js';
+import { mapAt, scalarNode, type TreeNode, textAt } from '../../project/tree.js';
+import type { GitRules } from './git-rules.js';
+import { StandIns } from './stand-ins.js';
+
+/** What stands for the name of a project that its files do not name: that of its folder, on each machine. */
+export const FOLDER_NAME = 'PROJECT';
+
+/** An env file and what was read in its place. Absolute paths. */
+export interface ReadEnvFile {
+  file: string;
+  example?: string;
+  read: 'file' | 'example' | 'nothing';
+}
+
+export interface RepositoryReading {
+  reading: Reading & Required<Pick<Reading, 'project' | 'loaded'>>;
+  named: boolean;
+  /** By absolute path of the file that a machine has. */
+  envFiles: Map<string, ReadEnvFile>;
+  /** Variables that no file of the repository sets. */
+  open: string[];
+}
+
+/**
+ * Reads a project as its repository has it, so that every machine reads the same: no variable of the shell, the example
+ * in the place of an env file that each machine has for itself, and `${NAME}` where nothing gives a value.
+ *
+ * @throws UserError with exit code 4, file and line, for what Compose refuses.
+ */
+export function readRepository(location: ProjectLocation, git: GitRules): RepositoryReading {
+  const envFiles = new Map<string, ReadEnvFile>();
+  const described = (file: string) => {
+    const known = envFiles.get(file) ?? describe(file, git);
+    envFiles.set(file, known);
+    return known;
+  };
+  const dotEnv = [...new Set([...location.envFiles, join(location.directory, '.env')])].flatMap((file) => {
+    const { read, example } = described(file);
+    return read === 'nothing' ? [] : [read === 'example' ? (example as string) : file];
+  });
+  if (describedNowhere(described(join(location.directory, '.env'))))
+    envFiles.delete(join(location.directory, '.env'));
+  const set = readDotEnvFiles(dotEnv, new ProjectEnvironment([]), () => {});
+  const standIns = new StandIns(location.files, (variable) => set.has(variable));
+  const read = (name: string) => {
+    const place = { ...location, name, envFiles: dotEnv };
+    return standIns.read((env) => {
+      const loaded = loadProject(place, env);
+      standInForEnvFiles(loaded, described);
+      const { project, warnings } = modelProject(loaded, place);
+      return { location: place, project, loaded, problems: [], warnings };
+    });
+  };
+  const first = read(FOLDER_NAME);
+  const name =
+    first.loaded.environment.variable('COMPOSE_PROJECT_NAME')?.origin.kind === 'dotenv'
+      ? first.loaded.environment.lookup('COMPOSE_PROJECT_NAME')
+      : textAt(first.loaded.tree, 'name');
+  return {
+    reading: name === undefined ? first : read(name),
+    named: name !== undefined,
+    envFiles,
+    open: standIns.names(),
+  };
+}
+
+function describe(file: string, git: GitRules): ReadEnvFile {
+  const example = exampleOf(file);
+  if (example !== undefined) return { file, example, read: 'example' };
+  return { file, read: existsSync(file) && git.ignores(file) !== true ? 'file' : 'nothing' };
+}
+
+function describedNowhere({ file, read }: ReadEnvFile): boolean {
+  return read === 'nothing' && !existsSync(file);
+}
+
+/** Points `env_file` entries at what is to be read in their place, and leaves out those that nothing stands for. */
+function standInForEnvFiles(
+  { tree, active }: LoadedProject,
+  described: (file: string) => ReadEnvFile,
+): void {
+  for (const name of active) {
+    const list = mapAt(tree, 'services', name)?.entries.get('env_file');
+    if (list?.kind !== 'list') continue;
+    list.items = itemsAt(mapAt(tree, 'services', name), 'env_file').flatMap((entry): TreeNode[] => {
+      const file = textAt(entry, 'path');
+      if (!file || entry.kind !== 'map') return [];
+      const { read, example } = described(file);
+      if (read === 'nothing') return [];
+      if (read === 'example') entry.entries.set('path', scalarNode(entry.at, example as string));
+      return [entry];
+    });
+  }
+}
