@@ -29,7 +29,11 @@ const KNOWN: readonly KnownImage[] = [
   { name: /^(redis|valkey|keydb)$/, kind: 'Redis', data: { '/data': 'snapshots of the cache' } },
   { name: /^memcached$/, kind: 'Memcached', data: {} },
   { name: /^rabbitmq$/, kind: 'RabbitMQ', data: { '/var/lib/rabbitmq': 'queues and their messages' } },
-  { name: /^(elasticsearch|opensearch)$/, kind: 'search', data: { '/usr/share/elasticsearch/data': 'the index' } },
+  {
+    name: /^(elasticsearch|opensearch)$/,
+    kind: 'search',
+    data: { '/usr/share/elasticsearch/data': 'the index' },
+  },
   { name: /^(minio)$/, kind: 'object store', data: { '/data': 'the stored objects' } },
   {
     name: /^(nginx|httpd|caddy|traefik|haproxy)$/,
@@ -37,9 +41,17 @@ const KNOWN: readonly KnownImage[] = [
     data: { '/data': 'certificates', '/usr/share/nginx/html': 'the pages that it serves' },
   },
   { name: /^prometheus$/, kind: 'Prometheus', data: { '/prometheus': 'the measurements' } },
-  { name: /^grafana(-oss|-enterprise)?$/, kind: 'Grafana', data: { '/var/lib/grafana': 'dashboards and users' } },
+  {
+    name: /^grafana(-oss|-enterprise)?$/,
+    kind: 'Grafana',
+    data: { '/var/lib/grafana': 'dashboards and users' },
+  },
   { name: /^loki$/, kind: 'Loki', data: { '/loki': 'the logs' } },
-  { name: /^(adminer|pgadmin4?|phpmyadmin)$/, kind: 'database browser', data: { '/var/lib/pgadmin': 'its settings' } },
+  {
+    name: /^(adminer|pgadmin4?|phpmyadmin)$/,
+    kind: 'database browser',
+    data: { '/var/lib/pgadmin': 'its settings' },
+  },
 ];
 
 function known(image: string | undefined): KnownImage | undefined {

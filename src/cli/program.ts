@@ -32,6 +32,8 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'volume', load: () => import('../commands/volume.js') },
   { name: 'network', load: () => import('../commands/network.js') },
   { name: 'inspect', load: () => import('../commands/inspect.js') },
+  { name: 'docs', load: () => import('../commands/docs.js') },
+  { name: 'graph', load: () => import('../commands/graph.js') },
   { name: 'recover', load: () => import('../commands/recover.js') },
   { name: 'completion', load: () => import('../commands/completion.js') },
 ];

@@ -109,6 +109,10 @@ export interface FactsInput {
   embedded?: () => Promise<EmbeddedEngine>;
   /** Only these services are looked at. */
   services?: ReadonlySet<string>;
+  /** The project as somebody read it already, in place of what its files say on this machine. */
+  reading?: Reading;
+  /** No engine is to be asked: what a check is told in its place. */
+  absent?: UserError;
 }
 
 /** `invctl.yaml` of a folder, undefined where there is none. @throws UserError CONFIG_INVALID (exit 4) */
@@ -128,7 +132,7 @@ export async function gatherFacts(input: FactsInput): Promise<Facts> {
     firstAnswer.ms = Date.now() - firstAnswer.askedAt;
     return found;
   });
-  let reading = readBroken(location, env, input.problems);
+  let reading = input.reading ?? readBroken(location, env, input.problems);
   if (!reading.project && (await engine()).kind === 'docker') {
     // Our reader refuses it; where Compose does not, Compose is right.
     const config = await docker.config();
@@ -331,6 +335,7 @@ async function withClient(
 }
 
 async function findEngine(input: FactsInput, docker: DockerSurvey): Promise<EngineFact> {
+  if (input.absent) return { kind: 'none', error: input.absent, expected: false };
   if (input.running?.kind === 'docker') return { kind: 'docker' };
   if (input.running) return { kind: 'embedded', engine: input.running as EmbeddedEngine };
   if (input.choice === 'embedded' && input.embedded) {

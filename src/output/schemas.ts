@@ -84,6 +84,52 @@ const environmentVariable = z.object({
     )
     .describe('the ${…} and the bare name that took part, and where each came from'),
 });
+const documentState = z.object({
+  project: z.string(),
+  file: z.string().describe('absolute; - for stdout'),
+  state: z
+    .enum(['created', 'updated', 'unchanged', 'printed', 'stale', 'absent'])
+    .describe('stale and absent: with --check'),
+  blocks: z.array(z.string()).describe('chapters that the file has'),
+  leftOut: z.array(z.string()).describe('chapters that somebody removed from it'),
+  diff: z.string().optional().describe('with --check: what the configuration says now'),
+});
+export type DocumentData = z.infer<typeof documentState>;
+
+const graphData = z.object({
+  project: z.string(),
+  view: z.enum(['services', 'env', 'secrets', 'network', 'start']),
+  nodes: z.array(
+    z.object({
+      id: z.string().describe('unique in this document'),
+      kind: z.enum([
+        'machine',
+        'service',
+        'database',
+        'volume',
+        'folder',
+        'file',
+        'secret',
+        'outside',
+        'image',
+      ]),
+      label: z.string(),
+      details: z.array(z.string()).describe('more lines for a reader'),
+      group: z.string().optional().describe('id of the group that it is in'),
+    }),
+  ),
+  edges: z.array(
+    z.object({
+      from: z.string(),
+      to: z.string(),
+      label: z.string().optional(),
+      weak: z.boolean().optional().describe('drawn with a dashed line'),
+    }),
+  ),
+  groups: z.array(z.object({ id: z.string(), label: z.string() })),
+});
+export type GraphData = z.infer<typeof graphData>;
+
 const liveEnvironment = z.object({
   service: z.string(),
   instance: z.string().optional().describe('container, or process id; absent: none runs'),
@@ -407,6 +453,8 @@ export const dataSchemas = {
       }),
     ),
   }),
+  docs: documentState,
+  graph: graphData,
   completion: z.union([
     z.object({ shell: z.string(), script: z.string() }),
     z.object({ candidates: z.array(z.string()) }),

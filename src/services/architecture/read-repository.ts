@@ -18,6 +18,8 @@ export interface ReadEnvFile {
   file: string;
   example?: string;
   read: 'file' | 'example' | 'nothing';
+  /** Services that list it. */
+  services: string[];
 }
 
 export interface RepositoryReading {
@@ -74,8 +76,9 @@ export function readRepository(location: ProjectLocation, git: GitRules): Reposi
 
 function describe(file: string, git: GitRules): ReadEnvFile {
   const example = exampleOf(file);
-  if (example !== undefined) return { file, example, read: 'example' };
-  return { file, read: existsSync(file) && git.ignores(file) !== true ? 'file' : 'nothing' };
+  if (example !== undefined) return { file, example, read: 'example', services: [] };
+  const kept = existsSync(file) && git.ignores(file) !== true;
+  return { file, read: kept ? 'file' : 'nothing', services: [] };
 }
 
 function describedNowhere({ file, read }: ReadEnvFile): boolean {
@@ -83,17 +86,15 @@ function describedNowhere({ file, read }: ReadEnvFile): boolean {
 }
 
 /** Points `env_file` entries at what is to be read in their place, and leaves out those that nothing stands for. */
-function standInForEnvFiles(
-  { tree, active }: LoadedProject,
-  described: (file: string) => ReadEnvFile,
-): void {
+function standInForEnvFiles({ tree, active }: LoadedProject, described: (file: string) => ReadEnvFile): void {
   for (const name of active) {
     const list = mapAt(tree, 'services', name)?.entries.get('env_file');
     if (list?.kind !== 'list') continue;
     list.items = itemsAt(mapAt(tree, 'services', name), 'env_file').flatMap((entry): TreeNode[] => {
       const file = textAt(entry, 'path');
       if (!file || entry.kind !== 'map') return [];
-      const { read, example } = described(file);
+      const { read, example, services } = described(file);
+      if (!services.includes(name)) services.push(name);
       if (read === 'nothing') return [];
       if (read === 'example') entry.entries.set('path', scalarNode(entry.at, example as string));
       return [entry];

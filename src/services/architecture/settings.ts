@@ -49,7 +49,7 @@ const DEEPEST = 8;
 /** Files of a service's source that name a secret as a string, relative to the build context, in order. */
 export function filesNaming(secret: string, context: string): string[] {
   if (!isAbsolute(context) || !existsSync(context)) return [];
-  const named = new RegExp(`["'\`/]${secret.replace(/[.*+?^\${}()|[\]\\]/g, '\\$&')}["'\`]`);
+  const named = new RegExp(`["'\`/]${secret.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}["'\`]`);
   return sourceFiles(context).filter((path) => named.test(readFileSync(join(context, path), 'utf8')));
 }
 
@@ -63,7 +63,8 @@ function sourceFiles(context: string): string[] {
       const path = join(folder, entry.name);
       if (found.length >= MOST_FILES) return;
       if (entry.isDirectory() && depth < DEEPEST && !PASSED_OVER.test(entry.name)) visit(path, depth + 1);
-      if (!entry.isFile() || !SOURCE_FILE.test(entry.name) || /[._](?:test|spec)\./.test(entry.name)) continue;
+      if (!entry.isFile() || !SOURCE_FILE.test(entry.name) || /[._](?:test|spec)\./.test(entry.name))
+        continue;
       if (statSync(join(context, path)).size <= LARGEST_BYTES) found.push(path);
     }
   };

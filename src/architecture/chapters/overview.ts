@@ -1,0 +1,68 @@
+import type { Chapter } from '../chapter.js';
+import { diagram } from '../chapter.js';
+import { code, count, paragraphs, plain, sentence, table } from '../markdown.js';
+import type { Stack, StackService } from '../stack.js';
+import { urlsOf, volumesOf } from '../told.js';
+import { originOf } from '../views/nodes.js';
+
+export const overview: Chapter = {
+  name: 'overview',
+  heading: 'Overview',
+  body(stack, paths) {
+    const { services, composeFiles } = stack;
+    return paragraphs(
+      [
+        `${code(stack.name)} is a Compose project of ${count(services.length, 'service')}${services.length <= 6 ? `: ${sentence(services.map(described))}` : ''}.`,
+        reached(stack),
+        kept(stack),
+        `All of it is declared in ${sentence(composeFiles.map((file) => paths.link(file)))}.`,
+      ]
+        .filter((text) => text !== '')
+        .join(' '),
+      !stack.named &&
+        `No file names the project: it has the name of its folder, which ${code(stack.name)} stands for here.`,
+      stack.open.length > 0 &&
+        `${sentence(stack.open.map((name) => code(name)))} ${stack.open.length === 1 ? 'is' : 'are'} set on each machine, in its shell or its ${code('.env')}; here ${code(`\${${stack.open[0]}}`)} stands for the value.`,
+      diagram(stack, 'services'),
+      table(
+        ['Service', 'What it is', 'Reached at', 'Needs', 'Keeps data in'],
+        services.map((service) => [
+          code(service.name),
+          originText(service),
+          urlsOf(service)
+            .map((url) => (url.startsWith('http') ? `<${url}>` : code(url)))
+            .join(', '),
+          service.dependsOn.map((one) => code(one.service)).join(', '),
+          volumesOf(service).map(code).join(', '),
+        ]),
+      ),
+    );
+  },
+};
+
+function described(service: StackService): string {
+  return `${code(service.name)} (${originText(service)})`;
+}
+
+function originText(service: StackService): string {
+  const { kind, image, build } = service;
+  if (build) return plain(originOf(service));
+  return kind ? `${kind}, ${code(image ?? '')}` : code(image ?? 'no image');
+}
+
+function reached({ services }: Stack): string {
+  const urls = services.flatMap(urlsOf).filter((url) => url.startsWith('http'));
+  if (urls.length === 0) {
+    return services.some(({ ports }) => ports.length > 0)
+      ? ''
+      : 'Nothing of it is reached from this machine.';
+  }
+  return `It answers at ${sentence(urls.slice(0, 4).map((url) => `<${url}>`))}.`;
+}
+
+function kept({ volumes, database }: Stack): string {
+  const used = volumes.filter(({ uses }) => uses.length > 0);
+  if (used.length === 0) return database ? 'No volume keeps its data: it goes with the containers.' : '';
+  if (used.length > 6) return `Its data is in ${count(used.length, 'volume')}.`;
+  return `Its data is in the volume${used.length === 1 ? '' : 's'} ${sentence(used.map(({ key }) => code(key)))}.`;
+}

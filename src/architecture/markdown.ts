@@ -1,0 +1,71 @@
+/** Text of a document's reader in Markdown, whatever the project's names are. */
+
+/** A name or a command as code. Backticks in it are fenced by more of them. */
+export function code(text: string): string {
+  const flat = text.replace(/\s+/g, ' ');
+  const longest = Math.max(0, ...[...flat.matchAll(/`+/g)].map(([ticks]) => ticks.length));
+  const fence = '`'.repeat(longest + 1);
+  const pad = longest > 0 || flat === '' || flat.trim() !== flat ? ' ' : '';
+  return `${fence}${pad}${flat}${pad}${fence}`;
+}
+
+/** Free text, so that nothing in it is markup. */
+export function plain(text: string): string {
+  return text.replace(/\s+/g, ' ').replace(/[\\`*_[\]<>|~#]/g, (character) => `\\${character}`);
+}
+
+/** A block of code; its fence is longer than any in the text. */
+export function fence(language: string, text: string): string {
+  const longest = Math.max(2, ...[...text.matchAll(/^\s*(`{3,})/gm)].map((match) => (match[1] ?? '').length));
+  const ticks = '`'.repeat(longest + 1);
+  // A comment of HTML would be read as one of our markers.
+  return `${ticks}${language}\n${text.replaceAll('<!--', '<\u200b!--')}\n${ticks}`;
+}
+
+/** A table. Cells are Markdown already; columns that are empty in every row are left out. */
+export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  if (rows.length === 0) return '';
+  const kept = header.map((_, column) => rows.some((row) => (row[column] ?? '') !== ''));
+  const line = (cells: readonly string[]) =>
+    `| ${cells
+      .filter((_, column) => kept[column])
+      .map((cell) =>
+        cell
+          .replace(/\|/g, '\\|')
+          .replace(/\\\\\|/g, '\\|')
+          .replace(/\n/g, '<br>'),
+      )
+      .join(' | ')} |`;
+  return [line(header), line(header.map(() => '---')), ...rows.map(line)].join('\n');
+}
+
+/** Names in a sentence: `a`, `a and b`, `a, b and c`. */
+export function sentence(items: readonly string[]): string {
+  if (items.length < 2) return items[0] ?? '';
+  return `${items.slice(0, -1).join(', ')} and ${items.at(-1)}`;
+}
+
+/** `1 service`, `3 services`. */
+export function count(number: number, singular: string, plural = `${singular}s`): string {
+  return `${number} ${number === 1 ? singular : plural}`;
+}
+
+/** Paragraphs, tables and diagrams with an empty line between them; what is empty is left out. */
+export function paragraphs(...parts: readonly (string | false | undefined)[]): string {
+  return parts.filter((part) => part !== false && part !== undefined && part !== '').join('\n\n');
+}
+
+/** Anchor of a heading, as GitHub and GitLab make it. */
+export function anchor(heading: string): string {
+  return heading
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}\s_-]/gu, '')
+    .replace(/\s/g, '-');
+}
+
+/** `5 s`, `250 ms`, `5 min`. */
+export function duration(milliseconds: number): string {
+  if (milliseconds < 1000) return `${milliseconds} ms`;
+  const seconds = milliseconds / 1000;
+  return seconds >= 60 && seconds % 60 === 0 ? `${seconds / 60} min` : `${seconds} s`;
+}

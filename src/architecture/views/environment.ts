@@ -1,0 +1,39 @@
+import { type Graph, GraphBuilder, someOf } from '../graph.js';
+import type { Stack, StackSource } from '../stack.js';
+import { serviceNode } from './nodes.js';
+
+/** Which file gives which service how many of its variables, and which of them another file would have given. */
+export function environmentGraph(stack: Stack): Graph {
+  const builder = new GraphBuilder();
+  const file = (path: string, perMachine: boolean) =>
+    builder.node({
+      id: `file:${path}`,
+      kind: 'file',
+      label: path,
+      details: perMachine ? ["each machine's own"] : [],
+    });
+  for (const service of stack.services) {
+    const own = serviceNode(builder, stack, service.name);
+    const given = new Map<string, { perMachine: boolean; wins: string[]; loses: string[] }>();
+    const note = ({ file: path, perMachine }: StackSource, kind: 'wins' | 'loses', name: string) => {
+      const known = given.get(path) ?? { perMachine, wins: [], loses: [] };
+      known[kind].push(name);
+      given.set(path, known);
+    };
+    for (const { name, source, shadows } of service.variables) {
+      note(source, 'wins', name);
+      for (const lost of shadows) if (lost.file !== source.file) note(lost, 'loses', name);
+    }
+    for (const [path, { perMachine, wins, loses }] of given) {
+      const from = file(path, perMachine);
+      if (wins.length > 0) builder.edge(from, own, someOf(wins, 3));
+      if (loses.length > 0) builder.edge(from, own, `overridden: ${someOf(loses, 3)}`, true);
+    }
+  }
+  for (const { file: path, services, read } of stack.envFiles) {
+    if (services.length > 0) continue;
+    const first = stack.composeFiles[0] as string;
+    builder.edge(file(path, read === 'example'), file(first, false), 'values for ${…}');
+  }
+  return builder.build('env', 'environment');
+}

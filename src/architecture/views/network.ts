@@ -1,0 +1,61 @@
+import { type Graph, GraphBuilder } from '../graph.js';
+import type { Stack, StackService } from '../stack.js';
+import { machineAddress, serviceNode } from './nodes.js';
+
+/**
+ * Who is in which network and who looks for whom. A service of several networks is drawn in the one that it shares
+ * with the fewest, and has the others in its label.
+ */
+export function networkGraph(stack: Stack): Graph {
+  const builder = new GraphBuilder();
+  // First: the groups are drawn in the order in which they are named.
+  builder.group('machine', 'this machine');
+  for (const service of stack.services) {
+    const key = homeOf(stack, service);
+    const network = stack.networks.find((one) => one.key === key);
+    const group = builder.group(
+      `network:${key}`,
+      network
+        ? `network ${key}${network.internal ? ', internal' : ''}${network.external ? ', external' : ''}`
+        : key,
+    );
+    const others = service.networks.filter((one) => one !== key);
+    builder.node({
+      id: `service:${service.name}`,
+      kind: service.name === stack.database ? 'database' : 'service',
+      label: service.name,
+      details: others.length > 0 ? [`also in ${others.join(', ')}`] : [],
+      group,
+    });
+  }
+  for (const service of stack.services) {
+    for (const port of service.networkMode === 'host' ? [] : service.ports) {
+      const address = machineAddress(port);
+      const from = builder.node({
+        id: `port:${address}:${port.published === undefined ? service.name : ''}`,
+        kind: 'machine',
+        label: address,
+        group: 'machine',
+      });
+      builder.edge(from, `service:${service.name}`, `to ${port.target}`);
+    }
+  }
+  for (const { service, variable, host, target } of stack.references) {
+    if (target === undefined) {
+      const to = builder.node({
+        id: `host:${host}`,
+        kind: 'outside',
+        label: host,
+        group: builder.group('outside', 'elsewhere'),
+      });
+      builder.edge(`service:${service}`, to, variable);
+    } else builder.edge(serviceNode(builder, stack, service), `service:${target}`, variable);
+  }
+  return builder.build('network', 'network');
+}
+
+function homeOf(stack: Stack, { networks, networkMode }: StackService): string {
+  if (networkMode !== undefined) return `network_mode: ${networkMode}`;
+  const size = (key: string) => stack.networks.find((one) => one.key === key)?.services.length ?? 0;
+  return [...networks].sort((a, b) => size(a) - size(b) || (a < b ? -1 : 1))[0] ?? 'none';
+}
