@@ -2,19 +2,32 @@ import type { Graph, GraphEdge, GraphNode } from './graph.js';
 
 /** More nodes than this are no picture any more. */
 export const MOST_NODES = 24;
+/** Into how many bands of distance nodes are put together at last. */
+const BANDS = 4;
 /** More edges for a node than this, and lines cross everywhere. */
 const MOST_EDGES_A_NODE = 2;
 
 /**
  * A graph that a person can read: nodes that are alike (same kind, group and neighbours) become one, which names them;
- * where that is not enough, those of one kind, group and distance from the start do. A small graph stays as it is.
+ * where that is not enough, those of one kind, group and distance from the start do, in ever wider bands. A small graph
+ * stays as it is.
  */
 export function foldGraph(graph: Graph): Graph {
   if (isReadable(graph)) return graph;
-  const alike = foldBy(graph, likeness(graph));
-  if (isReadable(alike)) return alike;
   const ranks = ranksOf(graph);
-  return foldBy(graph, ({ id, kind, group }) => `${kind}\n${group ?? ''}\n${ranks.get(id)}`);
+  const last = Math.max(1, ...ranks.values());
+  const band = (id: string) => Math.floor(((ranks.get(id) ?? 0) * BANDS) / (last + 1));
+  const ways: ((node: GraphNode) => string)[] = [
+    likeness(graph),
+    ({ id, kind, group }) => `${kind}\n${group}\n${ranks.get(id)}`,
+    ({ id, kind, group }) => `${kind}\n${group}\n${band(id)}`,
+    ({ id, kind }) => `${kind}\n${band(id)}`,
+  ];
+  for (const way of ways) {
+    const folded = foldBy(graph, way);
+    if (isReadable(folded)) return folded;
+  }
+  return foldBy(graph, ({ kind }) => kind);
 }
 
 function isReadable({ nodes, edges }: Graph): boolean {
@@ -71,7 +84,9 @@ function foldBy(graph: Graph, keyOf: (node: GraphNode) => string): Graph {
       edges.set(key, rest);
     }
   }
-  return { ...graph, nodes, edges: [...edges.values()] };
+  const used = new Set(nodes.map(({ group }) => group));
+  const groups = graph.groups.filter(({ id }) => used.has(id));
+  return { ...graph, nodes, edges: [...edges.values()], groups };
 }
 
 const PLURALS: Record<GraphNode['kind'], string> = {
@@ -102,6 +117,8 @@ function foldedNode(members: readonly GraphNode[]): GraphNode {
     label: `${names.length} ${PLURALS[first.kind]}`,
     details: lines,
     members: names,
-    ...(first.group === undefined ? {} : { group: first.group }),
+    ...(members.every(({ group }) => group === first.group) && first.group !== undefined
+      ? { group: first.group }
+      : {}),
   };
 }

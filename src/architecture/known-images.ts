@@ -3,6 +3,8 @@ interface KnownImage {
   /** Last component of the image's name. */
   name: RegExp;
   kind: string;
+  /** Where it listens, unless told otherwise. */
+  port?: string;
   /** Paths of data, with what it is. */
   data: Record<string, string>;
 }
@@ -11,6 +13,7 @@ const KNOWN: readonly KnownImage[] = [
   {
     name: /^(postgres|postgresql|postgis|timescaledb|timescaledb-ha|pgvector|citus)$/,
     kind: 'PostgreSQL',
+    port: '5432',
     data: {
       '/var/lib/postgresql': "the database's files",
       '/bitnami/postgresql': "the database's files",
@@ -20,15 +23,26 @@ const KNOWN: readonly KnownImage[] = [
   {
     name: /^(mysql|mariadb)$/,
     kind: 'MySQL',
+    port: '3306',
     data: {
       '/var/lib/mysql': "the database's files",
       '/docker-entrypoint-initdb.d': 'SQL that runs once, when the volume is new',
     },
   },
-  { name: /^mongo$/, kind: 'MongoDB', data: { '/data/db': "the database's files" } },
-  { name: /^(redis|valkey|keydb)$/, kind: 'Redis', data: { '/data': 'snapshots of the cache' } },
-  { name: /^memcached$/, kind: 'Memcached', data: {} },
-  { name: /^rabbitmq$/, kind: 'RabbitMQ', data: { '/var/lib/rabbitmq': 'queues and their messages' } },
+  { name: /^mongo$/, kind: 'MongoDB', port: '27017', data: { '/data/db': "the database's files" } },
+  {
+    name: /^(redis|valkey|keydb)$/,
+    kind: 'Redis',
+    port: '6379',
+    data: { '/data': 'snapshots of the cache' },
+  },
+  { name: /^memcached$/, kind: 'Memcached', port: '11211', data: {} },
+  {
+    name: /^rabbitmq$/,
+    kind: 'RabbitMQ',
+    port: '5672',
+    data: { '/var/lib/rabbitmq': 'queues and their messages' },
+  },
   {
     name: /^(elasticsearch|opensearch)$/,
     kind: 'search',
@@ -66,6 +80,11 @@ function known(image: string | undefined): KnownImage | undefined {
 /** `PostgreSQL` of `postgis/postgis:16-3.4`; undefined for an image that nobody knows. */
 export function imageKind(image: string | undefined): string | undefined {
   return known(image)?.kind;
+}
+
+/** Port that an image's program listens on. */
+export function imagePort(image: string | undefined): string | undefined {
+  return known(image)?.port;
 }
 
 /** What an image keeps at a path; undefined where that is not known. */

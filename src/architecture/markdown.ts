@@ -9,9 +9,19 @@ export function code(text: string): string {
   return `${fence}${pad}${flat}${pad}${fence}`;
 }
 
-/** Free text, so that nothing in it is markup. */
+/** Free text, so that nothing in it is markup but code in backticks. */
 export function plain(text: string): string {
-  return text.replace(/\s+/g, ' ').replace(/[\\`*_[\]<>|~#]/g, (character) => `\\${character}`);
+  const flat = text.replace(/\s+/g, ' ');
+  const parts = flat.split('`');
+  // Code in backticks stays code, where every one of them is closed.
+  if (parts.length % 2 === 0) return escaped(flat);
+  return parts.map((part, index) => (index % 2 === 0 ? escaped(part) : code(part))).join('');
+}
+
+function escaped(text: string): string {
+  return text
+    .replace(/[\\`*[\]<>|~#]/g, (character) => `\\${character}`)
+    .replace(/(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])/g, '\\_');
 }
 
 /** A block of code; its fence is longer than any in the text. */

@@ -58,6 +58,10 @@ export interface StackService {
   networks: string[];
   networkMode?: string;
   variables: StackVariable[];
+  /** File of its source that names most of its variables. */
+  settingsIn?: string;
+  /** Port that its program listens on inside of the networks, where that is known. */
+  listens?: string;
   memory?: string;
   cpus?: string;
   pids?: string;
@@ -172,8 +176,8 @@ export interface StackSecret {
     target: string;
     /** Variables of the service that name the path. */
     variables: string[];
-    /** Files of the service's source that name the secret. */
-    readIn: string[];
+    /** File of the service's source that names the secret: the one with its settings, or the first. */
+    readIn?: string;
   }[];
 }
 

@@ -27,7 +27,7 @@ export function define(program: Command, handle: Handle): void {
       throw usageError('--check compares a file, and - is none', 'invctl docs --check');
     const { text, ...result } = await projectDocument(context, { output, check });
     const data: DocumentData = result;
-    const shown = relative(process.cwd(), result.file) || result.file;
+    const shown = shownPath(result.file);
     if (result.leftOut.length > 0 && !check) {
       context.output.note(`left out, as somebody removed them: ${result.leftOut.join(', ')}`);
     }
@@ -39,6 +39,12 @@ export function define(program: Command, handle: Handle): void {
       exitCode: outdated ? ExitCode.findings : ExitCode.ok,
     };
   });
+}
+
+/** As a person would type it from where they are. */
+function shownPath(file: string): string {
+  const inside = relative(process.cwd(), file);
+  return inside === '' || inside.startsWith('..') ? file : inside;
 }
 
 const WORDS: Partial<Record<DocumentResult['state'], string>> = {

@@ -7,7 +7,7 @@ export const commands: Chapter = {
   heading: 'Commands',
   body: (stack) =>
     paragraphs(
-      'For every day. Without Docker the left column works as well: `invctl --engine embedded up` runs the stack as processes of this machine.',
+      `For every day.${stack.scaffold ? ` Without Docker, those of invctl work as well: ${code('invctl --engine embedded up')} runs the stack as processes of this machine.` : ''}`,
       ...sections(stack).map(([title, rows]) =>
         rows.length === 0
           ? ''
@@ -139,7 +139,7 @@ function sections({ services, app, database, networks, volumes, name }: Stack): 
     [
       'This document',
       [
-        ['write it anew', 'invctl docs'],
+        ['write it anew', 'invctl docs', ''],
         ['let CI say when it is out of date (exit code 5)', 'invctl docs --check'],
         ['the diagrams alone', 'invctl graph --view network --format svg'],
       ],

@@ -21,6 +21,7 @@ export const environment: Chapter = {
       ...having.map((service) =>
         paragraphs(
           `### Variables of ${code(service.name)}`,
+          service.settingsIn && `Read in ${paths.link(service.settingsIn)}.`,
           table(['Variable', 'Value', 'Comes from', 'Wins over'], service.variables.map(variableRow)),
         ),
       ),

@@ -27,7 +27,7 @@ function buildText(service: StackService, build: StackBuild, link: (path: string
     `For ${code(service.name)}, from ${dockerfile ? link(dockerfile) : 'a Dockerfile that is not here'} with the build context ${code(context)}${target ? `, up to the stage ${code(target)}` : ''}.${args.length > 0 ? ` Build arguments: ${sentence(args.map(code))}.` : ''}`,
     stages.length > 1 && fence('mermaid', stageDiagram(stages)),
     stages.length > 1 &&
-      `Only ${code(stageTitle(final))} becomes the image; what the other stages hold beside what is copied out of them is left behind.`,
+      `Only ${final && !/^\d+$/.test(final.name) ? `the stage ${code(final.name)}` : 'the last stage'} becomes the image: of the others, what is copied out of them.`,
     table(
       ['Stage', 'Step', 'Runs again when'],
       stages.flatMap((stage) => [

@@ -23,9 +23,15 @@ export const network: Chapter = {
         ]),
       ),
       table(
-        ['Service', 'Shares a network with'],
+        ['Service', 'Other services reach it at', 'Shares a network with'],
         services.length <= MOST_ROWS
-          ? services.map((service) => [code(service.name), neighbours(stack, service.name)])
+          ? services.map((service) => [
+              code(service.name),
+              service.networkMode
+                ? ''
+                : code(`${service.name}${service.listens ? `:${service.listens}` : ''}`),
+              neighbours(stack, service.name),
+            ])
           : [],
       ),
       onHost.length > 0 &&

@@ -1,9 +1,8 @@
 import type { Chapter } from '../chapter.js';
 import { diagram } from '../chapter.js';
-import { code, count, paragraphs, plain, sentence, table } from '../markdown.js';
+import { code, count, paragraphs, sentence, table } from '../markdown.js';
 import type { Stack, StackService } from '../stack.js';
 import { urlsOf, volumesOf } from '../told.js';
-import { originOf } from '../views/nodes.js';
 
 export const overview: Chapter = {
   name: 'overview',
@@ -12,7 +11,7 @@ export const overview: Chapter = {
     const { services, composeFiles } = stack;
     return paragraphs(
       [
-        `${code(stack.name)} is a Compose project of ${count(services.length, 'service')}${services.length <= 6 ? `: ${sentence(services.map(described))}` : ''}.`,
+        `${code(stack.name)} is a Compose project of ${count(services.length, 'service')}${services.length <= 6 ? `: ${sentence(inOrder(stack).map(described))}` : ''}.`,
         reached(stack),
         kept(stack),
         `All of it is declared in ${sentence(composeFiles.map((file) => paths.link(file)))}.`,
@@ -26,7 +25,7 @@ export const overview: Chapter = {
       diagram(stack, 'services'),
       table(
         ['Service', 'What it is', 'Reached at', 'Needs', 'Keeps data in'],
-        services.map((service) => [
+        inOrder(stack).map((service) => [
           code(service.name),
           originText(service),
           urlsOf(service)
@@ -40,13 +39,19 @@ export const overview: Chapter = {
   },
 };
 
+/** What a reader looks for first: the app, the database, the rest. */
+function inOrder({ services, app, database }: Stack): StackService[] {
+  const rank = ({ name }: StackService) => (name === app ? 0 : name === database ? 1 : 2);
+  return [...services].sort((a, b) => rank(a) - rank(b));
+}
+
 function described(service: StackService): string {
   return `${code(service.name)} (${originText(service)})`;
 }
 
 function originText(service: StackService): string {
   const { kind, image, build } = service;
-  if (build) return plain(originOf(service));
+  if (build) return build.context === '.' ? 'built from this folder' : `built from ${code(build.context)}`;
   return kind ? `${kind}, ${code(image ?? '')}` : code(image ?? 'no image');
 }
 

@@ -12,9 +12,25 @@ export const production: Chapter = {
     ),
 };
 
+/** The items as what is to be reached; a check's title says what it looks for. */
+const ITEMS: Readonly<Record<string, string>> = {
+  'prod.dev-config': 'Nothing in the configuration is for development only',
+  'prod.env-files': 'Each environment has settings of its own',
+  'prod.limits': 'Every service has a memory limit',
+  'prod.restart': 'Every service is started again after a crash',
+  'prod.logs': 'Logs are bounded and collected',
+  'prod.healthchecks': 'Every service has a health check',
+  'prod.monitoring': 'Something watches the stack',
+  'prod.secrets-manager': 'Secrets come out of a secrets manager',
+  'prod.backups': 'There is a backup that is young enough',
+  'prod.orchestration': 'An orchestrator runs it, where one machine is not enough',
+  'prod.ci': 'A pipeline builds and tests it',
+  'prod.scanning': 'Images are scanned for known holes',
+};
+
 function item({ id, title, outcome, reason, findings }: JudgedCheck): string {
   const done = outcome === 'pass' ? 'x' : ' ';
-  const line = `- [${done}] ${title[0]?.toUpperCase()}${title.slice(1)} (${code(id)})`;
+  const line = `- [${done}] ${ITEMS[id] ?? title} (${code(id)})`;
   if (outcome === 'pass') return line;
   if (outcome === 'machine') return `${line}: ${plain(reason ?? '')}`;
   if (findings.length === 0) return `${line}: not decided here: ${plain(reason ?? '')}`;

@@ -47,9 +47,9 @@ function secretRows(secret: StackSecret, link: (path: string) => string): string
     code(target),
     variables.length > 0
       ? sentence(variables.map((name) => code(name)))
-      : readIn.length > 0
-        ? sentence(readIn.slice(0, 3).map((path) => link(path)))
-        : 'the program itself',
+      : readIn === undefined
+        ? 'the program itself'
+        : link(readIn),
   ]);
 }
 

@@ -1,7 +1,7 @@
 import type { Chapter } from '../chapter.js';
 import { diagram } from '../chapter.js';
 import { code, duration, fence, paragraphs, table } from '../markdown.js';
-import { mermaidText } from '../mermaid.js';
+import { mermaidText, quoted } from '../mermaid.js';
 import type { StackService } from '../stack.js';
 import { HEALTH_DEFAULTS, patienceMs } from '../told.js';
 import { conditionText } from '../views/nodes.js';
@@ -34,9 +34,7 @@ export const start: Chapter = {
           ]),
         ),
       ),
-      first &&
-        'A container of `SERVICE`, with the numbers of '.replace('`SERVICE`', 'the stack') +
-          `${code(first.name)}:`,
+      first && `The life of a container, with the numbers of ${code(first.name)}:`,
       first && fence('mermaid', lifecycle(first)),
       `${code('invctl ps')} shows the state and the health of each service, ${code('invctl up')} how long each took. ${code('invctl stop')} keeps the containers, ${code('invctl down')} removes them and keeps the volumes.`,
     );
@@ -62,12 +60,13 @@ function lifecycle({ health, restart, stopGrace }: StackService): string {
   const again = restart !== undefined && restart !== 'no';
   return [
     'stateDiagram-v2',
+    '  direction LR',
+    `  state ${quoted([`Healthy, checked every ${interval}`])} as Healthy`,
     '  [*] --> Created: up',
     '  Created --> Starting: what it waits for is there',
     '  Starting --> Healthy: check passes',
-    `  Healthy --> Healthy: check every ${interval}`,
     `  Healthy --> Unhealthy: ${health.retries ?? HEALTH_DEFAULTS.retries} failures, ${duration(patienceMs(health))}`,
-    '  Unhealthy --> Healthy: check passes',
+    '  Unhealthy --> Healthy: check passes again',
     `  Healthy --> Stopped: stop, down (${mermaidText(stopGrace ?? '10s')} to finish)`,
     '  Starting --> Exited: program ends',
     '  Healthy --> Exited: program ends',

@@ -25,7 +25,7 @@ function decisions(start: string, steps: readonly Step[], last: string): string 
     'flowchart TD',
     `  start([${quoted([start])}])`,
     ...steps.flatMap(([question, no], index) => [
-      `  q${index + 1}{${quoted([question])}}`,
+      `  q${index + 1}{{${quoted([question])}}}`,
       `  a${index + 1}[${quoted(no.split('\n'))}]:::mend`,
       index === 0 ? '  start --> q1' : `  q${index} -->|yes| q${index + 1}`,
       `  q${index + 1} -->|no| a${index + 1}`,

@@ -7,7 +7,7 @@ export function serviceNode(builder: GraphBuilder, stack: Stack, name: string, g
     id: `service:${name}`,
     kind: isDatabase(stack, service) ? 'database' : 'service',
     label: name,
-    details: service ? [originOf(service)] : [],
+    details: [service ? originOf(service) : 'hidden by its profile'],
     ...(group === undefined ? {} : { group }),
   });
 }

@@ -11,6 +11,8 @@ export function startGraph(stack: Stack): Graph {
   }
   for (const service of stack.services) {
     for (const { service: other, condition } of service.dependsOn) {
+      // One that a profile hides is started by nobody.
+      if (!stack.services.some(({ name }) => name === other)) continue;
       if (impliedByAnother(stack, service, other)) continue;
       builder.edge(`service:${other}`, `service:${service.name}`, conditionText(condition));
     }

@@ -3,6 +3,7 @@ import { isAbsolute, join } from 'node:path';
 import type { BuildStage, StackBuild } from '../../architecture/stack.js';
 import { dockerfileOf, type Instruction } from '../../doctor/dockerfile.js';
 import type { ComposeService } from '../../project/model.js';
+import { shownInstruction } from './commands-shown.js';
 
 /** How a path or a text is told of. */
 export interface Wording {
@@ -46,7 +47,7 @@ function stagesOf(
       name: stageName(from?.text ?? '') ?? String(number),
       base: words.text(base),
       from: [...new Set(sources)],
-      steps: own.slice(1).map(({ keyword, text }) => ({ keyword, text: words.text(oneLine(text)) })),
+      steps: own.slice(1).map(({ keyword, text }) => ({ keyword, text: words.text(shownInstruction(text)) })),
       final: last[0] === from,
     });
   }
@@ -72,10 +73,6 @@ function neededFor(stages: readonly BuildStage[]): BuildStage[] {
   };
   visit(stages.find(({ final }) => final)?.name);
   return stages.filter(({ name }) => needed.has(name));
-}
-
-function oneLine(text: string): string {
-  return text.replace(/\s+/g, ' ').trim();
 }
 
 /** `.dockerignore` of the context, or the one beside the Dockerfile, which goes before it. */

@@ -9,22 +9,35 @@ const HIDDEN = '[redacted]';
 
 /** A command on one line, without the values of options that take a secret. */
 export function shownCommand(words: readonly string[]): string {
+  return hidden(words).join(' ').replace(/\s+/g, ' ').trim();
+}
+
+function hidden(words: readonly string[]): string[] {
   const program = words.find((word) => SHORT_FLAGS.some((one) => one.program.test(word)));
   const short = SHORT_FLAGS.find((one) => program !== undefined && one.program.test(program));
-  return words
-    .map((word, index) => {
-      const before = words[index - 1] ?? '';
-      if (SECRET_FLAG.test(before) || short?.separate?.test(before)) return HIDDEN;
-      if (short?.joined?.test(word)) return word.replace(/^(-p).*/, `$1${HIDDEN}`);
-      const assigned = /^(--?[\w-]+)=/.exec(word);
-      return assigned && SECRET_FLAG.test(assigned[1] as string) ? `${assigned[1]}=${HIDDEN}` : word;
-    })
-    .join(' ')
-    .replace(/\s+/g, ' ')
-    .trim();
+  return words.map((word, index) => {
+    const before = words[index - 1] ?? '';
+    if (SECRET_FLAG.test(before) || short?.separate?.test(before)) return HIDDEN;
+    if (short?.joined?.test(word)) return word.replace(/^(-p).*/, `$1${HIDDEN}`);
+    const assigned = /^(--?[\w-]+)=/.exec(word);
+    return assigned && SECRET_FLAG.test(assigned[1] as string) ? `${assigned[1]}=${HIDDEN}` : word;
+  });
 }
 
 /** A line of shell, likewise. */
 export function shownScript(script: string): string {
   return shownCommand(script.split(/\s+/));
+}
+
+/** What follows the keyword of a Dockerfile's instruction, likewise; its JSON form stays one. */
+export function shownInstruction(text: string): string {
+  const [, before = '', json] = /^([\s\S]*?)(\[[\s\S]*\])\s*$/.exec(text) ?? [];
+  try {
+    const words: unknown = json === undefined ? undefined : JSON.parse(json);
+    if (Array.isArray(words))
+      return `${shownScript(before)} ${JSON.stringify(hidden(words.map(String)))}`.trim();
+  } catch {
+    // Docker takes what is no JSON for shell.
+  }
+  return shownScript(text);
 }

@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { heldAt, imageKind } from '../../architecture/known-images.js';
+import { heldAt, imageKind, imagePort } from '../../architecture/known-images.js';
 import type {
   DatabaseUse,
   Stack,
+  StackBuild,
   StackEnvFile,
   StackSecret,
   StackService,
@@ -32,7 +33,7 @@ import { judge } from './judgement.js';
 import { portsOf } from './port-ranges.js';
 import { projectFiles } from './project-files.js';
 import { type RepositoryReading, readRepository } from './read-repository.js';
-import { filesNaming, settingsIn } from './settings.js';
+import { filesNaming, settingsFile, settingsIn } from './settings.js';
 
 /**
  * What a project consists of, as its repository tells it.
@@ -164,7 +165,8 @@ class Teller implements Wording {
     const file = this.#examples.get(path) ?? path;
     const inside = relative(this.#location.directory, file);
     if (inside === '') return '.';
-    return inside.startsWith('..') ? this.text(written ?? file) : this.text(inside);
+    // What lies outside is told as it is written: how far away that is differs from machine to machine.
+    return this.text(inside.startsWith('..') ? (written ?? inside) : inside);
   };
 
   source(file: string): Omit<StackSource, 'kind'> {
@@ -190,6 +192,7 @@ class Teller implements Wording {
     const health = healthOf(service, this);
     const mounts = itemsAt(node, 'volumes');
     const logging = keys.logging;
+    const variables = this.#variables(service.name);
     return {
       name: service.name,
       ...optional('kind', kind),
@@ -224,7 +227,14 @@ class Teller implements Wording {
       ...optional('health', health),
       networks: service.networks,
       ...optional('networkMode', service.networkMode),
-      variables: this.#variables(service.name),
+      variables,
+      ...optional('settingsIn', service.build && this.#settingsOf(service.build.context, variables)),
+      ...optional(
+        'listens',
+        service.ports[0]?.target.toString() ??
+          exposedPort(build) ??
+          imagePort(service.build ? undefined : service.image),
+      ),
       ...optional('memory', text(limits.memory ?? keys.mem_limit)),
       ...optional('cpus', text(limits.cpus ?? keys.cpus)),
       ...optional('pids', text(limits.pids ?? keys.pids_limit)),
@@ -304,21 +314,42 @@ class Teller implements Wording {
             variables: service.variables.flatMap((variable) =>
               variable.value === target ? [variable.name] : [],
             ),
-            readIn: this.#readIn(project.services[service.name], name),
+            ...optional('readIn', this.#readIn(project.services[service.name], name, service.settingsIn)),
           })),
       ),
     }));
+  }
+
+  #settingsOf(context: string, variables: readonly StackVariable[]): string | undefined {
+    const path = settingsFile(
+      variables.map(({ name }) => name),
+      context,
+    );
+    return path === undefined ? undefined : this.path(join(context, path));
   }
 
   #isInside(file: string): boolean {
     return !relative(this.#location.directory, file).startsWith('..');
   }
 
-  #readIn(service: ComposeService | undefined, secret: string): string[] {
+  #readIn(
+    service: ComposeService | undefined,
+    secret: string,
+    settingsIn: string | undefined,
+  ): string | undefined {
     const context = service?.build?.context;
-    if (context === undefined) return [];
-    return filesNaming(secret, context).map((path) => this.path(join(context, path)));
+    if (context === undefined) return undefined;
+    const files = filesNaming(secret, context).map((path) => this.path(join(context, path)));
+    return files.find((file) => file === settingsIn) ?? files[0];
   }
+}
+
+function exposedPort(build: StackBuild | undefined): string | undefined {
+  const final = build?.stages.find((stage) => stage.final);
+  return final?.steps
+    .filter(({ keyword }) => keyword === 'EXPOSE')
+    .at(-1)
+    ?.text.match(/^\d+/)?.[0];
 }
 
 function tmpfsOf(value: unknown): string[] {

@@ -92,7 +92,7 @@ function judgedCheck(
     return {
       ...common,
       outcome: 'machine',
-      reason: `each machine decides in ${files.join(', ')}`,
+      reason: `each machine decides in ${files.map((path) => `\`${path}\``).join(', ')}`,
       findings: [],
     };
   }

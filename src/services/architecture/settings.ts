@@ -49,8 +49,20 @@ const DEEPEST = 8;
 /** Files of a service's source that name a secret as a string, relative to the build context, in order. */
 export function filesNaming(secret: string, context: string): string[] {
   if (!isAbsolute(context) || !existsSync(context)) return [];
-  const named = new RegExp(`["'\`/]${secret.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}["'\`]`);
+  const named = new RegExp(`["'\`/]${secret.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}["'\`]`, 'i');
   return sourceFiles(context).filter((path) => named.test(readFileSync(join(context, path), 'utf8')));
+}
+
+/** The file of a service's source that names most of its variables, and more than one; relative to the context. */
+export function settingsFile(variables: readonly string[], context: string): string | undefined {
+  if (variables.length < 2 || !isAbsolute(context) || !existsSync(context)) return undefined;
+  let best: { path: string; names: number } | undefined;
+  for (const path of sourceFiles(context)) {
+    const words = new Set(readFileSync(join(context, path), 'utf8').match(/[A-Za-z_]\w*/g));
+    const names = variables.filter((name) => words.has(name)).length;
+    if (names > (best?.names ?? 1)) best = { path, names };
+  }
+  return best?.path;
 }
 
 function sourceFiles(context: string): string[] {

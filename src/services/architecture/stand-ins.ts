@@ -6,12 +6,14 @@ import type { TreeNode } from '../../project/tree.js';
 
 /**
  * What stands for a variable that nothing sets, the first that is not refused: its own name, so that a reader sees
- * where it goes; nothing; a number.
+ * where it goes, also as a path; nothing; a number; a boolean.
  */
 const STAND_INS: readonly ((name: string) => string | undefined)[] = [
   (name) => `\${${name}}`,
+  (name) => `./\${${name}}`,
   () => undefined,
   () => '1',
+  () => 'true',
 ];
 
 /** Stand-ins for the variables of a project's files that have neither a value nor a default. */
