@@ -52,8 +52,16 @@ function tree(graph: Graph, width: number): Piece[][] {
     const edges = below(id);
     for (const [index, edge] of edges.entries()) {
       const last = index === edges.length - 1;
-      const branch = `${indent}${last ? '└' : '├'}${arrow(edge, width - columnsOf(indent))}`;
-      draw(edge.to, branch, `${indent}${last ? '   ' : '│  '}`);
+      const branch = `${indent}${last ? '└' : '├'}`;
+      const next = `${indent}${last ? '   ' : '│  '}`;
+      const whole = `${branch}${arrow(edge)}`;
+      if (columnsOf(whole) + columnsOf(nodeOf(edge.to).label) <= width) draw(edge.to, whole, next);
+      else {
+        const [first = '', ...rest] = wrapTo(edge.label ?? '', width - columnsOf(next));
+        lines.push([{ text: `${branch}${edge.weak ? '╌' : '─'} ${first}` }]);
+        lines.push(...rest.map((text): Piece[] => [{ text: `${next}${text}` }]));
+        draw(edge.to, `${next}─▶ `, next);
+      }
     }
   };
   const roots = graph.nodes.filter(({ id }) => !graph.edges.some(({ to }) => to === id));
@@ -63,10 +71,9 @@ function tree(graph: Graph, width: number): Piece[][] {
   return lines;
 }
 
-function arrow({ label, weak }: GraphEdge, room: number): string {
+function arrow({ label, weak }: GraphEdge): string {
   const line = weak ? '╌' : '─';
-  if (label === undefined) return `${line}${line}▶ `;
-  return `${line} ${cutTo(label, Math.max(12, Math.floor(room / 2)))} ${line}▶ `;
+  return label === undefined ? `${line}${line}▶ ` : `${line} ${label} ${line}▶ `;
 }
 
 function nodeLines(node: GraphNode, lead: string, indent: string, width: number, again: boolean): Piece[][] {
@@ -76,11 +83,10 @@ function nodeLines(node: GraphNode, lead: string, indent: string, width: number,
   if (details === '') return [head];
   const used = columnsOf(lead) + columnsOf(node.label) + 2;
   if (used + columnsOf(details) <= width) return [[...head, { text: `  ${details}`, paint: 'dim' }]];
-  const margin = `${indent}│  `;
   return [
     head,
     ...node.details
-      .flatMap((detail) => wrapTo(detail, width - columnsOf(margin)))
+      .flatMap((detail) => wrapTo(detail, width - columnsOf(indent) - 3))
       .map((text): Piece[] => [{ text: `${indent}   ` }, { text, paint: 'dim' }]),
   ];
 }

@@ -19,7 +19,7 @@ export function buildOf(service: ComposeService, context: string, words: Wording
   const ignore = ignoreFile(build.context, dockerfile?.file);
   return {
     context,
-    ...(dockerfile ? { dockerfile: words.path(dockerfile.file) } : {}),
+    ...(dockerfile?.file === undefined ? {} : { dockerfile: words.path(dockerfile.file) }),
     ...(build.target === undefined ? {} : { target: build.target }),
     args: Object.keys(build.args),
     stages: dockerfile ? stagesOf(dockerfile.instructions, dockerfile.lastStage, words) : [],

@@ -57,8 +57,8 @@ export function readRepository(location: ProjectLocation, git: GitRules): Reposi
     return standIns.read((env) => {
       const loaded = loadProject(place, env);
       standInForEnvFiles(loaded, described);
-      const { project, warnings } = modelProject(loaded, place);
-      return { location: place, project, loaded, problems: [], warnings };
+      const { project } = modelProject(loaded, place);
+      return { location: place, project, loaded, problems: [], notes: loaded.notes };
     });
   };
   const first = read(FOLDER_NAME);
