@@ -1,9 +1,9 @@
 import { UserError } from '../errors.js';
 
 /** What belongs to us in a document stands between two lines; the rest of it is the person's. */
-export const END_MARKER = '<!-- invctl:end -->';
+const END_MARKER = '<!-- invctl:end -->';
 
-export function beginMarker(name: string): string {
+function beginMarker(name: string): string {
   return `<!-- invctl:begin ${name} -->`;
 }
 

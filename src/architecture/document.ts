@@ -37,7 +37,7 @@ const CHAPTERS: readonly Chapter[] = [
 ];
 const CONTENTS = 'contents';
 /** Every block that a document may have, in the order of a new one. */
-export const BLOCKS: readonly string[] = [CONTENTS, ...CHAPTERS.map(({ name }) => name)];
+const BLOCKS: readonly string[] = [CONTENTS, ...CHAPTERS.map(({ name }) => name)];
 
 export interface WrittenDocument {
   text: string;

@@ -79,16 +79,22 @@ function arrow({ label, weak }: GraphEdge): string {
 function nodeLines(node: GraphNode, lead: string, indent: string, width: number, again: boolean): Piece[][] {
   const head: Piece[] = [{ text: lead }, { text: node.label, paint: 'bold' }];
   if (again) return [[...head, { text: '  (above)', paint: 'dim' }]];
-  const details = node.details.join('  ');
+  const details = detailsOf(node);
   if (details === '') return [head];
   const used = columnsOf(lead) + columnsOf(node.label) + 2;
   if (used + columnsOf(details) <= width) return [[...head, { text: `  ${details}`, paint: 'dim' }]];
   return [
     head,
-    ...node.details
-      .flatMap((detail) => wrapTo(detail, width - columnsOf(indent) - 3))
-      .map((text): Piece[] => [{ text: `${indent}   ` }, { text, paint: 'dim' }]),
+    ...wrapTo(details, width - columnsOf(indent) - 3).map((text): Piece[] => [
+      { text: `${indent}   ` },
+      { text, paint: 'dim' },
+    ]),
   ];
+}
+
+/** The names that a node stands for are one list, whatever lines a picture has them in. */
+function detailsOf({ details, members }: GraphNode): string {
+  return details.join(members ? ', ' : '  ').replace(/, (?=and \d+ more$)/, ' ');
 }
 
 /** A box for each group, with its nodes and where their edges lead. */
@@ -136,7 +142,7 @@ function boxedLine(pieces: readonly Piece[], size: number): Piece[] {
 function boxedNode(graph: Graph, node: GraphNode, inner: number, backwards: boolean): Piece[][] {
   const label = (id: string) => graph.nodes.find((one) => one.id === id)?.label ?? id;
   const edges = graph.edges.filter(({ from, to }) => (backwards ? to : from) === node.id);
-  const details = node.details.join('  ');
+  const details = detailsOf(node);
   const fits = columnsOf(node.label) + 2 + columnsOf(details) <= inner;
   return [
     [

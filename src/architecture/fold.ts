@@ -45,7 +45,7 @@ function likeness({ edges }: Graph): (node: GraphNode) => string {
 }
 
 /** Longest way from a node that nothing leads to. */
-export function ranksOf({ nodes, edges }: Pick<Graph, 'nodes' | 'edges'>): Map<string, number> {
+function ranksOf({ nodes, edges }: Pick<Graph, 'nodes' | 'edges'>): Map<string, number> {
   const ranks = new Map<string, number>();
   const incoming = new Map<string, string[]>();
   for (const { from, to } of edges) incoming.set(to, [...(incoming.get(to) ?? []), from]);
@@ -100,12 +100,19 @@ const PLURALS: Record<GraphNode['kind'], string> = {
   outside: 'hosts',
   image: 'images',
 };
+const COLLATOR = new Intl.Collator('en', { numeric: true });
+
+/** `worker-2` before `worker-10`. */
+function byNumberAndName(a: string, b: string): number {
+  return COLLATOR.compare(a, b) || (a < b ? -1 : 1);
+}
+
 const NAMES_A_LINE = 3;
 const MOST_NAMES = 9;
 
 function foldedNode(members: readonly GraphNode[]): GraphNode {
   const [first] = members as [GraphNode];
-  const names = members.flatMap(({ label, members: inner }) => inner ?? [label]);
+  const names = members.flatMap(({ label, members: inner }) => inner ?? [label]).sort(byNumberAndName);
   const told = names.slice(0, MOST_NAMES);
   const lines: string[] = [];
   for (let at = 0; at < told.length; at += NAMES_A_LINE)

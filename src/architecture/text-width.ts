@@ -20,11 +20,6 @@ export function cutTo(text: string, columns: number): string {
   return `${cut}…`;
 }
 
-/** A text filled up with spaces. */
-export function padTo(text: string, columns: number): string {
-  return text + ' '.repeat(Math.max(0, columns - columnsOf(text)));
-}
-
 /** Words in lines of at most this many columns; a longer word is cut. */
 export function wrapTo(text: string, columns: number): string[] {
   const lines: string[] = [];

@@ -1,4 +1,5 @@
 import { Secret } from '../../system/secret.js';
+import { alike, headingOf, listOf } from '../alike.js';
 import type { Chapter } from '../chapter.js';
 import { diagram } from '../chapter.js';
 import { code, paragraphs, plain, sentence, table } from '../markdown.js';
@@ -18,13 +19,12 @@ export const environment: Chapter = {
         .join('\n'),
       diagram(stack, 'env'),
       envFiles.some(({ read }) => read !== 'file') && perMachineText(envFiles, paths.link),
-      ...having.map((service) =>
+      ...alike(having, (service) =>
         paragraphs(
-          `### Variables of ${code(service.name)}`,
           service.settingsIn && `Read in ${paths.link(service.settingsIn)}.`,
           table(['Variable', 'Value', 'Comes from', 'Wins over'], service.variables.map(variableRow)),
         ),
-      ),
+      ).map(({ names, text }) => paragraphs(`### Variables of ${headingOf(names)}`, listOf(names), text)),
       ...envFiles.map((file) => settingsText(file, having, paths.link)),
       example &&
         `${code(`invctl env explain ${example}`)} says where a value comes from, ${code('invctl env list --live')} what the running containers have, ${code('invctl env diff')} what an env file lacks against its example.`,

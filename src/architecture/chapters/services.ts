@@ -1,3 +1,4 @@
+import { alike, headingOf, listOf } from '../alike.js';
 import type { Chapter } from '../chapter.js';
 import { code, duration, paragraphs, plain, table } from '../markdown.js';
 import type { StackHealth, StackMount, StackService } from '../stack.js';
@@ -10,16 +11,15 @@ export const services: Chapter = {
   body: ({ services: all, app, database }, paths) =>
     paragraphs(
       'In the order in which they can start.',
-      ...all.map((service) =>
+      ...alike(all, (service) =>
         paragraphs(
-          `### ${code(service.name)}`,
           role(service.name, app, database),
           table(
             ['', ''],
             rows(service, paths.link).filter(([, value]) => value !== ''),
           ),
         ),
-      ),
+      ).map(({ names, text }) => paragraphs(`### ${headingOf(names)}`, listOf(names), text)),
     ),
 };
 

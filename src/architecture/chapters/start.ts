@@ -18,7 +18,7 @@ export const start: Chapter = {
         : 'No service waits for another: all start together.',
       diagram(stack, 'start'),
       table(
-        ['Stage', 'Service', 'Waits for', 'Others may go on', 'When it ends by itself'],
+        ['Stage', 'Service', 'Waits for', 'Ready', 'When it ends by itself'],
         startStages(stack).flatMap((stage, index) =>
           stage.map((service) => [
             String(index + 1),
@@ -60,13 +60,12 @@ function lifecycle({ health, restart, stopGrace }: StackService): string {
   const again = restart !== undefined && restart !== 'no';
   return [
     'stateDiagram-v2',
-    '  direction LR',
     `  state ${quoted([`Healthy, checked every ${interval}`])} as Healthy`,
     '  [*] --> Created: up',
     '  Created --> Starting: what it waits for is there',
     '  Starting --> Healthy: check passes',
     `  Healthy --> Unhealthy: ${health.retries ?? HEALTH_DEFAULTS.retries} failures, ${duration(patienceMs(health))}`,
-    '  Unhealthy --> Healthy: check passes again',
+    '  Unhealthy --> Healthy',
     `  Healthy --> Stopped: stop, down (${mermaidText(stopGrace ?? '10s')} to finish)`,
     '  Starting --> Exited: program ends',
     '  Healthy --> Exited: program ends',

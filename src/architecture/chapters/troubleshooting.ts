@@ -30,7 +30,7 @@ function decisions(start: string, steps: readonly Step[], last: string): string 
       index === 0 ? '  start --> q1' : `  q${index} -->|yes| q${index + 1}`,
       `  q${index + 1} -->|no| a${index + 1}`,
     ]),
-    `  last[${quoted([last])}]`,
+    `  last[${quoted(last.split('\n'))}]`,
     `  q${steps.length} -->|yes| last`,
     '  classDef mend fill:#fff9e1,stroke:#f9a825,color:#1a1a1a',
   ].join('\n');
@@ -62,14 +62,14 @@ function connection({ database, services, references }: Stack): string {
     '### Connection to the database refused',
     fence(
       'mermaid',
-      decisions('connection refused', steps, 'password: invctl doctor --only db.password-drift'),
+      decisions('connection refused', steps, 'invctl doctor\nsays whether the password differs'),
     ),
   );
 }
 
-function secretMissing({ secrets, composeFiles }: Stack): string {
+function secretMissing({ secrets, composeFiles, app }: Stack): string {
   const secret = secrets.find(({ file, grants }) => file && grants.length > 0);
-  const grant = secret?.grants[0];
+  const grant = secret?.grants.find(({ service }) => service === app) ?? secret?.grants[0];
   if (!secret || !grant) return '';
   return paragraphs(
     '### A secret is not found',
@@ -82,7 +82,7 @@ function secretMissing({ secrets, composeFiles }: Stack): string {
           [`Does the service list ${secret.name}?`, `secrets: in ${composeFiles[0]}`],
           ['Is it in the container?', `invctl exec ${grant.service} -- ls -l /run/secrets\nthen invctl up`],
         ],
-        `the program looks elsewhere: ${grant.target}`,
+        `the program looks elsewhere than\n${grant.target}`,
       ),
     ),
   );
@@ -114,7 +114,7 @@ function variableMissing({ services, envFiles, composeFiles }: Stack): string {
             : []),
           ['Does the right source win?', `invctl env explain ${variable ?? ''}`],
         ],
-        'the container is older than the file: invctl env list --live, then invctl up',
+        'the container is older than the file:\ninvctl env list --live\nthen invctl up',
       ),
     ),
   );

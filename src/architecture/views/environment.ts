@@ -13,6 +13,7 @@ export function environmentGraph(stack: Stack): Graph {
       details: perMachine ? ["each machine's own"] : [],
     });
   for (const service of stack.services) {
+    if (service.variables.length === 0) continue;
     const own = serviceNode(builder, stack, service.name);
     const given = new Map<string, { perMachine: boolean; wins: string[]; loses: string[] }>();
     const note = ({ file: path, perMachine }: StackSource, kind: 'wins' | 'loses', name: string) => {

@@ -19,7 +19,7 @@ function isDatabase({ database }: Stack, service: StackService | undefined): boo
 }
 
 /** Where a service's program comes from: `postgres:16`, `built from stack`. */
-export function originOf({ image, build }: StackService): string {
+function originOf({ image, build }: StackService): string {
   if (!build) return image ?? 'no image';
   return build.context === '.' ? 'built from this folder' : `built from ${build.context}`;
 }

@@ -11,7 +11,7 @@ import type { GitRules } from './git-rules.js';
 import { StandIns } from './stand-ins.js';
 
 /** What stands for the name of a project that its files do not name: that of its folder, on each machine. */
-export const FOLDER_NAME = 'PROJECT';
+const FOLDER_NAME = 'PROJECT';
 
 /** An env file and what was read in its place. Absolute paths. */
 export interface ReadEnvFile {
