@@ -25,8 +25,9 @@ export const commands: Chapter = {
 type Row = [what: string, ours: string, theirs?: string];
 
 function sections({ services, app, database, networks, volumes, name }: Stack): [string, Row[]][] {
-  const one =
-    app ?? services.find(({ name: other }) => other !== database)?.name ?? services[0]?.name ?? 'SERVICE';
+  const lasting = services.filter(({ name: other, oneShot }) => other !== database && !oneShot);
+  const reached = lasting.find(({ ports }) => ports.length > 0);
+  const one = app ?? (reached ?? lasting[0] ?? services[0])?.name ?? 'SERVICE';
   const settings = services.find(({ name: other }) => other === database)?.variables ?? [];
   const given = (variable: string, otherwise: string) => {
     const value = settings.find((setting) => setting.name === variable)?.value;
@@ -60,7 +61,11 @@ function sections({ services, app, database, networks, volumes, name }: Stack): 
       [
         ['stop, and keep the containers', 'invctl stop', 'docker compose stop'],
         ['start one service again', `invctl restart ${one}`, `docker compose restart ${one}`],
-        ['remove the containers; the data stays', 'invctl down', 'docker compose down'],
+        [
+          volume ? 'remove the containers; the data stays' : 'remove the containers',
+          'invctl down',
+          'docker compose down',
+        ],
         ['remove one stopped service', `invctl rm ${one}`, `docker compose rm ${one}`],
         ...(volume
           ? ([

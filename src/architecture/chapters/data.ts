@@ -18,7 +18,7 @@ export const data: Chapter = {
     return paragraphs(
       used.length > 0
         ? 'What is in a volume outlives its containers. What a program writes elsewhere goes with its container.'
-        : 'The project has no named volume: what its programs write goes with their containers.',
+        : `The project has no named volume: what its programs write is gone after ${code('invctl down')}.`,
       first && fence('mermaid', diagramOf(stack)),
       table(
         ['Volume', 'Name on the engine', 'Service', 'At', 'What is in it'],
@@ -43,7 +43,9 @@ export const data: Chapter = {
         ),
       ),
       nameless.length > 0 && `Without a name, and so gone with the container: ${sentence(nameless)}.`,
-      database && !first && `The database ${code(database)} keeps nothing over the end of its container.`,
+      database &&
+        !first &&
+        `The database ${code(database)} has no volume with a name: after ${code('invctl down')} it begins empty.`,
       commands(first?.key, database, name),
     );
   },
@@ -83,7 +85,10 @@ function commands(volume: string | undefined, database: string | undefined, proj
             ['restore one; the database before is kept', code('invctl db restore FILE')],
           ]
         : []),
-      ['remove the containers and keep the data', code('invctl down')],
+      [
+        volume ? 'remove the containers and keep the data' : 'remove the containers, and what they wrote',
+        code('invctl down'),
+      ],
       ...(volume
         ? [['**delete the data** with the containers', code(`invctl down --volumes --confirm ${project}`)]]
         : []),

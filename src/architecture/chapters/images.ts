@@ -1,3 +1,4 @@
+import { alike } from '../alike.js';
 import type { Chapter } from '../chapter.js';
 import { code, fence, paragraphs, sentence, table } from '../markdown.js';
 import { quoted } from '../mermaid.js';
@@ -12,19 +13,25 @@ export const images: Chapter = {
     return paragraphs(
       pulled.length > 0 &&
         `Pulled as they are: ${sentence(pulled.map((image) => code(image)))}.${built.length === 0 ? ' Nothing is built here.' : ''}`,
-      ...built.map((service) => buildText(service, service.build as StackBuild, paths.link)),
+      ...alike(built, ({ build }) => buildText(build as StackBuild, paths.link)).map(({ names, text }) =>
+        paragraphs(`### ${sentence(names.map((name) => imageOf(services, name)))}`, text),
+      ),
       built.length > 0 &&
         `A step that is cached is not run again. The first step whose input changed is, and so is every step below it: what changes rarely stands above what changes often. ${code('invctl build')} says which steps were cached and how large the image is; ${code('invctl build --no-cache --pull')} builds everything anew.`,
     );
   },
 };
 
-function buildText(service: StackService, build: StackBuild, link: (path: string) => string): string {
+function imageOf(services: readonly StackService[], name: string): string {
+  const image = services.find((service) => service.name === name)?.image;
+  return image ? `${code(image)} for ${code(name)}` : code(name);
+}
+
+function buildText(build: StackBuild, link: (path: string) => string): string {
   const { dockerfile, context, target, args, stages, ignore } = build;
   const final = stages.find((stage) => stage.final);
   return paragraphs(
-    `### ${code(service.image ?? service.name)}`,
-    `For ${code(service.name)}, from ${dockerfile ? link(dockerfile) : 'a Dockerfile that is not here'} with the build context ${code(context)}${target ? `, up to the stage ${code(target)}` : ''}.${args.length > 0 ? ` Build arguments: ${sentence(args.map(code))}.` : ''}`,
+    `From ${dockerfile ? link(dockerfile) : 'a Dockerfile that is not here'} with the build context ${code(context)}${target ? `, up to the stage ${code(target)}` : ''}.${args.length > 0 ? ` Build arguments: ${sentence(args.map(code))}.` : ''}`,
     stages.length > 1 && fence('mermaid', stageDiagram(stages)),
     stages.length > 1 &&
       `Only ${final && !/^\d+$/.test(final.name) ? `the stage ${code(final.name)}` : 'the last stage'} becomes the image: of the others, what is copied out of them.`,

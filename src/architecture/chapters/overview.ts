@@ -39,9 +39,10 @@ export const overview: Chapter = {
   },
 };
 
-/** What a reader looks for first: the app, the database, the rest. */
+/** What a reader looks for first: the app, what else is reached from outside, the database, the rest. */
 function inOrder({ services, app, database }: Stack): StackService[] {
-  const rank = ({ name }: StackService) => (name === app ? 0 : name === database ? 1 : 2);
+  const rank = ({ name, ports }: StackService) =>
+    name === app ? 0 : name === database ? 2 : ports.length > 0 ? 1 : 3;
   return [...services].sort((a, b) => rank(a) - rank(b));
 }
 
@@ -67,7 +68,8 @@ function reached({ services }: Stack): string {
 
 function kept({ volumes, database }: Stack): string {
   const used = volumes.filter(({ uses }) => uses.length > 0);
-  if (used.length === 0) return database ? 'No volume keeps its data: it goes with the containers.' : '';
+  if (used.length === 0)
+    return database ? 'No volume with a name keeps its data: after `invctl down` it begins empty.' : '';
   if (used.length > 6) return `Its data is in ${count(used.length, 'volume')}.`;
   return `Its data is in the volume${used.length === 1 ? '' : 's'} ${sentence(used.map(({ key }) => code(key)))}.`;
 }

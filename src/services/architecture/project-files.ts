@@ -48,8 +48,11 @@ export function projectFiles(location: ProjectLocation, git: GitRules, parts: Pa
   });
   for (const { name, build, mounts } of parts.services) {
     if (build && !/:\/\//.test(build.context)) {
-      if (build.context !== '.') add(build.context, `what the image of \`${name}\` is built from`, true);
-      if (build.dockerfile) add(build.dockerfile, `how the image of \`${name}\` is built`);
+      const built = parts.services.filter((one) => one.build?.context === build.context);
+      const images = `the image${built.length === 1 ? '' : 's'} of ${list(built.map((one) => one.name))}`;
+      const are = built.length === 1 ? 'is' : 'are';
+      if (build.context !== '.') add(build.context, `what ${images} ${are} built from`, true);
+      if (build.dockerfile) add(build.dockerfile, `how ${images} ${are} built`);
       if (build.ignore) add(build.ignore.file, 'what the builder never sees');
       for (const [path, what] of API_FOLDERS) {
         const inside = join(build.context, path);
@@ -75,6 +78,7 @@ export function projectFiles(location: ProjectLocation, git: GitRules, parts: Pa
   return [...found.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
+/** Names in a line of the tree: all of them where they are few. */
 function list(names: readonly string[]): string {
-  return names.map((name) => `\`${name}\``).join(', ');
+  return names.length > 4 ? `${names.length} services` : names.map((name) => `\`${name}\``).join(', ');
 }
