@@ -4,8 +4,10 @@ import { drawGraph } from '../../../../src/architecture/drawing.js';
 import { MOST_NODES } from '../../../../src/architecture/fold.js';
 import { VIEWS } from '../../../../src/architecture/graph.js';
 import { columnsOf } from '../../../../src/architecture/text-width.js';
+import { readableGraph } from '../../../../src/architecture/views/view-graph.js';
+import { describeStack } from '../../../../src/services/architecture/describe.js';
 import { projectDocument } from '../../../../src/services/docs.js';
-import { drawnAs, stackPicture } from '../../../../src/services/graph.js';
+import { drawnAs } from '../../../../src/services/graph.js';
 import { folderContext } from '../../../support/architecture/folder-context.js';
 import { diagramsOf, mermaidError } from '../../../support/architecture/mermaid.js';
 import { bareShell, withProject } from '../../../support/project/project-on-disk.js';
@@ -119,8 +121,9 @@ describe('a project that is hard to draw', () => {
       expect(text).not.toContain(root);
       expect(text).not.toMatch(/undefined|\[object|NaN/);
       expect((await projectDocument(context, { check: true })).state).toBe('unchanged');
+      const stack = await describeStack(context);
       for (const view of VIEWS) {
-        const { readable } = await stackPicture(context, view);
+        const readable = readableGraph(stack, view);
         expect(readable.nodes.length, `${view} has too many nodes`).toBeLessThanOrEqual(MOST_NODES);
         expect(await mermaidError(await drawnAs(readable, 'mermaid'))).toBeUndefined();
         expect(await drawnAs(readable, 'svg')).toContain('</svg>');

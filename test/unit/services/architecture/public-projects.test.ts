@@ -5,8 +5,10 @@ import { describe, expect, it } from 'vitest';
 import { drawGraph } from '../../../../src/architecture/drawing.js';
 import { VIEWS } from '../../../../src/architecture/graph.js';
 import { columnsOf } from '../../../../src/architecture/text-width.js';
+import { readableGraph, viewGraph } from '../../../../src/architecture/views/view-graph.js';
+import { describeStack } from '../../../../src/services/architecture/describe.js';
 import { projectDocument } from '../../../../src/services/docs.js';
-import { drawnAs, stackPicture } from '../../../../src/services/graph.js';
+import { drawnAs } from '../../../../src/services/graph.js';
 import { folderContext } from '../../../support/architecture/folder-context.js';
 import { diagramsOf, mermaidError } from '../../../support/architecture/mermaid.js';
 import { PUBLIC_PROJECTS } from '../../../support/architecture/public-projects.js';
@@ -37,8 +39,9 @@ describe('a project of another taste', () => {
   it.each(PUBLIC_PROJECTS)('$title: five views, in every format', async ({ files, env, from }) => {
     await withProject(files, async (root) => {
       const context = folderContext(join(root, from ?? ''), bareShell(env));
+      const stack = await describeStack(context);
       for (const view of VIEWS) {
-        const { readable, whole } = await stackPicture(context, view);
+        const [readable, whole] = [readableGraph(stack, view), viewGraph(stack, view)];
         const ids = new Set(whole.nodes.map(({ id }) => id));
         expect(whole.edges.filter(({ from: start, to }) => !ids.has(start) || !ids.has(to))).toEqual([]);
         expect(await mermaidError(await drawnAs(readable, 'mermaid'))).toBeUndefined();
