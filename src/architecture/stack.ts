@@ -135,6 +135,8 @@ export interface StackBuild {
   args: string[];
   stages: BuildStage[];
   ignore?: { file: string; rules: string[]; allowList: boolean };
+  /** Secrets and env files in the build context that nothing keeps from the builder. */
+  exposed: string[];
 }
 
 export interface BuildStage {

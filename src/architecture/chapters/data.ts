@@ -76,6 +76,7 @@ function commands(volume: string | undefined, database: string | undefined, proj
         ? [
             ['see the volumes and their sizes', code('invctl volume ls')],
             ['see where one is', code(`invctl volume inspect ${volume}`)],
+            ['**delete** one that nothing uses', code(`invctl volume rm ${volume} --confirm ${project}`)],
           ]
         : []),
       ...(database

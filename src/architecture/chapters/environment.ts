@@ -19,6 +19,7 @@ export const environment: Chapter = {
         .join('\n'),
       diagram(stack, 'env'),
       envFiles.some(({ read }) => read !== 'file') && perMachineText(envFiles, paths.link),
+      envFiles.length > 0 && imagesText(stack),
       ...alike(having, (service) =>
         paragraphs(
           service.settingsIn && `Read in ${paths.link(service.settingsIn)}.`,
@@ -58,7 +59,7 @@ function perMachineText(files: readonly StackEnvFile[], link: (path: string) => 
   return [
     ...(examples.length > 0
       ? [
-          `Each machine has its own ${sentence(examples)}: values from there are the example's, marked with *. The file stays outside of the images; Compose reads it and hands on what is in it.`,
+          `Each machine has its own ${sentence(examples)}: values from there are the example's, marked with *.`,
         ]
       : []),
     ...(unread.length > 0
@@ -67,6 +68,14 @@ function perMachineText(files: readonly StackEnvFile[], link: (path: string) => 
         ]
       : []),
   ].join(' ');
+}
+
+/** Whether env files stay outside of the images, as far as the build contexts say. */
+function imagesText({ services, envFiles }: Stack): string {
+  const reader = 'Compose reads the file on this machine and hands on what is in it';
+  const exposed = envFiles.filter(({ file }) => services.some(({ build }) => build?.exposed.includes(file)));
+  if (exposed.length === 0) return `${reader}: it is in no image.`;
+  return `${reader}. No image needs it, but nothing keeps ${sentence(exposed.map(({ file }) => code(file)))} out of a build context.`;
 }
 
 function variableRow({ name, value, source, shadows, uses }: StackVariable): string[] {

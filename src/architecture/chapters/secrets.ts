@@ -14,7 +14,7 @@ export const secrets: Chapter = {
     if (all.length === 0 && variables.length === 0) return 'The project has no secret.';
     return paragraphs(
       all.length > 0 &&
-        'A secret is a file of this machine. Compose mounts it, read-only, into the services that list it and into no other; it is in no image and in no variable. A container keeps the file that it started with.',
+        `A secret is a file of this machine. Compose mounts it, read-only, into the services that list it and into no other; it is ${inBuild(stack) ? '' : 'in no image and '}in no variable. A container keeps the file that it started with.`,
       diagram(stack, 'secrets'),
       table(
         ['Secret', 'Comes from', 'Service', 'In the container', 'Read by'],
@@ -36,6 +36,11 @@ export const secrets: Chapter = {
     );
   },
 };
+
+/** Whether nothing keeps a secret's file from a builder. */
+function inBuild({ secrets: all, services }: Stack): boolean {
+  return services.some(({ build }) => all.some(({ file }) => file && build?.exposed.includes(file)));
+}
 
 function secretRows(secret: StackSecret, link: (path: string) => string): string[][] {
   const from = `${code(sourceOf(secret))}${secret.ignored === undefined ? '' : secret.ignored ? ', not in git' : ', **in git**'}`;

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { isAbsolute, join } from 'node:path';
+import { isAbsolute, join, relative } from 'node:path';
+import dockerignore from '@balena/dockerignore';
 import type { BuildStage, StackBuild } from '../../architecture/stack.js';
 import { dockerfileOf, type Instruction } from '../../doctor/dockerfile.js';
 import type { ComposeService } from '../../project/model.js';
@@ -11,8 +12,17 @@ export interface Wording {
   text(text: string): string;
 }
 
-/** How a service's image is made: its stages, and what the `.dockerignore` of its build context leaves out. */
-export function buildOf(service: ComposeService, context: string, words: Wording): StackBuild | undefined {
+/**
+ * How a service's image is made: its stages, and what the `.dockerignore` of its build context leaves out.
+ *
+ * @param sensitive absolute paths of files that no image should hold, whether they are there or not
+ */
+export function buildOf(
+  service: ComposeService,
+  context: string,
+  sensitive: readonly string[],
+  words: Wording,
+): StackBuild | undefined {
   const { build } = service;
   if (!build) return undefined;
   const dockerfile = dockerfileOf(service);
@@ -24,6 +34,7 @@ export function buildOf(service: ComposeService, context: string, words: Wording
     args: Object.keys(build.args),
     stages: dockerfile ? stagesOf(dockerfile.instructions, dockerfile.lastStage, words) : [],
     ...(ignore ? { ignore: { ...ignore, file: words.path(ignore.file) } } : {}),
+    exposed: exposedIn(build.context, ignore?.rules ?? [], sensitive).map((file) => words.path(file)),
   };
 }
 
@@ -73,6 +84,16 @@ function neededFor(stages: readonly BuildStage[]): BuildStage[] {
   };
   visit(stages.find(({ final }) => final)?.name);
   return stages.filter(({ name }) => needed.has(name));
+}
+
+/** Of the sensitive files, those in the context that the rules let through. */
+function exposedIn(context: string, rules: readonly string[], sensitive: readonly string[]): string[] {
+  if (!isAbsolute(context)) return [];
+  const ignored = dockerignore.default().add([...rules]);
+  return sensitive.filter((file) => {
+    const path = relative(context, file);
+    return path !== '' && !path.startsWith('..') && !ignored.ignores(path);
+  });
 }
 
 /** `.dockerignore` of the context, or the one beside the Dockerfile, which goes before it. */

@@ -187,6 +187,7 @@ class Teller implements Wording {
     const build = buildOf(
       service,
       this.path(service.build?.context ?? '', writtenAt(node, 'build', 'context')),
+      this.#sensitive(project),
       this,
     );
     const health = healthOf(service, this);
@@ -326,6 +327,12 @@ class Teller implements Wording {
       context,
     );
     return path === undefined ? undefined : this.path(join(context, path));
+  }
+
+  /** Files that no image should hold. */
+  #sensitive({ secrets }: ComposeProject): string[] {
+    const files = Object.values(secrets).flatMap(({ file }) => file ?? []);
+    return [...new Set([...this.#repository.envFiles.keys(), ...files])];
   }
 
   #isInside(file: string): boolean {
