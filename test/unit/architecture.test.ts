@@ -14,8 +14,28 @@ interface Import {
 const MAY_IMPORT: Record<string, readonly string[]> = {
   cli: ['cli', 'commands', 'services', 'doctor', 'engine', 'project', 'template', 'output', 'system'],
   // A command declares itself with `cli/command` and gets its world as the type `cli/context`; nothing else of cli.
-  commands: ['commands', 'services', 'architecture', 'doctor', 'engine', 'project', 'template', 'output', 'system'],
-  services: ['services', 'architecture', 'doctor', 'backup', 'postgres', 'engine', 'project', 'template', 'system'],
+  commands: [
+    'commands',
+    'services',
+    'architecture',
+    'doctor',
+    'engine',
+    'project',
+    'template',
+    'output',
+    'system',
+  ],
+  services: [
+    'services',
+    'architecture',
+    'doctor',
+    'backup',
+    'postgres',
+    'engine',
+    'project',
+    'template',
+    'system',
+  ],
   // What a stack is told and drawn as: pure, from facts that services gather.
   architecture: ['architecture', 'system'],
   doctor: ['doctor', 'backup', 'postgres', 'engine', 'project', 'template', 'system'],

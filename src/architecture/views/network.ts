@@ -1,6 +1,6 @@
 import { type Graph, GraphBuilder } from '../graph.js';
 import type { Stack, StackService } from '../stack.js';
-import { machineAddress, serviceNode } from './nodes.js';
+import { portNodes, serviceNode } from './nodes.js';
 
 /**
  * Who is in which network and who looks for whom. A service of several networks is drawn in the one that it shares
@@ -29,15 +29,8 @@ export function networkGraph(stack: Stack): Graph {
     });
   }
   for (const service of stack.services) {
-    for (const port of service.networkMode === 'host' ? [] : service.ports) {
-      const address = machineAddress(port);
-      const from = builder.node({
-        id: `port:${address}:${port.published === undefined ? service.name : ''}`,
-        kind: 'machine',
-        label: address,
-        group: 'machine',
-      });
-      builder.edge(from, `service:${service.name}`, `to ${port.target}`);
+    for (const { id, target } of portNodes(builder, service, 'machine')) {
+      builder.edge(id, `service:${service.name}`, `to ${target}`);
     }
   }
   for (const { service, variable, host, target } of stack.references) {

@@ -12,6 +12,24 @@ export function serviceNode(builder: GraphBuilder, stack: Stack, name: string, g
   });
 }
 
+/** The machine's side of each published port of a service, by the port; with host networking `ports` means nothing. */
+export function portNodes(
+  builder: GraphBuilder,
+  { name, networkMode, ports }: StackService,
+  group?: string,
+): { id: string; target: string }[] {
+  return (networkMode === 'host' ? [] : ports).map((port) => {
+    const address = machineAddress(port);
+    const id = builder.node({
+      id: `port:${address}:${port.published === undefined ? name : ''}`,
+      kind: 'machine',
+      label: address,
+      ...(group === undefined ? {} : { group }),
+    });
+    return { id, target: port.target };
+  });
+}
+
 const DATABASES = ['PostgreSQL', 'MySQL', 'MongoDB'];
 
 function isDatabase({ database }: Stack, service: StackService | undefined): boolean {
@@ -24,7 +42,7 @@ function originOf({ image, build }: StackService): string {
   return build.context === '.' ? 'built from this folder' : `built from ${build.context}`;
 }
 
-/** `127.0.0.1:8080`, `[::1]:7000`, `port 8080 of every address`. */
+/** `127.0.0.1:8080`, `[::1]:7000`, `*:8080` for every address. */
 export function machineAddress({ host, published, protocol }: StackPort): string {
   const suffix = protocol === 'tcp' ? '' : `/${protocol}`;
   if (published === undefined) return `a free port${suffix}`;

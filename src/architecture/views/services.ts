@@ -1,19 +1,13 @@
 import { type Graph, GraphBuilder } from '../graph.js';
 import type { Stack } from '../stack.js';
-import { conditionText, machineAddress, serviceNode } from './nodes.js';
+import { conditionText, portNodes, serviceNode } from './nodes.js';
 
 /** What the stack consists of: ports of the machine, services, what they need, and where they keep data. */
 export function servicesGraph(stack: Stack): Graph {
   const builder = new GraphBuilder();
   for (const service of stack.services) {
-    for (const port of service.networkMode === 'host' ? [] : service.ports) {
-      const address = machineAddress(port);
-      const from = builder.node({
-        id: `port:${address}:${port.published === undefined ? service.name : ''}`,
-        kind: 'machine',
-        label: address,
-      });
-      builder.edge(from, serviceNode(builder, stack, service.name), `port ${port.target}`);
+    for (const { id, target } of portNodes(builder, service)) {
+      builder.edge(id, serviceNode(builder, stack, service.name), `port ${target}`);
     }
   }
   for (const service of [...stack.services].reverse()) {

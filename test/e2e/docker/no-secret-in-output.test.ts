@@ -70,6 +70,8 @@ const INVOCATIONS: readonly (readonly [command: string, ...invocations: Invocati
   ['network ls', { args: [] }],
   ['network inspect', { args: ['backend'] }],
   ['inspect', { args: ['api'] }, { args: ['db'] }],
+  ['docs', { args: [] }, { args: ['--check'] }, { args: ['-o', '-'] }],
+  ['graph', { args: ['--view', 'env'] }, { args: ['--format', 'svg'], noJson: true }],
   ['recover', { args: [] }],
   ['completion', { args: ['bash'] }],
   ['restart', { args: [] }],
