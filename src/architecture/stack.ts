@@ -95,7 +95,7 @@ export interface StackMount {
 }
 
 export interface StackHealth {
-  /** `service` of the compose file, the path of a Dockerfile, or `Dockerfile` for one in the compose file. */
+  /** `service` of the compose file, the path of a Dockerfile, or `inline` for one in the compose file. */
   from: string;
   test: string;
   /** Milliseconds. */

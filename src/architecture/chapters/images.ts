@@ -31,7 +31,7 @@ function buildText(build: StackBuild, link: (path: string) => string): string {
   const { dockerfile, context, target, args, stages, ignore, exposed } = build;
   const final = stages.find((stage) => stage.final);
   return paragraphs(
-    `From ${dockerfile ? link(dockerfile) : 'a Dockerfile that is not here'} with the build context ${code(context)}${target ? `, up to the stage ${code(target)}` : ''}.${args.length > 0 ? ` Build arguments: ${sentence(args.map(code))}.` : ''}`,
+    `From ${dockerfile ? link(dockerfile) : stages.length > 0 ? 'the Dockerfile in the compose file' : 'a Dockerfile that is not here'} with the build context ${code(context)}${target ? `, up to the stage ${code(target)}` : ''}.${args.length > 0 ? ` Build arguments: ${sentence(args.map(code))}.` : ''}`,
     stages.length > 1 && fence('mermaid', stageDiagram(stages)),
     stages.length > 1 &&
       `Only ${final && !/^\d+$/.test(final.name) ? `the stage ${code(final.name)}` : 'the last stage'} becomes the image: of the others, what is copied out of them.`,

@@ -101,7 +101,7 @@ function healthText(service: StackService, link: (path: string) => string): stri
   const { health } = service;
   if (!health)
     return service.oneShot ? '' : service.build ? 'none' : 'none of its own; the image may bring one';
-  const where = health.from === 'service' ? '' : `, from ${link(health.from)}`;
+  const where = health.from === 'service' || health.from === 'inline' ? '' : `, from ${link(health.from)}`;
   return `${code(health.test)}${where}: ${times(health)}`;
 }
 

@@ -36,7 +36,7 @@ function dockerfileHealth(service: ComposeService, words: Wording): StackHealth 
   const retries = /--retries=(\d+)/.exec(instruction.text)?.[1];
   const command = /(?:^|\s)CMD\s+([\s\S]*)$/i.exec(instruction.text)?.[1] ?? '';
   return {
-    from: dockerfile.file === undefined ? 'Dockerfile' : words.path(dockerfile.file),
+    from: dockerfile.file === undefined ? 'inline' : words.path(dockerfile.file),
     test: words.text(shownScript(jsonForm(command) ?? command)),
     ...timesOf({
       ...defined('intervalMs', duration('interval')),

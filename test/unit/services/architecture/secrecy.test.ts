@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -94,7 +93,7 @@ describe('a document', () => {
         cpSync(join(root, name), join(clone, name));
       mkdirSync(join(clone, 'docs'));
       writeFileSync(join(clone, 'docs/ARCHITECTURE.md'), readFileSync(file));
-      execFileSync('git', ['init', '-q'], { cwd: clone });
+      mkdirSync(join(clone, '.git'));
       const checked = await projectDocument(folderContext(clone, bareShell({ HOME: '/nowhere' })), {
         check: true,
       });
