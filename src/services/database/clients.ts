@@ -8,7 +8,7 @@ const POLL_MS = 200;
 const HEALTH_TIMEOUT_MS = 120_000;
 
 /** Services that depend on the database and run. */
-export async function runningClients(database: Database): Promise<string[]> {
+async function runningClients(database: Database): Promise<string[]> {
   return clientsIn(database, ['running']);
 }
 

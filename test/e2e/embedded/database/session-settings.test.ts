@@ -1,8 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type CliResult, invctl } from '../../../support/cli.js';
-import { disposeOf, embeddedEngine, embeddedEnvironment, query } from '../../../support/embedded.js';
+import { disposeOf, embeddedEngine, embeddedEnvironment } from '../../../support/embedded.js';
 import { createTinyStack, type TinyStack } from '../../../support/tiny-stack.js';
 
 describe('sessions of our own with an embedded server', () => {
@@ -13,8 +14,20 @@ describe('sessions of our own with an embedded server', () => {
   const run = (args: readonly string[]): Promise<CliResult> =>
     invctl(['--engine', 'embedded', ...args], { cwd: stack.directory, env: env as Record<string, string> });
   const json = async (...args: string[]) => JSON.parse((await run([...args, '--json'])).stdout);
-  const sql = (text: string) =>
-    query(embeddedEngine(env), stack, `SET statement_timeout = 0; SET role = none; ${text}`);
+  /** Runs statements; returns the values of the last one. */
+  async function sql(text: string): Promise<unknown[]> {
+    const { host, port, user, password } = await embeddedEngine(env).connection(stack.location());
+    const client = new pg.Client({ host, port, user, database: 'tiny', password: password?.reveal() });
+    await client.connect();
+    try {
+      await client.query('SET statement_timeout = 0; SET role = none;');
+      const answer: unknown = await client.query({ text, rowMode: 'array' });
+      const results = (Array.isArray(answer) ? answer : [answer]) as { rows: unknown[][] }[];
+      return results.at(-1)?.rows.flat() ?? [];
+    } finally {
+      await client.end();
+    }
+  }
 
   beforeAll(async () => {
     stack = await createTinyStack();
