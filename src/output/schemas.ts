@@ -360,7 +360,10 @@ export const dataSchemas = {
     z.object({
       from: z.string().describe('a file, or with --undo the database of before'),
       restored: z.string().describe('name of the live database'),
-      previous: z.string().describe('what the database before is called now'),
+      previous: z
+        .string()
+        .nullable()
+        .describe('what the database before is called now; null: there was none'),
       rows: z.array(
         z.object({
           table: z.string(),

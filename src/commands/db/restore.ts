@@ -106,8 +106,12 @@ function rowTable(rows: readonly RowDifference[]): string {
 function describe({ from, restored, previous, restarted }: Restored): string {
   return [
     `${restored} is now what ${from} holds${restarted.length > 0 ? `; restarted: ${restarted.join(', ')}` : ''}`,
-    `the database before is kept as ${previous}`,
-    'back:  invctl db restore --undo',
-    'drop it:  invctl db restore --forget',
+    ...(previous === null
+      ? ['there was no database before, so there is nothing to undo']
+      : [
+          `the database before is kept as ${previous}`,
+          'back:  invctl db restore --undo',
+          'drop it:  invctl db restore --forget',
+        ]),
   ].join('\n');
 }

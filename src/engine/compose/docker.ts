@@ -2,7 +2,7 @@ import { CommandError } from '../../errors.js';
 import type { ProcessRunner, RunOptions, RunResult } from '../../system/process.js';
 import * as argv from './argv.js';
 import { containersBySocket, engineSocket, type ImageInspect, imagesBySocket } from './engine-socket.js';
-import { explainDockerError } from './errors.js';
+import { explainDockerError, saysNotFound } from './errors.js';
 import type { ContainerInspect } from './parse.js';
 
 const COMPLAINT_LINES = 20;
@@ -32,7 +32,7 @@ export function createDocker(processes: ProcessRunner, env: NodeJS.ProcessEnv): 
 
   async function inspect<T>(args: readonly string[]): Promise<T[]> {
     const result = await run(args, { allowFailure: true });
-    if (result.status !== 0 && !/no such/i.test(result.stderr)) {
+    if (result.status !== 0 && !saysNotFound(result.stderr)) {
       throw explainDockerError(failedCommand(result));
     }
     return JSON.parse(result.stdout || '[]') as T[];

@@ -18,7 +18,7 @@ import type {
 } from '../engine.js';
 import * as argv from './argv.js';
 import { composeComplaint, createDocker, failedCommand } from './docker.js';
-import { explainDockerError } from './errors.js';
+import { explainDockerError, saysNotRunning } from './errors.js';
 import type { NetworkInspect, VolumeInspect, VolumeUsage } from './inspect.js';
 import { type ContainerInspect, parseLogLine, serviceStatuses } from './parse.js';
 
@@ -150,13 +150,7 @@ export function createComposeEngine({ processes, env }: ComposeEngineDependencie
     });
     if (result.status === 0) return result;
     // The container went away in between. A program that ran in it has its own to say.
-    if (
-      /^Error response from daemon: (No such container: |container )\S+( is not running)?$/im.test(
-        result.stderr,
-      )
-    ) {
-      throw notRunning(service);
-    }
+    if (saysNotRunning(result.stderr)) throw notRunning(service);
     const known = explainDockerError(failedCommand(result));
     if (known instanceof UserError && known.exitCode === ExitCode.engineUnavailable) throw known;
     return result;

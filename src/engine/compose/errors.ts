@@ -84,6 +84,35 @@ export function explainDockerError(error: unknown): unknown {
   return error;
 }
 
+const OBJECT = '(?:container|image|volume|network|object|service|secret|config|node|plugin)';
+/** `No such volume: x`, `get x: no such volume` and, where the engine manages a swarm, `volume x not found`. */
+const NO_SUCH = new RegExp(`\\bno such ${OBJECT}\\b|\\b${OBJECT} \\S+ (?:was )?not found\\b`, 'i');
+const NOT_RUNNING = /\bcontainer \S+ is (?:not running|restarting|paused|marked for removal)/i;
+/** How the client begins what it says itself; PostgreSQL's programs shout. */
+const OF_THE_CLIENT = /^[Ee]rror(?: response from daemon)?:/;
+
+/** Whether the client says that an object of the engine is not there: gone since it was listed, or never made. */
+export function saysNotFound(stderr: string): boolean {
+  return clientLines(stderr).some((line) => NO_SUCH.test(line));
+}
+
+/**
+ * Whether a program did not run because its container is gone, or does not run. A program that ran may say anything,
+ * and says more than the client.
+ */
+export function saysNotRunning(stderr: string): boolean {
+  const lines = clientLines(stderr);
+  const said = stderr.split('\n').filter((line) => line.trim() !== '');
+  return (
+    lines.length === said.length &&
+    lines.some((line) => (/\bcontainer\b/i.test(line) && NO_SUCH.test(line)) || NOT_RUNNING.test(line))
+  );
+}
+
+function clientLines(stderr: string): string[] {
+  return stderr.split('\n').filter((line) => OF_THE_CLIENT.test(line));
+}
+
 /** The last line that says something: docker puts what it tried before what went wrong. */
 function firstLine(text: string): string {
   return (text.split('\n').find((line) => line.trim() !== '') ?? '').replace(/^(error|ERROR):\s*/, '').trim();

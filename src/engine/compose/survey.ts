@@ -1,7 +1,7 @@
 import type { ProjectLocation } from '../../project/locate.js';
 import type { ProcessRunner, RunOptions, RunResult } from '../../system/process.js';
 import * as argv from './argv.js';
-import { explainDockerError } from './errors.js';
+import { explainDockerError, saysNotFound } from './errors.js';
 import type { ContainerInspect } from './parse.js';
 
 /** An engine that says nothing for this long does not answer. The docker client itself waits without an end. */
@@ -135,8 +135,12 @@ export function surveyDocker(
   async function succeed(args: readonly string[], timeoutMs?: number): Promise<string> {
     const result = await docker(args, timeoutMs === undefined ? {} : { timeoutMs });
     if (result.status === 0) return result.stdout;
+    throw await failure(result);
+  }
+
+  async function failure(result: RunResult): Promise<unknown> {
     const { CommandError } = await import('../../errors.js');
-    throw explainDockerError(
+    return explainDockerError(
       new CommandError({
         argv: result.argv,
         status: result.status,
@@ -148,8 +152,9 @@ export function surveyDocker(
 
   /** `docker … inspect` fails for one name that is gone and prints the others all the same. */
   async function inspect<T>(args: readonly string[]): Promise<T[]> {
-    const { stdout } = await docker(args);
-    return JSON.parse(stdout.trim() || '[]') as T[];
+    const result = await docker(args);
+    if (result.status !== 0 && !saysNotFound(result.stderr)) throw await failure(result);
+    return JSON.parse(result.stdout.trim() || '[]') as T[];
   }
 
   const lines = (text: string) => text.split('\n').filter((line) => line !== '');

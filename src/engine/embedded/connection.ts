@@ -17,6 +17,8 @@ export interface DatabaseConnection {
   password: Secret | undefined;
   /** Folder of the local socket, over which the superuser needs no password. */
   socketFolder: string;
+  /** Of the server that runs. */
+  serverMajor: number;
   /** Folder with psql, pg_dump and pg_restore, where this PostgreSQL has them. */
   clientPrograms?: string;
 }
@@ -56,6 +58,7 @@ export async function connection(
     database: server.database,
     password: settings.password,
     socketFolder: server.socketFolder,
+    serverMajor: Number.parseInt(server.version, 10),
     ...(clientPrograms === undefined ? {} : { clientPrograms }),
   };
 }

@@ -1,9 +1,13 @@
 import type { Client } from 'pg';
 import type { DatabaseConnection } from '../../engine/embedded/connection.js';
 import { splitSql } from '../../engine/embedded/sql-statements.js';
-import { UserError } from '../../errors.js';
+import { hasErrorCode, type UserError } from '../../errors.js';
+import { sessionOptions } from '../../postgres/session-settings.js';
 import type { Session, SessionOptions } from './session.js';
-import { sessionHint } from './session-hint.js';
+import { databaseMissing, sessionFailed } from './session-errors.js';
+
+const INSUFFICIENT_PRIVILEGE = '42501';
+const INVALID_CATALOG_NAME = '3D000';
 
 /** A session of our own with a server of this machine: it needs no client program. */
 export class ClientSession implements Session {
@@ -23,9 +27,31 @@ export class ClientSession implements Session {
     this.#stop = () => signal?.removeEventListener('abort', abort);
   }
 
-  /** @throws UserError SQL_FAILED */
+  /** @throws UserError SQL_FAILED, DATABASE_MISSING */
   static async open(connection: DatabaseConnection, options: SessionOptions): Promise<ClientSession> {
     options.signal?.throwIfAborted();
+    const { serverMajor: major } = connection;
+    try {
+      if (options.asProject) return await ClientSession.#connect(connection, options);
+      try {
+        return await ClientSession.#connect(connection, options, sessionOptions({ major, superuser: true }));
+      } catch (error) {
+        if (!hasErrorCode(error, INSUFFICIENT_PRIVILEGE)) throw error;
+        return await ClientSession.#connect(connection, options, sessionOptions({ major, superuser: false }));
+      }
+    } catch (error) {
+      options.signal?.throwIfAborted();
+      if (!hasErrorCode(error, INVALID_CATALOG_NAME)) throw failed(error);
+      const { database = connection.database } = options;
+      throw databaseMissing(database, connection.database);
+    }
+  }
+
+  static async #connect(
+    connection: DatabaseConnection,
+    options: SessionOptions,
+    settings?: string,
+  ): Promise<ClientSession> {
     const pg = (await import('pg')).default;
     const client = new pg.Client({
       host: connection.socketFolder,
@@ -33,15 +59,11 @@ export class ClientSession implements Session {
       user: connection.user,
       database: options.database ?? connection.database,
       application_name: options.applicationName,
+      ...(settings === undefined ? {} : { options: settings }),
     });
     const session = new ClientSession(client, options);
-    try {
-      await client.connect();
-      return session;
-    } catch (error) {
-      options.signal?.throwIfAborted();
-      throw sessionFailed(error);
-    }
+    await client.connect();
+    return session;
   }
 
   async rows<Row>(query: string): Promise<Row[]> {
@@ -67,17 +89,11 @@ export class ClientSession implements Session {
       return (await this.#client.query<Row>(text)).rows;
     } catch (error) {
       this.#signal?.throwIfAborted();
-      throw sessionFailed(error);
+      throw failed(error);
     }
   }
 }
 
-function sessionFailed(error: unknown): UserError {
-  const said = error instanceof Error ? error.message : String(error);
-  return new UserError({
-    code: 'SQL_FAILED',
-    message: `the database refused or ended our session: ${said}`,
-    hint: sessionHint(said),
-    cause: error,
-  });
+function failed(error: unknown): UserError {
+  return sessionFailed(error instanceof Error ? error.message : String(error), error);
 }

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { ServiceState } from '../../engine/engine.js';
 import { ExitCode, UserError } from '../../errors.js';
 import type { ServiceContext } from '../context.js';
 import type { Database } from './database.js';
@@ -7,12 +8,24 @@ const POLL_MS = 200;
 const HEALTH_TIMEOUT_MS = 120_000;
 
 /** Services that depend on the database and run. */
-export async function runningClients({ engine, location, project, service }: Database): Promise<string[]> {
+async function runningClients(database: Database): Promise<string[]> {
+  return clientsIn(database, ['running']);
+}
+
+async function clientsIn(
+  { engine, location, project, service }: Database,
+  states: readonly ServiceState[],
+): Promise<string[]> {
   const statuses = await engine.status(location);
   return Object.values(project.services)
     .filter(({ dependsOn }) => service.name in dependsOn)
     .map(({ name }) => name)
-    .filter((name) => statuses.some((status) => status.name === name && status.state === 'running'));
+    .filter((name) => statuses.some((status) => status.name === name && states.includes(status.state)));
+}
+
+/** Services that depend on the database, and run or are started again and again, as without a database. */
+export async function strugglingClients(database: Database): Promise<string[]> {
+  return clientsIn(database, ['running', 'restarting']);
 }
 
 /** The database and the services that depend on it, as far as they run. */

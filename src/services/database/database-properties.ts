@@ -2,9 +2,9 @@ import { UserError } from '../../errors.js';
 import { isSecretName, redact } from '../../system/secret.js';
 import type { Database } from './database.js';
 import type { Facts } from './manifest.js';
-import { maintenanceDatabase } from './server-sessions.js';
-import { onlyRow, type Session, type SessionOptions, withSession } from './session.js';
-import { identifier, literal, QUIETLY } from './sql.js';
+import { withMaintenance } from './server-sessions.js';
+import { onlyRow, type Session, type SessionOptions } from './session.js';
+import { identifier, literal } from './sql.js';
 
 /**
  * What belongs to a database and is in no dump of it, but for `pg_dump --create`: grants, settings, comment, limit of
@@ -187,8 +187,7 @@ export async function applyProperties(
   wanted: Properties,
   session: Omit<SessionOptions, 'database'>,
 ): Promise<string[]> {
-  const options = { ...session, database: maintenanceDatabase(database) };
-  const run = (text: string) => withSession(database, options, (one) => one.run(QUIETLY + text));
+  const run = (text: string) => withMaintenance(database, session, (one) => one.run(text));
   const statements = propertyStatements(name, wanted);
   try {
     await run(statements.join('\n'));
@@ -197,7 +196,7 @@ export async function applyProperties(
     session.signal?.throwIfAborted();
     for (const statement of statements) await run(statement).catch(() => {});
   }
-  return lostProperties(wanted, await withSession(database, options, (one) => readProperties(one, name)));
+  return lostProperties(wanted, await withMaintenance(database, session, (one) => readProperties(one, name)));
 }
 
 /** What of `wanted` a database has not. */

@@ -1,6 +1,7 @@
 import type { Engine, PipeOptions, PipeResult } from '../../engine/engine.js';
 import { ExitCode, UserError } from '../../errors.js';
 import { imageSettings } from '../../postgres/image-variables.js';
+import { withSessionOptions } from '../../postgres/session-settings.js';
 import type { ProjectLocation } from '../../project/locate.js';
 import type { ComposeProject, ComposeService } from '../../project/model.js';
 import { mountedText } from '../../project/mounted-file.js';
@@ -55,6 +56,21 @@ export function runProgram(
   options: PipeOptions = {},
 ): Promise<PipeResult> {
   return database.engine.pipe(database.location, database.service.name, command, options);
+}
+
+/**
+ * Runs a client program that logs in for us, as {@link runProgram} does, under settings of ours: none that a project
+ * has set for its sessions counts.
+ *
+ * @param options `database`: that it logs in to, by default the project's; `settings`: more of ours, as `name=value`.
+ */
+export function runClient(
+  database: Database,
+  command: readonly string[],
+  { database: name, settings, ...options }: PipeOptions & { database?: string; settings?: readonly string[] },
+): Promise<PipeResult> {
+  const login = { user: database.user, database: name ?? database.name };
+  return runProgram(database, withSessionOptions(command, login, settings), options);
 }
 
 /** Version of a client program. @throws UserError PROGRAM_FAILED */

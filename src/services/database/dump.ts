@@ -70,6 +70,8 @@ export async function dump(context: ServiceContext, database: Database, input: D
       `--format=${input.format}`,
       `--compress=${compression === 'zstd' ? 'zstd:1' : '1'}`,
       `--snapshot=${snapshot}`,
+      // Not that of a database's setting or a variable of the service: what is in it need not fit there.
+      `--encoding=${server.encoding}`,
     ];
     const options = { sink: input.sink, env: { PGAPPNAME: applicationName }, signal };
     const dumping = (
@@ -100,14 +102,17 @@ export async function dump(context: ServiceContext, database: Database, input: D
   }
 }
 
-async function prepare(session: Session): Promise<{ version: string; num: number; bytes: number }> {
-  // A dump may take longer than what an administrator allows the app.
-  await session.run('SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0;');
+async function prepare(session: Session): Promise<{
+  version: string;
+  num: number;
+  bytes: number;
+  encoding: string;
+}> {
   await lockDatabase(session);
   return onlyRow(
     session,
     `SELECT current_setting('server_version') AS version, current_setting('server_version_num')::int AS num,
-            pg_database_size(current_database()) AS bytes`,
+            pg_database_size(current_database()) AS bytes, getdatabaseencoding() AS encoding`,
   );
 }
 

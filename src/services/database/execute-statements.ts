@@ -29,7 +29,7 @@ export async function executeStatements(
   try {
     await withSession(
       database,
-      { applicationName: 'invctl db exec', signal: context.signal },
+      { applicationName: 'invctl db exec', signal: context.signal, asProject: true },
       async (session) => {
         if (transaction) await session.run('BEGIN;');
         await session.run(text);

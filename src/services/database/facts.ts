@@ -3,7 +3,6 @@ import { notOfExtension, USER_NAMESPACE } from './dumped.js';
 import type { Facts } from './manifest.js';
 import { readObjects } from './objects.js';
 import { onlyRow, type Session } from './session.js';
-import { identifier } from './sql.js';
 
 /**
  * Reads what a manifest tells of the session's database, in the session's transaction: inside a snapshot the rows
@@ -65,15 +64,26 @@ const ROLES = `
 
 export const MIGRATIONS_TABLE = 'schema_migrations';
 
+/**
+ * The table in which the app notes its migrations, quoted and with its schema; undefined where there is none with a
+ * column `version`. Of several, that in the schema of the user's name, which PostgreSQL takes first, or in `public`.
+ */
+export async function migrationsTable(session: Session): Promise<string | undefined> {
+  const [found] = await session.rows<{ table: string }>(`
+    SELECT format('%I.%I', nspname, relname) AS table
+      FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace JOIN pg_attribute a ON attrelid = c.oid
+     WHERE relname = '${MIGRATIONS_TABLE}' AND relkind IN ('r', 'p') AND relpersistence <> 't'
+       AND attname = 'version' AND NOT attisdropped
+     ORDER BY nspname = session_user DESC, nspname = 'public' DESC, nspname LIMIT 1`);
+  return found?.table;
+}
+
 async function readMigrations(session: Session): Promise<Facts['migrations']> {
-  const [found] = await session.rows<{ table: string; column: string }>(`
-    SELECT c.oid::regclass::text AS table, attname AS column
-      FROM pg_class c JOIN pg_attribute a ON attrelid = c.oid
-     WHERE c.oid = to_regclass('${MIGRATIONS_TABLE}') AND attname = 'version' AND NOT attisdropped`);
-  if (!found) return null;
+  const table = await migrationsTable(session);
+  if (table === undefined) return null;
   const { version, applied } = await onlyRow<{ version: string | null; applied: number }>(
     session,
-    `SELECT max(${identifier(found.column)})::text AS version, count(*) AS applied FROM ${found.table}`,
+    `SELECT max(version)::text AS version, count(*) AS applied FROM ${table}`,
   );
   return version === null ? null : { version, applied };
 }

@@ -47,7 +47,7 @@ export async function migrate(context: ServiceContext): Promise<Migrated> {
       const migrations = await readMigrations(database);
       return withSession(
         database,
-        { applicationName: 'invctl db migrate', signal: context.signal },
+        { applicationName: 'invctl db migrate', signal: context.signal, asProject: true },
         (session) => applyMissing(session, migrations),
       );
     },

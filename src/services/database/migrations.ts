@@ -3,8 +3,8 @@ import { basename, join } from 'node:path';
 import { hasErrorCode, UserError } from '../../errors.js';
 import { appService } from '../../project/service-roles.js';
 import type { Database } from './database.js';
-import { MIGRATIONS_TABLE } from './facts.js';
-import { onlyRow, type Session } from './session.js';
+import { migrationsTable } from './facts.js';
+import type { Session } from './session.js';
 
 export interface MigrationState {
   applied: number;
@@ -22,12 +22,9 @@ export async function migrationState(
 ): Promise<MigrationState | undefined> {
   const files = (await migrationFiles(database)).map((file) => basename(file));
   if (files.length === 0) return undefined;
-  const { exists } = await onlyRow<{ exists: boolean }>(
-    session,
-    `SELECT to_regclass('${MIGRATIONS_TABLE}') IS NOT NULL AS exists`,
-  );
-  const applied = exists
-    ? await session.rows<{ version: string }>(`SELECT version::text AS version FROM ${MIGRATIONS_TABLE}`)
+  const table = await migrationsTable(session);
+  const applied = table
+    ? await session.rows<{ version: string }>(`SELECT version::text AS version FROM ${table}`)
     : [];
   const versions = new Set(applied.map(({ version }) => Number(version)));
   return {

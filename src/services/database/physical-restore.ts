@@ -13,9 +13,11 @@ import { runningServices, startAgain } from './clients.js';
 import { dataFolder, unpackFolder } from './cold-copy.js';
 import { type Database, findDatabase } from './database.js';
 import { countRows, readFacts } from './facts.js';
+import { liveState } from './live-database.js';
 import type { Manifest } from './manifest.js';
 import { proveRestored } from './prove-restored.js';
 import { compareRows, type Restored, type RestoreInput } from './restore.js';
+import { withMaintenance } from './server-sessions.js';
 import { isEmbedded, lacksClientPrograms, withSession } from './session.js';
 
 export const PHYSICAL_OPERATION = 'db restore (physical)';
@@ -48,7 +50,9 @@ export async function restorePhysical(
   const { manifest } = archive;
   await assertFits(database, manifest);
   const applicationName = 'invctl db restore';
-  const before = await withSession(database, { applicationName, signal: context.signal }, countRows);
+  const options = { applicationName, signal: context.signal };
+  const live = await withMaintenance(database, options, (session) => liveState(session, database.name));
+  const before = live === 'there' ? await withSession(database, options, countRows) : [];
   const rows = compareRows(before, manifest.tables);
   await input.confirm({ from: archive.file, database: database.name, rows, notes: [] });
   const id = timeId(new Date());

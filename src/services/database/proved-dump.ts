@@ -3,7 +3,7 @@ import { constants } from 'node:os';
 import { PassThrough, Writable } from 'node:stream';
 import type { PipeResult } from '../../engine/engine.js';
 import { notReadWhole, readDump, unreadable } from './archive-reader.js';
-import { type Database, programFailed, runProgram } from './database.js';
+import { type Database, programFailed, runClient } from './database.js';
 import type { DumpExamination } from './plain-dump.js';
 import { intoBoth } from './tee.js';
 
@@ -63,7 +63,7 @@ export async function dumpArchive(
       sink.write(chunk, done);
     },
   });
-  const result = await runProgram(database, ['sh', '-c', DUMP_AND_READ, 'sh', ...options], {
+  const result = await runClient(database, ['sh', '-c', DUMP_AND_READ, 'sh', ...options], {
     output,
     env,
     signal,
@@ -99,7 +99,7 @@ export async function dumpSql(
   const copy = new PassThrough();
   const [examination] = await Promise.all([
     readDump(copy),
-    runProgram(database, ['pg_dump', ...options], { output: intoBoth(sink, copy), env, signal })
+    runClient(database, ['pg_dump', ...options], { output: intoBoth(sink, copy), env, signal })
       .finally(() => copy.end())
       .then((result) => {
         if (result.status !== 0) throw dumpFailed(result);

@@ -1,20 +1,22 @@
 import { randomBytes } from 'node:crypto';
 import { PassThrough, Writable } from 'node:stream';
 import type { PipeResult } from '../../engine/engine.js';
-import { UserError } from '../../errors.js';
+import type { UserError } from '../../errors.js';
 import { outputTail } from '../../system/process.js';
-import { connectionArguments, type Database, runProgram } from './database.js';
+import { connectionArguments, type Database, runClient, runProgram } from './database.js';
 import type { Session, SessionOptions } from './session.js';
-import { sessionHint } from './session-hint.js';
+import { databaseMissing, saysMissing, sessionFailed } from './session-errors.js';
 
 /** A session that is a `psql` beside the server, fed through its standard input. */
 export class PsqlSession implements Session {
   readonly #input = new PassThrough();
   readonly #ended: Promise<PipeResult>;
+  readonly #database: string;
   #output = '';
   #waiting: { marker: string; resolve: (output: string) => void } | undefined;
 
   constructor(database: Database, options: SessionOptions) {
+    this.#database = options.database ?? database.name;
     const decoder = new TextDecoder();
     const output = new Writable({
       write: (chunk: Buffer, _encoding, done) => {
@@ -23,25 +25,28 @@ export class PsqlSession implements Session {
         done();
       },
     });
-    this.#ended = runProgram(
-      database,
-      [
-        'psql',
-        ...connectionArguments(database, options.database),
-        '--no-psqlrc',
-        '--no-password',
-        '--quiet',
-        '--tuples-only',
-        '--no-align',
-        '--set=ON_ERROR_STOP=1',
-      ],
-      {
-        input: this.#input,
-        output,
-        env: { PGAPPNAME: options.applicationName, PGCLIENTENCODING: 'UTF8' },
-        ...(options.signal ? { signal: options.signal } : {}),
-      },
-    );
+    const command = [
+      'psql',
+      ...connectionArguments(database, options.database),
+      '--no-psqlrc',
+      '--no-password',
+      '--quiet',
+      '--tuples-only',
+      '--no-align',
+      '--set=ON_ERROR_STOP=1',
+    ];
+    const streams = {
+      input: this.#input,
+      output,
+      env: { PGAPPNAME: options.applicationName, PGCLIENTENCODING: 'UTF8' },
+      ...(options.signal ? { signal: options.signal } : {}),
+    };
+    this.#ended = options.asProject
+      ? runProgram(database, command, streams)
+      : runClient(database, command, {
+          ...streams,
+          ...(options.database === undefined ? {} : { database: options.database }),
+        });
     // Reported by whoever waits for an answer; nobody may be waiting when it breaks.
     this.#ended.catch(() => {});
   }
@@ -61,7 +66,7 @@ export class PsqlSession implements Session {
     });
     this.#input.write(`${statements}\n\\echo ${marker}\n`);
     const over = this.#ended.then((result) => {
-      throw sessionFailed(result);
+      throw failed(result, this.#database);
     });
     return Promise.race([answer, over]);
   }
@@ -81,11 +86,9 @@ export class PsqlSession implements Session {
   }
 }
 
-function sessionFailed({ stderr, status }: PipeResult): UserError {
+function failed({ stderr, status }: PipeResult, database: string): UserError {
   const said = outputTail(stderr, 8);
-  return new UserError({
-    code: 'SQL_FAILED',
-    message: `the database refused or ended our session: ${said || `psql ended with status ${status}`}`,
-    hint: sessionHint(said),
-  });
+  return saysMissing(said)
+    ? databaseMissing(database)
+    : sessionFailed(said || `psql ended with status ${status}`);
 }

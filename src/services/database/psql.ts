@@ -27,7 +27,11 @@ export async function psql(context: ServiceContext, input: PsqlInput): Promise<n
   if (isEmbedded(engine) && (await lacksClientPrograms(database))) {
     const { runSqlSession } = await import('../../engine/embedded/sql-session.js');
     return runSqlSession({
-      connection: await engine.connection(location, database.service.name),
+      connection: {
+        ...(await engine.connection(location, database.service.name)),
+        // As psql would be told.
+        database: database.name,
+      },
       ...sqlArgument(input.words),
       input: input.stdin,
       output: input.stdout,

@@ -6,19 +6,22 @@ import { withProjectLock } from '../../system/lock.js';
 import type { ServiceContext } from '../context.js';
 import { assertOpens, examineArchive, openArchive, proveContent, proveDigest } from './archive.js';
 import { timeId } from './backup-store.js';
-import { restartClients, runningClients } from './clients.js';
+import { restartClients, strugglingClients } from './clients.js';
 import { findOrFetch } from './copies.js';
 import { type Database, findDatabase } from './database.js';
 import { applyProperties, readProperties, wantedProperties } from './database-properties.js';
+import { dropDatabase } from './drop-database.js';
 import { readIdentities } from './encryption.js';
 import { countRows, readFacts } from './facts.js';
+import { assertSwappable, type LiveState, openLive, serverDefaults, withLive } from './live-database.js';
 import type { Facts } from './manifest.js';
 import type { DumpExamination } from './plain-dump.js';
 import { proveRestored } from './prove-restored.js';
+import { readReplication, replicationNotes } from './replication.js';
 import { assertRestorable } from './restore-checks.js';
-import { derivedName, derivedPrefix, dropDatabase, loadApplicationName, loadArchive } from './scratch.js';
-import { endSessions, lockDatabase, maintenanceDatabase } from './server-sessions.js';
-import { openSession, type SessionOptions, withSession } from './session.js';
+import { derivedName, derivedPrefix, loadApplicationName, loadArchive } from './scratch.js';
+import { endSessions, lockDatabase, withMaintenance } from './server-sessions.js';
+import { type SessionOptions, withSession } from './session.js';
 import { previousDatabases, setAllowConnections, swapDatabases } from './swap.js';
 
 const RESTORE_OPERATION = 'db restore';
@@ -30,7 +33,8 @@ export const restoreStateSchema = z.object({
   /** The database that the archive is loaded into; absent for `--undo`, whose incoming one is kept. */
   scratch: z.string().nullable(),
   incoming: z.string(),
-  previous: z.string(),
+  /** Null: there was no live database. */
+  previous: z.string().nullable(),
   /** Services to restart once the live name has changed hands. */
   clients: z.array(z.string()),
 });
@@ -67,8 +71,10 @@ export interface Restored {
   from: string;
   /** The live database. */
   restored: string;
-  /** What the database before it is called now; of a physical backup, the folder that it lies in. */
-  previous: string;
+  /**
+   * What the database before it is called now; of a physical backup, the folder that it lies in. Null: there was none.
+   */
+  previous: string | null;
   rows: RowDifference[];
   restarted: string[];
   /** Milliseconds in which nobody could connect. */
@@ -118,11 +124,13 @@ export async function restore(
       live: database.name,
       scratch: derivedName(database.name, 'restore', id),
       incoming: derivedName(database.name, 'restore', id),
-      previous: derivedName(database.name, 'before', id),
-      clients: input.restartClients ? await runningClients(database) : [],
+      previous: null,
+      clients: input.restartClients ? await strugglingClients(database) : [],
     };
     const options = { applicationName: loadApplicationName(id), signal: context.signal };
-    const session = await openSession(database, options);
+    const live = await withMaintenance(database, options, (one) => assertSwappable(one, database));
+    if (live === 'there') state.previous = derivedName(database.name, 'before', id);
+    const session = await openLive(database, live, options);
     const journal = await beginJournal<RestoreState>(database.location.directory, {
       operation: RESTORE_OPERATION,
       id,
@@ -131,12 +139,13 @@ export async function restore(
     try {
       await lockDatabase(session);
       await assertRestorable(database, session, archive, examination);
-      const live = await readProperties(session);
+      const current = live === 'there' ? await readProperties(session) : undefined;
+      const like = manifest?.database ?? current ?? (await serverDefaults(session, database));
       await journal.step('load', state);
       // What the live database has is counted while the other one is filled: the first reads, the second writes.
       const [before] = await Promise.all([
-        countIfReadable(context, database, options),
-        loadArchive(database, { name: state.incoming, like: manifest?.database ?? live }, archive, {
+        live === 'there' ? countIfReadable(context, database, options) : [],
+        loadArchive(database, { name: state.incoming, like }, archive, {
           id,
           signal: context.signal,
           onBytes: progress('copy'),
@@ -147,13 +156,17 @@ export async function restore(
         proveScratch(context, database, state, options, manifest ?? examination),
         analyze(database, state, options),
       ]);
+      await warnOfReplication(context, database, state, options);
       await input.confirm({
         from: archive.file,
         database: database.name,
         rows: compareRows(before, after.tables),
-        notes: examination?.problems.map(({ message }) => message) ?? [],
+        notes: [
+          ...liveNotes(live, like, database),
+          ...(examination?.problems.map(({ message }) => message) ?? []),
+        ],
       });
-      const wanted = wantedProperties(manifest?.database, live);
+      const wanted = wantedProperties(manifest?.database, current) ?? like;
       for (const lost of await applyProperties(database, state.incoming, wanted, options)) context.warn(lost);
       await session.close();
       const swapMs = await swapAndRestart(context, database, journal, state, input, () => {
@@ -188,25 +201,28 @@ export async function undo(context: ServiceContext, input: RestoreInput): Promis
     if (folder !== undefined) return physical.undoPhysical(context, database, folder, input);
     const id = timeId(new Date());
     const options = { applicationName: loadApplicationName(id), signal: context.signal };
-    const newest = await withSession(database, options, async (session) => {
+    const live = await withMaintenance(database, options, (one) => assertSwappable(one, database));
+    const newest = await withLive(database, live, options, async (session) => {
       await lockDatabase(session);
       const [first] = await previousDatabases(session, beforePrefix(database));
       return first;
     });
     if (!newest)
       throw nothingKept('NOTHING_TO_UNDO', 'there is nothing to undo: no restore left a database aside');
-    const before = await countIfReadable(context, database, options);
+    const before = live === 'there' ? await countIfReadable(context, database, options) : [];
     const after = await countAside(context, database, newest.name, options);
     const state: RestoreState = {
       id,
       live: database.name,
       scratch: null,
       incoming: newest.name,
-      previous: derivedName(database.name, 'before', id),
-      clients: input.restartClients ? await runningClients(database) : [],
+      previous: live === 'there' ? derivedName(database.name, 'before', id) : null,
+      clients: input.restartClients ? await strugglingClients(database) : [],
     };
     const rows = compareRows(before, after);
-    await input.confirm({ from: newest.name, database: database.name, rows, notes: [] });
+    await warnOfReplication(context, database, state, options);
+    const notes = live === 'there' ? [] : [`the server has no database ${database.name} to swap it with`];
+    await input.confirm({ from: newest.name, database: database.name, rows, notes });
     const journal = await beginJournal<RestoreState>(database.location.directory, {
       operation: RESTORE_OPERATION,
       id,
@@ -272,19 +288,15 @@ export async function forget(
   return changeDatabase(context, async (database) => {
     const { previousFolders } = await import('./physical-restore.js');
     const folders = await previousFolders(database);
-    const options = {
-      database: maintenanceDatabase(database),
-      applicationName: 'invctl db restore --forget',
-      signal: context.signal,
-    };
-    return withSession(database, options, async (session) => {
+    const options = { applicationName: 'invctl db restore --forget', signal: context.signal };
+    return withMaintenance(database, options, async (session) => {
       const kept = (await previousDatabases(session, beforePrefix(database))).map(({ name }) => name);
       const forgotten = [...kept, ...folders];
       if (forgotten.length === 0) {
         throw nothingKept('NOTHING_TO_FORGET', 'no restore left a database aside');
       }
       await confirm(forgotten);
-      for (const name of kept) await dropDatabase(session, name);
+      for (const name of kept) await dropDatabase(database, name, options);
       for (const folder of folders) await rm(folder, { recursive: true });
       return { forgotten };
     });
@@ -296,12 +308,7 @@ export async function discard(database: Database, state: RestoreState): Promise<
   const applicationName = loadApplicationName(state.id);
   await endSessions(database, applicationName);
   if (state.scratch === null) return;
-  const { scratch } = state;
-  await withSession(
-    database,
-    { database: maintenanceDatabase(database), applicationName: 'invctl' },
-    (session) => dropDatabase(session, scratch),
-  );
+  await dropDatabase(database, state.scratch, { applicationName: 'invctl' });
 }
 
 async function changeDatabase<T>(
@@ -349,6 +356,7 @@ async function swapAndRestart(
   { onProgress }: RestoreInput,
   onSwapped: () => void,
 ): Promise<number> {
+  await assertStillSwappable(context, database, state);
   await journal.step('swap', state);
   // From here on nothing stops it.
   context.signal.throwIfAborted();
@@ -357,7 +365,7 @@ async function swapAndRestart(
   onSwapped();
   await journal.step('restart', state);
   onProgress?.('restart', 0, 0);
-  await restartClients(context, database, state.clients, 'invctl logs, or go back: invctl db restore --undo');
+  await restartClients(context, database, state.clients, restartHint(state));
   await journal.end();
   return swapMs;
 }
@@ -379,6 +387,57 @@ async function countIfReadable(
     context.warn(`the rows of ${options.database ?? database.name} cannot be counted: ${error.message}`);
     return [];
   }
+}
+
+async function warnOfReplication(
+  context: ServiceContext,
+  database: Database,
+  { live, incoming, previous }: RestoreState,
+  options: { applicationName: string; signal: AbortSignal },
+): Promise<void> {
+  const notes = await withMaintenance(database, options, async (session) =>
+    replicationNotes(
+      await readReplication(session, live),
+      await readReplication(session, incoming),
+      previous,
+    ),
+  );
+  for (const note of notes) context.warn(note);
+}
+
+/** What to do where a service does not come back on the restored database. */
+export function restartHint({ previous }: RestoreState): string {
+  return previous === null ? 'invctl logs' : 'invctl logs, or go back: invctl db restore --undo';
+}
+
+/** The load took its time: what was so before it need not be so now. @throws UserError as {@link assertSwappable} */
+async function assertStillSwappable(
+  context: ServiceContext,
+  database: Database,
+  { id, previous }: RestoreState,
+): Promise<void> {
+  const options = { applicationName: loadApplicationName(id), signal: context.signal };
+  const live = await withMaintenance(database, options, (session) => assertSwappable(session, database));
+  if ((live === 'there') === (previous !== null)) return;
+  throw new UserError({
+    code: 'DATABASE_CHANGED',
+    message:
+      previous === null
+        ? `somebody made a database ${database.name} while it was restored`
+        : `somebody dropped the database ${database.name} while it was restored`,
+    hint: 'the same command again',
+  });
+}
+
+/** What the preview says of a live database that is not there, or is none any more. */
+function liveNotes(live: LiveState, like: Facts['database'], { name }: Database): string[] {
+  if (live === 'there') return [];
+  const made = `the restore makes it (owner ${like.owner}, ${like.encoding}, ${like.locale ?? like.collate})`;
+  return live === 'absent'
+    ? [`the server has no database ${name}: ${made}; there is nothing to undo it to`]
+    : [
+        `a DROP DATABASE of ${name} was cut off, and nobody can read what is left of it: it is dropped, and ${made}`,
+      ];
 }
 
 /** A database that takes no connections is counted while it does, for a moment, from ours alone. */

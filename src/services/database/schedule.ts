@@ -4,6 +4,7 @@ import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
 import { UserError } from '../../errors.js';
 import { readSettings } from '../../project/settings-file.js';
+import { shellWord } from '../../project/shell-words.js';
 import { explainFileError, writeFileAtomic } from '../../system/files.js';
 import { outputTail } from '../../system/process.js';
 import type { ServiceContext } from '../context.js';
@@ -157,10 +158,6 @@ async function writeCrontab({ processes, project, signal }: ServiceContext, line
     .split('\n')
     .filter((existing) => existing !== '' && !existing.endsWith(mark(project().name)));
   await processes.run('crontab', ['-'], { signal, input: [...others, line].join('\n') });
-}
-
-function shellWord(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
 /** systemd.syntax(7): double quotes with backslash escapes, `%` doubled. */

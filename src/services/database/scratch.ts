@@ -3,10 +3,11 @@ import { Readable } from 'node:stream';
 import { type Archive, readArchive } from './archive.js';
 import { readHashed } from './archive-file.js';
 import { unreadable } from './archive-reader.js';
-import { connectionArguments, type Database, programFailed, runProgram } from './database.js';
+import { connectionArguments, type Database, programFailed, runClient, runProgram } from './database.js';
 import type { Facts } from './manifest.js';
 import { dumpLines, restorableLines } from './plain-dump.js';
-import { maintenanceDatabase } from './server-sessions.js';
+import { disableSubscriptions, subscriptionsOf } from './replication.js';
+import { withMaintenance } from './server-sessions.js';
 import { type Session, withSession } from './session.js';
 import { identifier, literal } from './sql.js';
 import { restoreFailed } from './unqualified-calls.js';
@@ -17,9 +18,7 @@ const MAXIMUM_JOBS = 4;
  * For indexes that are built in memory, and commits that wait for no disk: the renames come after them in the same
  * log, and do wait.
  */
-const LOAD_SETTINGS = '-c maintenance_work_mem=128MB -c synchronous_commit=off';
-/** How long a session has to end after it was told to, in milliseconds. */
-const TERMINATION_MS = 60_000;
+const LOAD_SETTINGS = ['maintenance_work_mem=128MB', 'synchronous_commit=off'];
 /** PostgreSQL cuts longer identifiers, in bytes. */
 const IDENTIFIER_BYTES = 63;
 
@@ -52,24 +51,13 @@ async function createDatabase(session: Session, name: string, like: Facts['datab
   );
 }
 
-export async function dropDatabase(session: Session, name: string): Promise<void> {
-  const [template] = await session.rows(
-    `SELECT FROM pg_database WHERE datname = ${literal(name)} AND datistemplate`,
-  );
-  // PostgreSQL drops no template.
-  if (template) await session.run(`ALTER DATABASE ${identifier(name)} IS_TEMPLATE false;`);
-  // FORCE ends sessions as well, but gives up on one that has not gone after five seconds, as on a busy machine.
-  await session.run(`
-    SELECT pg_terminate_backend(pid, ${TERMINATION_MS}) FROM pg_stat_activity
-     WHERE datname = ${literal(name)} AND pid <> pg_backend_pid();
-    DROP DATABASE IF EXISTS ${identifier(name)} WITH (FORCE);`);
-}
-
 export interface LoadOptions {
   /** Of the operation: names the copy in the container and our sessions. */
   id: string;
   signal: AbortSignal;
   onBytes?: (total: number) => void;
+  /** For a copy that is only looked at. */
+  withoutSubscriptions?: boolean;
 }
 
 export function loadApplicationName(id: string): string {
@@ -89,23 +77,42 @@ export interface NewDatabase {
 }
 
 /**
- * Makes a database and loads an archive into it. The first error ends it.
+ * Makes a database and loads an archive into it. The first error ends it. What was loaded receives nothing from
+ * elsewhere.
+ *
  * @throws UserError RESTORE_FAILED, BACKUP_UNREADABLE (exit 8) when the copy is not what the file is.
  */
 export async function loadArchive(
   database: Database,
-  { name: target, like }: NewDatabase,
+  target: NewDatabase,
+  archive: Archive,
+  options: LoadOptions,
+): Promise<void> {
+  const session = { applicationName: loadApplicationName(options.id), signal: options.signal };
+  await withMaintenance(database, session, (maintenance) =>
+    createDatabase(maintenance, target.name, target.like),
+  );
+  await load(database, target.name, archive, options);
+  const subscriptions = await withMaintenance(database, session, (maintenance) =>
+    subscriptionsOf(maintenance, target.name),
+  );
+  // Its session is there only for those that need it.
+  if (!subscriptions.some(({ enabled }) => enabled)) return;
+  await withSession(database, { ...session, database: target.name }, (inside) =>
+    disableSubscriptions(inside, subscriptions),
+  );
+}
+
+async function load(
+  database: Database,
+  target: string,
   archive: Archive,
   options: LoadOptions,
 ): Promise<void> {
   const { signal } = options;
   const applicationName = loadApplicationName(options.id);
-  const env = { PGAPPNAME: applicationName, PGCLIENTENCODING: 'UTF8', PGOPTIONS: LOAD_SETTINGS };
-  await withSession(
-    database,
-    { database: maintenanceDatabase(database), applicationName, signal },
-    (session) => createDatabase(session, target, like),
-  );
+  const env = { PGAPPNAME: applicationName, PGCLIENTENCODING: 'UTF8' };
+  const login = { database: target, settings: LOAD_SETTINGS, env, signal };
   if (archive.kind === 'plain') {
     const { stream } = await readArchive(archive, options.onBytes);
     const command = [
@@ -118,7 +125,7 @@ export async function loadArchive(
       '--file=-',
     ];
     const input = Readable.from(restorableLines(dumpLines(stream)));
-    const result = await runProgram(database, command, { input, env, signal });
+    const result = await runClient(database, command, { ...login, input });
     if (result.status !== 0) throw restoreFailed('the dump does not restore', result);
     return;
   }
@@ -127,11 +134,11 @@ export async function loadArchive(
     ...connectionArguments(database, target),
     '--no-password',
     '--exit-on-error',
+    ...(options.withoutSubscriptions ? ['--no-subscriptions'] : []),
   ];
   const run = async (words: readonly string[], input?: Readable) => {
-    const result = await runProgram(database, [...command, ...words], {
-      env,
-      signal,
+    const result = await runClient(database, [...command, ...words], {
+      ...login,
       ...(input ? { input } : {}),
     });
     if (result.status !== 0) throw restoreFailed('the archive does not restore', result);

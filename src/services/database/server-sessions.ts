@@ -1,6 +1,6 @@
 import { ExitCode, UserError } from '../../errors.js';
 import type { Database } from './database.js';
-import { onlyRow, type Session, withSession } from './session.js';
+import { onlyRow, openSession, type Session, type SessionOptions } from './session.js';
 import { literal } from './sql.js';
 
 /** Any constant, as long as every version of invctl uses the same. */
@@ -41,13 +41,9 @@ export async function lockDatabase(session: Session): Promise<void> {
  * what a lost client of ours left in the container.
  */
 export async function endSessions(database: Database, applicationName: string): Promise<void> {
-  await withSession(
+  await withMaintenance(
     database,
-    {
-      applicationName: 'invctl',
-      database: maintenanceDatabase(database),
-      signal: AbortSignal.timeout(PATIENCE_MS),
-    },
+    { applicationName: 'invctl', signal: AbortSignal.timeout(PATIENCE_MS) },
     (session) =>
       session.run(
         `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = ${literal(applicationName)};`,
@@ -55,7 +51,59 @@ export async function endSessions(database: Database, applicationName: string): 
   );
 }
 
-/** A database to work from while the project's own is locked, renamed or gone. */
-export function maintenanceDatabase(database: Database): string {
-  return database.name === 'postgres' ? 'template1' : 'postgres';
+/** Databases that every new server has, to work from. */
+const MAINTENANCE = ['postgres', 'template1'];
+
+/** The first of them that is not the project's own. A server in use may have lost it. */
+export function maintenanceDatabase({ name }: Database): string {
+  return MAINTENANCE.find((one) => one !== name) as string;
+}
+
+/**
+ * A session with a database to work from while the project's own is locked, renamed or gone.
+ * @throws UserError NO_MAINTENANCE_DATABASE, and as {@link openSession}
+ */
+export async function openMaintenance(
+  database: Database,
+  options: Omit<SessionOptions, 'database'>,
+): Promise<Session> {
+  const names = MAINTENANCE.filter((one) => one !== database.name);
+  let failure: UserError | undefined;
+  for (const name of names) {
+    const session = await openSession(database, { ...options, database: name }).catch(refusal);
+    if (!(session instanceof UserError)) {
+      // A session in a container has not logged in before its first answer.
+      const refused = await session.run('SELECT 1;').catch(refusal);
+      if (refused === undefined) return session;
+      await session.close();
+      failure ??= refused;
+    } else failure ??= session;
+    options.signal?.throwIfAborted();
+  }
+  if (failure?.code !== 'DATABASE_MISSING') throw failure;
+  throw new UserError({
+    code: 'NO_MAINTENANCE_DATABASE',
+    message: `the server has no database to work from: ${names.join(' and ')} ${names.length === 1 ? 'is' : 'are'} missing`,
+    hint: `make one:  invctl db psql -- -c 'CREATE DATABASE postgres'`,
+  });
+}
+
+/** Opens a session of {@link openMaintenance} for the time of `body`. */
+export async function withMaintenance<T>(
+  database: Database,
+  options: Omit<SessionOptions, 'database'>,
+  body: (session: Session) => Promise<T>,
+): Promise<T> {
+  const session = await openMaintenance(database, options);
+  try {
+    return await body(session);
+  } finally {
+    await session.close();
+  }
+}
+
+/** What a session failed of, where another database may do. */
+function refusal(error: unknown): UserError {
+  if (error instanceof UserError && ['SQL_FAILED', 'DATABASE_MISSING'].includes(error.code)) return error;
+  throw error;
 }

@@ -8,6 +8,8 @@ export interface SessionOptions {
   /** `application_name`, by which the server's sessions are told apart. */
   applicationName: string;
   signal?: AbortSignal;
+  /** With all that the project has set for its sessions, for SQL of its own. Otherwise none of it counts. */
+  asProject?: boolean;
 }
 
 /**
@@ -36,10 +38,9 @@ export interface Session {
 export async function openSession(database: Database, options: SessionOptions): Promise<Session> {
   if (isEmbedded(database.engine)) {
     const { ClientSession } = await import('./client-session.js');
-    return ClientSession.open(
-      await database.engine.connection(database.location, database.service.name),
-      options,
-    );
+    const connection = await database.engine.connection(database.location, database.service.name);
+    // One reader of what the database is called: its server may have been initialised under another name.
+    return ClientSession.open(connection, { database: database.name, ...options });
   }
   const { PsqlSession } = await import('./psql-session.js');
   return new PsqlSession(database, options);

@@ -1,6 +1,7 @@
 import type { Database } from './database.js';
-import { maintenanceDatabase } from './server-sessions.js';
-import { onlyRow, openSession, type Session, withSession } from './session.js';
+import { liveState } from './live-database.js';
+import { openMaintenance, withMaintenance } from './server-sessions.js';
+import type { Session } from './session.js';
 import { identifier, literal } from './sql.js';
 
 export interface SwapNames {
@@ -8,8 +9,8 @@ export interface SwapNames {
   live: string;
   /** The database that takes that name. */
   incoming: string;
-  /** What the database that had it is called afterwards. It takes no connections. */
-  previous: string;
+  /** What the database that had it is called afterwards. It takes no connections. Null: there is none. */
+  previous: string | null;
 }
 
 /** How long a session has to end after it was told to, in milliseconds. */
@@ -23,44 +24,57 @@ const TERMINATION_MS = 5000;
  */
 export async function swapDatabases(database: Database, id: string, names: SwapNames): Promise<number> {
   const { live, incoming, previous } = names;
-  const session = await openSession(database, maintenance(database, id));
+  // The way to the server is open before the clock runs.
+  const session = await openMaintenance(database, { applicationName: `invctl-restore-${id}` });
   try {
-    // The way to the server is open before the clock runs.
-    await session.run('SET statement_timeout = 0;');
     const started = performance.now();
-    await session.run(`
-      ALTER DATABASE ${identifier(live)} ALLOW_CONNECTIONS false;
-      SELECT pg_terminate_backend(pid, ${TERMINATION_MS}) FROM pg_stat_activity
-       WHERE datname IN (${literal(live)}, ${literal(incoming)}) AND pid <> pg_backend_pid();
-      BEGIN;
-      ALTER DATABASE ${identifier(live)} RENAME TO ${identifier(previous)};
-      ALTER DATABASE ${identifier(incoming)} RENAME TO ${identifier(live)};
-      ALTER DATABASE ${identifier(live)} ALLOW_CONNECTIONS true;
-      COMMIT;`);
+    await (previous === null
+      ? takeName(session, live, incoming)
+      : exchangeNames(session, { live, incoming, previous }));
     return performance.now() - started;
   } catch (error) {
-    await setAllowConnections(database, live, true);
+    if (previous !== null) await setAllowConnections(database, live, true);
     throw error;
   } finally {
     await session.close();
   }
 }
 
-/** Lets sessions into a database, or keeps them out. */
-export async function setAllowConnections(database: Database, name: string, allow: boolean): Promise<void> {
-  await withSession(
-    database,
-    { database: maintenanceDatabase(database), applicationName: 'invctl' },
-    (session) => session.run(`ALTER DATABASE ${identifier(name)} ALLOW_CONNECTIONS ${allow};`),
-  );
+async function exchangeNames(
+  session: Session,
+  { live, incoming, previous }: SwapNames & { previous: string },
+): Promise<void> {
+  await session.run(`
+    ALTER DATABASE ${identifier(live)} ALLOW_CONNECTIONS false;
+    ${endOthers([live, incoming])}
+    BEGIN;
+    ALTER DATABASE ${identifier(live)} RENAME TO ${identifier(previous)};
+    ALTER DATABASE ${identifier(incoming)} RENAME TO ${identifier(live)};
+    ALTER DATABASE ${identifier(live)} ALLOW_CONNECTIONS true;
+    COMMIT;`);
 }
 
-export async function databaseExists(session: Session, name: string): Promise<boolean> {
-  const { found } = await onlyRow<{ found: boolean }>(
-    session,
-    `SELECT EXISTS (SELECT FROM pg_database WHERE datname = ${literal(name)}) AS found`,
+/** The name is free, or that of what a DROP DATABASE left that was cut off: nobody can read or rename that. */
+async function takeName(session: Session, live: string, incoming: string): Promise<void> {
+  if ((await liveState(session, live)) === 'invalid') await session.run(`DROP DATABASE ${identifier(live)};`);
+  await session.run(`
+    ${endOthers([incoming])}
+    BEGIN;
+    ALTER DATABASE ${identifier(incoming)} RENAME TO ${identifier(live)};
+    ALTER DATABASE ${identifier(live)} ALLOW_CONNECTIONS true;
+    COMMIT;`);
+}
+
+function endOthers(names: readonly string[]): string {
+  return `SELECT pg_terminate_backend(pid, ${TERMINATION_MS}) FROM pg_stat_activity
+           WHERE datname IN (${names.map(literal).join(', ')}) AND pid <> pg_backend_pid();`;
+}
+
+/** Lets sessions into a database, or keeps them out. */
+export async function setAllowConnections(database: Database, name: string, allow: boolean): Promise<void> {
+  await withMaintenance(database, { applicationName: 'invctl' }, (session) =>
+    session.run(`ALTER DATABASE ${identifier(name)} ALLOW_CONNECTIONS ${allow};`),
   );
-  return found;
 }
 
 /** Databases that restores left aside, newest first. */
@@ -70,8 +84,4 @@ export async function previousDatabases(session: Session, prefix: string): Promi
       WHERE starts_with(datname, ${literal(prefix)}) ORDER BY datname DESC`,
   );
   return rows.filter(({ name }) => /^\d{8}t\d{6}z$/.test(name.slice(prefix.length)));
-}
-
-function maintenance(database: Database, id: string) {
-  return { database: maintenanceDatabase(database), applicationName: `invctl-restore-${id}` };
 }

@@ -6,12 +6,14 @@ import { type Archive, examineArchive, openArchive, proveContent, proveDigest } 
 import { timeId } from './backup-store.js';
 import { findOrFetch } from './copies.js';
 import { type Database, findDatabase } from './database.js';
+import { dropDatabase } from './drop-database.js';
 import { readIdentities } from './encryption.js';
-import { readDatabase, readFacts } from './facts.js';
+import { readFacts } from './facts.js';
+import { likeLive } from './live-database.js';
 import { type Facts, formatManifest, type Level, type Manifest, manifestPath } from './manifest.js';
 import { type Expected, proveRestored } from './prove-restored.js';
-import { derivedName, dropDatabase, loadApplicationName, loadArchive } from './scratch.js';
-import { endSessions, maintenanceDatabase } from './server-sessions.js';
+import { derivedName, loadApplicationName, loadArchive } from './scratch.js';
+import { endSessions } from './server-sessions.js';
 import { withSession } from './session.js';
 
 export interface VerifyInput {
@@ -120,10 +122,14 @@ async function proveByRestoring(
   const id = timeId(new Date());
   const scratch = derivedName(database.name, 'verify', id);
   const applicationName = loadApplicationName(id);
-  const maintenance = { database: maintenanceDatabase(database), applicationName };
-  const like = expected.database ?? (await withSession(database, { applicationName }, readDatabase));
+  const like = expected.database ?? (await likeLive(database, applicationName));
   try {
-    await loadArchive(database, { name: scratch, like }, archive, { id, signal: context.signal, onBytes });
+    await loadArchive(database, { name: scratch, like }, archive, {
+      id,
+      signal: context.signal,
+      onBytes,
+      withoutSubscriptions: true,
+    });
     return await withSession(
       database,
       { database: scratch, applicationName, signal: context.signal },
@@ -137,6 +143,6 @@ async function proveByRestoring(
     );
   } finally {
     if (context.signal.aborted) await endSessions(database, applicationName).catch(() => {});
-    await withSession(database, maintenance, (session) => dropDatabase(session, scratch));
+    await dropDatabase(database, scratch, { applicationName });
   }
 }

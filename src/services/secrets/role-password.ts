@@ -1,6 +1,13 @@
 import { UserError } from '../../errors.js';
+import { sessionOptions } from '../../postgres/session-settings.js';
 import { Secret } from '../../system/secret.js';
-import { connectionArguments, type Database, programFailed, runProgram } from '../database/database.js';
+import {
+  connectionArguments,
+  type Database,
+  programFailed,
+  runClient,
+  runProgram,
+} from '../database/database.js';
 import { isEmbedded, onlyRow, type Session } from '../database/session.js';
 import { identifier, literal } from '../database/sql.js';
 
@@ -44,13 +51,20 @@ export async function acceptsPassword(
 }
 
 async function acceptedByProcess(
-  { engine, location, service }: Database,
+  { engine, location, service, name }: Database,
   password: Secret,
 ): Promise<boolean> {
   if (!isEmbedded(engine)) throw new Error('the embedded engine alone has a connection');
-  const { host, port, user, database } = await engine.connection(location, service.name);
+  const { host, port, user, serverMajor } = await engine.connection(location, service.name);
   const pg = (await import('pg')).default;
-  const client = new pg.Client({ host, port, user, database, password: password.reveal() });
+  const client = new pg.Client({
+    host,
+    port,
+    user,
+    database: name,
+    password: password.reveal(),
+    options: sessionOptions({ major: serverMajor, superuser: true }),
+  });
   client.on('error', () => {});
   try {
     await client.connect();
@@ -84,7 +98,7 @@ async function acceptedByContainer(
       addresses,
     );
   }
-  const login = await runProgram(
+  const login = await runClient(
     database,
     [
       'psql',

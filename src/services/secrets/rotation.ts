@@ -8,8 +8,8 @@ import { scramVerifier } from '../../system/scram.js';
 import { Secret } from '../../system/secret.js';
 import type { ServiceContext } from '../context.js';
 import type { Database } from '../database/database.js';
-import { maintenanceDatabase } from '../database/server-sessions.js';
-import { type Session, withSession } from '../database/session.js';
+import { withMaintenance } from '../database/server-sessions.js';
+import type { Session } from '../database/session.js';
 import type { FoundSecret } from './find-secret.js';
 import { acceptsPassword, readVerifier, writeVerifier } from './role-password.js';
 import { StagedFile } from './staged-file.js';
@@ -110,10 +110,8 @@ export async function revert(rotation: Rotation): Promise<void> {
   const { state, staged, database } = rotation;
   const verifier = await staged.verifier();
   if (database && verifier !== undefined) {
-    await withSession(
-      database,
-      { database: maintenanceDatabase(database), applicationName: `invctl ${ROTATE_OPERATION}` },
-      (session) => writeVerifier(session, database.user, verifier),
+    await withMaintenance(database, { applicationName: `invctl ${ROTATE_OPERATION}` }, (session) =>
+      writeVerifier(session, database.user, verifier),
     );
   }
   await staged.swapBack();

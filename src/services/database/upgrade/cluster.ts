@@ -1,33 +1,29 @@
 import type { ServiceContext } from '../../context.js';
-import { type Database, programFailed, runProgram } from '../database.js';
-import { maintenanceDatabase } from '../server-sessions.js';
-import { type Session, withSession } from '../session.js';
-import { QUIETLY } from '../sql.js';
+import { type Database, programFailed, runClient } from '../database.js';
+import { maintenanceDatabase, withMaintenance } from '../server-sessions.js';
+import type { Session } from '../session.js';
 
 /**
  * Copies what belongs to the cluster and not to a database: roles with their passwords, settings and memberships. It
- * goes from server to server through our memory and touches no disk.
+ * goes from server to server through our memory, and touches no disk and no log.
  */
 export async function copyRoles(context: ServiceContext, from: Database, to: Database): Promise<void> {
   const { signal } = context;
-  const dump = await runProgram(
+  const dump = await runClient(
     from,
     ['pg_dumpall', `--username=${from.user}`, `--database=${from.name}`, '--no-password', '--globals-only'],
     { signal },
   );
   if (dump.status !== 0) throw programFailed('UPGRADE_FAILED', 'pg_dumpall cannot read the roles', dump);
-  const there = await withSession(
-    to,
-    { database: maintenanceDatabase(to), applicationName: 'invctl db upgrade', signal },
-    (session) =>
-      session.rows<{ create: string }>(`SELECT format('CREATE ROLE %I;', rolname) AS create FROM pg_roles`),
+  const there = await withMaintenance(to, { applicationName: 'invctl db upgrade', signal }, (session) =>
+    session.rows<{ create: string }>(`SELECT format('CREATE ROLE %I;', rolname) AS create FROM pg_roles`),
   );
   const existing = new Set(there.map(({ create }) => create));
   const statements = dump.stdout
     .split('\n')
     // psql's own commands are of no use here, and not every psql knows them all.
     .filter((line) => !existing.has(line) && !/^\\(un)?restrict\b/.test(line));
-  const load = await runProgram(
+  const load = await runClient(
     to,
     [
       'psql',
@@ -40,7 +36,7 @@ export async function copyRoles(context: ServiceContext, from: Database, to: Dat
       '--single-transaction',
       '--file=-',
     ],
-    { input: QUIETLY + statements.join('\n'), signal },
+    { database: maintenanceDatabase(to), input: statements.join('\n'), signal },
   );
   if (load.status !== 0) throw programFailed('UPGRADE_FAILED', 'the new server refuses the roles', load);
 }

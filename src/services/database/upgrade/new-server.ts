@@ -9,12 +9,13 @@ import type { ServiceContext } from '../../context.js';
 import type { Archive } from '../archive.js';
 import { type Database, runProgram } from '../database.js';
 import { applyProperties } from '../database-properties.js';
+import { dropDatabase } from '../drop-database.js';
 import { readDatabase, readFacts } from '../facts.js';
 import type { Facts, Manifest } from '../manifest.js';
 import { proveRestored } from '../prove-restored.js';
 import { assertKnown } from '../restore-checks.js';
-import { derivedName, dropDatabase, loadArchive } from '../scratch.js';
-import { maintenanceDatabase } from '../server-sessions.js';
+import { derivedName, loadArchive } from '../scratch.js';
+import { withMaintenance } from '../server-sessions.js';
 import { onlyRow, type Session, type SessionOptions, withSession } from '../session.js';
 import { identifier, literal } from '../sql.js';
 import { settingsLeftBehind } from './cluster.js';
@@ -94,9 +95,9 @@ async function compareServers(
 ): Promise<void> {
   const applicationName = 'invctl db upgrade';
   const { signal } = context;
-  const maintenance = { database: maintenanceDatabase(database), applicationName, signal };
-  await withSession(live, { applicationName, signal }, (before) =>
-    withSession(database, maintenance, async (after) => {
+  const options = { applicationName, signal };
+  await withSession(live, options, (before) =>
+    withMaintenance(database, options, async (after) => {
       const extensions = await before.rows<{ name: string }>('SELECT extname AS name FROM pg_extension');
       await assertKnown(after, {
         code: 'EXTENSIONS_MISSING',
@@ -168,8 +169,11 @@ export async function tryApp(
       `SELECT pg_get_userbyid(datdba) AS name FROM pg_database WHERE datname = ${literal(loaded)}`,
     ),
   );
+  await dropDatabase(database, database.name, {
+    applicationName: 'invctl db upgrade',
+    signal: context.signal,
+  });
   await atMaintenance(context, database, async (session) => {
-    await dropDatabase(session, database.name);
     await session.run(
       `CREATE DATABASE ${identifier(database.name)} TEMPLATE ${identifier(loaded)} OWNER ${identifier(owner.name)} STRATEGY file_copy;`,
     );
@@ -204,8 +208,11 @@ export async function settle(
   loaded: string,
   wanted: Facts['database'],
 ): Promise<void> {
+  await dropDatabase(database, database.name, {
+    applicationName: 'invctl db upgrade',
+    signal: context.signal,
+  });
   await atMaintenance(context, database, async (session) => {
-    await dropDatabase(session, database.name);
     await session.run(`ALTER DATABASE ${identifier(loaded)} RENAME TO ${identifier(database.name)};`);
   });
   for (const lost of await applyProperties(database, database.name, wanted, sessionOf(context)))
@@ -218,10 +225,10 @@ function atMaintenance<T>(
   database: Database,
   body: (session: Session) => Promise<T>,
 ): Promise<T> {
-  return withSession(database, { ...sessionOf(context), database: maintenanceDatabase(database) }, body);
+  return withMaintenance(database, sessionOf(context), body);
 }
 
-function sessionOf({ signal }: ServiceContext): SessionOptions {
+function sessionOf({ signal }: ServiceContext): Omit<SessionOptions, 'database'> {
   return { applicationName: 'invctl db upgrade', signal };
 }
 

@@ -1,0 +1,96 @@
+/**
+ * What a session of our own sets against what a project has set for a database, a role or the server: an option of
+ * the connection beats all of them. Each name is known to every PostgreSQL from 14 on; plpgsql's are taken before its
+ * library is loaded. (postgresql.org/docs/current/runtime-config-client.html)
+ */
+const ANYBODY = [
+  'statement_timeout=0',
+  'lock_timeout=0',
+  'idle_in_transaction_session_timeout=0',
+  'idle_session_timeout=0',
+  'default_transaction_read_only=off',
+  'default_transaction_isolation=read committed',
+  'default_transaction_deferrable=off',
+  // A query that a policy would cut short is an error.
+  'row_security=off',
+  'role=none',
+  // Nobody's function comes before PostgreSQL's own, and a name has the same text on every server.
+  'search_path=pg_catalog',
+  'standard_conforming_strings=on',
+  'client_min_messages=notice',
+  'plpgsql.extra_errors=none',
+];
+
+/** Only a superuser's session may set these; the connection of anybody else fails on them. */
+const SUPERUSER = [
+  'session_replication_role=origin',
+  // Some of our statements hold secrets.
+  'log_statement=none',
+  'log_duration=off',
+  'log_min_duration_statement=-1',
+  'log_min_duration_sample=-1',
+  'log_transaction_sample_rate=0',
+  'log_min_error_statement=panic',
+  // A damaged page is an error, and not a page of zeros in a backup.
+  'zero_damaged_pages=off',
+  'ignore_checksum_failure=off',
+  'plpgsql.variable_conflict=error',
+];
+
+/** From this major on; an unknown name ends the connection. */
+const SINCE = 17;
+const ANYBODY_SINCE = ['transaction_timeout=0'];
+/** Login triggers write rows. Others fire on what a restore makes. */
+const SUPERUSER_SINCE = ['event_triggers=off'];
+
+export interface SessionSettings {
+  /** Major version of the server. */
+  major: number;
+  superuser: boolean;
+  /** More settings, as `name=value`. */
+  more?: readonly string[];
+}
+
+/** The words of the connection option `options` (libpq's PGOPTIONS) for a session of our own. */
+export function sessionOptions({ major, superuser, more = [] }: SessionSettings): string {
+  return options([
+    ...ANYBODY,
+    ...(major >= SINCE ? ANYBODY_SINCE : []),
+    ...(superuser ? SUPERUSER : []),
+    ...(superuser && major >= SINCE ? SUPERUSER_SINCE : []),
+    ...more,
+  ]);
+}
+
+/** A space ends a word there, unless it follows a backslash. */
+function options(settings: readonly string[]): string {
+  return settings.map((setting) => `-c ${setting.replaceAll(/[\\ ]/g, '\\$&')}`).join(' ');
+}
+
+/**
+ * A client program in the words of a shell beside the server, with {@link sessionOptions} in its environment. The
+ * shell knows the server's major from its data folder (or its programs, where PGDATA does not lead there), and asks
+ * the server itself whether the user is a superuser.
+ *
+ * @param login over the local socket.
+ * @param more as in {@link SessionSettings}
+ */
+export function withSessionOptions(
+  command: readonly string[],
+  login: { user: string; database: string },
+  more: readonly string[] = [],
+): string[] {
+  const optionsOf = (major: number, superuser: boolean) => `'${sessionOptions({ major, superuser, more })}'`;
+  const script = `
+{ read -r v <"$PGDATA/PG_VERSION"; } 2>/dev/null || v=$(postgres --version 2>/dev/null || psql --version)
+v=\${v#*) }; v=\${v%%[!0-9]*}
+if [ "\${v:-0}" -ge ${SINCE} ]
+then PGOPTIONS=${optionsOf(SINCE, true)} v=${optionsOf(SINCE, false)}
+else PGOPTIONS=${optionsOf(SINCE - 1, true)} v=${optionsOf(SINCE - 1, false)}
+fi
+export PGOPTIONS
+psql --username="$1" --dbname="$2" -Xwqc '' </dev/null >/dev/null 2>&1 || PGOPTIONS=$v
+shift 2
+exec "$@"`;
+  return ['sh', '-c', script, 'sh', login.user, login.database, ...command];
+}
