@@ -79,7 +79,15 @@ export class ArchiveWriter extends Writable {
 export function readHashed(
   file: string,
   onBytes?: (total: number) => void,
-): { stream: Transform; digest: () => Digest } {
+): { stream: Readable; digest: () => Digest } {
+  return hashing(createReadStream(file, { highWaterMark: 1024 * 1024 }), onBytes);
+}
+
+/** A stream that knows, once it has been read to its end, what went through. */
+export function hashing(
+  source: Readable,
+  onBytes?: (total: number) => void,
+): { stream: Readable; digest: () => Digest } {
   const hash = createHash('sha256');
   let bytes = 0;
   const stream = new Transform({
@@ -90,7 +98,6 @@ export function readHashed(
       done(null, chunk);
     },
   });
-  const source = createReadStream(file, { highWaterMark: 1024 * 1024 });
   source.on('error', (error) => stream.destroy(error));
   stream.on('close', () => source.destroy());
   source.pipe(stream);

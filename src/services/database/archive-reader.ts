@@ -1,10 +1,11 @@
 import type { Readable } from 'node:stream';
-import { ExitCode, UserError } from '../../errors.js';
+import { unreadable } from '../../backup/unreadable.js';
+import type { UserError } from '../../errors.js';
 import { outputTail } from '../../system/process.js';
 import type { Digest } from './archive-file.js';
 import { type Database, runProgram } from './database.js';
 import type { Facts } from './manifest.js';
-import { type DumpExamination, dumpLines, examineDump } from './plain-dump.js';
+import { type DumpExamination, examineDump } from './plain-dump.js';
 
 /**
  * Reads a custom archive to its end: every block of every table is decompressed. (`pg_restore --list` reads the
@@ -24,28 +25,15 @@ export function notReadWhole(stderr: string, hint?: string): UserError {
 
 /**
  * Reads an SQL dump of our own to its end: its last words are there, and every COPY ends.
+ *
+ * @param sql not packed.
  * @throws UserError BACKUP_UNREADABLE (exit 8)
  */
-export async function readDump(input: Readable): Promise<DumpExamination> {
-  const examination = await examineSql(input);
+export async function readDump(sql: AsyncIterable<Buffer>, database: string): Promise<DumpExamination> {
+  const examination = await examineDump(sql, database);
   const [unsafe] = examination.problems.filter((problem) => problem.unsafe);
   if (unsafe) throw unreadable(unsafe.message);
   return examination;
-}
-
-/**
- * What the text of an SQL dump, plain or in gzip, says of itself.
- * @throws UserError BACKUP_UNREADABLE (exit 8) where it does not unpack.
- */
-export async function examineSql(input: Readable): Promise<DumpExamination> {
-  try {
-    return await examineDump(dumpLines(input));
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && String(error.code).startsWith('Z_')) {
-      throw unreadable(`it does not unpack: ${error.message}`);
-    }
-    throw error;
-  }
 }
 
 /** The rows in the text of a dump are those that were counted. @throws UserError BACKUP_UNREADABLE (exit 8) */
@@ -67,13 +55,4 @@ export function assertDigest(read: Digest, expected: Digest): void {
       `its SHA-256 is ${read.sha256}, and that of what was written is ${expected.sha256}: the file has changed`,
     );
   }
-}
-
-export function unreadable(message: string, hint = 'take another: invctl db backup'): UserError {
-  return new UserError({
-    code: 'BACKUP_UNREADABLE',
-    message: `the backup is damaged: ${message}`,
-    hint,
-    exitCode: ExitCode.dataUnverified,
-  });
 }

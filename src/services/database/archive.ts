@@ -1,32 +1,39 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
-import { ExitCode, UserError } from '../../errors.js';
+import { AGE_MAGIC, fileKind } from '../../backup/file-kind.js';
+import { unpack, unpackGzip } from '../../backup/unpack.js';
+import type { ProcessRunner } from '../../system/process.js';
 import { type Digest, hashFile, readHashed } from './archive-file.js';
-import {
-  assertDigest,
-  assertSameRows,
-  examineSql,
-  notReadWhole,
-  readDump,
-  readWhole,
-} from './archive-reader.js';
-import { type Database, runProgram } from './database.js';
-import { AGE_MAGIC, decrypt, type Identities } from './encryption.js';
+import { dumpFolder, type FolderArchive, openFolder, refuseKind } from './archive-kinds.js';
+import { assertDigest, assertSameRows, readDump, readWhole } from './archive-reader.js';
+import type { Database } from './database.js';
+import { decrypt, type Identities } from './encryption.js';
 import { type Manifest, readManifest } from './manifest.js';
-import { type DumpExamination, dumpLines, examineDump } from './plain-dump.js';
 
-/** A file to restore from. */
+/** A file, or a folder of pg_dump, to restore from. */
 export interface Archive {
   /** Absolute path. */
   file: string;
-  /** `custom`: for pg_restore. `plain`: SQL, perhaps in gzip. `physical`: a data folder. */
-  kind: Manifest['format'];
+  /**
+   * `custom`, `tar` and `directory`: for pg_restore. `plain`: SQL. `physical`: a data folder.
+   */
+  kind: Manifest['format'] | 'tar' | 'directory';
   bytes: number;
   /** Absent for a file that `db backup` did not write to disk. */
   manifest?: Manifest;
   /** Of an encrypted file: its content. Absent: the file is the content. */
   decrypt?: (stored: Readable) => Promise<Readable>;
+  /** Of a file that another program packed: its content. */
+  unpack?: (stored: Readable) => Promise<Readable>;
+}
+
+/** What {@link openArchive} needs of the world. */
+export interface OpenOptions {
+  /** Read once, and only where they are needed. */
+  identities: () => Promise<Identities>;
+  /** Unpacks what Node cannot. */
+  processes: Pick<ProcessRunner, 'run'>;
 }
 
 export interface ReadOptions {
@@ -35,17 +42,15 @@ export interface ReadOptions {
 }
 
 /**
- * What a file is, by its manifest or its first bytes.
+ * What a file or a folder is, by its manifest or its first bytes.
  *
- * @param identities read once, and only where they are needed.
- * @throws UserError of `identities` and {@link decrypt} for an encrypted file without a manifest.
+ * @throws UserError of `identities` and {@link decrypt} for an encrypted file without a manifest, of {@link unpack}
+ *   for a packed one, and of {@link refuseKind} for what is no backup of one database.
  */
-export async function openArchive(file: string, identities: () => Promise<Identities>): Promise<Archive> {
-  const [{ size }, manifest, start] = await Promise.all([
-    stat(file),
-    readManifest(file),
-    firstBytes(createReadStream(file, { end: AGE_MAGIC.length - 1 })),
-  ]);
+export async function openArchive(file: string, { identities, processes }: OpenOptions): Promise<Archive> {
+  const [stats, manifest] = await Promise.all([stat(file), readManifest(file)]);
+  if (stats.isDirectory()) return openFolder(file);
+  const start = await firstBytes(createReadStream(file, { end: AGE_MAGIC.length - 1 }));
   let known: Promise<Identities> | undefined;
   const encrypted = {
     decrypt: async (stored: Readable) => {
@@ -55,34 +60,40 @@ export async function openArchive(file: string, identities: () => Promise<Identi
   };
   const archive: Archive = {
     file,
-    kind: manifest?.format ?? kindOf(start),
-    bytes: size,
-    ...(manifest ? { manifest } : {}),
-    ...(start.startsWith(AGE_MAGIC) ? encrypted : {}),
+    kind: manifest?.format ?? 'plain',
+    bytes: stats.size,
+    ...(fileKind(start) === 'age' ? encrypted : {}),
+    ...(manifest?.format === 'plain' ? { unpack: unpackGzip } : {}),
   };
-  if (manifest || !archive.decrypt) return archive;
-  return { ...archive, kind: kindOf(await firstBytes((await readArchive(archive)).stream)) };
+  if (manifest) return { ...archive, manifest };
+  const content = await unpack((await readArchive(archive)).stream, processes);
+  content.stream.destroy();
+  return {
+    ...archive,
+    kind: refuseKind(file, content),
+    ...(content.packings.length > 0
+      ? { unpack: async (stored: Readable) => (await unpack(stored, processes)).stream }
+      : {}),
+  };
 }
 
-function kindOf(start: string): Archive['kind'] {
-  return start.startsWith('PGDMP') ? 'custom' : 'plain';
-}
-
-async function firstBytes(stream: Readable): Promise<string> {
-  for await (const chunk of stream) return (chunk as Buffer).toString('latin1', 0, AGE_MAGIC.length);
-  return '';
+async function firstBytes(stream: Readable): Promise<Buffer> {
+  for await (const chunk of stream) return chunk as Buffer;
+  return Buffer.alloc(0);
 }
 
 /**
- * What an archive holds, as a stream, and what of the file has been read for it.
+ * What an archive holds, as a stream, and what of the file has been read for it. Of a folder: a tar file of it.
  * @throws UserError IDENTITY_NEEDED, IDENTITY_INVALID, IDENTITY_WRONG
  */
 export async function readArchive(
-  { file, decrypt: open }: Archive,
+  archive: Archive,
   onBytes?: (total: number) => void,
 ): Promise<{ stream: Readable; digest: () => Digest }> {
-  const { stream, digest } = readHashed(file, onBytes);
-  return { stream: open ? await open(stream) : stream, digest };
+  if (archive.kind === 'directory') return dumpFolder(archive as FolderArchive, onBytes);
+  const { stream: stored, digest } = readHashed(archive.file, onBytes);
+  const stream = archive.decrypt ? await archive.decrypt(stored) : stored;
+  return { stream: archive.unpack ? await archive.unpack(stream) : stream, digest };
 }
 
 /** The identities for an encrypted archive are there and right. @throws UserError as {@link readArchive}. */
@@ -112,7 +123,7 @@ export async function proveContent(
 ): Promise<void> {
   const { file, kind, manifest } = archive;
   const { stream, digest } = await readArchive(archive, onBytes);
-  if (kind === 'plain') assertSameRows(await readDump(stream), manifest.tables);
+  if (kind === 'plain') assertSameRows(await readDump(stream, database.name), manifest.tables);
   else if (kind === 'custom') await readWhole(database, stream, signal);
   else {
     const { readDataFolder } = await import('./cold-copy.js');
@@ -121,48 +132,4 @@ export async function proveContent(
   // A reader may end without having asked for the last bytes.
   const read = digest();
   assertDigest(read.bytes === manifest.bytes ? read : await hashFile(file), manifest);
-}
-
-/**
- * Reads an archive that has no manifest to its end, as the SQL that it stands for: its tables, its rows and what is
- * wrong with it.
- *
- * @throws UserError BACKUP_UNREADABLE (exit 8), DUMP_UNSAFE (exit 8) naming each problem.
- */
-export async function examineArchive(
-  database: Database,
-  archive: Archive,
-  options: ReadOptions,
-): Promise<DumpExamination> {
-  const { file, kind } = archive;
-  const { stream } = await readArchive(archive, options.onBytes);
-  const examination =
-    kind === 'plain' ? await examineSql(stream) : await examineCustom(database, stream, options.signal);
-  const unsafe = examination.problems.filter((problem) => problem.unsafe);
-  if (unsafe.length > 0) {
-    throw new UserError({
-      code: 'DUMP_UNSAFE',
-      message: `${file} is not safe to restore:\n${unsafe.map(({ line, message }) => (line === undefined ? message : `line ${line}: ${message}`)).join('\n')}`,
-      hint: 'take it again from its database, or use another backup: invctl db list',
-      exitCode: ExitCode.dataUnverified,
-      file,
-      details: { problems: examination.problems },
-    });
-  }
-  return examination;
-}
-
-async function examineCustom(
-  database: Database,
-  input: Readable,
-  signal: AbortSignal,
-): Promise<DumpExamination> {
-  const { PassThrough } = await import('node:stream');
-  const sql = new PassThrough();
-  const running = runProgram(database, ['pg_restore', '--file=-'], { input, output: sql, signal }).finally(
-    () => sql.end(),
-  );
-  const [result, examination] = await Promise.all([running, examineDump(dumpLines(sql))]);
-  if (result.status !== 0) throw notReadWhole(result.stderr, 'invctl db list');
-  return examination;
 }

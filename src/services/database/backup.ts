@@ -172,7 +172,10 @@ export async function backupToFile(
         : await proveCommitted(
             context,
             database,
-            await openArchive(file, async () => identities ?? readIdentities(context, database)),
+            await openArchive(file, {
+              identities: async () => identities ?? readIdentities(context, database),
+              processes: context.processes,
+            }),
             input,
           );
     return { file, manifest: proved, manifestFile: manifestPath(file) };

@@ -2,15 +2,14 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { AGE_MAGIC } from '../../backup/file-kind.js';
+import { unreadable } from '../../backup/unreadable.js';
 import { ExitCode, hasErrorCode, UserError } from '../../errors.js';
 import { resolvePath } from '../../project/paths.js';
 import { SETTINGS_FILE } from '../../project/settings-path.js';
 import type { ServiceContext } from '../context.js';
-import { unreadable } from './archive-reader.js';
 import type { Database } from './database.js';
 
-/** What a file that age encrypted begins with: https://age-encryption.org/v1 */
-export const AGE_MAGIC = 'age-encryption.org/v1\n';
 /** Names a file with the identities that open encrypted backups. Goes before `backup.identity` of invctl.yaml. */
 const IDENTITY_VARIABLE = 'INVCTL_BACKUP_IDENTITY';
 

@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
 import { constants } from 'node:os';
 import { PassThrough, Writable } from 'node:stream';
+import { unpackGzip } from '../../backup/unpack.js';
+import { unreadable } from '../../backup/unreadable.js';
 import type { PipeResult } from '../../engine/engine.js';
-import { notReadWhole, readDump, unreadable } from './archive-reader.js';
+import { notReadWhole, readDump } from './archive-reader.js';
 import { type Database, programFailed, runClient } from './database.js';
 import type { DumpExamination } from './plain-dump.js';
 import { intoBoth } from './tee.js';
@@ -98,7 +100,7 @@ export async function dumpSql(
 ): Promise<DumpExamination> {
   const copy = new PassThrough();
   const [examination] = await Promise.all([
-    readDump(copy),
+    unpackGzip(copy).then((sql) => readDump(sql, database.name)),
     runClient(database, ['pg_dump', ...options], { output: intoBoth(sink, copy), env, signal })
       .finally(() => copy.end())
       .then((result) => {

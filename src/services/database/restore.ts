@@ -4,7 +4,7 @@ import { UserError } from '../../errors.js';
 import { beginJournal, type Journal } from '../../system/journal.js';
 import { withProjectLock } from '../../system/lock.js';
 import type { ServiceContext } from '../context.js';
-import { assertOpens, examineArchive, openArchive, proveContent, proveDigest } from './archive.js';
+import { assertOpens, openArchive, proveContent, proveDigest } from './archive.js';
 import { timeId } from './backup-store.js';
 import { restartClients, strugglingClients } from './clients.js';
 import { findOrFetch } from './copies.js';
@@ -12,6 +12,7 @@ import { type Database, findDatabase } from './database.js';
 import { applyProperties, readProperties, wantedProperties } from './database-properties.js';
 import { dropDatabase } from './drop-database.js';
 import { readIdentities } from './encryption.js';
+import { examineArchive } from './examine-archive.js';
 import { countRows, readFacts } from './facts.js';
 import { assertSwappable, type LiveState, openLive, serverDefaults, withLive } from './live-database.js';
 import type { Facts } from './manifest.js';
@@ -97,7 +98,10 @@ export async function restore(
       signal: context.signal,
       onBytes: (bytes) => input.onProgress?.('fetch', bytes, bytes),
     });
-    const archive = await openArchive(file, () => readIdentities(context, database));
+    const archive = await openArchive(file, {
+      identities: () => readIdentities(context, database),
+      processes: context.processes,
+    });
     await assertOpens(archive);
     const progress = (phase: RestorePhase) => (bytes: number) =>
       input.onProgress?.(phase, bytes, archive.bytes);

@@ -1,11 +1,11 @@
 import { availableParallelism } from 'node:os';
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
+import { unreadable } from '../../backup/unreadable.js';
 import { type Archive, readArchive } from './archive.js';
-import { readHashed } from './archive-file.js';
-import { unreadable } from './archive-reader.js';
+import { hashing } from './archive-file.js';
 import { connectionArguments, type Database, programFailed, runClient, runProgram } from './database.js';
+import { loadSql } from './load-sql.js';
 import type { Facts } from './manifest.js';
-import { dumpLines, restorableLines } from './plain-dump.js';
 import { disableSubscriptions, subscriptionsOf } from './replication.js';
 import { withMaintenance } from './server-sessions.js';
 import { type Session, withSession } from './session.js';
@@ -113,22 +113,7 @@ async function load(
   const applicationName = loadApplicationName(options.id);
   const env = { PGAPPNAME: applicationName, PGCLIENTENCODING: 'UTF8' };
   const login = { database: target, settings: LOAD_SETTINGS, env, signal };
-  if (archive.kind === 'plain') {
-    const { stream } = await readArchive(archive, options.onBytes);
-    const command = [
-      'psql',
-      ...connectionArguments(database, target),
-      '--no-psqlrc',
-      '--no-password',
-      '--quiet',
-      '--set=ON_ERROR_STOP=1',
-      '--file=-',
-    ];
-    const input = Readable.from(restorableLines(dumpLines(stream)));
-    const result = await runClient(database, command, { ...login, input });
-    if (result.status !== 0) throw restoreFailed('the dump does not restore', result);
-    return;
-  }
+  if (archive.kind === 'plain') return loadSql(database, archive, { ...options, login });
   const command = [
     'pg_restore',
     ...connectionArguments(database, target),
@@ -145,33 +130,37 @@ async function load(
   };
   // No disk gets to see what is decrypted, so a pipe it is, and one job.
   if (archive.decrypt) return run([], (await readArchive(archive, options.onBytes)).stream);
-  const jobs = `--jobs=${Math.min(MAXIMUM_JOBS, availableParallelism())}`;
+  const jobs = archive.kind === 'tar' ? [] : [`--jobs=${Math.min(MAXIMUM_JOBS, availableParallelism())}`];
   // Several jobs read the archive at once, which a pipe does not allow. Where there are no containers, the file
   // itself will do.
-  if (database.engine.kind === 'embedded') return run([jobs, archive.file]);
+  if (database.engine.kind === 'embedded' && !archive.unpack) return run([...jobs, archive.file]);
   const path = archiveCopy(options.id);
   try {
     await copyIn(database, archive, path, options);
-    await run([jobs, path]);
+    await run([...jobs, path]);
   } finally {
     await removeCopy(database, options.id);
   }
 }
 
-/** Copies an archive into the container, hashes it there, and compares. */
+/** Copies an archive into the container, hashes it there, and compares. A folder comes as a tar file. */
 async function copyIn(
   database: Database,
   archive: Archive,
   path: string,
   options: LoadOptions,
 ): Promise<void> {
-  const { stream, digest } = readHashed(archive.file, options.onBytes);
-  const script = 'umask 077; cat > "$1" && sha256sum "$1"';
+  const { stream, digest } = await readArchive(archive, options.onBytes);
+  const sent = archive.unpack ? hashing(stream) : { stream, digest };
+  const script =
+    archive.kind === 'directory'
+      ? 'umask 077; cat > "$1.tar" && sha256sum "$1.tar" && mkdir "$1" && tar -xf "$1.tar" -C "$1" && rm "$1.tar"'
+      : 'umask 077; cat > "$1" && sha256sum "$1"';
   const result = await runProgram(database, ['sh', '-c', script, 'sh', path], {
-    input: stream,
+    input: sent.stream,
     signal: options.signal,
   });
-  if (result.status === 0 && result.stdout.startsWith(digest().sha256)) return;
+  if (result.status === 0 && result.stdout.startsWith(sent.digest().sha256)) return;
   if (result.status !== 0) {
     throw programFailed('RESTORE_FAILED', 'the archive cannot be copied to the database', result);
   }
@@ -180,6 +169,6 @@ async function copyIn(
 
 /** Removes the container's copy of an archive; safe where there is none. */
 export async function removeCopy(database: Database, id: string): Promise<void> {
-  if (database.engine.kind === 'embedded') return;
-  await runProgram(database, ['rm', '-f', archiveCopy(id)]).catch(() => {});
+  const path = archiveCopy(id);
+  await runProgram(database, ['rm', '-rf', path, `${path}.tar`]).catch(() => {});
 }

@@ -2,12 +2,13 @@ import { UserError } from '../../errors.js';
 import { writeFileAtomic } from '../../system/files.js';
 import { withProjectLock } from '../../system/lock.js';
 import type { ServiceContext } from '../context.js';
-import { type Archive, examineArchive, openArchive, proveContent, proveDigest } from './archive.js';
+import { type Archive, openArchive, proveContent, proveDigest } from './archive.js';
 import { timeId } from './backup-store.js';
 import { findOrFetch } from './copies.js';
 import { type Database, findDatabase } from './database.js';
 import { dropDatabase } from './drop-database.js';
 import { readIdentities } from './encryption.js';
+import { examineArchive } from './examine-archive.js';
 import { readFacts } from './facts.js';
 import { likeLive } from './live-database.js';
 import { type Facts, formatManifest, type Level, type Manifest, manifestPath } from './manifest.js';
@@ -54,7 +55,10 @@ export async function verify(context: ServiceContext, input: VerifyInput): Promi
       return verifyArchive(
         context,
         database,
-        await openArchive(file, () => readIdentities(context, database)),
+        await openArchive(file, {
+          identities: () => readIdentities(context, database),
+          processes: context.processes,
+        }),
         input,
       );
     },

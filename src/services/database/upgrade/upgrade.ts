@@ -150,7 +150,10 @@ async function upgradeDatabase(
     await begin('load');
     await copyRoles(context, live, server.database);
     const { manifest } = backup;
-    const opened = await openArchive(backup.file, async () => identities ?? readIdentities(context, live));
+    const opened = await openArchive(backup.file, {
+      identities: async () => identities ?? readIdentities(context, live),
+      processes: context.processes,
+    });
     const archive = { ...opened, manifest };
     const loaded = await loadBackup(context, server, archive, timeId(new Date()), (bytes) =>
       input.onProgress?.('load', bytes, archive.bytes),
