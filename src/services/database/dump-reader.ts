@@ -135,6 +135,11 @@ export class DumpReader {
 
   end(): void {
     const open = this.lexer.end();
+    // Nothing that is found in the text of another encoding is true.
+    if (this.#seen.has('utf-16')) {
+      this.problems.splice(0, this.problems.length, { kind: 'utf-16', ...UTF_16 });
+      return;
+    }
     const { all, crlf } = this.lexer.lines;
     if (crlf > 0 && crlf === all) this.problems.unshift(CRLF);
     if (this.#bytes === 0) this.#once('empty', EMPTY_FILE);
@@ -249,7 +254,7 @@ export class DumpReader {
         line,
         unsafe: true,
         message: `it goes on in another database (\\connect ${name}): a restore fills one`,
-        hint: 'restore each database from a dump of its own: pg_dump DATABASE > FILE.sql',
+        hint: 'restore each database from a dump of its own, which pg_dump makes without --create',
       });
     } else {
       this.#once('create', {
@@ -282,7 +287,7 @@ export class DumpReader {
         line,
         unsafe: true,
         message: `it changes what all databases of the server share (${verb} ${object}), which a dump of one database does not`,
-        hint: 'take those lines out into a file of their own, and run that: invctl db exec FILE',
+        hint: 'take those lines out into a file of their own, and run that: invctl db exec',
       });
     } else if (!this.#created && this.#drops(statement)) this.#leaveOutDrop(statement);
     else if (verb === 'create') this.#creates(statement);
@@ -411,7 +416,7 @@ export class DumpReader {
           this.#connected.length === 0
             ? 'it is of the roles of a server alone (pg_dumpall --globals-only), and holds no database'
             : `it is of a whole server (pg_dumpall), and holds no database ${this.#database}, only ${[...new Set(this.#connected)].join(', ')}`,
-        hint: 'restore a dump of the one database: pg_dump DATABASE > FILE.sql',
+        hint: 'restore a dump of the one database, which pg_dump makes',
       });
     }
   }
@@ -455,7 +460,7 @@ const UTF_16 = {
   unsafe: true,
   message:
     'it is UTF-16 text, as the redirection of Windows PowerShell writes it; every letter beyond ASCII may be lost',
-  hint: 'take it again with pg_dump --file=FILE in place of a redirection, or from cmd.exe',
+  hint: 'take it again without a redirection of PowerShell: invctl db backup, or pg_dump --file=…, or from cmd.exe',
 };
 const CRLF: DumpProblem = {
   kind: 'crlf',
