@@ -85,6 +85,7 @@ export class DumpReader {
   #outside: number | undefined;
   #found = false;
   readonly #connected: string[] = [];
+  #createsDatabase = false;
   #created = false;
   #tables = 0;
   #cleaning = false;
@@ -188,8 +189,9 @@ export class DumpReader {
       this.#clusterWhole = true;
       this.#cluster = false;
       this.#enter(end);
-    } else if (text === HEADER) this.#footer = false;
-    else if (text === FOOTER) {
+    } else if (text === HEADER) {
+      if (this.#outside === undefined) this.#footer = false;
+    } else if (text === FOOTER) {
       if (this.#outside === undefined) this.#footer = true;
       if (this.#cluster) this.#leave(end);
     } else if (this.#outside === undefined) {
@@ -237,6 +239,8 @@ export class DumpReader {
       return true;
     }
     if (word !== '\\connect' && word !== '\\c') return false;
+    // pg_dump --create writes it behind a CREATE DATABASE, pg_dumpall for each database.
+    if (!this.#cluster && !this.#createsDatabase) return false;
     this.#connect(connectTarget(text), { start, end, line });
     return true;
   }
@@ -275,6 +279,7 @@ export class DumpReader {
     else if (verb === 'set') this.#set(statement);
     else if (verb === 'pragma') this.#once('foreign', foreign('SQLite'));
     else if (ofDatabase(words)) {
+      this.#createsDatabase ||= verb === 'create';
       this.#leaveOut(statement);
       this.#once('create', {
         line,

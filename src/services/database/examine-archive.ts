@@ -10,8 +10,8 @@ import { type DumpExamination, type DumpProblem, examineDump } from './plain-dum
 /** pg_restore reads a folder, which comes as a tar file and goes again whatever happens. */
 const READ_FOLDER =
   'd=$(mktemp -d) && trap \'rm -rf "$d"\' EXIT && tar -xf - -C "$d" && pg_restore --file=- "$d"';
-/** So many line ends that all are CR LF are no chance. */
-const TELLING_LINE_ENDS = 4;
+/** So many line ends that all are CR LF are no chance; every archive has more. */
+const TELLING_LINE_ENDS = 3;
 const USUAL_HINT = 'take it again from its database, or use another backup: invctl db list';
 
 /**
@@ -44,18 +44,21 @@ export async function examineArchive(
   return examination;
 }
 
-function hintOf(unsafe: readonly DumpProblem[], { file, unpack }: Archive): string {
+function hintOf(unsafe: readonly DumpProblem[], archive: Archive): string {
   const hints = unsafe.flatMap(({ kind, hint }) => {
-    if (kind === 'crlf' && !unpack) return [mendLineEnds(file)];
+    if (kind === 'crlf') return [mendLineEnds(archive)];
     return hint === undefined ? [] : [hint];
   });
-  return hints[0]?.replaceAll('FILE', formatArgv([file])) ?? USUAL_HINT;
+  return hints[0]?.replaceAll('FILE', formatArgv([archive.file])) ?? USUAL_HINT;
 }
 
 /** A terminal writes CR LF for every line feed, so that taking one CR away is exact. */
-function mendLineEnds(file: string): string {
+function mendLineEnds({ file, unpack, decrypt }: Archive): string {
+  const again = 'take it again without a terminal (docker compose exec -T)';
+  // What was packed or encrypted afterwards has to be opened by hand first.
+  if (unpack || decrypt) return again;
   const [from, to] = [formatArgv([file]), formatArgv([`${file}.mended`])];
-  return `take it again without a terminal (docker compose exec -T), or undo what the terminal did: perl -pe 's/\\r\\n/\\n/' ${from} > ${to}\nthen: invctl db verify ${to} --level 2`;
+  return `${again}, or undo what the terminal did: perl -pe 's/\\r\\n/\\n/' ${from} > ${to}\nthen: invctl db verify ${to} --level 2`;
 }
 
 async function examineForRestore(
@@ -63,20 +66,28 @@ async function examineForRestore(
   archive: Archive,
   { signal, onBytes }: ReadOptions,
 ): Promise<DumpExamination> {
+  await assertNoTerminal(archive);
   const { stream: input } = await readArchive(archive, onBytes);
   const sql = new PassThrough();
   const command = archive.kind === 'directory' ? ['sh', '-c', READ_FOLDER] : ['pg_restore', '--file=-'];
   const running = runProgram(database, command, { input, output: sql, signal }).finally(() => sql.end());
   const [result, examination] = await Promise.all([running, examineDump(sql, database.name)]);
-  if (result.status === 0) return examination;
+  if (result.status !== 0) throw notReadWhole(result.stderr, 'invctl db list');
+  return examination;
+}
+
+/**
+ * pg_restore reads an archive that came through a terminal without an error where a line feed in its header, such as
+ * the month of November, hides all that follows. A whole one has a bare line feed in its first entry.
+ */
+async function assertNoTerminal(archive: Archive): Promise<void> {
+  if (archive.kind !== 'custom') return;
   const { stream } = await readArchive(archive);
-  if (archive.kind !== 'directory' && (await everyLineEndIsCrLf(stream))) {
-    throw unreadable(
-      'every line feed in it became CR LF: it went through a terminal (docker exec -t)',
-      mendLineEnds(archive.file),
-    );
-  }
-  throw notReadWhole(result.stderr, 'invctl db list');
+  if (!(await everyLineEndIsCrLf(stream))) return;
+  throw unreadable(
+    'every line feed in it became CR LF: it went through a terminal (docker exec -t)',
+    mendLineEnds(archive),
+  );
 }
 
 async function everyLineEndIsCrLf(stream: Readable): Promise<boolean> {

@@ -4,7 +4,7 @@ import { basename, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { dumpLines, examineDump } from '../../../../src/services/database/plain-dump.js';
+import { examineDump } from '../../../../src/services/database/plain-dump.js';
 import { withoutDocker } from '../../../support/docker.js';
 import { faultCount, spread } from '../../../support/fault-counts.js';
 import { interruptedAt } from '../../../support/kill-at-step.js';
@@ -107,7 +107,7 @@ describe.skipIf(withoutDocker)('faults of backup and restore on Docker', () => {
       }
       expect(ends.length).toBeGreaterThan(1200);
       for (const end of ends) {
-        const { problems } = await examineDump(dumpLines(Readable.from([Buffer.from(sql.slice(0, end))])));
+        const { problems } = await examineDump(Readable.from([Buffer.from(sql.slice(0, end))]), 'shop');
         expect(problems, `cut at ${end}`).toContainEqual(
           expect.objectContaining({ kind: 'unfinished-copy', unsafe: true }),
         );

@@ -199,14 +199,11 @@ describe.skipIf(withoutDocker)('dumps that invctl did not make', () => {
             ...(command === 'restore' ? ['--yes'] : []),
           ];
           const result = await project.invctl(words);
-          const { error } = JSON.parse(result.stdout);
-          expect({ name, code: result.code, ...error }).toMatchObject({
-            name,
-            code: error.code,
+          expect({ name, command, code: result.code }).toEqual({ name, command, code });
+          expect(JSON.parse(result.stdout).error).toMatchObject({
             message: expect.stringContaining(message),
             hint: expect.stringContaining(hint),
           });
-          expect({ name, exit: result.code }).toEqual({ name, exit: code });
         }
       }
       const { error } = await restore(folder);

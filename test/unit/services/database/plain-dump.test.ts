@@ -1,7 +1,6 @@
 import { Readable } from 'node:stream';
-import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { dumpLines, examineDump, restorableLines } from '../../../../src/services/database/plain-dump.js';
+import { examineDump, restorableSql } from '../../../../src/services/database/plain-dump.js';
 
 const HEADER = `--
 -- PostgreSQL database dump
@@ -14,6 +13,7 @@ const HEADER = `--
 
 SET statement_timeout = 0;
 SET transaction_timeout = 0;
+CREATE TABLE public.items (id integer, sku text);
 `;
 const COPIES = `COPY public.items (id, sku) FROM stdin;
 1\tA
@@ -33,8 +33,21 @@ const FOOTER = `--
 `;
 const WHOLE = HEADER + COPIES + FOOTER;
 
-function examine(text: string | Buffer) {
-  return examineDump(dumpLines(Readable.from([Buffer.from(text)])));
+/** In pieces, as a file comes: any border may fall anywhere. */
+function pieces(text: string | Buffer, size: number): Readable {
+  const bytes = Buffer.from(text);
+  const count = Math.ceil(bytes.length / size);
+  return Readable.from(Array.from({ length: count }, (_, n) => bytes.subarray(n * size, (n + 1) * size)));
+}
+
+function examine(text: string | Buffer, size = 1 << 20) {
+  return examineDump(pieces(text, size), 'shop');
+}
+
+async function restorable(text: string | Buffer, size = 1 << 20): Promise<string> {
+  const parts: Buffer[] = [];
+  for await (const part of restorableSql(pieces(text, size), 'shop')) parts.push(part);
+  return Buffer.concat(parts).toString('latin1');
 }
 
 async function unsafe(text: string | Buffer): Promise<string[]> {
@@ -55,7 +68,7 @@ describe('examineDump', () => {
     expect(problems.map(({ kind, line, unsafe: bad }) => [kind, line, bad])).toEqual([
       ['restrict', 5, false],
       ['transaction-timeout', 11, false],
-      ['restrict', 25, false],
+      ['restrict', 26, false],
     ]);
   });
 
@@ -72,7 +85,7 @@ describe('examineDump', () => {
     const { problems } = await examine(WHOLE.slice(0, WHOLE.indexOf('2\t')));
     expect(problems).toContainEqual({
       kind: 'unfinished-copy',
-      line: 12,
+      line: 13,
       message: 'the rows of public.items do not end: the file was cut',
       unsafe: true,
     });
@@ -92,28 +105,124 @@ describe('examineDump', () => {
     },
   );
 
-  it('reads gzip, whatever the file is called', async () => {
-    expect((await examine(gzipSync(WHOLE))).tables).toHaveLength(2);
+  it('is not fooled by pieces that end anywhere', async () => {
+    const text = WHOLE.replace('1\tA', '1\tÄ€𝄞');
+    const whole = await examine(text);
+    for (const size of [1, 2, 3, 5, 7, 11, 64]) expect(await examine(text, size)).toEqual(whole);
   });
 
-  it('is not fooled by chunks that end anywhere', async () => {
-    const bytes = Buffer.from(WHOLE.replace('1\tA', '1\tÄ€𝄞'));
-    const pieces = Array.from(bytes, (byte) => Buffer.from([byte]));
-    expect((await examineDump(dumpLines(Readable.from(pieces)))).tables[0]).toEqual({
-      name: 'public.items',
-      rows: 3,
-    });
+  /** Of pg_dump --inserts: what text does that a reader of lines takes for the dump's own. */
+  const quoted = [
+    'SET transaction_timeout = 0;',
+    '\\connect postgres',
+    '\\restrict x',
+    'COPY public.x (a) FROM stdin;',
+    '\\.',
+    "it''s /* -- $$ (",
+    FOOTER.trimEnd(),
+  ].map((line, n) => `INSERT INTO public.notes VALUES (${n}, 'a\n${line}\nb');\n`);
+  const inserts = `${HEADER}CREATE TABLE public.notes (id int, body text);\n${quoted.join('')}`;
+
+  it('takes what stands in a string for what it is', async () => {
+    expect(await unsafe(inserts + FOOTER)).toEqual([]);
+    expect((await examine(inserts + FOOTER)).tables).toEqual([{ name: 'public.notes', rows: 7 }]);
+  });
+
+  it('counts the last words at the end alone', async () => {
+    expect(await unsafe(inserts)).toEqual(['no-footer']);
+    expect(await unsafe(inserts.slice(0, inserts.lastIndexOf("\nb');")))).toEqual(['unfinished-statement']);
+    expect(await unsafe(`${WHOLE}\n-- Dump completed on 2024-01-01\nANALYZE;\n`)).toEqual([]);
+    expect(await unsafe(`${WHOLE}${HEADER}`)).toEqual(['no-footer']);
+    expect(await unsafe(`${WHOLE}--\n-- PostgreSQL database dump\n`)).toEqual(['no-footer']);
+  });
+
+  it('takes CR LF for damage where every line has it', async () => {
+    const body = 'CREATE FUNCTION f() RETURNS int LANGUAGE sql AS $$\r\nSELECT 1;\r\n$$;\n';
+    expect(await unsafe(HEADER + body + COPIES + FOOTER)).toEqual([]);
+    expect(await unsafe((HEADER + body + COPIES + FOOTER).replaceAll('\n', '\r\n'))).toEqual(['crlf']);
+  });
+
+  it.each([
+    ['empty', ''],
+    ['nul', Buffer.concat([Buffer.from(WHOLE), Buffer.alloc(8)])],
+    ['data-only', `${HEADER}${COPIES}${FOOTER}`.replace('CREATE TABLE', 'SELECT')],
+    ['foreign', '-- MySQL dump 10.13\n'],
+    ['server-wide', `${HEADER}CREATE TABLE a ();\nCREATE ROLE evil SUPERUSER;\n${FOOTER}`],
+    [
+      'other-database',
+      `${HEADER}CREATE DATABASE a;\n\\connect a\nCREATE TABLE a ();\n\\connect b\n${FOOTER}`,
+    ],
+    ['copy-line', `${HEADER}CREATE TABLE a ();\nCOPY a FROM stdin; DROP TABLE a;\n\\.\n${FOOTER}`],
+    ['meta-command', `${HEADER}SELECT 1 \\gexec\n;\n${FOOTER}`],
+  ])('names what is %s', async (kind, text) => {
+    expect(await unsafe(text)).toContain(kind);
+  });
+
+  it('reads names in the encoding of the dump', async () => {
+    const text = `SET client_encoding = 'LATIN1';\nCREATE TABLE "caf\xe9" ();\nCOPY "caf\xe9" FROM stdin;\n\n\\.\n${FOOTER}`;
+    expect((await examine(Buffer.from(text, 'latin1'))).tables).toEqual([{ name: '"café"', rows: 1 }]);
   });
 });
 
-describe('restorableLines', () => {
-  it('leaves out what older servers and psqls do not know, and never a row', async () => {
-    let text = '';
-    for await (const line of restorableLines(dumpLines(Readable.from([Buffer.from(WHOLE)])))) text += line;
-    expect(text).toBe(
-      WHOLE.replace('\\restrict fQ3abc\n', '')
-        .replace('\\unrestrict fQ3abc\n', '')
-        .replace('SET transaction_timeout = 0;\n', ''),
+describe('restorableSql', () => {
+  const kept = WHOLE.replace('\\restrict fQ3abc\n', '\n')
+    .replace('\\unrestrict fQ3abc\n', '\n')
+    .replace('SET transaction_timeout = 0;\n', '\n');
+
+  it('leaves out what older servers and psqls do not know, never a row, and no line break', async () => {
+    for (const size of [1, 2, 3, 7, 1 << 20]) expect(await restorable(WHOLE, size)).toBe(kept);
+  });
+
+  it('keeps every byte that is quoted, and those of no encoding', async () => {
+    const text = Buffer.from(
+      `CREATE TABLE a ();\nINSERT INTO a VALUES ('\n\\restrict x\nSET transaction_timeout = 0;\n\xe9\xff\x81\0');\n`,
+      'latin1',
     );
+    for (const size of [1, 5, 1 << 20]) expect(await restorable(text, size)).toBe(text.toString('latin1'));
+  });
+
+  it('never leads to another database', async () => {
+    const dump =
+      'DROP DATABASE shop;\nCREATE DATABASE shop;\nALTER DATABASE shop OWNER TO x;\n\\connect shop\nSET row_security = off;\nGRANT ALL ON DATABASE shop TO x;\nCREATE TABLE a ();\n';
+    expect(await restorable(dump)).toBe('\n\n\n\nSET row_security = off;\n\nCREATE TABLE a ();\n');
+  });
+
+  it('drops nothing in a new database, and keeps ALTER SCHEMA', async () => {
+    const dump = `ALTER TABLE ONLY a DROP CONSTRAINT b;\nDROP TABLE a;\nDROP SCHEMA public;\nCREATE SCHEMA public;\nALTER SCHEMA public OWNER TO x;\nCREATE TABLE a ();\nDROP TABLE a;\n`;
+    expect(await restorable(dump)).toBe(
+      '\n\nDROP SCHEMA public;\nCREATE SCHEMA public;\nALTER SCHEMA public OWNER TO x;\nCREATE TABLE a ();\nDROP TABLE a;\n',
+    );
+  });
+
+  it('takes the one database out of a pg_dumpall', async () => {
+    const part = (name: string) =>
+      `--\n-- PostgreSQL database dump\n--\n\nCREATE DATABASE ${name};\n\\connect ${name}\nSELECT '${name}\n\\connect shop\n';\nCREATE TABLE a ();\nCOPY a FROM stdin;\n\\connect x\n\\.\n-- PostgreSQL database dump complete\n`;
+    const dump = `--\n-- PostgreSQL database cluster dump\n--\nCREATE ROLE x;\n${part('other')}${part('shop')}${part('third')}-- PostgreSQL database cluster dump complete\n`;
+    for (const size of [1, 9, 1 << 20]) {
+      const sql = await restorable(dump, size);
+      expect(sql).toContain("SELECT 'shop\n\\connect shop\n';");
+      expect(sql).not.toMatch(/other|third|CREATE ROLE|CREATE DATABASE/);
+    }
+    expect(await unsafe(dump)).toEqual([]);
+    expect((await examine(dump)).tables).toEqual([{ name: 'a', rows: 1 }]);
+    expect(await unsafe(dump.replaceAll('shop', 'store'))).toEqual(['no-database']);
+  });
+
+  it('holds no row, however long', async () => {
+    const piece = Buffer.alloc(1 << 20, 'x');
+    async function* text() {
+      yield Buffer.from("CREATE TABLE a ();\nINSERT INTO a VALUES ('");
+      for (let n = 0; n < 300; n += 1) yield piece;
+      yield Buffer.from("');\nCOPY a FROM stdin;\n");
+      for (let n = 0; n < 300; n += 1) yield piece;
+      yield Buffer.from('\n\\.\n');
+    }
+    let [bytes, most] = [0, 0];
+    for await (const part of restorableSql(text(), 'shop')) {
+      bytes += part.length;
+      most = Math.max(most, part.length);
+    }
+    expect(bytes).toBeGreaterThan(600 << 20);
+    expect(most).toBeLessThan(3 << 20);
   });
 });
