@@ -12,7 +12,7 @@ import { examineArchive } from './examine-archive.js';
 import { readFacts } from './facts.js';
 import { likeLive } from './live-database.js';
 import { type Facts, formatManifest, type Level, type Manifest, manifestPath } from './manifest.js';
-import { type Expected, proveRestored } from './prove-restored.js';
+import { type Expected, type ProofOptions, proveRestored } from './prove-restored.js';
 import { derivedName, loadApplicationName, loadArchive } from './scratch.js';
 import { endSessions } from './server-sessions.js';
 import { withSession } from './session.js';
@@ -70,7 +70,11 @@ export async function verifyArchive(
   context: ServiceContext,
   database: Database,
   archive: Archive,
-  { level, onProgress }: Pick<VerifyInput, 'level' | 'onProgress'>,
+  {
+    level,
+    onProgress,
+    warn = context.warn,
+  }: Pick<VerifyInput, 'level' | 'onProgress'> & Partial<Pick<ProofOptions, 'warn'>>,
 ): Promise<Verification> {
   const watch = (phase: VerifyPhase) => ({
     signal: context.signal,
@@ -100,7 +104,10 @@ export async function verifyArchive(
   const proved =
     level < 2
       ? level
-      : await proveByRestoring(context, database, archive, expected, level, watch('restore').onBytes);
+      : await proveByRestoring(context, database, archive, expected, level, {
+          onBytes: watch('restore').onBytes,
+          warn,
+        });
   const tables = expected.tables.map(({ name, rows }) => ({ name, rows }));
   if (!manifest) return { file, level: proved === 0 ? 1 : proved, tables };
   const verified: Manifest = {
@@ -121,7 +128,7 @@ async function proveByRestoring(
   archive: Archive,
   expected: Expected & Partial<Pick<Facts, 'database'>>,
   level: Level,
-  onBytes: (bytes: number) => void,
+  { onBytes, warn }: { onBytes: (bytes: number) => void; warn: (message: string) => void },
 ): Promise<Level> {
   const id = timeId(new Date());
   const scratch = derivedName(database.name, 'verify', id);
@@ -140,7 +147,7 @@ async function proveByRestoring(
       async (session) => {
         const { incomparable } = await proveRestored(session, await readFacts(session), expected, {
           content: level === 3,
-          warn: context.warn,
+          warn,
         });
         return level === 3 && incomparable.length > 0 ? 2 : level;
       },
