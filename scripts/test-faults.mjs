@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // The fault tests of the database at full size. Each count can be set: FAULT_CUTS, FAULT_FLIPS, FAULT_COPY_LINES
-// (numbers), FAULT_STEPS=all (a kill before and after every step of the journal). Needs Docker and a built dist/.
+// (numbers), FAULT_STEPS=all (a kill before and after every step of the journal, a row of 900 MB). Needs Docker and a built dist/.
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
@@ -16,7 +16,9 @@ const files = [
   'test/integration/services/database/archive-file.test.ts',
   'test/e2e/docker/database/backup.test.ts',
   'test/e2e/docker/database/faults.test.ts',
+  'test/e2e/docker/database/huge-rows.test.ts',
   'test/e2e/docker/database/recover.test.ts',
+  'test/e2e/docker/database/server-killed.test.ts',
   'test/e2e/docker/database/upgrade-faults.test.ts',
   'test/e2e/embedded/database/backup-restore.test.ts',
   'test/e2e/embedded/database/upgrade-faults.test.ts',

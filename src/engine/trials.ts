@@ -16,6 +16,18 @@ export interface TrialVolume {
   name: string;
 }
 
+/** A volume that an upgrade left as it was. */
+export interface LeftVolume {
+  /** The engine's. */
+  name: string;
+  /** Of the server that it was for, and its image. */
+  major: number;
+  image: string;
+  /** Where it was mounted, and the data folder in it. */
+  target: string;
+  dataDirectory: string;
+}
+
 /** From which major of PostgreSQL to which. */
 export interface ServerMove {
   from: number;
@@ -82,6 +94,17 @@ export interface Trials {
     database: string,
     statement: string,
   ): Promise<string>;
+  /**
+   * Asks the server of a volume that an upgrade left, as {@link askStopped} does.
+   * @returns undefined where the volume or its server is not here any more.
+   */
+  askLeft(
+    location: ProjectLocation,
+    service: ComposeService,
+    volume: LeftVolume,
+    database: string,
+    statement: string,
+  ): Promise<string | undefined>;
 }
 
 export interface TrialDependencies {

@@ -17,7 +17,7 @@ export function propertiesOf(sql: Sql, database: string): string {
   return sql(`
     SELECT rolname, rolpassword FROM pg_authid WHERE rolname !~ '^pg_' ORDER BY 1;
     SELECT array(SELECT unnest(datacl)::text ORDER BY 1) FROM pg_database WHERE datname = '${database}';
-    SELECT setconfig FROM pg_db_role_setting; SELECT has_table_privilege('Reader', 'items', 'SELECT');`);
+    SELECT setconfig FROM pg_db_role_setting ORDER BY setconfig::text; SELECT has_table_privilege('Reader', 'items', 'SELECT');`);
 }
 
 /** What an upgrade that fails must leave as it was. */

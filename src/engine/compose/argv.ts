@@ -232,6 +232,31 @@ export function createVolume(projectName: string, key: string, name: string): st
   return ['volume', 'create', ...label('project', projectName), ...label('volume', key), name];
 }
 
+/** A program of an image on a volume, in a container of its own that nobody can reach. */
+export function runOnVolume(
+  image: string,
+  volume: { name: string; target: string },
+  options: { user: string; environment: Record<string, string> },
+  command: readonly string[],
+): string[] {
+  const environment = Object.entries(options.environment).flatMap(([name, value]) => [
+    '--env',
+    `${name}=${value}`,
+  ]);
+  return [
+    ...['run', '--rm', '--interactive', '--pull', 'never', '--network', 'none', '--entrypoint', ''],
+    ...[
+      '--user',
+      options.user,
+      ...environment,
+      '--volume',
+      `${volume.name}:${volume.target}`,
+      image,
+      ...command,
+    ],
+  ];
+}
+
 export function removeVolumes(names: readonly string[]): string[] {
   return ['volume', 'rm', ...names];
 }

@@ -8,7 +8,7 @@ import type { ComposeService } from '../../project/model.js';
 import { writeFileAtomic } from '../../system/files.js';
 import type { RunOptions } from '../../system/process.js';
 import type { Engine } from '../engine.js';
-import type { Trial, TrialDependencies, TrialInput, Trials, TrialVolume } from '../trials.js';
+import type { LeftVolume, Trial, TrialDependencies, TrialInput, Trials, TrialVolume } from '../trials.js';
 import * as argv from './argv.js';
 import { composeComplaint, createDocker, failedCommand } from './docker.js';
 import { createComposeEngine } from './engine.js';
@@ -134,6 +134,24 @@ export function createComposeTrials(engine: Engine, dependencies: TrialDependenc
     return output;
   }
 
+  async function askLeft(
+    _: ProjectLocation,
+    service: ComposeService,
+    volume: LeftVolume,
+    database: string,
+    statement: string,
+  ): Promise<string | undefined> {
+    const { image, dataDirectory } = volume;
+    const [images, there] = await Promise.all([
+      docker.inspect(argv.inspectImages([image])),
+      hasVolume(volume.name),
+    ]);
+    if (images.length === 0 || !there) return undefined;
+    const options = { user: service.user ?? 'postgres', environment: { PGDATA: dataDirectory } };
+    const words = argv.runOnVolume(image, volume, options, ['sh', '-c', SINGLE_USER, 'sh', database]);
+    return (await docker.run(words, { input: `${statement}\n`, signal })).stdout;
+  }
+
   return {
     engine,
     declared: (_, { major, dataDirectory }) => ({ imageMajor: major, dataDirectory }),
@@ -153,5 +171,6 @@ export function createComposeTrials(engine: Engine, dependencies: TrialDependenc
       if (await hasVolume(name)) await engine.removeVolume(location, name);
     },
     askStopped,
+    askLeft,
   };
 }

@@ -37,6 +37,17 @@ export async function findPostgres(needs: PostgresNeeds, search: Search): Promis
   return prepared(found, search);
 }
 
+/** The server of exactly this major; undefined where there is none. */
+export async function findServer(major: number, search: Search): Promise<Installation | undefined> {
+  const found = bestOf(await findInstallations(search), major);
+  return found && prepared(found, search);
+}
+
+function bestOf(candidates: readonly Installation[], major: number): Installation | undefined {
+  const exact = candidates.filter((candidate) => candidate.major === major);
+  return exact.find(({ complete }) => complete) ?? exact[0];
+}
+
 async function prepared(found: Installation, search: Search): Promise<Installation> {
   return isPackaged(dirname(found.programs)) ? preparePackaged(found, search) : found;
 }
@@ -70,11 +81,7 @@ export function chooseMove(
   from: number,
   to: number,
 ): MovePrograms | undefined {
-  const best = (major: number) => {
-    const exact = candidates.filter((candidate) => candidate.major === major);
-    return exact.find(({ complete }) => complete) ?? exact[0];
-  };
-  const [earlier, server] = [best(from), best(to)];
+  const [earlier, server] = [bestOf(candidates, from), bestOf(candidates, to)];
   const clients = [earlier, server].find((one) => one?.complete);
   return earlier && server && clients ? { server, clientPrograms: clients.programs } : undefined;
 }

@@ -7,12 +7,20 @@ import type { ProjectLocation } from '../../project/locate.js';
 import type { ComposeProject, ComposeService } from '../../project/model.js';
 import { readConfig } from '../../project/read.js';
 import { syncFolder } from '../../system/files.js';
-import type { ServerMove, Trial, TrialDependencies, TrialInput, Trials, TrialVolume } from '../trials.js';
+import type {
+  LeftVolume,
+  ServerMove,
+  Trial,
+  TrialDependencies,
+  TrialInput,
+  Trials,
+  TrialVolume,
+} from '../trials.js';
 import { classify } from './classify.js';
 import { createEmbeddedContext, notRunningError } from './context.js';
 import { dataFolderOf, dataMount } from './database.js';
 import { createEmbeddedEngine } from './engine.js';
-import { findMove, type MovePrograms } from './find-postgres.js';
+import { findMove, findServer, type MovePrograms } from './find-postgres.js';
 import { serviceMark } from './launch.js';
 import { runSingleUser } from './postgres.js';
 import { findServerUser } from './server-user.js';
@@ -102,6 +110,23 @@ export function createEmbeddedTrials(dependencies: TrialDependencies): Trials {
     return runSingleUser(plan, database, statement, processes, signal);
   }
 
+  async function askLeft(
+    location: ProjectLocation,
+    { name: service }: ComposeService,
+    volume: LeftVolume,
+    database: string,
+    statement: string,
+  ): Promise<string | undefined> {
+    const { state, folders } = await context.open(location);
+    const [folder] = Object.entries(state.volumes).find(([, { name }]) => name === volume.name) ?? [];
+    const user = await findServerUser(processes);
+    const installation = await findServer(volume.major, { processes, env, user, stateRoot: stateRoot(env) });
+    if (folder === undefined || installation === undefined) return undefined;
+    const dataFolder = join(folders.volumes, folder);
+    const plan = { dataFolder, installation, user, mark: serviceMark(folders, service), env };
+    return runSingleUser(plan, database, statement, processes, signal);
+  }
+
   return {
     engine,
     declared: (service, { major }) => {
@@ -127,6 +152,7 @@ export function createEmbeddedTrials(dependencies: TrialDependencies): Trials {
     remove,
     removeVolume,
     askStopped,
+    askLeft,
   };
 }
 

@@ -120,5 +120,14 @@ function readProof(stderr: string): { said: Map<string, string>; stderr: string[
 }
 
 function dumpFailed(result: PipeResult) {
-  return programFailed('BACKUP_FAILED', 'pg_dump failed; nothing was kept', result);
+  // The server makes no text of more than 1 GB, and a row is one text: https://www.postgresql.org/docs/current/limits.html
+  const tooLarge = /invalid memory alloc request size|out of memory/.test(result.stderr);
+  return programFailed(
+    'BACKUP_FAILED',
+    'pg_dump failed; nothing was kept',
+    result,
+    tooLarge
+      ? 'a row of that table is larger than 1 GB as text, where bytea takes two letters a byte: keep such content in large objects (lo_from_bytea) or in files, or divide it into several rows'
+      : undefined,
+  );
 }

@@ -1,14 +1,15 @@
 import { availableParallelism } from 'node:os';
 import type { Readable } from 'node:stream';
 import { unreadable } from '../../backup/unreadable.js';
+import { UserError } from '../../errors.js';
 import { type Archive, readArchive } from './archive.js';
 import { hashing } from './archive-file.js';
 import { connectionArguments, type Database, programFailed, runClient, runProgram } from './database.js';
 import { loadSql } from './load-sql.js';
 import type { Facts } from './manifest.js';
 import { disableSubscriptions, subscriptionsOf } from './replication.js';
-import { withMaintenance } from './server-sessions.js';
-import { type Session, withSession } from './session.js';
+import { assertTakesWrites, withMaintenance } from './server-sessions.js';
+import { onlyRow, type Session, withSession } from './session.js';
 import { identifier, literal } from './sql.js';
 import { restoreFailed } from './unqualified-calls.js';
 
@@ -34,8 +35,13 @@ export function derivedPrefix(database: string, purpose: string, idLength: numbe
   return base + suffix;
 }
 
-/** An empty database like another one: encoding, locale, owner, and the tablespace where the server has it. */
-async function createDatabase(session: Session, name: string, like: Facts['database']): Promise<void> {
+/**
+ * An empty database like another one: encoding, locale, owner, and the tablespace where the server has it.
+ * @throws UserError STANDBY
+ */
+export async function createDatabase(session: Session, name: string, like: Facts['database']): Promise<void> {
+  await assertTakesWrites(session);
+  await refreshTemplate(session);
   const { localeProvider, locale, icuRules, tablespace = 'pg_default' } = like;
   const provider =
     localeProvider === 'libc'
@@ -51,6 +57,18 @@ async function createDatabase(session: Session, name: string, like: Facts['datab
   );
 }
 
+/**
+ * After an update of the operating system below it, PostgreSQL (since 15) makes no database of a template whose
+ * collation has another version than when it was made. Nothing in template0 is sorted by that collation.
+ */
+async function refreshTemplate(session: Session): Promise<void> {
+  const stale = await session.rows(
+    `SELECT FROM pg_database d WHERE datname = 'template0' AND current_setting('server_version_num')::int >= 150000
+        AND to_jsonb(d)->>'datcollversion' <> pg_database_collation_actual_version(oid)`,
+  );
+  if (stale.length > 0) await session.run('ALTER DATABASE template0 REFRESH COLLATION VERSION;');
+}
+
 export interface LoadOptions {
   /** Of the operation: names the copy in the container and our sessions. */
   id: string;
@@ -63,6 +81,9 @@ export interface LoadOptions {
 export function loadApplicationName(id: string): string {
   return `invctl-restore-${id}`;
 }
+
+/** Of our script. */
+const READ_ONLY_STATUS = 77;
 
 /** Where the container's copy of an archive lies while it is restored. */
 function archiveCopy(id: string): string {
@@ -80,7 +101,7 @@ export interface NewDatabase {
  * Makes a database and loads an archive into it. The first error ends it. What was loaded receives nothing from
  * elsewhere.
  *
- * @throws UserError RESTORE_FAILED, BACKUP_UNREADABLE (exit 8) when the copy is not what the file is.
+ * @throws UserError STANDBY, EXTENSION_BOUND, RESTORE_FAILED, BACKUP_UNREADABLE (exit 8) when the copy is not what the file is.
  */
 export async function loadArchive(
   database: Database,
@@ -89,9 +110,10 @@ export async function loadArchive(
   options: LoadOptions,
 ): Promise<void> {
   const session = { applicationName: loadApplicationName(options.id), signal: options.signal };
-  await withMaintenance(database, session, (maintenance) =>
-    createDatabase(maintenance, target.name, target.like),
-  );
+  await withMaintenance(database, session, async (maintenance) => {
+    await assertNotBound(maintenance, target.name, archive);
+    await createDatabase(maintenance, target.name, target.like);
+  });
   await load(database, target.name, archive, options);
   const subscriptions = await withMaintenance(database, session, (maintenance) =>
     subscriptionsOf(maintenance, target.name),
@@ -129,38 +151,60 @@ async function load(
     if (result.status !== 0) throw restoreFailed('the archive does not restore', result);
   };
   // No disk gets to see what is decrypted, so a pipe it is, and one job.
-  if (archive.decrypt) return run([], (await readArchive(archive, options.onBytes)).stream);
+  const pipe = async () => run([], (await readArchive(archive, options.onBytes)).stream);
+  if (archive.decrypt) return pipe();
   const jobs = archive.kind === 'tar' ? [] : [`--jobs=${Math.min(MAXIMUM_JOBS, availableParallelism())}`];
   // Several jobs read the archive at once, which a pipe does not allow. Where there are no containers, the file
   // itself will do.
   if (database.engine.kind === 'embedded' && !archive.unpack) return run([...jobs, archive.file]);
   const path = archiveCopy(options.id);
   try {
-    await copyIn(database, archive, path, options);
+    if (!(await copyIn(database, archive, path, options))) return await pipe();
     await run([...jobs, path]);
   } finally {
     await removeCopy(database, options.id);
   }
 }
 
-/** Copies an archive into the container, hashes it there, and compares. A folder comes as a tar file. */
+/** pg_cron lets itself be made in one database of the server alone, by its name: never in one beside it. */
+async function assertNotBound(session: Session, target: string, { manifest }: Archive): Promise<void> {
+  if (!manifest?.extensions.some(({ name }) => name === 'pg_cron')) return;
+  const { home } = await onlyRow<{ home: string | null }>(
+    session,
+    `SELECT current_setting('cron.database_name', true) AS home`,
+  );
+  if (home === null || home === target) return;
+  throw new UserError({
+    code: 'EXTENSION_BOUND',
+    message: `the backup has the extension pg_cron, which this server lets be made in its database ${home} alone (cron.database_name): no copy beside it can have it`,
+    hint: `keep pg_cron in the database postgres:  cron.database_name = 'postgres', CREATE EXTENSION pg_cron there, and SELECT cron.schedule_in_database(…, '${home}'); then DROP EXTENSION pg_cron in ${home}, and take another backup
+of this backup, by hand:  pg_restore into a new, empty database ${home}`,
+    details: { extension: 'pg_cron', database: home },
+  });
+}
+
+/**
+ * Copies an archive into the container, hashes it there, and compares. A folder comes as a tar file.
+ * @returns false where the container's files are read-only, and a pipe does as well.
+ */
 async function copyIn(
   database: Database,
   archive: Archive,
   path: string,
   options: LoadOptions,
-): Promise<void> {
+): Promise<boolean> {
   const { stream, digest } = await readArchive(archive, options.onBytes);
   const sent = archive.unpack ? hashing(stream) : { stream, digest };
   const script =
     archive.kind === 'directory'
       ? 'umask 077; cat > "$1.tar" && sha256sum "$1.tar" && mkdir "$1" && tar -xf "$1.tar" -C "$1" && rm "$1.tar"'
-      : 'umask 077; cat > "$1" && sha256sum "$1"';
+      : `(umask 077; : > "$1") 2>/dev/null || exit ${READ_ONLY_STATUS}; umask 077; cat > "$1" && sha256sum "$1"`;
   const result = await runProgram(database, ['sh', '-c', script, 'sh', path], {
     input: sent.stream,
     signal: options.signal,
   });
-  if (result.status === 0 && result.stdout.startsWith(sent.digest().sha256)) return;
+  if (result.status === READ_ONLY_STATUS) return false;
+  if (result.status === 0 && result.stdout.startsWith(sent.digest().sha256)) return true;
   if (result.status !== 0) {
     throw programFailed('RESTORE_FAILED', 'the archive cannot be copied to the database', result);
   }

@@ -36,6 +36,17 @@ export async function lockDatabase(session: Session): Promise<void> {
   });
 }
 
+/** @throws UserError STANDBY where the server follows another one, and takes no writes of its own. */
+export async function assertTakesWrites(session: Session): Promise<void> {
+  const { standby } = await onlyRow<{ standby: boolean }>(session, 'SELECT pg_is_in_recovery() AS standby');
+  if (!standby) return;
+  throw new UserError({
+    code: 'STANDBY',
+    message: 'the database is a standby: it follows another server, and takes no writes of its own',
+    hint: 'the same command on its primary      (of a standby:  invctl db backup  with level 1)',
+  });
+}
+
 /**
  * Ends every session of the server with this `application_name`. The programs behind them end as well, and so does
  * what a lost client of ours left in the container.

@@ -9,7 +9,7 @@ import { randomSecret } from '../../system/random-secret.js';
 import type { Secret } from '../../system/secret.js';
 import type { ServiceContext } from '../context.js';
 import { timeId } from '../database/backup-store.js';
-import { lockDatabase } from '../database/server-sessions.js';
+import { assertTakesWrites, lockDatabase } from '../database/server-sessions.js';
 import { openSession, type Session } from '../database/session.js';
 import { type FoundSecret, findSecret } from './find-secret.js';
 import { runningAmong } from './holders.js';
@@ -45,7 +45,7 @@ export interface Rotated {
  * Gives a secret a new value, random or its provider's, as one transaction: the database's role, the file, and the services that hold
  * it change together, or not at all.
  *
- * @throws UserError of {@link findSecret} and {@link askProvider}, SECRET_UNCHANGED, SERVICE_NOT_RUNNING, PASSWORD_NOT_ASKED, PROJECT_LOCKED and
+ * @throws UserError of {@link findSecret} and {@link askProvider}, SECRET_UNCHANGED, SERVICE_NOT_RUNNING, PASSWORD_NOT_ASKED, STANDBY, PROJECT_LOCKED and
  *   DATABASE_LOCKED (exit 9) before anything is changed; ROTATION_REVERTED with the exit code of what failed.
  */
 export async function rotateSecret(
@@ -119,6 +119,7 @@ async function openLocked(
   const session = await openSession(database, options);
   try {
     await lockDatabase(session);
+    await assertTakesWrites(session);
     await assertPasswordAsked(context, database);
     return session;
   } catch (error) {

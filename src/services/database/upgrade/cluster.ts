@@ -4,25 +4,39 @@ import { maintenanceDatabase, withMaintenance } from '../server-sessions.js';
 import type { Session } from '../session.js';
 
 /**
- * Copies what belongs to the cluster and not to a database: roles with their passwords, settings and memberships. It
- * goes from server to server through our memory, and touches no disk and no log.
+ * Statements that make what belongs to the cluster and not to a database: roles with their passwords, settings and
+ * memberships. They are secrets.
+ *
+ * @throws UserError UPGRADE_FAILED
  */
-export async function copyRoles(context: ServiceContext, from: Database, to: Database): Promise<void> {
-  const { signal } = context;
+export async function dumpRoles({ signal }: ServiceContext, from: Database): Promise<string> {
   const dump = await runClient(
     from,
     ['pg_dumpall', `--username=${from.user}`, `--database=${from.name}`, '--no-password', '--globals-only'],
     { signal },
   );
   if (dump.status !== 0) throw programFailed('UPGRADE_FAILED', 'pg_dumpall cannot read the roles', dump);
+  return (
+    dump.stdout
+      .split('\n')
+      // psql's own commands are of no use here, and not every psql knows them all; one has a new word every time.
+      .filter((line) => !/^\\(un)?restrict\b/.test(line))
+      .join('\n')
+  );
+}
+
+/**
+ * Gives the new server the roles of {@link dumpRoles}. They go from server to server through our memory and touch no
+ * disk and no log.
+ *
+ * @throws UserError UPGRADE_FAILED
+ */
+export async function loadRoles({ signal }: ServiceContext, roles: string, to: Database): Promise<void> {
   const there = await withMaintenance(to, { applicationName: 'invctl db upgrade', signal }, (session) =>
     session.rows<{ create: string }>(`SELECT format('CREATE ROLE %I;', rolname) AS create FROM pg_roles`),
   );
   const existing = new Set(there.map(({ create }) => create));
-  const statements = dump.stdout
-    .split('\n')
-    // psql's own commands are of no use here, and not every psql knows them all.
-    .filter((line) => !existing.has(line) && !/^\\(un)?restrict\b/.test(line));
+  const statements = roles.split('\n').filter((line) => !existing.has(line));
   const load = await runClient(
     to,
     [
@@ -41,25 +55,42 @@ export async function copyRoles(context: ServiceContext, from: Database, to: Dat
   if (load.status !== 0) throw programFailed('UPGRADE_FAILED', 'the new server refuses the roles', load);
 }
 
-/** Names of what an administrator set on the server itself, in its files, that the new server has not. */
+/**
+ * Names of what the old server's own files say otherwise than the new one's; ALTER SYSTEM left out.
+ * What initdb takes from the machine (locale, time zone) counts: the same image takes the same.
+ */
 export async function settingsLeftBehind(from: Session, to: Session): Promise<string[]> {
   const read = async (session: Session) => ({
     settings: await session.rows<{ name: string; value: string }>(
       `SELECT name, setting AS value FROM pg_settings
         WHERE source = 'configuration file' AND name NOT IN ('data_directory', 'hba_file', 'ident_file')
-          AND name !~ '^(lc_|TimeZone|log_timezone|DateStyle|default_text_search_config)'`,
+          AND sourcefile !~ '/postgresql\\.auto\\.conf$'`,
     ),
     rules: JSON.stringify(
       await session.rows(
         'SELECT type, database, user_name, address, netmask, auth_method, options FROM pg_hba_file_rules ORDER BY line_number',
       ),
     ),
+    maps: await userMaps(session),
   });
   const [before, after] = [await read(from), await read(to)];
   const missing = before.settings
     .filter(({ name, value }) => !after.settings.some((one) => one.name === name && one.value === value))
     .map(({ name }) => name);
-  return [...missing, ...(before.rules === after.rules ? [] : ['the rules of pg_hba.conf'])];
+  return [
+    ...missing,
+    ...(before.rules === after.rules ? [] : ['the rules of pg_hba.conf']),
+    ...(before.maps === after.maps ? [] : ['the maps of pg_ident.conf']),
+  ];
+}
+
+/** Lines of pg_ident.conf that are no comments. PostgreSQL 14 has no view of them. */
+async function userMaps(session: Session): Promise<string> {
+  const lines = await session.rows<{ line: string }>(
+    `SELECT line FROM string_to_table(pg_read_file(current_setting('ident_file')), E'\\n') line
+      WHERE line !~ '^\\s*(#|$)'`,
+  );
+  return JSON.stringify(lines);
 }
 
 /** The next transaction's number. Whoever writes takes one. */

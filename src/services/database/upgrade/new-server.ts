@@ -19,6 +19,7 @@ import { withMaintenance } from '../server-sessions.js';
 import { onlyRow, type Session, type SessionOptions, withSession } from '../session.js';
 import { identifier, literal } from '../sql.js';
 import { settingsLeftBehind } from './cluster.js';
+import type { OtherDatabase } from './other-databases.js';
 import type { UpgradePlan } from './plan.js';
 import type { UpgradeState } from './state.js';
 
@@ -42,7 +43,7 @@ export interface NewServer {
 export async function startNewServer(
   context: ServiceContext,
   live: Database,
-  { change, config, move }: UpgradePlan,
+  { change, config, move, server }: UpgradePlan,
   state: UpgradeState,
   app: string | undefined,
 ): Promise<NewServer> {
@@ -62,7 +63,7 @@ export async function startNewServer(
     what: `the server of PostgreSQL ${move.to} does not start`,
   });
   await waitUntilListening(database, context.signal);
-  await compareServers(context, live, database, move.to);
+  await compareServers(context, live, database, move.to, server.others);
   return { trial, database };
 }
 
@@ -92,24 +93,32 @@ async function compareServers(
   live: Database,
   database: Database,
   to: number,
+  others: readonly OtherDatabase[],
 ): Promise<void> {
   const applicationName = 'invctl db upgrade';
   const { signal } = context;
   const options = { applicationName, signal };
+  const extensions: { name: string }[] = [];
+  for (const { name } of [live, ...others]) {
+    extensions.push(
+      ...(await withSession(live, { ...options, database: name }, (session) =>
+        session.rows<{ name: string }>('SELECT extname AS name FROM pg_extension'),
+      )),
+    );
+  }
   await withSession(live, options, (before) =>
     withMaintenance(database, options, async (after) => {
-      const extensions = await before.rows<{ name: string }>('SELECT extname AS name FROM pg_extension');
       await assertKnown(after, {
         code: 'EXTENSIONS_MISSING',
         what: 'extensions',
-        wanted: extensions.map(({ name }) => name),
+        wanted: [...new Set(extensions.map(({ name }) => name))],
         known: 'SELECT name FROM pg_available_extensions',
         hint: () => `take a PostgreSQL ${to} that has them: on Docker another image, by hand`,
       });
       const left = await settingsLeftBehind(before, after);
       if (left.length === 0) return;
       context.warn(
-        `set on the old server and not on the new one: ${left.join(', ')}. Set them again: invctl db psql -- -c 'ALTER SYSTEM SET …'`,
+        `in the old server's own files and not in the new one's: ${left.join(', ')}. Set them again: invctl db psql -- -c 'ALTER SYSTEM SET …', or in the files`,
       );
     }),
   );
@@ -199,6 +208,32 @@ export async function tryApp(
       .filter((name) => name !== database.service.name),
     { stop: true },
   );
+}
+
+/**
+ * Keeps the scheduler of pg_cron from its jobs, which came with the data: the old server still runs them. Nothing where
+ * there is none (https://github.com/citusdata/pg_cron#pg_cron-settings).
+ */
+export async function holdJobs(context: ServiceContext, { database }: NewServer): Promise<void> {
+  await withJobs(
+    context,
+    database,
+    'ALTER SYSTEM SET cron.launch_active_jobs = off; SELECT pg_reload_conf();',
+  );
+}
+
+/** Lets the jobs run from the server's next start on. */
+export async function releaseJobs(context: ServiceContext, { database }: NewServer): Promise<void> {
+  await withJobs(context, database, 'ALTER SYSTEM RESET cron.launch_active_jobs;');
+}
+
+async function withJobs(context: ServiceContext, database: Database, statements: string): Promise<void> {
+  await atMaintenance(context, database, async (session) => {
+    const known = await session.rows(
+      `SELECT FROM pg_settings WHERE name = 'cron.launch_active_jobs' AND source <> 'command line'`,
+    );
+    if (known.length > 0) await session.run(statements);
+  });
 }
 
 /** Gives the loaded database the live name, and brings all of it to the disk. */

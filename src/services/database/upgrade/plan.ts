@@ -6,12 +6,9 @@ import { ExitCode, UserError } from '../../../errors.js';
 import type { ComposeConfig } from '../../../project/from-config.js';
 import type { ServiceContext } from '../../context.js';
 import type { Database } from '../database.js';
-import { beforePrefix } from '../restore.js';
 import { assertServerSpace } from '../restore-checks.js';
-import { onlyRow, withSession } from '../session.js';
-import { literal } from '../sql.js';
-import { previousDatabases } from '../swap.js';
 import { type MajorChange, notEditable, planMajorChange } from './compose-edit.js';
+import { announce, assertMovable, type OldServer, readOldServer } from './old-server.js';
 
 /** The new volume holds the database, its copy for the smoke test, and the archive that it is loaded from. */
 const SPACE_FACTOR = 2.6;
@@ -23,23 +20,13 @@ export interface UpgradePlan {
   engine: Engine;
   /** The project with the change made. */
   config: ComposeConfig;
-}
-
-interface Server {
-  major: number;
-  dataDirectory: string;
-  bytes: number;
-  /** Databases of others. */
-  others: string[];
-  /** Databases that restores left aside. */
-  aside: string[];
-  tablespaces: string[];
+  server: OldServer;
 }
 
 /**
  * Everything that can be said against an upgrade before anything is done for it.
  *
- * @throws UserError SAME_MAJOR, DOWNGRADE, OTHER_DATABASES, TABLESPACES, COMPOSE_NOT_EDITABLE, VOLUME_EXISTS,
+ * @throws UserError SAME_MAJOR, DOWNGRADE, of {@link assertMovable}, COMPOSE_NOT_EDITABLE, VOLUME_EXISTS,
  *   IMAGE_NOT_PULLED, EMBEDDED_POSTGRES_MISSING (exit 3), DATABASE_DISK_FULL, and what `confirmPull` throws.
  */
 export async function planUpgrade(
@@ -48,26 +35,12 @@ export async function planUpgrade(
   to: number,
   confirmPull: (image: string) => Promise<void>,
 ): Promise<UpgradePlan> {
-  const { location, service, name } = database;
+  const { location, service } = database;
   const trials = await openTrials(database.engine, context);
-  const server = await readServer(context, database);
+  const server = await readOldServer(context, database);
   const from = server.major;
   assertLater(from, to);
-  if (server.others.length > 0) {
-    throw new UserError({
-      code: 'OTHER_DATABASES',
-      message: `the server also holds ${server.others.join(', ')}, and only ${name} is moved`,
-      hint: `dump and drop ${server.others.length === 1 ? 'it' : 'them'} first:  invctl exec ${service.name} -- pg_dump -Fc …`,
-      details: { databases: server.others },
-    });
-  }
-  if (server.tablespaces.length > 0) {
-    throw new UserError({
-      code: 'TABLESPACES',
-      message: `the server has tablespaces of its own, ${server.tablespaces.join(', ')}, which are no part of the volume`,
-      hint: 'move what is in them: ALTER TABLE … SET TABLESPACE pg_default, then DROP TABLESPACE',
-    });
-  }
+  assertMovable(server);
   const files = await Promise.all(
     location.files.map(async (file) => ({ file, text: await readFile(file, 'utf8') })),
   );
@@ -82,32 +55,12 @@ export async function planUpgrade(
   const before = files.find(({ file }) => file === change.file)?.text ?? '';
   const config = await changedConfig(trials, database, change, before, to);
   await trials.assertNoVolume(location, change.volume.after);
-  await assertServerSpace(database, server.bytes * SPACE_FACTOR);
+  const beside = server.others.reduce((sum, { bytes }) => sum + bytes, 0);
+  await assertServerSpace(database, server.bytes * SPACE_FACTOR + beside);
   const move = { from, to, image: change.image.after };
   const engine = await trials.provide(move, confirmPull);
-  if (server.aside.length > 0) {
-    context.warn(
-      `${server.aside.join(', ')}, left aside by restores, ${server.aside.length === 1 ? 'stays' : 'stay'} on the old volume`,
-    );
-  }
-  return { move, change, engine, config };
-}
-
-async function readServer(context: ServiceContext, database: Database): Promise<Server> {
-  const options = { applicationName: 'invctl db upgrade', signal: context.signal };
-  return withSession(database, options, async (session) => {
-    const server = await onlyRow<Omit<Server, 'aside'>>(
-      session,
-      `SELECT current_setting('server_version_num')::int / 10000 AS major,
-              current_setting('data_directory') AS "dataDirectory", pg_database_size(current_database()) AS bytes,
-              (SELECT coalesce(json_agg(datname ORDER BY 1), '[]') FROM pg_database
-                WHERE NOT datistemplate AND datname NOT IN ('postgres', ${literal(database.name)})) AS others,
-              (SELECT coalesce(json_agg(spcname ORDER BY 1), '[]') FROM pg_tablespace
-                WHERE spcname !~ '^pg_') AS tablespaces`,
-    );
-    const aside = (await previousDatabases(session, beforePrefix(database))).map(({ name }) => name);
-    return { ...server, others: server.others.filter((other) => !aside.includes(other)), aside };
-  });
+  await announce(context, database, server);
+  return { move, change, engine, config, server };
 }
 
 function assertLater(from: number, to: number): void {

@@ -8,6 +8,8 @@ import { withProjectLock } from '../../../system/lock.js';
 import type { ServiceContext } from '../../context.js';
 import { backupToFile } from '../backup.js';
 import { findDatabase } from '../database.js';
+import { assertNothingLeft } from './left-volume.js';
+import { upgradeStateSchema } from './state.js';
 
 const volumesSchema = z.array(
   z.object({
@@ -17,6 +19,7 @@ const volumesSchema = z.array(
     major: z.int(),
     /** ISO time of the upgrade. */
     since: z.string(),
+    left: upgradeStateSchema.shape.left,
   }),
 );
 
@@ -48,10 +51,10 @@ export interface Finalized {
 }
 
 /**
- * Removes the volumes that upgrades left, after a backup of the database as it is now.
+ * Removes the volumes that upgrades left, after a look into them and a backup of the database as it is now.
  *
  * @param input.confirm has the person's word for the loss; throws to stop.
- * @throws UserError NOTHING_TO_FINALIZE
+ * @throws UserError NOTHING_TO_FINALIZE, and of {@link assertNothingLeft}
  */
 export async function finalize(
   context: ServiceContext,
@@ -71,10 +74,10 @@ export async function finalize(
           hint: 'invctl volume ls',
         });
       }
+      const database = await findDatabase(engine, location);
+      for (const volume of volumes) await assertNothingLeft(context, database, volume);
       await input.confirm(volumes);
-      const backup = input.backup
-        ? await backupToFile(context, await findDatabase(engine, location), { level: 1 })
-        : undefined;
+      const backup = input.backup ? await backupToFile(context, database, { level: 1 }) : undefined;
       const trials = await openTrials(engine, context);
       for (const { name } of volumes) await trials.removeVolume(location, name);
       await rm(recordFile(location.directory));

@@ -23,6 +23,10 @@ export const upgradeStateSchema = z.object({
   ),
   /** The engine's names. */
   volume: z.object({ before: z.string(), after: z.string() }),
+  /** Where the old server's data lies; absent from an upgrade of an earlier invctl. */
+  left: z
+    .object({ image: z.string(), target: z.string(), dataDirectory: z.string(), aside: z.array(z.string()) })
+    .exactOptional(),
   /** What ran before, the database first. */
   services: z.array(z.string()),
   /** The backup, once there is one. */

@@ -5,22 +5,29 @@ import { appService } from '../../../project/service-roles.js';
 import { writeFileAtomic } from '../../../system/files.js';
 import { beginJournal, type Journal } from '../../../system/journal.js';
 import { withProjectLock } from '../../../system/lock.js';
-import { outputTail } from '../../../system/process.js';
 import type { ServiceContext } from '../../context.js';
 import { openArchive } from '../archive.js';
 import { type Backup, backupToFile } from '../backup.js';
 import { timeId } from '../backup-store.js';
-import { runningServices, startAgain } from '../clients.js';
-import { withContentHashes } from '../content-hash.js';
+import { runningServices } from '../clients.js';
 import { type Database, findDatabase } from '../database.js';
 import { readProperties } from '../database-properties.js';
 import { readIdentities } from '../encryption.js';
-import { readFacts } from '../facts.js';
 import { formatManifest, type Manifest, manifestPath } from '../manifest.js';
 import { onlyRow, withSession } from '../session.js';
-import { copyRoles, nextTransaction } from './cluster.js';
+import { dumpRoles, loadRoles, nextTransaction } from './cluster.js';
 import type { MajorChange } from './compose-edit.js';
-import { loadBackup, settle, startNewServer, tryApp, waitUntilListening } from './new-server.js';
+import {
+  holdJobs,
+  loadBackup,
+  releaseJobs,
+  settle,
+  startNewServer,
+  tryApp,
+  waitUntilListening,
+} from './new-server.js';
+import { stopUnchanged } from './old-server-stop.js';
+import { moveDatabases } from './other-databases.js';
 import { planUpgrade } from './plan.js';
 import { keepVolume } from './previous-volumes.js';
 import { revertUpgrade } from './revert.js';
@@ -28,8 +35,6 @@ import { applyEdits } from './scalar-edit.js';
 import { UPGRADE_OPERATION, type UpgradeState, type UpgradeStep } from './state.js';
 
 const START_TIMEOUT_MS = 300_000;
-/** Times that the data is compared again because somebody (autovacuum too) used transaction numbers. */
-const COMPARISONS = 3;
 
 export interface UpgradePreview {
   from: number;
@@ -123,6 +128,12 @@ async function upgradeDatabase(
     file: change.file,
     edits: change.edits,
     volume: { before: change.volume.before.name, after: change.volume.after.name },
+    left: {
+      image: change.image.before,
+      target: change.volume.before.target,
+      dataDirectory: plan.server.dataDirectory,
+      aside: plan.server.aside,
+    },
     services,
   };
   const app = input.smokeTest ? appToTry(context, live, services) : undefined;
@@ -148,7 +159,9 @@ async function upgradeDatabase(
     state.backup = backup.file;
 
     await begin('load');
-    await copyRoles(context, live, server.database);
+    const roles = await dumpRoles(context, live);
+    await loadRoles(context, roles, server.database);
+    await holdJobs(context, server);
     const { manifest } = backup;
     const opened = await openArchive(backup.file, {
       identities: async () => identities ?? readIdentities(context, live),
@@ -161,8 +174,17 @@ async function upgradeDatabase(
     const verification = { level: 3, at: new Date().toISOString() };
     await writeFileAtomic(manifestPath(backup.file), formatManifest({ ...manifest, verification }), 0o600);
 
+    const { aside, others } = plan.server;
+    const move = () => moveDatabases(context, live, server.database, others);
+    let databases = await move();
+
     await begin('smoke');
-    if (app !== undefined) await tryApp(context, server, loaded, app, ofLive);
+    if (app !== undefined) {
+      await tryApp(context, server, loaded, app, ofLive);
+      // The app may have written to them there.
+      databases = await move();
+    }
+    await releaseJobs(context, server);
     await settle(context, server, loaded, ofLive);
     if (input.rehearse) {
       const downSeconds = (Date.now() - started) / 1000;
@@ -174,7 +196,8 @@ async function upgradeDatabase(
     await trials.release(live.location, state.trial, live.service.name, change.volume.after);
 
     await begin('switch');
-    await stopUnchanged(context, live, manifest, written);
+    const own = { name: live.name, facts: manifest };
+    await stopUnchanged(context, live, { written, roles, aside, databases: [own, ...databases] });
     await editComposeFile(state);
     await finishUpgrade(context, live, state, journal, () => input.onProgress?.('up', 0));
     await journal.end();
@@ -229,76 +252,6 @@ async function takeBackup(context: ServiceContext, live: Database, input: Upgrad
     level: 1,
     hashContent: true,
     onProgress: ({ bytes, expected }) => input.onProgress?.('backup', bytes, expected),
-  });
-}
-
-/**
- * Stops the old server for good, with the data that the backup is of. A server that was stopped tells whether anybody
- * wrote since: every write takes a transaction number. So does some upkeep of its own; then its content tells.
- *
- * @throws UserError DATABASE_CHANGED
- */
-async function stopUnchanged(
-  context: ServiceContext,
-  live: Database,
-  manifest: Manifest,
-  written: bigint,
-): Promise<void> {
-  const { engine, location, service } = live;
-  let known = written;
-  for (let comparison = 0; ; comparison += 1) {
-    context.signal.throwIfAborted();
-    await engine.stop(location, [service.name]);
-    if ((await transactionOfStopped(context, live)) === known) return;
-    if (comparison === COMPARISONS) throw changed(live, 'something writes to it all the time');
-    await startAgain(live, [service.name]);
-    await waitUntilListening(live, context.signal);
-    const session = { applicationName: 'invctl db upgrade', signal: context.signal };
-    known = await withSession(live, session, async (one) => {
-      const next = await nextTransaction(one);
-      const facts = await withContentHashes(one, await readFacts(one));
-      const different = [
-        ...facts.tables.filter(
-          ({ name, contentHash }) =>
-            manifest.tables.find((table) => table.name === name)?.contentHash !== contentHash,
-        ),
-        ...facts.sequences.filter(
-          ({ name, lastValue }) =>
-            manifest.sequences.find((sequence) => sequence.name === name)?.lastValue !== lastValue,
-        ),
-      ].map(({ name }) => name);
-      const gone = manifest.tables.filter(({ name }) => !facts.tables.some((table) => table.name === name));
-      if (different.length > 0 || gone.length > 0) {
-        throw changed(live, [...different, ...gone.map(({ name }) => name)].join(', '));
-      }
-      return next;
-    });
-  }
-}
-
-function changed({ service, name }: Database, what: string): UserError {
-  return new UserError({
-    code: 'DATABASE_CHANGED',
-    message: `somebody wrote to ${name} after the backup of it was taken: ${what}. The services that depend on "${service.name}" were stopped; somebody else has a connection`,
-    hint: `who it is:  invctl db psql -- -c "SELECT application_name, client_addr, usename FROM pg_stat_activity WHERE datname = '${name}'"
-stop it, then the same command again`,
-  });
-}
-
-/** The next transaction's number of a server that was stopped. @throws UserError UPGRADE_FAILED */
-async function transactionOfStopped(
-  context: ServiceContext,
-  { engine, location, service, name }: Database,
-): Promise<bigint> {
-  const trials = await openTrials(engine, context);
-  const statement = 'SELECT pg_snapshot_xmax(pg_current_snapshot())';
-  const output = await trials.askStopped(location, service, name, statement);
-  const next = /pg_snapshot_xmax = "(\d+)"/.exec(output)?.[1];
-  if (next !== undefined) return BigInt(next);
-  throw new UserError({
-    code: 'UPGRADE_FAILED',
-    message: `the old server cannot be looked at after it was stopped:\n${outputTail(output, 5)}`,
-    hint: `invctl logs ${service.name}`,
   });
 }
 
@@ -365,6 +318,7 @@ export async function finishUpgrade(
     name: state.volume.before,
     major: state.from,
     since: new Date().toISOString(),
+    ...(state.left ? { left: state.left } : {}),
   });
 }
 

@@ -50,6 +50,14 @@ export interface ProjectOptions {
   database?: string;
   /** What the database's container runs. */
   command?: readonly string[];
+  /** In place of the official image. */
+  image?: string;
+  /** In place of the named volume, as the compose file has it. */
+  mount?: string;
+  /** More variables of the database, as in a flow mapping. */
+  environment?: string;
+  /** More lines of the database's service. */
+  more?: string;
   /** More of the compose file, under `services:`. */
   services?: string;
   /** Of the superuser, as the compose file has it. */
@@ -67,9 +75,10 @@ export function startDatabaseProject(label: string, options: ProjectOptions = {}
     `name: ${name}
 services:
   db:
-    image: postgres:${options.postgres ?? '16'}
-${options.command ? `    command: ${JSON.stringify(options.command)}\n` : ''}    environment: {POSTGRES_DB: "${options.database ?? 'shop'}", POSTGRES_USER: owner, POSTGRES_PASSWORD: "${options.password ?? 'seeded-marker-password'}"}
-    volumes: ["pgdata:/var/lib/postgresql/data"]
+    image: ${options.image ?? `postgres:${options.postgres ?? '16'}`}
+${options.command ? `    command: ${JSON.stringify(options.command)}\n` : ''}    environment: {POSTGRES_DB: "${options.database ?? 'shop'}", POSTGRES_USER: owner, POSTGRES_PASSWORD: "${options.password ?? 'seeded-marker-password'}"${options.environment ? `, ${options.environment}` : ''}}
+    volumes: ["${options.mount ?? 'pgdata:/var/lib/postgresql/data'}"]
+${options.more ?? ''}
     healthcheck:
       test: ["CMD", "pg_isready", "-q", "-h", "127.0.0.1", "-U", "owner", "-d", "shop"]
       interval: 1s

@@ -13,6 +13,7 @@ describe.skipIf(withoutDocker)('a db upgrade on Docker that fails takes everythi
 
   beforeAll(() => {
     project = startUpgradeProject('takeback');
+    project.sql('CREATE TABLE beside (n int); INSERT INTO beside VALUES (1)', 'postgres');
   });
 
   afterAll(() => project?.remove());
@@ -68,6 +69,17 @@ echo "UPDATE items SET name = 'other' WHERE id = 7" | trial "$name"`,
     project.nothingHasChanged();
   });
 
+  it('when somebody writes into another database meanwhile', async () => {
+    const running = project.invctl(['db', 'upgrade', '--to', '17', '--yes', '--no-smoke-test', '--json']);
+    await atStep('smoke', running);
+    project.sql('INSERT INTO beside VALUES (2); CREATE ROLE late', 'postgres');
+    const { error } = JSON.parse((await running).stdout);
+    expect(error).toMatchObject({ code: 'DATABASE_CHANGED' });
+    expect(error.message).toContain(': public.beside of postgres, the roles.');
+    project.sql('DELETE FROM beside WHERE n = 2; DROP ROLE late', 'postgres');
+    project.nothingHasChanged();
+  });
+
   it.each(faultSteps(['switch'], ['load']))('on Ctrl-C in the step %s', async (step) => {
     let interrupt = () => {};
     const running = project.invctl(['db', 'upgrade', '--to', '17', '--yes'], {
@@ -101,15 +113,16 @@ echo "UPDATE items SET name = 'other' WHERE id = 7" | trial "$name"`,
   type Kill = [step: string, when: 'before' | 'after', noted: string];
   const kills: Kill[] = [
     ['server', 'after', 'server'],
+    ['backup', 'after', 'backup'],
     ['load', 'after', 'load'],
+    ['smoke', 'after', 'smoke'],
     ['switch', 'after', 'switch'],
+    // The step `up`: upgrade.test.ts
   ];
   const otherKills: Kill[] = [
     ['backup', 'before', 'server'],
-    ['backup', 'after', 'backup'],
     ['load', 'before', 'backup'],
     ['smoke', 'before', 'load'],
-    ['smoke', 'after', 'smoke'],
     ['switch', 'before', 'smoke'],
   ];
 

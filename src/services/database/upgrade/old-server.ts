@@ -1,0 +1,149 @@
+import { UserError } from '../../../errors.js';
+import type { ServiceContext } from '../../context.js';
+import type { Database } from '../database.js';
+import { beforePrefix } from '../restore.js';
+import { onlyRow, withSession } from '../session.js';
+import { previousDatabases } from '../swap.js';
+import { type OtherDatabase, ownContent, readOtherDatabases } from './other-databases.js';
+
+/** What the server is that an upgrade leaves, and all that it has beside the project's database. */
+export interface OldServer {
+  major: number;
+  dataDirectory: string;
+  /** Of the project's database. */
+  bytes: number;
+  /** What is moved beside it. */
+  others: OtherDatabase[];
+  /** Databases that restores left aside. */
+  aside: string[];
+  tablespaces: string[];
+  subscriptions: string[];
+  /** Global ids of prepared transactions. */
+  prepared: string[];
+  slots: string[];
+  /** Names of settings of ALTER SYSTEM. */
+  alterSystem: string[];
+  /** What lies in the data folder and is not PostgreSQL's. */
+  files: string[];
+  standby: boolean;
+}
+
+/** What initdb and the server make in a data folder (https://www.postgresql.org/docs/current/storage-file-layout.html). */
+const OWN_FILES = [
+  'base',
+  'global',
+  'current_logfiles',
+  'log',
+  'pg_.*',
+  'postgresql(\\.auto)?\\.conf',
+  'postmaster\\.(pid|opts)',
+  'PG_VERSION',
+  '(backup_label|tablespace_map)\\.old',
+  'lost\\+found',
+];
+
+export async function readOldServer(context: ServiceContext, database: Database): Promise<OldServer> {
+  const options = { applicationName: 'invctl db upgrade', signal: context.signal };
+  const list = (query: string) => `(SELECT coalesce(json_agg(q.n ORDER BY q.n), '[]') FROM (${query}) q (n))`;
+  return withSession(database, options, async (session) => {
+    const server = await onlyRow<Omit<OldServer, 'aside' | 'others'>>(
+      session,
+      `SELECT current_setting('server_version_num')::int / 10000 AS major,
+              current_setting('data_directory') AS "dataDirectory", pg_database_size(current_database()) AS bytes,
+              pg_is_in_recovery() AS standby,
+              ${list(`SELECT spcname FROM pg_tablespace WHERE spcname !~ '^pg_'`)} AS tablespaces,
+              ${list('SELECT DISTINCT subname FROM pg_subscription')} AS subscriptions,
+              ${list('SELECT gid FROM pg_prepared_xacts')} AS prepared,
+              ${list('SELECT slot_name FROM pg_replication_slots WHERE NOT temporary')} AS slots,
+              ${list(`SELECT DISTINCT name FROM pg_file_settings WHERE sourcefile ~ '/postgresql\\.auto\\.conf$'`)} AS "alterSystem",
+              ${list(`SELECT f FROM pg_ls_dir(current_setting('data_directory')) f WHERE f !~ '^(${OWN_FILES.join('|')})$'`)} AS files`,
+    );
+    const aside = (await previousDatabases(session, beforePrefix(database))).map(({ name }) => name);
+    const others = await readOtherDatabases(session, database.name);
+    return { ...server, others: others.filter(({ name }) => !aside.includes(name)), aside };
+  });
+}
+
+/**
+ * What no upgrade can move.
+ * @throws UserError STANDBY, OTHER_DATABASES, TABLESPACES, SUBSCRIPTIONS, PREPARED_TRANSACTIONS
+ */
+export function assertMovable(server: OldServer): void {
+  const { others, tablespaces, subscriptions, prepared } = server;
+  if (server.standby) {
+    throw new UserError({
+      code: 'STANDBY',
+      message: 'the database is a standby, which follows another server and takes no writes of its own',
+      hint: 'upgrade the primary, then make this standby anew from it',
+    });
+  }
+  const unreadable = others.filter(({ readable }) => !readable).map(({ name }) => name);
+  if (unreadable.length > 0) {
+    throw new UserError({
+      code: 'OTHER_DATABASES',
+      message: `the server also holds ${unreadable.join(', ')}, to which nobody may connect, so that what is in ${unreadable.length === 1 ? 'it' : 'them'} cannot be moved`,
+      hint: `invctl db psql -- -c 'ALTER DATABASE "${unreadable[0]}" ALLOW_CONNECTIONS true'      (or DROP DATABASE, where a drop of it was cut off)`,
+      details: { databases: unreadable },
+    });
+  }
+  if (tablespaces.length > 0) {
+    throw new UserError({
+      code: 'TABLESPACES',
+      message: `the server has tablespaces of its own, ${tablespaces.join(', ')}, which are no part of the volume`,
+      hint: 'move what is in them: ALTER TABLE … SET TABLESPACE pg_default, then DROP TABLESPACE',
+    });
+  }
+  if (subscriptions.length > 0) {
+    throw new UserError({
+      code: 'SUBSCRIPTIONS',
+      message: `the server subscribes to another one (${subscriptions.join(', ')}): two servers must not read from one replication slot, so no copy of a subscription may be made`,
+      hint: `first:  ALTER SUBSCRIPTION ${subscriptions[0]} DISABLE; ALTER SUBSCRIPTION ${subscriptions[0]} SET (slot_name = NONE); DROP SUBSCRIPTION ${subscriptions[0]};
+after the upgrade:  CREATE SUBSCRIPTION … WITH (create_slot = false, copy_data = false, slot_name = '…')`,
+      details: { subscriptions },
+    });
+  }
+  if (prepared.length > 0) {
+    throw new UserError({
+      code: 'PREPARED_TRANSACTIONS',
+      message: `the server holds prepared transactions, which no dump has: ${prepared.join(', ')}`,
+      hint: `end each one in its database:  COMMIT PREPARED '${prepared[0]}'      (or ROLLBACK PREPARED)`,
+      details: { transactions: prepared },
+    });
+  }
+}
+
+/** Says what goes along, and what does not, before anything is done. */
+export async function announce(context: ServiceContext, live: Database, server: OldServer): Promise<void> {
+  const along: string[] = [];
+  for (const { name } of server.others) {
+    const content = await ownContent(live, name, context.signal);
+    if (content.length > 0) along.push(`${name} (${content.join(', ')})`);
+    else if (!['postgres', 'template1'].includes(name)) along.push(name);
+  }
+  if (along.length > 0) {
+    context.warn(
+      `the server also holds ${along.join('; ')}: moved and compared like ${live.name}, but no backup of it is kept`,
+    );
+  }
+  const { aside, slots, alterSystem, files } = server;
+  if (aside.length > 0) {
+    context.warn(
+      `${aside.join(', ')}, left aside by restores, ${aside.length === 1 ? 'stays' : 'stay'} on the old volume`,
+    );
+  }
+  if (slots.length > 0) {
+    context.warn(
+      `replication slots stay on the old server: ${slots.join(', ')}. Whoever reads from one has to begin anew`,
+    );
+  }
+  if (alterSystem.length > 0) {
+    context.warn(
+      `settings of ALTER SYSTEM stay on the old server: ${alterSystem.join(', ')}. Set them again: invctl db psql -- -c 'ALTER SYSTEM SET …'`,
+    );
+  }
+  if (files.length > 0) {
+    context.warn(
+      `files in the data folder that are not PostgreSQL's stay on the old volume: ${files.join(', ')}`,
+    );
+  }
+}

@@ -1,0 +1,182 @@
+import { PassThrough } from 'node:stream';
+import { UserError } from '../../../errors.js';
+import type { ServiceContext } from '../../context.js';
+import { connectionArguments, type Database, programFailed, runClient } from '../database.js';
+import { applyProperties, readProperties } from '../database-properties.js';
+import { dropDatabase } from '../drop-database.js';
+import { dump } from '../dump.js';
+import { readFacts } from '../facts.js';
+import type { Facts } from '../manifest.js';
+import { proveRestored } from '../prove-restored.js';
+import { createDatabase } from '../scratch.js';
+import { withMaintenance } from '../server-sessions.js';
+import { type Session, withSession } from '../session.js';
+import { literal } from '../sql.js';
+
+const APPLICATION_NAME = 'invctl db upgrade';
+
+/** pg_restore goes before it has read the archive's last bytes: whoever writes them must not stand before a closed door. */
+const LOAD = 'pg_restore "$@"; status=$?; cat >/dev/null; exit $status';
+
+/** A database of the server beside the project's own: `postgres` and `template1` too, where people put things. */
+export interface OtherDatabase {
+  name: string;
+  bytes: number;
+  /** Whether anybody may connect to it. A DROP DATABASE that was cut off leaves one to which nobody may. */
+  readable: boolean;
+}
+
+/** Every database of the server but the live one, and `template0`, which nobody can change. */
+export function readOtherDatabases(session: Session, live: string): Promise<OtherDatabase[]> {
+  return session.rows(
+    `SELECT datname AS name, pg_database_size(oid) AS bytes,
+            datallowconn AND datconnlimit <> -2 AS readable
+       FROM pg_database WHERE datname NOT IN ('template0', ${literal(live)}) ORDER BY 1`,
+  );
+}
+
+/**
+ * What somebody made in a database that every server has, in words; empty where nothing was. For a message alone:
+ * all of it is moved whatever this finds. Object ids from 16384 on are those of users (access/transam.h).
+ */
+export async function ownContent(live: Database, name: string, signal: AbortSignal): Promise<string[]> {
+  const counted = await withSession(
+    live,
+    { database: name, applicationName: APPLICATION_NAME, signal },
+    (session) =>
+      session.rows<{ what: string; n: number }>(`
+        SELECT what, count(*) AS n FROM (
+          SELECT 'table' AS what FROM pg_class c WHERE c.oid >= 16384 AND relkind IN ('r', 'p', 'f')
+             AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND deptype = 'e')
+          UNION ALL SELECT 'extension' FROM pg_extension WHERE oid >= 16384
+          UNION ALL SELECT 'function' FROM pg_proc p WHERE p.oid >= 16384
+             AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND deptype = 'e')
+          UNION ALL SELECT 'event trigger' FROM pg_event_trigger
+          UNION ALL SELECT 'large object' FROM pg_largeobject_metadata
+        ) q GROUP BY what ORDER BY what DESC`),
+  );
+  return counted.map(({ what, n }) => `${n} ${what}${n === 1 ? '' : 's'}`);
+}
+
+/** A database that was moved, as it was then. */
+export interface MovedDatabase {
+  name: string;
+  facts: Facts;
+}
+
+/**
+ * Moves databases to the new server, one after the other, and compares each as the project's own is compared. What
+ * had their names there is dropped. Nothing of them touches this machine's disk.
+ *
+ * @throws UserError BACKUP_FAILED, RESTORE_FAILED, and of exit 8 RESTORE_INCOMPLETE.
+ */
+export async function moveDatabases(
+  context: ServiceContext,
+  from: Database,
+  to: Database,
+  others: readonly OtherDatabase[],
+): Promise<MovedDatabase[]> {
+  const moved: MovedDatabase[] = [];
+  for (const other of others) {
+    moved.push({ name: other.name, facts: await moveDatabase(context, from, to, other) });
+  }
+  return moved;
+}
+
+async function moveDatabase(
+  context: ServiceContext,
+  live: Database,
+  server: Database,
+  { name }: OtherDatabase,
+): Promise<Facts> {
+  const { signal } = context;
+  const [from, to] = [
+    { ...live, name },
+    { ...server, name },
+  ];
+  const ours = { applicationName: APPLICATION_NAME, signal };
+  const inIt = { ...ours, database: name };
+  const wanted = await withSession(from, inIt, (session) => readProperties(session));
+  await dropDatabase(to, name, ours);
+  await withMaintenance(to, ours, (session) => createDatabase(session, name, wanted));
+  try {
+    const facts = await pipeDatabase(context, from, to);
+    await withSession(to, inIt, async (session) => {
+      await proveRestored(session, await readFacts(session), facts, { content: true, warn: context.warn });
+      await session.run('ANALYZE;');
+    });
+    for (const lost of await applyProperties(to, name, wanted, {
+      applicationName: APPLICATION_NAME,
+      signal,
+    })) {
+      context.warn(`of the database ${name}: ${lost}`);
+    }
+    return facts;
+  } catch (error) {
+    throw error instanceof UserError ? about(name, error) : error;
+  }
+}
+
+/** pg_dump here and pg_restore there, with nothing between them but our memory. */
+async function pipeDatabase(context: ServiceContext, from: Database, to: Database): Promise<Facts> {
+  const stop = new AbortController();
+  const signal = AbortSignal.any([context.signal, stop.signal]);
+  const archive = new PassThrough();
+  const warn = (message: string) => context.warn(`of the database ${from.name}: ${message}`);
+  const load = async () => {
+    const words = [...connectionArguments(to), '--no-password', '--exit-on-error'];
+    const env = { PGAPPNAME: APPLICATION_NAME };
+    const result = await runClient(to, ['sh', '-c', LOAD, 'sh', ...words], { input: archive, env, signal });
+    if (result.status !== 0) throw programFailed('RESTORE_FAILED', 'the archive does not restore', result);
+  };
+  const dumped = dump({ ...context, signal, warn }, from, {
+    format: 'custom',
+    level: 3,
+    applicationName: `${APPLICATION_NAME} ${from.name}`.slice(0, 63),
+    sink: archive,
+    bytesSoFar: () => 0,
+  }).then((facts) => {
+    archive.end();
+    return facts;
+  });
+  const both = [dumped, load()] as const;
+  try {
+    const [facts] = await Promise.all(both);
+    return facts;
+  } catch (error) {
+    stop.abort();
+    archive.destroy();
+    await Promise.allSettled(both);
+    throw error;
+  }
+}
+
+function about(name: string, error: UserError): UserError {
+  return new UserError({
+    code: error.code,
+    message: `of the database ${name}: ${error.message}`,
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+    ...(error.exitCode === undefined ? {} : { exitCode: error.exitCode }),
+    ...(error.details === undefined ? {} : { details: error.details }),
+    cause: error,
+  });
+}
+
+/**
+ * Names of what is otherwise in a database than it was, quoted where they must be; with the database's name before
+ * them where it is not the session's own project's.
+ *
+ * @param after with content hashes, as `before`.
+ */
+export function changedParts(
+  before: Pick<Facts, 'tables' | 'sequences'>,
+  after: Pick<Facts, 'tables' | 'sequences'>,
+): string[] {
+  const known = new Map(before.tables.map(({ name, contentHash }) => [name, contentHash]));
+  const values = new Map(before.sequences.map(({ name, lastValue }) => [name, lastValue]));
+  return [
+    ...after.tables.filter(({ name, contentHash }) => known.get(name) !== contentHash),
+    ...after.sequences.filter(({ name, lastValue }) => values.get(name) !== lastValue),
+    ...before.tables.filter(({ name }) => after.tables.every((table) => table.name !== name)),
+  ].map(({ name }) => name);
+}
