@@ -9,6 +9,8 @@ RUN apt-get update -q && apt-get install -qy --no-install-recommends \\
   postgresql-17-postgis-3 postgresql-17-pgvector postgresql-17-cron pgbouncer && rm -rf /var/lib/apt/lists/*
 `;
 
+const COUNT = 'SELECT count(*) FROM places';
+
 /** Rows, what an extension's own tables were given, and where things lie. */
 const STATE = `
   SELECT id, name, ST_AsEWKT(position), near::text FROM places ORDER BY id;
@@ -67,7 +69,7 @@ describe.skipIf(withoutDocker)(
        setpriv --reuid=postgres --regid=postgres --clear-groups pgbouncer -d /tmp/pooler.ini`,
       );
       const client = project.repeat(
-        `psql -h 127.0.0.1 -p 6432 -U owner -d shop -XqAt -c 'SELECT count(*) FROM places' 2>/dev/null`,
+        `psql -h 127.0.0.1 -p 6432 -U owner -d shop -XqAt -c '${COUNT}' 2>/dev/null`,
       );
       await client.prints();
       project.sql('DELETE FROM places WHERE id > 200');
