@@ -9,14 +9,15 @@ type Sql = (statements: string) => string;
 export function seedProperties(sql: Sql, database: string): void {
   sql(`CREATE ROLE "Reader" LOGIN PASSWORD 'seeded-marker-reader'; GRANT SELECT ON items TO "Reader";
     GRANT CONNECT ON DATABASE ${database} TO "Reader"; REVOKE TEMPORARY ON DATABASE ${database} FROM PUBLIC;
-    ALTER DATABASE ${database} SET app.api_token TO 'seeded-marker-token';`);
+    ALTER DATABASE ${database} SET app.api_token TO 'seeded-marker-token';
+    COMMENT ON DATABASE ${database} IS 'production, don''t drop'; ALTER DATABASE ${database} CONNECTION LIMIT 33;`);
 }
 
 /** What belongs to the server and the database, and is in no table of it. */
 export function propertiesOf(sql: Sql, database: string): string {
   return sql(`
     SELECT rolname, rolpassword FROM pg_authid WHERE rolname !~ '^pg_' ORDER BY 1;
-    SELECT array(SELECT unnest(datacl)::text ORDER BY 1) FROM pg_database WHERE datname = '${database}';
+    SELECT array(SELECT unnest(datacl)::text ORDER BY 1), datconnlimit, shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = '${database}';
     SELECT setconfig FROM pg_db_role_setting ORDER BY setconfig::text; SELECT has_table_privilege('Reader', 'items', 'SELECT');`);
 }
 

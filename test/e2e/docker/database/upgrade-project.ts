@@ -42,6 +42,9 @@ export function startUpgradeProject(label: string): UpgradeProject {
     },
   });
   seedShop(project, 1000);
+  // A restore gives the child another order of columns.
+  project.sql(`CREATE TABLE doc (id int PRIMARY KEY, t text); CREATE TABLE letter (sender text) INHERITS (doc);
+    INSERT INTO letter VALUES (1, 'a', 'bob'); ALTER TABLE doc ADD COLUMN year int DEFAULT 2020;`);
   seedProperties(project.sql, 'shop');
   const composeFile = join(project.directory, 'compose.yaml');
   const properties = () => propertiesOf(project.sql, 'shop');
