@@ -30,6 +30,7 @@ export interface DumpProblem {
     | 'transaction-timeout'
     | 'create'
     | 'clean'
+    | 'subscription'
     | 'cluster';
   /** 1-based; absent where it concerns the whole file. */
   line?: number;
@@ -56,6 +57,9 @@ const CLUSTER_FOOTER = '-- PostgreSQL database cluster dump complete';
 /** What people and programs write behind a dump, none of which a cut could leave there. */
 const HARMLESS_AFTER_FOOTER = ['analyze', 'vacuum', 'commit', 'end', 'reindex', 'refresh', 'reset'];
 const FOREIGN = /^-- (?:MySQL|MariaDB|phpMyAdmin|Adminer)\b/;
+/** The options of a subscription that does not connect to its publisher. */
+const UNCONNECTED = /\bwith\s*\([^)]*\bconnect\s*=\s*'?(?:false|off|0)\b[^)]*\)\s*;?\s*$/i;
+const STARTS_SUBSCRIPTION = /^alter\s+subscription\s+(?:"(?:[^"]|"")*"|\S+)\s+(?:enable|refresh)\b/i;
 /** INSERT INTO and a name of two identifiers of 63 bytes, all of them doubled quotes. */
 const NAME_BYTES = 320;
 const SERVER_WIDE = ['role', 'user', 'group', 'tablespace', 'system'];
@@ -294,8 +298,31 @@ export class DumpReader {
         message: `it changes what all databases of the server share (${verb} ${object}), which a dump of one database does not`,
         hint: 'take those lines out into a file of their own, and run that: invctl db exec',
       });
-    } else if (!this.#created && this.#drops(statement)) this.#leaveOutDrop(statement);
+    } else if (object === 'subscription' && verb !== 'drop') this.#subscribes(statement);
+    else if (!this.#created && this.#drops(statement)) this.#leaveOutDrop(statement);
     else if (verb === 'create') this.#creates(statement);
+  }
+
+  /** A copy must not receive what the live database receives. pg_dump writes `connect = false`, and no ENABLE. */
+  #subscribes(statement: SqlStatement): void {
+    const { words, line } = statement;
+    if (words[0] === 'create' && !UNCONNECTED.test(statement.head(LONGEST_LEFT_OUT))) {
+      this.problems.push({
+        kind: 'subscription',
+        line,
+        unsafe: true,
+        message: 'it makes a subscription that connects to its publisher at once, and would take its rows',
+        hint: 'write WITH (connect = false) there, and enable the subscription after the restore',
+      });
+    } else if (STARTS_SUBSCRIPTION.test(statement.head())) {
+      this.problems.push({
+        kind: 'subscription',
+        line,
+        unsafe: false,
+        message: 'it starts a subscription; what is restored receives nothing until you say so',
+      });
+      this.#leaveOut(statement);
+    }
   }
 
   #set(statement: SqlStatement): void {

@@ -149,6 +149,10 @@ describe('examineDump', () => {
     ['foreign', '-- MySQL dump 10.13\n'],
     ['server-wide', `${HEADER}CREATE TABLE a ();\nCREATE ROLE evil SUPERUSER;\n${FOOTER}`],
     [
+      'subscription',
+      `${HEADER}CREATE SUBSCRIPTION s CONNECTION 'host=p options=''connect = false''' PUBLICATION p WITH (slot_name = 's');\n${FOOTER}`,
+    ],
+    [
       'other-database',
       `${HEADER}CREATE DATABASE a;\n\\connect a\nCREATE TABLE a ();\n\\connect b\n${FOOTER}`,
     ],
@@ -171,6 +175,14 @@ describe('restorableSql', () => {
 
   it('leaves out what older servers and psqls do not know, never a row, and no line break', async () => {
     for (const size of [1, 2, 3, 7, 1 << 20]) expect(await restorable(WHOLE, size)).toBe(kept);
+  });
+
+  it('starts no subscription', async () => {
+    const made =
+      "CREATE SUBSCRIPTION s CONNECTION 'host=p' PUBLICATION p WITH (connect = false, slot_name = 's');\n";
+    const text = `CREATE TABLE a ();\n${made}ALTER SUBSCRIPTION "a s" ENABLE;\nALTER SUBSCRIPTION s OWNER TO enable;\n`;
+    expect(await unsafe(`${HEADER}${text}${FOOTER}`)).toEqual([]);
+    expect(await restorable(text)).toBe(text.replace('ALTER SUBSCRIPTION "a s" ENABLE;', ''));
   });
 
   it('keeps every byte that is quoted, and those of no encoding', async () => {
