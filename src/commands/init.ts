@@ -4,6 +4,7 @@ import type { Context } from '../cli/context.js';
 import { UserError } from '../errors.js';
 import { count } from '../output/units.js';
 import { type InitFile, type InitResult, initProject, readScaffoldOptions } from '../services/init.js';
+import { firstPort, portInUse } from '../services/scaffold-port.js';
 import { formatArgv } from '../system/process.js';
 import {
   DEFAULT_OPTIONS,
@@ -31,7 +32,10 @@ export const define: CommandModule['define'] = (program, handle) => {
     ['invctl init shop', 'invctl init --dry-run --diff      (what differs from the template?)'],
   )
     .option('--name <name>', "the Compose project's name (default: the folder's)")
-    .option('--port <port>', `port of this machine for the API (default: ${DEFAULT_OPTIONS.port})`)
+    .option(
+      '--port <port>',
+      `port of this machine for the API (default: ${DEFAULT_OPTIONS.port}, or the next free one)`,
+    )
     .option('--postgres <major>', `${POSTGRES_MAJORS.join(', ')} (default: ${DEFAULT_OPTIONS.postgres})`)
     .option('--node <major>', `${NODE_MAJORS.join(', ')} (default: ${DEFAULT_OPTIONS.node})`)
     .option('--db-name <name>', `database (default: ${DEFAULT_OPTIONS.dbName})`)
@@ -54,29 +58,31 @@ export const define: CommandModule['define'] = (program, handle) => {
 };
 
 /** Flags win over what an earlier init recorded. Questions are for a first init alone. */
-async function chooseOptions(
-  { prompts, settings }: Context,
-  directory: string,
-  flags: Flags,
-): Promise<ScaffoldOptions> {
+async function chooseOptions(context: Context, directory: string, flags: Flags): Promise<ScaffoldOptions> {
+  const { prompts, settings } = context;
   const typed: Partial<ScaffoldOptions> = {};
   for (const key of ['name', 'port', 'postgres', 'node', 'dbName', 'dbUser'] as const) {
     const text = flags[key];
     if (text !== undefined) Object.assign(typed, { [key]: parseOption(key, text) });
   }
   const recorded = await readScaffoldOptions(directory);
+  if (typed.port !== undefined && typed.port !== recorded?.port) await warnIfTaken(context, typed.port);
   if (recorded) return { ...recorded, ...typed };
 
+  const { port, note } = await firstPort(directory);
+  if (note !== undefined && typed.port === undefined) context.warn(note);
   const defaults: ScaffoldOptions = {
     name: projectNameFrom(basename(directory)) || FALLBACK_NAME,
     ...DEFAULT_OPTIONS,
+    port,
   };
   if (prompts.canAsk && !settings.yes) {
     typed.name ??= await prompts.text('Project name', defaults.name, problemWith('name'));
-    typed.port ??= parseOption(
-      'port',
-      await prompts.text('Port of the API', `${defaults.port}`, problemWith('port')),
-    );
+    if (typed.port === undefined) {
+      const answer = await prompts.text('Port of the API', `${port}`, problemWith('port'));
+      typed.port = parseOption('port', answer);
+      if (typed.port !== port) await warnIfTaken(context, typed.port);
+    }
     typed.postgres ??= await prompts.choose(
       'PostgreSQL',
       POSTGRES_MAJORS.map((major) => ({ name: `${major}`, value: major })),
@@ -84,6 +90,12 @@ async function chooseOptions(
     );
   }
   return { ...defaults, ...typed };
+}
+
+/** A port that somebody asked for stays: what holds it may be gone by the first `up`. */
+async function warnIfTaken(context: Context, port: number): Promise<void> {
+  const held = await portInUse(port);
+  if (held) context.warn(`${held}: \`invctl up\` refuses until it is free`);
 }
 
 /** The check of a prompt: true, or what is wrong with the answer. */
@@ -113,7 +125,7 @@ function formatResult({ output }: Context, result: InitResult, next: readonly st
   const { style } = output;
   const changed = result.files.some(({ status }) => !['unchanged', 'kept', 'differs'].includes(status));
   const differing = result.files.filter(({ status }) => status === 'differs').length;
-  const lines = [`${style.bold(result.name)} in ${result.directory}`];
+  const lines = [`${style.bold(result.name)} in ${result.directory}, API on port ${result.options.port}`];
   const groups = group(result.files);
   const width = Math.max(...groups.map(({ label }) => label.length));
   for (const { label, what } of groups) {

@@ -1,4 +1,5 @@
-import type { ServiceStatus } from '../engine/engine.js';
+import type { EngineKind, ServiceStatus } from '../engine/engine.js';
+import { UserError } from '../errors.js';
 import { itemsAt } from '../project/canonical.js';
 import { mapAt } from '../project/tree.js';
 import { findListener, isPortFree } from '../system/ports.js';
@@ -20,6 +21,8 @@ export type PortHolder =
   /** A container or process of this project, for this very service. */
   | { kind: 'own'; instance: string }
   | { kind: 'container'; instance: string; project?: string }
+  /** This project's own service, on the engine that is not in use now. */
+  | { kind: 'other-engine'; engine: EngineKind; service: string }
   /** `pid` is unknown where the process is another user's. */
   | { kind: 'process'; pid?: number; name?: string };
 
@@ -99,6 +102,8 @@ async function holderOf(
   }
   // With an engine on another machine, this one's ports say nothing.
   if (isRemoteEngine(facts.env) || (await isPortFree(host, port))) return { kind: 'nobody' };
+  const other = await onOtherEngine(facts, port);
+  if (other) return other;
   const listener = await findListener(port);
   // The engine's own, for a container that it is not there, or not ours, to tell of.
   if (
@@ -108,6 +113,27 @@ async function holderOf(
     return { kind: 'nobody' };
   }
   return { kind: 'process', ...(listener ? { pid: listener.pid, name: listener.name } : {}) };
+}
+
+/** A project that was tried on one engine and left running, then started on the other. */
+async function onOtherEngine(facts: Facts, port: number): Promise<PortHolder | undefined> {
+  const { kind } = await facts.engine();
+  try {
+    if (kind === 'embedded') {
+      const found = (await facts.docker.listed()).find(
+        ({ state, project, ports }) =>
+          state === 'running' && project === facts.location.name && ports.some((one) => one.port === port),
+      );
+      return found?.service ? { kind: 'other-engine', engine: 'docker', service: found.service } : undefined;
+    }
+    const { serviceOnPort } = await import('../engine/embedded/status.js');
+    const service = await serviceOnPort(facts.location, facts.env, port);
+    return service === undefined ? undefined : { kind: 'other-engine', engine: 'embedded', service };
+  } catch (error) {
+    // An engine that does not answer, or a state that is another folder's, tells nothing of this port.
+    if (error instanceof UserError) return undefined;
+    throw error;
+  }
 }
 
 function overlap(a: string, b: string): boolean {

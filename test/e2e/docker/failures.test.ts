@@ -66,6 +66,18 @@ describe.skipIf(withoutDocker)('before anything is started', () => {
     expect(document.error.message).toContain(`project "${first.name}"`);
   });
 
+  it('names this project itself where it runs on the other engine', async () => {
+    const project = await make(WEB);
+    await project.invctl(['up']);
+    const { document } = await project.json(['doctor', '--engine', 'embedded', '--only', 'port.in-use']);
+    expect(document.data.checks[0].findings).toEqual([
+      expect.objectContaining({
+        message: `port ${project.port} of "web" is held by this project's own "web" on Docker`,
+        next: expect.stringMatching(/^invctl --engine docker down\b/),
+      }),
+    ]);
+  });
+
   it('takes its own stack for no conflict', async () => {
     const project = await make(WEB);
     await project.invctl(['up']);

@@ -11,6 +11,7 @@ import {
   symlink,
   writeFile,
 } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
@@ -96,6 +97,35 @@ describe('a first init', () => {
     });
     expect(await readFile(join(shop, 'compose.yaml'), 'utf8')).toContain('"127.0.0.1:5080:5003"');
     expect((await readdir(join(shop, '.invctl'))).sort()).toEqual(['lock.json']);
+  });
+
+  it('takes a port that is in use where it is asked to, with a warning; one that is recorded without', async () => {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen({ host: '127.0.0.1', port: 0 }, resolve));
+    onTestFinished(() => void server.close());
+    const { port } = server.address() as AddressInfo;
+    const { code, document } = await initJson('--port', `${port}`);
+    expect(code).toBe(0);
+    expect(document.data.options.port).toBe(port);
+    expect(document.warnings).toEqual([expect.stringContaining(`port ${port} is in use by the process`)]);
+    expect((await initJson('--port', `${port}`)).document.warnings).toEqual([]);
+    expect((await initJson()).document.warnings).toEqual([]);
+  });
+
+  it('takes the next free port where the usual one is in use, and says so', async () => {
+    const server = createServer();
+    await new Promise<void>((resolve) => {
+      // Somebody else on this machine may have it: as good.
+      server.once('error', () => resolve());
+      server.listen({ host: '127.0.0.1', port: 5003 }, resolve);
+    });
+    onTestFinished(() => void server.close());
+    const { code, document } = await initJson();
+    const { port } = document.data.options;
+    expect(code).toBe(0);
+    expect(port).toBeGreaterThan(5003);
+    expect(document.warnings.join()).toContain(`the API of this project gets port ${port}`);
+    expect(await readFile(join(shop, 'compose.yaml'), 'utf8')).toContain(`"127.0.0.1:${port}:5003"`);
   });
 
   it('makes secrets that other users cannot reach and containers can read', async () => {

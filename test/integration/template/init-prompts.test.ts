@@ -22,7 +22,14 @@ describe('init on a terminal', () => {
     await terminal.waitFor('PostgreSQL');
     terminal.type(ENTER);
     expect(await terminal.ended).toBe(0);
-    expect(await options(join(root, 'shop'))).toMatchObject({ name: 'shop', port: 5003, postgres: 16 });
+    // 5003, or the next that is free.
+    const proposed = /Port of the API \(?(\d+)/.exec(terminal.screen())?.[1];
+    expect(Number(proposed)).toBeGreaterThanOrEqual(5003);
+    expect(await options(join(root, 'shop'))).toMatchObject({
+      name: 'shop',
+      port: Number(proposed),
+      postgres: 16,
+    });
     expect(terminal.screen()).toContain('cd shop && invctl up');
   });
 

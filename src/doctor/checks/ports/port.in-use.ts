@@ -1,7 +1,7 @@
 import { findFreePort } from '../../../system/ports.js';
-import { defineCheck } from '../../check.js';
+import { defineCheck, type Finding } from '../../check.js';
 import { movePort } from '../../fix/move-port.js';
-import { wantedPorts } from '../../published-ports.js';
+import { type WantedPort, wantedPorts } from '../../published-ports.js';
 
 export const check = defineCheck({
   id: 'port.in-use',
@@ -11,9 +11,11 @@ export const check = defineCheck({
   needs: ['config', 'host'],
   blocksUp: 'PORT_IN_USE',
   why: 'The engine cannot bind it: the service does not start (bind: address already in use).',
-  docs: `\`ss -ltnp 'sport = :5003'\` shows who listens. Stop that program, or publish another port of this machine: in \`"127.0.0.1:5003:5003"\` the middle number is the machine's, the last the container's.`,
+  docs: `\`ss -ltnp 'sport = :5003'\` shows who listens. Stop that program, or publish another port of this machine: in \`"127.0.0.1:5003:5003"\` the middle number is the machine's, the last the container's. Where it is this project itself, started on the other engine: \`invctl --engine embedded down\`, or \`--engine docker\`.`,
   async probe(facts) {
-    const findings = (await wantedPorts(facts)).map(async ({ service, host, port, place, holder }) => {
+    const findings = (await wantedPorts(facts)).map(async (wanted) => {
+      const { service, host, port, place, holder } = wanted;
+      if (holder.kind === 'other-engine') return [heldByOtherEngine(wanted, holder)];
       if (holder.kind !== 'process') return [];
       const who =
         holder.pid === undefined
@@ -42,3 +44,18 @@ export const check = defineCheck({
   },
   fix: { safety: 'ask', plan: (facts) => movePort(facts, 'process') },
 });
+
+const ENGINES = { docker: 'Docker', embedded: 'the embedded engine' };
+
+function heldByOtherEngine(
+  { service, port, place }: WantedPort,
+  { engine, service: held }: Extract<WantedPort['holder'], { kind: 'other-engine' }>,
+): Finding {
+  return {
+    message: `port ${port} of "${service}" is held by this project's own "${held}" on ${ENGINES[engine]}`,
+    next: `invctl --engine ${engine} down      (its data stays; each engine has a database of its own)`,
+    service,
+    ...place,
+    details: { port, engine },
+  };
+}

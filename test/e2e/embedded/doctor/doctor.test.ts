@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { invctl } from '../../../support/cli.js';
+import { withoutDocker } from '../../../support/docker.js';
 import { disposeOf, embeddedEngine, embeddedEnvironment, query } from '../../../support/embedded.js';
 import { schemaErrors } from '../../../support/schema.js';
 import { createTinyStack, type TinyStack } from '../../../support/tiny-stack.js';
@@ -42,6 +43,20 @@ test('a healthy stack has no fail, and checks of Docker are skipped with the rea
   expect(outcome('port.own').findings[0].message).toContain(`port ${stack.port}`);
   expect(outcome('port.in-use').outcome).toBe('pass');
   expect(outcome('db.password-drift').outcome).toBe('pass');
+});
+
+test('the other engine says that this project itself has the port, and how to stop it', async () => {
+  const { data, outcome } = await doctor('--engine', 'docker', '--only', 'port.in-use');
+  const message = `port ${stack.port} of "api" is held by this project's own "api" on the embedded engine`;
+  expect(outcome('port.in-use').findings).toEqual([
+    expect.objectContaining({ message, next: expect.stringMatching(/^invctl --engine embedded down\b/) }),
+  ]);
+  expect(outcome('port.in-use').fixable).toBeUndefined();
+  expect(data.rootCauses).toEqual(['port.in-use']);
+  if (withoutDocker) return;
+  const up = await invctl(['--engine', 'docker', 'up', '--json'], { cwd: stack.directory, env });
+  expect(up.code).toBe(1);
+  expect(JSON.parse(up.stdout).error).toMatchObject({ code: 'PORT_IN_USE', message, engine: 'embedded' });
 });
 
 test('a changed password is found and brought to the server, and the data stays', async () => {

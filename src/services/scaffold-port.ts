@@ -1,0 +1,38 @@
+import { join } from 'node:path';
+import { COMPOSE_FILE_NAMES } from '../project/locate.js';
+import { findFreePort, findListener, isPortFree } from '../system/ports.js';
+import { readIfPresent } from '../template/compare.js';
+import { DEFAULT_OPTIONS } from '../template/options.js';
+
+/** The address of this machine that a scaffold publishes its API on. */
+const HOST = '127.0.0.1';
+
+export interface FirstPort {
+  port: number;
+  /** Why it is not the usual one. */
+  note?: string;
+}
+
+/**
+ * The port for a scaffold that nobody named one for: the usual one, or the next that is free. A compose file that is
+ * there already, of an init that was cut off, keeps its port: what holds that may be its own stack.
+ */
+export async function firstPort(directory: string, usual: number = DEFAULT_OPTIONS.port): Promise<FirstPort> {
+  for (const name of COMPOSE_FILE_NAMES) {
+    const text = (await readIfPresent(join(directory, name)))?.toString('utf8');
+    if (text === undefined) continue;
+    const published = /"127\.0\.0\.1:(\d+):5003"/.exec(text);
+    return { port: published ? Number(published[1]) : usual };
+  }
+  const held = await portInUse(usual);
+  if (!held) return { port: usual };
+  const port = await findFreePort(HOST, usual);
+  return { port, note: `${held}; the API of this project gets port ${port}` };
+}
+
+/** Says who has a port of this machine now; undefined where it is free. */
+export async function portInUse(port: number): Promise<string | undefined> {
+  if (await isPortFree(HOST, port)) return undefined;
+  const listener = await findListener(port);
+  return `port ${port} is in use${listener ? ` by the process ${listener.pid} (${listener.name})` : ''}`;
+}
