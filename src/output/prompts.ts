@@ -21,6 +21,11 @@ export interface Prompts {
    */
   confirm(question: string, flag?: string): Promise<void>;
   /**
+   * For work whose question comes late: throws at once where nobody will be there to answer it.
+   * @throws UserError CONFIRMATION_NEEDED (exit 7), as {@link confirm} would.
+   */
+  assertConfirmable(question: string, flag?: string): void;
+  /**
    * The question before data is lost: the project's name has to be typed, or given with `--confirm`. `--yes` is not
    * enough.
    * @throws UserError CONFIRMATION_NEEDED (exit 7), CANCELLED (exit 1)
@@ -41,11 +46,16 @@ export function createPrompts(conditions: PromptConditions): Prompts {
   const io = { output: conditions.stderr, signal };
   const library = () => import('@inquirer/prompts');
 
+  const assertConfirmable = (question: string, flag = '--yes') => {
+    if (!yes && !canAsk) throw confirmationNeeded(question, flag);
+  };
+
   return {
     canAsk,
-    async confirm(question, flag = '--yes') {
+    assertConfirmable,
+    async confirm(question, flag) {
+      assertConfirmable(question, flag);
       if (yes) return;
-      if (!canAsk) throw confirmationNeeded(question, flag);
       const { confirm } = await library();
       if (!(await confirm({ message: question, default: false }, io))) throw cancelled();
     },

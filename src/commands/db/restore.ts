@@ -45,6 +45,8 @@ export function define(group: Command, handle: Handle): void {
       throw usageError('one of FILE, --undo and --forget is needed', 'invctl db list      (the backups)');
     }
     if (options.forget) return forgetPrevious(context, options.confirm);
+    // Nothing is fetched, checked or loaded for a question that nobody will be there to answer.
+    context.prompts.assertConfirmable(`replace the database of ${context.project().name}?`);
     const line = new TransferLine(await context.output.progress());
     const input: RestoreInput = {
       restartClients: options.restart,

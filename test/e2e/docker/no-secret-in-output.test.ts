@@ -57,7 +57,7 @@ const INVOCATIONS: readonly (readonly [command: string, ...invocations: Invocati
   ['db copy', { args: [] }],
   ['db list', { args: [] }],
   ['db verify', { args: ['BACKUP', '--level', '2'] }],
-  ['db restore', { args: ['BACKUP', '--yes'] }, { args: ['no-such-file'], code: 1 }],
+  ['db restore', { args: ['BACKUP', '--yes'] }, { args: ['no-such-file', '--yes'], code: 1 }],
   ['db prune', { args: [] }],
   // The document of a whole rehearsal is held to its schema elsewhere: one of them is long enough.
   ['db upgrade', { args: ['--to', '17', '--rehearse'], noJson: true }, { args: ['--to', '16'], code: 1 }],

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { withoutDocker } from '../../../support/docker.js';
+import { ENTER, invctlOnTerminal } from '../../../support/terminal.js';
 import { type DatabaseProject, startDatabaseProject } from './fixture.js';
 
 /** The shop receives the table `feed` of another database of the same server, and is read by a slot of its own. */
@@ -60,8 +61,10 @@ describe.skipIf(withoutDocker)('a database that takes part in replication', () =
   });
 
   it('is as it was after a restore that nobody confirmed', async () => {
-    const declined = await project.invctl(['db', 'restore', file, '--json']);
-    expect(declined.code).toBe(7);
+    const terminal = invctlOnTerminal(['db', 'restore', file], { cwd: project.directory });
+    await terminal.waitFor('replace the database shop?');
+    terminal.type(ENTER);
+    expect(await terminal.ended).toBe(1);
     expect(ours()).toEqual([]);
     expect(subscriptions()).toBe('shop the feed true');
     project.sql('INSERT INTO feed VALUES (2);', 'source');

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { withoutDocker } from '../../../support/docker.js';
+import { ENTER, invctlOnTerminal } from '../../../support/terminal.js';
 import { type DatabaseProject, seedShop, shimDocker, startDatabaseProject } from './fixture.js';
 
 describe.skipIf(withoutDocker)('db restore on Docker', () => {
@@ -85,12 +86,31 @@ describe.skipIf(withoutDocker)('db restore on Docker', () => {
     liveIsUntouched();
   });
 
-  it('asks before the swap, and a question that nobody can answer changes nothing', async () => {
-    const result = await project.invctl(['db', 'restore', file, '--json']);
-    expect(result.code).toBe(7);
-    expect(result.stderr).toContain('public.movements');
+  it('asks before the swap, with what will change; a no changes nothing', async () => {
+    const terminal = invctlOnTerminal(['db', 'restore', file], { cwd: project.directory });
+    await terminal.waitFor('public.movements');
+    await terminal.waitFor('replace the database shop?');
+    terminal.type(ENTER);
+    expect(await terminal.ended).toBe(1);
+    expect(terminal.screen()).toContain('cancelled; nothing was changed');
     liveIsUntouched();
   });
+
+  it.each([['FILE'], ['--undo']])(
+    'does nothing at all for a question that nobody can answer: %s',
+    async (what) => {
+      const trace = ['-v', 'db', 'restore', what === 'FILE' ? file : what, '--json'];
+      const result = await project.invctl(trace);
+      expect(result.code).toBe(7);
+      expect(JSON.parse(result.stdout).error).toMatchObject({
+        code: 'CONFIRMATION_NEEDED',
+        hint: 'the same command with --yes',
+      });
+      // No program of the engine was even started.
+      expect(result.stderr).not.toContain('$ docker');
+      liveIsUntouched();
+    },
+  );
 
   it('survives a client that hammers connections during the swap', async () => {
     const hammer = project.repeat('psql -U owner -d shop -XqAtc "SELECT count(*) FROM items"');
