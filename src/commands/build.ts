@@ -1,10 +1,12 @@
 import type { Command } from 'commander';
 import { declare, type Handle } from '../cli/command.js';
-import type { BuildResult } from '../engine/engine.js';
+import type { BuildResult, RunningStep } from '../engine/engine.js';
+import type { Progress } from '../output/progress.js';
 import type { Style } from '../output/style.js';
 import { table } from '../output/table.js';
 import { formatBytes, formatDuration } from '../output/units.js';
 import { changeServices } from '../services/change-project.js';
+import { redact } from '../system/secret.js';
 
 export function define(program: Command, handle: Handle): void {
   const command = declare(program, 'build', 'build the images; tells cached steps from rebuilt ones', [
@@ -20,7 +22,13 @@ export function define(program: Command, handle: Handle): void {
     const results = await changeServices(context, 'build', services, (engine, location) =>
       engine.build(
         location,
-        { services, noCache: !options.cache, pull: options.pull ?? false, signal: context.signal },
+        {
+          services,
+          noCache: !options.cache,
+          pull: options.pull ?? false,
+          signal: context.signal,
+          onRunning: showRunning(progress),
+        },
         (step) =>
           progress.set(
             `${step.service} ${step.name}`,
@@ -37,6 +45,25 @@ export function define(program: Command, handle: Handle): void {
           : 'no service of this project is built here',
     };
   });
+}
+
+/** The line that the step's end takes the place of, with a clock and what the step printed last. */
+function showRunning(progress: Progress): (step: RunningStep) => void {
+  const begun = new Map<string, number>();
+  return ({ service, name, instruction, output }) => {
+    // Others have no end that we are told of.
+    if (!instruction) return;
+    const key = `${service} ${name}`;
+    const startedMs = begun.get(key) ?? Date.now();
+    begun.set(key, startedMs);
+    const said = output === undefined ? '' : `  ${redact(output)}`;
+    progress.set(
+      key,
+      'working',
+      () =>
+        `${service}  running  ${formatDuration(Date.now() - startedMs).padStart(7)}  ${output === undefined ? name.slice(0, 70) : name.slice(0, 24)}${said}`,
+    );
+  };
 }
 
 function report(results: readonly BuildResult[], style: Style): string {

@@ -104,9 +104,10 @@ async function createBoard(context: Context, wait: boolean): Promise<Board> {
   const startedMs = Date.now();
   let width = 0;
   const show = (event: ServiceEvent) => {
+    if (event.output !== undefined && !progress.live) return;
     width = Math.max(width, event.service.length);
     const name = event.service.padEnd(width);
-    const detail = event.detail ? `  ${event.detail.slice(0, 60)}` : '';
+    const detail = describeDetail(event);
     const atWork = MARKS[event.phase] === 'working' && wait;
     const line = (milliseconds: number) =>
       `${name}  ${event.phase.padEnd(9)} ${formatDuration(milliseconds).padStart(7)}${detail}`;
@@ -118,6 +119,13 @@ async function createBoard(context: Context, wait: boolean): Promise<Board> {
     );
   };
   return { show, stop: progress.stop };
+}
+
+/** The progress display cuts it to the terminal's width: what a step prints is worth more than the end of a long step. */
+function describeDetail({ detail, output }: ServiceEvent): string {
+  if (!detail) return '';
+  if (output === undefined) return `  ${detail.slice(0, 60)}`;
+  return `  ${detail.length > 24 ? `${detail.slice(0, 23)}…` : detail}  ${redact(output)}`;
 }
 
 const REASONS: Record<FailedService['reason'], string> = {

@@ -60,6 +60,19 @@ export interface BuildOptions {
   noCache?: boolean;
   pull?: boolean;
   signal?: AbortSignal;
+  /** Told whenever a step begins, and of each line that it prints. */
+  onRunning?: (step: RunningStep) => void;
+}
+
+/** A step that is at work now. */
+export interface RunningStep {
+  service: string;
+  /** As of {@link BuildStep}; also `FROM …` and `exporting to image`. */
+  name: string;
+  /** It ends as a {@link BuildStep}. */
+  instruction: boolean;
+  /** The last line that it printed. */
+  output?: string;
 }
 
 export interface BuildStep {
@@ -112,6 +125,8 @@ export interface ServiceEvent {
   /** Milliseconds since the `up` began. */
   elapsedMs: number;
   detail?: string;
+  /** The last line that a running build step printed: for a display that changes in place. */
+  output?: string;
 }
 
 export interface UpOutcome {

@@ -66,6 +66,8 @@ export async function createLiveProgress(stream: NodeJS.WriteStream, style: Styl
     live: true,
     set(key, mark, text) {
       lines.set(key, { mark, text });
+      // A build prints faster than a terminal is read: what is at work waits for the next frame.
+      if (timer && mark === 'working') return;
       if (!timer) {
         timer = setInterval(render, FRAME_MS);
         timer.unref();

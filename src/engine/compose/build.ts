@@ -5,9 +5,9 @@ import type { ProjectLocation } from '../../project/locate.js';
 import { type ComposeProject, type ComposeService, imageName } from '../../project/model.js';
 import type { BuildOptions, BuildResult, BuildStep } from '../engine.js';
 import * as argv from './argv.js';
+import { BuildLogReader } from './build-log.js';
 import type { Docker } from './docker.js';
 import { explainDockerError } from './errors.js';
-import { BuildLogReader } from './parse.js';
 
 const LOG_LINES_SHOWN = 15;
 
@@ -27,12 +27,20 @@ export async function buildImages(
   const log: string[] = [];
   const reader = new BuildLogReader();
   const started = Date.now();
+  const shown = new Map<string, string>();
   const read = (line: string) => {
     log.push(line);
     const step = reader.read(line);
-    if (!step) return;
-    steps.push(step);
-    onStep(step);
+    if (step) {
+      steps.push(step);
+      onStep(step);
+    }
+    for (const running of options.onRunning ? reader.running() : []) {
+      const text = JSON.stringify(running);
+      if (shown.get(running.service) === text) continue;
+      shown.set(running.service, text);
+      options.onRunning?.(running);
+    }
   };
   try {
     // Compose 2.26 prints the build log on stdout, later versions on stderr.

@@ -1,4 +1,4 @@
-import type { BuildStep, PublishedPort, ServiceHealth, ServiceState, ServiceStatus } from '../engine.js';
+import type { PublishedPort, ServiceHealth, ServiceState, ServiceStatus } from '../engine.js';
 import { LABEL_SERVICE } from './argv.js';
 
 /** The parts of `docker container inspect` that invctl reads (Engine API 1.44). */
@@ -127,38 +127,6 @@ export function parseEvent(line: string): ContainerEvent | undefined {
     ...(attributes.exitCode === undefined ? {} : { exitCode: Number(attributes.exitCode) }),
     timeMs: (event.timeNano ?? 0) / 1e6,
   };
-}
-
-/**
- * Reads BuildKit's plain progress, as `docker compose build` prints it:
- *
- *     #7 [api build 3/5] RUN npm ci
- *     #7 CACHED            (or)  #7 DONE 3.2s
- */
-export class BuildLogReader {
-  readonly #names = new Map<string, { service: string; name: string }>();
-
-  /** The step that this line completes, if it does. */
-  read(line: string): BuildStep | undefined {
-    const vertex = /^#(\d+) (.*)$/.exec(line.trim());
-    if (!vertex) return undefined;
-    const [, id = '', rest = ''] = vertex;
-    const started = /^\[([^\s\]]+)(?: ([^\]]*))?\] (.*)$/.exec(rest);
-    if (started) {
-      const [, service = '', position = '', instruction = ''] = started;
-      // `[api internal] load build context` and the like are the builder's own, and FROM is looked up, not built.
-      if (/\d+\/\d+$/.test(position) && !/^FROM /i.test(instruction)) {
-        this.#names.set(id, { service, name: instruction.replace(/\s+/g, ' ') });
-      }
-      return undefined;
-    }
-    const known = this.#names.get(id);
-    if (!known) return undefined;
-    const done = /^DONE ([\d.]+)s$/.exec(rest);
-    if (rest !== 'CACHED' && !done) return undefined;
-    this.#names.delete(id);
-    return { ...known, cached: rest === 'CACHED', ...(done ? { seconds: Number(done[1]) } : {}) };
-  }
 }
 
 /** One line of `docker compose logs --timestamps --no-color`, which clears the terminal's line first even on a pipe. */

@@ -1,7 +1,7 @@
 import type { ProjectLocation } from '../../project/locate.js';
 import { type ComposeProject, withDependencies } from '../../project/model.js';
 import type { RunResult } from '../../system/process.js';
-import type { ServiceEvent, ServiceStatus, UpOptions, UpOutcome } from '../engine.js';
+import type { RunningStep, ServiceEvent, ServiceStatus, UpOptions, UpOutcome } from '../engine.js';
 import * as argv from './argv.js';
 import { buildImages, servicesWithoutImage } from './build.js';
 import { composeComplaint, type Docker, failedCommand } from './docker.js';
@@ -86,20 +86,25 @@ async function buildWhatIsMissing(
     ? [...wanted].filter((name) => project.services[name]?.build)
     : await servicesWithoutImage(docker, project, wanted);
   if (services.length === 0) return;
-  const say = (service: string, detail?: string) =>
+  const say = (service: string, step?: RunningStep) =>
     onEvent({
       service,
       phase: 'building',
       elapsedMs: Date.now() - started,
-      ...(detail === undefined ? {} : { detail }),
+      ...(step === undefined ? {} : { detail: step.name }),
+      ...(step?.output === undefined ? {} : { output: step.output }),
     });
   for (const service of services) say(service);
   await buildImages(
     docker,
     location,
     project,
-    { services, ...(options.signal ? { signal: options.signal } : {}) },
-    ({ service, name, cached }) => say(service, cached ? `${name} (cached)` : name),
+    {
+      services,
+      onRunning: (step) => say(step.service, step),
+      ...(options.signal ? { signal: options.signal } : {}),
+    },
+    () => {},
   );
 }
 

@@ -26,6 +26,7 @@ export class ContainerWatch {
   readonly #runningSinceMs = new Map<string, number>();
   readonly #touched = new Set<string>();
   readonly #createdIds = new Set<string>();
+  readonly #startedIds = new Set<string>();
   readonly #onEvent: (event: ServiceEvent) => void;
   #wake: () => void = () => {};
   #running: Promise<void> = Promise.resolve();
@@ -74,6 +75,7 @@ export class ContainerWatch {
         this.#say(service, 'created', event);
         break;
       case 'start':
+        this.#startedIds.add(event.containerId);
         this.#say(service, 'starting', event);
         break;
       case 'healthy':
@@ -83,6 +85,8 @@ export class ContainerWatch {
         this.#say(service, 'failed', event, 'unhealthy');
         break;
       case 'die':
+        // One that ran before is stopped, to be made anew: no end of the service's work, and no crash.
+        if (!this.#startedIds.has(event.containerId)) break;
         this.#readyMs.delete(service);
         this.#runningSinceMs.delete(service);
         if (event.exitCode === 0) {

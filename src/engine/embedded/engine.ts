@@ -82,6 +82,7 @@ export function createEmbeddedEngine(dependencies: EmbeddedEngineDependencies): 
         const steps: BuildStep[] = [];
         await buildPackage(run, node, {
           ...(options.noCache === undefined ? {} : { noCache: options.noCache }),
+          onStart: (name) => options.onRunning?.({ service: service.name, name, instruction: true }),
           onStep: (step) => {
             steps.push(step);
             onStep(step);

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import {
-  BuildLogReader,
   type ContainerInspect,
   parseEvent,
   parseLogLine,
@@ -82,42 +81,6 @@ describe('engine events', () => {
   it('leaves out health check runs and one-off containers', () => {
     expect(parseEvent(event('exec_create: /bin/sh -c pg_isready'))).toBeUndefined();
     expect(parseEvent(event('start', { 'com.docker.compose.oneoff': 'True' }))).toBeUndefined();
-  });
-});
-
-describe('the build log', () => {
-  const read = (lines: string[]) => {
-    const reader = new BuildLogReader();
-    return lines.flatMap((line) => reader.read(line) ?? []);
-  };
-
-  it('tells cached steps from rebuilt ones', () => {
-    expect(
-      read([
-        '#1 [api internal] load build definition from Dockerfile',
-        '#1 DONE 0.0s',
-        '#6 [api build 2/4] WORKDIR /app',
-        '#6 CACHED',
-        '#7 [api build 3/4] RUN npm ci',
-        '#7 1.234 added 80 packages',
-        '#7 DONE 3.2s',
-      ]),
-    ).toEqual([
-      { service: 'api', name: 'WORKDIR /app', cached: true },
-      { service: 'api', name: 'RUN npm ci', cached: false, seconds: 3.2 },
-    ]);
-  });
-
-  it('counts a step once, though its first line is printed again', () => {
-    expect(
-      read([
-        '#7 [api 2/2] RUN true',
-        '#7 ...',
-        '#8 [api 1/2] FROM node:24-slim',
-        '#7 [api 2/2] RUN true',
-        '#7 DONE 0.1s',
-      ]),
-    ).toHaveLength(1);
   });
 });
 
