@@ -9,6 +9,8 @@ export interface Report {
   text?: string;
   /** Default 0. */
   exitCode?: number;
+  /** A stream without another end was ended by a signal: its exit code, and no error. */
+  interrupted?: boolean;
 }
 
 export interface Invocation<Options> {

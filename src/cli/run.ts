@@ -32,7 +32,7 @@ export async function runProgram(argv: readonly string[], version: string): Prom
       const report = await handler(context, { args, options: command.opts() as never });
       if (report.data !== undefined) context.output.succeed(running, report.data);
       if (report.text) context.output.print(report.text);
-      exitCode = report.exitCode ?? ExitCode.ok;
+      exitCode = report.interrupted ? interruption.exitCode() : (report.exitCode ?? ExitCode.ok);
     });
   };
 

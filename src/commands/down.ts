@@ -45,10 +45,15 @@ export function define(program: Command, handle: Handle): void {
         ? `${style.bold(project)} was not up`
         : `${style.bold(project)} is down: ${result.removed.join(', ')} removed`,
       ...(result.backup ? [`backup: ${result.backup}`] : []),
-      result.volumesRemoved.length > 0
-        ? `volumes removed: ${result.volumesRemoved.join(', ')}`
-        : 'the data stays in its volumes',
+      volumesLine(result, options.volumes ?? false),
     ];
     return { data: { ...result }, text: text.join('\n') };
   });
+}
+
+function volumesLine({ volumesRemoved }: DownResult, wanted: boolean): string {
+  if (!wanted) return 'the data stays in its volumes';
+  return volumesRemoved.length > 0
+    ? `volumes removed: ${volumesRemoved.join(', ')}`
+    : 'it has no volumes: there was nothing to remove';
 }

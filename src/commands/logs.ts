@@ -1,11 +1,14 @@
 import type { Command } from 'commander';
 import { declare, type Handle } from '../cli/command.js';
 import type { Context } from '../cli/context.js';
-import type { LogEntry, LogOptions } from '../engine/engine.js';
+import type { LogOptions } from '../engine/engine.js';
 import { usageError } from '../errors.js';
-import type { Style } from '../output/style.js';
 import { assertServices } from '../services/choose-services.js';
 import { atLeast, LOG_LEVELS, type LogLevel, readLogLine } from '../services/log-levels.js';
+import { prettyLine } from './logs/pretty-line.js';
+
+/** Lines of each service that `--follow` begins with: enough to see where it stands, no flood. */
+const FOLLOW_TAIL = 100;
 
 interface LogFlags {
   follow?: boolean;
@@ -22,19 +25,24 @@ export function define(program: Command, handle: Handle): void {
   ])
     .argument('[service...]', 'only these')
     .option('-f, --follow', 'go on with new lines')
-    .option('--tail <lines>', 'only the last lines of each service')
+    .option(
+      '--tail <lines>',
+      `only the last lines of each service (default: all; with --follow and no --since: ${FOLLOW_TAIL})`,
+    )
     .option('--since <time>', 'only since then: 30s, 10m, 2h, 1d or an ISO time')
     .option('--level <level>', `only this level and worse: ${LOG_LEVELS.join(', ')}`);
   handle<LogFlags>(command, async (context, { args: [services], options }) => {
     const level = readLevel(options.level);
+    const tail =
+      options.tail ?? (options.follow && options.since === undefined ? `${FOLLOW_TAIL}` : undefined);
     await printLogs(context, level, {
       services,
       signal: context.signal,
       ...(options.follow ? { follow: true } : {}),
-      ...(options.tail === undefined ? {} : { tail: readTail(options.tail) }),
+      ...(tail === undefined ? {} : { tail: readTail(tail) }),
       ...(options.since === undefined ? {} : { since: readSince(options.since, new Date()) }),
     });
-    return {};
+    return { interrupted: context.signal.aborted };
   });
 }
 
@@ -58,36 +66,21 @@ async function printLogs(context: Context, level: LogLevel | undefined, options:
       if (level && read && !atLeast(read.level, level)) continue;
       width = Math.max(width, entry.service.length);
       if (output.json) output.printLine(JSON.stringify(entry));
-      else if (pretty) output.printLine(prettyLine(entry, width, output.style));
-      else
+      else if (pretty) {
+        const { columns, style } = output;
+        output.printLine(prettyLine(entry, { nameWidth: width, columns, style }));
+      } else {
         output.printLine(
           options.services.length === 1 ? entry.line : `${entry.service.padEnd(width)} | ${entry.line}`,
         );
+      }
     }
   } catch (error) {
     if (!(options.follow && context.signal.aborted)) throw error;
   }
   if (silent && (await engine.status(location)).length === 0) {
-    output.note(`${location.name} is not up, and has no logs; start it with: invctl up`);
+    output.note(`$location.nameis not up, and has no logs; start it with: invctl up`);
   }
-}
-
-function prettyLine(entry: LogEntry, width: number, style: Style): string {
-  const read = readLogLine(entry.line);
-  const prefix = style.dim(`${entry.service.padEnd(width)} |`);
-  if (!read.fields) return `${prefix} ${paint(read.level, entry.line, style)}`;
-  const time = style.dim((read.time ?? entry.time ?? '').slice(11, 23));
-  const extra = Object.entries(read.fields)
-    .filter(([name]) => !['pid', 'hostname', 'name', 'v'].includes(name))
-    .map(([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
-    .join(' ');
-  return `${prefix} ${time} ${paint(read.level, read.level.toUpperCase().padEnd(5), style)} ${read.message} ${style.dim(extra)}`.trimEnd();
-}
-
-function paint(level: LogLevel, text: string, style: Style): string {
-  if (level === 'error' || level === 'fatal') return style.red(text);
-  if (level === 'warn') return style.yellow(text);
-  return level === 'info' ? text : style.dim(text);
 }
 
 function readLevel(text: string | undefined): LogLevel | undefined {

@@ -57,7 +57,9 @@ export function createOutput(options: OutputOptions): Output {
   return {
     json,
     style,
-    columns: stdout.columns ?? 80,
+    get columns() {
+      return stdout.columns ?? 80;
+    },
     print(text) {
       if (!json) stdout.write(text.endsWith('\n') ? text : `${text}\n`);
     },

@@ -102,12 +102,33 @@ describe.skipIf(withoutDocker)('the life of a project on Docker', () => {
     expect(none.stdout).toBe('');
   });
 
-  it('follows logs until it is told to stop', async () => {
-    const { code, stdout } = await project.invctl(['logs', 'web', '--follow'], {
-      onSpawn: (child) => child.stdout?.once('data', () => child.kill('SIGINT')),
+  it.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)('follows logs until it is told to stop: %s', async (signal, exitCode) => {
+    const { code, stdout, stderr } = await project.invctl(['logs', 'web', '--follow'], {
+      onSpawn: (child) => child.stdout?.once('data', () => child.kill(signal)),
     });
     expect(stdout).toContain('listening');
-    expect(code).toBe(0);
+    expect(stderr).toBe('');
+    expect(code).toBe(exitCode);
+  });
+
+  it('begins to follow at the last hundred lines', async () => {
+    const say = 'for i in $(seq 250); do echo "line $i" > /proc/1/fd/1; done';
+    await project.invctl(['exec', 'web', '--', 'sh', '-c', say]);
+    const { stdout } = await project.invctl(['logs', 'web', '--follow'], {
+      onSpawn: (child) => {
+        let printed = '';
+        child.stdout?.on('data', (chunk) => {
+          printed += chunk;
+          if (printed.includes('line 250')) child.kill('SIGINT');
+        });
+      },
+    });
+    expect(stdout.trimEnd().split('\n')).toHaveLength(100);
+    const all = await project.invctl(['logs', 'web']);
+    expect(all.stdout.trimEnd().split('\n').length).toBeGreaterThan(250);
   });
 
   it('passes exec and run through: arguments, variables, exit code', async () => {
@@ -234,5 +255,9 @@ describe.skipIf(withoutDocker)('the life of a project on Docker', () => {
     expect(code).toBe(0);
     expect(document.data.volumesRemoved).toEqual([`${project.name}_pgdata`]);
     expect(await project.leftovers()).toEqual([]);
+    // The second time there is nothing to ask about.
+    const again = await project.invctl(['down', '--volumes']);
+    expect(again).toMatchObject({ code: 0 });
+    expect(again.stdout).toContain('it has no volumes: there was nothing to remove');
   });
 });
