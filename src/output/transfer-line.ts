@@ -16,6 +16,7 @@ export class TransferLine {
   readonly #started = Date.now();
   #label = '';
   #phaseStarted = Date.now();
+  #phaseBytes = 0;
   #state: TransferState = { bytes: 0 };
 
   constructor(progress: Progress) {
@@ -28,8 +29,9 @@ export class TransferLine {
     if (!this.#progress.live || this.#label === label) return;
     this.#label = label;
     this.#phaseStarted = Date.now();
+    this.#phaseBytes = state.bytes;
     this.#progress.set('transfer', 'working', () =>
-      describeTransfer(label, this.#state, Date.now() - this.#phaseStarted),
+      describeTransfer(label, this.#state, Date.now() - this.#phaseStarted, this.#phaseBytes),
     );
   }
 
@@ -50,20 +52,27 @@ export class TransferLine {
   }
 }
 
-/** `dump  120 MB of about 350 MB, 80 MB/s, 3 s left` */
+/**
+ * `dump  120 MB of about 350 MB, 80 MB/s, 3 s left`; `compare  3 s` where no bytes flow.
+ *
+ * @param bytesBefore what `bytes` was when this began.
+ */
 export function describeTransfer(
   label: string,
   { bytes, expected }: TransferState,
   elapsedMs: number,
+  bytesBefore = 0,
 ): string {
+  const moved = bytes - bytesBefore;
+  const long = elapsedMs >= 1000;
+  if (moved <= 0) return long ? `${label}  ${formatDuration(elapsedMs)}` : label;
   const parts = [`${label}  ${formatBytes(bytes)}`];
-  if (expected !== undefined && expected > bytes) parts[0] += ` of about ${formatBytes(expected)}`;
-  if (elapsedMs >= 1000 && bytes > 0) {
-    const rate = (bytes / elapsedMs) * 1000;
+  const left = expected === undefined ? 0 : expected - bytes;
+  if (left > 0) parts[0] += ` of about ${formatBytes(expected as number)}`;
+  if (long) {
+    const rate = (moved / elapsedMs) * 1000;
     parts.push(`${formatBytes(rate)}/s`);
-    if (expected !== undefined && expected > bytes) {
-      parts.push(`${formatDuration(((expected - bytes) / rate) * 1000)} left`);
-    }
+    if (left > 0) parts.push(`${formatDuration((left / rate) * 1000)} left`);
   }
   return parts.join(', ');
 }

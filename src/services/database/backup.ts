@@ -113,7 +113,7 @@ export async function backupToFile(
     });
   }
   await makeBackupFolder(dirname(file));
-  const [last] = await listBackups(folder);
+  const last = (await listBackups(folder)).find(({ manifest }) => manifest.format === format);
   const partial = `${file}.partial`;
   const applicationName = newApplicationName();
   const journal = await beginJournal<BackupState>(database.location.directory, {
@@ -143,7 +143,7 @@ export async function backupToFile(
           applicationName,
           sink,
           bytesSoFar: () => archive.bytes,
-          expectedBytes: last?.manifest.bytes,
+          expectedBytes: (bytes) => bytes * ratioOf(last),
           onSize,
         });
     if (sink !== archive) await ended(sink);
@@ -246,6 +246,7 @@ export async function backupToStream(
         level: 1,
         sink,
         bytesSoFar: () => bytes,
+        expectedBytes: (databaseBytes) => databaseBytes * USUAL_RATIO,
       });
       if (sink !== hashed) await ended(sink);
       return { bytes, sha256: hash.digest('hex') };

@@ -22,7 +22,7 @@ export type DumpFormat = (typeof DUMP_FORMATS)[number];
 
 export interface DumpProgress {
   bytes: number;
-  /** Bytes that the archive will have, as far as the last backup tells. */
+  /** Bytes that the archive will have, by the size of the database. */
   expected?: number;
 }
 
@@ -37,7 +37,8 @@ interface DumpInput {
   /** Takes the archive; it is not ended. */
   sink: Writable;
   bytesSoFar: () => number;
-  expectedBytes?: number | undefined;
+  /** Of a database with so many bytes; an estimate. */
+  expectedBytes?: (databaseBytes: number) => number;
   /** Called with the size of the database before anything is written. */
   onSize?: (bytes: number) => Promise<void>;
 }
@@ -63,7 +64,7 @@ export async function dump(context: ServiceContext, database: Database, input: D
     );
     const takenAt = new Date().toISOString();
     const compression = input.format === 'custom' && archive.major >= ZSTD_SINCE ? 'zstd' : 'gzip';
-    const stopWatching = watchBytes(input);
+    const stopWatching = watchBytes(input, server.bytes);
     const words = [
       ...connectionArguments(database),
       '--no-password',
@@ -141,10 +142,10 @@ async function allOrStop<T extends readonly Promise<unknown>[]>(
   }
 }
 
-function watchBytes({ onProgress, bytesSoFar, expectedBytes }: DumpInput): () => void {
+function watchBytes({ onProgress, bytesSoFar, expectedBytes }: DumpInput, databaseBytes: number): () => void {
   if (!onProgress) return () => {};
-  const report = () =>
-    onProgress({ bytes: bytesSoFar(), ...(expectedBytes === undefined ? {} : { expected: expectedBytes }) });
+  const expected = expectedBytes?.(databaseBytes);
+  const report = () => onProgress({ bytes: bytesSoFar(), ...(expected === undefined ? {} : { expected }) });
   report();
   const timer = setInterval(report, PROGRESS_MS);
   return () => clearInterval(timer);

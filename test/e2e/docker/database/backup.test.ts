@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { manifestSchema } from '../../../../src/services/database/manifest.js';
 import { bin, scriptEnvironment } from '../../../support/cli.js';
 import { withoutDocker } from '../../../support/docker.js';
+import { invctlOnTerminal } from '../../../support/terminal.js';
 import { type DatabaseProject, seedShop, sha256Of, shimDocker, startDatabaseProject } from './fixture.js';
 
 describe.skipIf(withoutDocker)('db backup on Docker', () => {
@@ -35,6 +36,18 @@ describe.skipIf(withoutDocker)('db backup on Docker', () => {
       await sleep(20);
     }
   }
+
+  it('tells how much a first backup will be by the size of the database', async () => {
+    project.sql('CREATE TABLE noise AS SELECT sha512(i::text::bytea) FROM generate_series(1, 600000) AS i;');
+    const terminal = invctlOnTerminal(['db', 'backup'], { cwd: project.directory });
+    expect(await terminal.ended).toBe(0);
+    const about = /dump {2}[\d.]+ \w+ of about ([\d.]+) MB/.exec(terminal.screen());
+    // A third of some 75 MB.
+    expect(Number(about?.[1])).toBeGreaterThan(15);
+    expect(Number(about?.[1])).toBeLessThan(50);
+    project.sql('DROP TABLE noise;');
+    rmSync(folder, { recursive: true });
+  });
 
   it('writes an archive whose manifest tells the truth', async () => {
     const result = await project.invctl(['db', 'backup', '--json']);
