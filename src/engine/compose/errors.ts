@@ -1,4 +1,5 @@
 import { CommandError, ExitCode, UserError } from '../../errors.js';
+import { explainUnreachable, firstLine } from './unreachable.js';
 
 /**
  * Recognises what the docker client says when it, the engine or Compose is the problem. The texts are those of the
@@ -34,15 +35,11 @@ export function explainDockerError(error: unknown): unknown {
       cause: error,
     });
   }
-  if (
-    /cannot connect to the docker daemon|failed to connect to the docker api|error during connect|is the docker daemon running|connection refused.*docker|context ".*" (?:does not exist|not found)/i.test(
-      text,
-    )
-  ) {
+  const unreachable = explainUnreachable(text);
+  if (unreachable) {
     return new UserError({
       code: 'ENGINE_UNREACHABLE',
-      message: `the Docker engine does not answer: ${firstLine(text)}`,
-      hint: 'sudo systemctl start docker      (or without Docker: --engine embedded)',
+      ...unreachable,
       exitCode: ExitCode.engineUnavailable,
       cause: error,
     });
@@ -111,9 +108,4 @@ export function saysNotRunning(stderr: string): boolean {
 
 function clientLines(stderr: string): string[] {
   return stderr.split('\n').filter((line) => OF_THE_CLIENT.test(line));
-}
-
-/** The last line that says something: docker puts what it tried before what went wrong. */
-function firstLine(text: string): string {
-  return (text.split('\n').find((line) => line.trim() !== '') ?? '').replace(/^(error|ERROR):\s*/, '').trim();
 }

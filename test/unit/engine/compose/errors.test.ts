@@ -32,6 +32,64 @@ describe('what the docker client says', () => {
     expect(error.hint).toBeTruthy();
   });
 
+  const BY_SSH =
+    'error during connect: Get "http://docker.example.com/v1.50/version": command [ssh -o ConnectTimeout=30 -T -l me -- far docker system dial-stdio] has exited with exit status 255, make sure the URL is valid, and Docker 18.09 or later is installed on the remote host: stderr=';
+  it.each([
+    [
+      'Failed to initialize: unable to resolve docker endpoint: context "nowhere": context not found: open /root/.docker/contexts/meta/20ae/meta.json: no such file or directory',
+      'the docker context "nowhere" does not exist',
+      /^docker context ls /,
+    ],
+    [
+      'Current context "gone" is not found on the file system, please check your config file at /root/.docker/config.json',
+      'the docker context "gone" does not exist',
+      /^docker context ls /,
+    ],
+    ['context "a b" does not exist', 'the docker context "a b" does not exist', /^docker context ls /],
+    [
+      `${BY_SSH}ssh: connect to host far port 22: Connection refused\n`,
+      'the Docker engine of another machine does not answer over SSH: ssh: connect to host far port 22: Connection refused',
+      /^ssh -o ConnectTimeout=30 -T -l me -- far docker version /,
+    ],
+    [
+      `${BY_SSH.replace('docker system', 'docker --host unix:///x system')}Host key verification failed.`,
+      'the Docker engine of another machine does not answer over SSH: Host key verification failed.',
+      /^ssh -o ConnectTimeout=30 -T -l me -- far docker version /,
+    ],
+    [
+      'Failed to initialize: ssh host connection is not valid: no host specified',
+      'the docker client cannot read the address of its engine: no host specified',
+      /DOCKER_HOST/,
+    ],
+    [
+      'Failed to initialize: unable to resolve docker endpoint: invalid bind address format: foo://x',
+      'the docker client cannot read the address of its engine: foo://x',
+      /DOCKER_HOST/,
+    ],
+    [
+      'Cannot connect to the Docker daemon at tcp://127.0.0.1:9. Is the docker daemon running?',
+      'the Docker engine at 127.0.0.1:9 does not answer: Cannot connect to the Docker daemon at tcp://127.0.0.1:9. Is the docker daemon running?',
+      /names 127\.0\.0\.1:9;/,
+    ],
+    [
+      'error during connect: Get "http://bogus:2375/v1.50/containers/json?all=1": dial tcp: lookup bogus on 10.0.0.53:53: no such host',
+      'the Docker engine at bogus does not answer: dial tcp: lookup bogus on 10.0.0.53:53: no such host',
+      /names bogus;/,
+    ],
+    [
+      'Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?',
+      'the Docker engine does not answer: Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?',
+      /^sudo systemctl start docker /,
+    ],
+  ])('names where the client was told to look: %s', (text, message, hint) => {
+    expect(said(text)).toMatchObject({
+      code: 'ENGINE_UNREACHABLE',
+      exitCode: 3,
+      message,
+      hint: expect.stringMatching(hint),
+    });
+  });
+
   it('names the port that is taken', () => {
     const error = said(
       'Error response from daemon: driver failed programming external connectivity on endpoint x (abc): Bind for 127.0.0.1:5003 failed: port is already allocated',
@@ -47,7 +105,13 @@ describe('what the docker client says', () => {
   it('leaves alone what it does not know', () => {
     const error = new Error('something else');
     expect(explainDockerError(error)).toBe(error);
-    expect(said('Error response from daemon: no such container').code).toBe('COMMAND_FAILED');
+    for (const text of [
+      'Error response from daemon: no such container',
+      // A registry that the engine does not reach is no engine that we do not reach.
+      'Error response from daemon: Get "https://registry.example/v2/": dial tcp: lookup registry.example on 10.0.0.53:53: no such host',
+    ]) {
+      expect(said(text).code).toBe('COMMAND_FAILED');
+    }
   });
 });
 
