@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readFile, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isReadOnce } from '../../doctor/admin-password.js';
 import type { Engine } from '../../engine/engine.js';
 import { ExitCode, hasErrorCode, UserError } from '../../errors.js';
 import { variableOf } from '../../postgres/image-variables.js';
@@ -60,7 +61,9 @@ export async function findSecret(
       database,
     };
   }
-  if (wanted === 'admin_password' && existsSync(join(location.directory, LOCK_PATH))) throw readOnce(wanted);
+  if (isReadOnce({ scaffold: existsSync(join(location.directory, LOCK_PATH)) }, wanted)) {
+    throw readOnce(wanted);
+  }
   return { ...found, kind: 'file' };
 }
 
@@ -195,7 +198,7 @@ function readOnce(name: string): UserError {
   return new UserError({
     code: 'SECRET_READ_ONCE',
     message: `${name} is read once, when the API creates the first admin: another file would change no password`,
-    hint: "change the user's password in the API (see /docs)",
+    hint: `log in and change it there: POST /api/v1/auth/password, in the API's /docs      (then keep the file the same: invctl secrets set ${name})`,
   });
 }
 

@@ -35,4 +35,17 @@ describe('on a stopped project without an engine', () => {
       expect(mended.rootCauses.filter((id) => id !== 'engine.unreachable')).toEqual(fault.remains ?? []);
     },
   );
+
+  it("sends the admin to the API: `secrets rotate` refuses the admin's password, and takes the database's", async () => {
+    for (const name of ['admin_password', 'db_password'])
+      project.write(`secrets/${name}.txt`, 'k3Jx9', 0o444);
+    const { checks } = await project.doctor();
+    const { findings = [] } = checks.find(({ check }) => check.id === 'secret.weak') ?? {};
+    const next = (secret: string) => findings.find(({ file }) => file?.includes(secret))?.next;
+    expect(next('admin_password')).toMatch(/^invctl secrets set admin_password /);
+    expect(next('admin_password')).toContain(
+      `POST /api/v1/auth/password, in http://127.0.0.1:${project.port}/docs`,
+    );
+    expect(next('db_password')).toBe('invctl secrets rotate db_password');
+  });
 });
