@@ -1,7 +1,7 @@
 import type { Facts } from './facts.js';
 
 /** The secret of a scaffold that its API reads once, when it creates the first admin. */
-export const ADMIN_PASSWORD = 'admin_password';
+const ADMIN_PASSWORD = 'admin_password';
 
 /** The API's own route, which a new file takes nothing from: the database has the password's hash. */
 const ROUTE = 'POST /api/v1/auth/password';
