@@ -229,6 +229,6 @@ export async function recordWarnings(session: Session, importId: number): Promis
 export async function settle(session: Session): Promise<void> {
   // Behind another import it would hold a connection for as long as that takes.
   await session.query({ text: "SET LOCAL lock_timeout = '1s'" });
-  await session.query({ text: `SELECT gin_clean_pending_list('items_name_words_idx')` });
+  await session.query({ text: `SELECT gin_clean_pending_list('items_search_words_idx')` });
   await session.query({ text: 'ANALYZE items, stock_levels' });
 }
