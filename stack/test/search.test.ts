@@ -14,9 +14,21 @@ beforeAll(async () => {
     ['W-5', "Children's T-shirt (red)", null],
     ['NEG-1', 'Cable -5V +12V #4', null],
     ['CAFE-2', 'Café crème', null],
-    ['CJK-1', '茶壶', null],
+    ['CJK-1', '茶壶蓝色5寸', null],
+    ['CJK-2', '充電ケーブル', null],
+    ['CJK-3', 'ﾃﾞｰﾀ 色蓝', null],
+    ['WIDE-1', 'ＶＧＡ－ＭＩＣＲＯ　１ｍ', null],
+    ['DE-1', 'Gießkanne Übergröße Straße', null],
+    ['PL-1', 'Żółta ŁYŻKA', null],
+    ['NO-1', 'Rød bjørnebær ÆØÅ', null],
+    ['IS-1', 'Þykkur ís', null],
+    ['RU-1', 'Чайник зелёный', null],
+    ['KO-1', '파란 찻주전자', null],
+    ['VI-1', 'Ấm trà Việt', null],
+    ['SIGN-1', 'Acme™ ﬁlter ½ m² № 7', null],
   ]) {
-    expect((await manager('POST', '/items', { sku, name, barcode })).statusCode).toBe(201);
+    const answer = await manager('POST', '/items', { sku, name, barcode });
+    expect(answer.statusCode, answer.body).toBe(201);
   }
 });
 afterAll(() => api.close());
@@ -46,7 +58,40 @@ test.each([
   ['12v', ['NEG-1']],
   ['+12V -5v', ['NEG-1']],
   ['café', ['CAFE-2']],
+  ['cafe creme', ['CAFE-2']],
+  ['CREME', ['CAFE-2']],
+  ['ｃａｆｅ', ['CAFE-2']],
   ['茶', ['CJK-1']],
+  ['茶壶', ['CJK-1']],
+  ['蓝色', ['CJK-1']],
+  ['壶茶', []],
+  ['5寸', ['CJK-1']],
+  ['蓝色　茶壶', ['CJK-1']],
+  ['茶壶（蓝色）', ['CJK-1']],
+  ['ケーブル', ['CJK-2']],
+  ['ｹｰﾌﾞﾙ', ['CJK-2']],
+  ['ケーフル', []],
+  ['データ', ['CJK-3']],
+  ['vga-micro', ['WIDE-1']],
+  ['ＭＩＣＲＯ', ['WIDE-1']],
+  ['giesskanne', ['DE-1']],
+  ['GIESSKANNE', ['DE-1']],
+  ['ubergrosse', ['DE-1']],
+  ['straße', ['DE-1']],
+  ['zolta lyzka', ['PL-1']],
+  ['łyżka', ['PL-1']],
+  ['rod bjornebaer', ['NO-1']],
+  ['aeoa', ['NO-1']],
+  ['thykkur is', ['IS-1']],
+  ['зеленый', ['RU-1']],
+  ['чайн', ['RU-1']],
+  ['찻주', ['KO-1']],
+  ['am tra viet', ['VI-1']],
+  ['acme', ['SIGN-1']],
+  ['filter m2', ['SIGN-1']],
+  ['™', []],
+  ['\u0301', []],
+  ['。', []],
   ['pot blue', ['TEAPOT-1']],
   ['ot', []],
   ['%', []],
@@ -72,7 +117,7 @@ test('the words of names are found by their index', async () => {
   );
   await client.query('ANALYZE items');
   const { rows } = await client.query(
-    `EXPLAIN SELECT id FROM items WHERE item_words(name) @@ to_tsquery('simple', 'hdmi:*')`,
+    `EXPLAIN SELECT id FROM items WHERE search_words(name) @@ to_tsquery('simple', 'hdmi:*')`,
   );
-  expect(JSON.stringify(rows)).toContain('items_name_words_idx');
+  expect(JSON.stringify(rows)).toContain('items_search_words_idx');
 });

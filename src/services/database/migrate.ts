@@ -1,17 +1,22 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { ExitCode, UserError } from '../../errors.js';
 import { withProjectLock } from '../../system/lock.js';
 import type { ServiceContext } from '../context.js';
 import { type Database, findDatabase } from './database.js';
 import { MIGRATIONS_TABLE } from './facts.js';
 import { migrationFiles } from './migrations.js';
-import { type Session, withSession } from './session.js';
+import { onlyRow, type Session, withSession } from './session.js';
 import { literal } from './sql.js';
 
 /** The lock that the API of the compose-stack template takes for the same work (stack/src/database/migrate.ts). */
 const MIGRATION_LOCK = 5_003_000_001;
+const LOCK_RETRY_MS = 100;
+
+/** How a file begins that takes no transaction: its statements, each of which ends a line, can be repeated. */
+const OUTSIDE = '-- outside of a transaction';
 
 interface Migration {
   version: number;
@@ -83,7 +88,7 @@ async function readMigrations(database: Database): Promise<Migration[]> {
 }
 
 async function applyMissing(session: Session, migrations: readonly Migration[]): Promise<Migrated> {
-  await session.run(`SELECT pg_advisory_lock(${MIGRATION_LOCK});`);
+  await lock(session);
   await session.run(`CREATE TABLE IF NOT EXISTS ${MIGRATIONS_TABLE} (
     version integer PRIMARY KEY, name text NOT NULL, checksum text NOT NULL,
     applied_at timestamptz NOT NULL DEFAULT now());`);
@@ -94,6 +99,12 @@ async function applyMissing(session: Session, migrations: readonly Migration[]):
   const missing = migrations.slice(rows.length);
   for (const migration of missing) await apply(session, migration);
   return { version: migrations.length, applied: missing.map(({ file }) => basename(file)) };
+}
+
+/** Asks again and again: a statement that waits has a snapshot, for whose end an index that is built would wait. */
+async function lock(session: Session): Promise<void> {
+  const attempt = `SELECT pg_try_advisory_lock(${MIGRATION_LOCK}) AS locked`;
+  while (!(await onlyRow<{ locked: boolean }>(session, attempt)).locked) await delay(LOCK_RETRY_MS);
 }
 
 function assertSame(
@@ -117,8 +128,9 @@ function assertSame(
 }
 
 async function apply(session: Session, { version, name, file, sql, checksum }: Migration): Promise<void> {
+  const outside = sql.startsWith(OUTSIDE);
   try {
-    await session.run(`BEGIN;\n${sql}\n;
+    await session.run(`${outside ? `${sql}\nBEGIN;` : `BEGIN;\n${sql}\n;`}
       INSERT INTO ${MIGRATIONS_TABLE} (version, name, checksum)
       VALUES (${version}, ${literal(name)}, ${literal(checksum)});
       COMMIT;`);

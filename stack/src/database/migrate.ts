@@ -10,6 +10,10 @@ export const MIGRATIONS_FOLDER = fileURLToPath(new URL('../../migrations/', impo
 
 /** Any constant will do, as long as every version of the API uses the same. */
 const ADVISORY_LOCK = 5_003_000_001;
+const LOCK_RETRY_MS = 100;
+
+/** The beginning of a migration that takes no transaction, as `CREATE INDEX CONCURRENTLY` cannot. */
+const OUTSIDE = '-- outside of a transaction';
 
 /** The schema cannot be brought to what this code needs without a person. */
 export class MigrationError extends Error {
@@ -49,6 +53,9 @@ export async function readMigrations(folder: string): Promise<Migration[]> {
  * Applies what is missing, each migration in a transaction of its own. Processes that start together wait here
  * for the one that came first, and then find nothing left to do.
  *
+ * A file that begins with `-- outside of a transaction` is done statement by statement, each of which ends a line. A
+ * failure leaves what came before it, and the whole file is done again: its statements have to bear that.
+ *
  * @returns the version of the schema, and how many migrations this call applied.
  * @throws {MigrationError} when an applied file was changed, the schema is newer than the code, or a migration
  *   fails; the schema is then at the version before it.
@@ -58,7 +65,7 @@ export async function migrate(
   folder: string = MIGRATIONS_FOLDER,
 ): Promise<{ version: number; applied: number }> {
   const migrations = await readMigrations(folder);
-  await client.query('SELECT pg_advisory_lock($1)', [ADVISORY_LOCK]);
+  await lock(client);
   try {
     await client.query(`CREATE TABLE IF NOT EXISTS schema_migrations (
       version integer PRIMARY KEY, name text NOT NULL, checksum text NOT NULL,
@@ -87,10 +94,23 @@ export async function migrate(
   }
 }
 
+/** Asks again and again: a statement that waits has a snapshot, for whose end an index that is built would wait. */
+async function lock(client: pg.Client): Promise<void> {
+  for (;;) {
+    const { rows } = await client.query<{ locked: boolean }>('SELECT pg_try_advisory_lock($1) AS locked', [
+      ADVISORY_LOCK,
+    ]);
+    if (rows[0]?.locked) return;
+    await delay(LOCK_RETRY_MS);
+  }
+}
+
 async function apply(client: pg.Client, { version, name, sql, checksum }: Migration): Promise<void> {
-  await client.query('BEGIN');
+  const outside = sql.startsWith(OUTSIDE);
   try {
-    await client.query(sql);
+    if (outside) for (const statement of sql.trimEnd().split(/(?<=;)\n/)) await client.query(statement);
+    await client.query('BEGIN');
+    if (!outside) await client.query(sql);
     await client.query('INSERT INTO schema_migrations (version, name, checksum) VALUES ($1, $2, $3)', [
       version,
       name,

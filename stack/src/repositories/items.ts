@@ -21,9 +21,14 @@ export interface ItemQuery {
 }
 
 // As an array, so that the matches are found by the indexes first. As a plain condition, PostgreSQL would rather
-// walk all items in their order until enough match: seconds, where none does.
+// walk all items in their order until enough match: seconds, where none does. The words become a tsquery that matches
+// each of them or a word that begins like it; `searchable` leaves nothing in them that would end the quotes.
 const SEARCH = `id = ANY (ARRAY(
-  SELECT id FROM items WHERE item_words(name) @@ to_tsquery('simple', ?) OR barcode = ?
+  SELECT id FROM items
+  WHERE search_words(name) @@ (
+      SELECT to_tsquery('simple', string_agg(''' ' || searchable(word) || ''':*', ' & '))
+      FROM unnest(?::text[]) AS word)
+    OR barcode = ?
     OR (sku >= ? AND sku < ?) OR (sku >= ? AND sku < ?) OR (sku >= ? AND sku < ?)))`;
 
 /** Comes after every other in the order of bytes. */
@@ -84,7 +89,7 @@ export class Items extends VersionedTable {
       // An index of SKUs in one case would cost an import more than these looks into the one that there is.
       const beginnings = [search, search.toUpperCase(), search.toLowerCase()];
       const ranges = beginnings.flatMap((beginning) => [beginning, beginning + LAST_CHARACTER]);
-      conditions.push([SEARCH, prefixes(search), search, ...ranges]);
+      conditions.push([SEARCH, wordsOf(search), search, ...ranges]);
     }
     return this.list({
       column: sort.replace('-', ''),
@@ -146,11 +151,14 @@ export class Items extends VersionedTable {
   }
 }
 
-/** A tsquery that matches every word, or a word that begins like it. Words end where `item_words` ends them. */
-function prefixes(search: string): string {
+/**
+ * What is looked for one by one. Words end where `searchable` ends them, at spaces and at punctuation, which has a
+ * full width in Chinese and Japanese.
+ */
+function wordsOf(search: string): string[] {
   return search
-    .split(/[\s!-/:-@[-`{-~]+/)
-    .filter((word) => word !== '')
-    .map((word) => `'${word}':*`)
-    .join(' & ');
+    .split(
+      /[\s!-/:-@[-`{-~\u3001-\u3003\u3008-\u3020\u30fb\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65]+/,
+    )
+    .filter((word) => word !== '');
 }

@@ -81,6 +81,77 @@ test('a migration that fails half-way leaves the version before it, and no lock'
   }
 });
 
+test('a migration outside of a transaction is done again as a whole when it broke off', async () => {
+  await migrate(database.client, folder);
+  addMigration(`-- outside of a transaction
+    CREATE TABLE IF NOT EXISTS half AS SELECT 1 AS i;
+    CREATE UNIQUE INDEX CONCURRENTLY half_key ON half (i);
+    SELECT 1 / (SELECT count(*) FROM half);
+  `);
+  await database.client.query('CREATE TABLE half (i int)');
+  await expect(migrate(database.client, folder)).rejects.toThrow(/division by zero/);
+  expect(await version()).toBe(last);
+  await database.client.query('DROP TABLE half');
+  await expect(migrate(database.client, folder)).resolves.toEqual({ version: last + 1, applied: 1 });
+});
+
+test('the words of items that are there are found after the migration, in which items can be changed', async () => {
+  const later = (await readMigrations(folder))
+    .slice(10)
+    .map(({ version, name }) => `${String(version).padStart(4, '0')}_${name}.sql`);
+  for (const file of later) rmSync(join(folder, file));
+  await migrate(database.client, folder);
+  await database.client.query(`INSERT INTO items (sku, name) VALUES ('A', 'Café crème')`);
+  const writer = await connect();
+  try {
+    // It has written, and does not commit: an index that is built waits for it, and others write on.
+    await writer.query(`BEGIN; INSERT INTO items (sku, name) VALUES ('B', 'Crème')`);
+    const migrated = migrate(database.client);
+    await database.untilBlocked(1);
+    const other = await connect();
+    await other.query(`INSERT INTO items (sku, name) VALUES ('C', 'Creme')`);
+    await other.end();
+    await writer.query('COMMIT');
+    await migrated;
+  } finally {
+    await writer.end();
+  }
+  const { rows } = await database.client.query(
+    `SELECT sku FROM items WHERE search_words(name) @@ 'creme' ORDER BY sku`,
+  );
+  expect(rows.map(({ sku }) => sku)).toEqual(['A', 'B', 'C']);
+  const { rows: indexes } = await database.client.query(
+    `SELECT indisvalid FROM pg_index WHERE indexrelid = 'items_search_words_idx'::regclass`,
+  );
+  expect(indexes).toEqual([{ indisvalid: true }]);
+});
+
+test.each(['LATIN1', 'SQL_ASCII', 'EUC_JP', 'LATIN9'])(
+  'a database of encoding %s is migrated, and searched',
+  async (encoding) => {
+    const name = `${database.env.DATABASE_NAME}_${encoding.toLowerCase()}`;
+    await database.client.query(
+      `CREATE DATABASE ${name} ENCODING ${encoding} LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0`,
+    );
+    const client = new pg.Client({ ...configuration(), database: name });
+    await client.connect();
+    try {
+      expect(await migrate(client, folder)).toMatchObject({ version: last });
+      await client.query(`INSERT INTO items (sku, name) VALUES ('A', $1), ('B', 'usb-c')`, [
+        encoding === 'EUC_JP' ? '茶壺 blue' : 'crème blue',
+      ]);
+      const { rows } = await client.query(
+        `SELECT sku FROM items WHERE search_words(name) @@ to_tsquery('simple', searchable($1) || ':*')`,
+        [encoding === 'EUC_JP' ? '茶' : 'crè'],
+      );
+      expect(rows).toEqual([{ sku: 'A' }]);
+    } finally {
+      await client.end();
+      await database.client.query(`DROP DATABASE ${name} WITH (FORCE)`);
+    }
+  },
+);
+
 test('an applied file that was changed is refused, though not for its line ends', async () => {
   await migrate(database.client, folder);
   const path = join(folder, '0001_catalogue.sql');

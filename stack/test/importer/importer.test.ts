@@ -68,7 +68,7 @@ describe('a file', () => {
     const known = () => select(`SELECT reltuples::int FROM pg_class WHERE relname = 'stock_levels'`);
     await expect.poll(known, { timeout: 10_000 }).toEqual([{ reltuples: 500 }]);
     // The pages of words that were still waiting to be indexed.
-    expect(await select(`SELECT gin_clean_pending_list('items_name_words_idx')::int AS pages`)).toEqual([
+    expect(await select(`SELECT gin_clean_pending_list('items_search_words_idx')::int AS pages`)).toEqual([
       { pages: 0 },
     ]);
   });

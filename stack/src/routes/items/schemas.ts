@@ -54,7 +54,7 @@ export const ItemQuery = PageQuery.extend({
   sort: z.enum(ITEM_SORTS).default('sku').meta({ description: '`-` for descending.' }),
   search: line(100).optional().meta({
     description:
-      'Words of the name, or beginnings of them, whatever their case; or the beginning of a SKU as it is, in capitals or in small letters; or a whole barcode.',
+      'Words of the name, or beginnings of them, whatever their case, accents and width, or a part of a Chinese or Japanese word; or the beginning of a SKU as it is, in capitals or in small letters; or a whole barcode.',
   }),
   // Without an example, which the page would send.
   sku: line(64).optional().meta({ description: 'Exactly this SKU.' }),
