@@ -37,7 +37,7 @@ export function derivedPrefix(database: string, purpose: string, idLength: numbe
 
 /**
  * An empty database like another one: encoding, locale, owner, and the tablespace where the server has it.
- * @throws UserError STANDBY
+ * @throws UserError SERVER_READ_ONLY
  */
 export async function createDatabase(session: Session, name: string, like: Facts['database']): Promise<void> {
   await assertTakesWrites(session);
@@ -101,7 +101,7 @@ export interface NewDatabase {
  * Makes a database and loads an archive into it. The first error ends it. What was loaded receives nothing from
  * elsewhere.
  *
- * @throws UserError STANDBY, EXTENSION_BOUND, RESTORE_FAILED, BACKUP_UNREADABLE (exit 8) when the copy is not what the file is.
+ * @throws UserError SERVER_READ_ONLY, EXTENSION_BOUND, RESTORE_FAILED, BACKUP_UNREADABLE (exit 8) when the copy is not what the file is.
  */
 export async function loadArchive(
   database: Database,

@@ -36,14 +36,14 @@ export async function lockDatabase(session: Session): Promise<void> {
   });
 }
 
-/** @throws UserError STANDBY where the server follows another one, and takes no writes of its own. */
+/** @throws UserError SERVER_READ_ONLY where the server follows another one, and takes no writes of its own. */
 export async function assertTakesWrites(session: Session): Promise<void> {
   const { standby } = await onlyRow<{ standby: boolean }>(session, 'SELECT pg_is_in_recovery() AS standby');
   if (!standby) return;
   throw new UserError({
-    code: 'STANDBY',
-    message: 'the database is a standby: it follows another server, and takes no writes of its own',
-    hint: 'the same command on its primary      (of a standby:  invctl db backup  with level 1)',
+    code: 'SERVER_READ_ONLY',
+    message: 'the server is a replica, which takes no changes but those of its primary',
+    hint: 'the same command on the primary, or make this one a primary:  SELECT pg_promote()',
   });
 }
 

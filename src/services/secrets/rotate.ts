@@ -45,7 +45,7 @@ export interface Rotated {
  * Gives a secret a new value, random or its provider's, as one transaction: the database's role, the file, and the services that hold
  * it change together, or not at all.
  *
- * @throws UserError of {@link findSecret} and {@link askProvider}, SECRET_UNCHANGED, SERVICE_NOT_RUNNING, PASSWORD_NOT_ASKED, STANDBY, PROJECT_LOCKED and
+ * @throws UserError of {@link findSecret} and {@link askProvider}, SECRET_UNCHANGED, SERVICE_NOT_RUNNING, PASSWORD_NOT_ASKED, SERVER_READ_ONLY, PROJECT_LOCKED and
  *   DATABASE_LOCKED (exit 9) before anything is changed; ROTATION_REVERTED with the exit code of what failed.
  */
 export async function rotateSecret(

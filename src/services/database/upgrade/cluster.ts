@@ -61,10 +61,10 @@ export async function loadRoles({ signal }: ServiceContext, roles: string, to: D
  */
 export async function settingsLeftBehind(from: Session, to: Session): Promise<string[]> {
   const read = async (session: Session) => ({
+    // Not of pg_settings: what our own session sets hides there what the file says.
     settings: await session.rows<{ name: string; value: string }>(
-      `SELECT name, setting AS value FROM pg_settings
-        WHERE source = 'configuration file' AND name NOT IN ('data_directory', 'hba_file', 'ident_file')
-          AND sourcefile !~ '/postgresql\\.auto\\.conf$'`,
+      `SELECT DISTINCT ON (lower(name)) lower(name) AS name, setting AS value FROM pg_file_settings
+        WHERE name IS NOT NULL AND sourcefile !~ '/postgresql\\.auto\\.conf$' ORDER BY lower(name), seqno DESC`,
     ),
     rules: JSON.stringify(
       await session.rows(

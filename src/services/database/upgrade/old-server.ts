@@ -25,7 +25,7 @@ export interface OldServer {
   alterSystem: string[];
   /** What lies in the data folder and is not PostgreSQL's. */
   files: string[];
-  standby: boolean;
+  replica: boolean;
 }
 
 /** What initdb and the server make in a data folder (https://www.postgresql.org/docs/current/storage-file-layout.html). */
@@ -50,7 +50,7 @@ export async function readOldServer(context: ServiceContext, database: Database)
       session,
       `SELECT current_setting('server_version_num')::int / 10000 AS major,
               current_setting('data_directory') AS "dataDirectory", pg_database_size(current_database()) AS bytes,
-              pg_is_in_recovery() AS standby,
+              pg_is_in_recovery() AS replica,
               ${list(`SELECT spcname FROM pg_tablespace WHERE spcname !~ '^pg_'`)} AS tablespaces,
               ${list('SELECT DISTINCT subname FROM pg_subscription')} AS subscriptions,
               ${list('SELECT gid FROM pg_prepared_xacts')} AS prepared,
@@ -66,15 +66,15 @@ export async function readOldServer(context: ServiceContext, database: Database)
 
 /**
  * What no upgrade can move.
- * @throws UserError STANDBY, OTHER_DATABASES, TABLESPACES, SUBSCRIPTIONS, PREPARED_TRANSACTIONS
+ * @throws UserError SERVER_READ_ONLY, OTHER_DATABASES, TABLESPACES, SUBSCRIPTIONS, PREPARED_TRANSACTIONS
  */
 export function assertMovable(server: OldServer): void {
   const { others, tablespaces, subscriptions, prepared } = server;
-  if (server.standby) {
+  if (server.replica) {
     throw new UserError({
-      code: 'STANDBY',
-      message: 'the database is a standby, which follows another server and takes no writes of its own',
-      hint: 'upgrade the primary, then make this standby anew from it',
+      code: 'SERVER_READ_ONLY',
+      message: 'the server is a replica, which takes no changes but those of its primary',
+      hint: 'upgrade the primary, then make this replica anew from it',
     });
   }
   const unreadable = others.filter(({ readable }) => !readable).map(({ name }) => name);

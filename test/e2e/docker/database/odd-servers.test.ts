@@ -71,7 +71,7 @@ describe.skipIf(withoutDocker)(
       expect(code).toBe(1);
     });
 
-    it('a standby is backed up, and says why it takes nothing else', async () => {
+    it('a replica is backed up, and says why it takes nothing else', async () => {
       inContainer('sh', '-c', 'touch "$PGDATA/standby.signal"');
       execFileSync('docker', ['compose', 'restart', 'db'], { cwd: project.directory, stdio: 'ignore' });
       execFileSync('docker', ['compose', 'up', '--detach', '--wait'], {
@@ -87,7 +87,7 @@ describe.skipIf(withoutDocker)(
       ]) {
         const { stdout } = await project.invctl([...command, '--json']);
         expect(JSON.parse(stdout).error, stdout).toMatchObject({
-          code: 'STANDBY',
+          code: 'SERVER_READ_ONLY',
           hint: expect.stringContaining('primary'),
         });
       }
