@@ -1,3 +1,4 @@
+import { UserError } from '../errors.js';
 import type { ComposeConfig } from '../project/from-config.js';
 import type { ProjectLocation } from '../project/locate.js';
 import type { ComposeService } from '../project/model.js';
@@ -26,6 +27,15 @@ export interface LeftVolume {
   /** Where it was mounted, and the data folder in it. */
   target: string;
   dataDirectory: string;
+}
+
+/** @param users services, or whoever else has it. */
+export function volumeInUse(name: string, users: readonly string[]): UserError {
+  return new UserError({
+    code: 'VOLUME_IN_USE',
+    message: `the volume ${name} of before the upgrade is in use by ${users.join(', ')}`,
+    hint: 'was the upgrade taken back?  make the edit of the compose file again, then invctl up      (or keep the volume)',
+  });
 }
 
 /** From which major of PostgreSQL to which. */
@@ -97,6 +107,8 @@ export interface Trials {
   /**
    * Asks the server of a volume that an upgrade left, as {@link askStopped} does.
    * @returns undefined where the volume or its server is not here any more.
+   * @throws UserError VOLUME_IN_USE: two servers on one data folder destroy it, and from two containers they do not
+   *   see each other.
    */
   askLeft(
     location: ProjectLocation,

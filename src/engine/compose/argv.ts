@@ -232,6 +232,11 @@ export function createVolume(projectName: string, key: string, name: string): st
   return ['volume', 'create', ...label('project', projectName), ...label('volume', key), name];
 }
 
+/** Names of containers, of whatever project and stopped ones too, that have a volume. */
+export function containersWithVolume(name: string): string[] {
+  return ['ps', '--all', '--filter', `volume=${name}`, '--format', '{{.Names}}'];
+}
+
 /** A program of an image on a volume, in a container of its own that nobody can reach. */
 export function runOnVolume(
   image: string,

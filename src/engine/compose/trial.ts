@@ -9,6 +9,7 @@ import { writeFileAtomic } from '../../system/files.js';
 import type { RunOptions } from '../../system/process.js';
 import type { Engine } from '../engine.js';
 import type { LeftVolume, Trial, TrialDependencies, TrialInput, Trials, TrialVolume } from '../trials.js';
+import { volumeInUse } from '../trials.js';
 import * as argv from './argv.js';
 import { composeComplaint, createDocker, failedCommand } from './docker.js';
 import { createComposeEngine } from './engine.js';
@@ -147,6 +148,8 @@ export function createComposeTrials(engine: Engine, dependencies: TrialDependenc
       hasVolume(volume.name),
     ]);
     if (images.length === 0 || !there) return undefined;
+    const users = await docker.list(argv.containersWithVolume(volume.name));
+    if (users.length > 0) throw volumeInUse(volume.name, users);
     const options = { user: service.user ?? 'postgres', environment: { PGDATA: dataDirectory } };
     const words = argv.runOnVolume(image, volume, options, ['sh', '-c', SINGLE_USER, 'sh', database]);
     return (await docker.run(words, { input: `${statement}\n`, signal })).stdout;

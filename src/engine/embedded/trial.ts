@@ -16,6 +16,7 @@ import type {
   Trials,
   TrialVolume,
 } from '../trials.js';
+import { volumeInUse } from '../trials.js';
 import { classify } from './classify.js';
 import { createEmbeddedContext, notRunningError } from './context.js';
 import { dataFolderOf, dataMount } from './database.js';
@@ -122,6 +123,8 @@ export function createEmbeddedTrials(dependencies: TrialDependencies): Trials {
     const user = await findServerUser(processes);
     const installation = await findServer(volume.major, { processes, env, user, stateRoot: stateRoot(env) });
     if (folder === undefined || installation === undefined) return undefined;
+    const used = (await engine.volumes(location)).find(({ name, unused }) => name === volume.name && !unused);
+    if (used) throw volumeInUse(volume.name, used.services);
     const dataFolder = join(folders.volumes, folder);
     const plan = { dataFolder, installation, user, mark: serviceMark(folders, service), env };
     return runSingleUser(plan, database, statement, processes, signal);

@@ -14,7 +14,7 @@ const CONTENT = `SELECT coalesce(json_agg(name ORDER BY name), '[]') AS found FR
  * Compares what is in a volume that an upgrade left with what the server has now, by name: rows have changed since.
  * Tables that went from the project's own database, as migrations drop them, are named in a warning.
  *
- * @throws UserError LEFT_BEHIND where another database, or a table in one, is in the old volume alone.
+ * @throws UserError VOLUME_IN_USE; LEFT_BEHIND where another database, or a table in one, is in the old volume alone.
  */
 export async function assertNothingLeft(
   context: ServiceContext,

@@ -156,6 +156,21 @@ describe.skipIf(withoutDocker)('db upgrade on Docker', () => {
     const asked = await project.invctl(['db', 'upgrade', '--finalize', '--yes', '--json']);
     expect(asked.code).toBe(7);
     expect(volumes()).toHaveLength(2);
+    const other = [
+      'run',
+      '--detach',
+      '--volume',
+      `${project.name}_pgdata:/x`,
+      '--label',
+      `com.docker.compose.project=${project.name}`,
+    ];
+    const user = docker(...other, '--label', 'com.docker.compose.service=old', 'postgres:17', 'sleep', '600');
+    try {
+      const inUse = await project.invctl(finalize);
+      expect(JSON.parse(inUse.stdout).error).toMatchObject({ code: 'VOLUME_IN_USE' });
+    } finally {
+      docker('rm', '--force', '--volumes', user);
+    }
     project.sql('ALTER TABLE left_here RENAME TO found_here', 'postgres');
     project.sql('DROP TABLE "Odd name"');
     const refused = await project.invctl(finalize);
