@@ -148,7 +148,7 @@ describe.skipIf(withoutDocker)('db restore without a live database', () => {
   it('makes the database postgres, where that is the project’s', async () => {
     const compose = join(project.directory, 'compose.yaml');
     const text = readFileSync(compose, 'utf8');
-    writeFileSync(compose, text.replace('POSTGRES_DB: shop', 'POSTGRES_DB: postgres'));
+    writeFileSync(compose, text.replace('POSTGRES_DB: "shop"', 'POSTGRES_DB: postgres'));
     try {
       drop('postgres');
       expect((await restore(file, '--no-restart')).data).toMatchObject({
