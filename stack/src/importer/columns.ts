@@ -76,8 +76,9 @@ export class RowChecker {
   check(number: number, record: readonly string[]): Row {
     const errors: RowError[] = [];
     const cells = this.#columns.map(({ name: column, required, sound }, index) => {
-      const cell = (record[index] as string).normalize('NFC');
-      if (sound.has(cell)) return cell;
+      const written = record[index] as string;
+      if (sound.has(written)) return written;
+      const cell = written.normalize('NFC');
       if (cell === '') {
         if (required) errors.push({ column, code: 'missing', message: 'is missing', value: null });
         return undefined;
