@@ -44,7 +44,7 @@ describe.skipIf(withoutDocker)('inputs from the field', () => {
       const like = encoding ? ` TEMPLATE template0 ENCODING '${encoding}' LC_COLLATE 'C' LC_CTYPE 'C'` : '';
       project.sql(`CREATE DATABASE "${database}"${like}`, 'postgres');
       const setup = readFileSync(join(folder, 'setup.sql'), 'latin1').replaceAll('pdmain', database);
-      project.sql(Buffer.from(setup, 'latin1'), database);
+      project.sql(Buffer.from(`SET SESSION AUTHORIZATION app;\n${setup}`, 'latin1'), database);
       const before = fingerprint(database);
 
       const dump = readdirSync(folder).find((file) => file.startsWith('dump.'));
@@ -74,15 +74,18 @@ describe.skipIf(withoutDocker)('inputs from the field', () => {
         expect(fingerprint(database)).toEqual(before);
       }
       expect(project.databases().filter((one) => /_(restore|verify)_/.test(one))).toEqual([]);
-      expect(readdirSync(join(project.directory, '.invctl/journal'))).toEqual([]);
+      const journal = join(project.directory, '.invctl/journal');
+      expect(existsSync(journal) ? readdirSync(journal) : []).toEqual([]);
     },
   );
 
   /** Every trace of a database, by PostgreSQL alone. */
   function fingerprint(database: string): string[] {
-    const schema = project.dumpSchema(database).toString('latin1');
+    // A login trigger would write a row for each of these sessions.
+    const silently = `dbname='${database}' options='-c event_triggers=off'`;
+    const schema = project.dumpSchema(silently).toString('latin1');
     return [
-      ...project.sql(FINGERPRINT, database).split('\n'),
+      ...project.sql(FINGERPRINT, silently).split('\n'),
       ...schema
         .split('\n')
         .filter((line) => !/^(\\(un)?restrict|-- Dumped|SET transaction_timeout)/.test(line)),
