@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { COMPOSE_FILE_NAMES } from '../project/locate.js';
 import { findFreePort, findListener, isPortFree } from '../system/ports.js';
 import { readIfPresent } from '../template/compare.js';
@@ -6,6 +7,9 @@ import { DEFAULT_OPTIONS } from '../template/options.js';
 
 /** The address of this machine that a scaffold publishes its API on. */
 const HOST = '127.0.0.1';
+/** Another invctl that looks whether the port is free has it itself for a moment. */
+const LOOKS = 4;
+const PAUSE_MS = 50;
 
 export interface FirstPort {
   port: number;
@@ -32,7 +36,10 @@ export async function firstPort(directory: string, usual: number = DEFAULT_OPTIO
 
 /** Says who has a port of this machine now; undefined where it is free. */
 export async function portInUse(port: number): Promise<string | undefined> {
-  if (await isPortFree(HOST, port)) return undefined;
+  for (let look = 1; look <= LOOKS; look += 1) {
+    if (await isPortFree(HOST, port)) return undefined;
+    if (look < LOOKS) await setTimeout(PAUSE_MS);
+  }
   const listener = await findListener(port);
   return `port ${port} is in use${listener ? ` by the process ${listener.pid} (${listener.name})` : ''}`;
 }

@@ -38,6 +38,14 @@ it('keeps the port of a compose file that an init left, whoever holds it', async
   expect(await firstPort(folder, held + 1)).toEqual({ port: held });
 });
 
+it('takes no port for held that somebody has for a moment', async () => {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen({ host: '127.0.0.1', port: 0 }, resolve));
+  const { port } = server.address() as { port: number };
+  setTimeout(() => server.close(), 20);
+  expect(await portInUse(port)).toBeUndefined();
+});
+
 it("looks for no port in the folder of somebody's own project", async () => {
   const held = await listenOn('127.0.0.1');
   const folder = await temporaryFolder();
