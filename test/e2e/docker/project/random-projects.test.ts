@@ -17,6 +17,7 @@ import { randomServices } from '../../../support/project/random-services.js';
 const configProjects = Number(process.env.ENV_PROJECTS ?? 100);
 const runProjects = Number(process.env.ENV_RUN_PROJECTS ?? 200);
 const LANES = 4;
+const ATTEMPTS = 3;
 /** Of the commit, so that each change meets projects of its own and a run of it can be repeated. */
 const seed = Number.parseInt(process.env.ENV_SEED ?? commit().slice(0, 7), 16);
 
@@ -69,7 +70,7 @@ describe.skipIf(withoutDocker)('random projects', () => {
             expect(ours).toEqual(projectFromConfig(verdict.config, locateProject(directory, shell)));
           });
         }),
-        { numRuns: configProjects, seed },
+        { numRuns: configProjects, seed, includeErrorInReport: true },
       );
     },
   );
@@ -96,7 +97,12 @@ describe.skipIf(withoutDocker)('random projects', () => {
             }
           });
         }),
-        { numRuns: Math.ceil(runProjects / LANES), seed: seed + number, endOnFailure: true },
+        {
+          numRuns: Math.ceil(runProjects / LANES),
+          seed: seed + number,
+          endOnFailure: true,
+          includeErrorInReport: true,
+        },
       );
     },
   );
@@ -106,13 +112,26 @@ describe.skipIf(withoutDocker)('random projects', () => {
   });
 });
 
-/** What the service `s0` of the project really gets, by `printenv` of one NUL-terminated line a variable. */
+/**
+ * What the service `s0` of the project really gets, by `printenv` of one NUL-terminated line a variable. An engine
+ * that does not start the container, or loses what it printed, says nothing of its environment: it is asked again.
+ */
 async function containerEnvironment(
   directory: string,
   shell: NodeJS.ProcessEnv,
 ): Promise<Map<string, string>> {
   const words = ['compose', 'run', '--rm', '--no-deps', '--no-TTY', 's0', 'printenv', '-0'];
-  const { stdout } = await execute('docker', words, { cwd: directory, env: shell });
-  const pairs = stdout.split('\0').filter((pair) => pair !== '');
-  return new Map(pairs.map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]));
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      const { stdout } = await execute('docker', words, { cwd: directory, env: shell });
+      const pairs = stdout.split('\0').filter((pair) => pair !== '');
+      const printed = new Map(
+        pairs.map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]),
+      );
+      if (printed.has('HOSTNAME')) return printed;
+      throw new Error(`the container printed ${JSON.stringify(stdout)}`);
+    } catch (error) {
+      if (attempt === ATTEMPTS) throw error;
+    }
+  }
 }
