@@ -12,8 +12,18 @@ const NOT_SCIENTIFIC = /^(?!\d([.,]\d+)?[Ee]\+\d+$)/;
 const IS_SCIENTIFIC =
   'was turned into a number by a spreadsheet, and its last digits are lost: format the column as text, and export it again';
 
-/** The format by which JSON Schema knows it. */
-export const COMPOSED = 'nfc';
+/**
+ * The keyword by which JSON Schema names what no regular expression says that JavaScript, Go (RE2) and Python all
+ * read: lookarounds, Unicode properties, composition. Its values are the names of `TEXT_RULES`.
+ */
+export const TEXT_KEYWORD = 'x-text';
+
+/** What text of a kind must be, and what is said of text that is not. */
+export interface TextRule {
+  readonly code: 'pattern' | 'format';
+  readonly message: string;
+  readonly holds: (value: string) => boolean;
+}
 
 // Seen or not: spaces and invisible characters at either end, control characters, line separators and half characters
 // (surrogates) anywhere. The lookarounds keep it linear.
@@ -21,29 +31,71 @@ const LINE = /^(?![\s\p{Cf}])[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}]+(?<![\s\p{Cf}])$/u;
 // In a code, two of which people must be able to tell apart, no invisible character and no other space than the usual.
 const CODE = /^(?! )[^\p{C}\p{Zl}\p{Zp}\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]+(?<! )$/u;
 
-const text = (pattern: RegExp, maximum: number, message: string) =>
+const composed: TextRule = { code: 'format', message: 'must be composed (Unicode NFC)', holds: isComposed };
+const matches = (pattern: RegExp, message: string): TextRule => ({
+  code: 'pattern',
+  message,
+  holds: (value) => pattern.test(value),
+});
+
+const KINDS_OF_TEXT = {
+  line: {
+    description: 'One line of text in Unicode NFC, without spaces or invisible characters at its ends.',
+    rules: [
+      matches(LINE, 'must be one line of text without spaces at its ends or control characters'),
+      composed,
+    ],
+  },
+  code: {
+    description:
+      'One line of text in Unicode NFC, without spaces at its ends, unusual spaces or invisible characters.',
+    rules: [
+      matches(CODE, 'must be text without spaces at its ends, unusual spaces or invisible characters'),
+      // What a spreadsheet makes of a long number is refused: the digits are gone.
+      matches(NOT_SCIENTIFIC, IS_SCIENTIFIC),
+      composed,
+    ],
+  },
+} satisfies Record<string, { readonly description: string; readonly rules: readonly TextRule[] }>;
+
+type KindOfText = keyof typeof KINDS_OF_TEXT;
+
+/** The rules of each kind of text, in the order in which they are checked. */
+export const TEXT_RULES: Readonly<Record<KindOfText, readonly TextRule[]>> = {
+  line: KINDS_OF_TEXT.line.rules,
+  code: KINDS_OF_TEXT.code.rules,
+};
+
+/** No control characters: as much of the rules as every regular expression can say. */
+const PRINTABLE = '^[^\\x00-\\x1f\\x7f-\\x9f]+$';
+
+function text(kind: KindOfText, maximum: number) {
+  const { description, rules } = KINDS_OF_TEXT[kind];
+  let schema = z.string();
+  for (const { holds, message } of rules) schema = schema.refine(holds, message);
+  return (
+    schema
+      // Characters, as JSON Schema counts them, rather than UTF-16 units.
+      .refine(
+        (value) => value.length <= maximum || [...value].length <= maximum,
+        `must have at most ${maximum} characters`,
+      )
+      .meta({ description, minLength: 1, maxLength: maximum, pattern: PRINTABLE, [TEXT_KEYWORD]: kind })
+  );
+}
+
+/** A secret or a name that somebody types: anything but control characters. */
+export const typed = (maximum: number) =>
   z
     .string()
-    .regex(pattern, message)
-    // Characters, as JSON Schema counts them, rather than UTF-16 units.
-    .refine(
-      (value) => value.length <= maximum || [...value].length <= maximum,
-      `must have at most ${maximum} characters`,
-    )
-    .refine(isComposed, 'must be composed (Unicode NFC)')
-    .meta({ minLength: 1, maxLength: maximum, format: COMPOSED });
+    .max(maximum)
+    .regex(/^[^\x00-\x1f\x7f-\x9f]*$/);
 
 /** Text of one line, with something to read in it, and nothing unseen at its ends. */
-export const line = (maximum: number) =>
-  text(LINE, maximum, 'must be one line of text without spaces at its ends or control characters');
+export const line = (maximum: number) => text('line', maximum);
 
-/** Text that names one thing. What a spreadsheet makes of a long number is refused: the digits are gone. */
-const code = (maximum: number) =>
-  text(
-    CODE,
-    maximum,
-    'must be text without spaces at its ends, unusual spaces or invisible characters',
-  ).regex(NOT_SCIENTIFIC, IS_SCIENTIFIC);
+/** Text that names one thing. */
+const code = (maximum: number) => text('code', maximum);
 
 export const id = z.int().min(1).max(Number.MAX_SAFE_INTEGER);
 

@@ -1,14 +1,24 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify';
+import { RESPONSE_HEADERS } from '../src/plugins/external/response-headers.js';
+
+/** Headers that not every answer of a status has. */
+const NOT_ALWAYS = /^(idempotency-replayed|retry-after|x-ratelimit-.*)$/;
 
 interface Operation {
-  readonly responses: Record<string, { readonly content?: Record<string, { readonly schema: object }> }>;
+  readonly responses: Record<
+    string,
+    {
+      readonly headers?: Record<string, object>;
+      readonly content?: Record<string, { readonly schema: object }>;
+    }
+  >;
 }
 
 /** Holds answers against the OpenAPI document of the app that gave them. */
 export interface Contract {
-  /** @throws when the document does not have the status, or the body is not as described. */
+  /** @throws when the document does not have the status, or the headers or the body are not as described. */
   check(method: string, url: string, response: LightMyRequestResponse): void;
 }
 
@@ -45,6 +55,12 @@ export function contractOf(app: FastifyInstance): Contract {
       const where = `${method} ${found.path} ${response.statusCode}`;
       const documented = operation?.responses[response.statusCode];
       if (!documented) throw new Error(`${where} is not documented: ${response.body}`);
+      const { headers = {} } = documented;
+      for (const name of Object.keys(RESPONSE_HEADERS)) {
+        const sent = response.headers[name] !== undefined;
+        if (sent && !(name in headers)) throw new Error(`${where} has an undocumented header: ${name}`);
+        if (!sent && name in headers && !NOT_ALWAYS.test(name)) throw new Error(`${where} lacks ${name}`);
+      }
       if (!documented.content) {
         if (response.body !== '') throw new Error(`${where} has a body`);
         return;

@@ -130,7 +130,7 @@ describe('health', () => {
 describe('the OpenAPI document', () => {
   type Operations = Record<
     string,
-    { summary?: string; security?: unknown; responses: Record<string, unknown> }
+    { summary?: string; security?: unknown[]; responses: Record<string, unknown> }
   >;
   let paths: Record<string, Operations>;
   beforeAll(async () => {
@@ -147,7 +147,7 @@ describe('the OpenAPI document', () => {
     for (const { name, summary, responses, security } of operations) {
       expect(summary, name).toMatch(/^[A-Z]/);
       const isPublic = !name.includes('/api/v1') || /login|refresh/.test(name);
-      expect(security !== undefined, name).toBe(!isPublic);
+      expect(security?.length, name).toBe(isPublic ? 0 : 1);
       if (!isPublic)
         expect(Object.keys(responses), name).toEqual(expect.arrayContaining(['401', '403', '429', '503']));
     }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { id } from '../fields.js';
+import { PROBLEM_CODES } from '../problem.js';
 
 // What more than one resource says about its input and its answers.
 
@@ -9,7 +10,6 @@ export const IfMatchHeader = z.object({
   'if-match': z
     .string()
     .max(1000)
-    .optional()
     .meta({ description: 'The ETag of the version to change, such as "3".', examples: ['"1"'] }),
 });
 
@@ -30,7 +30,9 @@ export const Problem = z
     type: z.string(),
     title: z.string(),
     status: z.int(),
-    code: z.string().meta({ description: 'A stable word for programs.' }),
+    code: z
+      .enum(Object.values(PROBLEM_CODES).flat())
+      .meta({ description: 'A stable word for programs. There may come more.' }),
     detail: z.string(),
     request_id: z.string(),
     errors_omitted: z

@@ -29,6 +29,7 @@ export function versionedResource(instance: FastifyInstance, resource: Versioned
   const app = instance.withTypeProvider<ZodTypes>();
   const { name, one, table, sort, schemas } = resource;
   const tags = [name];
+  const plural = `${name.charAt(0).toUpperCase()}${name.slice(1)}`;
 
   app.get(
     `/${name}`,
@@ -36,6 +37,7 @@ export function versionedResource(instance: FastifyInstance, resource: Versioned
       config: { role: 'viewer' },
       schema: {
         tags,
+        operationId: `list${plural}`,
         summary: `List ${name}`,
         querystring: PageQuery,
         response: { 200: page(schemas.id, schemas.shown) },
@@ -57,9 +59,11 @@ export function versionedResource(instance: FastifyInstance, resource: Versioned
       config: { role: 'manager' },
       schema: {
         tags,
+        operationId: `create${schemas.id}`,
         summary: `Add ${one}`,
         body: schemas.created,
         response: { 201: schemas.shown, 409: Problem },
+        responseHeaders: { 201: ['etag', 'location'] },
       },
     },
     async (request, reply) => {
@@ -78,10 +82,12 @@ export function versionedResource(instance: FastifyInstance, resource: Versioned
       config: { role: 'viewer' },
       schema: {
         tags,
+        operationId: `get${schemas.id}`,
         summary: `Read ${one}`,
         params: IdParams,
         headers: IfNoneMatchHeader,
         response: { 200: schemas.shown, 304: Empty, 404: Problem },
+        responseHeaders: { 200: ['etag'], 304: ['etag'] },
       },
     },
     async ({ params, headers }, reply) => {
@@ -97,12 +103,14 @@ export function versionedResource(instance: FastifyInstance, resource: Versioned
       config: { role: 'manager' },
       schema: {
         tags,
+        operationId: `update${schemas.id}`,
         summary: `Change ${one}`,
         description: 'Fields that are not named stay as they are.',
         params: IdParams,
         headers: IfMatchHeader,
         body: schemas.changed,
         response: { 200: schemas.shown, 404: Problem, 409: Problem, 412: Problem, 428: Problem },
+        responseHeaders: { 200: ['etag'] },
       },
     },
     async (request, reply) => {
@@ -118,6 +126,7 @@ export function versionedResource(instance: FastifyInstance, resource: Versioned
       config: { role: 'manager' },
       schema: {
         tags,
+        operationId: `delete${schemas.id}`,
         summary: `Remove ${one}`,
         description: 'Refused while anything refers to it.',
         params: IdParams,

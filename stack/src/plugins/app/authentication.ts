@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { type AccessClaims, type AccessTokens, accessTokens } from '../../auth/tokens.js';
-import { Problem } from '../../problem.js';
+import { Problem, type ProblemCode } from '../../problem.js';
 import type { Actor } from '../../repositories/audit.js';
 import { type Principal, ROLES, type Role } from '../../repositories/users.js';
 
@@ -117,6 +117,6 @@ function invalidToken(): Problem {
   return unauthorized('invalid_token', 'The token is not valid, or no longer.');
 }
 
-function unauthorized(code: string, detail: string): Problem {
+function unauthorized(code: ProblemCode, detail: string): Problem {
   return new Problem(401, code, detail, { headers: { 'www-authenticate': 'Bearer' } });
 }

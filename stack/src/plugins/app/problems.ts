@@ -3,8 +3,9 @@ import type { FastifyError, FastifyReply, FastifyRequest, FastifySchemaValidatio
 import fp from 'fastify-plugin';
 import pg from 'pg';
 import { DatabaseUnavailableError, isSerializationFailure, isTimeout } from '../../database/connection.js';
-import { ERRORS_SHOWN, invalid, Problem, type ProblemDetail } from '../../problem.js';
+import { codesOf, ERRORS_SHOWN, invalid, Problem, type ProblemDetail } from '../../problem.js';
 
+const IF_MATCH = 'if-match';
 const RETRY_AFTER_SECONDS = '2';
 /** Of a pointer or a message, which may repeat what was sent. */
 const TEXT_SHOWN = 300;
@@ -93,6 +94,10 @@ function shown(text: string): string {
 /** The problem that stands for any error. What is not foreseen is a 500 that tells nothing. */
 function asProblem(error: FastifyError): Problem {
   if (error instanceof Problem) return error;
+  if (error.validation?.some(({ params }) => params.missingProperty === IF_MATCH)) {
+    const detail = 'Send If-Match with the ETag of the version that you have read.';
+    return new Problem(428, 'if_match_required', detail);
+  }
   if (error.validation)
     return invalid(error.validation.map((issue) => detailOf(issue, error.validationContext)));
   if (error instanceof DatabaseUnavailableError || isSerializationFailure(error)) {
@@ -104,9 +109,10 @@ function asProblem(error: FastifyError): Problem {
   const status = error.statusCode ?? 500;
   if (status >= 400 && status < 500) {
     // Fastify's own refusals: FST_ERR_CTP_BODY_TOO_LARGE and the like. Some of their messages quote the input.
-    const code = (error.code ?? STATUS_CODES[status] ?? 'error').toLowerCase().replace(/[^a-z0-9]+/g, '_');
-    const detail = `${STATUS_CODES[status] ?? 'The request cannot be served'}.`;
-    return new Problem(status, code.replace(/^fst_err_(ctp_)?/, ''), detail);
+    const own = error.code?.toLowerCase().replace(/^fst_err_(ctp_)?/, '');
+    const code = codesOf(status).find((known) => known === own) ?? codesOf(status)[0];
+    if (code) return new Problem(status, code, `${STATUS_CODES[status]}.`);
+    return new Problem(400, 'bad_request', 'The request cannot be served.');
   }
   return new Problem(500, 'internal', 'Something went wrong on our side.');
 }

@@ -1,9 +1,9 @@
-import { Ajv } from 'ajv';
+import { Ajv, type FuncKeywordDefinition, type SchemaValidateFunction } from 'ajv';
 import addFormats from 'ajv-formats';
 import type { FastifyInstance, FastifyTypeProvider } from 'fastify';
 import fp from 'fastify-plugin';
 import { z } from 'zod';
-import { COMPOSED, isComposed } from '../../fields.js';
+import { TEXT_KEYWORD, TEXT_RULES } from '../../fields.js';
 
 /** Lets a route's handler see its input as its zod schemas describe it. */
 export interface ZodTypes extends FastifyTypeProvider {
@@ -18,6 +18,21 @@ type JsonSchema = z.core.JSONSchema.BaseSchema & {
   readonly properties?: Readonly<Record<string, { readonly type?: unknown }>>;
 };
 
+/** The first rule that a text breaks. A text with control characters has broken its `pattern` already. */
+const checkText: SchemaValidateFunction = (kind: keyof typeof TEXT_RULES, value: string) => {
+  const broken = TEXT_RULES[kind].find(({ holds }) => !holds(value));
+  if (!broken || /\p{Cc}/u.test(value) || value === '') return true;
+  checkText.errors = [{ keyword: broken.code, message: broken.message, params: {} }];
+  return false;
+};
+const TEXT_VALIDATION: FuncKeywordDefinition = {
+  keyword: TEXT_KEYWORD,
+  type: 'string',
+  schemaType: 'string',
+  errors: true,
+  validate: checkText,
+};
+
 /**
  * A body of up to so many values has all its flaws found, one with more the first: to collect them costs more than it
  * helps.
@@ -26,7 +41,7 @@ const VALUES_OF_ALL_FLAWS = 2000;
 
 /**
  * Input schemas are zod; what checks a request is ajv's code for the same schema, which is several times faster.
- * So a schema may only use what JSON Schema can say: no transform, no refinement. Bodies are taken as they are;
+ * So a schema may only use what JSON Schema can say, and `x-text` (fields.ts): no transform, no refinement. Bodies are taken as they are;
  * parameters arrive as text, of which integers and booleans are read. Each validator is compiled at its first use.
  */
 export default fp(
@@ -38,7 +53,7 @@ export default fp(
       strict: false,
     } as const;
     const [first, all] = [false, true].map((allErrors) =>
-      addFormats.default(new Ajv({ ...options, allErrors })).addFormat(COMPOSED, isComposed),
+      addFormats.default(new Ajv({ ...options, allErrors })).addKeyword(TEXT_VALIDATION),
     ) as [Ajv, Ajv];
 
     app.setValidatorCompiler<z.ZodType>(({ schema, httpPart }) => {

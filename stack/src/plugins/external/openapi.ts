@@ -3,8 +3,25 @@ import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import fp from 'fastify-plugin';
 import { z } from 'zod';
+import { codesOf } from '../../problem.js';
 import { Empty, Problem } from '../../routes/schemas.js';
 import { VERSION } from '../../version.js';
+import { type ResponseHeader, responseHeaders } from './response-headers.js';
+
+const TAGS = [
+  { name: 'auth', description: 'Who asks.' },
+  { name: 'users', description: 'Who may log in.' },
+  { name: 'items', description: 'What is kept in stock.' },
+  { name: 'categories', description: 'What items are grouped by.' },
+  { name: 'suppliers', description: 'Whom items come from.' },
+  { name: 'locations', description: 'Where stock is.' },
+  { name: 'stock', description: 'Stock that comes, goes, moves and is counted.' },
+  { name: 'movements', description: 'The ledger: every change of stock.' },
+  { name: 'imports', description: 'Items from a file.' },
+  { name: 'reports', description: 'Stock from a distance.' },
+  { name: 'audit', description: 'Who changed what.' },
+  { name: 'health', description: 'For whoever watches the API.' },
+];
 
 /** A body of another type than JSON. */
 interface TypedBody {
@@ -19,6 +36,11 @@ interface RouteSchema {
   readonly response?: Record<string, z.ZodType>;
   /** The content type of an answer that is a file. */
   readonly produces?: readonly [string];
+  /** By status, the headers of its answers that not every answer of the status has. */
+  readonly responseHeaders?: Readonly<Record<string, readonly ResponseHeader[]>>;
+  /** What generated clients call the operation. */
+  readonly operationId?: string;
+  readonly hide?: boolean;
   readonly [key: string]: unknown;
 }
 
@@ -53,15 +75,29 @@ export default fp(async (app) => {
       info: {
         title: 'Inventory API',
         version: VERSION,
+        license: { name: 'MIT', identifier: 'MIT' },
         description:
           'Items, stock and the ledger behind it. Log in with POST /api/v1/auth/login and send the access token ' +
           'as a bearer token.',
       },
+      servers: [{ url: '/', description: 'Where this document comes from.' }],
+      tags: TAGS,
       components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } } },
     },
     transform: ({ schema: original, url, route }) => {
-      const { body, querystring, params, headers, response, produces, ...rest } = (original ??
-        {}) as unknown as RouteSchema;
+      const {
+        body,
+        querystring,
+        params,
+        headers,
+        response,
+        produces,
+        responseHeaders: declared,
+        ...rest
+      } = (original ?? {}) as unknown as RouteSchema;
+      if (!rest.hide && !rest.operationId)
+        throw new Error(`${String(route.method)} ${url} has no operationId`);
+      const limited = route.config?.rateLimit !== false;
       const isPublic = route.config?.role === undefined;
       const inputs = [body, querystring, params].some((part) => part !== undefined);
       const refusals = [
@@ -70,27 +106,32 @@ export default fp(async (app) => {
         ...(params ? ['414'] : []),
         ...(isPublic ? [] : ['401', '403']),
         ...(inputs || headers ? ['422'] : []),
-        ...(route.config?.rateLimit === false ? [] : ['429', '503']),
+        ...(limited ? ['429', '503'] : []),
       ];
       const answers = { ...Object.fromEntries(refusals.map((status) => [status, Problem])), ...response };
       return {
         url,
         schema: {
           ...rest,
-          ...(isPublic ? {} : { security: [{ bearer: [] }] }),
+          security: isPublic ? [] : [{ bearer: [] }],
           ...(body && { body: convertBody(body) }),
           ...(querystring && { querystring: convert(querystring, 'input') }),
           ...(params && { params: convert(params, 'input') }),
           ...(headers && { headers: convert(headers, 'input') }),
           response: {
             ...(produces && {
-              200: { description: 'OK', content: { [produces[0]]: { schema: { type: 'string' } } } },
+              200: {
+                description: 'OK',
+                headers: responseHeaders('200', declared?.[200] ?? [], limited),
+                content: { [produces[0]]: { schema: { type: 'string' } } },
+              },
             }),
             ...Object.fromEntries(
               Object.entries(answers).map(([status, schema]) => [
                 status,
                 {
-                  description: STATUS_CODES[status] ?? status,
+                  description: schema === Problem ? describe(status) : (STATUS_CODES[status] ?? status),
+                  headers: responseHeaders(status, declared?.[status] ?? [], limited),
                   ...(schema === Empty
                     ? { type: 'null' }
                     : {
@@ -142,13 +183,19 @@ function relocate<Json>(json: Json): Json {
   );
 }
 
+/** A status with the codes that its problems may have. */
+function describe(status: string): string {
+  const codes = codesOf(Number(status)).map((code) => `\`${code}\``);
+  return `${STATUS_CODES[status]}: ${codes.join(', ')}`;
+}
+
 function exampleProblem(status: number): z.output<typeof Problem> {
   const title = STATUS_CODES[status] ?? 'Problem';
   return {
     type: 'about:blank',
     title,
     status,
-    code: title.toLowerCase().replaceAll(' ', '_'),
+    code: codesOf(status)[0] ?? 'bad_request',
     detail: 'What is wrong, in a sentence.',
     request_id: 'b1f4c1d2-6a52-4c0e-9d2f-6f1f0a5c7e11',
     errors: [],

@@ -40,6 +40,7 @@ const audit: FastifyPluginAsync = async (instance) => {
       config: { role: 'admin' },
       schema: {
         tags: ['audit'],
+        operationId: 'listAuditEntries',
         summary: 'List changes, the newest first',
         querystring: AuditQuery,
         response: { 200: page('AuditEntry', AuditEntry) },

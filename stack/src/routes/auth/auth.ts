@@ -51,6 +51,7 @@ const auth: FastifyPluginAsync = async (instance) => {
       },
       schema: {
         tags,
+        operationId: 'logIn',
         summary: 'Log in',
         description:
           'So many attempts a minute for each account from one address, and ten times as many in all from it.',
@@ -89,6 +90,7 @@ const auth: FastifyPluginAsync = async (instance) => {
       config: { public: true },
       schema: {
         tags,
+        operationId: 'refreshTokens',
         summary: 'Exchange a refresh token for new tokens',
         description: 'Each is good for one use. A second use ends the whole session, for whoever holds it.',
         body: RefreshRequest,
@@ -119,6 +121,7 @@ const auth: FastifyPluginAsync = async (instance) => {
       config: { role: 'viewer' },
       schema: {
         tags,
+        operationId: 'logOut',
         summary: 'End a session',
         description:
           'Its refresh token and all that descend from it are void. The access token lives out its time.',
@@ -143,6 +146,7 @@ const auth: FastifyPluginAsync = async (instance) => {
       config: { role: 'viewer', rateLimit: { max: app.settings.loginRateLimit, groupId: 'password' } },
       schema: {
         tags,
+        operationId: 'changePassword',
         summary: 'Change your password',
         description: 'Ends all your sessions: log in with the new one.',
         body: PasswordChange,
@@ -166,7 +170,10 @@ const auth: FastifyPluginAsync = async (instance) => {
 
   app.get(
     '/auth/me',
-    { config: { role: 'viewer' }, schema: { tags, summary: 'Read who you are', response: { 200: Me } } },
+    {
+      config: { role: 'viewer' },
+      schema: { tags, operationId: 'getMe', summary: 'Read who you are', response: { 200: Me } },
+    },
     async ({ principal }) => ({ id: principal?.id, username: principal?.username, role: principal?.role }),
   );
 };

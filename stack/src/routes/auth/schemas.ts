@@ -1,29 +1,18 @@
 import { z } from 'zod';
 import { passwordFlaw } from '../../auth/password-rules.js';
-import { id } from '../../fields.js';
+import { id, typed } from '../../fields.js';
 import { invalid } from '../../problem.js';
 import { ROLES } from '../../repositories/users.js';
 
-const username = z
-  .string()
-  .min(1)
-  .max(64)
-  .regex(/^\P{Cc}*$/u);
+const username = typed(64).min(1);
 const token = z.string().min(1).max(1000);
 
 /** Long passwords cost argon2 nothing extra to speak of, but they have to end somewhere. */
-const password = z
-  .string()
-  .min(1)
-  .max(256)
-  .regex(/^\P{Cc}*$/u);
+const password = typed(256).min(1);
 
 /** A password that somebody chooses now. */
-export const newPassword = z
-  .string()
+export const newPassword = typed(256)
   .min(12)
-  .max(256)
-  .regex(/^\P{Cc}*$/u)
   .meta({ description: 'Not spaces, a few characters again and again, nor the user name and little more.' });
 
 /** @throws {Problem} 422 for a password that anybody would try first. */

@@ -32,7 +32,12 @@ const health: FastifyPluginAsync = async (app) => {
     {
       config,
       logLevel: 'warn',
-      schema: { tags, summary: 'Whether the API can serve requests', response: { 200: Health, 503: Health } },
+      schema: {
+        tags,
+        operationId: 'getHealth',
+        summary: 'Whether the API can serve requests',
+        response: { 200: Health, 503: Health },
+      },
     },
     async (request, reply) => {
       let latency: number | null = null;
@@ -62,7 +67,12 @@ const health: FastifyPluginAsync = async (app) => {
     {
       config,
       logLevel: 'warn',
-      schema: { tags, summary: 'Whether the process answers at all', response: { 200: Live } },
+      schema: {
+        tags,
+        operationId: 'getLiveness',
+        summary: 'Whether the process answers at all',
+        response: { 200: Live },
+      },
     },
     async () => ({ status: 'ok' }),
   );

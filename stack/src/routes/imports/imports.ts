@@ -119,12 +119,14 @@ const imports: FastifyPluginAsync = async (instance) => {
       config: { role: 'manager' },
       schema: {
         tags,
+        operationId: 'importItems',
         summary: 'Import items from a CSV file',
         description:
           'atomic takes all rows or, if any is flawed, none. partial leaves out flawed rows. dry-run only looks.',
         querystring: ImportQuery,
         body: { content: { 'text/csv': { schema: CsvFile } } },
         response: { 200: Import, 201: Import },
+        responseHeaders: { 200: ['location'], 201: ['location'] },
       },
     },
     async (request, reply) => {
@@ -173,6 +175,7 @@ const imports: FastifyPluginAsync = async (instance) => {
       config: { role: 'viewer' },
       schema: {
         tags,
+        operationId: 'listImports',
         summary: 'List imports, the newest first',
         querystring: PageQuery,
         response: { 200: page('Import', Import) },
@@ -186,7 +189,13 @@ const imports: FastifyPluginAsync = async (instance) => {
     '/imports/:id',
     {
       config: { role: 'viewer' },
-      schema: { tags, summary: 'Read an import', params: IdParams, response: { 200: Import, 404: Problem } },
+      schema: {
+        tags,
+        operationId: 'getImport',
+        summary: 'Read an import',
+        params: IdParams,
+        response: { 200: Import, 404: Problem },
+      },
     },
     async (request, reply) => reply.json(await imports.find(request.params.id)),
   );
@@ -197,10 +206,12 @@ const imports: FastifyPluginAsync = async (instance) => {
       config: { role: 'viewer' },
       schema: {
         tags,
+        operationId: 'downloadImportErrors',
         summary: 'Download the errors and warnings of an import',
         description: 'A cell that a spreadsheet would take for a formula has an apostrophe before it.',
         params: IdParams,
         produces: ['text/csv'],
+        responseHeaders: { 200: ['content-disposition'] },
         response: { 404: Problem },
       },
     },
@@ -216,10 +227,12 @@ const imports: FastifyPluginAsync = async (instance) => {
       config: { role: 'viewer' },
       schema: {
         tags: ['items'],
+        operationId: 'exportItems',
         summary: 'Download all items that are not archived',
         description:
           'An import takes the file, and finds nothing changed. quantity is the sum over all locations. A cell that a spreadsheet would take for a formula has an apostrophe before it, which an import takes off.',
         produces: ['text/csv'],
+        responseHeaders: { 200: ['content-disposition'] },
       },
     },
     async (_request, reply) =>

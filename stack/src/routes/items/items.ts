@@ -17,7 +17,13 @@ const items: FastifyPluginAsync = async (instance) => {
     '/items',
     {
       config: { role: 'viewer' },
-      schema: { tags, summary: 'List or search items', querystring: ItemQuery, response: { 200: ItemPage } },
+      schema: {
+        tags,
+        operationId: 'listItems',
+        summary: 'List or search items',
+        querystring: ItemQuery,
+        response: { 200: ItemPage },
+      },
     },
     async (request, reply) => {
       const { sort, limit, cursor, search, sku, barcode, category_id, supplier_id, archived } = request.query;
@@ -40,7 +46,14 @@ const items: FastifyPluginAsync = async (instance) => {
     '/items',
     {
       config: { role: 'manager' },
-      schema: { tags, summary: 'Add an item', body: NewItem, response: { 201: Item, 409: Problem } },
+      schema: {
+        tags,
+        operationId: 'createItem',
+        summary: 'Add an item',
+        body: NewItem,
+        response: { 201: Item, 409: Problem },
+        responseHeaders: { 201: ['etag', 'location'] },
+      },
     },
     async (request, reply) => {
       const item = await items.create(request.body, request.actor);
@@ -55,10 +68,12 @@ const items: FastifyPluginAsync = async (instance) => {
       config: { role: 'viewer' },
       schema: {
         tags,
+        operationId: 'getItem',
         summary: 'Read an item',
         params: IdParams,
         headers: IfNoneMatchHeader,
         response: { 200: Item, 304: Empty, 404: Problem },
+        responseHeaders: { 200: ['etag'], 304: ['etag'] },
       },
     },
     async (request, reply) => {
@@ -75,12 +90,14 @@ const items: FastifyPluginAsync = async (instance) => {
       config: { role: 'manager' },
       schema: {
         tags,
+        operationId: 'updateItem',
         summary: 'Change an item',
         description: 'Fields that are not named stay as they are.',
         params: IdParams,
         headers: IfMatchHeader,
         body: ItemPatch,
         response: { 200: Item, 404: Problem, 409: Problem, 412: Problem, 428: Problem },
+        responseHeaders: { 200: ['etag'] },
       },
     },
     async (request, reply) => {
@@ -96,11 +113,13 @@ const items: FastifyPluginAsync = async (instance) => {
       config: { role: 'manager' },
       schema: {
         tags,
+        operationId: 'archiveItem',
         summary: 'Archive an item',
         description: 'Its history stays. Refused while there is stock of it.',
         params: IdParams,
         headers: IfMatchHeader,
         response: { 200: Item, 404: Problem, 409: Problem, 412: Problem, 428: Problem },
+        responseHeaders: { 200: ['etag'] },
       },
     },
     async (request, reply) => {
@@ -116,6 +135,7 @@ const items: FastifyPluginAsync = async (instance) => {
       config: { role: 'viewer' },
       schema: {
         tags,
+        operationId: 'getItemStock',
         summary: 'Read what is in stock of an item, and where',
         params: IdParams,
         response: { 200: ItemStock, 404: Problem },

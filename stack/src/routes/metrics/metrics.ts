@@ -7,7 +7,12 @@ const metrics: FastifyPluginAsync = async (app) => {
     {
       config: { rateLimit: false },
       logLevel: 'warn',
-      schema: { tags: ['health'], summary: 'Read metrics in Prometheus format', produces: ['text/plain'] },
+      schema: {
+        tags: ['health'],
+        operationId: 'getMetrics',
+        summary: 'Read metrics in Prometheus format',
+        produces: ['text/plain'],
+      },
     },
     async (_request, reply) =>
       reply.type(app.metrics.registry.contentType).send(await app.metrics.registry.metrics()),

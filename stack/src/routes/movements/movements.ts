@@ -39,6 +39,7 @@ const movements: FastifyPluginAsync = async (instance) => {
       config: { role: 'viewer' },
       schema: {
         tags,
+        operationId: 'listMovements',
         summary: 'List movements, the newest first',
         querystring: MovementQuery.extend({ item_id: id.optional(), group: id.optional() }),
         response: { 200: MovementPage },
@@ -67,6 +68,7 @@ const movements: FastifyPluginAsync = async (instance) => {
       config: { role: 'viewer' },
       schema: {
         tags,
+        operationId: 'listItemMovements',
         summary: 'List the movements of an item, the newest first',
         params: IdParams,
         querystring: MovementQuery,

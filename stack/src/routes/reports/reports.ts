@@ -74,6 +74,7 @@ const reports: FastifyPluginAsync = async (instance) => {
       config,
       schema: {
         tags,
+        operationId: 'getLowStock',
         summary: 'List items at or below their reorder point',
         querystring: PageQuery,
         response: { 200: page('LowStock', LowStockItem) },
@@ -85,7 +86,15 @@ const reports: FastifyPluginAsync = async (instance) => {
 
   app.get(
     '/reports/valuation',
-    { config, schema: { tags, summary: 'Read what the stock is worth', response: { 200: Valuation } } },
+    {
+      config,
+      schema: {
+        tags,
+        operationId: 'getValuation',
+        summary: 'Read what the stock is worth',
+        response: { 200: Valuation },
+      },
+    },
     async (_request, reply) => reply.json(await reports.valuation()),
   );
 
@@ -95,6 +104,7 @@ const reports: FastifyPluginAsync = async (instance) => {
       config,
       schema: {
         tags,
+        operationId: 'getDailyMovements',
         summary: 'Read movements by day and kind',
         querystring: DailyQuery,
         response: { 200: MovementsDaily },

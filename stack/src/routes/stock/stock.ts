@@ -19,6 +19,7 @@ import {
 const tags = ['stock'];
 const response = { 201: StockOperation, 409: Problem };
 const headers = IdempotencyHeader;
+const responseHeaders = { 201: ['idempotency-replayed'], 409: ['retry-after'] } as const;
 const manager = { role: 'manager' } as const;
 /** For as many lines as there may be, indented, and the notes. */
 const bodyLimit = 128 * 1024;
@@ -39,7 +40,15 @@ const stock: FastifyPluginAsync = async (instance) => {
     {
       config: manager,
       bodyLimit,
-      schema: { tags, summary: 'Receive stock', headers, body: Receipt, response },
+      schema: {
+        tags,
+        operationId: 'receiveStock',
+        summary: 'Receive stock',
+        headers,
+        body: Receipt,
+        response,
+        responseHeaders,
+      },
     },
     async (request, reply) => {
       const lines = request.body.lines.map(({ item_id, location_id, quantity }) => ({
@@ -58,11 +67,13 @@ const stock: FastifyPluginAsync = async (instance) => {
       bodyLimit,
       schema: {
         tags,
+        operationId: 'issueStock',
         summary: 'Issue stock',
         description: 'All lines or none; never more than is on hand and not reserved.',
         headers,
         body: Issue,
         response,
+        responseHeaders,
       },
     },
     async (request, reply) => {
@@ -82,10 +93,12 @@ const stock: FastifyPluginAsync = async (instance) => {
       bodyLimit,
       schema: {
         tags,
+        operationId: 'adjustStock',
         summary: 'Correct stock by a difference, with the reason',
         headers,
         body: Adjustment,
         response,
+        responseHeaders,
       },
     },
     async (request, reply) => {
@@ -105,11 +118,13 @@ const stock: FastifyPluginAsync = async (instance) => {
       bodyLimit,
       schema: {
         tags,
+        operationId: 'countStock',
         summary: 'Set stock to what was counted',
         description: 'What was right stays without a movement.',
         headers,
         body: StockCount,
         response,
+        responseHeaders,
       },
     },
     async (request, reply) => {
@@ -126,7 +141,15 @@ const stock: FastifyPluginAsync = async (instance) => {
     '/stock/transfer',
     {
       config: manager,
-      schema: { tags, summary: 'Move stock between locations', headers, body: Transfer, response },
+      schema: {
+        tags,
+        operationId: 'transferStock',
+        summary: 'Move stock between locations',
+        headers,
+        body: Transfer,
+        response,
+        responseHeaders,
+      },
     },
     async (request, reply) => {
       const lines = request.body.lines.flatMap(({ item_id, from_location_id, to_location_id, quantity }) => [
@@ -147,12 +170,14 @@ const stock: FastifyPluginAsync = async (instance) => {
       config: manager,
       schema: {
         tags,
+        operationId: 'reverseOperation',
         summary: 'Reverse an operation',
         description: 'Each of its movements is followed by its opposite; the ledger keeps both. Once only.',
         params: z.strictObject({ group: id }),
         headers,
         body: Reversal,
         response: { ...response, 404: Problem },
+        responseHeaders,
       },
     },
     async (request, reply) => {
@@ -167,6 +192,7 @@ const stock: FastifyPluginAsync = async (instance) => {
       config: manager,
       schema: {
         tags,
+        operationId: 'verifyStock',
         summary: 'Hold the ledger against the levels',
         description:
           'Whether what is on hand is the sum of its movements, and each balance follows from the one before.',

@@ -3,9 +3,13 @@ import { z } from 'zod';
 import { id, line, supplierName, timestamp } from '../../fields.js';
 import { versionedResource } from '../versioned-resource.js';
 
+// Without lookarounds, which other languages do not read.
+const EMAIL =
+  /^([A-Za-z0-9_'+-]+\.)*[A-Za-z0-9_'+-]*[A-Za-z0-9_+-]@([A-Za-z0-9][A-Za-z0-9-]*\.)+[A-Za-z]{2,}$/;
+
 const fields = {
   name: supplierName,
-  email: z.email().max(254).nullable(),
+  email: z.email({ pattern: EMAIL }).max(254).nullable(),
   phone: line(40).nullable(),
 };
 

@@ -46,7 +46,13 @@ const users: FastifyPluginAsync = async (instance) => {
     '/users',
     {
       config: { role: 'admin' },
-      schema: { tags, summary: 'List users', querystring: PageQuery, response: { 200: page('User', User) } },
+      schema: {
+        tags,
+        operationId: 'listUsers',
+        summary: 'List users',
+        querystring: PageQuery,
+        response: { 200: page('User', User) },
+      },
     },
     async ({ query: { limit, cursor } }, reply) => {
       const after = decodeCursor(cursor, 'username');
@@ -59,7 +65,14 @@ const users: FastifyPluginAsync = async (instance) => {
     '/users',
     {
       config: { role: 'admin' },
-      schema: { tags, summary: 'Add a user', body: NewUser, response: { 201: User, 409: Problem } },
+      schema: {
+        tags,
+        operationId: 'createUser',
+        summary: 'Add a user',
+        body: NewUser,
+        response: { 201: User, 409: Problem },
+        responseHeaders: { 201: ['etag', 'location'] },
+      },
     },
     async (request, reply) => {
       const { username, password, role } = request.body;
@@ -75,7 +88,14 @@ const users: FastifyPluginAsync = async (instance) => {
     '/users/:id',
     {
       config: { role: 'admin' },
-      schema: { tags, summary: 'Read a user', params: IdParams, response: { 200: User, 404: Problem } },
+      schema: {
+        tags,
+        operationId: 'getUser',
+        summary: 'Read a user',
+        params: IdParams,
+        response: { 200: User, 404: Problem },
+        responseHeaders: { 200: ['etag'] },
+      },
     },
     async (request, reply) => {
       const user = await users.find(request.params.id);
@@ -89,6 +109,7 @@ const users: FastifyPluginAsync = async (instance) => {
       config: { role: 'admin' },
       schema: {
         tags,
+        operationId: 'updateUser',
         summary: 'Change the role, the password or the state of a user',
         description:
           'Takes effect within five seconds. A new password, or active: false, ends their sessions.',
@@ -96,6 +117,7 @@ const users: FastifyPluginAsync = async (instance) => {
         headers: IfMatchHeader,
         body: UserPatch,
         response: { 200: User, 404: Problem, 409: Problem, 412: Problem, 428: Problem },
+        responseHeaders: { 200: ['etag'] },
       },
     },
     async (request, reply) => {
