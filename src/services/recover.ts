@@ -1,37 +1,21 @@
 import { ExitCode, UserError } from '../errors.js';
-import { endEntry, type JournalEntry, readJournal, tidyJournal } from '../system/journal.js';
+import { type JournalEntry, readJournal, tidyJournal } from '../system/journal.js';
 import { withProjectLock } from '../system/lock.js';
 import type { ServiceContext } from './context.js';
+import { type Outcome, recoverEntry } from './operation.js';
+import { OPERATIONS } from './operations.js';
 
 /** What became of an operation that was cut off. */
-export interface Recovery {
+export interface Recovery extends Outcome {
   operation: string;
   id: string;
   /** The step that it was cut off at. */
   step: string;
-  outcome: 'finished' | 'reverted';
-  /** What was done, for a person. */
-  message: string;
 }
-
-export type Recoverer = (
-  context: ServiceContext,
-  entry: JournalEntry,
-) => Promise<Pick<Recovery, 'outcome' | 'message'>>;
-
-/** Who knows what, by the operation's name in the journal. */
-const RECOVERERS: Record<string, () => Promise<Recoverer>> = {
-  'db backup': async () => (await import('./database/recover-backup.js')).recoverBackup,
-  'db restore (physical)': async () => (await import('./database/physical-restore.js')).recoverPhysical,
-  'db restore': async () => (await import('./database/recover-restore.js')).recoverRestore,
-  'db upgrade': async () => (await import('./database/upgrade/recover-upgrade.js')).recoverUpgrade,
-  'secrets rotate': async () => (await import('./secrets/recover-rotation.js')).recoverRotation,
-};
 
 /**
  * Finishes or reverts every operation that was cut off, oldest first. Where there is none, nothing happens.
- * @throws UserError JOURNAL_UNKNOWN for an entry of another version of invctl, and what a recoverer throws; the
- *   entry stays then.
+ * @throws UserError JOURNAL_UNKNOWN for an entry of another version of invctl, and of {@link recoverEntry}.
  */
 export async function recover(context: ServiceContext): Promise<Recovery[]> {
   const { directory } = context.project();
@@ -41,11 +25,10 @@ export async function recover(context: ServiceContext): Promise<Recovery[]> {
     async () => {
       const recoveries: Recovery[] = [];
       for (const entry of await readJournal(directory)) {
-        const load = RECOVERERS[entry.operation];
-        if (!load) throw unknownEntry(entry);
-        const result = await (await load())(context, entry);
-        await endEntry(directory, entry.id);
-        recoveries.push({ operation: entry.operation, id: entry.id, step: entry.step, ...result });
+        const operation = OPERATIONS.find(({ name }) => name === entry.operation);
+        if (!operation) throw unknownEntry(entry);
+        const outcome = await recoverEntry(operation, context, entry);
+        recoveries.push({ operation: entry.operation, id: entry.id, step: entry.step, ...outcome });
       }
       await tidyJournal(directory);
       return recoveries;

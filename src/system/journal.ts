@@ -31,11 +31,15 @@ export interface Journal<State> {
 /** Opens the journal of an operation. Its caller holds the project's lock. */
 export async function beginJournal<State>(
   directory: string,
-  { operation, id, harmless = false }: { operation: string; id: string; harmless?: boolean },
+  {
+    operation,
+    id,
+    harmless = false,
+    since = new Date().toISOString(),
+  }: { operation: string; id: string; harmless?: boolean; since?: string },
 ): Promise<Journal<State>> {
   const folder = journalFolder(directory);
   const file = join(folder, `${id}.json`);
-  const since = new Date().toISOString();
   try {
     await mkdir(folder, { recursive: true });
   } catch (error) {

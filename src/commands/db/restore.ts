@@ -5,15 +5,13 @@ import { usageError } from '../../errors.js';
 import { table } from '../../output/table.js';
 import { TransferLine } from '../../output/transfer-line.js';
 import { count, formatDuration } from '../../output/units.js';
-import {
-  forget,
-  type Restored,
-  type RestoreInput,
-  type RestorePreview,
-  type RowDifference,
-  restore,
-  undo,
-} from '../../services/database/restore.js';
+import { forget, restore, undo } from '../../services/database/restore.js';
+import type {
+  Restored,
+  RestoreInput,
+  RestorePreview,
+  RowDifference,
+} from '../../services/database/restored.js';
 
 interface RestoreFlags {
   undo?: boolean;

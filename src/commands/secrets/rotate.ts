@@ -5,7 +5,7 @@ import { formatDuration } from '../../output/units.js';
 import { rotateSecret } from '../../services/secrets/rotate.js';
 import type { RotationStep } from '../../services/secrets/rotation.js';
 
-const STEPS: Record<RotationStep, string> = {
+const STEPS: Record<RotationStep | 'revert', string> = {
   prepare: 'making a new value',
   alter: 'telling the database',
   swap: 'writing the file',

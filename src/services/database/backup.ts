@@ -1,17 +1,18 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { UserError } from '../../errors.js';
-import { beginJournal, endEntry, readJournal } from '../../system/journal.js';
+import { readJournal } from '../../system/journal.js';
 import { withProjectLock } from '../../system/lock.js';
 import { packageVersion } from '../../system/package-version.js';
 import type { ServiceContext } from '../context.js';
+import { perform, recoverEntry } from '../operation.js';
 import { type Archive, openArchive } from './archive.js';
 import { ArchiveWriter, type Digest, hashFile } from './archive-file.js';
 import { assertDigest } from './archive-reader.js';
+import { backupOperation } from './backup-operation.js';
 import {
   archiveName,
   assertSpace,
@@ -28,13 +29,11 @@ import { type Database, findDatabase } from './database.js';
 import { type DumpFormat, type DumpProgress, dump } from './dump.js';
 import { encryptInto, readIdentities } from './encryption.js';
 import { type Level, type Manifest, manifestPath } from './manifest.js';
-import { type BackupState, recoverBackup } from './recover-backup.js';
 import { lacksClientPrograms } from './session.js';
 import { verifyArchive } from './verify.js';
 
 /** Of a dump against the database that it was made of, where there is no earlier backup to learn from. */
 const USUAL_RATIO = 0.35;
-const BACKUP_OPERATION = 'db backup';
 
 export interface BackupInput {
   /** Path of the new archive; absent: a name that sorts by time, in the project's backup folder. */
@@ -116,84 +115,74 @@ export async function backupToFile(
   const last = (await listBackups(folder)).find(({ manifest }) => manifest.format === format);
   const partial = `${file}.partial`;
   const applicationName = newApplicationName();
-  const journal = await beginJournal<BackupState>(database.location.directory, {
-    operation: BACKUP_OPERATION,
-    id,
-    harmless: true,
-  });
-  await journal.step('dump', { partial, applicationName });
-  let writer: ArchiveWriter | undefined;
-  try {
+  const state = { partial, applicationName, stopped: [] as string[] };
+  return perform(backupOperation, context, { id, state, subject: database }, async (run) => {
+    await run.begin('dump');
     const archive = await ArchiveWriter.create(partial);
-    writer = archive;
-    const sink = recipients ? await encryptInto(archive, recipients) : archive;
     const onSize = (bytes: number) => assertSpace(dirname(file), bytes * ratioOf(last));
-    const dumped = cold
-      ? await cold.coldCopy(context, database, {
-          sink,
-          applicationName,
-          onSize,
-          onStop: (stopped: readonly string[]) =>
-            journal.step('copy', { partial, applicationName, stopped: [...stopped] }),
-        })
-      : await dump(context, database, {
-          format: input.format ?? 'custom',
-          level: input.hashContent ? 3 : input.level,
-          onProgress: (progress) => input.onProgress?.({ phase: 'dump', ...progress }),
-          applicationName,
-          sink,
-          bytesSoFar: () => archive.bytes,
-          expectedBytes: (bytes) => bytes * ratioOf(last),
-          onSize,
-        });
-    if (sink !== archive) await ended(sink);
-    const digest = await archive.finish();
-    // What was read whole as it passed is what lies on the disk.
-    assertDigest(await hashFile(partial), digest);
-    const manifest: Manifest = {
-      manifestVersion: 1,
-      id,
-      project: database.location.name,
-      file: basename(file),
-      format,
-      ...(recipients ? { encryption: { format: 'age', recipients } } : {}),
-      ...digest,
-      seconds: (Date.now() - started.getTime()) / 1000,
-      engine: database.engine.kind,
-      image: await imageOf(database),
-      ...dumped,
-      invctl: packageVersion(),
-      verification: { level: 1, at: new Date().toISOString() },
+    const onStop = async (stopped: readonly string[]) => {
+      state.stopped = [...stopped];
+      await run.begin('copy');
     };
-    await commitBackup(partial, file, manifest);
-    const proved =
-      input.level === 1
-        ? manifest
-        : await proveCommitted(
-            context,
-            database,
-            await openArchive(file, {
-              identities: async () => identities ?? readIdentities(context, database),
-              processes: context.processes,
-            }),
-            input,
-          );
-    return { file, manifest: proved, manifestFile: manifestPath(file) };
-  } catch (error) {
-    await writer?.abandon();
-    await rm(partial, { force: true });
-    throw error;
-  } finally {
-    await journal.end();
-  }
+    try {
+      const sink = recipients ? await encryptInto(archive, recipients) : archive;
+      const dumped = cold
+        ? await cold.coldCopy(context, database, { sink, applicationName, onSize, onStop })
+        : await dump(context, database, {
+            format: input.format ?? 'custom',
+            level: input.hashContent ? 3 : input.level,
+            onProgress: (progress) => input.onProgress?.({ phase: 'dump', ...progress }),
+            applicationName,
+            sink,
+            bytesSoFar: () => archive.bytes,
+            expectedBytes: (bytes) => bytes * ratioOf(last),
+            onSize,
+          });
+      if (sink !== archive) await ended(sink);
+      const digest = await archive.finish();
+      // What was read whole as it passed is what lies on the disk.
+      assertDigest(await hashFile(partial), digest);
+      const manifest: Manifest = {
+        manifestVersion: 1,
+        id,
+        project: database.location.name,
+        file: basename(file),
+        format,
+        ...(recipients ? { encryption: { format: 'age', recipients } } : {}),
+        ...digest,
+        seconds: (Date.now() - started.getTime()) / 1000,
+        engine: database.engine.kind,
+        image: await imageOf(database),
+        ...dumped,
+        invctl: packageVersion(),
+        verification: { level: 1, at: new Date().toISOString() },
+      };
+      await commitBackup(partial, file, manifest);
+      const proved =
+        input.level === 1
+          ? manifest
+          : await proveCommitted(
+              context,
+              database,
+              await openArchive(file, {
+                identities: async () => identities ?? readIdentities(context, database),
+                processes: context.processes,
+              }),
+              input,
+            );
+      return { file, manifest: proved, manifestFile: manifestPath(file) };
+    } catch (error) {
+      await archive.abandon();
+      throw error;
+    }
+  });
 }
 
 /** Clears away what earlier backups left that were killed. The caller holds the project's lock. */
 async function clearKilledBackups(context: ServiceContext, { location }: Database): Promise<void> {
   for (const entry of await readJournal(location.directory)) {
-    if (entry.operation !== BACKUP_OPERATION) continue;
-    const { message } = await recoverBackup(context, entry);
-    await endEntry(location.directory, entry.id);
+    if (entry.operation !== backupOperation.name) continue;
+    const { message } = await recoverEntry(backupOperation, context, entry);
     context.warn(`a backup of ${entry.since} was killed: ${message}`);
   }
 }

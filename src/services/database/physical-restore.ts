@@ -4,9 +4,8 @@ import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../../errors.js';
 import { syncFolder } from '../../system/files.js';
-import { beginJournal } from '../../system/journal.js';
 import type { ServiceContext } from '../context.js';
-import type { Recoverer } from '../recover.js';
+import { operation, perform } from '../operation.js';
 import { type Archive, readArchive } from './archive.js';
 import { timeId } from './backup-store.js';
 import { runningServices, startAgain } from './clients.js';
@@ -16,11 +15,9 @@ import { countRows, readFacts } from './facts.js';
 import { liveState } from './live-database.js';
 import type { Manifest } from './manifest.js';
 import { proveRestored } from './prove-restored.js';
-import { compareRows, type Restored, type RestoreInput } from './restore.js';
+import { compareRows, type Restored, type RestoreInput } from './restored.js';
 import { withMaintenance } from './server-sessions.js';
 import { isEmbedded, lacksClientPrograms, withSession } from './session.js';
-
-export const PHYSICAL_OPERATION = 'db restore (physical)';
 
 const stateSchema = z.object({
   /** The server's data folder. */
@@ -33,6 +30,18 @@ const stateSchema = z.object({
 });
 
 type State = z.infer<typeof stateSchema>;
+
+/** Puts the data of before in its place, whichever step it was cut off at. */
+export const physicalRestoreOperation = operation({
+  name: 'db restore (physical)',
+  state: stateSchema,
+  steps: ['unpack', 'swap'],
+  reopen: async (context) => findDatabase(await context.engine(), context.project()),
+  async revert(_context, database, { state }) {
+    await putBack(database, state);
+    return `${database.name} is as it was before the restore`;
+  },
+});
 
 /**
  * Restores a physical backup on the embedded engine: unpacked beside the live data, put in its place while the
@@ -63,16 +72,12 @@ export async function restorePhysical(
     previous: `${folder}.before_${id}`,
     services: await runningServices(database),
   };
-  const journal = await beginJournal<State>(database.location.directory, {
-    operation: PHYSICAL_OPERATION,
-    id,
-  });
-  try {
-    await journal.step('unpack', state);
+  return perform(physicalRestoreOperation, context, { id, state, subject: database }, async (run) => {
+    await run.begin('unpack');
     input.onProgress?.('load', 0, archive.bytes);
     await unpackFolder((await readArchive(archive)).stream, state.incoming, context.signal);
     await likeOf(folder, state.incoming);
-    await journal.step('swap', state);
+    await run.begin('swap');
     // From here on nothing stops it.
     context.signal.throwIfAborted();
     input.onProgress?.('swap', 0, 0);
@@ -86,7 +91,6 @@ export async function restorePhysical(
       proveRestored(session, await readFacts(session), manifest, context),
     );
     await startAgain(database, others(state, database));
-    await journal.end();
     return {
       from: archive.file,
       restored: database.name,
@@ -95,11 +99,7 @@ export async function restorePhysical(
       restarted: state.services,
       swapMs,
     };
-  } catch (error) {
-    await putBack(database, state);
-    await journal.end();
-    throw error;
-  }
+  });
 }
 
 /** Data folders that physical restores left aside, newest first. */
@@ -128,33 +128,22 @@ export async function undoPhysical(
   const folder = await dataFolder(database);
   const services = await runningServices(database);
   const state: State = { folder, incoming, previous: `${folder}.before_${id}`, services };
-  const journal = await beginJournal<State>(database.location.directory, {
-    operation: PHYSICAL_OPERATION,
-    id,
+  return perform(physicalRestoreOperation, context, { id, state, subject: database }, async (run) => {
+    await run.begin('swap');
+    const started = performance.now();
+    await database.engine.stop(database.location, services);
+    await swapFolders(state);
+    await startAgain(database, services);
+    return {
+      from: incoming,
+      restored: database.name,
+      previous: state.previous,
+      rows: [],
+      restarted: services,
+      swapMs: performance.now() - started,
+    };
   });
-  await journal.step('swap', state);
-  const started = performance.now();
-  await database.engine.stop(database.location, services);
-  await swapFolders(state);
-  await startAgain(database, services);
-  await journal.end();
-  return {
-    from: incoming,
-    restored: database.name,
-    previous: state.previous,
-    rows: [],
-    restarted: services,
-    swapMs: performance.now() - started,
-  };
 }
-
-/** Puts the data of before in its place, whichever step it was cut off at. */
-export const recoverPhysical: Recoverer = async (context, entry) => {
-  const state = stateSchema.parse(entry.state);
-  const database = await findDatabase(await context.engine(), context.project());
-  await putBack(database, state);
-  return { outcome: 'reverted', message: `${database.name} is as it was before the restore` };
-};
 
 async function putBack(database: Database, state: State): Promise<void> {
   const running = await runningServices(database);

@@ -1,9 +1,8 @@
 import { rm } from 'node:fs/promises';
-import { z } from 'zod';
 import { UserError } from '../../errors.js';
-import { beginJournal, type Journal } from '../../system/journal.js';
 import { withProjectLock } from '../../system/lock.js';
 import type { ServiceContext } from '../context.js';
+import { perform } from '../operation.js';
 import { assertOpens, openArchive, proveContent, proveDigest } from './archive.js';
 import { timeId } from './backup-store.js';
 import { restartClients, strugglingClients } from './clients.js';
@@ -20,67 +19,18 @@ import type { DumpExamination } from './plain-dump.js';
 import { proveRestored } from './prove-restored.js';
 import { readReplication, replicationNotes } from './replication.js';
 import { assertRestorable } from './restore-checks.js';
-import { derivedName, derivedPrefix, loadApplicationName, loadArchive } from './scratch.js';
-import { endSessions, lockDatabase, withMaintenance } from './server-sessions.js';
+import { type RestoreRun, type RestoreState, restartHint, restoreOperation } from './restore-operation.js';
+import {
+  compareRows,
+  type Restored,
+  type RestoreInput,
+  type RestorePhase,
+  type RowDifference,
+} from './restored.js';
+import { beforePrefix, derivedName, loadApplicationName, loadArchive } from './scratch.js';
+import { lockDatabase, withMaintenance } from './server-sessions.js';
 import { type SessionOptions, withSession } from './session.js';
 import { previousDatabases, setAllowConnections, swapDatabases } from './swap.js';
-
-const RESTORE_OPERATION = 'db restore';
-
-/** What `recover` needs to finish or revert a restore. */
-export const restoreStateSchema = z.object({
-  id: z.string(),
-  live: z.string(),
-  /** The database that the archive is loaded into; absent for `--undo`, whose incoming one is kept. */
-  scratch: z.string().nullable(),
-  incoming: z.string(),
-  /** Null: there was no live database. */
-  previous: z.string().nullable(),
-  /** Services to restart once the live name has changed hands. */
-  clients: z.array(z.string()),
-});
-
-export type RestoreState = z.infer<typeof restoreStateSchema>;
-
-export interface RowDifference {
-  table: string;
-  /** Null: there is no such table. */
-  before: number | null;
-  after: number | null;
-}
-
-export interface RestorePreview {
-  /** Where the new content comes from: a file, or the name of an earlier database. */
-  from: string;
-  database: string;
-  rows: RowDifference[];
-  /** What a dump without a manifest says about itself. */
-  notes: string[];
-}
-
-export interface RestoreInput {
-  restartClients: boolean;
-  /** Asked before the live database is touched; throws to stop. */
-  confirm: (preview: RestorePreview) => Promise<void>;
-  onProgress?: (phase: RestorePhase, bytes: number, expected: number) => void;
-}
-
-export type RestorePhase = 'fetch' | 'check' | 'copy' | 'load' | 'compare' | 'swap' | 'restart';
-
-export interface Restored {
-  /** Where the content came from. */
-  from: string;
-  /** The live database. */
-  restored: string;
-  /**
-   * What the database before it is called now; of a physical backup, the folder that it lies in. Null: there was none.
-   */
-  previous: string | null;
-  rows: RowDifference[];
-  restarted: string[];
-  /** Milliseconds in which nobody could connect. */
-  swapMs: number;
-}
 
 /**
  * Restores a backup beside the live database, proves it, and then gives it the live name. The database before stays,
@@ -134,61 +84,51 @@ export async function restore(
     const options = { applicationName: loadApplicationName(id), signal: context.signal };
     const live = await withMaintenance(database, options, (one) => assertSwappable(one, database));
     if (live === 'there') state.previous = derivedName(database.name, 'before', id);
-    const session = await openLive(database, live, options);
-    const journal = await beginJournal<RestoreState>(database.location.directory, {
-      operation: RESTORE_OPERATION,
-      id,
+    return perform(restoreOperation, context, { id, state, subject: database }, async (run) => {
+      const session = await openLive(database, live, options);
+      try {
+        await lockDatabase(session);
+        await assertRestorable(database, session, archive, examination);
+        const current = live === 'there' ? await readProperties(session) : undefined;
+        const like = manifest?.database ?? current ?? (await serverDefaults(session, database));
+        await run.begin('load');
+        // What the live database has is counted while the other one is filled: the first reads, the second writes.
+        const [before] = await Promise.all([
+          live === 'there' ? countIfReadable(context, database, options) : [],
+          loadArchive(database, { name: state.incoming, like }, archive, {
+            id,
+            signal: context.signal,
+            onBytes: progress('copy'),
+          }),
+        ]);
+        input.onProgress?.('compare', archive.bytes, archive.bytes);
+        const [after] = await Promise.all([
+          proveScratch(context, database, state, options, manifest ?? examination),
+          analyze(database, state, options),
+        ]);
+        await warnOfReplication(context, database, state, options);
+        const rows = compareRows(before, after.tables);
+        await input.confirm({
+          from: archive.file,
+          database: database.name,
+          rows,
+          notes: [
+            ...liveNotes(live, like, database),
+            ...(examination?.problems.map(({ message }) => message) ?? []),
+          ],
+        });
+        const wanted = wantedProperties(manifest?.database, current) ?? like;
+        for (const lost of await applyProperties(database, state.incoming, wanted, options)) {
+          context.warn(lost);
+        }
+        // The database cannot be renamed while it is there.
+        await session.close();
+        const swapMs = await swapAndRestart(context, database, run, input);
+        return restored(archive.file, state, rows, swapMs);
+      } finally {
+        await session.close();
+      }
     });
-    let swapped = false;
-    try {
-      await lockDatabase(session);
-      await assertRestorable(database, session, archive, examination);
-      const current = live === 'there' ? await readProperties(session) : undefined;
-      const like = manifest?.database ?? current ?? (await serverDefaults(session, database));
-      await journal.step('load', state);
-      // What the live database has is counted while the other one is filled: the first reads, the second writes.
-      const [before] = await Promise.all([
-        live === 'there' ? countIfReadable(context, database, options) : [],
-        loadArchive(database, { name: state.incoming, like }, archive, {
-          id,
-          signal: context.signal,
-          onBytes: progress('copy'),
-        }),
-      ]);
-      input.onProgress?.('compare', archive.bytes, archive.bytes);
-      const [after] = await Promise.all([
-        proveScratch(context, database, state, options, manifest ?? examination),
-        analyze(database, state, options),
-      ]);
-      await warnOfReplication(context, database, state, options);
-      await input.confirm({
-        from: archive.file,
-        database: database.name,
-        rows: compareRows(before, after.tables),
-        notes: [
-          ...liveNotes(live, like, database),
-          ...(examination?.problems.map(({ message }) => message) ?? []),
-        ],
-      });
-      const wanted = wantedProperties(manifest?.database, current) ?? like;
-      for (const lost of await applyProperties(database, state.incoming, wanted, options)) context.warn(lost);
-      await session.close();
-      const swapMs = await swapAndRestart(context, database, journal, state, input, () => {
-        swapped = true;
-      });
-      return {
-        from: archive.file,
-        restored: state.live,
-        previous: state.previous,
-        rows: compareRows(before, after.tables),
-        restarted: state.clients,
-        swapMs,
-      };
-    } catch (error) {
-      await session.close();
-      await abandon(context, database, journal, state, swapped, error);
-      throw error;
-    }
   });
 }
 
@@ -227,53 +167,19 @@ export async function undo(context: ServiceContext, input: RestoreInput): Promis
     await warnOfReplication(context, database, state, options);
     const notes = live === 'there' ? [] : [`the server has no database ${database.name} to swap it with`];
     await input.confirm({ from: newest.name, database: database.name, rows, notes });
-    const journal = await beginJournal<RestoreState>(database.location.directory, {
-      operation: RESTORE_OPERATION,
-      id,
-    });
-    let swapped = false;
-    try {
-      const swapMs = await swapAndRestart(context, database, journal, state, input, () => {
-        swapped = true;
-      });
-      return {
-        from: newest.name,
-        restored: state.live,
-        previous: state.previous,
-        rows,
-        restarted: state.clients,
-        swapMs,
-      };
-    } catch (error) {
-      await abandon(context, database, journal, state, swapped, error);
-      throw error;
-    }
+    return perform(restoreOperation, context, { id, state, subject: database }, async (run) =>
+      restored(newest.name, state, rows, await swapAndRestart(context, database, run, input)),
+    );
   });
 }
 
-/**
- * Leaves the live database as it was before the swap. Where that fails, or the operation was interrupted after the
- * swap, the journal's entry stays for `recover`.
- */
-async function abandon(
-  context: ServiceContext,
-  database: Database,
-  journal: Journal<RestoreState>,
-  state: RestoreState,
-  swapped: boolean,
-  error: unknown,
-): Promise<void> {
-  if (swapped) {
-    if (error instanceof UserError) await journal.end();
-    return;
-  }
-  try {
-    await discard(database, state);
-    await journal.end();
-  } catch (failure) {
-    if (!(failure instanceof UserError)) throw failure;
-    context.warn(`what was restored so far could not be removed (${failure.message}); later: invctl recover`);
-  }
+function restored(
+  from: string,
+  { live, previous, clients }: RestoreState,
+  rows: RowDifference[],
+  swapMs: number,
+): Restored {
+  return { from, restored: live, previous, rows, restarted: clients, swapMs };
 }
 
 export interface Forgotten {
@@ -307,14 +213,6 @@ export async function forget(
   });
 }
 
-/** What a restore has made on the server before the swap: gone afterwards. */
-export async function discard(database: Database, state: RestoreState): Promise<void> {
-  const applicationName = loadApplicationName(state.id);
-  await endSessions(database, applicationName);
-  if (state.scratch === null) return;
-  await dropDatabase(database, state.scratch, { applicationName: 'invctl' });
-}
-
 async function changeDatabase<T>(
   context: ServiceContext,
   change: (database: Database) => Promise<T>,
@@ -323,7 +221,7 @@ async function changeDatabase<T>(
   const engine = await context.engine();
   return withProjectLock(
     location.directory,
-    { command: `invctl ${RESTORE_OPERATION}`, signal: context.signal },
+    { command: `invctl ${restoreOperation.name}`, signal: context.signal },
     async () => change(await findDatabase(engine, location)),
   );
 }
@@ -355,22 +253,19 @@ async function analyze(
 async function swapAndRestart(
   context: ServiceContext,
   database: Database,
-  journal: Journal<RestoreState>,
-  state: RestoreState,
+  run: RestoreRun,
   { onProgress }: RestoreInput,
-  onSwapped: () => void,
 ): Promise<number> {
+  const { id, state } = run;
   await assertStillSwappable(context, database, state);
-  await journal.step('swap', state);
+  await run.begin('swap');
   // From here on nothing stops it.
   context.signal.throwIfAborted();
   onProgress?.('swap', 0, 0);
-  const swapMs = await swapDatabases(database, state.id, state);
-  onSwapped();
-  await journal.step('restart', state);
+  const swapMs = await swapDatabases(database, id, state);
+  await run.begin('restart');
   onProgress?.('restart', 0, 0);
   await restartClients(context, database, state.clients, restartHint(state));
-  await journal.end();
   return swapMs;
 }
 
@@ -407,11 +302,6 @@ async function warnOfReplication(
     ),
   );
   for (const note of notes) context.warn(note);
-}
-
-/** What to do where a service does not come back on the restored database. */
-export function restartHint({ previous }: RestoreState): string {
-  return previous === null ? 'invctl logs' : 'invctl logs, or go back: invctl db restore --undo';
 }
 
 /** The load took its time: what was so before it need not be so now. @throws UserError as {@link assertSwappable} */
@@ -457,22 +347,6 @@ async function countAside(
   } finally {
     await setAllowConnections(database, name, false);
   }
-}
-
-export function compareRows(before: Facts['tables'], after: Facts['tables']): RowDifference[] {
-  const names = new Set([...before, ...after].map(({ name }) => name));
-  const rowsOf = (tables: Facts['tables'], name: string) =>
-    tables.find((table) => table.name === name)?.rows ?? null;
-  return [...names].sort().map((table) => ({
-    table,
-    before: rowsOf(before, table),
-    after: rowsOf(after, table),
-  }));
-}
-
-/** How the names of databases begin that restores left aside. */
-export function beforePrefix(database: Database): string {
-  return derivedPrefix(database.name, 'before', timeId(new Date(0)).length);
 }
 
 function nothingKept(code: string, message: string): UserError {

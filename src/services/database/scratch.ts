@@ -4,6 +4,7 @@ import { unreadable } from '../../backup/unreadable.js';
 import { UserError } from '../../errors.js';
 import { type Archive, readArchive } from './archive.js';
 import { hashing } from './archive-file.js';
+import { timeId } from './backup-store.js';
 import { connectionArguments, type Database, programFailed, runClient, runProgram } from './database.js';
 import { loadSql } from './load-sql.js';
 import type { Facts } from './manifest.js';
@@ -33,6 +34,11 @@ export function derivedPrefix(database: string, purpose: string, idLength: numbe
   let base = database;
   while (Buffer.byteLength(base) + suffix.length + idLength > IDENTIFIER_BYTES) base = base.slice(0, -1);
   return base + suffix;
+}
+
+/** How the names of databases begin that restores left aside. */
+export function beforePrefix(database: Database): string {
+  return derivedPrefix(database.name, 'before', timeId(new Date(0)).length);
 }
 
 /**

@@ -3,7 +3,6 @@ import { UserError } from '../../errors.js';
 import { readSecretFile } from '../../project/secret-file.js';
 import { askProvider, providerCommand } from '../../project/secret-provider.js';
 import { readSettings } from '../../project/settings-file.js';
-import { beginJournal, type Journal } from '../../system/journal.js';
 import { withProjectLock } from '../../system/lock.js';
 import { randomSecret } from '../../system/random-secret.js';
 import type { Secret } from '../../system/secret.js';
@@ -11,26 +10,19 @@ import type { ServiceContext } from '../context.js';
 import { timeId } from '../database/backup-store.js';
 import { assertTakesWrites, lockDatabase } from '../database/server-sessions.js';
 import { openSession, type Session } from '../database/session.js';
+import { perform } from '../operation.js';
 import { type FoundSecret, findSecret } from './find-secret.js';
 import { runningAmong } from './holders.js';
 import { acceptsPassword } from './role-password.js';
-import {
-  carryOut,
-  openRotation,
-  ROTATE_OPERATION,
-  type Rotation,
-  type RotationState,
-  type RotationStep,
-  revert,
-  stepper,
-} from './rotation.js';
+import { carryOut, openRotation, type RotationState, type RotationStep } from './rotation.js';
+import { rotationOperation } from './rotation-operation.js';
 
 const SECRET_BYTES = 32;
 
 export interface RotateInput {
   /** Default: the database's password. */
   name: string | undefined;
-  onStep?: (step: RotationStep) => void;
+  onStep?: (step: RotationStep | 'revert') => void;
 }
 
 export interface Rotated {
@@ -48,15 +40,12 @@ export interface Rotated {
  * @throws UserError of {@link findSecret} and {@link askProvider}, SECRET_UNCHANGED, SERVICE_NOT_RUNNING, PASSWORD_NOT_ASKED, SERVER_READ_ONLY, PROJECT_LOCKED and
  *   DATABASE_LOCKED (exit 9) before anything is changed; ROTATION_REVERTED with the exit code of what failed.
  */
-export async function rotateSecret(
-  context: ServiceContext,
-  { name, onStep = () => {} }: RotateInput,
-): Promise<Rotated> {
+export async function rotateSecret(context: ServiceContext, { name, onStep }: RotateInput): Promise<Rotated> {
   const location = context.project();
   const engine = await context.engine();
   return withProjectLock(
     location.directory,
-    { command: `invctl ${ROTATE_OPERATION}`, signal: context.signal },
+    { command: 'invctl secrets rotate', signal: context.signal },
     async () => {
       const secret = await findSecret(context, engine, name);
       const value = await newValue(context, secret);
@@ -65,28 +54,19 @@ export async function rotateSecret(
         kind: secret.kind,
         file: secret.file,
         services: await runningAmong(engine, location, secret.services),
-        recreated: false,
+        reverting: false,
       };
       const id = timeId(new Date());
+      const subject = openRotation(context, state, secret.database);
       const session = await openLocked(context, secret, id);
-      const journal = await beginJournal<RotationState>(location.directory, {
-        operation: ROTATE_OPERATION,
-        id,
+      const reverted = (error: unknown, step: RotationStep) => explainReverted(context, state, error, step);
+      await perform(rotationOperation, context, { id, state, subject, onStep, reverted }, async (run) => {
+        try {
+          await carryOut(subject, secret, value, session, run);
+        } finally {
+          await session?.close();
+        }
       });
-      const rotation = openRotation(context, state, secret.database);
-      let last: RotationStep | undefined;
-      const begin = stepper(journal, state, (step) => {
-        last = step;
-        onStep(step);
-      });
-      try {
-        await carryOut(rotation, secret, value, session, begin);
-      } catch (error) {
-        await session?.close();
-        throw await takeBack(rotation, journal, last, error, onStep);
-      }
-      await session?.close();
-      await journal.end();
       await warnOfUnproved(engine, context, state);
       return { secret: secret.name, kind: secret.kind, file: secret.file, recreated: state.services };
     },
@@ -115,7 +95,7 @@ async function openLocked(
   id: string,
 ): Promise<Session | undefined> {
   if (!database) return undefined;
-  const options = { applicationName: `invctl ${ROTATE_OPERATION} ${id}`, signal: context.signal };
+  const options = { applicationName: `invctl secrets rotate ${id}`, signal: context.signal };
   const session = await openSession(database, options);
   try {
     await lockDatabase(session);
@@ -142,40 +122,22 @@ async function assertPasswordAsked(
 }
 
 /** @returns what to throw. */
-async function takeBack(
-  rotation: Rotation,
-  journal: Journal<RotationState>,
-  last: RotationStep | undefined,
+function explainReverted(
+  context: ServiceContext,
+  { secret }: RotationState,
   error: unknown,
-  onStep: (step: RotationStep) => void,
-): Promise<unknown> {
-  const { context, state } = rotation;
-  if (last === undefined) {
-    await journal.end();
-    return error;
-  }
-  const recreated = last !== 'prepare' && last !== 'alter' && last !== 'swap';
-  try {
-    state.recreated = recreated;
-    await stepper(journal, state, onStep)('revert');
-    await revert(rotation);
-    await journal.end();
-  } catch (failure) {
-    if (!(failure instanceof UserError) && !context.signal.aborted) throw failure;
-    const why = failure instanceof UserError ? failure.message : 'interrupted';
-    context.warn(`${state.secret} could not be put back as it was (${why}): invctl recover`);
-    return error;
-  }
+  step: RotationStep,
+): unknown {
   if (!(error instanceof UserError)) {
-    context.warn(`${state.secret} is as it was before`);
+    context.warn(`${secret} is as it was before`);
     return error;
   }
   return new UserError({
     code: 'ROTATION_REVERTED',
-    message: `${state.secret} was not rotated, everything is as it was before: ${error.message}`,
+    message: `${secret} was not rotated, everything is as it was before: ${error.message}`,
     ...(error.hint === undefined ? {} : { hint: error.hint }),
     exitCode: error.exitCode,
-    details: { reason: error.code, step: last },
+    details: { reason: error.code, step },
     cause: error,
   });
 }

@@ -3,18 +3,17 @@ import { z } from 'zod';
 import { ExitCode, UserError } from '../../errors.js';
 import { withValue } from '../../project/edit-env-file.js';
 import { serverPassword } from '../../project/secret-file.js';
-import type { Journal } from '../../system/journal.js';
 import { scramVerifier } from '../../system/scram.js';
 import { Secret } from '../../system/secret.js';
 import type { ServiceContext } from '../context.js';
 import type { Database } from '../database/database.js';
 import { withMaintenance } from '../database/server-sessions.js';
 import type { Session } from '../database/session.js';
+import type { Run } from '../operation.js';
 import type { FoundSecret } from './find-secret.js';
 import { acceptsPassword, readVerifier, writeVerifier } from './role-password.js';
 import { StagedFile } from './staged-file.js';
 
-export const ROTATE_OPERATION = 'secrets rotate';
 const HEALTH_TIMEOUT_MS = 120_000;
 
 export const rotationStateSchema = z.object({
@@ -23,13 +22,16 @@ export const rotationStateSchema = z.object({
   file: z.string(),
   /** Services that ran with the old value. */
   services: z.array(z.string()),
-  /** Of step `revert`: they may have seen the new one. */
-  recreated: z.boolean(),
+  /** True: everything is on its way back. */
+  reverting: z.boolean().default(false),
 });
 
 export type RotationState = z.infer<typeof rotationStateSchema>;
 
-export type RotationStep = 'prepare' | 'alter' | 'swap' | 'recreate' | 'prove' | 'clean' | 'revert';
+/** In their order. */
+export const ROTATION_STEPS = ['prepare', 'alter', 'swap', 'recreate', 'prove', 'clean'] as const;
+
+export type RotationStep = (typeof ROTATION_STEPS)[number];
 
 /** A rotation that is under way, or was cut off. */
 export interface Rotation {
@@ -58,17 +60,17 @@ export async function carryOut(
   secret: FoundSecret,
   value: Secret,
   session: Session | undefined,
-  begin: (step: RotationStep) => Promise<void>,
+  run: Run<RotationState, RotationStep>,
 ): Promise<void> {
   const { context, staged, database } = rotation;
   const { signal } = context;
   const content = await newContent(secret, value);
   signal.throwIfAborted();
-  await begin('prepare');
+  await run.begin('prepare');
   await staged.stage(content, session && database && (await readVerifier(session, database.user)));
   if (session && database) {
     signal.throwIfAborted();
-    await begin('alter');
+    await run.begin('alter');
     await writeVerifier(session, database.user, scramVerifier(value));
     if (!(await acceptsPassword(database, value, signal))) {
       throw new UserError({
@@ -79,26 +81,23 @@ export async function carryOut(
     }
   }
   signal.throwIfAborted();
-  await begin('swap');
+  await run.begin('swap');
   await staged.swap();
-  await carryOn(rotation, begin);
+  await carryOn(rotation, run);
 }
 
 /**
  * The steps after the file has the new content. It is shorter to go on than to go back now, so that an interruption
  * is not looked at.
  */
-export async function carryOn(
-  rotation: Rotation,
-  begin: (step: RotationStep) => Promise<void>,
-): Promise<void> {
-  await begin('recreate');
+export async function carryOn(rotation: Rotation, run: Run<RotationState, RotationStep>): Promise<void> {
+  await run.begin('recreate');
   await recreateServices(rotation);
   if (rotation.database) {
-    await begin('prove');
+    await run.begin('prove');
     await proveRefused(rotation, rotation.database);
   }
-  await begin('clean');
+  await run.begin('clean');
   await rotation.staged.discard();
 }
 
@@ -106,16 +105,23 @@ export async function carryOn(
  * Puts everything back as it was: the role's password, the file, and the services that may have seen the new one.
  * May be cut off and called again at any point.
  */
-export async function revert(rotation: Rotation): Promise<void> {
-  const { state, staged, database } = rotation;
+export async function revertRotation(
+  rotation: Rotation,
+  run: Run<RotationState, RotationStep>,
+): Promise<void> {
+  const { staged, database } = rotation;
+  run.state.reverting = true;
+  await run.note();
   const verifier = await staged.verifier();
   if (database && verifier !== undefined) {
-    await withMaintenance(database, { applicationName: `invctl ${ROTATE_OPERATION}` }, (session) =>
+    await withMaintenance(database, { applicationName: 'invctl secrets rotate' }, (session) =>
       writeVerifier(session, database.user, verifier),
     );
   }
   await staged.swapBack();
-  if (state.recreated) await recreateServices(rotation);
+  // After a restart of the machine, services may have come back with whatever the file held.
+  const seenFrom = ROTATION_STEPS.indexOf(run.cutOff ? 'swap' : 'recreate');
+  if (ROTATION_STEPS.indexOf(run.step) >= seenFrom) await recreateServices(rotation);
   await staged.discard();
 }
 
@@ -161,16 +167,4 @@ async function proveRefused({ staged }: Rotation, database: Database): Promise<v
     message: `the database still accepts the old password of ${database.user}`,
     hint: `invctl logs ${database.service.name}`,
   });
-}
-
-/** Notes a step on the disk before it begins, and tells the person. */
-export function stepper(
-  journal: Journal<RotationState>,
-  state: RotationState,
-  onStep: (step: RotationStep) => void,
-): (step: RotationStep) => Promise<void> {
-  return async (step) => {
-    await journal.step(step, state);
-    onStep(step);
-  };
 }

@@ -1,7 +1,7 @@
 import { UserError } from '../../../errors.js';
 import type { ServiceContext } from '../../context.js';
 import type { Database } from '../database.js';
-import { beforePrefix } from '../restore.js';
+import { beforePrefix } from '../scratch.js';
 import { onlyRow, withSession } from '../session.js';
 import { previousDatabases } from '../swap.js';
 import { type OtherDatabase, ownContent, readOtherDatabases } from './other-databases.js';

@@ -1,6 +1,5 @@
 import { z } from 'zod';
-
-export const UPGRADE_OPERATION = 'db upgrade';
+import type { Run } from '../../operation.js';
 
 /** What `recover` needs to finish or revert an upgrade. */
 export const upgradeStateSchema = z.object({
@@ -35,5 +34,9 @@ export const upgradeStateSchema = z.object({
 
 export type UpgradeState = z.infer<typeof upgradeStateSchema>;
 
-/** Of an upgrade, in their order. */
-export type UpgradeStep = 'server' | 'backup' | 'load' | 'smoke' | 'switch' | 'up';
+/** In their order. */
+export const UPGRADE_STEPS = ['server', 'backup', 'load', 'smoke', 'switch', 'up'] as const;
+
+export type UpgradeStep = (typeof UPGRADE_STEPS)[number];
+
+export type UpgradeRun = Run<UpgradeState, UpgradeStep>;

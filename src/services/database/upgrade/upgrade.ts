@@ -1,11 +1,11 @@
 import { readFile, stat } from 'node:fs/promises';
 import { openTrials } from '../../../engine/trials.js';
-import { ExitCode, UserError } from '../../../errors.js';
+import { UserError } from '../../../errors.js';
 import { appService } from '../../../project/service-roles.js';
 import { writeFileAtomic } from '../../../system/files.js';
-import { beginJournal, type Journal } from '../../../system/journal.js';
 import { withProjectLock } from '../../../system/lock.js';
 import type { ServiceContext } from '../../context.js';
+import { perform } from '../../operation.js';
 import { openArchive } from '../archive.js';
 import { type Backup, backupToFile } from '../backup.js';
 import { timeId } from '../backup-store.js';
@@ -14,27 +14,18 @@ import { type Database, findDatabase } from '../database.js';
 import { readProperties } from '../database-properties.js';
 import { readIdentities } from '../encryption.js';
 import { formatManifest, type Manifest, manifestPath } from '../manifest.js';
-import { onlyRow, withSession } from '../session.js';
+import { withSession } from '../session.js';
 import { dumpRoles, loadRoles, nextTransaction } from './cluster.js';
 import type { MajorChange } from './compose-edit.js';
-import {
-  holdJobs,
-  loadBackup,
-  releaseJobs,
-  settle,
-  startNewServer,
-  tryApp,
-  waitUntilListening,
-} from './new-server.js';
+import { finishUpgrade } from './finish.js';
+import { holdJobs, loadBackup, releaseJobs, settle, startNewServer, tryApp } from './new-server.js';
 import { stopUnchanged } from './old-server-stop.js';
+import { upgradeOperation } from './operation.js';
 import { moveDatabases } from './other-databases.js';
 import { planUpgrade } from './plan.js';
-import { keepVolume } from './previous-volumes.js';
 import { revertUpgrade } from './revert.js';
 import { applyEdits } from './scalar-edit.js';
-import { UPGRADE_OPERATION, type UpgradeState, type UpgradeStep } from './state.js';
-
-const START_TIMEOUT_MS = 300_000;
+import type { UpgradeState, UpgradeStep } from './state.js';
 
 export interface UpgradePreview {
   from: number;
@@ -101,7 +92,7 @@ async function upgradeDatabase(
   database: Database,
   input: UpgradeInput,
 ): Promise<Upgraded> {
-  const { directory, name: project } = database.location;
+  const { name: project } = database.location;
   const plan = await planUpgrade(context, database, input.to, input.confirmPull);
   const live = { ...database, engine: plan.engine };
   const { from, to } = plan.move;
@@ -137,13 +128,14 @@ async function upgradeDatabase(
     services,
   };
   const app = input.smokeTest ? appToTry(context, live, services) : undefined;
-  const journal = await beginJournal<UpgradeState>(directory, { operation: UPGRADE_OPERATION, id });
-  const begin = async (step: UpgradeStep) => {
-    context.signal.throwIfAborted();
-    await journal.step(step, state);
-    input.onProgress?.(step, 0);
+  const onStep = (step: UpgradeStep | 'revert') => {
+    if (step !== 'revert') input.onProgress?.(step, 0);
   };
-  try {
+  return perform(upgradeOperation, context, { id, state, subject: live, onStep }, async (run) => {
+    const begin = async (step: UpgradeStep) => {
+      context.signal.throwIfAborted();
+      await run.begin(step);
+    };
     await begin('server');
     const server = await startNewServer(context, live, plan, state, app);
 
@@ -189,7 +181,6 @@ async function upgradeDatabase(
     if (input.rehearse) {
       const downSeconds = (Date.now() - started) / 1000;
       await revertUpgrade(context, live, state);
-      await journal.end();
       return report(state, change, manifest, app, downSeconds);
     }
     const trials = await openTrials(live.engine, context);
@@ -199,13 +190,9 @@ async function upgradeDatabase(
     const own = { name: live.name, facts: manifest };
     await stopUnchanged(context, live, { written, roles, aside, databases: [own, ...databases] });
     await editComposeFile(state);
-    await finishUpgrade(context, live, state, journal, () => input.onProgress?.('up', 0));
-    await journal.end();
+    await finishUpgrade(context, live, run);
     return { ...report(state, change, manifest, app, (Date.now() - started) / 1000), backup: backup.file };
-  } catch (error) {
-    await takeBack(context, live, state, journal);
-    throw error;
-  }
+  });
 }
 
 function report(
@@ -267,73 +254,4 @@ async function editComposeFile({ file, edits }: UpgradeState): Promise<void> {
     });
   }
   await writeFileAtomic(file, edited, mode & 0o777);
-}
-
-/**
- * With the new compose file in place: starts what ran before on it, and keeps the old volume in mind.
- * @throws UserError NOT_HEALTHY (exit 6)
- */
-export async function finishUpgrade(
-  context: ServiceContext,
-  live: Database,
-  state: UpgradeState,
-  journal: Journal<UpgradeState>,
-  onUp: () => void,
-): Promise<void> {
-  await journal.step('up', state);
-  onUp();
-  const { engine, location, service } = live;
-  const { failed } = await engine.up(
-    location,
-    { services: state.services, wait: true, timeoutMs: START_TIMEOUT_MS, signal: context.signal },
-    () => {},
-  );
-  if (failed.length > 0) {
-    throw new UserError({
-      code: 'NOT_HEALTHY',
-      message: `${failed.map((one) => one.service).join(', ')} did not become healthy on PostgreSQL ${state.to}`,
-      hint: 'invctl doctor',
-      exitCode: ExitCode.unhealthy,
-      details: { services: failed.map((one) => one.service) },
-    });
-  }
-  await waitUntilListening(live, context.signal);
-  const { major } = await withSession(
-    live,
-    { applicationName: 'invctl db upgrade', signal: context.signal },
-    (session) =>
-      onlyRow<{ major: number }>(
-        session,
-        `SELECT current_setting('server_version_num')::int / 10000 AS major`,
-      ),
-  );
-  if (major !== state.to) {
-    throw new UserError({
-      code: 'UPGRADE_FAILED',
-      message: `"${service.name}" runs PostgreSQL ${major} and not ${state.to}`,
-      hint: 'docker compose config',
-    });
-  }
-  await keepVolume(location.directory, {
-    name: state.volume.before,
-    major: state.from,
-    since: new Date().toISOString(),
-    ...(state.left ? { left: state.left } : {}),
-  });
-}
-
-/** Where even that fails, the journal's entry stays for `recover`. */
-async function takeBack(
-  context: ServiceContext,
-  live: Database,
-  state: UpgradeState,
-  journal: Journal<UpgradeState>,
-): Promise<void> {
-  try {
-    await revertUpgrade(context, live, state);
-    await journal.end();
-  } catch (failure) {
-    if (!(failure instanceof UserError)) throw failure;
-    context.warn(`not everything could be taken back (${failure.message}); later: invctl recover`);
-  }
 }

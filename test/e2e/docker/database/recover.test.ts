@@ -4,6 +4,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { withoutDocker } from '../../../support/docker.js';
+import { faultSteps } from '../../../support/fault-counts.js';
+import { killedAt } from '../../../support/kill-at-step.js';
+import { type Kill, killsOf } from '../../../support/kills.js';
 import { type DatabaseProject, killAtStep, seedShop, startDatabaseProject } from './fixture.js';
 
 const APP = `  app:
@@ -43,19 +46,32 @@ describe.skipIf(withoutDocker)('recover on Docker', () => {
     expect(inContainer).not.toContain('invctl');
   }
 
-  it.each([
-    ['load', 1, 'reverted'],
-    ['load', 2, 'reverted'],
-    ['load', 3, 'reverted'],
-    // The fifth and the sixth run at the same time.
-    ['load', 7, 'reverted'],
-    ['swap', 1, 'reverted'],
-    ['restart', 1, 'finished'],
-  ] as const)('after a restore killed at step %s, program %i: %s', async (step, call, outcome) => {
+  // Not noted, it is over before it began: the others' tests have that.
+  const kills = killsOf('db restore').filter(([, , noted]) => noted !== undefined);
+  // The database has changed hands between the two.
+  const isUsual = ([step, when]: Kill) => when === 'after' || step === 'restart';
+  const usual = kills.filter(isUsual);
+  const others = kills.filter((kill) => !isUsual(kill));
+
+  it.each(faultSteps(usual, others))(
+    'after a restore killed at step %s, %s it is noted',
+    async (step, when, noted) => {
+      const killed = await project.invctl(['db', 'restore', file, '--yes'], { env: killedAt(step, when) });
+      expect(killed.code).toBeNull();
+      await recovers(noted as string, step === 'restart' ? 'finished' : 'reverted');
+    },
+  );
+
+  // The fifth and the sixth run at the same time.
+  it.each([2, 3, 7])('after a restore killed in its step load, at program %i', async (call) => {
     const killed = await project.invctl(['db', 'restore', file, '--yes'], {
-      env: killAtStep(project.directory, step, call),
+      env: killAtStep(project.directory, 'load', call),
     });
     expect(killed.code).toBeNull();
+    await recovers('load', 'reverted');
+  });
+
+  async function recovers(step: string, outcome: 'finished' | 'reverted'): Promise<void> {
     expect(project.fingerprint()).toBe(outcome === 'reverted' ? live : seeded);
 
     const refused = await project.invctl(['db', 'backup', '--json']);
@@ -79,7 +95,7 @@ describe.skipIf(withoutDocker)('recover on Docker', () => {
       expect(project.fingerprint()).toBe(live);
       expect((await project.invctl(['db', 'restore', '--forget', '--confirm', project.name])).code).toBe(0);
     }
-  });
+  }
 
   it.each([1, 2, 3])('a backup killed at its program %i keeps nobody from the next one', async (call) => {
     const folder = join(project.directory, 'backups');

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { withoutDocker } from '../../../support/docker.js';
 import { faultSteps } from '../../../support/fault-counts.js';
 import { killedAt } from '../../../support/kill-at-step.js';
+import { killsOf } from '../../../support/kills.js';
 import { shimDocker } from './fixture.js';
 import { startUpgradeProject, type UpgradeProject } from './upgrade-project.js';
 
@@ -110,23 +111,11 @@ echo "UPDATE items SET name = 'other' WHERE id = 7" | trial "$name"`,
     }
   }
 
-  type Kill = [step: string, when: 'before' | 'after', noted: string];
-  const kills: Kill[] = [
-    ['server', 'after', 'server'],
-    ['backup', 'after', 'backup'],
-    ['load', 'after', 'load'],
-    ['smoke', 'after', 'smoke'],
-    ['switch', 'after', 'switch'],
-    // The step `up`: upgrade.test.ts
-  ];
-  const otherKills: Kill[] = [
-    ['backup', 'before', 'server'],
-    ['load', 'before', 'backup'],
-    ['smoke', 'before', 'load'],
-    ['switch', 'before', 'smoke'],
-  ];
+  // The step `up` goes on to its end: upgrade.test.ts
+  const kills = killsOf('db upgrade', { without: 'up' }).filter(([, , noted]) => noted !== undefined);
+  const at = (time: string) => kills.filter(([, when]) => when === time);
 
-  it.each(faultSteps(kills, otherKills))(
+  it.each(faultSteps(at('after'), at('before')))(
     'by recover, killed at the step %s, %s it is noted',
     async (step, when, noted) => {
       const killed = await project.invctl(['db', 'upgrade', '--to', '17', '--yes'], {

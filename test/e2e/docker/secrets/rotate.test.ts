@@ -4,10 +4,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { withoutDocker } from '../../../support/docker.js';
 import { killedAt } from '../../../support/kill-at-step.js';
+import { killsOf } from '../../../support/kills.js';
 import { commandLines } from '../../../support/leaks.js';
 import { FIRST_PASSWORD, MARKER, type SecretsProject, startSecretsProject } from './fixture.js';
-
-const STEPS = ['prepare', 'alter', 'swap', 'recreate', 'prove', 'clean'] as const;
 
 describe.skipIf(withoutDocker)('secrets rotate on Docker', () => {
   let project: SecretsProject;
@@ -64,9 +63,9 @@ describe.skipIf(withoutDocker)('secrets rotate on Docker', () => {
     for (const secret of [MARKER, password, 'SCRAM-SHA-256$']) expect(shown).not.toContain(secret);
   });
 
-  it.each(STEPS.flatMap((step) => [[step, 'before'] as const, [step, 'after'] as const]))(
+  it.each(killsOf('secrets rotate'))(
     'killed at step %s, %s it is noted: recover brings one password that works',
-    async (step, when) => {
+    async (step, when, noted) => {
       const old = await project.password();
       const killed = await project.invctl(['secrets', 'rotate'], { env: killedAt(step, when) });
       expect(killed.code).toBeNull();
@@ -76,7 +75,6 @@ describe.skipIf(withoutDocker)('secrets rotate on Docker', () => {
         expect(refused.document.error.code).toBe('UNFINISHED_OPERATION');
       }
       const recovered = JSON.parse((await project.invctl(['recover', '--json'])).stdout);
-      const noted = when === 'after' ? step : STEPS[STEPS.indexOf(step) - 1];
       const finishes = noted === 'recreate' || noted === 'prove' || noted === 'clean';
       expect(recovered.data.recovered).toMatchObject(
         begun

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type CliResult, invctl } from '../../../support/cli.js';
 import { disposeOf, embeddedEngine, embeddedEnvironment, query } from '../../../support/embedded.js';
 import { interruptedAt, killedAfterRename, killedAt } from '../../../support/kill-at-step.js';
+import { killsOf } from '../../../support/kills.js';
 import { leavings } from '../../../support/leaks.js';
 import { createTinyStack, type TinyStack } from '../../../support/tiny-stack.js';
 
@@ -104,21 +105,40 @@ describe('the database commands on the embedded engine without client programs',
     expect(services.map(({ state }: { state: string }) => state)).toEqual(['running', 'running']);
   }
 
-  it.each([
-    ['unpack', 'before', 10, undefined],
-    ['unpack', 'after', 10, 'reverted'],
-    ['swap', 'before', 10, 'reverted'],
-    ['swap', 'after', 10, 'reverted'],
-  ] as const)('killed at the step %s of a restore, %s it is noted', async (step, when, rows, outcome) => {
-    const killed = await run(['db', 'restore', file, '--yes'], {
-      env: { ...(env as Record<string, string>), ...killedAt(step, when) },
-    });
-    expect(killed.code).toBeNull();
-    const recovered = json(await run(['recover', '--json'])).data.recovered;
-    expect(recovered).toMatchObject(outcome ? [{ operation: 'db restore (physical)', outcome }] : []);
-    expect(await sql('SELECT count(*)::int FROM items')).toEqual([rows]);
-    await onlyTheLiveFolder();
-  });
+  it.each(killsOf('db restore (physical)'))(
+    'killed at the step %s of a restore, %s it is noted',
+    async (step, when, noted) => {
+      const killed = await run(['db', 'restore', file, '--yes'], {
+        env: { ...(env as Record<string, string>), ...killedAt(step, when) },
+      });
+      expect(killed.code).toBeNull();
+      const recovered = json(await run(['recover', '--json'])).data.recovered;
+      expect(recovered).toMatchObject(
+        noted ? [{ operation: 'db restore (physical)', step: noted, outcome: 'reverted' }] : [],
+      );
+      expect(await sql('SELECT count(*)::int FROM items')).toEqual([10]);
+      await onlyTheLiveFolder();
+    },
+  );
+
+  it.each(killsOf('db backup'))(
+    'killed at the step %s of a backup, %s it is noted',
+    async (step, when, noted) => {
+      const folder = join(stack.directory, 'backups');
+      const before = readdirSync(folder);
+      const killed = await run(['db', 'backup'], {
+        env: { ...(env as Record<string, string>), ...killedAt(step, when) },
+      });
+      expect(killed.code).toBeNull();
+      const recovered = json(await run(['recover', '--json'])).data.recovered;
+      expect(recovered).toMatchObject(
+        noted ? [{ operation: 'db backup', step: noted, outcome: 'reverted' }] : [],
+      );
+      expect(readdirSync(folder)).toEqual(before);
+      expect(await sql('SELECT count(*)::int FROM items')).toEqual([10]);
+      await onlyTheLiveFolder();
+    },
+  );
 
   it.each(['.before_', '.restore_'])(
     'killed in the middle of the swap, after the rename of %s',

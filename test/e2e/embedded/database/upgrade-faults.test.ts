@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { faultSteps } from '../../../support/fault-counts.js';
 import { interruptedAt, killedAfterRename, killedAt, stoppedAt } from '../../../support/kill-at-step.js';
+import { killsOf } from '../../../support/kills.js';
 import { clientPrograms, startUpgradeStack, type UpgradeStack } from './upgrade-stack.js';
 
 const UPGRADE = ['--to', '16', '--yes'];
@@ -85,22 +86,11 @@ describe.skipIf(!clientPrograms)(
       },
     );
 
-    type Kill = [step: string, when: 'before' | 'after', noted: string];
-    const kills: Kill[] = [
-      ['server', 'after', 'server'],
-      ['backup', 'after', 'backup'],
-      ['load', 'after', 'load'],
-      ['smoke', 'after', 'smoke'],
-      ['switch', 'after', 'switch'],
-    ];
-    const otherKills: Kill[] = [
-      ['backup', 'before', 'server'],
-      ['load', 'before', 'backup'],
-      ['smoke', 'before', 'load'],
-      ['switch', 'before', 'smoke'],
-    ];
+    // The step `up` goes on to its end: upgrade.test.ts
+    const kills = killsOf('db upgrade', { without: 'up' }).filter(([, , noted]) => noted !== undefined);
+    const at = (time: string) => kills.filter(([, when]) => when === time);
 
-    it.each(faultSteps(kills, otherKills))(
+    it.each(faultSteps(at('after'), at('before')))(
       'by recover, killed at the step %s, %s it is noted',
       async (step, when, noted) => {
         const killed = await stack.invctl(['db', 'upgrade', ...UPGRADE], { env: killedAt(step, when) });
@@ -122,7 +112,7 @@ describe.skipIf(!clientPrograms)(
       await recovers('server');
     });
 
-    async function recovers(noted: string): Promise<void> {
+    async function recovers(noted: string | undefined): Promise<void> {
       expect((await stack.invctl(['up'])).stderr).toContain('invctl recover');
       const journal = join(stack.directory, '.invctl/journal');
       for (const name of readdirSync(journal)) {

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, statfsSync, statSync, wr
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { killedAt } from '../../../support/kill-at-step.js';
+import { type Kill, killsOf } from '../../../support/kills.js';
 import { schemaErrors } from '../../../support/schema.js';
 import { clientPrograms, startUpgradeStack, type UpgradeStack } from './upgrade-stack.js';
 
@@ -174,10 +175,13 @@ describe.skipIf(!clientPrograms)('db upgrade to the major that the image names a
     expect(await stack?.remove()).toEqual([]);
   });
 
+  const [, kill] = killsOf('db upgrade', { only: 'up' });
+
   it('edits the volume alone; killed with the new file in place, it goes on to its end', async () => {
+    const [step, when] = kill as Kill;
     const compose = readFileSync(stack.composeFile, 'utf8');
     const before = [stack.fingerprint(), stack.properties()];
-    const killed = await stack.invctl(['db', 'upgrade', ...UPGRADE], { env: killedAt('up', 'after') });
+    const killed = await stack.invctl(['db', 'upgrade', ...UPGRADE], { env: killedAt(step, when) });
     expect(killed.code).toBeNull();
     expect((await stack.invctl(['up'])).stderr).toContain('invctl recover');
     const { recovered } = await stack.succeed(['recover']);

@@ -6,9 +6,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { invctl } from '../../../support/cli.js';
 import { disposeOf, embeddedEngine, embeddedEnvironment } from '../../../support/embedded.js';
 import { killedAt } from '../../../support/kill-at-step.js';
+import { killsOf } from '../../../support/kills.js';
 import { createTinyStack, type TinyStack } from '../../../support/tiny-stack.js';
-
-const STEPS = ['prepare', 'alter', 'swap', 'recreate', 'prove', 'clean'] as const;
 
 describe('secrets rotate on the embedded engine', () => {
   let stack: TinyStack;
@@ -63,14 +62,13 @@ describe('secrets rotate on the embedded engine', () => {
     seen.push(await password());
   });
 
-  test.each(STEPS.flatMap((step) => [[step, 'before'] as const, [step, 'after'] as const]))(
+  test.each(killsOf('secrets rotate'))(
     'killed at step %s, %s it is noted: recover brings one password that works',
-    async (step, when) => {
+    async (step, when, noted) => {
       const old = await password();
       const killed = await run(['secrets', 'rotate', 'db_password'], killedAt(step, when));
       expect(killed.code).toBeNull();
       const { data } = JSON.parse((await run(['recover'])).stdout);
-      const noted = when === 'after' ? step : STEPS[STEPS.indexOf(step) - 1];
       const finishes = noted === 'recreate' || noted === 'prove' || noted === 'clean';
       expect(data.recovered, JSON.stringify(data.recovered)).toMatchObject(
         noted ? [{ step: noted, outcome: finishes ? 'finished' : 'reverted' }] : [],

@@ -1,0 +1,82 @@
+import { z } from 'zod';
+import { operation, type Run } from '../operation.js';
+import { restartClients } from './clients.js';
+import { type Database, findDatabase } from './database.js';
+import { dropDatabase } from './drop-database.js';
+import { type LiveState, liveState } from './live-database.js';
+import { loadApplicationName, removeCopy } from './scratch.js';
+import { endSessions, withMaintenance } from './server-sessions.js';
+import { startDatabase } from './start-database.js';
+import { setAllowConnections } from './swap.js';
+
+/** What `recover` needs to finish or revert a restore. */
+const stateSchema = z.object({
+  id: z.string(),
+  live: z.string(),
+  /** The database that the archive is loaded into; absent for `--undo`, whose incoming one is kept. */
+  scratch: z.string().nullable(),
+  incoming: z.string(),
+  /** Null: there was no live database. */
+  previous: z.string().nullable(),
+  /** Services to restart once the live name has changed hands. */
+  clients: z.array(z.string()),
+});
+
+export type RestoreState = z.infer<typeof stateSchema>;
+
+/** In their order. */
+const STEPS = ['load', 'swap', 'restart'] as const;
+
+export type RestoreRun = Run<RestoreState, (typeof STEPS)[number]>;
+
+/**
+ * Both renames of a restore are one transaction, so the server knows which side of it the restore was cut off at:
+ * with the previous database there, all that is left is to let the app in; without it, what was loaded goes.
+ */
+export const restoreOperation = operation({
+  name: 'db restore',
+  state: stateSchema,
+  steps: STEPS,
+  final: 'restart',
+  async reopen(context, { id }) {
+    const database = await findDatabase(await context.engine(), context.project());
+    await startDatabase(context, database);
+    await removeCopy(database, id);
+    return database;
+  },
+  finish: {
+    async applies({ signal }, database, { state: { previous, incoming }, step }) {
+      if (previous !== null) return (await stateOf(database, previous, signal)) !== 'absent';
+      // With no database before, the name that was taken tells by being gone.
+      return (
+        (step === 'swap' || step === 'restart') && (await stateOf(database, incoming, signal)) === 'absent'
+      );
+    },
+    async complete(context, database, { state }) {
+      const { live, previous, clients } = state;
+      await setAllowConnections(database, live, true);
+      await restartClients(context, database, clients, restartHint(state));
+      return `${live} is the restored database; ${previous === null ? 'there was none before it' : `the one before it is kept as ${previous}`}`;
+    },
+  },
+  async revert({ signal }, database, { state: { id, live, scratch, previous }, cutOff }) {
+    await endSessions(database, loadApplicationName(id));
+    if (scratch !== null) await dropDatabase(database, scratch, { applicationName: 'invctl' });
+    // A Ctrl-C that ended the restore does not end this.
+    if ((await stateOf(database, live, cutOff ? signal : undefined)) === 'absent') {
+      return `the server has no database ${live}, as before the restore`;
+    }
+    if (previous !== null) await setAllowConnections(database, live, true);
+    return `${live} is as it was before the restore`;
+  },
+});
+
+function stateOf(database: Database, name: string, signal: AbortSignal | undefined): Promise<LiveState> {
+  const options = { applicationName: 'invctl recover', ...(signal ? { signal } : {}) };
+  return withMaintenance(database, options, (session) => liveState(session, name));
+}
+
+/** What to do where a service does not come back on the restored database. */
+export function restartHint({ previous }: Pick<RestoreState, 'previous'>): string {
+  return previous === null ? 'invctl logs' : 'invctl logs, or go back: invctl db restore --undo';
+}

@@ -1,0 +1,32 @@
+import { readFile } from 'node:fs/promises';
+import { operation } from '../../operation.js';
+import { findDatabase } from '../database.js';
+import { finishUpgrade } from './finish.js';
+import { revertUpgrade } from './revert.js';
+import { applyEdits, inverse } from './scalar-edit.js';
+import { UPGRADE_STEPS, upgradeStateSchema } from './state.js';
+
+/**
+ * With the new text in the compose file, all of the data is on the new volume and proved: the upgrade goes on to its
+ * end. Before that, or where the services do not become healthy, everything goes back.
+ */
+export const upgradeOperation = operation({
+  name: 'db upgrade',
+  state: upgradeStateSchema,
+  steps: UPGRADE_STEPS,
+  reopen: async (context) => findDatabase(await context.engine(), context.project()),
+  finish: {
+    async applies(_context, _live, { state: { file, edits } }) {
+      return applyEdits(await readFile(file, 'utf8'), inverse(edits)) !== undefined;
+    },
+    async complete(context, live, run) {
+      await finishUpgrade(context, live, run);
+      const { to, volume } = run.state;
+      return `${live.name} is on PostgreSQL ${to}; the old volume ${volume.before} is kept until: invctl db upgrade --finalize`;
+    },
+  },
+  async revert(context, live, { state }) {
+    await revertUpgrade(context, live, state);
+    return `${live.name} is on PostgreSQL ${state.from} as before`;
+  },
+});

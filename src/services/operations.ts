@@ -1,0 +1,15 @@
+import { backupOperation } from './database/backup-operation.js';
+import { physicalRestoreOperation } from './database/physical-restore.js';
+import { restoreOperation } from './database/restore-operation.js';
+import { upgradeOperation } from './database/upgrade/operation.js';
+import type { Operation } from './operation.js';
+import { rotationOperation } from './secrets/rotation-operation.js';
+
+/** Every operation of several steps. A test kills each of them at each of its steps. */
+export const OPERATIONS: readonly Operation<unknown, string, unknown>[] = [
+  backupOperation,
+  restoreOperation,
+  physicalRestoreOperation,
+  upgradeOperation,
+  rotationOperation,
+];

@@ -1,0 +1,40 @@
+import { findDatabase } from '../database/database.js';
+import { startDatabase } from '../database/start-database.js';
+import { operation } from '../operation.js';
+import {
+  carryOn,
+  openRotation,
+  ROTATION_STEPS,
+  type Rotation,
+  revertRotation,
+  rotationStateSchema,
+} from './rotation.js';
+
+/**
+ * With the new content in the file, the rotation goes on to its end; before that, or where the services do not
+ * become healthy, everything goes back. Either way the role, the file and the services agree afterwards.
+ */
+export const rotationOperation = operation({
+  name: 'secrets rotate',
+  state: rotationStateSchema,
+  steps: ROTATION_STEPS,
+  async reopen(context, state): Promise<Rotation> {
+    if (state.kind !== 'password') return openRotation(context, state, undefined);
+    const database = await findDatabase(await context.engine(), context.project());
+    await startDatabase(context, database);
+    return openRotation(context, state, database);
+  },
+  finish: {
+    applies: async (_context, _rotation, { state: { reverting }, step }) =>
+      !reverting && (step === 'recreate' || step === 'prove' || step === 'clean'),
+    async complete(_context, rotation, run) {
+      if (run.step === 'clean') await rotation.staged.discard();
+      else await carryOn(rotation, run);
+      return `${rotation.state.secret} has its new value`;
+    },
+  },
+  async revert(_context, rotation, run) {
+    await revertRotation(rotation, run);
+    return `${rotation.state.secret} has its old value`;
+  },
+});

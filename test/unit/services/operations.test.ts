@@ -1,0 +1,37 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { OPERATIONS } from '../../../src/services/operations.js';
+
+const e2e = resolve(import.meta.dirname, '../../e2e');
+const tests = readdirSync(e2e, { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.test.ts'))
+  .map((file) => readFileSync(join(e2e, file), 'utf8'))
+  .join('\n');
+
+/** The steps of an operation at which a test kills the CLI. */
+function killedSteps(name: string, steps: readonly string[]): Set<string> {
+  const killed = new Set<string>();
+  for (const [, of, which, one] of tests.matchAll(
+    /\bkillsOf\('([^']+)'(?:, \{ (only|without): '([^']+)' \})?\)/g,
+  )) {
+    if (of !== name) continue;
+    for (const step of steps) {
+      if (which === undefined || (which === 'only') === (step === one)) killed.add(step);
+    }
+  }
+  return killed;
+}
+
+describe('operations', () => {
+  it('have names of their own', () => {
+    expect(new Set(OPERATIONS.map(({ name }) => name)).size).toBe(OPERATIONS.length);
+  });
+
+  it.each(OPERATIONS.map(({ name, steps }) => [name, steps] as const))(
+    '%s is killed at each of its steps by a test (killsOf)',
+    (name, steps) => {
+      expect([...killedSteps(name, steps)].sort()).toEqual([...steps].sort());
+    },
+  );
+});
