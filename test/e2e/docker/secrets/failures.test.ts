@@ -71,7 +71,9 @@ describe.skipIf(withoutDocker)('a rotation that cannot be', () => {
     const interrupted = await secrets.invctl(['secrets', 'rotate'], {
       env: shimDocker(
         secrets.folder,
-        `grep -qs '"step": "alter"' '${secrets.folder}'/.invctl/journal/*.json && kill -INT $PPID && sleep 1\nexec "$REAL" "$@"`,
+        `journal='${secrets.folder}'/.invctl/journal
+grep -qs '"step": "alter"' "$journal"/*.json && ! grep -qs '"reverting": true' "$journal"/*.json && kill -INT $PPID && sleep 1
+exec "$REAL" "$@"`,
       ),
     });
     expect(interrupted.code).toBe(130);
