@@ -29,7 +29,7 @@ export function derivedName(database: string, purpose: 'restore' | 'verify' | 'b
   return `${derivedPrefix(database, purpose, id.length)}${id.toLowerCase()}`;
 }
 
-export function derivedPrefix(database: string, purpose: string, idLength: number): string {
+function derivedPrefix(database: string, purpose: string, idLength: number): string {
   const suffix = `_${purpose}_`;
   let base = database;
   while (Buffer.byteLength(base) + suffix.length + idLength > IDENTIFIER_BYTES) base = base.slice(0, -1);
