@@ -1,10 +1,12 @@
-import { Command } from 'commander';
+import type { z } from 'zod';
+import type { Frozen, Zod } from '../output/shapes.js';
 import type { Context } from './context.js';
+import type { Arguments, Flags, ValuesOf } from './parameters.js';
 
-/** What a command gives back; `cli/main.ts` prints it and sets the exit code. */
-export interface Report {
+/** What a command gives back; `cli/run.ts` prints it and sets the exit code. */
+export interface Report<Data> {
   /** `data` of the JSON document. Absent: the command has written its own output (a child's, a log stream). */
-  data?: unknown;
+  data?: Data;
   /** The same for a person. */
   text?: string;
   /** Default 0. */
@@ -13,50 +15,72 @@ export interface Report {
   interrupted?: boolean;
 }
 
-export interface Invocation<Options> {
-  /** Positional arguments as declared; a variadic one is an array. */
-  // biome-ignore lint/suspicious/noExplicitAny: commander types positional arguments as any.
-  args: any[];
-  options: Options;
+/** What was typed. */
+export interface Input<A extends Arguments, F extends Flags> {
+  args: ValuesOf<A>;
+  flags: ValuesOf<F>;
+  /** The group of all commands, for completion. */
+  all: Group;
 }
 
-export type Handler<Options> = (context: Context, invocation: Invocation<Options>) => Promise<Report>;
-
-/** Attaches a handler to a declared command. */
-export type Handle = <Options = Record<string, never>>(command: Command, handler: Handler<Options>) => void;
-
-/** What each module in `commands/` exports. */
-export interface CommandModule {
-  define(program: Command, handle: Handle): void;
+interface Told {
+  /** One line of a list of commands. */
+  summary: string;
+  /** Command lines that help opens with; what follows several blanks is a remark. */
+  examples: readonly string[];
 }
 
-/** Declares a command whose `--help` opens with an example. */
-export function declare(
-  parent: Command,
-  nameAndArguments: string,
-  summary: string,
-  examples: string[],
-): Command {
-  return parent
-    .command(nameAndArguments)
-    .summary(summary)
-    .description(summary)
-    .addHelpText('before', `${examples.map((example) => `  $ ${example}`).join('\n')}\n`)
-    .addHelpText('after', '\nGlobal options such as -C, --engine and --json: invctl --help');
+/** One command. `args` and `flags` are typed by their keys in `run`; `data` is the shape of what `run` reports. */
+export interface Command<
+  A extends Arguments = Arguments,
+  F extends Flags = Flags,
+  D extends z.ZodType = z.ZodType,
+> extends Told {
+  /** In the order in which they are typed. */
+  args?: A;
+  flags?: F;
+  /** What help shows after the command's name; default: made of `args`. */
+  usage?: string;
+  /** Paragraphs at the end of help. */
+  notes?: string;
+  /** Absent: the command has no JSON document of its own. */
+  data?: (zod: Zod) => D;
+  run(context: Context, input: Input<A, F>): Promise<Report<Frozen<z.infer<D>>>>;
 }
+
+/** A command or a group, or what imports the module that has it by default. */
+export type Entry = Command | Group | (() => Promise<{ default: Command | Group }>);
 
 /** A group such as `volume`, which does nothing by itself. */
-export function declareGroup(parent: Command, name: string, summary: string, examples: string[]): Command {
-  return declare(parent, name, summary, examples).usage('<command> [options]');
+export interface Group extends Told {
+  /** Of every command below. */
+  flags?: Flags;
+  /** By name, in the order of help. */
+  commands: Readonly<Record<string, Entry>>;
 }
 
-/** `volume ls` for the `ls` command of the group `volume`. */
-export function fullName(command: Command): string {
-  const names: string[] = [];
-  for (let at: Command | null = command; at?.parent; at = at.parent) names.unshift(at.name());
-  return names.join(' ');
+// biome-ignore lint/complexity/noBannedTypes: no arguments and no flags are no keys.
+type None = {};
+
+/** Defines a command: the types of its arguments, flags and data follow from what is written. */
+export function command<
+  const A extends Arguments = None,
+  const F extends Flags = None,
+  D extends z.ZodType = z.ZodNever,
+>(definition: Command<A, F, D>): Command<A, F, D> {
+  return definition;
 }
 
-export function newProgram(): Command {
-  return new Command('invctl');
+/** Defines a group. */
+export function group(definition: Group): Group {
+  return definition;
+}
+
+export function isGroup(entry: Command | Group): entry is Group {
+  return 'commands' in entry;
+}
+
+/** Imports the module of an entry that is imported when it is typed. */
+export async function loadEntry(entry: Entry): Promise<Command | Group> {
+  return typeof entry === 'function' ? (await entry()).default : entry;
 }

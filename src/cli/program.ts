@@ -1,90 +1,56 @@
-import { type Command, type CommanderError, Help, type Option } from 'commander';
+import { Argument, Command as Commander, type CommanderError, type Help, Option } from 'commander';
 import { usageError } from '../errors.js';
 import { nearest } from '../project/nearest.js';
-import { type CommandModule, fullName, type Handle, newProgram } from './command.js';
+import { type Command, type Entry, type Group, isGroup, loadEntry } from './command.js';
+import { COMMANDS } from './commands.js';
+import { type Arguments, type Flags, longFlag, type Value, type ValuesOf } from './parameters.js';
+import { GLOBAL_FLAGS, type GlobalFlags } from './settings.js';
 
-interface CommandEntry {
+/** The values of a command line, by the keys of the command's flags and arguments. */
+export interface Typed {
+  /** `volume ls` for the `ls` command of the group `volume`. */
   name: string;
-  load: () => Promise<CommandModule>;
+  globals: GlobalFlags;
+  args: ValuesOf<Arguments>;
+  flags: ValuesOf<Flags>;
 }
 
-/** Every top-level command, in the order of `--help`. A module is imported when its command is typed. */
-export const COMMANDS: readonly CommandEntry[] = [
-  { name: 'init', load: () => import('../commands/init.js') },
-  { name: 'up', load: () => import('../commands/up.js') },
-  { name: 'down', load: () => import('../commands/down.js') },
-  { name: 'stop', load: () => import('../commands/stop.js') },
-  { name: 'start', load: () => import('../commands/start.js') },
-  { name: 'restart', load: () => import('../commands/restart.js') },
-  { name: 'rm', load: () => import('../commands/rm.js') },
-  { name: 'build', load: () => import('../commands/build.js') },
-  { name: 'ps', load: () => import('../commands/ps.js') },
-  { name: 'status', load: () => import('../commands/status.js') },
-  { name: 'logs', load: () => import('../commands/logs.js') },
-  { name: 'exec', load: () => import('../commands/exec.js') },
-  { name: 'run', load: () => import('../commands/run.js') },
-  { name: 'compose', load: () => import('../commands/compose.js') },
-  { name: 'config', load: () => import('../commands/config.js') },
-  { name: 'env', load: () => import('../commands/env.js') },
-  { name: 'doctor', load: () => import('../commands/doctor.js') },
-  { name: 'secrets', load: () => import('../commands/secrets.js') },
-  { name: 'db', load: () => import('../commands/db.js') },
-  { name: 'volume', load: () => import('../commands/volume.js') },
-  { name: 'network', load: () => import('../commands/network.js') },
-  { name: 'inspect', load: () => import('../commands/inspect.js') },
-  { name: 'docs', load: () => import('../commands/docs.js') },
-  { name: 'graph', load: () => import('../commands/graph.js') },
-  { name: 'recover', load: () => import('../commands/recover.js') },
-  { name: 'completion', load: () => import('../commands/completion.js') },
-];
+export type Execute = (command: Command, typed: Typed) => Promise<void>;
 
-const VALUE_OPTIONS = new Set(['-C', '--directory', '--engine']);
-
-/** The first word of the command line that is not a global option: the command that was typed. */
-export function commandName(argv: readonly string[]): string | undefined {
+/** The words of a command line that are no options: the command that was typed, its subcommand, its arguments. */
+export function typedWords(argv: readonly string[]): string[] {
+  const withValue = new Set(
+    Object.entries(GLOBAL_FLAGS).flatMap(([key, { kind, short }]) =>
+      kind === 'value' ? [longFlag(key), `-${short}`] : [],
+    ),
+  );
+  const words: string[] = [];
   for (let i = 0; i < argv.length; i += 1) {
     const word = argv[i] as string;
-    if (word === '--') return argv[i + 1];
-    if (VALUE_OPTIONS.has(word)) i += 1;
-    else if (!word.startsWith('-')) return word;
+    if (word === '--') return [...words, ...argv.slice(i + 1)];
+    if (withValue.has(word)) i += 1;
+    else if (!word.startsWith('-')) words.push(word);
   }
-  return undefined;
+  return words;
 }
 
 /**
- * The program with the module of the typed command loaded, or all of them where the list itself is wanted (`help`,
- * completion, an unknown word).
+ * The program with the module of the typed command loaded, or all modules of a group where its list is wanted (help,
+ * an unknown word).
  */
 export async function createProgram(
   argv: readonly string[],
   version: string,
-  handle: Handle,
-): Promise<Command> {
-  const typed = commandName(argv);
-  const entry = COMMANDS.find(({ name }) => name === typed);
-  const wanted = entry && entry.name !== 'completion' ? [entry] : COMMANDS;
-  const modules = await Promise.all(wanted.map(({ load }) => load()));
-
-  const program = newProgram()
-    .description(
-      'Takes a Compose + PostgreSQL stack to healthy, says what is wrong with it, keeps its data safe.',
-    )
-    .addHelpText('before', '  $ invctl init shop && cd shop && invctl up\n')
+  execute: Execute,
+): Promise<Commander> {
+  const program = described(new Commander('invctl'), COMMANDS)
     .usage('[options] <command>')
     .version(version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print help; `invctl COMMAND --help` for a command')
-    .helpCommand(false)
-    .option('-C, --directory <dir>', 'project folder (INVCTL_DIRECTORY)')
-    .option('--engine <engine>', 'auto, docker or embedded (INVCTL_ENGINE)')
-    .option('--json', 'one JSON document on stdout (INVCTL_JSON)')
-    .option('-y, --yes', 'answer ordinary questions with yes (INVCTL_YES)')
-    .option('--no-input', 'never ask (INVCTL_NO_INPUT)')
-    .option('-q, --quiet', 'no progress and no notes (INVCTL_QUIET)')
-    .option('-v, --verbose', 'print each program that runs (INVCTL_VERBOSE)')
-    .option('--no-color', 'no colour (INVCTL_NO_COLOR, NO_COLOR)')
     .configureHelp({ showGlobalOptions: false, sortSubcommands: false, optionDescription })
     .showSuggestionAfterError();
-  for (const module of modules) module.define(program, handle);
+  addFlags(program, GLOBAL_FLAGS);
+  await addCommands(program, COMMANDS, typedWords(argv), execute);
   applyToAll(program, (command) =>
     command
       .helpCommand(false)
@@ -96,14 +62,135 @@ export async function createProgram(
   return program;
 }
 
-/** An option that may be given several times begins with none: that is no default to tell of. */
+/** Adds the command of a group that `words` begin with, or all. */
+async function addCommands(
+  parent: Commander,
+  { commands }: Group,
+  [word = '', ...words]: readonly string[],
+  execute: Execute,
+): Promise<void> {
+  const typed = Object.hasOwn(commands, word) ? commands[word] : undefined;
+  const wanted: [string, Entry][] = typed ? [[word, typed]] : Object.entries(commands);
+  const loaded = await Promise.all(
+    wanted.map(async ([name, entry]) => ({ name, entry: await loadEntry(entry) })),
+  );
+  for (const { name, entry } of loaded) {
+    const added = described(parent.command(name), entry)
+      .summary(entry.summary)
+      .addHelpText('after', '\nGlobal options such as -C, --engine and --json: invctl --help');
+    if (isGroup(entry)) {
+      added.usage('<command> [options]');
+      await addCommands(added, entry, typed ? words : [], execute);
+    } else addCommand(added, entry, execute);
+  }
+}
+
+function described(to: Commander, { summary, examples }: Command | Group): Commander {
+  return to
+    .description(summary)
+    .addHelpText('before', `${examples.map((example) => `  $ ${example}`).join('\n')}\n`);
+}
+
+function addCommand(to: Commander, command: Command, execute: Execute): void {
+  const { args = {}, flags = {}, usage, notes } = command;
+  for (const [key, value] of Object.entries(args)) to.addArgument(argumentOf(key, value));
+  addFlags(to, flags);
+  if (usage !== undefined) to.usage(usage);
+  if (notes !== undefined) to.addHelpText('after', `\n${notes}`);
+  to.action(() =>
+    execute(command, {
+      name: fullName(to),
+      globals: flagValues(rootOf(to), GLOBAL_FLAGS),
+      args: argumentValues(to, args),
+      flags: flagValues(to, flags),
+    }),
+  );
+}
+
+function argumentOf(key: string, { placeholder, several, required, description }: Value<unknown>): Argument {
+  const name = `${placeholder || key}${several ? '...' : ''}`;
+  return new Argument(required ? `<${name}>` : `[${name}]`, description);
+}
+
+function addFlags(to: Commander, flags: Flags): void {
+  for (const [key, one] of Object.entries(flags)) {
+    const names = [...(one.short ? [`-${one.short}`] : []), longFlag(key)].join(', ');
+    const option = new Option(
+      one.kind === 'switch' ? names : `${names} <${one.placeholder}>`,
+      flagDescription(one),
+    );
+    if (one.kind === 'value') {
+      option.argParser<unknown>((word, before) => {
+        const words = one.commas
+          ? word
+              .split(',')
+              .map((part) => part.trim())
+              .filter(Boolean)
+          : [word];
+        const values = words.map((part) => one.parse(part, longFlag(key)));
+        return one.several ? [...(Array.isArray(before) ? before : []), ...values] : values[0];
+      });
+    }
+    to.addOption(option);
+  }
+}
+
+/** The description, with the choices that it does not name, and the default. */
+function flagDescription(one: Flags[string]): string {
+  if (one.kind === 'switch') return one.description;
+  const choices = Array.isArray(one.offers) ? one.offers : [];
+  const named = choices.every((word) => one.description.includes(word));
+  const initial = one.otherwise ?? (Array.isArray(one.initial) ? undefined : one.initial);
+  const remark = [named ? '' : choices.join(', '), initial === undefined ? '' : `default: ${initial}`]
+    .filter(Boolean)
+    .join('; ');
+  return remark === '' ? one.description : `${one.description} (${remark})`;
+}
+
+/** Commander's own would tell of the defaults again that it makes for `--no-…`. */
 function optionDescription(this: Help, option: Option): string {
-  const isEmptyList = Array.isArray(option.defaultValue) && option.defaultValue.length === 0;
-  return isEmptyList ? option.description : Help.prototype.optionDescription.call(this, option);
+  return option.description;
+}
+
+function flagValues<F extends Flags>(of: Commander, flags: F): ValuesOf<F> {
+  const values = Object.entries(flags).map(([key, one]) => {
+    // Commander turns `--no-wait` into a `wait` that is false.
+    const name = new Option(longFlag(key)).attributeName();
+    const typed = of.getOptionValueSource(name) === 'cli';
+    if (one.kind === 'switch') return [key, typed];
+    return [key, typed ? of.getOptionValue(name) : one.initial];
+  });
+  return Object.fromEntries(values) as ValuesOf<F>;
+}
+
+function argumentValues(of: Commander, args: Arguments): ValuesOf<Arguments> {
+  return Object.fromEntries(
+    Object.entries(args).map(([key, value], index) => {
+      const typed: unknown = of.processedArgs[index];
+      if (typed === undefined) return [key, value.initial];
+      const name = `<${value.placeholder || key}>`;
+      return [
+        key,
+        Array.isArray(typed)
+          ? typed.map((word) => value.parse(word, name))
+          : value.parse(String(typed), name),
+      ];
+    }),
+  );
+}
+
+function fullName(command: Commander): string {
+  const names: string[] = [];
+  for (let at: Commander | null = command; at?.parent; at = at.parent) names.unshift(at.name());
+  return names.join(' ');
+}
+
+function rootOf(command: Commander): Commander {
+  return command.parent ? rootOf(command.parent) : command;
 }
 
 /** Runs `visit` on a command and all below it. */
-function applyToAll(command: Command, visit: (command: Command) => void): void {
+function applyToAll(command: Commander, visit: (command: Commander) => void): void {
   visit(command);
   for (const child of command.commands) applyToAll(child, visit);
 }
@@ -112,7 +199,7 @@ function applyToAll(command: Command, visit: (command: Command) => void): void {
  * What commander found wrong with the words of a command, as an error of ours. Its own error for `--help` and
  * `--version`, which are no mistake.
  */
-function usageErrorOf(error: CommanderError, command: Command): Error {
+function usageErrorOf(error: CommanderError, command: Commander): Error {
   if (error.code === 'commander.helpDisplayed' || error.code === 'commander.version') return error;
   const name = fullName(command);
   const help = `${['invctl', name].filter(Boolean).join(' ')} --help`;

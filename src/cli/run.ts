@@ -3,10 +3,10 @@ import { ExitCode, hasErrorCode, UserError } from '../errors.js';
 import { createOutput } from '../output/output.js';
 import { watchSignals } from '../system/interruption.js';
 import { redact } from '../system/secret.js';
-import { fullName, type Handle } from './command.js';
+import { COMMANDS } from './commands.js';
 import { type Context, createContext } from './context.js';
-import { commandName, createProgram } from './program.js';
-import { type GlobalFlags, isTruthy, resolveSettings } from './settings.js';
+import { createProgram, type Execute, typedWords } from './program.js';
+import { isTruthy, resolveSettings } from './settings.js';
 
 /**
  * Parses the command line, runs the command and reports. Never throws.
@@ -15,29 +15,22 @@ import { type GlobalFlags, isTruthy, resolveSettings } from './settings.js';
 export async function runProgram(argv: readonly string[], version: string): Promise<number> {
   const interruption = watchSignals();
   endQuietlyOnClosedPipe();
-  let running = commandName(argv) ?? '';
+  let running = typedWords(argv)[0] ?? '';
   let context: Context | undefined;
   let exitCode: number = ExitCode.ok;
 
-  const handle: Handle = (command, handler) => {
-    command.action(async (...parameters: unknown[]) => {
-      running = fullName(command);
-      const settings = await resolveSettings(
-        command.optsWithGlobals<GlobalFlags>(),
-        process.env,
-        process.cwd(),
-      );
-      context = createContext(settings, interruption);
-      const args = parameters.slice(0, command.registeredArguments.length);
-      const report = await handler(context, { args, options: command.opts() as never });
-      if (report.data !== undefined) context.output.succeed(running, report.data);
-      if (report.text) context.output.print(report.text);
-      exitCode = report.interrupted ? interruption.exitCode() : (report.exitCode ?? ExitCode.ok);
-    });
+  const execute: Execute = async (command, { name, globals, args, flags }) => {
+    running = name;
+    const settings = await resolveSettings(globals, process.env, process.cwd(), flags.format);
+    context = createContext(settings, interruption);
+    const report = await command.run(context, { args, flags, all: COMMANDS });
+    if (report.data !== undefined) context.output.succeed(running, report.data);
+    if (report.text) context.output.print(report.text);
+    exitCode = report.interrupted ? interruption.exitCode() : (report.exitCode ?? ExitCode.ok);
   };
 
   try {
-    const program = await createProgram(argv, version, handle);
+    const program = await createProgram(argv, version, execute);
     await program.parseAsync(argv as string[], { from: 'user' });
     return exitCode;
   } catch (error) {

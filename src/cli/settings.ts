@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { usageError } from '../errors.js';
+import { choice, type Flags, flag, text, type ValuesOf } from './parameters.js';
 
 const ENGINE_CHOICES = ['auto', 'docker', 'embedded'] as const;
 export type EngineChoice = (typeof ENGINE_CHOICES)[number];
@@ -18,27 +19,29 @@ export interface GlobalSettings {
   noColor: boolean;
 }
 
-/** The global options as commander gives them. */
-export interface GlobalFlags {
-  directory?: string;
-  engine?: string;
-  json?: boolean;
-  /** Of commands that have it, `--format json` is `--json`. */
-  format?: string;
-  yes?: boolean;
-  /** commander's reading of `--no-input`. */
-  input?: boolean;
-  quiet?: boolean;
-  verbose?: boolean;
-  /** commander's reading of `--no-color`. */
-  color?: boolean;
-}
+/** The global options, before or behind the command. Each has an `INVCTL_*` variable. */
+export const GLOBAL_FLAGS = {
+  directory: text('dir', 'project folder (INVCTL_DIRECTORY)', { short: 'C', offers: 'folders' }),
+  engine: choice('engine', ENGINE_CHOICES, 'auto, docker or embedded (INVCTL_ENGINE)'),
+  json: flag('one JSON document on stdout (INVCTL_JSON)'),
+  yes: flag('answer ordinary questions with yes (INVCTL_YES)', { short: 'y' }),
+  noInput: flag('never ask (INVCTL_NO_INPUT)'),
+  quiet: flag('no progress and no notes (INVCTL_QUIET)', { short: 'q' }),
+  verbose: flag('print each program that runs (INVCTL_VERBOSE)', { short: 'v' }),
+  noColor: flag('no colour (INVCTL_NO_COLOR, NO_COLOR)'),
+} satisfies Flags;
 
-/** @throws UserError USAGE (exit 2) for a value that is not one of those allowed. */
+export type GlobalFlags = Partial<ValuesOf<typeof GLOBAL_FLAGS>>;
+
+/**
+ * @param format of the commands that have such a flag: `--format json` is `--json`
+ * @throws UserError USAGE (exit 2) for a value that is not one of those allowed.
+ */
 export async function resolveSettings(
   flags: GlobalFlags,
   env: NodeJS.ProcessEnv,
   cwd: string,
+  format?: unknown,
 ): Promise<GlobalSettings> {
   const directory = resolve(cwd, flags.directory ?? (env.INVCTL_DIRECTORY || '.'));
   const fromFile = flags.engine || env.INVCTL_ENGINE ? undefined : await engineOfProject(directory);
@@ -49,12 +52,12 @@ export async function resolveSettings(
   return {
     directory,
     engine,
-    json: flags.json ?? (flags.format === 'json' || isTruthy('INVCTL_JSON', env)),
-    yes: flags.yes ?? isTruthy('INVCTL_YES', env),
-    noInput: flags.input === false || isTruthy('INVCTL_NO_INPUT', env),
-    quiet: flags.quiet ?? isTruthy('INVCTL_QUIET', env),
-    verbose: flags.verbose ?? isTruthy('INVCTL_VERBOSE', env),
-    noColor: flags.color === false || isTruthy('INVCTL_NO_COLOR', env),
+    json: flags.json || format === 'json' || isTruthy('INVCTL_JSON', env),
+    yes: flags.yes || isTruthy('INVCTL_YES', env),
+    noInput: flags.noInput || isTruthy('INVCTL_NO_INPUT', env),
+    quiet: flags.quiet || isTruthy('INVCTL_QUIET', env),
+    verbose: flags.verbose || isTruthy('INVCTL_VERBOSE', env),
+    noColor: flags.noColor || isTruthy('INVCTL_NO_COLOR', env),
   };
 }
 

@@ -1,5 +1,5 @@
-import type { Command } from 'commander';
-import { declare, type Handle } from '../cli/command.js';
+import { command } from '../cli/command.js';
+import { flag, rest } from '../cli/parameters.js';
 import type { BuildResult, RunningStep } from '../engine/engine.js';
 import type { Progress } from '../output/progress.js';
 import type { Style } from '../output/style.js';
@@ -8,15 +8,36 @@ import { formatBytes, formatDuration } from '../output/units.js';
 import { changeServices } from '../services/change-project.js';
 import { redact } from '../system/secret.js';
 
-export function define(program: Command, handle: Handle): void {
-  const command = declare(program, 'build', 'build the images; tells cached steps from rebuilt ones', [
-    'invctl build',
-    'invctl build api --no-cache --pull',
-  ])
-    .argument('[service...]', 'only these')
-    .option('--no-cache', 'run every step again')
-    .option('--pull', 'look for newer base images first');
-  handle<{ cache: boolean; pull?: boolean }>(command, async (context, { args: [services], options }) => {
+export default command({
+  summary: 'build the images; tells cached steps from rebuilt ones',
+  examples: ['invctl build', 'invctl build api --no-cache --pull'],
+  args: { services: rest('service', 'only these', { offers: 'services' }) },
+  flags: {
+    noCache: flag('run every step again'),
+    pull: flag('look for newer base images first'),
+  },
+  data: (z) =>
+    z.object({
+      images: z.array(
+        z.object({
+          service: z.string(),
+          image: z.string(),
+          bytes: z.int().optional(),
+          baseBytes: z.int().optional(),
+          steps: z.array(
+            z.object({
+              service: z.string(),
+              name: z.string(),
+              cached: z.boolean(),
+              seconds: z.number().optional(),
+            }),
+          ),
+          seconds: z.number(),
+        }),
+      ),
+      seconds: z.number(),
+    }),
+  async run(context, { args: { services }, flags: { noCache, pull } }) {
     const started = Date.now();
     const progress = await context.output.progress();
     const results = await changeServices(context, 'build', services, (engine, location) =>
@@ -24,8 +45,8 @@ export function define(program: Command, handle: Handle): void {
         location,
         {
           services,
-          noCache: !options.cache,
-          pull: options.pull ?? false,
+          noCache,
+          pull,
           signal: context.signal,
           onRunning: showRunning(progress),
         },
@@ -44,8 +65,8 @@ export function define(program: Command, handle: Handle): void {
           ? report(results, context.output.style)
           : 'no service of this project is built here',
     };
-  });
-}
+  },
+});
 
 /** The line that the step's end takes the place of, with a clock and what the step printed last. */
 function showRunning(progress: Progress): (step: RunningStep) => void {

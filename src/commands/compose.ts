@@ -1,16 +1,14 @@
-import type { Command } from 'commander';
-import { declare, type Handle } from '../cli/command.js';
+import { command } from '../cli/command.js';
+import { rest } from '../cli/parameters.js';
 import { compose } from '../engine/compose/argv.js';
 import { explainDockerError } from '../engine/compose/errors.js';
 
-export function define(program: Command, handle: Handle): void {
-  const command = declare(program, 'compose', 'anything else that docker compose can do, on this project', [
-    'invctl compose -- top',
-    'invctl compose -- events --json',
-  ])
-    .argument('<args...>', 'after --: arguments for docker compose')
-    .usage('-- <args...>');
-  handle(command, async (context, { args: [words] }) => {
+export default command({
+  summary: 'anything else that docker compose can do, on this project',
+  examples: ['invctl compose -- top', 'invctl compose -- events --json'],
+  args: { words: rest('args', 'after --: arguments for docker compose', { required: true }) },
+  usage: '-- <args...>',
+  async run(context, { args: { words } }) {
     const location = context.project();
     try {
       return {
@@ -21,5 +19,5 @@ export function define(program: Command, handle: Handle): void {
     } catch (error) {
       throw explainDockerError(error);
     }
-  });
-}
+  },
+});

@@ -1,49 +1,87 @@
-import { type Command, Option } from 'commander';
-import { declare, type Handle } from '../cli/command.js';
+import { command } from '../cli/command.js';
 import type { Context } from '../cli/context.js';
+import { choice, flag, texts } from '../cli/parameters.js';
 import { CHAPTERS, type Check, type FixStep } from '../doctor/check.js';
 import { ExitCode, UserError, usageError } from '../errors.js';
-import type { DoctorData, DoctorList } from '../output/schemas.js';
+import type { DataOf, Zod } from '../output/shapes.js';
 import { table } from '../output/table.js';
 import { type DoctorResult, examine } from '../services/doctor.js';
 import { sarifLog } from './doctor/sarif.js';
 import { diagnosisText } from './doctor/text.js';
 
-interface Flags {
-  fix?: boolean;
-  only: string[];
-  skip: string[];
-  production?: boolean;
-  list?: boolean;
-  strict?: boolean;
-  format?: 'text' | 'json' | 'sarif';
-}
+const ids = { commas: true, offers: checkIds };
 
-export function define(program: Command, handle: Handle): void {
-  const ids = (value: string, values: string[]) => [
-    ...values,
-    ...value
-      .split(',')
-      .map((id) => id.trim())
-      .filter((id) => id !== ''),
-  ];
-  const command = declare(program, 'doctor', 'what is wrong with the project, why, and how to mend it', [
-    'invctl doctor',
-    'invctl doctor --fix',
-    'invctl doctor --production --strict',
-  ])
-    .option('--fix', 'mend what can be mended, show the difference, and examine again; never touches data')
-    .option('--only <ids>', 'only these checks, separated by commas', ids, [])
-    .option('--skip <ids>', 'all but these checks', ids, [])
-    .option('--production', "judge the production checklist's twelve items as well")
-    .option('--strict', 'warnings count: exit code 5')
-    .option('--list', 'the checks, without running them')
-    .addOption(new Option('--format <format>', 'of the result').choices(['text', 'json', 'sarif']))
-    .addHelpText(
-      'after',
-      '\nExit code: 0 nothing wrong, 5 findings, 1 a check could not judge, 4 no project here.\n',
-    );
-  handle<Flags>(command, async (context, { options: flags }) => {
+export const diagnosis = (z: Zod) =>
+  z.object({
+    project: z.string(),
+    engine: z.enum(['docker', 'embedded', 'none']),
+    checks: z.array(
+      z.object({
+        id: z.string(),
+        chapter: z.string(),
+        title: z.string(),
+        severity: z.enum(['fail', 'warn', 'info']).describe('what a finding of it counts as'),
+        outcome: z.enum(['pass', 'fail', 'warn', 'info', 'skip', 'unknown', 'crashed']),
+        reason: z.string().optional().describe('why it was skipped, is unknown, or crashed'),
+        followsFrom: z.array(z.string()).optional().describe('ids of the causes that mute it'),
+        findings: z.array(
+          z.object({
+            message: z.string(),
+            why: z.string(),
+            next: z.string().describe('what to type or to edit; empty where there is nothing to do'),
+            file: z.string().optional().describe('absolute path'),
+            line: z.int().optional(),
+            service: z.string().optional(),
+            fixable: z.boolean(),
+            details: z.record(z.string(), z.union([z.string(), z.number()])).optional(),
+          }),
+        ),
+      }),
+    ),
+    rootCauses: z.array(z.string()).describe('ids of what has to be mended, the worst first'),
+    fixed: z.array(z.string()).describe('ids that --fix turned green'),
+    fixes: z.array(
+      z.object({
+        id: z.string(),
+        summary: z.string(),
+        diff: z.string().optional(),
+        applied: z.boolean(),
+        reason: z.string().optional().describe('why it was left'),
+      }),
+    ),
+  });
+type Diagnosis = DataOf<typeof diagnosis>;
+
+const checkList = (z: Zod) =>
+  z.object({
+    checks: z.array(
+      z.object({
+        id: z.string(),
+        chapter: z.string(),
+        title: z.string(),
+        severity: z.enum(['fail', 'warn', 'info']),
+        fix: z.enum(['safe', 'ask']).optional(),
+        docs: z.string().describe('page of the guide'),
+      }),
+    ),
+  });
+type CheckList = DataOf<typeof checkList>;
+
+export default command({
+  summary: 'what is wrong with the project, why, and how to mend it',
+  examples: ['invctl doctor', 'invctl doctor --fix', 'invctl doctor --production --strict'],
+  flags: {
+    fix: flag('mend what can be mended, show the difference, and examine again; never touches data'),
+    only: texts('ids', 'only these checks, separated by commas', ids),
+    skip: texts('ids', 'all but these checks', ids),
+    production: flag("judge the production checklist's twelve items as well"),
+    strict: flag('warnings count: exit code 5'),
+    list: flag('the checks, without running them'),
+    format: choice('format', ['text', 'json', 'sarif'], 'of the result'),
+  },
+  notes: 'Exit code: 0 nothing wrong, 5 findings, 1 a check could not judge, 4 no project here.',
+  data: (z) => z.union([diagnosis(z), checkList(z)]),
+  async run(context, { flags }) {
     if (flags.list) return listChecks();
     if (context.output.json && flags.format !== undefined && flags.format !== 'json') {
       throw usageError(`--json and --format ${flags.format} exclude each other`, 'invctl doctor --help');
@@ -51,11 +89,11 @@ export function define(program: Command, handle: Handle): void {
     const result = await examine(context, {
       only: flags.only,
       skip: flags.skip,
-      production: flags.production ?? false,
+      production: flags.production,
       engine: context.settings.engine,
       ...(flags.fix ? { fix: fixPolicy(context) } : {}),
     });
-    const exitCode = exitCodeOf(result, flags.strict ?? false);
+    const exitCode = exitCodeOf(result, flags.strict);
     if (flags.format === 'sarif') {
       context.output.printLine(JSON.stringify(sarifLog(result), null, 2));
       return { exitCode };
@@ -66,8 +104,8 @@ export function define(program: Command, handle: Handle): void {
       text: diagnosisText(result, context.output.style, columns),
       exitCode,
     };
-  });
-}
+  },
+});
 
 /** What needs a yes: `--yes` gives it, a person at the terminal is asked, a script is told. */
 function fixPolicy({ prompts, settings, output }: Context) {
@@ -93,7 +131,7 @@ export function exitCodeOf({ checks }: DoctorResult, strict: boolean): number {
   return outcomes.has('crashed') ? ExitCode.failure : ExitCode.ok;
 }
 
-export function dataOf({ project, engine, checks, rootCauses, fixed, fixes }: DoctorResult): DoctorData {
+export function dataOf({ project, engine, checks, rootCauses, fixed, fixes }: DoctorResult): Diagnosis {
   return {
     project,
     engine,
@@ -122,9 +160,14 @@ export function dataOf({ project, engine, checks, rootCauses, fixed, fixes }: Do
   };
 }
 
+async function checkIds(): Promise<string[]> {
+  const { CHECKS } = await import('../doctor/registry.js');
+  return CHECKS.map(({ id }) => id);
+}
+
 async function listChecks() {
   const { CHECKS } = await import('../doctor/registry.js');
-  const data: DoctorList = { checks: CHECKS.map(listed) };
+  const data: CheckList = { checks: CHECKS.map(listed) };
   const rows = data.checks.map(({ id, severity, fix = '', chapter, title }) => [
     id,
     severity,
@@ -135,7 +178,7 @@ async function listChecks() {
   return { data, text: table(['CHECK', 'WEIGHT', 'FIX', 'CHAPTER', 'WHAT IT FINDS'], rows) };
 }
 
-function listed({ id, chapter, title, severity, fix }: Check): DoctorList['checks'][number] {
+function listed({ id, chapter, title, severity, fix }: Check): CheckList['checks'][number] {
   return {
     id,
     chapter: CHAPTERS[chapter],

@@ -1,8 +1,9 @@
 import { relative } from 'node:path';
-import type { Command } from 'commander';
-import { declare, declareGroup, type Handle } from '../cli/command.js';
+import { command, group } from '../cli/command.js';
 import type { Context } from '../cli/context.js';
+import { flag, optional, rest, texts } from '../cli/parameters.js';
 import { ExitCode, UserError, usageError } from '../errors.js';
+import type { Zod } from '../output/shapes.js';
 import type { Style } from '../output/style.js';
 import { table } from '../output/table.js';
 import {
@@ -13,99 +14,161 @@ import {
 } from '../services/environment.js';
 import type { LiveReport, StaleVariable } from '../services/live-environment.js';
 
-const LIVE = 'compare with what the running containers have';
+const LIST_FLAGS = {
+  live: flag('compare with what the running containers have'),
+  showValues: flag('show secrets too: on a terminal, or with --yes'),
+};
 
-interface ListOptions {
-  showValues?: boolean;
-  live?: boolean;
-}
+const sourcePlace = (z: Zod) => ({
+  file: z.string().optional(),
+  line: z.int().optional().describe('1-based'),
+});
+const sourceKind = (z: Zod) => z.enum(['run', 'environment', 'env_file', 'image']);
+const environmentVariable = (z: Zod) =>
+  z.object({
+    service: z.string(),
+    name: z.string(),
+    set: z.boolean().describe('false: unset in the container, whatever weaker sources say'),
+    value: z.string().nullable(),
+    redacted: z.boolean().describe('the value is not shown, or only in part'),
+    source: z.object({ kind: sourceKind(z), ...sourcePlace(z) }),
+    shadowed: z
+      .array(z.object({ kind: sourceKind(z), ...sourcePlace(z), value: z.string().nullable() }))
+      .describe('what lost, strongest first'),
+    interpolated: z
+      .array(
+        z.object({
+          name: z.string(),
+          set: z.boolean(),
+          source: z.object({
+            kind: z.enum(['shell', 'dotenv', 'env_file', 'client', 'compose', 'unset']),
+            ...sourcePlace(z),
+          }),
+        }),
+      )
+      .describe('the ${…} and the bare name that took part, and where each came from'),
+  });
+const liveEnvironment = (z: Zod) =>
+  z.object({
+    service: z.string(),
+    instance: z.string().optional().describe('container, or process id; absent: none runs'),
+    compared: z.boolean().describe('false: none runs, or its environment cannot be read'),
+    stale: z.array(
+      z.object({
+        name: z.string(),
+        change: z.enum(['changed', 'added', 'removed']).describe('in the files, since it was made'),
+        value: z
+          .string()
+          .nullable()
+          .describe('what it has; [redacted] without --show-values, null where it has none'),
+        fromShell: z.boolean().describe('a variable of the shell took part'),
+      }),
+    ),
+    next: z.string().optional().describe('the command that makes it anew'),
+  });
+const environmentVariables = (z: Zod) =>
+  z.object({
+    variables: z.array(environmentVariable(z)),
+    live: z.array(liveEnvironment(z)).optional().describe('with --live'),
+  });
 
-interface ExplainOptions extends ListOptions {
-  service: string[];
-  run: string[];
-}
-
-export function define(program: Command, handle: Handle): void {
-  const group = declareGroup(program, 'env', 'where the environment of each service comes from', [
+const explain = command({
+  summary: 'which source gives a variable its value, and what it shadows',
+  examples: [
     'invctl env explain DATABASE_HOST',
-    'invctl env diff',
-  ]);
-  const repeatable = (value: string, values: string[]) => [...values, value];
+    'invctl env explain DATABASE_HOST --run DATABASE_HOST=other',
+    'invctl env explain --live',
+  ],
+  args: { variable: optional('name; all variables without one', { offers: 'variables' }) },
+  flags: {
+    service: texts('service', 'only this service', { short: 's', offers: 'services' }),
+    run: texts('NAME[=value]', 'as if given to `run -e`', { offers: 'variables', parse: runEntry }),
+    ...LIST_FLAGS,
+  },
+  data: environmentVariables,
+  async run(context, { args: { variable }, flags }) {
+    const explained = await explainEnvironment(context, {
+      variable,
+      services: flags.service,
+      run: flags.run,
+      showValues: mayShowValues(context, flags.showValues),
+      live: flags.live,
+    });
+    const place = placeIn(context.project().directory);
+    return {
+      data: explained,
+      text: [
+        explained.variables.map((one) => explanation(one, place, context.output.style)).join('\n\n') ||
+          'no service sets a variable',
+        ...comparisonLines(explained.live),
+      ].join('\n'),
+    };
+  },
+});
 
-  handle<ExplainOptions>(
-    declare(group, 'explain', 'which source gives a variable its value, and what it shadows', [
-      'invctl env explain DATABASE_HOST',
-      'invctl env explain DATABASE_HOST --run DATABASE_HOST=other',
-      'invctl env explain --live',
-    ])
-      .argument('[variable]', 'name; all variables without one')
-      .option('-s, --service <service>', 'only this service', repeatable, [])
-      .option('--run <NAME[=value]>', 'as if given to `run -e`', repeatable, [])
-      .option('--live', LIVE)
-      .option('--show-values', 'show secrets too: on a terminal, or with --yes'),
-    async (context, { args: [variable], options }) => {
-      const explained = await explainEnvironment(context, {
-        variable,
-        services: options.service,
-        run: options.run.map(runEntry),
-        showValues: mayShowValues(context, options),
-        live: options.live ?? false,
-      });
-      const place = placeIn(context.project().directory);
-      return {
-        data: explained,
-        text: [
-          explained.variables.map((one) => explanation(one, place, context.output.style)).join('\n\n') ||
-            'no service sets a variable',
-          ...comparisonLines(explained.live),
-        ].join('\n'),
-      };
-    },
-  );
+const list = command({
+  summary: 'the environment that each service gets',
+  examples: ['invctl env list api'],
+  args: { services: rest('service', 'services; all without one', { offers: 'services' }) },
+  flags: LIST_FLAGS,
+  data: environmentVariables,
+  async run(context, { args: { services }, flags }) {
+    const explained = await explainEnvironment(context, {
+      services,
+      showValues: mayShowValues(context, flags.showValues),
+      live: flags.live,
+    });
+    const place = placeIn(context.project().directory);
+    const rows = explained.variables.map(({ service, name, source, set, value }) => [
+      service,
+      name,
+      `${source.kind} ${place(source)}`.trimEnd(),
+      set ? printable(value) : '(unset)',
+    ]);
+    return {
+      data: explained,
+      text: [
+        rows.length > 0
+          ? table(['SERVICE', 'VARIABLE', 'SOURCE', 'VALUE'], rows)
+          : 'no service sets a variable',
+        ...comparisonLines(explained.live),
+      ].join('\n'),
+    };
+  },
+});
 
-  handle<ListOptions>(
-    declare(group, 'list', 'the environment that each service gets', ['invctl env list api'])
-      .argument('[service...]', 'services; all without one')
-      .option('--live', LIVE)
-      .option('--show-values', 'show secrets too: on a terminal, or with --yes'),
-    async (context, { args: [services], options }) => {
-      const explained = await explainEnvironment(context, {
-        services,
-        showValues: mayShowValues(context, options),
-        live: options.live ?? false,
-      });
-      const place = placeIn(context.project().directory);
-      const rows = explained.variables.map(({ service, name, source, set, value }) => [
-        service,
-        name,
-        `${source.kind} ${place(source)}`.trimEnd(),
-        set ? printable(value) : '(unset)',
-      ]);
-      return {
-        data: explained,
-        text: [
-          rows.length > 0
-            ? table(['SERVICE', 'VARIABLE', 'SOURCE', 'VALUE'], rows)
-            : 'no service sets a variable',
-          ...comparisonLines(explained.live),
-        ].join('\n'),
-      };
-    },
-  );
+const diff = command({
+  summary: 'what each env file lacks against the example beside it',
+  examples: ['invctl env diff'],
+  data: (z) =>
+    z.object({
+      files: z.array(
+        z.object({
+          file: z.string(),
+          example: z.string(),
+          absent: z.boolean(),
+          missing: z.array(z.string()),
+          extra: z.array(z.string()),
+          placeholders: z.array(z.string()).describe("secrets that still have the example's value"),
+        }),
+      ),
+    }),
+  async run(context) {
+    const files = await diffEnvironment(context);
+    const { directory } = context.project();
+    return {
+      data: { files },
+      text:
+        files.map((one) => comparison(one, directory)).join('\n') || 'no env file has an example beside it',
+    };
+  },
+});
 
-  handle(
-    declare(group, 'diff', 'what each env file lacks against the example beside it', ['invctl env diff']),
-    async (context) => {
-      const files = await diffEnvironment(context);
-      const { directory } = context.project();
-      return {
-        data: { files },
-        text:
-          files.map((one) => comparison(one, directory)).join('\n') || 'no env file has an example beside it',
-      };
-    },
-  );
-}
+export default group({
+  summary: 'where the environment of each service comes from',
+  examples: ['invctl env explain DATABASE_HOST', 'invctl env diff'],
+  commands: { explain, list, diff },
+});
 
 const CHANGES: Record<StaleVariable['change'], string> = {
   changed: 'has another value than the files give it now',
@@ -134,14 +197,14 @@ function comparisonLines(live: readonly LiveReport[] | undefined): string[] {
 
 function runEntry(entry: string): string {
   if (/^[^\s=]+(=|$)/.test(entry)) return entry;
-  throw usageError(`--run "${entry}" names no variable`, '--run NAME=value');
+  throw usageError(`--run "${entry}" does not begin with the name of a variable`, '--run NAME=value');
 }
 
-function mayShowValues({ settings }: Context, { showValues = false }: ListOptions): boolean {
+function mayShowValues({ settings }: Context, showValues: boolean): boolean {
   if (showValues && !process.stdout.isTTY && !settings.yes) {
     throw new UserError({
       code: 'CONFIRMATION_NEEDED',
-      message: '--show-values would write secrets to something that is no terminal',
+      message: '--show-values would write secrets to a file or a pipe',
       hint: 'add --yes if that is meant',
       exitCode: ExitCode.confirmationNeeded,
     });

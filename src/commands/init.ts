@@ -1,6 +1,7 @@
 import { basename, relative, resolve } from 'node:path';
-import { type CommandModule, declare } from '../cli/command.js';
+import { command } from '../cli/command.js';
 import type { Context } from '../cli/context.js';
+import { flag, optional, parsed, type ValuesOf } from '../cli/parameters.js';
 import { UserError } from '../errors.js';
 import { count } from '../output/units.js';
 import { type InitFile, type InitResult, initProject, readScaffoldOptions } from '../services/init.js';
@@ -15,55 +16,88 @@ import {
   type ScaffoldOptions,
 } from '../template/options.js';
 
-type Flags = Partial<Record<keyof ScaffoldOptions, string>> & {
-  dryRun?: boolean;
-  diff?: boolean;
-  force?: boolean;
-};
-
 /** Where the folder's name has no character that a project's name may have. */
 const FALLBACK_NAME = 'inventory';
 
-export const define: CommandModule['define'] = (program, handle) => {
-  const command = declare(
-    program,
-    'init [dir]',
-    'write a stack: compose file, API source, settings and secrets',
-    ['invctl init shop', 'invctl init --dry-run --diff      (what differs from the template?)'],
-  )
-    .option('--name <name>', "the Compose project's name (default: the folder's)")
-    .option(
-      '--port <port>',
-      `port of this machine for the API (default: ${DEFAULT_OPTIONS.port}, or the next free one)`,
-    )
-    .option('--postgres <major>', `${POSTGRES_MAJORS.join(', ')} (default: ${DEFAULT_OPTIONS.postgres})`)
-    .option('--node <major>', `${NODE_MAJORS.join(', ')} (default: ${DEFAULT_OPTIONS.node})`)
-    .option('--db-name <name>', `database (default: ${DEFAULT_OPTIONS.dbName})`)
-    .option('--db-user <name>', `database user (default: ${DEFAULT_OPTIONS.dbUser})`)
-    .option('--dry-run', 'write nothing, say what would be written')
-    .option('--diff', 'show how files differ from the template')
-    .option('--force', 'overwrite files that differ, keeping copies; never secrets or .env');
-  handle<Flags>(command, async (context, { args: [folder], options: flags }) => {
-    const directory = resolve(context.directory, folder ?? '.');
+const FLAGS = {
+  name: option('name', 'name', "the Compose project's name", { otherwise: "the folder's" }),
+  port: option('port', 'port', 'port of this machine for the API', {
+    otherwise: `${DEFAULT_OPTIONS.port}, or the next free one`,
+  }),
+  postgres: option('postgres', 'major', 'PostgreSQL', {
+    offers: POSTGRES_MAJORS.map(String),
+    otherwise: `${DEFAULT_OPTIONS.postgres}`,
+  }),
+  node: option('node', 'major', 'Node.js', {
+    offers: NODE_MAJORS.map(String),
+    otherwise: `${DEFAULT_OPTIONS.node}`,
+  }),
+  dbName: option('dbName', 'name', 'database', { otherwise: DEFAULT_OPTIONS.dbName }),
+  dbUser: option('dbUser', 'name', 'database user', { otherwise: DEFAULT_OPTIONS.dbUser }),
+  dryRun: flag('write nothing, say what would be written'),
+  diff: flag('show how files differ from the template'),
+  force: flag('overwrite files that differ, keeping copies; never secrets or .env'),
+};
+type InitFlags = ValuesOf<typeof FLAGS>;
+
+export default command({
+  summary: 'write a stack: compose file, API source, settings and secrets',
+  examples: ['invctl init shop', 'invctl init --dry-run --diff      (what differs from the template?)'],
+  args: { dir: optional('folder of the project (default: this one)', { offers: 'folders' }) },
+  flags: FLAGS,
+  data: (z) =>
+    z.object({
+      directory: z.string(),
+      name: z.string(),
+      created: z.boolean().describe('the folder was no scaffold before'),
+      dryRun: z.boolean(),
+      options: z.record(z.string(), z.union([z.string(), z.int()])),
+      files: z.array(
+        z.object({
+          path: z.string(),
+          status: z.enum(['created', 'unchanged', 'differs', 'kept', 'updated', 'replaced']),
+          added: z.array(z.string()).optional().describe('keys or lines that an updated file got'),
+          edited: z.boolean().optional().describe('false: the template or the options changed, not the file'),
+          diff: z.string().optional().describe('unified, with --diff; credentials read [redacted]'),
+        }),
+      ),
+      copies: z.string().optional().describe('folder of the copies of replaced files'),
+      next: z.array(z.string()),
+    }),
+  async run(context, { args: { dir }, flags }) {
+    const directory = resolve(context.directory, dir ?? '.');
     const result = await initProject(context, {
       directory,
       options: await chooseOptions(context, directory, flags),
-      dryRun: flags.dryRun ?? false,
-      force: flags.force ?? false,
-      diff: flags.diff ?? false,
+      dryRun: flags.dryRun,
+      force: flags.force,
+      diff: flags.diff,
     });
     const next = nextCommands(result, flags);
     return { data: { ...result, next }, text: formatResult(context, result, next) };
-  });
-};
+  },
+});
+
+/** A flag that is checked as the same answer to a question is. */
+function option<Key extends keyof ScaffoldOptions>(
+  key: Key,
+  placeholder: string,
+  description: string,
+  help: { offers?: readonly string[]; otherwise: string },
+) {
+  return parsed(placeholder, description, (word) => parseOption(key, word), help);
+}
 
 /** Flags win over what an earlier init recorded. Questions are for a first init alone. */
-async function chooseOptions(context: Context, directory: string, flags: Flags): Promise<ScaffoldOptions> {
+async function chooseOptions(
+  context: Context,
+  directory: string,
+  flags: InitFlags,
+): Promise<ScaffoldOptions> {
   const { prompts, settings } = context;
   const typed: Partial<ScaffoldOptions> = {};
   for (const key of ['name', 'port', 'postgres', 'node', 'dbName', 'dbUser'] as const) {
-    const text = flags[key];
-    if (text !== undefined) Object.assign(typed, { [key]: parseOption(key, text) });
+    if (flags[key] !== undefined) Object.assign(typed, { [key]: flags[key] });
   }
   const recorded = await readScaffoldOptions(directory);
   if (typed.port !== undefined && typed.port !== recorded?.port) await warnIfTaken(context, typed.port);
@@ -111,7 +145,7 @@ function problemWith(key: 'name' | 'port'): (answer: string) => true | string {
   };
 }
 
-function nextCommands({ directory, dryRun, files }: InitResult, { diff }: Flags): string[] {
+function nextCommands({ directory, dryRun, files }: InitResult, { diff }: InitFlags): string[] {
   const folder = relative(process.cwd(), directory);
   const there = folder === '' ? [] : [formatArgv(['cd', folder])];
   const commands =

@@ -1,21 +1,48 @@
-import type { Command } from 'commander';
-import { declare, type Handle } from '../cli/command.js';
+import { command } from '../cli/command.js';
+import { required } from '../cli/parameters.js';
 import type { ServiceDetails } from '../engine/engine.js';
 import { formatPort } from '../output/service-table.js';
+import { environment } from '../output/shapes.js';
 import { table } from '../output/table.js';
 import { formatBytes } from '../output/units.js';
 import { inspectService } from '../services/inspect.js';
 
-export function define(program: Command, handle: Handle): void {
-  const command = declare(program, 'inspect', 'one service: mounts, limits, networks, environment', [
-    'invctl inspect api',
-    'invctl inspect db --json',
-  ]).argument('<service>', 'service');
-  handle(command, async (context, { args: [service] }) => {
+export default command({
+  summary: 'one service: mounts, limits, networks, environment',
+  examples: ['invctl inspect api', 'invctl inspect db --json'],
+  args: { service: required('service', { offers: 'services' }) },
+  data: (z) =>
+    z.object({
+      service: z.string(),
+      instances: z.array(
+        z.looseObject({
+          name: z.string(),
+          state: z.string(),
+          health: z.string(),
+          ports: z.array(
+            z.object({
+              host: z.string().describe('address of this machine'),
+              published: z.int(),
+              target: z.int().describe('port in the container'),
+              protocol: z.string(),
+            }),
+          ),
+          command: z.array(z.string()),
+          mounts: z.array(
+            z.object({ type: z.string(), source: z.string(), target: z.string(), readOnly: z.boolean() }),
+          ),
+          networks: z.array(z.string()),
+          memoryLimit: z.int().optional().describe('bytes'),
+          cpuLimit: z.number().optional(),
+          environment: environment(z),
+        }),
+      ),
+    }),
+  async run(context, { args: { service } }) {
     const instances = await inspectService(context, service);
     return { data: { service, instances }, text: instances.map(describe).join('\n\n') };
-  });
-}
+  },
+});
 
 function describe(details: ServiceDetails): string {
   const rows: [string, string | undefined][] = [

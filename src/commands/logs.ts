@@ -1,8 +1,9 @@
-import type { Command } from 'commander';
-import { declare, type Handle } from '../cli/command.js';
+import { command } from '../cli/command.js';
 import type { Context } from '../cli/context.js';
+import { choice, flag, number, parsed, rest } from '../cli/parameters.js';
 import type { LogOptions } from '../engine/engine.js';
 import { usageError } from '../errors.js';
+import type { Zod } from '../output/shapes.js';
 import { assertServices } from '../services/choose-services.js';
 import { atLeast, LOG_LEVELS, type LogLevel, readLogLine } from '../services/log-levels.js';
 import { prettyLine } from './logs/pretty-line.js';
@@ -10,41 +11,39 @@ import { prettyLine } from './logs/pretty-line.js';
 /** Lines of each service that `--follow` begins with: enough to see where it stands, no flood. */
 const FOLLOW_TAIL = 100;
 
-interface LogFlags {
-  follow?: boolean;
-  tail?: string;
-  since?: string;
-  level?: string;
-}
-
-export function define(program: Command, handle: Handle): void {
-  const command = declare(program, 'logs', 'what the services print', [
-    'invctl logs',
-    'invctl logs api --follow --level warn',
-    'invctl logs --since 10m --tail 100',
-  ])
-    .argument('[service...]', 'only these')
-    .option('-f, --follow', 'go on with new lines')
-    .option(
-      '--tail <lines>',
-      `only the last lines of each service (default: all; with --follow and no --since: ${FOLLOW_TAIL})`,
-    )
-    .option('--since <time>', 'only since then: 30s, 10m, 2h, 1d or an ISO time')
-    .option('--level <level>', `only this level and worse: ${LOG_LEVELS.join(', ')}`);
-  handle<LogFlags>(command, async (context, { args: [services], options }) => {
-    const level = readLevel(options.level);
-    const tail =
-      options.tail ?? (options.follow && options.since === undefined ? `${FOLLOW_TAIL}` : undefined);
+export default command({
+  summary: 'what the services print',
+  examples: ['invctl logs', 'invctl logs api --follow --level warn', 'invctl logs --since 10m --tail 100'],
+  args: { services: rest('service', 'only these', { offers: 'services' }) },
+  flags: {
+    follow: flag('go on with new lines', { short: 'f' }),
+    tail: number('lines', 'only the last lines of each service', {
+      whole: true,
+      otherwise: `all; with --follow and no --since: ${FOLLOW_TAIL}`,
+    }),
+    since: parsed('time', 'only since then: 30s, 10m, 2h, 1d or an ISO time', readSince),
+    level: choice('level', LOG_LEVELS, 'only this level and worse', { anyCase: true }),
+  },
+  async run(context, { args: { services }, flags: { follow, since, level, ...flags } }) {
+    const tail = flags.tail ?? (follow && since === undefined ? FOLLOW_TAIL : undefined);
     await printLogs(context, level, {
       services,
       signal: context.signal,
-      ...(options.follow ? { follow: true } : {}),
-      ...(tail === undefined ? {} : { tail: readTail(tail) }),
-      ...(options.since === undefined ? {} : { since: readSince(options.since, new Date()) }),
+      ...(follow ? { follow } : {}),
+      ...(tail === undefined ? {} : { tail }),
+      ...(since === undefined ? {} : { since }),
     });
     return { interrupted: context.signal.aborted };
+  },
+});
+
+/** One line of `logs --json`, which is NDJSON. */
+export const logLine = (z: Zod) =>
+  z.object({
+    service: z.string(),
+    time: z.string().optional().describe('ISO time'),
+    line: z.string(),
   });
-}
 
 /** Follows the logs from now on until Ctrl-C, which is its ordinary end. */
 export async function followLogs(context: Context, services: readonly string[]): Promise<void> {
@@ -79,33 +78,21 @@ async function printLogs(context: Context, level: LogLevel | undefined, options:
     if (!(options.follow && context.signal.aborted)) throw error;
   }
   if (silent && (await engine.status(location)).length === 0) {
-    output.note(`$location.nameis not up, and has no logs; start it with: invctl up`);
+    output.note(`${location.name} is not up, and has no logs; start it with: invctl up`);
   }
 }
 
-function readLevel(text: string | undefined): LogLevel | undefined {
-  if (text === undefined) return undefined;
-  const level = LOG_LEVELS.find((candidate) => candidate === text.toLowerCase());
-  if (!level) throw usageError(`unknown level "${text}"`, `--level ${LOG_LEVELS.join('|')}`);
-  return level;
-}
-
-function readTail(text: string): number {
-  const lines = Number(text);
-  if (!Number.isInteger(lines) || lines < 0) throw usageError(`--tail "${text}" is not a number of lines`);
-  return lines;
-}
-
 /** An ISO time from `10m` before now, or from anything that `Date` reads. */
-function readSince(text: string, now: Date): string {
-  const span = /^(\d+)([smhd])$/.exec(text);
+function readSince(word: string, name: string): string {
+  const now = new Date();
+  const span = /^(\d+)([smhd])$/.exec(word);
   if (span) {
     const unit = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }[span[2] as 's' | 'm' | 'h' | 'd'];
     return new Date(now.getTime() - Number(span[1]) * unit).toISOString();
   }
-  const time = new Date(text);
+  const time = new Date(word);
   if (Number.isNaN(time.getTime())) {
-    throw usageError(`--since "${text}" is no time`, '--since 30s, 10m, 2h, 1d or 2026-01-31T12:00:00Z');
+    throw usageError(`${name} "${word}" is not a time`, `${name} 30s, 10m, 2h, 1d or 2026-01-31T12:00:00Z`);
   }
   return time.toISOString();
 }

@@ -1,55 +1,71 @@
-import type { Command } from 'commander';
-import { declare, declareGroup, type Handle } from '../cli/command.js';
+import { command, group } from '../cli/command.js';
+import { required } from '../cli/parameters.js';
 import type { NetworkStatus } from '../engine/engine.js';
 import { UserError } from '../errors.js';
+import type { Zod } from '../output/shapes.js';
 import { table } from '../output/table.js';
 
-export function define(program: Command, handle: Handle): void {
-  const group = declareGroup(program, 'network', 'who can reach whom', [
-    'invctl network ls',
-    'invctl network inspect backend',
-  ]);
-  handle(
-    declare(group, 'ls', 'the networks of this project and who is attached', ['invctl network ls']),
-    async (context) => {
-      const networks = await (await context.engine()).networks(context.project());
-      return {
-        data: { networks },
-        text:
+const network = (z: Zod) =>
+  z.object({
+    key: z.string().optional(),
+    name: z.string(),
+    driver: z.string(),
+    internal: z.boolean(),
+    subnets: z.array(z.string()),
+    attached: z.array(z.object({ service: z.string(), instance: z.string(), address: z.string() })),
+  });
+
+const ls = command({
+  summary: 'the networks of this project and who is attached',
+  examples: ['invctl network ls'],
+  data: (z) => z.object({ networks: z.array(network(z)) }),
+  async run(context) {
+    const networks = await (await context.engine()).networks(context.project());
+    return {
+      data: { networks },
+      text: networks.length > 0 ? networkTable(networks) : 'no networks; `invctl up` makes them',
+    };
+  },
+});
+
+const inspect = command({
+  summary: 'one network: subnet and the address of each service',
+  examples: ['invctl network inspect backend'],
+  args: { network: required('key or name', { offers: 'networks' }) },
+  data: (z) => z.object({ network: network(z) }),
+  async run(context, { args }) {
+    const networks = await (await context.engine()).networks(context.project());
+    const found = networks.find(({ key, name }) => key === args.network || name === args.network);
+    if (!found) {
+      throw new UserError({
+        code: 'UNKNOWN_NETWORK',
+        message: `the project "${context.project().name}" has no network "${args.network}"`,
+        hint:
           networks.length > 0
-            ? table(
-                ['NETWORK', 'NAME', 'DRIVER', 'INTERNAL', 'ATTACHED'],
-                networks.map(({ key, name, driver, internal, attached }) => [
-                  key ?? '-',
-                  name,
-                  driver,
-                  internal ? 'yes' : 'no',
-                  attached.map(({ service }) => service).join(', ') || '-',
-                ]),
-              )
-            : 'no networks; `invctl up` makes them',
-      };
-    },
-  );
-  handle(
-    declare(group, 'inspect', 'one network: subnet and the address of each service', [
-      'invctl network inspect backend',
-    ]).argument('<network>', 'key or name'),
-    async (context, { args: [keyOrName] }) => {
-      const networks = await (await context.engine()).networks(context.project());
-      const network = networks.find(({ key, name }) => key === keyOrName || name === keyOrName);
-      if (!network) {
-        throw new UserError({
-          code: 'UNKNOWN_NETWORK',
-          message: `the project "${context.project().name}" has no network "${keyOrName}"`,
-          hint:
-            networks.length > 0
-              ? `networks: ${networks.map(({ key, name }) => key ?? name).join(', ')}`
-              : 'invctl up',
-        });
-      }
-      return { data: { network }, text: describe(network) };
-    },
+            ? `networks: ${networks.map(({ key, name }) => key ?? name).join(', ')}`
+            : 'invctl up',
+      });
+    }
+    return { data: { network: found }, text: describe(found) };
+  },
+});
+
+export default group({
+  summary: 'who can reach whom',
+  examples: ['invctl network ls', 'invctl network inspect backend'],
+  commands: { ls, inspect },
+});
+
+function networkTable(networks: readonly NetworkStatus[]): string {
+  return table(
+    ['NETWORK', 'NAME', 'DRIVER', 'INTERNAL', 'ATTACHED'],
+    networks.map(({ key, name, driver, internal, attached }) => [
+      key ?? '-',
+      name,
+      driver,
+      internal ? 'yes' : 'no',
+      attached.map(({ service }) => service).join(', ') || '-',
+    ]),
   );
 }
 

@@ -1,13 +1,12 @@
-import type { Command } from 'commander';
-import { declare, type Handle } from '../cli/command.js';
+import { command } from '../cli/command.js';
 import { serviceRow, serviceTable } from '../output/service-table.js';
+import { serviceList } from '../output/shapes.js';
 
-export function define(program: Command, handle: Handle): void {
-  const command = declare(program, 'ps', 'services, their state, health, uptime and URL', [
-    'invctl ps',
-    'invctl ps --json',
-  ]);
-  handle(command, async (context) => {
+export default command({
+  summary: 'services, their state, health, uptime and URL',
+  examples: ['invctl ps', 'invctl ps --json'],
+  data: serviceList,
+  async run(context) {
     const location = context.project();
     const engine = await context.engine();
     const services = await engine.status(location);
@@ -22,5 +21,5 @@ export function define(program: Command, handle: Handle): void {
           ? serviceTable(services, context.output.style, new Date())
           : `${location.name} is not up; start it with: invctl up`,
     };
-  });
-}
+  },
+});

@@ -1,12 +1,22 @@
-import type { Command } from 'commander';
-import { declare, type Handle } from '../cli/command.js';
+import { command } from '../cli/command.js';
 import { recover } from '../services/recover.js';
 
-export function define(program: Command, handle: Handle): void {
-  const command = declare(program, 'recover', 'finish or revert an operation that was cut off', [
-    'invctl recover',
-  ]);
-  handle(command, async (context) => {
+export default command({
+  summary: 'finish or revert an operation that was cut off',
+  examples: ['invctl recover'],
+  data: (z) =>
+    z.object({
+      recovered: z.array(
+        z.object({
+          operation: z.string(),
+          id: z.string(),
+          step: z.string(),
+          outcome: z.enum(['finished', 'reverted']),
+          message: z.string(),
+        }),
+      ),
+    }),
+  async run(context) {
     const recovered = await recover(context);
     const lines = recovered.map(
       ({ operation, outcome, message }) =>
@@ -16,5 +26,5 @@ export function define(program: Command, handle: Handle): void {
       data: { recovered },
       text: lines.join('\n') || 'nothing was cut off',
     };
-  });
-}
+  },
+});

@@ -1,6 +1,7 @@
 import type { Report } from '../cli/command.js';
 import type { Context } from '../cli/context.js';
 import { serviceRow, serviceTable } from '../output/service-table.js';
+import type { DataOf, serviceList } from '../output/shapes.js';
 import { formatDuration } from '../output/units.js';
 
 /** Runs a change of the named services (none: all) with a line of progress, then reports their new state. */
@@ -9,7 +10,7 @@ export async function reportChange(
   participle: string,
   services: readonly string[],
   change: () => Promise<void>,
-): Promise<Report> {
+): Promise<Report<DataOf<typeof serviceList>>> {
   const started = Date.now();
   const what = services.length > 0 ? services.join(', ') : context.project().name;
   const progress = await context.output.progress();

@@ -1,42 +1,47 @@
-import type { Command } from 'commander';
-import { declare, type Handle } from '../cli/command.js';
+import { command } from '../cli/command.js';
+import { flag, required, rest, text, texts } from '../cli/parameters.js';
 import { usageError } from '../errors.js';
 import { assertServices } from '../services/choose-services.js';
 
-export function define(program: Command, handle: Handle): void {
-  const command = declare(program, 'run', 'run a one-off command in a new container of a service', [
+export default command({
+  summary: 'run a one-off command in a new container of a service',
+  examples: [
     'invctl run -e DATABASE_HOST=custom-db api -- npm run config',
     'invctl run api -- node --version',
-  ])
-    .argument('<service>', 'service')
-    .argument('<command...>', 'after --: the command and its arguments')
-    .usage('[-e NAME=value] <service> -- <command...>')
-    .option(
-      '-e, --env <NAME=value>',
+  ],
+  args: {
+    service: required('service', { offers: 'services' }),
+    words: rest('command', 'after --: the command and its arguments', { required: true }),
+  },
+  usage: '[-e NAME=value] <service> -- <command...>',
+  flags: {
+    env: texts(
+      'NAME=value',
       'set a variable, above every other source; without a value it is taken from this shell',
-      (entry: string, entries: string[]) => [...entries, entry],
-      [],
-    )
-    .option('-u, --user <user>', 'as this user')
-    .option('-w, --workdir <dir>', 'in this folder')
-    .option('-T, --no-tty', 'no terminal, even where there is one');
-  handle<{ env: string[]; user?: string; workdir?: string; tty: boolean }>(
-    command,
-    async (context, { args: [service, words], options }) => {
-      const location = context.project();
-      const engine = await context.engine();
-      assertServices(await engine.resolve(location), [service]);
-      if (words.length === 0) throw usageError('no command given', `invctl run ${service} -- COMMAND`);
-      return {
-        exitCode: await engine.run(location, service, words, {
-          env: readVariables(options.env, context.env),
-          tty: options.tty && Boolean(process.stdin.isTTY && process.stdout.isTTY),
-          ...(options.user === undefined ? {} : { user: options.user }),
-          ...(options.workdir === undefined ? {} : { workdir: options.workdir }),
-        }),
-      };
-    },
-  );
+      { short: 'e', offers: 'variables', parse: assignment },
+    ),
+    user: text('user', 'as this user', { short: 'u' }),
+    workdir: text('dir', 'in this folder', { short: 'w' }),
+    noTty: flag('no terminal, even where there is one', { short: 'T' }),
+  },
+  async run(context, { args: { service, words }, flags }) {
+    const location = context.project();
+    const engine = await context.engine();
+    assertServices(await engine.resolve(location), [service]);
+    return {
+      exitCode: await engine.run(location, service, words, {
+        env: readVariables(flags.env, context.env),
+        tty: !flags.noTty && Boolean(process.stdin.isTTY && process.stdout.isTTY),
+        ...(flags.user === undefined ? {} : { user: flags.user }),
+        ...(flags.workdir === undefined ? {} : { workdir: flags.workdir }),
+      }),
+    };
+  },
+});
+
+function assignment(entry: string): string {
+  if (/^[^\s=]+(=|$)/.test(entry)) return entry;
+  throw usageError(`-e "${entry}" does not begin with the name of a variable`, '-e NAME=value');
 }
 
 function readVariables(entries: readonly string[], shell: NodeJS.ProcessEnv): Record<string, string> {
@@ -44,7 +49,6 @@ function readVariables(entries: readonly string[], shell: NodeJS.ProcessEnv): Re
   for (const entry of entries) {
     const at = entry.indexOf('=');
     const name = at < 0 ? entry : entry.slice(0, at);
-    if (!/^[^\s=]+$/.test(name)) throw usageError(`-e "${name}" is no variable name`, '-e NAME=value');
     const value = at < 0 ? shell[name] : entry.slice(at + 1);
     if (value !== undefined) variables[name] = value;
   }

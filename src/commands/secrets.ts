@@ -1,13 +1,11 @@
-import type { Command } from 'commander';
-import { declareGroup, type Handle } from '../cli/command.js';
-import * as check from './secrets/check.js';
-import * as rotate from './secrets/rotate.js';
-import * as set from './secrets/set.js';
+import { group } from '../cli/command.js';
 
-export function define(program: Command, handle: Handle): void {
-  const group = declareGroup(program, 'secrets', 'passwords and keys: prove, write and change them', [
-    'invctl secrets check',
-    'invctl secrets rotate db_password',
-  ]);
-  for (const command of [check, set, rotate]) command.define(group, handle);
-}
+export default group({
+  summary: 'passwords and keys: prove, write and change them',
+  examples: ['invctl secrets check', 'invctl secrets rotate db_password'],
+  commands: {
+    check: () => import('./secrets/check.js'),
+    set: () => import('./secrets/set.js'),
+    rotate: () => import('./secrets/rotate.js'),
+  },
+});

@@ -1,18 +1,40 @@
-import type { Command } from 'commander';
-import { declare, type Handle } from '../cli/command.js';
+import { command } from '../cli/command.js';
 import { serviceRow, serviceTable } from '../output/service-table.js';
+import { serviceList } from '../output/shapes.js';
 import { formatBytes, formatDuration } from '../output/units.js';
 import type { NewestBackup } from '../project/newest-backup.js';
 import { projectStatus } from '../services/status.js';
 
-export function define(program: Command, handle: Handle): void {
-  const command = declare(
-    program,
-    'status',
-    'what `ps` shows, and the database: size, migrations, last backup',
-    ['invctl status', 'invctl status --json'],
-  );
-  handle(command, async (context) => {
+export default command({
+  summary: 'what `ps` shows, and the database: size, migrations, last backup',
+  examples: ['invctl status', 'invctl status --json'],
+  data: (z) =>
+    serviceList(z).extend({
+      database: z.union([
+        z.object({
+          reachable: z.literal(true),
+          name: z.string(),
+          version: z.string(),
+          bytes: z.int(),
+          migrations: z.object({ applied: z.int(), pending: z.array(z.string()) }).optional(),
+        }),
+        z.object({ reachable: z.literal(false), reason: z.string() }),
+      ]),
+      backup: z
+        .object({
+          file: z.string(),
+          bytes: z.int(),
+          takenAt: z.string().describe('ISO time'),
+          level: z
+            .int()
+            .describe('how it was verified: 0 hash, 1 full read, 2 restored, 3 compared row by row'),
+          ageHours: z.number(),
+          tooOld: z.boolean().describe('older than backup.maxAgeHours of invctl.yaml'),
+        })
+        .optional()
+        .describe('the newest verified one'),
+    }),
+  async run(context) {
     const result = await projectStatus(context);
     const { style } = context.output;
     const now = new Date();
@@ -47,5 +69,5 @@ export function define(program: Command, handle: Handle): void {
       data: { ...result, services: result.services.map((status) => serviceRow(status)) },
       text: lines.join('\n'),
     };
-  });
-}
+  },
+});

@@ -1,51 +1,43 @@
-import type { Command } from 'commander';
-import { declare, type Handle, type Report } from '../cli/command.js';
+import { command } from '../cli/command.js';
 import type { Context } from '../cli/context.js';
+import { flag, number, rest } from '../cli/parameters.js';
 import type { ServiceEvent } from '../engine/engine.js';
-import { ExitCode, UserError, usageError } from '../errors.js';
+import { ExitCode, UserError } from '../errors.js';
 import type { Progress, ProgressMark } from '../output/progress.js';
 import { serviceRow, serviceTable, serviceUrl } from '../output/service-table.js';
+import { serviceList } from '../output/shapes.js';
 import { count, formatDuration } from '../output/units.js';
 import { type FailedService, type UpResult, up } from '../services/up.js';
 import { redact } from '../system/secret.js';
 
-interface UpFlags {
-  build?: boolean;
-  wait: boolean;
-  timeout: string;
-  attach?: boolean;
-}
-
-export function define(program: Command, handle: Handle): void {
-  const command = declare(program, 'up', 'build what is missing, start, wait until healthy, print the URLs', [
-    'invctl up',
-    'invctl up api --build',
-    'invctl up --json | jq -r ".data.services[].url"',
-  ])
-    .argument('[service...]', 'only these, and what they depend on')
-    .option('--build', 'build the images even where they exist')
-    .option('--no-wait', 'return once everything is started')
-    .option('--timeout <seconds>', 'how long to wait until healthy', '180')
-    .option('--attach', 'follow the logs afterwards; Ctrl-C leaves the project running');
-  handle<UpFlags>(command, async (context, { args: [services], options }) => {
-    const timeoutMs = Number(options.timeout) * 1000;
-    if (!(timeoutMs > 0)) throw usageError(`--timeout "${options.timeout}" is not a number of seconds`);
+export default command({
+  summary: 'build what is missing, start, wait until healthy, print the URLs',
+  examples: ['invctl up', 'invctl up api --build', 'invctl up --json | jq -r ".data.services[].url"'],
+  args: { services: rest('service', 'only these, and what they depend on', { offers: 'services' }) },
+  flags: {
+    build: flag('build the images even where they exist'),
+    noWait: flag('return once everything is started'),
+    timeout: number('seconds', 'how long to wait until healthy', { initial: 180, above: 0 }),
+    attach: flag('follow the logs afterwards; Ctrl-C leaves the project running'),
+  },
+  data: (z) => serviceList(z).extend({ unchanged: z.array(z.string()), seconds: z.number() }),
+  async run(context, { args: { services }, flags }) {
     const started = Date.now();
-    const board = await createBoard(context, options.wait);
+    const board = await createBoard(context, !flags.noWait);
     let result: UpResult;
     try {
       result = await up(context, {
         services,
-        build: options.build ?? false,
-        wait: options.wait,
-        timeoutMs,
+        build: flags.build,
+        wait: !flags.noWait,
+        timeoutMs: flags.timeout * 1000,
         onEvent: board.show,
       });
     } finally {
       board.stop();
     }
     if (result.failed.length > 0) throw notHealthy(result);
-    if (options.attach && !context.settings.json) {
+    if (flags.attach && !context.settings.json) {
       context.output.print(report(context, result, started));
       const { followLogs } = await import('./logs.js');
       await followLogs(context, services);
@@ -60,9 +52,9 @@ export function define(program: Command, handle: Handle): void {
         seconds: (Date.now() - started) / 1000,
       },
       text: report(context, result, started),
-    } satisfies Report;
-  });
-}
+    };
+  },
+});
 
 function report(context: Context, result: UpResult, started: number): string {
   const { style } = context.output;

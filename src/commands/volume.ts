@@ -1,71 +1,89 @@
-import type { Command } from 'commander';
-import { declare, declareGroup, type Handle } from '../cli/command.js';
+import { command, group } from '../cli/command.js';
+import { flag, required, text } from '../cli/parameters.js';
 import type { VolumeStatus } from '../engine/engine.js';
+import type { Zod } from '../output/shapes.js';
 import { table } from '../output/table.js';
 import { formatBytes } from '../output/units.js';
 import { findVolume, listVolumes, removeVolume } from '../services/volumes.js';
 
-export function define(program: Command, handle: Handle): void {
-  const group = declareGroup(program, 'volume', 'the volumes that hold the data', [
-    'invctl volume ls',
-    'invctl volume inspect pgdata',
-  ]);
+const volume = (z: Zod) =>
+  z.object({
+    key: z.string().optional().describe('name in the compose file'),
+    name: z.string(),
+    driver: z.string(),
+    mountpoint: z.string(),
+    bytes: z.int().optional(),
+    createdAt: z.string().optional(),
+    services: z.array(z.string()),
+    unused: z.boolean(),
+  });
 
-  handle(
-    declare(group, 'ls', 'the volumes of this project, their size and who uses them', ['invctl volume ls']),
-    async (context) => {
-      const volumes = await listVolumes(context);
-      return {
-        data: { volumes },
-        text: volumes.length > 0 ? volumeTable(volumes) : 'no volumes; `invctl up` makes them',
-      };
-    },
-  );
+const ls = command({
+  summary: 'the volumes of this project, their size and who uses them',
+  examples: ['invctl volume ls'],
+  data: (z) => z.object({ volumes: z.array(volume(z)) }),
+  async run(context) {
+    const volumes = await listVolumes(context);
+    return {
+      data: { volumes },
+      text: volumes.length > 0 ? volumeTable(volumes) : 'no volumes; `invctl up` makes them',
+    };
+  },
+});
 
-  handle(
-    declare(group, 'inspect', 'one volume', ['invctl volume inspect pgdata']).argument(
-      '<volume>',
-      'key or name',
-    ),
-    async (context, { args: [name] }) => {
-      const volume = await findVolume(context, name);
-      return {
-        data: { volume },
-        text: table(
-          ['FIELD', 'VALUE'],
-          Object.entries(volume).map(([field, value]) => [
-            field,
-            field === 'bytes'
-              ? formatBytes(Number(value))
-              : Array.isArray(value)
-                ? value.join(', ') || '-'
-                : String(value),
-          ]),
-        ),
-      };
-    },
-  );
+const inspect = command({
+  summary: 'one volume',
+  examples: ['invctl volume inspect pgdata'],
+  args: { volume: required('key or name', { offers: 'volumes' }) },
+  data: (z) => z.object({ volume: volume(z) }),
+  async run(context, { args }) {
+    const found = await findVolume(context, args.volume);
+    return {
+      data: { volume: found },
+      text: table(
+        ['FIELD', 'VALUE'],
+        Object.entries(found).map(([field, value]) => [
+          field,
+          field === 'bytes'
+            ? formatBytes(Number(value))
+            : Array.isArray(value)
+              ? value.join(', ') || '-'
+              : String(value),
+        ]),
+      ),
+    };
+  },
+});
 
-  handle<{ confirm?: string; backup: boolean }>(
-    declare(group, 'rm', 'remove a volume: its data is lost', ['invctl volume rm pgdata --confirm shop'])
-      .argument('<volume>', 'key or name')
-      .option('--confirm <project>', "the project's name, as a confirmation that its data may go")
-      .option('--no-backup', 'take no backup first'),
-    async (context, { args: [name], options }) => {
-      const volume = await findVolume(context, name);
-      await context.prompts.confirmDataLoss({
-        what: `this removes the volume ${volume.name} and all data in it`,
-        project: context.project().name,
-        confirmed: options.confirm,
-      });
-      const { backup } = await removeVolume(context, volume, { backup: options.backup });
-      return {
-        data: { removed: volume.name, ...(backup ? { backup } : {}) },
-        text: `${backup ? `backup: ${backup}\n` : ''}${volume.name} is removed`,
-      };
-    },
-  );
-}
+const rm = command({
+  summary: 'remove a volume: its data is lost',
+  examples: ['invctl volume rm pgdata --confirm shop'],
+  args: { volume: required('key or name', { offers: 'volumes' }) },
+  flags: {
+    confirm: text('project', "the project's name, as a confirmation that its data may go"),
+    noBackup: flag('take no backup first'),
+  },
+  data: (z) => z.object({ removed: z.string(), backup: z.string().optional() }),
+  async run(context, { args, flags }) {
+    const found = await findVolume(context, args.volume);
+    await context.prompts.confirmDataLoss({
+      what: `this removes the volume ${found.name} and all data in it`,
+      project: context.project().name,
+      confirmed: flags.confirm,
+    });
+    const { backup } = await removeVolume(context, found, { backup: !flags.noBackup });
+    return {
+      data: { removed: found.name, ...(backup ? { backup } : {}) },
+      text: `${backup ? `backup: ${backup}\n` : ''}${found.name} is removed`,
+    };
+  },
+});
+
+export default group({
+  summary: 'the volumes that hold the data',
+  examples: ['invctl volume ls', 'invctl volume inspect pgdata'],
+  commands: { ls, inspect, rm },
+});
 
 function volumeTable(volumes: readonly VolumeStatus[]): string {
   return table(

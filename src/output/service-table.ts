@@ -1,5 +1,5 @@
 import type { PublishedPort, ServiceStatus } from '../engine/engine.js';
-import type { ServiceRow } from './schemas.js';
+import type { ServiceRow } from './shapes.js';
 import type { Style } from './style.js';
 import { table } from './table.js';
 import { formatDuration } from './units.js';

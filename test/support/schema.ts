@@ -12,3 +12,9 @@ export function schemaErrors(name: string, document: unknown): ErrorObject[] {
   const schema = JSON.parse(readFileSync(`${repository}docs/schemas/${name}.json`, 'utf8'));
   return ajv.validate(schema, document) ? [] : (ajv.errors ?? []);
 }
+
+/** The same for the data of a command that succeeded. */
+export function documentErrors(command: string, data: unknown): ErrorObject[] {
+  const document = { schemaVersion: 1, command, ok: true, data, warnings: [] };
+  return schemaErrors(command.replace(' ', '-'), document);
+}

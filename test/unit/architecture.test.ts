@@ -13,7 +13,7 @@ interface Import {
 /** Which rooms a room may import from. Anyone may import `errors`. */
 const MAY_IMPORT: Record<string, readonly string[]> = {
   cli: ['cli', 'commands', 'services', 'doctor', 'engine', 'project', 'template', 'output', 'system'],
-  // A command declares itself with `cli/command` and gets its world as the type `cli/context`; nothing else of cli.
+  // A command defines itself with `cli/command` and `cli/parameters`, and gets its world as the type `cli/context`; nothing else of cli.
   commands: [
     'commands',
     'services',
@@ -47,7 +47,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   output: ['output', 'engine', 'system'],
   system: ['system'],
 };
-const CLI_FOR_COMMANDS = ['cli/command.ts', 'cli/context.ts'];
+const CLI_FOR_COMMANDS = ['cli/command.ts', 'cli/parameters.ts', 'cli/context.ts'];
 /** What an image's name and variables mean: read from text alone, and needed by whoever reads a project. */
 const IMAGE_FACTS = ['postgres/image.ts', 'postgres/image-variables.ts'];
 const READ_IMAGES = ['project', 'engine'];

@@ -1,40 +1,46 @@
-import type { Command } from 'commander';
-import { declare, type Handle } from '../../cli/command.js';
+import { command } from '../../cli/command.js';
+import { choice, text } from '../../cli/parameters.js';
 import { usageError } from '../../errors.js';
 import { TransferLine } from '../../output/transfer-line.js';
 import { count, formatBytes } from '../../output/units.js';
 import { backup, backupToStream } from '../../services/database/backup.js';
-import { DUMP_FORMATS, type DumpFormat } from '../../services/database/dump.js';
-import { readLevel } from './level.js';
+import { DUMP_FORMATS } from '../../services/database/dump.js';
+import { backupFile, manifest, verificationLevel } from './shapes.js';
 
-interface BackupFlags {
-  output?: string;
-  format?: string;
-  level: string;
-}
-
-export function define(group: Command, handle: Handle): void {
-  const command = declare(group, 'backup', 'take a backup while the app goes on, and prove it', [
+export default command({
+  summary: 'take a backup while the app goes on, and prove it',
+  examples: [
     'invctl db backup',
     'invctl db backup -o /mnt/safe/shop.dump --level 2',
     'invctl db backup -o - | ssh other "cat > shop.dump"',
     'invctl db backup --format plain      (then, anywhere: gunzip -c FILE | psql shop)',
-  ])
-    .option('-o, --output <file>', 'where to; - is stdout (default: backups/ in the project)')
-    .option(
-      '--format <format>',
-      'custom, or plain: SQL in gzip, for people without invctl (default: custom, the faster one)',
-    )
-    .option(
-      '--level <level>',
+  ],
+  flags: {
+    output: text('file', 'where to; - is stdout', {
+      otherwise: 'backups/ in the project',
+      short: 'o',
+      offers: 'files',
+    }),
+    format: choice('format', DUMP_FORMATS, 'custom, or plain: SQL in gzip, for people without invctl', {
+      otherwise: 'custom, the faster one',
+    }),
+    level: choice(
+      'level',
+      [1, 2, 3],
       '1 read it back, 2 restore it into a scratch database, 3 compare its content',
-      '1',
-    );
-  handle<BackupFlags>(command, async (context, { options }) => {
-    const level = readLevel(options.level);
-    if (level === 0) throw usageError('a backup is always read back', '--level 1, 2 or 3');
-    const format = readFormat(options.format);
-    const toStream = options.output === '-';
+      { initial: 1 },
+    ),
+  },
+  data: (z) =>
+    z.object({
+      file: backupFile(z),
+      manifestFile: z.string(),
+      manifest: manifest(z),
+      level: verificationLevel(z),
+      copy: z.string().optional().describe('address of its copy'),
+    }),
+  async run(context, { flags: { output, format, level } }) {
+    const toStream = output === '-';
     if (toStream && context.settings.json) {
       throw usageError('stdout cannot carry both the archive and a JSON document', '-o FILE --json');
     }
@@ -54,7 +60,7 @@ export function define(group: Command, handle: Handle): void {
         return {};
       }
       const { file, manifest, manifestFile, copy } = await backup(context, {
-        ...(options.output === undefined ? {} : { output: options.output }),
+        ...(output === undefined ? {} : { output }),
         ...(format === undefined ? {} : { format }),
         level,
         onProgress: ({ phase, ...state }) => {
@@ -80,12 +86,5 @@ export function define(group: Command, handle: Handle): void {
       line.failed(copying ? 'the backup was made, and not copied' : 'no backup was made');
       throw error;
     }
-  });
-}
-
-function readFormat(text: string | undefined): DumpFormat | undefined {
-  if (text === undefined) return undefined;
-  const format = DUMP_FORMATS.find((candidate) => candidate === text);
-  if (!format) throw usageError(`--format "${text}" is no format of a backup`, '--format custom or plain');
-  return format;
-}
+  },
+});

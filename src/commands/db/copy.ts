@@ -1,16 +1,22 @@
 import { basename } from 'node:path';
-import type { Command } from 'commander';
-import { declare, type Handle } from '../../cli/command.js';
+import { command } from '../../cli/command.js';
+import { optional } from '../../cli/parameters.js';
 import { TransferLine } from '../../output/transfer-line.js';
 import { count } from '../../output/units.js';
 import { copyAway } from '../../services/database/copies.js';
+import { backupFile } from './shapes.js';
 
-export function define(group: Command, handle: Handle): void {
-  const command = declare(group, 'copy', 'copy backups to where backup.copyTo of invctl.yaml says', [
-    'invctl db copy      (all that are not there yet)',
-    'invctl db copy shop-20261123T005853Z.dump',
-  ]).argument('[file]', 'a path, or a name that `db list` shows');
-  handle(command, async (context, { args: [file] }) => {
+export default command({
+  summary: 'copy backups to where backup.copyTo of invctl.yaml says',
+  examples: ['invctl db copy      (all that are not there yet)', 'invctl db copy shop-20261123T005853Z.dump'],
+  args: { file: optional('a path, or a name that `db list` shows', { offers: 'backups' }) },
+  data: (z) =>
+    z.object({
+      address: z.string().describe('where to'),
+      copied: z.array(backupFile(z)),
+      present: z.array(backupFile(z)).describe('were there already'),
+    }),
+  async run(context, { args: { file } }) {
     const line = new TransferLine(await context.output.progress());
     try {
       const { address, copied, present } = await copyAway(context, {
@@ -26,5 +32,5 @@ export function define(group: Command, handle: Handle): void {
       line.failed('not copied');
       throw error;
     }
-  });
-}
+  },
+});

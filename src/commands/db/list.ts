@@ -1,18 +1,29 @@
 import { basename } from 'node:path';
-import type { Command } from 'commander';
-import { declare, type Handle } from '../../cli/command.js';
+import { command } from '../../cli/command.js';
 import { table } from '../../output/table.js';
 import { formatBytes, formatDuration } from '../../output/units.js';
 import { backups } from '../../services/database/list.js';
+import { manifest, verificationLevel } from './shapes.js';
 
 const LEVEL_WORDS = ['hash', 'read', 'restored', 'content'];
 
-export function define(group: Command, handle: Handle): void {
-  const command = declare(group, 'list', 'the backups, newest first', [
-    'invctl db list',
-    'invctl db list --json | jq -r ".data.backups[0].file"',
-  ]);
-  handle(command, async (context) => {
+export default command({
+  summary: 'the backups, newest first',
+  examples: ['invctl db list', 'invctl db list --json | jq -r ".data.backups[0].file"'],
+  data: (z) =>
+    z.object({
+      backups: z.array(
+        z.object({
+          file: z.string().describe('absolute path; of one that is away only, the address of its copy'),
+          manifest: manifest(z),
+          level: verificationLevel(z),
+          here: z.boolean().describe('on this disk'),
+          copy: z.string().nullable().describe('address of its copy'),
+        }),
+      ),
+      copyTo: z.string().nullable().describe('where copies go; null: nowhere, or it does not answer'),
+    }),
+  async run(context) {
     const { backups: found, copyTo } = await backups(context);
     const now = Date.now();
     return {
@@ -46,5 +57,5 @@ export function define(group: Command, handle: Handle): void {
               ]),
             ),
     };
-  });
-}
+  },
+});

@@ -1,15 +1,11 @@
-import type { Command } from 'commander';
-import { declare, type Handle } from '../../cli/command.js';
+import { command } from '../../cli/command.js';
 import { migrate } from '../../services/database/migrate.js';
 
-export function define(group: Command, handle: Handle): void {
-  const command = declare(
-    group,
-    'migrate',
-    "apply the app's pending migrations, as the API does when it starts",
-    ['invctl db migrate'],
-  );
-  handle(command, async (context) => {
+export default command({
+  summary: "apply the app's pending migrations, as the API does when it starts",
+  examples: ['invctl db migrate'],
+  data: (z) => z.object({ version: z.int(), applied: z.array(z.string()) }),
+  async run(context) {
     const result = await migrate(context);
     const text =
       result.applied.length === 0
@@ -19,5 +15,5 @@ export function define(group: Command, handle: Handle): void {
             `the schema is at version ${result.version}`,
           ].join('\n');
     return { data: result, text };
-  });
-}
+  },
+});

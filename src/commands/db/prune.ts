@@ -1,36 +1,31 @@
 import { basename } from 'node:path';
-import type { Command } from 'commander';
-import { declare, type Handle } from '../../cli/command.js';
-import { usageError } from '../../errors.js';
+import { command } from '../../cli/command.js';
+import { flag, number } from '../../cli/parameters.js';
 import { count } from '../../output/units.js';
 import { prune } from '../../services/database/prune.js';
+import { backupFile } from './shapes.js';
 
-interface PruneFlags {
-  daily?: string;
-  weekly?: string;
-  monthly?: string;
-  dryRun?: boolean;
-}
-
-export function define(group: Command, handle: Handle): void {
-  const command = declare(group, 'prune', 'remove old backups, keeping some of each day, week and month', [
-    'invctl db prune --dry-run',
-    'invctl db prune --daily 14 --monthly 12',
-  ])
-    .option('--daily <count>', 'days to keep one of (default: 7, or invctl.yaml)')
-    .option('--weekly <count>', 'weeks to keep one of (default: 4, or invctl.yaml)')
-    .option('--monthly <count>', 'months to keep one of (default: 6, or invctl.yaml)')
-    .option('--dry-run', 'say what would go, and remove nothing');
-  handle<PruneFlags>(command, async (context, { options }) => {
-    const policy = Object.fromEntries(
-      (['daily', 'weekly', 'monthly'] as const).flatMap((name) => {
-        const text = options[name];
-        if (text === undefined) return [];
-        if (!/^\d+$/.test(text)) throw usageError(`--${name} "${text}" is no count`, `--${name} 7`);
-        return [[name, Number(text)]];
-      }),
-    );
-    const dryRun = options.dryRun ?? false;
+export default command({
+  summary: 'remove old backups, keeping some of each day, week and month',
+  examples: ['invctl db prune --dry-run', 'invctl db prune --daily 14 --monthly 12'],
+  flags: {
+    daily: number('days', 'days to keep one of', { whole: true, otherwise: '7, or invctl.yaml' }),
+    weekly: number('weeks', 'weeks to keep one of', { whole: true, otherwise: '4, or invctl.yaml' }),
+    monthly: number('months', 'months to keep one of', { whole: true, otherwise: '6, or invctl.yaml' }),
+    dryRun: flag('say what would go, and remove nothing'),
+  },
+  data: (z) =>
+    z.object({
+      dryRun: z.boolean(),
+      kept: z.array(backupFile(z)),
+      removed: z.array(backupFile(z)),
+      copies: z
+        .object({ kept: z.array(z.string()), removed: z.array(z.string()) })
+        .optional()
+        .describe('addresses; where there is a place for copies'),
+    }),
+  async run(context, { flags: { dryRun, ...counts } }) {
+    const policy = Object.fromEntries(Object.entries(counts).filter(([, count]) => count !== undefined));
     const { kept, removed, copies } = await prune(context, { policy, dryRun });
     const gone = (name: string) => `${dryRun ? 'would remove' : 'removed'} ${name}`;
     const lines = [
@@ -47,5 +42,5 @@ export function define(group: Command, handle: Handle): void {
       },
       text: lines.join('\n'),
     };
-  });
-}
+  },
+});

@@ -1,6 +1,6 @@
-import type { Command } from 'commander';
-import { declare, type Handle } from '../../cli/command.js';
+import { command } from '../../cli/command.js';
 import type { Context } from '../../cli/context.js';
+import { flag, optional, text } from '../../cli/parameters.js';
 import { usageError } from '../../errors.js';
 import { table } from '../../output/table.js';
 import { TransferLine } from '../../output/transfer-line.js';
@@ -13,41 +13,53 @@ import type {
   RowDifference,
 } from '../../services/database/restored.js';
 
-interface RestoreFlags {
-  undo?: boolean;
-  forget?: boolean;
-  confirm?: string;
-  restart: boolean;
-}
-
-export function define(group: Command, handle: Handle): void {
-  const command = declare(
-    group,
-    'restore',
-    'restore a backup beside the live database, prove it, then swap',
-    [
-      'invctl db restore shop-20261123T005853Z.dump',
-      'invctl db restore backup.sql --yes',
-      'invctl db restore --undo',
-      'invctl db restore --forget --confirm shop',
-    ],
-  )
-    .argument('[file]', 'a path, or a name that `db list` shows; also an SQL dump')
-    .option('--undo', 'swap back to the database before the last restore')
-    .option('--forget', 'drop the databases that restores left aside')
-    .option('--confirm <project>', "with --forget: the project's name")
-    .option('--no-restart', 'leave the services that use the database running; they have to connect again');
-  handle<RestoreFlags>(command, async (context, { args: [file], options }) => {
-    const given = [file !== undefined, options.undo ?? false, options.forget ?? false].filter(Boolean);
+export default command({
+  summary: 'restore a backup beside the live database, prove it, then swap',
+  examples: [
+    'invctl db restore shop-20261123T005853Z.dump',
+    'invctl db restore backup.sql --yes',
+    'invctl db restore --undo',
+    'invctl db restore --forget --confirm shop',
+  ],
+  args: { file: optional('a path, or a name that `db list` shows; also an SQL dump', { offers: 'backups' }) },
+  flags: {
+    undo: flag('swap back to the database before the last restore'),
+    forget: flag('drop the databases that restores left aside'),
+    confirm: text('project', "with --forget: the project's name"),
+    noRestart: flag('leave the services that use the database running; they have to connect again'),
+  },
+  data: (z) =>
+    z.union([
+      z.object({
+        from: z.string().describe('a file, or with --undo the database of before'),
+        restored: z.string().describe('name of the live database'),
+        previous: z
+          .string()
+          .nullable()
+          .describe('what the database before is called now; null: there was none'),
+        rows: z.array(
+          z.object({
+            table: z.string(),
+            before: z.int().nullable().describe('null: there was no such table'),
+            after: z.int().nullable(),
+          }),
+        ),
+        restarted: z.array(z.string()),
+        swapMs: z.number().describe('milliseconds in which nobody could connect'),
+      }),
+      z.object({ forgotten: z.array(z.string()) }),
+    ]),
+  async run(context, { args: { file }, flags }) {
+    const given = [file !== undefined, flags.undo, flags.forget].filter(Boolean);
     if (given.length !== 1) {
       throw usageError('one of FILE, --undo and --forget is needed', 'invctl db list      (the backups)');
     }
-    if (options.forget) return forgetPrevious(context, options.confirm);
+    if (flags.forget) return forgetPrevious(context, flags.confirm);
     // Nothing is fetched, checked or loaded for a question that nobody will be there to answer.
     context.prompts.assertConfirmable(`replace the database of ${context.project().name}?`);
     const line = new TransferLine(await context.output.progress());
     const input: RestoreInput = {
-      restartClients: options.restart,
+      restartClients: !flags.noRestart,
       onProgress: (phase, bytes, expected) => line.show(phase, { bytes, expected }),
       confirm: async (preview) => {
         line.pause();
@@ -56,15 +68,16 @@ export function define(group: Command, handle: Handle): void {
       },
     };
     try {
-      const result = options.undo ? await undo(context, input) : await restore(context, { ...input, file });
+      const result =
+        file === undefined ? await undo(context, input) : await restore(context, { ...input, file });
       line.done(`${result.restored} is restored; nobody could connect for ${formatDuration(result.swapMs)}`);
       return { data: { ...result }, text: describe(result) };
     } catch (error) {
       line.failed('not restored');
       throw error;
     }
-  });
-}
+  },
+});
 
 async function forgetPrevious(context: Context, confirmed: string | undefined) {
   const result = await forget(context, (names) =>

@@ -1,36 +1,40 @@
-import type { Command } from 'commander';
-import { declare, type Handle } from '../../cli/command.js';
+import { command } from '../../cli/command.js';
+import { flag, parsed } from '../../cli/parameters.js';
 import { usageError } from '../../errors.js';
 import { installSchedule, renderSchedule } from '../../services/database/schedule.js';
 
-interface ScheduleFlags {
-  at: string;
-  cron?: boolean;
-  install?: boolean;
-}
+const DEFAULT_TIME = { hour: 2, minute: 30 };
 
-export function define(group: Command, handle: Handle): void {
-  const command = declare(
-    group,
-    'schedule',
-    'a daily backup, proved and copied away, and the removal of old ones',
-    ['invctl db schedule', 'invctl db schedule --at 03:15 --install', 'invctl db schedule --cron --install'],
-  )
-    .option('--at <time>', 'hour and minute', '02:30')
-    .option('--cron', 'a line for crontab in place of a systemd timer')
-    .option('--install', 'write the systemd units, or the line, where they belong');
-  handle<ScheduleFlags>(command, async (context, { options }) => {
-    const [, hour, minute] = /^([01]?\d|2[0-3]):([0-5]\d)$/.exec(options.at) ?? [];
-    if (hour === undefined) throw usageError(`--at "${options.at}" is no time of day`, '--at 02:30');
+export default command({
+  summary: 'a daily backup, proved and copied away, and the removal of old ones',
+  examples: [
+    'invctl db schedule',
+    'invctl db schedule --at 03:15 --install',
+    'invctl db schedule --cron --install',
+  ],
+  flags: {
+    at: parsed('time', 'hour and minute', timeOfDay, { otherwise: '02:30' }),
+    cron: flag('a line for crontab in place of a systemd timer'),
+    install: flag('write the systemd units, or the line, where they belong'),
+  },
+  data: (z) =>
+    z.object({
+      files: z.array(z.object({ name: z.string(), content: z.string() })),
+      installed: z.array(z.string()).optional().describe('paths of units, or crontab'),
+      enable: z
+        .string()
+        .nullable()
+        .optional()
+        .describe('the command that switches the timer on; null: nothing is left to do'),
+    }),
+  async run(context, { flags: { at = DEFAULT_TIME, cron, install } }) {
     const files = await renderSchedule(context, {
-      at: { hour: Number(hour), minute: Number(minute) },
-      format: options.cron ? 'cron' : 'systemd',
+      at,
+      format: cron ? 'cron' : 'systemd',
       program: [process.execPath, process.argv[1] as string],
     });
-    if (!options.install) {
-      const text = files
-        .map(({ name, content }) => (options.cron ? content : `# ${name}\n${content}`))
-        .join('\n');
+    if (!install) {
+      const text = files.map(({ name, content }) => (cron ? content : `# ${name}\n${content}`)).join('\n');
       return { data: { files }, text };
     }
     const installed = await installSchedule(context, files);
@@ -41,5 +45,11 @@ export function define(group: Command, handle: Handle): void {
         ...(installed.enable === null ? [] : [`switch it on:  ${installed.enable}`]),
       ].join('\n'),
     };
-  });
+  },
+});
+
+function timeOfDay(word: string, name: string): { hour: number; minute: number } {
+  const [, hour, minute] = /^([01]?\d|2[0-3]):([0-5]\d)$/.exec(word) ?? [];
+  if (hour === undefined) throw usageError(`${name} "${word}" is not a time of day`, `${name} 02:30`);
+  return { hour: Number(hour), minute: Number(minute) };
 }

@@ -1,7 +1,7 @@
 import { relative } from 'node:path';
-import type { Command } from 'commander';
-import { declare, type Handle } from '../../cli/command.js';
+import { command } from '../../cli/command.js';
 import type { Context } from '../../cli/context.js';
+import { flag, parsed, text } from '../../cli/parameters.js';
 import { usageError } from '../../errors.js';
 import { TransferLine } from '../../output/transfer-line.js';
 import { count, formatDuration } from '../../output/units.js';
@@ -10,52 +10,61 @@ import { maskText } from '../../project/secret-values.js';
 import { secretsOfProject } from '../../services/config.js';
 import { finalize } from '../../services/database/upgrade/previous-volumes.js';
 import { type Upgraded, type UpgradePreview, upgrade } from '../../services/database/upgrade/upgrade.js';
+import { POSTGRES_MAJORS } from '../../template/options.js';
+import { backupFile } from './shapes.js';
 
-interface UpgradeFlags {
-  to?: string;
-  rehearse?: boolean;
-  finalize?: boolean;
-  smokeTest: boolean;
-  confirm?: string;
-  backup: boolean;
-}
-
-export function define(group: Command, handle: Handle): void {
-  const command = declare(
-    group,
-    'upgrade',
-    'move to a later PostgreSQL; the old volume stays until --finalize',
-    [
-      'invctl db upgrade --to 17 --rehearse      # all but the switch, while the app goes on',
-      'invctl db upgrade --to 17',
-      'invctl db upgrade --finalize --confirm shop',
-    ],
-  )
-    .option('--to <major>', 'major version of PostgreSQL')
-    .option('--rehearse', 'do all but the switch, and leave nothing behind')
-    .option('--no-smoke-test', 'do not try the app on the new server first')
-    .option('--finalize', 'remove the volumes that upgrades left')
-    .option('--confirm <project>', "with --finalize: the project's name")
-    .option('--no-backup', 'with --finalize: take no backup first');
-  handle<UpgradeFlags>(command, async (context, { options }) => {
-    if (options.finalize) {
-      if (options.to !== undefined || options.rehearse) {
+export default command({
+  summary: 'move to a later PostgreSQL; the old volume stays until --finalize',
+  examples: [
+    'invctl db upgrade --to 17 --rehearse      # all but the switch, while the app goes on',
+    'invctl db upgrade --to 17',
+    'invctl db upgrade --finalize --confirm shop',
+  ],
+  flags: {
+    to: parsed('major', 'major version of PostgreSQL', majorVersion, {
+      offers: POSTGRES_MAJORS.map(String),
+    }),
+    rehearse: flag('do all but the switch, and leave nothing behind'),
+    noSmokeTest: flag('do not try the app on the new server first'),
+    finalize: flag('remove the volumes that upgrades left'),
+    confirm: text('project', "with --finalize: the project's name"),
+    noBackup: flag('with --finalize: take no backup first'),
+  },
+  data: (z) =>
+    z.union([
+      z.object({
+        rehearsed: z.boolean(),
+        from: z.int().describe('major version'),
+        to: z.int(),
+        image: z.object({ before: z.string(), after: z.string() }),
+        volume: z
+          .object({ before: z.string(), after: z.string() })
+          .describe('the one before stays until --finalize; after a rehearsal the other one is gone'),
+        file: z.string().describe('the compose file'),
+        diff: z.string().describe('of the compose file; after a rehearsal what an upgrade would change'),
+        backup: backupFile(z).optional().describe('absent after a rehearsal, which keeps none'),
+        tables: z.array(z.object({ name: z.string(), rows: z.int() })),
+        smokeTested: z.string().optional().describe('the app that was tried on the new server'),
+        downSeconds: z.number().describe('how long the app was, or would have been, without its database'),
+      }),
+      z.object({ removed: z.array(z.string()).describe('volumes'), backup: backupFile(z).optional() }),
+    ]),
+  async run(context, { flags }) {
+    if (flags.finalize) {
+      if (flags.to !== undefined || flags.rehearse) {
         throw usageError('--finalize goes alone', 'invctl db upgrade --finalize');
       }
-      return finalizeUpgrade(context, options);
+      return finalizeUpgrade(context, flags);
     }
-    if (options.to === undefined) throw usageError('--to MAJOR or --finalize is needed', '--to 17');
-    if (!/^[1-9]\d{0,2}$/.test(options.to)) {
-      throw usageError(`--to "${options.to}" is no major version`, '--to 17');
-    }
-    const rehearse = options.rehearse ?? false;
+    if (flags.to === undefined) throw usageError('--to MAJOR or --finalize is needed', '--to 17');
+    const { to, rehearse } = flags;
     const line = new TransferLine(await context.output.progress());
     let diff = '';
     try {
       const result = await upgrade(context, {
-        to: Number(options.to),
+        to,
         rehearse,
-        smokeTest: options.smokeTest,
+        smokeTest: !flags.noSmokeTest,
         onProgress: (step, bytes, expected) =>
           line.show(step, { bytes, ...(expected === undefined ? {} : { expected }) }),
         confirmPull: (image) => context.prompts.confirm(`the image ${image} is not here: pull it?`),
@@ -75,17 +84,22 @@ export function define(group: Command, handle: Handle): void {
       line.failed('not upgraded; everything is as it was');
       throw error;
     }
-  });
+  },
+});
+
+function majorVersion(word: string, name: string): number {
+  if (/^[1-9]\d{0,2}$/.test(word)) return Number(word);
+  throw usageError(`${name} "${word}" is not a major version of PostgreSQL`, `${name} 17`);
 }
 
-async function finalizeUpgrade(context: Context, options: UpgradeFlags) {
+async function finalizeUpgrade(context: Context, flags: { confirm: string | undefined; noBackup: boolean }) {
   const result = await finalize(context, {
-    backup: options.backup,
+    backup: !flags.noBackup,
     confirm: (volumes) =>
       context.prompts.confirmDataLoss({
         what: `this removes ${volumes.map(({ name, major }) => `the volume ${name} of PostgreSQL ${major}`).join(', ')} and all data in ${volumes.length === 1 ? 'it' : 'them'}`,
         project: context.project().name,
-        confirmed: options.confirm,
+        confirmed: flags.confirm,
       }),
   });
   return {

@@ -1,9 +1,10 @@
-import { type Command, Option } from 'commander';
-import { declare, type Handle } from '../../cli/command.js';
+import { command } from '../../cli/command.js';
+import { choice, required } from '../../cli/parameters.js';
 import { TransferLine } from '../../output/transfer-line.js';
 import { count } from '../../output/units.js';
+import { LEVELS } from '../../services/database/manifest.js';
 import { verify } from '../../services/database/verify.js';
-import { readLevel } from './level.js';
+import { backupFile, manifest, verificationLevel } from './shapes.js';
 
 const WORDS = [
   'its SHA-256 is right',
@@ -12,19 +13,26 @@ const WORDS = [
   'it was restored, with the same content',
 ];
 
-export function define(group: Command, handle: Handle): void {
-  const command = declare(group, 'verify', 'prove a backup, as far as you like', [
-    'invctl db verify shop-20261123T005853Z.dump --level 2',
-  ])
-    .argument('<file>', 'a path, or a name that `db list` shows')
-    .addOption(
-      new Option(
-        '--level <level>',
-        '0 SHA-256, 1 read it whole, 2 restore it into a scratch database, 3 compare content',
-      ).default('1'),
-    );
-  handle<{ level: string }>(command, async (context, { args: [file], options }) => {
-    const level = readLevel(options.level);
+export default command({
+  summary: 'prove a backup, as far as you like',
+  examples: ['invctl db verify shop-20261123T005853Z.dump --level 2'],
+  args: { file: required('a path, or a name that `db list` shows', { offers: 'backups' }) },
+  flags: {
+    level: choice(
+      'level',
+      LEVELS,
+      '0 SHA-256, 1 read it whole, 2 restore it into a scratch database, 3 compare content',
+      { initial: 1 },
+    ),
+  },
+  data: (z) =>
+    z.object({
+      file: backupFile(z),
+      level: verificationLevel(z),
+      manifest: manifest(z).optional().describe('absent: the file has none'),
+      tables: z.array(z.object({ name: z.string(), rows: z.int() })),
+    }),
+  async run(context, { args: { file }, flags: { level } }) {
     const line = new TransferLine(await context.output.progress());
     try {
       const result = await verify(context, {
@@ -39,5 +47,5 @@ export function define(group: Command, handle: Handle): void {
       line.failed('not verified');
       throw error;
     }
-  });
-}
+  },
+});

@@ -1,8 +1,8 @@
-import type { Command } from 'commander';
-import { declare, type Handle } from '../../cli/command.js';
+import { command } from '../../cli/command.js';
+import { flag } from '../../cli/parameters.js';
 import { examine } from '../../services/doctor.js';
 import { diagnosisText } from '../doctor/text.js';
-import { dataOf, exitCodeOf } from '../doctor.js';
+import { dataOf, diagnosis, exitCodeOf } from '../doctor.js';
 
 /** The doctor's checks of secrets: there, readable, sound, granted, where the app looks, and nowhere else. */
 const CHECKS = [
@@ -25,14 +25,13 @@ const CHECKS = [
   'sec.image-secret',
 ];
 
-export function define(group: Command, handle: Handle): void {
-  const command = declare(group, 'check', "the doctor's checks that concern secrets", [
-    'invctl secrets check',
-    'invctl secrets check --strict',
-  ])
-    .option('--strict', 'warnings count: exit code 5')
-    .addHelpText('after', '\nExit code: as `doctor`. To mend: invctl doctor --fix');
-  handle<{ strict?: boolean }>(command, async (context, { options: { strict = false } }) => {
+export default command({
+  summary: "the doctor's checks that concern secrets",
+  examples: ['invctl secrets check', 'invctl secrets check --strict'],
+  flags: { strict: flag('warnings count: exit code 5') },
+  notes: 'Exit code: as `doctor`. To mend: invctl doctor --fix',
+  data: diagnosis,
+  async run(context, { flags: { strict } }) {
     const result = await examine(context, {
       only: CHECKS,
       skip: [],
@@ -45,5 +44,5 @@ export function define(group: Command, handle: Handle): void {
       text: diagnosisText(result, context.output.style, columns),
       exitCode: exitCodeOf(result, strict),
     };
-  });
-}
+  },
+});

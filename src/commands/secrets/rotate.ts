@@ -1,6 +1,6 @@
 import { relative } from 'node:path';
-import type { Command } from 'commander';
-import { declare, type Handle } from '../../cli/command.js';
+import { command } from '../../cli/command.js';
+import { optional } from '../../cli/parameters.js';
 import { formatDuration } from '../../output/units.js';
 import { rotateSecret } from '../../services/secrets/rotate.js';
 import type { RotationStep } from '../../services/secrets/rotation.js';
@@ -15,16 +15,26 @@ const STEPS: Record<RotationStep | 'revert', string> = {
   revert: 'putting everything back',
 };
 
-export function define(group: Command, handle: Handle): void {
-  const command = declare(group, 'rotate', 'give a secret a new value, everywhere at once or not at all', [
-    'invctl secrets rotate',
-    'invctl secrets rotate JWT_SECRET_KEY',
-  ]).argument('[name]', "of the compose file's secrets, or of an env file; default: the database's password");
-  command.addHelpText(
-    'after',
-    '\nThe value is random; of a secret with a command in invctl.yaml, it is what that command prints now.',
-  );
-  handle(command, async (context, { args: [name] }) => {
+export default command({
+  summary: 'give a secret a new value, everywhere at once or not at all',
+  examples: ['invctl secrets rotate', 'invctl secrets rotate JWT_SECRET_KEY'],
+  args: {
+    name: optional("of the compose file's secrets, or of an env file; default: the database's password", {
+      offers: 'secrets',
+    }),
+  },
+  notes:
+    'The value is random; of a secret with a command in invctl.yaml, it is what that command prints now.',
+  data: (z) =>
+    z.object({
+      secret: z.string(),
+      kind: z
+        .enum(['password', 'file', 'variable'])
+        .describe("password: the database's; variable: a line of an env file"),
+      file: z.string(),
+      recreated: z.array(z.string()).describe('services that are healthy with the new value'),
+    }),
+  async run(context, { args: { name } }) {
     const progress = await context.output.progress();
     const started = Date.now();
     const elapsed = () => formatDuration(Date.now() - started);
@@ -50,5 +60,5 @@ export function define(group: Command, handle: Handle): void {
       progress.stop();
       throw error;
     }
-  });
-}
+  },
+});

@@ -1,16 +1,27 @@
 import { relative } from 'node:path';
 import { text as textOf } from 'node:stream/consumers';
-import type { Command } from 'commander';
-import { declare, type Handle } from '../../cli/command.js';
+import { command } from '../../cli/command.js';
+import { required } from '../../cli/parameters.js';
 import { setSecret } from '../../services/secrets/set.js';
 import { Secret } from '../../system/secret.js';
 
-export function define(group: Command, handle: Handle): void {
-  const command = declare(group, 'set', 'write the value of a secret, asked for or from standard input', [
+export default command({
+  summary: 'write the value of a secret, asked for or from standard input',
+  examples: [
     'invctl secrets set smtp_password',
     'op read op://shop/smtp/password | invctl secrets set smtp_password --yes',
-  ]).argument('<name>', "of the compose file's secrets");
-  handle(command, async (context, { args: [name] }) => {
+  ],
+  args: { name: required("of the compose file's secrets", { offers: 'secrets' }) },
+  data: (z) =>
+    z.object({
+      secret: z.string(),
+      file: z.string(),
+      replaced: z.boolean(),
+      stale: z
+        .array(z.string())
+        .describe('services that run and go on with the value that they started with'),
+    }),
+  async run(context, { args: { name } }) {
     const result = await setSecret(context, {
       name,
       confirm: () => context.prompts.confirm(`replace the value of ${name}?`),
@@ -28,5 +39,5 @@ export function define(group: Command, handle: Handle): void {
         : []),
     ];
     return { data: { ...result }, text: text.join('\n') };
-  });
-}
+  },
+});

@@ -1,11 +1,15 @@
+import { spawnSync } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { COMMANDS, createProgram } from '../../../src/cli/program.js';
+import { allCommands, COMMANDS } from '../../../src/cli/commands.js';
 import { bin, invctl, othersReachTheCli } from '../../support/cli.js';
 import { withoutDocker } from '../../support/docker.js';
 import { schemaErrors } from '../../support/schema.js';
+
+const withoutFish = spawnSync('fish', ['--version']).status !== 0;
+if (withoutFish) console.warn('skipped: completion in a real fish (Debian: apt-get install fish)');
 
 let folder: string;
 beforeEach(async () => {
@@ -28,19 +32,11 @@ async function fakeDocker(script: string): Promise<Record<string, string>> {
 
 describe('help', () => {
   it('of every command opens with an example that starts with invctl', async () => {
-    const program = await createProgram([], '0', () => {});
-    expect(program.commands.map((command) => command.name()).sort()).toEqual(
-      COMMANDS.map(({ name }) => name).sort(),
-    );
-    const check = async (path: string[]) => {
-      const { code, stdout } = await run([...path, '--help']);
-      expect(code, path.join(' ')).toBe(0);
-      expect(stdout.trimStart(), path.join(' ')).toMatch(/^\$ .*invctl/);
-    };
-    await check([]);
-    for (const command of program.commands) {
-      await check([command.name()]);
-      for (const child of command.commands) await check([command.name(), child.name()]);
+    const groups = Object.keys(COMMANDS.commands);
+    for (const name of new Set(['', ...groups, ...(await allCommands()).keys()])) {
+      const { code, stdout } = await run([...name.split(' ').filter(Boolean), '--help']);
+      expect(code, name).toBe(0);
+      expect(stdout.trimStart(), name).toMatch(/^\$ .*invctl/);
     }
   }, 120_000);
 
@@ -57,9 +53,17 @@ describe('a bad command line', () => {
     [['--engine', 'podman', 'ps'], '--engine auto|docker|embedded'],
     [['up', '--timeout', 'soon'], 'not a number of seconds'],
     [['logs', '--tail', 'x'], 'not a number of lines'],
-    [['logs', '--since', 'yesterdayish'], 'is no time'],
+    [['logs', '--since', 'yesterdayish'], 'is not a time'],
     [['logs', '--level', 'loud'], 'trace|debug|info'],
     [['exec', 'web'], 'missing required argument'],
+    [['db', 'backup', '--level', '0'], 'is not one of 1, 2, 3'],
+    [['db', 'backup', '--format', 'tar'], '--format custom|plain'],
+    [['db', 'prune', '--daily', '-1'], 'is not a number of days'],
+    [['db', 'schedule', '--at', '25:00'], 'is not a time of day'],
+    [['db', 'upgrade', '--to', 'latest'], 'is not a major version'],
+    [['doctor', '--format', 'xml'], '--format text|json|sarif'],
+    [['run', '-e', '=x', 'web', '--', 'true'], 'the name of a variable'],
+    [['init', '--port', '70000'], 'at most 65535'],
     [['completion', 'bsh'], 'completion bash'],
     [['volume'], 'needs a subcommand'],
     [[], 'next:  invctl --help\n'],
@@ -215,12 +219,23 @@ describe('completion', () => {
     expect(stdout).toContain('invctl completion --candidates');
   });
 
-  it('works in a real bash', async () => {
+  it('works in a real bash, and leaves names of files to it', async () => {
     await project();
+    await mkdir(join(folder, 'sub dir'));
     const script = `invctl() { '${process.execPath}' '${bin}' "$@"; }
       source <(invctl completion bash)
-      COMP_WORDS=(invctl logs w); COMP_CWORD=2; _invctl; printf '%s' "\${COMPREPLY[*]}"`;
+      of() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _invctl; printf '<%s>' "\${COMPREPLY[@]}"; }
+      of invctl logs w; of invctl db exec com; of invctl -C s`;
     const { stdout } = await invctl(['-c', script], { cwd: folder, command: ['bash'] });
-    expect(stdout).toBe('web');
+    expect(stdout).toBe('<web><compose.yaml><sub dir>');
+  });
+
+  it.skipIf(withoutFish)('works in a real fish, which is left the names of files as well', async () => {
+    await project();
+    const script = `function invctl; '${process.execPath}' '${bin}' $argv; end
+      invctl completion fish | source
+      complete -C 'invctl logs w'; complete -C 'invctl db exec com'`;
+    const { stdout } = await invctl(['-c', script], { cwd: folder, command: ['fish', '--no-config'] });
+    expect(stdout.split('\n').filter(Boolean)).toEqual(['web', 'compose.yaml']);
   });
 });

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { commandName } from '../../../src/cli/program.js';
+import { typedWords } from '../../../src/cli/program.js';
 import { resolveSettings } from '../../../src/cli/settings.js';
 
 let folder: string;
@@ -13,7 +13,7 @@ afterEach(() => rm(folder, { recursive: true }));
 
 describe('global settings', () => {
   it('weigh flag, environment, invctl.yaml and default in that order', async () => {
-    const engine = async (flag: string | undefined, env: NodeJS.ProcessEnv) =>
+    const engine = async (flag: 'auto' | undefined, env: NodeJS.ProcessEnv) =>
       (await resolveSettings(flag ? { engine: flag } : {}, env, folder)).engine;
     expect(await engine(undefined, {})).toBe('auto');
     await writeFile(join(folder, 'invctl.yaml'), 'engine: embedded\n');
@@ -23,7 +23,9 @@ describe('global settings', () => {
   });
 
   it('refuse an engine that there is not, wherever it comes from', async () => {
-    await expect(resolveSettings({ engine: 'podman' }, {}, folder)).rejects.toMatchObject({ exitCode: 2 });
+    await expect(resolveSettings({}, { INVCTL_ENGINE: 'podman' }, folder)).rejects.toMatchObject({
+      exitCode: 2,
+    });
     await writeFile(join(folder, 'invctl.yaml'), 'engine: podman\n');
     await expect(resolveSettings({}, {}, folder)).rejects.toMatchObject({ exitCode: 2 });
   });
@@ -67,6 +69,6 @@ describe('the typed command', () => {
     [['--help'], undefined],
     [[], undefined],
   ])('of %j is %s', (argv, expected) => {
-    expect(commandName(argv)).toBe(expected);
+    expect(typedWords(argv)[0]).toBe(expected);
   });
 });

@@ -3,12 +3,12 @@
 import { describe, expect, it } from 'vitest';
 import type { Engine, LiveEnvironment } from '../../../src/engine/engine.js';
 import { ExitCode, UserError } from '../../../src/errors.js';
-import { dataSchemas } from '../../../src/output/schemas.js';
 import { locateProject } from '../../../src/project/locate.js';
 import type { ServiceContext } from '../../../src/services/context.js';
 import { diffEnvironment, type ExplainInput, explainEnvironment } from '../../../src/services/environment.js';
 import { Secret } from '../../../src/system/secret.js';
 import { bareShell, withProject } from '../../support/project/project-on-disk.js';
+import { documentErrors } from '../../support/schema.js';
 
 const MARKER = 's3cr3t-marker';
 
@@ -109,7 +109,7 @@ describe('explainEnvironment', () => {
       const { variables } = await explainEnvironment(world(directory, {}, { x: { PATH: '/bin' } }).context, {
         run: ['PLAIN=x'],
       });
-      expect(() => dataSchemas['env explain'].parse({ variables })).not.toThrow();
+      expect(documentErrors('env explain', { variables })).toEqual([]);
     });
   });
 

@@ -1,0 +1,19 @@
+import { z } from 'zod';
+import { logLine } from '../commands/logs.js';
+import { errorSchema, successSchema } from '../output/document.js';
+import { manifestSchema } from '../services/database/manifest.js';
+import { allCommands } from './commands.js';
+
+/** Every committed JSON schema by its file's name without `.json`. That of `volume ls` is `volume-ls`. */
+export async function schemaDocuments(): Promise<Record<string, unknown>> {
+  const toJson = (schema: z.ZodType) => z.toJSONSchema(schema, { io: 'input' });
+  const documents = [...(await allCommands())].flatMap(([name, { data }]) =>
+    data ? [[name.replace(' ', '-'), toJson(successSchema(name, data))] as const] : [],
+  );
+  return {
+    ...Object.fromEntries(documents),
+    'backup-manifest': toJson(manifestSchema),
+    error: toJson(errorSchema),
+    'logs-line': toJson(logLine(z)),
+  };
+}

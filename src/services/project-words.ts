@@ -1,0 +1,76 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { locateProject, type ProjectLocation } from '../project/locate.js';
+import { resolvePath } from '../project/paths.js';
+import { SETTINGS_FILE } from '../project/settings-path.js';
+import { isSecretName } from '../system/secret.js';
+
+/** Sections of a compose file whose keys completion offers. */
+const SECTIONS = ['services', 'networks', 'volumes', 'secrets'] as const;
+type Section = (typeof SECTIONS)[number];
+export type ProjectWords = Section | 'variables' | 'backups';
+
+/**
+ * Names of a project, for completion: an empty list where there is no project, or one that cannot be read.
+ * @param directory absolute
+ */
+export async function projectWords(
+  what: ProjectWords,
+  directory: string,
+  env: NodeJS.ProcessEnv,
+): Promise<string[]> {
+  try {
+    const location = locateProject(directory, env);
+    if (what === 'backups') return await backupNames(location);
+    if (what === 'variables') return await variableNames(location, env);
+    const names = sectionKeys(location, what);
+    if (what !== 'secrets') return names;
+    const variables = await variableNames(location, env).catch(() => []);
+    return [...new Set([...names, ...variables.filter(isSecretName)])];
+  } catch {
+    return [];
+  }
+}
+
+/** By indentation alone: a Tab must not wait for a YAML parser, nor fail on a broken file. */
+function sectionKeys({ files }: ProjectLocation, section: Section): string[] {
+  const names = new Set<string>();
+  const lines = new RegExp(`^${section}:[^\\n]*\\n((?:[ \\t]+[^\\n]*\\n?|#[^\\n]*\\n?|\\s*\\n)*)`, 'm');
+  for (const file of files) {
+    const body = lines.exec(readFileSync(file, 'utf8'))?.[1] ?? '';
+    const indent = /^( +)\S/m.exec(body)?.[1] ?? '  ';
+    for (const match of body.matchAll(new RegExp(`^${indent}([A-Za-z0-9._-]+):`, 'gm'))) {
+      names.add(match[1] as string);
+    }
+  }
+  return [...names];
+}
+
+/** Of every service. Several files take part, and `${…}` in their names: that needs the reader. */
+async function variableNames(location: ProjectLocation, env: NodeJS.ProcessEnv): Promise<string[]> {
+  const [{ loadProject }, { serviceVariables }] = await Promise.all([
+    import('../project/loaded-project.js'),
+    import('../project/environment.js'),
+  ]);
+  const project = loadProject(location, env);
+  const names = [...project.active].flatMap((service) => [
+    ...serviceVariables(project, service, () => {}, { image: {}, run: [] }).keys(),
+  ]);
+  return [...new Set(names)];
+}
+
+/** Archives of the backup folder that have a manifest. */
+async function backupNames({ directory }: ProjectLocation): Promise<string[]> {
+  const folder = resolvePath(directory, await backupFolder(directory));
+  const names = new Set(readdirSync(folder));
+  return [...names]
+    .filter((name) => names.has(`${name}.manifest.json`))
+    .sort()
+    .reverse();
+}
+
+async function backupFolder(directory: string): Promise<string> {
+  if (!existsSync(join(directory, SETTINGS_FILE))) return 'backups';
+  const { readSettings } = await import('../project/settings-file.js');
+  return (await readSettings(directory)).backup.folder;
+}
