@@ -13,7 +13,7 @@ const env = {
   ...process.env,
 };
 const files = [
-  'test/integration/services/database/archive-file.test.ts',
+  'test/integration/backup/archive-file.test.ts',
   'test/e2e/docker/database/backup.test.ts',
   'test/e2e/docker/database/faults.test.ts',
   'test/e2e/docker/database/huge-rows.test.ts',

@@ -1,7 +1,7 @@
 import { z } from 'zod';
+import { manifestSchema } from '../backup/manifest.js';
 import { logLine } from '../commands/logs.js';
 import { errorSchema, successSchema } from '../output/document.js';
-import { manifestSchema } from '../services/database/manifest.js';
 import { allCommands } from './commands.js';
 
 /** Every committed JSON schema by its file's name without `.json`. That of `volume ls` is `volume-ls`. */

@@ -1,8 +1,8 @@
+import type { NewestBackup } from '../backup/newest.js';
 import { command } from '../cli/command.js';
 import { serviceRow, serviceTable } from '../output/service-table.js';
 import { serviceList } from '../output/shapes.js';
 import { formatBytes, formatDuration } from '../output/units.js';
-import type { NewestBackup } from '../project/newest-backup.js';
 import { projectStatus } from '../services/status.js';
 
 export default command({

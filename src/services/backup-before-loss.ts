@@ -1,10 +1,10 @@
 import type { Engine, ServiceState, VolumeStatus } from '../engine/engine.js';
 import { UserError } from '../errors.js';
+import { type Database, findDatabase } from '../postgres/database.js';
+import { startDatabase } from '../postgres/start-database.js';
 import type { ProjectLocation } from '../project/locate.js';
 import type { ServiceContext } from './context.js';
 import { backupToFile } from './database/backup.js';
-import { type Database, findDatabase } from './database/database.js';
-import { startDatabase } from './database/start-database.js';
 
 /**
  * A verified backup of the database before the volume that holds it is removed. The caller holds the project's lock.

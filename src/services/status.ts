@@ -1,10 +1,11 @@
+import { type NewestBackup, newestBackup } from '../backup/newest.js';
 import type { EngineKind, ServiceStatus } from '../engine/engine.js';
 import { UserError } from '../errors.js';
-import { type NewestBackup, newestBackup } from '../project/newest-backup.js';
+import { type Database, findDatabase } from '../postgres/database.js';
+import { withSession } from '../postgres/open-session.js';
+import { onlyRow } from '../postgres/session.js';
 import type { ServiceContext } from './context.js';
-import { type Database, findDatabase } from './database/database.js';
 import { type MigrationState, migrationState } from './database/migrations.js';
-import { onlyRow, withSession } from './database/session.js';
 
 /** How long the database has to answer before `status` calls it unreachable, in milliseconds. */
 const PATIENCE_MS = 10_000;

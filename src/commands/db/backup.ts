@@ -1,10 +1,10 @@
+import { DUMP_FORMATS } from '../../backup/dump.js';
 import { command } from '../../cli/command.js';
 import { choice, text } from '../../cli/parameters.js';
 import { usageError } from '../../errors.js';
 import { TransferLine } from '../../output/transfer-line.js';
 import { count, formatBytes } from '../../output/units.js';
 import { backup, backupToStream } from '../../services/database/backup.js';
-import { DUMP_FORMATS } from '../../services/database/dump.js';
 import { backupFile, manifest, verificationLevel } from './shapes.js';
 
 export default command({

@@ -3,7 +3,7 @@ import { command } from '../../cli/command.js';
 import { optional } from '../../cli/parameters.js';
 import { TransferLine } from '../../output/transfer-line.js';
 import { count } from '../../output/units.js';
-import { copyAway } from '../../services/database/copies.js';
+import { copyAway } from '../../services/database/copy.js';
 import { backupFile } from './shapes.js';
 
 export default command({

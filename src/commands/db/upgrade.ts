@@ -8,7 +8,7 @@ import { count, formatDuration } from '../../output/units.js';
 import { fileDiff } from '../../project/file-diff.js';
 import { maskText } from '../../project/secret-values.js';
 import { secretsOfProject } from '../../services/config.js';
-import { finalize } from '../../services/database/upgrade/previous-volumes.js';
+import { finalize } from '../../services/database/upgrade/finalize.js';
 import { type Upgraded, type UpgradePreview, upgrade } from '../../services/database/upgrade/upgrade.js';
 import { POSTGRES_MAJORS } from '../../template/options.js';
 import { backupFile } from './shapes.js';

@@ -1,8 +1,8 @@
+import { LEVELS } from '../../backup/manifest.js';
 import { command } from '../../cli/command.js';
 import { choice, required } from '../../cli/parameters.js';
 import { TransferLine } from '../../output/transfer-line.js';
 import { count } from '../../output/units.js';
-import { LEVELS } from '../../services/database/manifest.js';
 import { verify } from '../../services/database/verify.js';
 import { backupFile, manifest, verificationLevel } from './shapes.js';
 

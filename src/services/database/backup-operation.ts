@@ -1,10 +1,10 @@
 import { rm } from 'node:fs/promises';
 import { z } from 'zod';
 import { UserError } from '../../errors.js';
+import { startAgain } from '../../postgres/clients.js';
+import { findDatabase } from '../../postgres/database.js';
+import { endSessions } from '../../postgres/server-sessions.js';
 import { operation } from '../operation.js';
-import { startAgain } from './clients.js';
-import { findDatabase } from './database.js';
-import { endSessions } from './server-sessions.js';
 
 /** What a backup leaves behind when it is killed. */
 const stateSchema = z.object({

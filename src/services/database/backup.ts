@@ -3,16 +3,10 @@ import { existsSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
-import { UserError } from '../../errors.js';
-import { readJournal } from '../../system/journal.js';
-import { withProjectLock } from '../../system/lock.js';
-import { packageVersion } from '../../system/package-version.js';
-import type { ServiceContext } from '../context.js';
-import { perform, recoverEntry } from '../operation.js';
-import { type Archive, openArchive } from './archive.js';
-import { ArchiveWriter, type Digest, hashFile } from './archive-file.js';
-import { assertDigest } from './archive-reader.js';
-import { backupOperation } from './backup-operation.js';
+import { openArchive } from '../../backup/archive.js';
+import { ArchiveWriter, type Digest, hashFile } from '../../backup/archive-file.js';
+import type { Archive } from '../../backup/archive-kinds.js';
+import { assertDigest } from '../../backup/archive-reader.js';
 import {
   archiveName,
   assertSpace,
@@ -23,13 +17,20 @@ import {
   removeBackup,
   type StoredBackup,
   timeId,
-} from './backup-store.js';
-import { copyTaken } from './copies.js';
-import { type Database, findDatabase } from './database.js';
-import { type DumpFormat, type DumpProgress, dump } from './dump.js';
-import { encryptInto, readIdentities } from './encryption.js';
-import { type Level, type Manifest, manifestPath } from './manifest.js';
-import { lacksClientPrograms } from './session.js';
+} from '../../backup/backup-folder.js';
+import { copyTaken } from '../../backup/copies.js';
+import { type DumpFormat, type DumpProgress, dump } from '../../backup/dump.js';
+import { encryptInto, readIdentities } from '../../backup/encryption.js';
+import { type Level, type Manifest, manifestPath } from '../../backup/manifest.js';
+import { UserError } from '../../errors.js';
+import { type Database, findDatabase } from '../../postgres/database.js';
+import { lacksClientPrograms } from '../../postgres/open-session.js';
+import { readJournal } from '../../system/journal.js';
+import { withProjectLock } from '../../system/lock.js';
+import { packageVersion } from '../../system/package-version.js';
+import type { ServiceContext } from '../context.js';
+import { perform, recoverEntry } from '../operation.js';
+import { backupOperation } from './backup-operation.js';
 import { verifyArchive } from './verify.js';
 
 /** Of a dump against the database that it was made of, where there is no earlier backup to learn from. */
@@ -93,7 +94,9 @@ export async function backupToFile(
   const id = timeId(started);
   const folder = backupFolder(database.location, database.settings);
   await clearKilledBackups(context, database);
-  const cold = (await lacksClientPrograms(database)) ? await import('./cold-copy.js') : undefined;
+  const cold = (await lacksClientPrograms(database))
+    ? await import('../../backup/physical-backup.js')
+    : undefined;
   if (cold && (input.level > 1 || input.format)) throw physicalOnly(input);
   const format = cold ? 'physical' : (input.format ?? 'custom');
   const recipients = database.settings.backup.encryptTo;

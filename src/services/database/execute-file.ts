@@ -4,11 +4,11 @@ import { access } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { ExitCode, UserError } from '../../errors.js';
+import { connectionArguments, findDatabase, runProgram } from '../../postgres/database.js';
+import { lacksClientPrograms } from '../../postgres/open-session.js';
+import { endSessions } from '../../postgres/server-sessions.js';
 import { outputTail } from '../../system/process.js';
 import type { ServiceContext } from '../context.js';
-import { connectionArguments, findDatabase, runProgram } from './database.js';
-import { endSessions } from './server-sessions.js';
-import { lacksClientPrograms } from './session.js';
 
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
 

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { UserError } from '../../errors.js';
+import type { Database } from '../../postgres/database.js';
+import { withSession } from '../../postgres/open-session.js';
 import type { ServiceContext } from '../context.js';
-import type { Database } from './database.js';
-import { withSession } from './session.js';
 
 /**
  * Runs the SQL of a file over a session of our own, where there is no psql. It knows SQL alone: no psql commands, no

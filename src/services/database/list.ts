@@ -1,10 +1,10 @@
 import { basename } from 'node:path';
+import { backupFolder, listBackups, type StoredBackup } from '../../backup/backup-folder.js';
+import { configuredStore } from '../../backup/configured-store.js';
+import { listCopies } from '../../backup/copies.js';
 import { UserError } from '../../errors.js';
 import { readSettings } from '../../project/settings-file.js';
 import type { ServiceContext } from '../context.js';
-import { backupFolder, listBackups, type StoredBackup } from './backup-store.js';
-import { listCopies } from './copies.js';
-import { configuredStore } from './copy-store.js';
 
 export interface ListedBackup extends Omit<StoredBackup, 'file'> {
   /** Absolute path; of one that is away only, the address of its copy. */

@@ -3,13 +3,14 @@ import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ExitCode, UserError } from '../../errors.js';
+import { type Database, findDatabase } from '../../postgres/database.js';
+import { MIGRATIONS_TABLE } from '../../postgres/facts.js';
+import { withSession } from '../../postgres/open-session.js';
+import { onlyRow, type Session } from '../../postgres/session.js';
+import { literal } from '../../postgres/sql.js';
 import { withProjectLock } from '../../system/lock.js';
 import type { ServiceContext } from '../context.js';
-import { type Database, findDatabase } from './database.js';
-import { MIGRATIONS_TABLE } from './facts.js';
 import { migrationFiles } from './migrations.js';
-import { onlyRow, type Session, withSession } from './session.js';
-import { literal } from './sql.js';
 
 /** The lock that the API of the compose-stack template takes for the same work (stack/src/database/migrate.ts). */
 const MIGRATION_LOCK = 5_003_000_001;

@@ -1,10 +1,10 @@
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { hasErrorCode, UserError } from '../../errors.js';
+import type { Database } from '../../postgres/database.js';
+import { migrationsTable } from '../../postgres/facts.js';
+import type { Session } from '../../postgres/session.js';
 import { appService } from '../../project/service-roles.js';
-import type { Database } from './database.js';
-import { migrationsTable } from './facts.js';
-import type { Session } from './session.js';
 
 export interface MigrationState {
   applied: number;

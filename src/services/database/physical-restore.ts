@@ -2,22 +2,23 @@ import { existsSync } from 'node:fs';
 import { chmod, chown, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
+import { readArchive } from '../../backup/archive.js';
+import type { Archive } from '../../backup/archive-kinds.js';
+import { timeId } from '../../backup/backup-folder.js';
+import type { Manifest } from '../../backup/manifest.js';
+import { dataFolder, unpackFolder } from '../../backup/physical-backup.js';
 import { UserError } from '../../errors.js';
+import { runningServices, startAgain } from '../../postgres/clients.js';
+import { type Database, findDatabase } from '../../postgres/database.js';
+import { countRows, readFacts } from '../../postgres/facts.js';
+import { liveState } from '../../postgres/live-database.js';
+import { isEmbedded, lacksClientPrograms, withSession } from '../../postgres/open-session.js';
+import { withMaintenance } from '../../postgres/server-sessions.js';
 import { syncFolder } from '../../system/files.js';
 import type { ServiceContext } from '../context.js';
 import { operation, perform } from '../operation.js';
-import { type Archive, readArchive } from './archive.js';
-import { timeId } from './backup-store.js';
-import { runningServices, startAgain } from './clients.js';
-import { dataFolder, unpackFolder } from './cold-copy.js';
-import { type Database, findDatabase } from './database.js';
-import { countRows, readFacts } from './facts.js';
-import { liveState } from './live-database.js';
-import type { Manifest } from './manifest.js';
 import { proveRestored } from './prove-restored.js';
 import { compareRows, type Restored, type RestoreInput } from './restored.js';
-import { withMaintenance } from './server-sessions.js';
-import { isEmbedded, lacksClientPrograms, withSession } from './session.js';
 
 const stateSchema = z.object({
   /** The server's data folder. */

@@ -1,12 +1,12 @@
 import { ExitCode, UserError } from '../../errors.js';
-import { compareContent } from './content-hash.js';
-import type { Facts } from './manifest.js';
-import { differencesOfObjects, warningsOfRestore } from './objects.js';
-import { describeLag, type SequenceLag, sequencesThatLag } from './sequence-lag.js';
-import type { Session } from './session.js';
+import { compareContent } from '../../postgres/content-hash.js';
+import type { DatabaseFacts } from '../../postgres/database-facts.js';
+import { differencesOfObjects, warningsOfRestore } from '../../postgres/objects.js';
+import { describeLag, type SequenceLag, sequencesThatLag } from '../../postgres/sequence-lag.js';
+import type { Session } from '../../postgres/session.js';
 
 /** What is known of the database that a backup is of; the text of a dump knows some tables only. */
-export type Expected = Pick<Facts, 'tables'> & Partial<Pick<Facts, 'objects' | 'sequences'>>;
+export type Expected = Pick<DatabaseFacts, 'tables'> & Partial<Pick<DatabaseFacts, 'objects' | 'sequences'>>;
 
 export interface ProofOptions {
   /** Level 3: compare the content of every table as well. */
@@ -29,7 +29,7 @@ export interface Proof {
  */
 export async function proveRestored(
   session: Session,
-  facts: Facts,
+  facts: DatabaseFacts,
   expected: Expected,
   { content = false, warn }: ProofOptions,
 ): Promise<Proof> {
@@ -70,8 +70,8 @@ function incomplete(differences: string[]): UserError {
 }
 
 /** Whether the sequence is behind where it was in the backup. One that lagged there is no loss. */
-function hasFallen({ sequence, descending }: SequenceLag, facts: Facts, expected: Expected): boolean {
-  const lastOf = (sequences: Facts['sequences'] = []) => {
+function hasFallen({ sequence, descending }: SequenceLag, facts: DatabaseFacts, expected: Expected): boolean {
+  const lastOf = (sequences: DatabaseFacts['sequences'] = []) => {
     const last = sequences.find(({ name }) => name === sequence)?.lastValue;
     return last === undefined || last === null ? undefined : BigInt(last);
   };
@@ -81,20 +81,27 @@ function hasFallen({ sequence, descending }: SequenceLag, facts: Facts, expected
   return now === undefined || (descending ? now > before : now < before);
 }
 
-function missingSequences({ sequences = [] }: Expected, facts: Facts): string[] {
+function missingSequences({ sequences = [] }: Expected, facts: DatabaseFacts): string[] {
   const found = new Set(facts.sequences.map(({ name }) => name));
   return sequences
     .filter(({ name }) => !found.has(name))
     .map(({ name }) => `the sequence ${name} is missing`);
 }
 
-function sharedTables(expected: Facts['tables'], found: Facts['tables']): Facts['tables'] {
+function sharedTables(
+  expected: DatabaseFacts['tables'],
+  found: DatabaseFacts['tables'],
+): DatabaseFacts['tables'] {
   const rows = new Map(found.map((table) => [table.name, table.rows]));
   return expected.filter((table) => rows.get(table.name) === table.rows);
 }
 
 /** @param all whether `expected` names every table there is; the text of a dump need not. */
-function compareTables(expected: Facts['tables'], found: Facts['tables'], all: boolean): string[] {
+function compareTables(
+  expected: DatabaseFacts['tables'],
+  found: DatabaseFacts['tables'],
+  all: boolean,
+): string[] {
   const rows = new Map(found.map((table) => [table.name, table.rows]));
   const names = new Set(expected.map(({ name }) => name));
   return [

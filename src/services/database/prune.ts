@@ -1,10 +1,10 @@
+import { backupFolder, listBackups, removeBackup, type StoredBackup } from '../../backup/backup-folder.js';
+import { configuredStore } from '../../backup/configured-store.js';
+import { type BackupCopy, listCopies, removeCopy } from '../../backup/copies.js';
 import { UserError } from '../../errors.js';
 import { type RetentionPolicy, readSettings } from '../../project/settings-file.js';
 import { withProjectLock } from '../../system/lock.js';
 import type { ServiceContext } from '../context.js';
-import { backupFolder, listBackups, removeBackup, type StoredBackup } from './backup-store.js';
-import { type BackupCopy, listCopies, removeCopy } from './copies.js';
-import { configuredStore } from './copy-store.js';
 
 export interface PruneResult {
   kept: StoredBackup[];

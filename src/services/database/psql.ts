@@ -1,8 +1,8 @@
 import type { Readable, Writable } from 'node:stream';
 import { usageError } from '../../errors.js';
+import { connectionArguments, findDatabase } from '../../postgres/database.js';
+import { isEmbedded, lacksClientPrograms } from '../../postgres/open-session.js';
 import type { ServiceContext } from '../context.js';
-import { connectionArguments, findDatabase } from './database.js';
-import { isEmbedded, lacksClientPrograms } from './session.js';
 
 export interface PsqlInput {
   /** psql's own arguments. */

@@ -1,9 +1,9 @@
+import type { Archive } from '../../backup/archive-kinds.js';
+import type { DumpExamination } from '../../backup/plain-dump.js';
 import { UserError } from '../../errors.js';
-import type { Archive } from './archive.js';
-import { clientProgram, type Database, runProgram } from './database.js';
-import type { DumpExamination } from './plain-dump.js';
-import { onlyRow, type Session } from './session.js';
-import { literal } from './sql.js';
+import { clientProgram, type Database, runProgram } from '../../postgres/database.js';
+import { onlyRow, type Session } from '../../postgres/session.js';
+import { literal } from '../../postgres/sql.js';
 
 /** A restored database beside the live one, with its indexes, against the size that the backup's had. */
 const SPACE_FACTOR = 1.1;

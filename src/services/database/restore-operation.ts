@@ -1,13 +1,13 @@
 import { z } from 'zod';
+import { loadApplicationName, removeCopy } from '../../backup/scratch.js';
+import { restartClients } from '../../postgres/clients.js';
+import { type Database, findDatabase } from '../../postgres/database.js';
+import { dropDatabase } from '../../postgres/drop-database.js';
+import { type LiveState, liveState } from '../../postgres/live-database.js';
+import { endSessions, withMaintenance } from '../../postgres/server-sessions.js';
+import { startDatabase } from '../../postgres/start-database.js';
+import { setAllowConnections } from '../../postgres/swap.js';
 import { operation, type Run } from '../operation.js';
-import { restartClients } from './clients.js';
-import { type Database, findDatabase } from './database.js';
-import { dropDatabase } from './drop-database.js';
-import { type LiveState, liveState } from './live-database.js';
-import { loadApplicationName, removeCopy } from './scratch.js';
-import { endSessions, withMaintenance } from './server-sessions.js';
-import { startDatabase } from './start-database.js';
-import { setAllowConnections } from './swap.js';
 
 /** What `recover` needs to finish or revert a restore. */
 const stateSchema = z.object({

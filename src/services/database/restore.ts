@@ -1,23 +1,34 @@
 import { rm } from 'node:fs/promises';
+import { assertOpens, openArchive, proveContent, proveDigest } from '../../backup/archive.js';
+import { timeId } from '../../backup/backup-folder.js';
+import { findOrFetch } from '../../backup/copies.js';
+import { readIdentities } from '../../backup/encryption.js';
+import { examineArchive } from '../../backup/examine-archive.js';
+import type { DumpExamination } from '../../backup/plain-dump.js';
+import { beforePrefix, derivedName, loadApplicationName, loadArchive } from '../../backup/scratch.js';
 import { UserError } from '../../errors.js';
+import { restartClients, strugglingClients } from '../../postgres/clients.js';
+import { type Database, findDatabase } from '../../postgres/database.js';
+import type { DatabaseFacts } from '../../postgres/database-facts.js';
+import { applyProperties, readProperties, wantedProperties } from '../../postgres/database-properties.js';
+import { dropDatabase } from '../../postgres/drop-database.js';
+import { countRows, readFacts } from '../../postgres/facts.js';
+import {
+  assertSwappable,
+  type LiveState,
+  openLive,
+  serverDefaults,
+  withLive,
+} from '../../postgres/live-database.js';
+import { withSession } from '../../postgres/open-session.js';
+import { readReplication, replicationNotes } from '../../postgres/replication.js';
+import { lockDatabase, withMaintenance } from '../../postgres/server-sessions.js';
+import type { SessionOptions } from '../../postgres/session.js';
+import { previousDatabases, setAllowConnections, swapDatabases } from '../../postgres/swap.js';
 import { withProjectLock } from '../../system/lock.js';
 import type { ServiceContext } from '../context.js';
 import { perform } from '../operation.js';
-import { assertOpens, openArchive, proveContent, proveDigest } from './archive.js';
-import { timeId } from './backup-store.js';
-import { restartClients, strugglingClients } from './clients.js';
-import { findOrFetch } from './copies.js';
-import { type Database, findDatabase } from './database.js';
-import { applyProperties, readProperties, wantedProperties } from './database-properties.js';
-import { dropDatabase } from './drop-database.js';
-import { readIdentities } from './encryption.js';
-import { examineArchive } from './examine-archive.js';
-import { countRows, readFacts } from './facts.js';
-import { assertSwappable, type LiveState, openLive, serverDefaults, withLive } from './live-database.js';
-import type { Facts } from './manifest.js';
-import type { DumpExamination } from './plain-dump.js';
 import { proveRestored } from './prove-restored.js';
-import { readReplication, replicationNotes } from './replication.js';
 import { assertRestorable } from './restore-checks.js';
 import { type RestoreRun, type RestoreState, restartHint, restoreOperation } from './restore-operation.js';
 import {
@@ -27,10 +38,6 @@ import {
   type RestorePhase,
   type RowDifference,
 } from './restored.js';
-import { beforePrefix, derivedName, loadApplicationName, loadArchive } from './scratch.js';
-import { lockDatabase, withMaintenance } from './server-sessions.js';
-import { type SessionOptions, withSession } from './session.js';
-import { previousDatabases, setAllowConnections, swapDatabases } from './swap.js';
 
 /**
  * Restores a backup beside the live database, proves it, and then gives it the live name. The database before stays,
@@ -231,8 +238,8 @@ async function proveScratch(
   database: Database,
   state: RestoreState,
   options: { applicationName: string; signal: AbortSignal },
-  expected: Facts | DumpExamination | undefined,
-): Promise<Facts> {
+  expected: DatabaseFacts | DumpExamination | undefined,
+): Promise<DatabaseFacts> {
   return withSession(database, { ...options, database: state.incoming }, async (session) => {
     const facts = await readFacts(session);
     await proveRestored(session, facts, expected ?? { tables: [] }, context);
@@ -277,7 +284,7 @@ async function countIfReadable(
   context: ServiceContext,
   database: Database,
   options: SessionOptions,
-): Promise<Facts['tables']> {
+): Promise<DatabaseFacts['tables']> {
   try {
     return await withSession(database, options, countRows);
   } catch (error) {
@@ -324,7 +331,7 @@ async function assertStillSwappable(
 }
 
 /** What the preview says of a live database that is not there, or is none any more. */
-function liveNotes(live: LiveState, like: Facts['database'], { name }: Database): string[] {
+function liveNotes(live: LiveState, like: DatabaseFacts['database'], { name }: Database): string[] {
   if (live === 'there') return [];
   const made = `the restore makes it (owner ${like.owner}, ${like.encoding}, ${like.locale ?? like.collate})`;
   return live === 'absent'
@@ -340,7 +347,7 @@ async function countAside(
   database: Database,
   name: string,
   options: SessionOptions,
-): Promise<Facts['tables']> {
+): Promise<DatabaseFacts['tables']> {
   await setAllowConnections(database, name, true);
   try {
     return await countIfReadable(context, database, { ...options, database: name });

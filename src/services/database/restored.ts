@@ -1,4 +1,4 @@
-import type { Facts } from './manifest.js';
+import type { DatabaseFacts } from '../../postgres/database-facts.js';
 
 export interface RowDifference {
   table: string;
@@ -41,9 +41,12 @@ export interface Restored {
 }
 
 /** Each table's rows before and after, by name. */
-export function compareRows(before: Facts['tables'], after: Facts['tables']): RowDifference[] {
+export function compareRows(
+  before: DatabaseFacts['tables'],
+  after: DatabaseFacts['tables'],
+): RowDifference[] {
   const names = new Set([...before, ...after].map(({ name }) => name));
-  const rowsOf = (tables: Facts['tables'], name: string) =>
+  const rowsOf = (tables: DatabaseFacts['tables'], name: string) =>
     tables.find((table) => table.name === name)?.rows ?? null;
   return [...names].sort().map((table) => ({
     table,

@@ -1,21 +1,23 @@
+import { openArchive, proveContent, proveDigest } from '../../backup/archive.js';
+import type { Archive } from '../../backup/archive-kinds.js';
+import { timeId } from '../../backup/backup-folder.js';
+import { findOrFetch } from '../../backup/copies.js';
+import { readIdentities } from '../../backup/encryption.js';
+import { examineArchive } from '../../backup/examine-archive.js';
+import { formatManifest, type Level, type Manifest, manifestPath } from '../../backup/manifest.js';
+import { derivedName, loadApplicationName, loadArchive } from '../../backup/scratch.js';
 import { UserError } from '../../errors.js';
+import { type Database, findDatabase } from '../../postgres/database.js';
+import type { DatabaseFacts } from '../../postgres/database-facts.js';
+import { dropDatabase } from '../../postgres/drop-database.js';
+import { readFacts } from '../../postgres/facts.js';
+import { likeLive } from '../../postgres/live-database.js';
+import { withSession } from '../../postgres/open-session.js';
+import { endSessions } from '../../postgres/server-sessions.js';
 import { writeFileAtomic } from '../../system/files.js';
 import { withProjectLock } from '../../system/lock.js';
 import type { ServiceContext } from '../context.js';
-import { type Archive, openArchive, proveContent, proveDigest } from './archive.js';
-import { timeId } from './backup-store.js';
-import { findOrFetch } from './copies.js';
-import { type Database, findDatabase } from './database.js';
-import { dropDatabase } from './drop-database.js';
-import { readIdentities } from './encryption.js';
-import { examineArchive } from './examine-archive.js';
-import { readFacts } from './facts.js';
-import { likeLive } from './live-database.js';
-import { type Facts, formatManifest, type Level, type Manifest, manifestPath } from './manifest.js';
 import { type Expected, type ProofOptions, proveRestored } from './prove-restored.js';
-import { derivedName, loadApplicationName, loadArchive } from './scratch.js';
-import { endSessions } from './server-sessions.js';
-import { withSession } from './session.js';
 
 export interface VerifyInput {
   /** A path, or the name of a backup, here or away. */
@@ -81,7 +83,7 @@ export async function verifyArchive(
     onBytes: (bytes: number) => onProgress?.(phase, bytes, archive.bytes),
   });
   const { manifest, file } = archive;
-  const expected: Expected & Partial<Pick<Facts, 'database'>> =
+  const expected: Expected & Partial<Pick<DatabaseFacts, 'database'>> =
     manifest ?? (await examineArchive(database, archive, watch('read')));
   if (level === 3 && !expected.tables.every(({ contentHash }) => contentHash)) {
     throw new UserError({
@@ -126,7 +128,7 @@ async function proveByRestoring(
   context: ServiceContext,
   database: Database,
   archive: Archive,
-  expected: Expected & Partial<Pick<Facts, 'database'>>,
+  expected: Expected & Partial<Pick<DatabaseFacts, 'database'>>,
   level: Level,
   { onBytes, warn }: { onBytes: (bytes: number) => void; warn: (message: string) => void },
 ): Promise<Level> {

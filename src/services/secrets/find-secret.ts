@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { isReadOnce } from '../../doctor/admin-password.js';
 import type { Engine } from '../../engine/engine.js';
 import { ExitCode, hasErrorCode, UserError } from '../../errors.js';
+import { type Database, findDatabase } from '../../postgres/database.js';
 import { variableOf } from '../../postgres/image-variables.js';
 import { serviceVariables } from '../../project/environment.js';
 import { loadProject } from '../../project/loaded-project.js';
@@ -14,7 +15,6 @@ import { readSettings, type SecretProvider } from '../../project/settings-file.j
 import { isSecretName, Secret } from '../../system/secret.js';
 import { LOCK_PATH } from '../../template/lock.js';
 import type { ServiceContext } from '../context.js';
-import { type Database, findDatabase } from '../database/database.js';
 import { holders } from './holders.js';
 
 /** A secret that lies in a file of this machine. */

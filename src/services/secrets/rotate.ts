@@ -1,5 +1,10 @@
+import { timeId } from '../../backup/backup-folder.js';
 import type { Engine } from '../../engine/engine.js';
 import { UserError } from '../../errors.js';
+import { openSession } from '../../postgres/open-session.js';
+import { acceptsPassword } from '../../postgres/role-password.js';
+import { assertTakesWrites, lockDatabase } from '../../postgres/server-sessions.js';
+import type { Session } from '../../postgres/session.js';
 import { readSecretFile } from '../../project/secret-file.js';
 import { askProvider, providerCommand } from '../../project/secret-provider.js';
 import { readSettings } from '../../project/settings-file.js';
@@ -7,13 +12,9 @@ import { withProjectLock } from '../../system/lock.js';
 import { randomSecret } from '../../system/random-secret.js';
 import type { Secret } from '../../system/secret.js';
 import type { ServiceContext } from '../context.js';
-import { timeId } from '../database/backup-store.js';
-import { assertTakesWrites, lockDatabase } from '../database/server-sessions.js';
-import { openSession, type Session } from '../database/session.js';
 import { perform } from '../operation.js';
 import { type FoundSecret, findSecret } from './find-secret.js';
 import { runningAmong } from './holders.js';
-import { acceptsPassword } from './role-password.js';
 import { carryOut, openRotation, type RotationState, type RotationStep } from './rotation.js';
 import { rotationOperation } from './rotation-operation.js';
 

@@ -1,5 +1,5 @@
-import { findDatabase } from '../database/database.js';
-import { startDatabase } from '../database/start-database.js';
+import { findDatabase } from '../../postgres/database.js';
+import { startDatabase } from '../../postgres/start-database.js';
 import { operation } from '../operation.js';
 import {
   carryOn,

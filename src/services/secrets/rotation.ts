@@ -1,17 +1,17 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { ExitCode, UserError } from '../../errors.js';
+import type { Database } from '../../postgres/database.js';
+import { acceptsPassword, readVerifier, writeVerifier } from '../../postgres/role-password.js';
+import { withMaintenance } from '../../postgres/server-sessions.js';
+import type { Session } from '../../postgres/session.js';
 import { withValue } from '../../project/edit-env-file.js';
 import { serverPassword } from '../../project/secret-file.js';
 import { scramVerifier } from '../../system/scram.js';
 import { Secret } from '../../system/secret.js';
 import type { ServiceContext } from '../context.js';
-import type { Database } from '../database/database.js';
-import { withMaintenance } from '../database/server-sessions.js';
-import type { Session } from '../database/session.js';
 import type { Run } from '../operation.js';
 import type { FoundSecret } from './find-secret.js';
-import { acceptsPassword, readVerifier, writeVerifier } from './role-password.js';
 import { StagedFile } from './staged-file.js';
 
 const HEALTH_TIMEOUT_MS = 120_000;

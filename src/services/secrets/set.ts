@@ -1,5 +1,6 @@
 import { readdirSync, statSync } from 'node:fs';
 import { ExitCode, UserError } from '../../errors.js';
+import type { Database } from '../../postgres/database.js';
 import { writeSecretFile } from '../../project/secret-file.js';
 import { providerCommand } from '../../project/secret-provider.js';
 import { readSettings } from '../../project/settings-file.js';
@@ -7,7 +8,6 @@ import { SETTINGS_FILE } from '../../project/settings-path.js';
 import { withProjectLock } from '../../system/lock.js';
 import type { Secret } from '../../system/secret.js';
 import type { ServiceContext } from '../context.js';
-import type { Database } from '../database/database.js';
 import { databaseIfAny, declaredFile, passwordSecret, unknownSecret } from './find-secret.js';
 import { holders, runningAmong } from './holders.js';
 

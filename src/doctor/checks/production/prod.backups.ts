@@ -12,7 +12,7 @@ export const check = defineCheck({
   docs: `Checklist item 9. \`invctl db backup\` writes a verified one into \`backups/\`; schedule it with \`invctl db schedule --install\`, and keep copies away from its disk: \`backup.copyTo\` in \`invctl.yaml\`. \`backup.maxAgeHours\` (26) says when the newest verified one is too old, here and in \`invctl status\`. Where this project has no folder of backups, they may be made in another way: then the item is unknown.`,
   async probe(facts) {
     const { readSettings } = await import('../../../project/settings-file.js');
-    const { newestBackup } = await import('../../../project/newest-backup.js');
+    const { newestBackup } = await import('../../../backup/newest.js');
     const settings = facts.settings ?? (await readSettings(facts.location.directory));
     const { backup } = settings;
     const folder = resolve(facts.location.directory, backup.folder);

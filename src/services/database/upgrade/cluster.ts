@@ -1,7 +1,7 @@
+import { type Database, programFailed, runClient } from '../../../postgres/database.js';
+import { maintenanceDatabase, withMaintenance } from '../../../postgres/server-sessions.js';
+import type { Session } from '../../../postgres/session.js';
 import type { ServiceContext } from '../../context.js';
-import { type Database, programFailed, runClient } from '../database.js';
-import { maintenanceDatabase, withMaintenance } from '../server-sessions.js';
-import type { Session } from '../session.js';
 
 /**
  * Statements that make what belongs to the cluster and not to a database: roles with their passwords, settings and

@@ -1,7 +1,8 @@
 import { ExitCode, UserError } from '../../../errors.js';
+import type { Database } from '../../../postgres/database.js';
+import { withSession } from '../../../postgres/open-session.js';
+import { onlyRow } from '../../../postgres/session.js';
 import type { ServiceContext } from '../../context.js';
-import type { Database } from '../database.js';
-import { onlyRow, withSession } from '../session.js';
 import { waitUntilListening } from './new-server.js';
 import { keepVolume } from './previous-volumes.js';
 import type { UpgradeRun } from './state.js';

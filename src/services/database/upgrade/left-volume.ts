@@ -1,8 +1,8 @@
-import { openTrials } from '../../../engine/trials.js';
+import { openTrials } from '../../../engine/open-trials.js';
 import { UserError } from '../../../errors.js';
+import type { Database } from '../../../postgres/database.js';
+import { withSession } from '../../../postgres/open-session.js';
 import type { ServiceContext } from '../../context.js';
-import type { Database } from '../database.js';
-import { withSession } from '../session.js';
 import type { PreviousVolume } from './previous-volumes.js';
 
 const DATABASES = `SELECT coalesce(json_agg(datname ORDER BY 1), '[]') AS found FROM pg_database WHERE datallowconn AND datname <> 'template0'`;

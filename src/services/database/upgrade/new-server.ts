@@ -1,23 +1,26 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Archive } from '../../../backup/archive-kinds.js';
+import type { Manifest } from '../../../backup/manifest.js';
+import { derivedName, loadArchive } from '../../../backup/scratch.js';
 import type { Engine } from '../../../engine/engine.js';
-import { openTrials, type Trial } from '../../../engine/trials.js';
+import { openTrials } from '../../../engine/open-trials.js';
+import type { Trial } from '../../../engine/trials.js';
 import { ExitCode, UserError } from '../../../errors.js';
+import { type Database, runProgram } from '../../../postgres/database.js';
+import type { DatabaseFacts } from '../../../postgres/database-facts.js';
+import { applyProperties } from '../../../postgres/database-properties.js';
+import { dropDatabase } from '../../../postgres/drop-database.js';
+import { readDatabase, readFacts } from '../../../postgres/facts.js';
+import { withSession } from '../../../postgres/open-session.js';
+import { withMaintenance } from '../../../postgres/server-sessions.js';
+import { onlyRow, type Session, type SessionOptions } from '../../../postgres/session.js';
+import { identifier, literal } from '../../../postgres/sql.js';
 import type { ProjectLocation } from '../../../project/locate.js';
 import { withDependencies } from '../../../project/model.js';
 import { outputTail } from '../../../system/process.js';
 import type { ServiceContext } from '../../context.js';
-import type { Archive } from '../archive.js';
-import { type Database, runProgram } from '../database.js';
-import { applyProperties } from '../database-properties.js';
-import { dropDatabase } from '../drop-database.js';
-import { readDatabase, readFacts } from '../facts.js';
-import type { Facts, Manifest } from '../manifest.js';
 import { proveRestored } from '../prove-restored.js';
 import { assertKnown } from '../restore-checks.js';
-import { derivedName, loadArchive } from '../scratch.js';
-import { withMaintenance } from '../server-sessions.js';
-import { onlyRow, type Session, type SessionOptions, withSession } from '../session.js';
-import { identifier, literal } from '../sql.js';
 import { settingsLeftBehind } from './cluster.js';
 import type { OtherDatabase } from './other-databases.js';
 import type { UpgradePlan } from './plan.js';
@@ -154,7 +157,11 @@ export async function loadBackup(
   return loaded;
 }
 
-function warnOfCollation(context: ServiceContext, before: Facts['database'], after: Facts['database']): void {
+function warnOfCollation(
+  context: ServiceContext,
+  before: DatabaseFacts['database'],
+  after: DatabaseFacts['database'],
+): void {
   if (before.collationVersion === after.collationVersion) return;
   context.warn(
     `collation ${before.locale ?? before.collate} changes from version ${before.collationVersion ?? '(none)'} to ${after.collationVersion ?? '(none)'}: indexes are made anew, but text may sort in another order`,
@@ -170,7 +177,7 @@ export async function tryApp(
   { trial, database }: NewServer,
   loaded: string,
   app: string,
-  wanted: Facts['database'],
+  wanted: DatabaseFacts['database'],
 ): Promise<void> {
   const owner = await atMaintenance(context, database, (session) =>
     onlyRow<{ name: string }>(
@@ -241,7 +248,7 @@ export async function settle(
   context: ServiceContext,
   { database }: NewServer,
   loaded: string,
-  wanted: Facts['database'],
+  wanted: DatabaseFacts['database'],
 ): Promise<void> {
   await dropDatabase(database, database.name, {
     applicationName: 'invctl db upgrade',

@@ -1,12 +1,12 @@
-import { openTrials } from '../../../engine/trials.js';
+import { openTrials } from '../../../engine/open-trials.js';
 import { UserError } from '../../../errors.js';
+import { startAgain } from '../../../postgres/clients.js';
+import { withContentHashes } from '../../../postgres/content-hash.js';
+import type { Database } from '../../../postgres/database.js';
+import { readFacts } from '../../../postgres/facts.js';
+import { withSession } from '../../../postgres/open-session.js';
 import { outputTail } from '../../../system/process.js';
 import type { ServiceContext } from '../../context.js';
-import { startAgain } from '../clients.js';
-import { withContentHashes } from '../content-hash.js';
-import type { Database } from '../database.js';
-import { readFacts } from '../facts.js';
-import { withSession } from '../session.js';
 import { dumpRoles, nextTransaction } from './cluster.js';
 import { waitUntilListening } from './new-server.js';
 import { changedParts, type MovedDatabase, readOtherDatabases } from './other-databases.js';

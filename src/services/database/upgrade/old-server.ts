@@ -1,9 +1,10 @@
+import { beforePrefix } from '../../../backup/scratch.js';
 import { UserError } from '../../../errors.js';
+import type { Database } from '../../../postgres/database.js';
+import { withSession } from '../../../postgres/open-session.js';
+import { onlyRow } from '../../../postgres/session.js';
+import { previousDatabases } from '../../../postgres/swap.js';
 import type { ServiceContext } from '../../context.js';
-import type { Database } from '../database.js';
-import { beforePrefix } from '../scratch.js';
-import { onlyRow, withSession } from '../session.js';
-import { previousDatabases } from '../swap.js';
 import { type OtherDatabase, ownContent, readOtherDatabases } from './other-databases.js';
 
 /** What the server is that an upgrade leaves, and all that it has beside the project's database. */

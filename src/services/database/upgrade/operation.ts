@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
+import { findDatabase } from '../../../postgres/database.js';
 import { operation } from '../../operation.js';
-import { findDatabase } from '../database.js';
 import { finishUpgrade } from './finish.js';
 import { revertUpgrade } from './revert.js';
 import { applyEdits, inverse } from './scalar-edit.js';

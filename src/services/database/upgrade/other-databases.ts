@@ -1,17 +1,18 @@
 import { PassThrough } from 'node:stream';
+import { dump } from '../../../backup/dump.js';
+import { createDatabase } from '../../../backup/scratch.js';
 import { UserError } from '../../../errors.js';
+import { connectionArguments, type Database, programFailed, runClient } from '../../../postgres/database.js';
+import type { DatabaseFacts } from '../../../postgres/database-facts.js';
+import { applyProperties, readProperties } from '../../../postgres/database-properties.js';
+import { dropDatabase } from '../../../postgres/drop-database.js';
+import { readFacts } from '../../../postgres/facts.js';
+import { withSession } from '../../../postgres/open-session.js';
+import { withMaintenance } from '../../../postgres/server-sessions.js';
+import type { Session } from '../../../postgres/session.js';
+import { literal } from '../../../postgres/sql.js';
 import type { ServiceContext } from '../../context.js';
-import { connectionArguments, type Database, programFailed, runClient } from '../database.js';
-import { applyProperties, readProperties } from '../database-properties.js';
-import { dropDatabase } from '../drop-database.js';
-import { dump } from '../dump.js';
-import { readFacts } from '../facts.js';
-import type { Facts } from '../manifest.js';
 import { proveRestored } from '../prove-restored.js';
-import { createDatabase } from '../scratch.js';
-import { withMaintenance } from '../server-sessions.js';
-import { type Session, withSession } from '../session.js';
-import { literal } from '../sql.js';
 
 const APPLICATION_NAME = 'invctl db upgrade';
 
@@ -61,7 +62,7 @@ export async function ownContent(live: Database, name: string, signal: AbortSign
 /** A database that was moved, as it was then. */
 export interface MovedDatabase {
   name: string;
-  facts: Facts;
+  facts: DatabaseFacts;
 }
 
 /**
@@ -88,7 +89,7 @@ async function moveDatabase(
   live: Database,
   server: Database,
   { name }: OtherDatabase,
-): Promise<Facts> {
+): Promise<DatabaseFacts> {
   const { signal } = context;
   const [from, to] = [
     { ...live, name },
@@ -118,7 +119,7 @@ async function moveDatabase(
 }
 
 /** pg_dump here and pg_restore there, with nothing between them but our memory. */
-async function pipeDatabase(context: ServiceContext, from: Database, to: Database): Promise<Facts> {
+async function pipeDatabase(context: ServiceContext, from: Database, to: Database): Promise<DatabaseFacts> {
   const stop = new AbortController();
   const signal = AbortSignal.any([context.signal, stop.signal]);
   const archive = new PassThrough();
@@ -169,8 +170,8 @@ function about(name: string, error: UserError): UserError {
  * @param after with content hashes, as `before`.
  */
 export function changedParts(
-  before: Pick<Facts, 'tables' | 'sequences'>,
-  after: Pick<Facts, 'tables' | 'sequences'>,
+  before: Pick<DatabaseFacts, 'tables' | 'sequences'>,
+  after: Pick<DatabaseFacts, 'tables' | 'sequences'>,
 ): string[] {
   const known = new Map(before.tables.map(({ name, contentHash }) => [name, contentHash]));
   const values = new Map(before.sequences.map(({ name, lastValue }) => [name, lastValue]));

@@ -1,11 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { Engine } from '../../../engine/engine.js';
-import { openTrials, type ServerMove, type Trials } from '../../../engine/trials.js';
+import { openTrials } from '../../../engine/open-trials.js';
+import type { ServerMove, Trials } from '../../../engine/trials.js';
 import { ExitCode, UserError } from '../../../errors.js';
+import type { Database } from '../../../postgres/database.js';
 import type { ComposeConfig } from '../../../project/from-config.js';
 import type { ServiceContext } from '../../context.js';
-import type { Database } from '../database.js';
 import { assertServerSpace } from '../restore-checks.js';
 import { type MajorChange, notEditable, planMajorChange } from './compose-edit.js';
 import { announce, assertMovable, type OldServer, readOldServer } from './old-server.js';

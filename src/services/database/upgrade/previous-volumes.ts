@@ -1,14 +1,8 @@
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
-import { openTrials } from '../../../engine/trials.js';
-import { hasErrorCode, UserError } from '../../../errors.js';
+import { hasErrorCode } from '../../../errors.js';
 import { writeFileAtomic } from '../../../system/files.js';
-import { withProjectLock } from '../../../system/lock.js';
-import type { ServiceContext } from '../../context.js';
-import { backupToFile } from '../backup.js';
-import { findDatabase } from '../database.js';
-import { assertNothingLeft } from './left-volume.js';
 import { upgradeStateSchema } from './state.js';
 
 const volumesSchema = z.array(
@@ -34,7 +28,8 @@ export async function keepVolume(directory: string, volume: PreviousVolume): Pro
   await writeFileAtomic(file, `${JSON.stringify([...others, volume], null, 2)}\n`);
 }
 
-async function readPreviousVolumes(directory: string): Promise<PreviousVolume[]> {
+/** The volumes that upgrades left. */
+export async function readPreviousVolumes(directory: string): Promise<PreviousVolume[]> {
   try {
     return volumesSchema.parse(JSON.parse(await readFile(recordFile(directory), 'utf8')));
   } catch (error) {
@@ -43,47 +38,9 @@ async function readPreviousVolumes(directory: string): Promise<PreviousVolume[]>
   }
 }
 
-export interface Finalized {
-  /** Volumes that are gone. */
-  removed: string[];
-  /** The backup of the upgraded database that was taken before. */
-  backup?: string;
-}
-
-/**
- * Removes the volumes that upgrades left, after a look into them and a backup of the database as it is now.
- *
- * @param input.confirm has the person's word for the loss; throws to stop.
- * @throws UserError NOTHING_TO_FINALIZE, and of {@link assertNothingLeft}
- */
-export async function finalize(
-  context: ServiceContext,
-  input: { backup: boolean; confirm: (volumes: readonly PreviousVolume[]) => Promise<void> },
-): Promise<Finalized> {
-  const location = context.project();
-  const engine = await context.engine();
-  return withProjectLock(
-    location.directory,
-    { command: 'invctl db upgrade', signal: context.signal },
-    async () => {
-      const volumes = await readPreviousVolumes(location.directory);
-      if (volumes.length === 0) {
-        throw new UserError({
-          code: 'NOTHING_TO_FINALIZE',
-          message: 'no upgrade left a volume behind',
-          hint: 'invctl volume ls',
-        });
-      }
-      const database = await findDatabase(engine, location);
-      for (const volume of volumes) await assertNothingLeft(context, database, volume);
-      await input.confirm(volumes);
-      const backup = input.backup ? await backupToFile(context, database, { level: 1 }) : undefined;
-      const trials = await openTrials(engine, context);
-      for (const { name } of volumes) await trials.removeVolume(location, name);
-      await rm(recordFile(location.directory));
-      return { removed: volumes.map(({ name }) => name), ...(backup ? { backup: backup.file } : {}) };
-    },
-  );
+/** Forgets the volumes that upgrades left. */
+export async function forgetPreviousVolumes(directory: string): Promise<void> {
+  await rm(recordFile(directory));
 }
 
 function recordFile(directory: string): string {

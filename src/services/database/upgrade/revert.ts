@@ -1,12 +1,12 @@
 import { readFile, rmdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { openTrials } from '../../../engine/trials.js';
+import { removeBackup } from '../../../backup/backup-folder.js';
+import { openTrials } from '../../../engine/open-trials.js';
 import { ExitCode, hasErrorCode, UserError } from '../../../errors.js';
+import { startAgain } from '../../../postgres/clients.js';
+import type { Database } from '../../../postgres/database.js';
 import { writeFileAtomic } from '../../../system/files.js';
 import type { ServiceContext } from '../../context.js';
-import { removeBackup } from '../backup-store.js';
-import { startAgain } from '../clients.js';
-import type { Database } from '../database.js';
 import { applyEdits, inverse } from './scalar-edit.js';
 import type { UpgradeState } from './state.js';
 

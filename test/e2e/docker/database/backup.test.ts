@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync 
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { manifestSchema } from '../../../../src/services/database/manifest.js';
+import { manifestSchema } from '../../../../src/backup/manifest.js';
 import { bin, scriptEnvironment } from '../../../support/cli.js';
 import { withoutDocker } from '../../../support/docker.js';
 import { invctlOnTerminal } from '../../../support/terminal.js';

@@ -4,7 +4,7 @@ import { basename, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { examineDump } from '../../../../src/services/database/plain-dump.js';
+import { examineDump } from '../../../../src/backup/plain-dump.js';
 import { withoutDocker } from '../../../support/docker.js';
 import { faultCount, spread } from '../../../support/fault-counts.js';
 import { interruptedAt } from '../../../support/kill-at-step.js';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { StoredBackup } from '../../../../src/services/database/backup-store.js';
-import type { Manifest } from '../../../../src/services/database/manifest.js';
+import type { StoredBackup } from '../../../../src/backup/backup-folder.js';
+import type { Manifest } from '../../../../src/backup/manifest.js';
 import { chooseKept, isoWeek } from '../../../../src/services/database/prune.js';
 
 const DAY = 86_400_000;

@@ -1,0 +1,123 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { type Readable, Transform, Writable } from 'node:stream';
+import { finished } from 'node:stream/promises';
+import { explainFileError } from '../system/files.js';
+
+export interface Digest {
+  bytes: number;
+  /** Hex. */
+  sha256: string;
+}
+
+/** Takes a stream into a new file, mode 0600, hashing on the way. Memory stays flat: each write waits for the disk. */
+export class ArchiveWriter extends Writable {
+  readonly #hash = createHash('sha256');
+  readonly #path: string;
+  readonly #handle: FileHandle;
+  bytes = 0;
+
+  private constructor(path: string, handle: FileHandle) {
+    super({ highWaterMark: 1024 * 1024 });
+    this.#path = path;
+    this.#handle = handle;
+    // Whoever writes or finishes learns of it; unheard it would end the process.
+    this.on('error', () => {});
+  }
+
+  /** @throws UserError READ_ONLY, DISK_FULL or NOT_A_FOLDER. */
+  static async create(path: string): Promise<ArchiveWriter> {
+    try {
+      const handle = await open(path, 'wx', 0o600);
+      await handle.chmod(0o600);
+      return new ArchiveWriter(path, handle);
+    } catch (error) {
+      throw explainFileError(error, path);
+    }
+  }
+
+  override _write(chunk: Buffer, _encoding: string, done: (error?: Error | null) => void): void {
+    this.#hash.update(chunk);
+    this.#writeWhole(chunk).then(
+      () => {
+        this.bytes += chunk.length;
+        done();
+      },
+      (error) => done(explainFileError(error, this.#path) as Error),
+    );
+  }
+
+  /** A nearly full disk takes a part of a chunk without an error; the next write then says ENOSPC. */
+  async #writeWhole(chunk: Buffer): Promise<void> {
+    for (let at = 0; at < chunk.length; ) {
+      at += (await this.#handle.write(chunk, at)).bytesWritten;
+    }
+  }
+
+  /** Ends the stream, brings the file to the disk and closes it. */
+  async finish(): Promise<Digest> {
+    this.end();
+    await finished(this);
+    try {
+      await this.#handle.sync();
+    } catch (error) {
+      throw explainFileError(error, this.#path);
+    }
+    await this.#handle.close();
+    return { bytes: this.bytes, sha256: this.#hash.digest('hex') };
+  }
+
+  /** Closes the file of a stream that failed. */
+  async abandon(): Promise<void> {
+    this.destroy();
+    await this.#handle.close().catch(() => {});
+  }
+}
+
+/** A file's content as a stream that knows, once it has been read to its end, what went through. */
+export function readHashed(
+  file: string,
+  onBytes?: (total: number) => void,
+): { stream: Readable; digest: () => Digest } {
+  return hashing(createReadStream(file, { highWaterMark: 1024 * 1024 }), onBytes);
+}
+
+/** A stream that knows, once it has been read to its end, what went through. */
+export function hashing(
+  source: Readable,
+  onBytes?: (total: number) => void,
+): { stream: Readable; digest: () => Digest } {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  const stream = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      hash.update(chunk);
+      bytes += chunk.length;
+      onBytes?.(bytes);
+      done(null, chunk);
+    },
+  });
+  source.on('error', (error) => stream.destroy(error));
+  stream.on('close', () => source.destroy());
+  source.pipe(stream);
+  return { stream, digest: () => ({ bytes, sha256: hash.digest('hex') }) };
+}
+
+/** SHA-256 of a file. */
+export async function hashFile(file: string, onBytes?: (total: number) => void): Promise<Digest> {
+  const { stream, digest } = readHashed(file, onBytes);
+  for await (const _ of stream);
+  return digest();
+}
+
+/** SHA-256 of a stream, which is read to its end. */
+export async function digestOf(stream: Readable): Promise<Digest> {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  for await (const chunk of stream) {
+    hash.update(chunk as Buffer);
+    bytes += (chunk as Buffer).length;
+  }
+  return { bytes, sha256: hash.digest('hex') };
+}

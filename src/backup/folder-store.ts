@@ -1,0 +1,133 @@
+import { createReadStream } from 'node:fs';
+import { readdir, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { ExitCode, hasErrorCode, UserError } from '../errors.js';
+import type { Database } from '../postgres/database.js';
+import { resolvePath } from '../project/paths.js';
+import { SETTINGS_FILE } from '../project/settings-path.js';
+import { syncFolder, writeFileAtomic } from '../system/files.js';
+import type { World } from '../system/world.js';
+import { ArchiveWriter, type Digest } from './archive-file.js';
+import { assertSpace, backupFolder } from './backup-folder.js';
+import { type CopyStore, type TransferOptions, unreachable } from './copy-store.js';
+
+const CHUNK_BYTES = 1024 * 1024;
+
+/** Copies in a folder, which should be of another disk. */
+export class FolderStore implements CopyStore {
+  readonly address: string;
+
+  private constructor(folder: string) {
+    this.address = folder;
+  }
+
+  /**
+   * The folder is never made: where a disk is not mounted, it would be one of the very disk that copies are to
+   * leave.
+   *
+   * @throws UserError COPIES_UNREACHABLE, CONFIG_INVALID (exit 4)
+   */
+  static async open(
+    { warn }: Pick<World, 'warn'>,
+    copyTo: string,
+    { location, settings }: Pick<Database, 'location' | 'settings'>,
+  ): Promise<FolderStore> {
+    const folder = resolvePath(location.directory, copyTo);
+    const found = await stat(folder).catch((error) => {
+      if (hasErrorCode(error, 'ENOENT', 'ENOTDIR', 'EACCES')) return undefined;
+      throw error;
+    });
+    if (!found?.isDirectory()) {
+      throw unreachable(
+        folder,
+        found ? 'this is a file and no folder' : 'there is no such folder; is its disk mounted?',
+        `ls -ld ${folder}      (mount its disk, make the folder, or mend backup.copyTo in ${SETTINGS_FILE})`,
+      );
+    }
+    const own = backupFolder(location, settings);
+    const original = await stat(own).catch(() => undefined);
+    if (original && (await realpath(own)) === (await realpath(folder))) {
+      throw new UserError({
+        code: 'CONFIG_INVALID',
+        message: `backup.copyTo is the backups' own folder ${folder}`,
+        hint: `name a folder of another disk in ${SETTINGS_FILE}`,
+        exitCode: ExitCode.projectInvalid,
+      });
+    }
+    if (original?.dev === found.dev) {
+      warn(`${folder} is on the same file system as the backups: what takes one takes the other`);
+    }
+    return new FolderStore(folder);
+  }
+
+  async names(): Promise<string[]> {
+    return this.#try(readdir(this.address));
+  }
+
+  async readText(name: string): Promise<string | undefined> {
+    return this.#try(
+      readFile(join(this.address, name), 'utf8').catch((error) => {
+        if (hasErrorCode(error, 'ENOENT')) return undefined;
+        throw error;
+      }),
+    );
+  }
+
+  async writeText(name: string, text: string): Promise<void> {
+    await this.#try(writeFileAtomic(join(this.address, name), text, 0o600));
+  }
+
+  async read(name: string): Promise<Readable> {
+    return createReadStream(join(this.address, name), { highWaterMark: CHUNK_BYTES });
+  }
+
+  async write(
+    name: string,
+    file: string,
+    { bytes, signal, onBytes }: TransferOptions & { bytes: number },
+  ): Promise<Digest> {
+    const copy = join(this.address, name);
+    const partial = `${copy}.partial`;
+    return this.#try(
+      (async () => {
+        await assertSpace(this.address, bytes);
+        // Of a copy that was killed: whoever writes here holds the project's lock.
+        await rm(partial, { force: true });
+        const writer = await ArchiveWriter.create(partial);
+        const source = createReadStream(file, { highWaterMark: CHUNK_BYTES });
+        source.on('data', () => onBytes?.(writer.bytes));
+        try {
+          await pipeline(source, writer, { end: false, signal });
+          const sent = await writer.finish();
+          await rename(partial, copy);
+          await syncFolder(this.address);
+          return sent;
+        } catch (error) {
+          await writer.abandon();
+          await rm(partial, { force: true });
+          throw error;
+        }
+      })(),
+    );
+  }
+
+  async remove(name: string): Promise<void> {
+    await this.#try(rm(join(this.address, name), { force: true }).then(() => syncFolder(this.address)));
+  }
+
+  async #try<T>(step: Promise<T>): Promise<T> {
+    try {
+      return await step;
+    } catch (error) {
+      if (error instanceof UserError) {
+        const why = error.message.replace(`${this.address} `, '');
+        const hint = error.code === 'DISK_FULL' ? `df -h ${this.address}` : `ls -ld ${this.address}`;
+        throw unreachable(this.address, why, hint, error);
+      }
+      if (!hasErrorCode(error, 'EACCES', 'EPERM', 'EIO', 'ENOENT', 'ESTALE', 'EROFS', 'ENOTDIR')) throw error;
+      throw unreachable(this.address, error.message, `ls -ld ${this.address}`, error);
+    }
+  }
+}

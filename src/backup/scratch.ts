@@ -1,0 +1,236 @@
+import { availableParallelism } from 'node:os';
+import type { Readable } from 'node:stream';
+import { UserError } from '../errors.js';
+import {
+  connectionArguments,
+  type Database,
+  programFailed,
+  runClient,
+  runProgram,
+} from '../postgres/database.js';
+import type { DatabaseFacts } from '../postgres/database-facts.js';
+import { withSession } from '../postgres/open-session.js';
+import { disableSubscriptions, subscriptionsOf } from '../postgres/replication.js';
+import { assertTakesWrites, withMaintenance } from '../postgres/server-sessions.js';
+import { onlyRow, type Session } from '../postgres/session.js';
+import { identifier, literal } from '../postgres/sql.js';
+import { restoreFailed } from '../postgres/unqualified-calls.js';
+import { readArchive } from './archive.js';
+import { hashing } from './archive-file.js';
+import type { Archive } from './archive-kinds.js';
+import { timeId } from './backup-folder.js';
+import { loadSql } from './load-sql.js';
+import { unreadable } from './unreadable.js';
+
+/** More than four make no restore faster: the largest table decides. */
+const MAXIMUM_JOBS = 4;
+/**
+ * For indexes that are built in memory, and commits that wait for no disk: the renames come after them in the same
+ * log, and do wait.
+ */
+const LOAD_SETTINGS = ['maintenance_work_mem=128MB', 'synchronous_commit=off'];
+/** PostgreSQL cuts longer identifiers, in bytes. */
+const IDENTIFIER_BYTES = 63;
+
+/** `shop_before_20261123t005853z`, cut where PostgreSQL would. */
+export function derivedName(database: string, purpose: 'restore' | 'verify' | 'before', id: string): string {
+  return `${derivedPrefix(database, purpose, id.length)}${id.toLowerCase()}`;
+}
+
+function derivedPrefix(database: string, purpose: string, idLength: number): string {
+  const suffix = `_${purpose}_`;
+  let base = database;
+  while (Buffer.byteLength(base) + suffix.length + idLength > IDENTIFIER_BYTES) base = base.slice(0, -1);
+  return base + suffix;
+}
+
+/** How the names of databases begin that restores left aside. */
+export function beforePrefix(database: Database): string {
+  return derivedPrefix(database.name, 'before', timeId(new Date(0)).length);
+}
+
+/**
+ * An empty database like another one: encoding, locale, owner, and the tablespace where the server has it.
+ * @throws UserError SERVER_READ_ONLY
+ */
+export async function createDatabase(
+  session: Session,
+  name: string,
+  like: DatabaseFacts['database'],
+): Promise<void> {
+  await assertTakesWrites(session);
+  await refreshTemplate(session);
+  const { localeProvider, locale, icuRules, tablespace = 'pg_default' } = like;
+  const provider =
+    localeProvider === 'libc'
+      ? ''
+      : `LOCALE_PROVIDER ${localeProvider} ${localeProvider === 'icu' ? 'ICU_LOCALE' : 'BUILTIN_LOCALE'} ${literal(locale ?? '')}`;
+  const [place] = await session.rows(
+    `SELECT FROM pg_tablespace WHERE spcname = ${literal(tablespace)} AND spcname <> 'pg_default'`,
+  );
+  await session.run(
+    `CREATE DATABASE ${identifier(name)} WITH TEMPLATE template0 OWNER ${identifier(like.owner)}
+       ENCODING ${literal(like.encoding)} LC_COLLATE ${literal(like.collate)} LC_CTYPE ${literal(like.ctype)} ${provider}
+       ${icuRules ? `ICU_RULES ${literal(icuRules)}` : ''} ${place ? `TABLESPACE ${identifier(tablespace)}` : ''};`,
+  );
+}
+
+/**
+ * After an update of the operating system below it, PostgreSQL (since 15) makes no database of a template whose
+ * collation has another version than when it was made. Nothing in template0 is sorted by that collation.
+ */
+async function refreshTemplate(session: Session): Promise<void> {
+  const stale = await session.rows(
+    `SELECT FROM pg_database d WHERE datname = 'template0' AND current_setting('server_version_num')::int >= 150000
+        AND to_jsonb(d)->>'datcollversion' <> pg_database_collation_actual_version(oid)`,
+  );
+  if (stale.length > 0) await session.run('ALTER DATABASE template0 REFRESH COLLATION VERSION;');
+}
+
+export interface LoadOptions {
+  /** Of the operation: names the copy in the container and our sessions. */
+  id: string;
+  signal: AbortSignal;
+  onBytes?: (total: number) => void;
+  /** For a copy that is only looked at. */
+  withoutSubscriptions?: boolean;
+}
+
+export function loadApplicationName(id: string): string {
+  return `invctl-restore-${id}`;
+}
+
+/** Of our script. */
+const READ_ONLY_STATUS = 77;
+
+/** Where the container's copy of an archive lies while it is restored. */
+function archiveCopy(id: string): string {
+  return `/tmp/invctl-${id}.dump`;
+}
+
+/** A database that is to be. */
+export interface NewDatabase {
+  name: string;
+  /** Whose encoding, locale and owner it gets. */
+  like: DatabaseFacts['database'];
+}
+
+/**
+ * Makes a database and loads an archive into it. The first error ends it. What was loaded receives nothing from
+ * elsewhere.
+ *
+ * @throws UserError SERVER_READ_ONLY, EXTENSION_BOUND, RESTORE_FAILED, BACKUP_UNREADABLE (exit 8) when the copy is not what the file is.
+ */
+export async function loadArchive(
+  database: Database,
+  target: NewDatabase,
+  archive: Archive,
+  options: LoadOptions,
+): Promise<void> {
+  const session = { applicationName: loadApplicationName(options.id), signal: options.signal };
+  await withMaintenance(database, session, async (maintenance) => {
+    await assertNotBound(maintenance, target.name, archive);
+    await createDatabase(maintenance, target.name, target.like);
+  });
+  await load(database, target.name, archive, options);
+  const subscriptions = await withMaintenance(database, session, (maintenance) =>
+    subscriptionsOf(maintenance, target.name),
+  );
+  // Its session is there only for those that need it.
+  if (!subscriptions.some(({ enabled }) => enabled)) return;
+  await withSession(database, { ...session, database: target.name }, (inside) =>
+    disableSubscriptions(inside, subscriptions),
+  );
+}
+
+async function load(
+  database: Database,
+  target: string,
+  archive: Archive,
+  options: LoadOptions,
+): Promise<void> {
+  const { signal } = options;
+  const applicationName = loadApplicationName(options.id);
+  const env = { PGAPPNAME: applicationName, PGCLIENTENCODING: 'UTF8' };
+  const login = { database: target, settings: LOAD_SETTINGS, env, signal };
+  if (archive.kind === 'plain') return loadSql(database, archive, { ...options, login });
+  const command = [
+    'pg_restore',
+    ...connectionArguments(database, target),
+    '--no-password',
+    '--exit-on-error',
+    ...(options.withoutSubscriptions ? ['--no-subscriptions'] : []),
+  ];
+  const run = async (words: readonly string[], input?: Readable) => {
+    const result = await runClient(database, [...command, ...words], {
+      ...login,
+      ...(input ? { input } : {}),
+    });
+    if (result.status !== 0) throw restoreFailed('the archive does not restore', result);
+  };
+  // No disk gets to see what is decrypted, so a pipe it is, and one job.
+  const pipe = async () => run([], (await readArchive(archive, options.onBytes)).stream);
+  if (archive.decrypt) return pipe();
+  const jobs = archive.kind === 'tar' ? [] : [`--jobs=${Math.min(MAXIMUM_JOBS, availableParallelism())}`];
+  // Several jobs read the archive at once, which a pipe does not allow. Where there are no containers, the file
+  // itself will do.
+  if (database.engine.kind === 'embedded' && !archive.unpack) return run([...jobs, archive.file]);
+  const path = archiveCopy(options.id);
+  try {
+    if (!(await copyIn(database, archive, path, options))) return await pipe();
+    await run([...jobs, path]);
+  } finally {
+    await removeCopy(database, options.id);
+  }
+}
+
+/** pg_cron lets itself be made in one database of the server alone, by its name: never in one beside it. */
+async function assertNotBound(session: Session, target: string, { manifest }: Archive): Promise<void> {
+  if (!manifest?.extensions.some(({ name }) => name === 'pg_cron')) return;
+  const { home } = await onlyRow<{ home: string | null }>(
+    session,
+    `SELECT current_setting('cron.database_name', true) AS home`,
+  );
+  if (home === null || home === target) return;
+  throw new UserError({
+    code: 'EXTENSION_BOUND',
+    message: `the backup has the extension pg_cron, which this server lets be made in its database ${home} alone (cron.database_name): no copy beside it can have it`,
+    hint: `keep pg_cron in the database postgres:  cron.database_name = 'postgres', CREATE EXTENSION pg_cron there, and SELECT cron.schedule_in_database(…, '${home}'); then DROP EXTENSION pg_cron in ${home}, and take another backup
+of this backup, by hand:  pg_restore into a new, empty database ${home}`,
+    details: { extension: 'pg_cron', database: home },
+  });
+}
+
+/**
+ * Copies an archive into the container, hashes it there, and compares. A folder comes as a tar file.
+ * @returns false where the container's files are read-only, and a pipe does as well.
+ */
+async function copyIn(
+  database: Database,
+  archive: Archive,
+  path: string,
+  options: LoadOptions,
+): Promise<boolean> {
+  const { stream, digest } = await readArchive(archive, options.onBytes);
+  const sent = archive.unpack ? hashing(stream) : { stream, digest };
+  const script =
+    archive.kind === 'directory'
+      ? 'umask 077; cat > "$1.tar" && sha256sum "$1.tar" && mkdir "$1" && tar -xf "$1.tar" -C "$1" && rm "$1.tar"'
+      : `(umask 077; : > "$1") 2>/dev/null || exit ${READ_ONLY_STATUS}; umask 077; cat > "$1" && sha256sum "$1"`;
+  const result = await runProgram(database, ['sh', '-c', script, 'sh', path], {
+    input: sent.stream,
+    signal: options.signal,
+  });
+  if (result.status === READ_ONLY_STATUS) return false;
+  if (result.status === 0 && result.stdout.startsWith(sent.digest().sha256)) return true;
+  if (result.status !== 0) {
+    throw programFailed('RESTORE_FAILED', 'the archive cannot be copied to the database', result);
+  }
+  throw unreadable('what arrived at the database is not what the file holds', 'run the same command again');
+}
+
+/** Removes the container's copy of an archive; safe where there is none. */
+export async function removeCopy(database: Database, id: string): Promise<void> {
+  const path = archiveCopy(id);
+  await runProgram(database, ['rm', '-rf', path, `${path}.tar`]).catch(() => {});
+}

@@ -1,0 +1,99 @@
+import type { Client } from 'pg';
+import type { DatabaseConnection } from '../engine/embedded/connection.js';
+import { splitSql } from '../engine/embedded/sql-statements.js';
+import { hasErrorCode, type UserError } from '../errors.js';
+import type { Session, SessionOptions } from './session.js';
+import { databaseMissing, sessionFailed } from './session-errors.js';
+import { sessionOptions } from './session-settings.js';
+
+const INSUFFICIENT_PRIVILEGE = '42501';
+const INVALID_CATALOG_NAME = '3D000';
+
+/** A session of our own with a server of this machine: it needs no client program. */
+export class ClientSession implements Session {
+  readonly #client: Client;
+  readonly #signal: AbortSignal | undefined;
+  readonly #stop: () => void;
+
+  private constructor(client: Client, { signal }: SessionOptions) {
+    this.#client = client;
+    this.#signal = signal;
+    // The statement that waits for an answer fails with it; nobody else needs to know.
+    client.on('error', () => {});
+    const abort = () => {
+      void client.end().catch(() => {});
+    };
+    signal?.addEventListener('abort', abort, { once: true });
+    this.#stop = () => signal?.removeEventListener('abort', abort);
+  }
+
+  /** @throws UserError SQL_FAILED, DATABASE_MISSING */
+  static async open(connection: DatabaseConnection, options: SessionOptions): Promise<ClientSession> {
+    options.signal?.throwIfAborted();
+    const { serverMajor: major } = connection;
+    try {
+      if (options.asProject) return await ClientSession.#connect(connection, options);
+      try {
+        return await ClientSession.#connect(connection, options, sessionOptions({ major, superuser: true }));
+      } catch (error) {
+        if (!hasErrorCode(error, INSUFFICIENT_PRIVILEGE)) throw error;
+        return await ClientSession.#connect(connection, options, sessionOptions({ major, superuser: false }));
+      }
+    } catch (error) {
+      options.signal?.throwIfAborted();
+      if (!hasErrorCode(error, INVALID_CATALOG_NAME)) throw failed(error);
+      const { database = connection.database } = options;
+      throw databaseMissing(database, connection.database);
+    }
+  }
+
+  static async #connect(
+    connection: DatabaseConnection,
+    options: SessionOptions,
+    settings?: string,
+  ): Promise<ClientSession> {
+    const pg = (await import('pg')).default;
+    const client = new pg.Client({
+      host: connection.socketFolder,
+      port: connection.port,
+      user: connection.user,
+      database: options.database ?? connection.database,
+      application_name: options.applicationName,
+      ...(settings === undefined ? {} : { options: settings }),
+    });
+    const session = new ClientSession(client, options);
+    await client.connect();
+    return session;
+  }
+
+  async rows<Row>(query: string): Promise<Row[]> {
+    const [result] = await this.#query<{ rows: Row[] }>(
+      `SELECT coalesce(json_agg(q), '[]') AS rows FROM (${query}) q`,
+    );
+    return result?.rows ?? [];
+  }
+
+  async run(statements: string): Promise<void> {
+    // Sent as one text they would be one transaction.
+    const { statements: each, rest } = splitSql(statements);
+    for (const statement of rest.trim() === '' ? each : [...each, rest]) await this.#query(statement);
+  }
+
+  async close(): Promise<void> {
+    this.#stop();
+    await this.#client.end().catch(() => {});
+  }
+
+  async #query<Row extends object>(text: string): Promise<Row[]> {
+    try {
+      return (await this.#client.query<Row>(text)).rows;
+    } catch (error) {
+      this.#signal?.throwIfAborted();
+      throw failed(error);
+    }
+  }
+}
+
+function failed(error: unknown): UserError {
+  return sessionFailed(error instanceof Error ? error.message : String(error), error);
+}

@@ -1,0 +1,230 @@
+import { UserError } from '../errors.js';
+import { isSecretName, redact } from '../system/secret.js';
+import type { Database } from './database.js';
+import type { DatabaseFacts } from './database-facts.js';
+import { withMaintenance } from './server-sessions.js';
+import { onlyRow, type Session, type SessionOptions } from './session.js';
+import { identifier, literal } from './sql.js';
+
+/**
+ * What belongs to a database and is in no dump of it, but for `pg_dump --create`: grants, settings, comment, limit of
+ * connections, security labels, and what CREATE DATABASE says.
+ */
+type Properties = DatabaseFacts['database'];
+type Setting = Properties['settings'][number];
+
+/** Letters of `pg_database.datacl`. */
+const PRIVILEGES: Record<string, string> = { C: 'CREATE', T: 'TEMPORARY', c: 'CONNECT' };
+/** Settings whose value is a list of names: each element is a constant of its own (pg_dump: GUC_LIST_QUOTE). */
+const LIST_SETTINGS = new Set([
+  'search_path',
+  'session_preload_libraries',
+  'local_preload_libraries',
+  'temp_tablespaces',
+]);
+/** A key in text: long, without blanks, of letters and digits. */
+const KEY_VALUE = /^(?=.*\d)(?=.*[A-Za-z])[\w+/=.~-]{20,}$/;
+
+/**
+ * Reads the properties of a database, secrets included: for statements, never for a file or a message.
+ * @param name default: the session's own.
+ */
+export async function readProperties(session: Session, name?: string): Promise<Properties> {
+  // PostgreSQL 17 renamed daticulocale; JSON gives whichever there is, and null on 14, which has neither.
+  const row = await onlyRow<Omit<Properties, 'localeProvider'> & { provider: string }>(
+    session,
+    `
+    SELECT datname AS name, r.rolname AS owner, pg_database_size(d.oid) AS bytes,
+           pg_encoding_to_char(encoding) AS encoding, coalesce(to_jsonb(d)->>'datlocprovider', 'c') AS provider,
+           datcollate AS collate, datctype AS ctype,
+           coalesce(to_jsonb(d)->>'datlocale', to_jsonb(d)->>'daticulocale') AS locale,
+           to_jsonb(d)->>'datcollversion' AS "collationVersion", datacl::text[] AS acl,
+           shobj_description(d.oid, 'pg_database') AS comment, datconnlimit AS "connectionLimit",
+           datistemplate AS "isTemplate", spcname AS tablespace, to_jsonb(d)->>'daticurules' AS "icuRules",
+           (SELECT coalesce(json_agg(json_build_object('provider', provider, 'label', label) ORDER BY provider), '[]')
+              FROM pg_shseclabel WHERE objoid = d.oid AND classoid = 'pg_database'::regclass) AS "securityLabels",
+           (SELECT coalesce(json_agg(json_build_object('role', rolname, 'name', split_part(entry, '=', 1),
+                     'value', substr(entry, strpos(entry, '=') + 1)) ORDER BY rolname, place), '[]')
+              FROM pg_db_role_setting s CROSS JOIN unnest(setconfig) WITH ORDINALITY AS u (entry, place) LEFT JOIN pg_roles r ON r.oid = setrole
+             WHERE setdatabase = d.oid) AS settings
+      FROM pg_database d JOIN pg_roles r ON r.oid = datdba JOIN pg_tablespace t ON t.oid = dattablespace
+     WHERE datname = ${name === undefined ? 'current_database()' : literal(name)}`,
+  );
+  const { provider, ...rest } = row;
+  return { ...rest, localeProvider: { c: 'libc', i: 'icu', b: 'builtin' }[provider] ?? provider };
+}
+
+/** As a manifest keeps them: without the values that may be secrets. */
+export function withoutSecrets({ comment, ...properties }: Properties): Properties {
+  return {
+    ...properties,
+    ...(typeof comment === 'string' && redact(comment) !== comment ? {} : { comment: comment ?? null }),
+    settings: properties.settings.map((one) => (maySecret(one) ? { ...one, value: null } : one)),
+  };
+}
+
+/** A setting of PostgreSQL's own has no part with a secret's name; one of the app's has a dot, and may be anything. */
+function maySecret({ name, value }: Setting): boolean {
+  const parts = name.split('.');
+  if (parts.some(isSecretName)) return true;
+  if (value === null) return false;
+  if (redact(value) !== value || value.includes('-----BEGIN ')) return true;
+  return parts.length > 1 && (/key/i.test(name) || KEY_VALUE.test(value));
+}
+
+/**
+ * What a restored database is to have: all that the backup knows, and the rest, secrets too, from the live database.
+ * @param live undefined: there is none.
+ * @returns undefined where nobody knows any; a setting whose value nobody knows has none.
+ */
+export function wantedProperties<Live extends Properties | undefined>(
+  backup: Properties | undefined,
+  live: Live,
+): Live | Properties {
+  const base = backup ?? live;
+  if (base === undefined) return live;
+  const settings = base.settings.map((setting) => ({
+    ...setting,
+    value: setting.value ?? valueIn(live, setting),
+  }));
+  return { ...live, ...base, settings };
+}
+
+function valueIn(properties: Properties | undefined, { role, name }: Setting): string | null {
+  return properties?.settings.find((one) => one.role === role && one.name === name)?.value ?? null;
+}
+
+/** Statements that give a database that was just made its properties; each element stands for itself. */
+export function propertyStatements(name: string, wanted: Properties): string[] {
+  const database = `DATABASE ${identifier(name)}`;
+  const { comment, connectionLimit = -1, isTemplate = false, securityLabels = [] } = wanted;
+  return [
+    ...grants(name, wanted),
+    ...wanted.settings.flatMap((setting) =>
+      setting.value === null ? [] : [settingStatement(name, { ...setting, value: setting.value })],
+    ),
+    ...(comment ? [`COMMENT ON ${database} IS ${literal(comment)};`] : []),
+    ...(connectionLimit === -1 ? [] : [`ALTER ${database} CONNECTION LIMIT ${connectionLimit};`]),
+    ...(isTemplate ? [`ALTER ${database} IS_TEMPLATE true;`] : []),
+    ...securityLabels.map(
+      ({ provider, label }) =>
+        `SECURITY LABEL FOR ${identifier(provider)} ON ${database} IS ${literal(label)};`,
+    ),
+  ];
+}
+
+interface Grant {
+  /** Quoted; undefined: PUBLIC. */
+  to: string | undefined;
+  by: string;
+  words: string[];
+  option: boolean;
+}
+
+/** As pg_dump: take away what everybody and the owner have, then grant in the order in which it could be granted. */
+function grants(name: string, { acl, owner }: Properties): string[] {
+  if (acl === null) return [];
+  const database = `DATABASE ${identifier(name)}`;
+  const statements = [`REVOKE ALL ON ${database} FROM PUBLIC, ${identifier(owner)};`];
+  const grantors = new Set([identifier(owner)]);
+  let left = acl.map(parseGrant);
+  while (left.length > 0) {
+    const possible = left.filter(({ by }) => grantors.has(by));
+    // Of a role that lost its own right meanwhile; the comparison afterwards names it.
+    if (possible.length === 0) break;
+    for (const { to, by, words, option } of possible) {
+      if (option && to !== undefined) grantors.add(to);
+      const grant = words.map((word) => `GRANT ${word.replace('%', `${database} TO ${to ?? 'PUBLIC'}`)};`);
+      if (by === identifier(owner)) statements.push(...grant);
+      else statements.push(`BEGIN; SET LOCAL ROLE ${by}; ${grant.join(' ')} COMMIT;`);
+    }
+    left = left.filter((one) => !possible.includes(one));
+  }
+  return statements;
+}
+
+/** `grantee=letters/grantor`, `*` after a letter: with grant option, an empty grantee: PUBLIC. */
+function parseGrant(entry: string): Grant {
+  const [, grantee = '', letters = '', grantor = ''] =
+    /^("(?:[^"]|"")*"|[^=]*)=([A-Za-z*]*)\/(.*)$/.exec(entry) ?? [];
+  const quoted = (role: string) => (role.startsWith('"') ? role : identifier(role));
+  return {
+    to: grantee === '' ? undefined : quoted(grantee),
+    by: quoted(grantor),
+    option: letters.includes('*'),
+    words: [...letters.matchAll(/([A-Za-z])(\*?)/g)].flatMap(([, letter = '', option]) =>
+      PRIVILEGES[letter] ? [`${PRIVILEGES[letter]} ON %${option ? ' WITH GRANT OPTION' : ''}`] : [],
+    ),
+  };
+}
+
+function settingStatement(database: string, { role, name, value }: Setting & { value: string }): string {
+  const owner =
+    role === null
+      ? `DATABASE ${identifier(database)}`
+      : `ROLE ${identifier(role)} IN DATABASE ${identifier(database)}`;
+  const setting = name.split('.').map(identifier).join('.');
+  const constants = LIST_SETTINGS.has(name) ? listElements(value).map(literal).join(', ') : literal(value);
+  return `ALTER ${owner} SET ${setting} TO ${constants || "''"};`;
+}
+
+/** `"$user", public` → `$user`, `public` */
+function listElements(value: string): string[] {
+  return [...value.matchAll(/"((?:[^"]|"")*)"|([^\s,"]+)/g)].map(
+    ([, quoted, bare]) => quoted?.replaceAll('""', '"') ?? (bare as string),
+  );
+}
+
+/**
+ * Gives a database that was just made its properties, and reads them back. What the server refuses is no reason to do
+ * without the data.
+ *
+ * @returns a sentence for each property that it has not. No secret.
+ */
+export async function applyProperties(
+  database: Database,
+  name: string,
+  wanted: Properties,
+  session: Omit<SessionOptions, 'database'>,
+): Promise<string[]> {
+  const run = (text: string) => withMaintenance(database, session, (one) => one.run(text));
+  const statements = propertyStatements(name, wanted);
+  try {
+    await run(statements.join('\n'));
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    session.signal?.throwIfAborted();
+    for (const statement of statements) await run(statement).catch(() => {});
+  }
+  return lostProperties(wanted, await withMaintenance(database, session, (one) => readProperties(one, name)));
+}
+
+/** What of `wanted` a database has not. */
+export function lostProperties(wanted: Properties, found: Properties): string[] {
+  const sorted = (acl: Properties['acl'] = null) => acl && [...acl].sort();
+  const say = (what: string, before: unknown, now: unknown) =>
+    before === undefined || JSON.stringify(before) === JSON.stringify(now)
+      ? []
+      : [
+          `the database's ${what} is not kept: it was ${JSON.stringify(before)}, and is ${JSON.stringify(now)}`,
+        ];
+  return [
+    ...say('access list', sorted(wanted.acl), sorted(found.acl)),
+    ...say('comment', wanted.comment, found.comment),
+    ...say('limit of connections', wanted.connectionLimit, found.connectionLimit),
+    ...say('mark as a template', wanted.isTemplate, found.isTemplate),
+    ...say('tablespace', wanted.tablespace, found.tablespace),
+    ...say('ICU rules', wanted.icuRules, found.icuRules),
+    ...say('list of security labels', wanted.securityLabels, found.securityLabels),
+    ...wanted.settings
+      .filter((setting) => setting.value === null || valueIn(found, setting) !== setting.value)
+      .map(
+        ({ role, name, value }) =>
+          `the setting ${name} of the database${role === null ? '' : ` for the role ${role}`} is not kept${
+            value === null
+              ? ': it may be a secret, so no backup holds it, and the live database has none'
+              : ''
+          }`,
+      ),
+  ];
+}

@@ -1,0 +1,101 @@
+import type { Engine, PipeOptions, PipeResult } from '../engine/engine.js';
+import { ExitCode, UserError } from '../errors.js';
+import type { ProjectLocation } from '../project/locate.js';
+import type { ComposeProject, ComposeService } from '../project/model.js';
+import { mountedText } from '../project/mounted-file.js';
+import { databaseService } from '../project/service-roles.js';
+import { type ProjectSettings, readSettings } from '../project/settings-file.js';
+import { outputTail } from '../system/process.js';
+import { imageSettings } from './image-variables.js';
+import { withSessionOptions } from './session-settings.js';
+
+/** The project's PostgreSQL: where it is, and as whom and where its superuser logs in. */
+export interface Database {
+  readonly engine: Engine;
+  readonly location: ProjectLocation;
+  readonly project: ComposeProject;
+  readonly settings: ProjectSettings;
+  readonly service: ComposeService;
+  readonly name: string;
+  readonly user: string;
+}
+
+/** @throws UserError of {@link databaseService} or DATABASE_SETTING_FILE (exit 4), and what the engine throws. */
+export async function findDatabase(engine: Engine, location: ProjectLocation): Promise<Database> {
+  const [project, settings] = await Promise.all([engine.resolve(location), readSettings(location.directory)]);
+  const service = databaseService(project, settings.services);
+  const { superuser, database, unreadable } = imageSettings(service, (path) =>
+    mountedText(project, service, path),
+  );
+  const lost = unreadable.find((name) => !/PASSWORD/.test(name));
+  if (lost !== undefined) throw unreadableSetting(service, lost);
+  return { engine, location, project, settings, service, user: superuser, name: database };
+}
+
+function unreadableSetting(service: ComposeService, variable: string): UserError {
+  return new UserError({
+    code: 'DATABASE_SETTING_FILE',
+    message: `${variable} of the service ${service.name} names ${service.environment[variable]}, which no secret with a file and no bind mount provides`,
+    hint: `grant the secret to ${service.name} under \`secrets:\`, and write its file`,
+    exitCode: ExitCode.projectInvalid,
+  });
+}
+
+/** Words that every PostgreSQL client program takes. */
+export function connectionArguments(database: Database, name = database.name): string[] {
+  return [`--username=${database.user}`, `--dbname=${name}`];
+}
+
+/**
+ * Runs a client program of the server's own installation, beside the server.
+ * @returns whatever its exit status; `programFailed` makes an error of it.
+ */
+export function runProgram(
+  database: Database,
+  command: readonly string[],
+  options: PipeOptions = {},
+): Promise<PipeResult> {
+  return database.engine.pipe(database.location, database.service.name, command, options);
+}
+
+/**
+ * Runs a client program that logs in for us, as {@link runProgram} does, under settings of ours: none that a project
+ * has set for its sessions counts.
+ *
+ * @param options `database`: that it logs in to, by default the project's; `settings`: more of ours, as `name=value`.
+ */
+export function runClient(
+  database: Database,
+  command: readonly string[],
+  { database: name, settings, ...options }: PipeOptions & { database?: string; settings?: readonly string[] },
+): Promise<PipeResult> {
+  const login = { user: database.user, database: name ?? database.name };
+  return runProgram(database, withSessionOptions(command, login, settings), options);
+}
+
+/** Version of a client program. @throws UserError PROGRAM_FAILED */
+export async function clientProgram(
+  database: Database,
+  name: 'pg_dump' | 'pg_restore',
+): Promise<{ program: string; major: number }> {
+  const result = await runProgram(database, [name, '--version']);
+  const program = /\(PostgreSQL\) (\d+\S*)/.exec(result.stdout)?.[1];
+  if (program === undefined) {
+    throw programFailed(
+      'PROGRAM_FAILED',
+      `${name} does not run in the service ${database.service.name}`,
+      result,
+    );
+  }
+  return { program, major: Number.parseInt(program, 10) };
+}
+
+/** What a client program says it failed of. */
+export function programFailed(code: string, what: string, result: PipeResult, hint?: string): UserError {
+  const said = outputTail(result.stderr, 8);
+  return new UserError({
+    code,
+    message: `${what}${said ? `:\n${said}` : ` (exit status ${result.status})`}`,
+    ...(hint === undefined ? {} : { hint }),
+  });
+}

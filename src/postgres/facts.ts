@@ -1,0 +1,89 @@
+import type { DatabaseFacts } from './database-facts.js';
+import { readProperties, withoutSecrets } from './database-properties.js';
+import { notOfExtension, USER_NAMESPACE } from './dumped.js';
+import { readObjects } from './objects.js';
+import { onlyRow, type Session } from './session.js';
+
+/**
+ * Reads what a manifest tells of the session's database, in the session's transaction: inside a snapshot the rows
+ * are exactly those that a `pg_dump --snapshot` of it writes.
+ */
+export async function readFacts(session: Session): Promise<DatabaseFacts> {
+  const [database, tables, sequences, objects, extensions, roles, migrations] = [
+    await readDatabase(session),
+    await countRows(session),
+    await session.rows<DatabaseFacts['sequences'][number]>(SEQUENCES),
+    await readObjects(session),
+    await session.rows<DatabaseFacts['extensions'][number]>(
+      'SELECT extname AS name, extversion AS version FROM pg_extension ORDER BY 1',
+    ),
+    await session.rows<DatabaseFacts['roles'][number]>(ROLES),
+    await readMigrations(session),
+  ];
+  return { database, tables, sequences, objects, extensions, roles, migrations };
+}
+
+/** Tables whose rows are in a dump: partitions, not their parents; no foreign tables. */
+async function listTables(session: Session): Promise<string[]> {
+  const rows = await session.rows<{ name: string }>(`
+    SELECT format('%I.%I', nspname, relname) AS name
+      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE relkind = 'r' AND relpersistence <> 't' AND ${USER_NAMESPACE} AND ${notOfExtension('pg_class', 'c.oid')}
+     ORDER BY 1`);
+  return rows.map(({ name }) => name);
+}
+
+/** Exact row counts of all tables, in one statement. */
+export async function countRows(session: Session): Promise<DatabaseFacts['tables']> {
+  const tables = await listTables(session);
+  if (tables.length === 0) return [];
+  const counts = tables.map((table, index) => `SELECT ${index} AS i, count(*) AS n FROM ONLY ${table}`);
+  const rows = await session.rows<{ i: number; n: number }>(counts.join(' UNION ALL '));
+  return rows.sort((a, b) => a.i - b.i).map(({ i, n }) => ({ name: tables[i] as string, rows: n }));
+}
+
+/** What the database is, without what may be a secret. */
+export async function readDatabase(session: Session): Promise<DatabaseFacts['database']> {
+  return withoutSecrets(await readProperties(session));
+}
+
+const SEQUENCES = `
+  SELECT format('%I.%I', schemaname, sequencename) AS name, last_value::text AS "lastValue"
+    FROM pg_sequences WHERE schemaname !~ '^pg_' ORDER BY 1`;
+
+// pg_shdepend knows who owns and who was granted; it leaves out the bootstrap superuser, who owns without a record.
+const ROLES = `
+  SELECT rolname AS name, rolsuper AS superuser, rolcanlogin AS login FROM pg_roles r
+   WHERE rolname !~ '^pg_' AND oid IN (
+     SELECT refobjid FROM pg_shdepend, pg_database b
+      WHERE datname = current_database() AND refclassid = 'pg_authid'::regclass
+        AND (dbid = b.oid OR (classid = 'pg_database'::regclass AND objid = b.oid))
+     UNION SELECT datdba FROM pg_database WHERE datname = current_database()
+     UNION SELECT relowner FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE ${USER_NAMESPACE})
+   ORDER BY 1`;
+
+export const MIGRATIONS_TABLE = 'schema_migrations';
+
+/**
+ * The table in which the app notes its migrations, quoted and with its schema; undefined where there is none with a
+ * column `version`. Of several, that in the schema of the user's name, which PostgreSQL takes first, or in `public`.
+ */
+export async function migrationsTable(session: Session): Promise<string | undefined> {
+  const [found] = await session.rows<{ table: string }>(`
+    SELECT format('%I.%I', nspname, relname) AS table
+      FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace JOIN pg_attribute a ON attrelid = c.oid
+     WHERE relname = '${MIGRATIONS_TABLE}' AND relkind IN ('r', 'p') AND relpersistence <> 't'
+       AND attname = 'version' AND NOT attisdropped
+     ORDER BY nspname = session_user DESC, nspname = 'public' DESC, nspname LIMIT 1`);
+  return found?.table;
+}
+
+async function readMigrations(session: Session): Promise<DatabaseFacts['migrations']> {
+  const table = await migrationsTable(session);
+  if (table === undefined) return null;
+  const { version, applied } = await onlyRow<{ version: string | null; applied: number }>(
+    session,
+    `SELECT max(version)::text AS version, count(*) AS applied FROM ${table}`,
+  );
+  return version === null ? null : { version, applied };
+}

@@ -1,0 +1,162 @@
+import { UserError } from '../errors.js';
+import { shellWord } from '../project/shell-words.js';
+import type { Database } from './database.js';
+import type { DatabaseFacts } from './database-facts.js';
+import { readProperties } from './database-properties.js';
+import { readDatabase } from './facts.js';
+import { openSession, withSession } from './open-session.js';
+import { openMaintenance, withMaintenance } from './server-sessions.js';
+import { onlyRow, type Session } from './session.js';
+import { identifier, literal } from './sql.js';
+
+/** `invalid`: what a DROP DATABASE left that was cut off. Nobody can connect to it or rename it. */
+export type LiveState = 'there' | 'absent' | 'invalid';
+
+/** `datconnlimit` of an invalid database (catalog/pg_database.h: DATCONNLIMIT_INVALID_DB). */
+const INVALID = -2;
+
+/** What there is of a database. @param session with any database of the server. */
+export async function liveState(session: Session, name: string): Promise<LiveState> {
+  const [found] = await session.rows<{ invalid: boolean }>(
+    `SELECT datconnlimit = ${INVALID} AS invalid FROM pg_database WHERE datname = ${literal(name)}`,
+  );
+  if (!found) return 'absent';
+  return found.invalid ? 'invalid' : 'there';
+}
+
+/** A session with the live database or, without one, with another database of its server. */
+export async function openLive(
+  database: Database,
+  live: LiveState,
+  options: { applicationName: string; signal: AbortSignal },
+): Promise<Session> {
+  if (live !== 'there') return openMaintenance(database, options);
+  return openSession(database, options);
+}
+
+/** Opens a session of {@link openLive} for the time of `body`. */
+export async function withLive<T>(
+  database: Database,
+  live: LiveState,
+  options: { applicationName: string; signal: AbortSignal },
+  body: (session: Session) => Promise<T>,
+): Promise<T> {
+  const session = await openLive(database, live, options);
+  try {
+    return await body(session);
+  } finally {
+    await session.close();
+  }
+}
+
+/** A transaction that waits for its second phase: it keeps its database from being renamed or dropped. */
+export interface PreparedTransaction {
+  gid: string;
+  owner: string;
+  prepared: string;
+}
+
+/** @param session with any database of the server. */
+export async function preparedTransactions(session: Session, name: string): Promise<PreparedTransaction[]> {
+  return session.rows<PreparedTransaction>(
+    `SELECT gid, owner, prepared FROM pg_prepared_xacts WHERE database = ${literal(name)} ORDER BY prepared`,
+  );
+}
+
+/**
+ * What must hold for a database to take the live one's name, as far as it can be known before the work.
+ *
+ * @param session with a database that is not the live one.
+ * @throws UserError SERVER_READ_ONLY, PREPARED_TRANSACTIONS, DATABASE_CLOSED, NOT_SUPERUSER
+ */
+export async function assertSwappable(session: Session, database: Database): Promise<LiveState> {
+  const { name, user, service } = database;
+  const server = await onlyRow<{ recovering: boolean; superuser: boolean }>(
+    session,
+    `SELECT pg_is_in_recovery() AS recovering, rolsuper AS superuser FROM pg_roles WHERE rolname = current_user`,
+  );
+  if (server.recovering) {
+    throw new UserError({
+      code: 'SERVER_READ_ONLY',
+      message: 'the server is a replica, which takes no changes but those of its primary',
+      hint: 'restore on the primary, or make this one a primary:  SELECT pg_promote()',
+    });
+  }
+  if (!server.superuser) {
+    throw new UserError({
+      code: 'NOT_SUPERUSER',
+      message: `${user} is no superuser of this server, and a restore has to make, rename and close databases`,
+      hint: `as a superuser:  ALTER ROLE ${identifier(user)} SUPERUSER      (or name one in POSTGRES_USER)`,
+    });
+  }
+  const live = await liveState(session, name);
+  if (live !== 'there') return live;
+  const { open } = await onlyRow<{ open: boolean }>(
+    session,
+    `SELECT datallowconn AS open FROM pg_database WHERE datname = ${literal(name)}`,
+  );
+  if (!open) {
+    throw new UserError({
+      code: 'DATABASE_CLOSED',
+      message: `${name} takes no connections (ALLOW_CONNECTIONS false), so nobody can say what a restore would replace`,
+      hint: `open it:  ${superuserCommand(service.name, user, `ALTER DATABASE ${identifier(name)} ALLOW_CONNECTIONS true`)}`,
+    });
+  }
+  assertNonePrepared(name, await preparedTransactions(session, name), 'invctl db psql --');
+  return live;
+}
+
+/** @param psql words that start a psql with that database. @throws UserError PREPARED_TRANSACTIONS */
+export function assertNonePrepared(
+  name: string,
+  prepared: readonly PreparedTransaction[],
+  psql: string,
+): void {
+  if (prepared.length === 0) return;
+  const each = prepared.map(
+    ({ gid, owner, prepared: at }) => `${literal(gid).trim()} (of ${owner}, since ${at})`,
+  );
+  const end = (verb: string) =>
+    prepared.map(({ gid }) => `-c ${shellWord(`${verb} PREPARED ${literal(gid).trim()}`)}`).join(' ');
+  throw new UserError({
+    code: 'PREPARED_TRANSACTIONS',
+    message: `${name} has ${prepared.length === 1 ? 'a prepared transaction' : `${prepared.length} prepared transactions`}, with which it can be neither renamed nor dropped: ${each.join(', ')}`,
+    hint: `ask whoever prepared it, then:  ${psql} ${end('COMMIT')}      (or ${end('ROLLBACK')})`,
+    details: { prepared: prepared.map(({ gid }) => gid) },
+  });
+}
+
+/** psql in the database's service, with a database that is always there. */
+export function superuserCommand(service: string, user: string, sql: string, database = 'template1'): string {
+  return `invctl exec ${service} -- psql -U ${shellWord(user)} -d ${shellWord(database)} -c ${shellWord(sql)}`;
+}
+
+/** What a new database is to be like: the live one or, where that is gone, what the server makes by itself. */
+export async function likeLive(
+  database: Database,
+  applicationName: string,
+): Promise<DatabaseFacts['database']> {
+  return withMaintenance(database, { applicationName }, async (session) =>
+    (await liveState(session, database.name)) === 'there'
+      ? withSession(database, { applicationName }, readDatabase)
+      : serverDefaults(session, database),
+  );
+}
+
+/** What CREATE DATABASE takes from template1, with the project's user as the owner. */
+export async function serverDefaults(
+  session: Session,
+  { name, user }: Database,
+): Promise<DatabaseFacts['database']> {
+  const template = await readProperties(session, 'template1');
+  return {
+    ...template,
+    name,
+    owner: user,
+    bytes: 0,
+    acl: null,
+    settings: [],
+    comment: null,
+    isTemplate: false,
+  };
+}

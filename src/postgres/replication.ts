@@ -1,0 +1,73 @@
+import { shellWord } from '../project/shell-words.js';
+import type { Session } from './session.js';
+import { identifier, literal } from './sql.js';
+
+export interface Subscription {
+  name: string;
+  enabled: boolean;
+  /** Of the publisher. Null: it has let go of it. */
+  slot: string | null;
+}
+
+/** What takes part in logical replication of a database. */
+export interface Replication {
+  subscriptions: Subscription[];
+  /** Names of logical replication slots, from which others read it. */
+  slots: string[];
+}
+
+/** @param session with any database of the server. */
+export function subscriptionsOf(session: Session, database: string): Promise<Subscription[]> {
+  return session.rows<Subscription>(
+    `SELECT subname AS name, subenabled AS enabled, subslotname AS slot FROM pg_subscription
+      WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = ${literal(database)}) ORDER BY 1`,
+  );
+}
+
+/** @param session with any database of the server. */
+export async function readReplication(session: Session, database: string): Promise<Replication> {
+  const subscriptions = await subscriptionsOf(session, database);
+  const slots = await session.rows<{ name: string }>(
+    `SELECT slot_name AS name FROM pg_replication_slots
+      WHERE database = ${literal(database)} AND NOT temporary ORDER BY 1`,
+  );
+  return { subscriptions, slots: slots.map(({ name }) => name) };
+}
+
+/** Stops the subscriptions of the session's database, whatever the dump says that made them. */
+export async function disableSubscriptions(
+  session: Session,
+  subscriptions: readonly Subscription[],
+): Promise<void> {
+  const enabled = subscriptions.filter((one) => one.enabled);
+  await session.run(enabled.map(({ name }) => `ALTER SUBSCRIPTION ${identifier(name)} DISABLE;`).join('\n'));
+}
+
+/**
+ * What a person has to know where a restored database takes the place of another.
+ * @param previous what the other one is called then; null: there is none.
+ */
+export function replicationNotes(
+  live: Replication,
+  restored: Replication,
+  previous: string | null,
+): string[] {
+  const names = new Set(restored.subscriptions.map(({ name }) => name));
+  const left = live.subscriptions.filter(({ name, slot }) => !names.has(name) && slot !== null);
+  return [
+    ...restored.subscriptions
+      .filter(({ enabled }) => !enabled)
+      .map(({ name }) => {
+        const one = identifier(name);
+        return `the subscription ${name} is restored disabled and receives nothing. To go on, empty its tables, then:  invctl db psql -- -c ${shellWord(`ALTER SUBSCRIPTION ${one} ENABLE`)} -c ${shellWord(`ALTER SUBSCRIPTION ${one} REFRESH PUBLICATION`)}`;
+      }),
+    ...left.map(
+      ({ name, slot }) =>
+        `the subscription ${name} is not in what takes its place: it stays with ${previous}, and its publisher keeps WAL for the slot ${slot}`,
+    ),
+    ...live.slots.map(
+      (slot) =>
+        `the replication slot ${slot} stays with ${previous}: who reads it gets nothing of the restored database, and the server keeps WAL for it until: invctl db psql -- -c ${shellWord(`SELECT pg_drop_replication_slot(${literal(slot).trim()})`)}`,
+    ),
+  ];
+}
