@@ -20,6 +20,7 @@ export const CHAPTERS = {
   ports: '4. Port already in use',
   volumes: '5. Volume permission issues',
   runtime: 'Runtime',
+  health: 'Database health',
   host: 'Host',
   security: 'Security',
   production: 'Production checklist',

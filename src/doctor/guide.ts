@@ -11,6 +11,8 @@ const OPENINGS: Record<Chapter, string> = {
   ports: '`bind: address already in use`, or a connection that is reset.',
   volumes: '`permission denied` on a mounted folder, and data files that do not fit the server.',
   runtime: 'A service that was started and does not stay.',
+  health:
+    'What hurts inside of a PostgreSQL that runs: a little today, all at once one day. Found as `invctl db inspect` finds it, which shows the figures behind it. A replica is looked at for what is its own.',
   host: 'The machine and the engine under the project.',
   security: 'What works, and should not be so.',
   production:

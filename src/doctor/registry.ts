@@ -27,6 +27,19 @@ import { check as envShellWins } from './checks/environment/env.shell-wins.js';
 import { check as envStale } from './checks/environment/env.stale.js';
 import { check as envSyntax } from './checks/environment/env.syntax.js';
 import { check as envUnlisted } from './checks/environment/env.unlisted.js';
+import { check as healthArchiving } from './checks/health/health.archiving.js';
+import { check as healthChecksums } from './checks/health/health.checksums.js';
+import { check as healthCollation } from './checks/health/health.collation.js';
+import { check as healthConnections } from './checks/health/health.connections.js';
+import { check as healthInvalidIndex } from './checks/health/health.invalid-index.js';
+import { check as healthLockWait } from './checks/health/health.lock-wait.js';
+import { check as healthPreparedTransaction } from './checks/health/health.prepared-transaction.js';
+import { check as healthSequence } from './checks/health/health.sequence.js';
+import { check as healthSlot } from './checks/health/health.slot.js';
+import { check as healthTransaction } from './checks/health/health.transaction.js';
+import { check as healthUnsafeSettings } from './checks/health/health.unsafe-settings.js';
+import { check as healthVacuum } from './checks/health/health.vacuum.js';
+import { check as healthWraparound } from './checks/health/health.wraparound.js';
 import { check as clockSkew } from './checks/host/clock.skew.js';
 import { check as diskFull } from './checks/host/disk.full.js';
 import { check as externalMissing } from './checks/host/external.missing.js';
@@ -140,6 +153,19 @@ export const CHECKS: readonly Check[] = [
   appExited,
   appOom,
   appRestarting,
+  healthWraparound,
+  healthChecksums,
+  healthConnections,
+  healthSlot,
+  healthArchiving,
+  healthSequence,
+  healthLockWait,
+  healthTransaction,
+  healthPreparedTransaction,
+  healthVacuum,
+  healthInvalidIndex,
+  healthCollation,
+  healthUnsafeSettings,
   diskFull,
   netPool,
   externalMissing,

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { hasErrorCode } from '../errors.js';
+import { HEALTH_LIMITS } from './health-limits.js';
 import { invalidSettings, parseSettings } from './settings-document.js';
 import { SETTINGS_FILE } from './settings-path.js';
 import { problemsOf } from './settings-problems.js';
@@ -66,6 +67,13 @@ const backupSchema = z.strictObject({
 const doctorSchema = z.strictObject({
   /** Checks that are silenced, each with the reason, which `doctor` tells. */
   ignore: z.array(z.strictObject({ id: z.string(), reason: z.string().trim().min(1) })).default([]),
+  /** From when on something in the database takes too long; for `db inspect` as well. */
+  limits: z
+    .strictObject({
+      transactionMinutes: z.number().min(0).default(HEALTH_LIMITS.transactionMinutes),
+      waitSeconds: z.number().min(0).default(HEALTH_LIMITS.waitSeconds),
+    })
+    .prefault({}),
 });
 
 /** Where a secret comes from in place of a person's hand. */

@@ -6,6 +6,7 @@ import { docker, leftovers, removeProject } from '../../../support/docker-projec
 import { type Fault, FILE_FAULTS } from '../../../support/doctor/file-faults.js';
 import { FOREIGN } from '../../../support/doctor/foreign.js';
 import { FOREIGN_FAULTS } from '../../../support/doctor/foreign-faults.js';
+import { HEALTH_FAULTS, HEALTH_PROJECT, HealthServer } from '../../../support/doctor/health-faults.js';
 import { LIVE_FAULTS, up } from '../../../support/doctor/live-faults.js';
 import { PRODUCTION_FAULTS } from '../../../support/doctor/production-faults.js';
 import { type SickProject, scaffoldProject, writtenProject } from '../../../support/doctor/project.js';
@@ -24,6 +25,7 @@ describe('the fault suite', () => {
       ({ id }) => id,
     );
     if (process.getuid?.() !== 0) faults.push('engine.denied');
+    faults.push(...HEALTH_FAULTS.flatMap(({ id, also = [] }) => [id, ...also]));
     const ids = new Set([...faults, ...ELSEWHERE]);
     expect(CHECKS.map(({ id }) => id).filter((id) => !ids.has(id))).toEqual([]);
     expect([...ids].filter((id) => !CHECKS.some((check) => check.id === id))).toEqual([]);
@@ -117,6 +119,39 @@ describe.skipIf(withoutDocker)('on a running stack that invctl did not make', ()
     expect(rootCauses[0]).toBe('db.password-drift');
     const [finding] = checks.find(({ check }) => check.id === 'db.password-drift')?.findings ?? [];
     expect(finding).toMatchObject({ service: 'warehouse', line: 8 });
+  });
+});
+
+describe.skipIf(withoutDocker)('a database that runs', () => {
+  let project: SickProject;
+  let server: HealthServer;
+  beforeAll(async () => {
+    project = await writtenProject(HEALTH_PROJECT);
+    await up(project);
+    server = new HealthServer(project);
+  });
+  afterAll(async () => {
+    await removeProject(project.name);
+    await project.dispose();
+    expect(await leftovers(project.name)).toEqual([]);
+  });
+
+  it('has nothing in Database health while it is new', async () => {
+    const { checks } = await project.doctor();
+    const health = checks.filter(({ check }) => check.chapter === 'health');
+    expect(health.filter(({ outcome }) => outcome !== 'pass')).toEqual([]);
+  });
+
+  // One after the other: each finds the server as the one before has left it.
+  it.each(HEALTH_FAULTS.map((fault) => [fault.id, fault] as const))('names %s', async (id, fault) => {
+    await fault.break(server);
+    const { rootCauses, checks } = await project.doctor();
+    const found = rootCauses.filter((one) => one.startsWith('health.'));
+    expect(found.sort()).toEqual([id, ...(fault.also ?? [])].sort());
+    const [finding] = checks.find(({ check }) => check.id === id)?.findings ?? [];
+    expect(finding?.message).toMatch(fault.says);
+    expect(finding?.service).toBe('db');
+    await fault.heal?.(server);
   });
 });
 

@@ -59,6 +59,23 @@ test('the other engine says that this project itself has the port, and how to st
   expect(JSON.parse(up.stdout).error).toMatchObject({ code: 'PORT_IN_USE', message, engine: 'embedded' });
 });
 
+test('the database is looked into without psql, and a sequence near its end is found', async () => {
+  const before = await doctor();
+  const health = before.data.checks.filter((one: { id: string }) => one.id.startsWith('health.'));
+  expect(health.length).toBeGreaterThan(10);
+  expect(health.filter((one: { outcome: string }) => one.outcome !== 'pass')).toEqual([]);
+  const engine = embeddedEngine(env);
+  await query(engine, stack, 'CREATE TABLE counted (id serial)');
+  await query(engine, stack, "SELECT setval('counted_id_seq', 2147483600)");
+  const { outcome, data } = await doctor('--only', 'health.sequence');
+  expect(data.rootCauses).toEqual(['health.sequence']);
+  expect(outcome('health.sequence').findings[0]).toMatchObject({
+    message: expect.stringContaining('counted.id (integer), has used 99 % of its numbers'),
+    next: expect.stringContaining('ALTER TABLE "public"."counted" ALTER COLUMN "id" TYPE bigint'),
+  });
+  await query(engine, stack, 'DROP TABLE counted');
+});
+
 test('a changed password is found and brought to the server, and the data stays', async () => {
   const engine = embeddedEngine(env);
   await query(engine, stack, 'CREATE TABLE things AS SELECT 42 AS answer');

@@ -1,0 +1,65 @@
+import type { Server } from './server.js';
+
+const CONTROL = /[\p{Cc}\u2028\u2029]/u;
+
+/** A name as an SQL identifier on one line: with a line break or another control character in it, as an escape. */
+export function identifierOnOneLine(name: string): string {
+  if (!CONTROL.test(name)) return `"${name.replaceAll('"', '""')}"`;
+  const escaped = [...name].map((character) => {
+    if (character === '\\') return '\\\\';
+    if (character === '"') return '""';
+    if (!CONTROL.test(character)) return character;
+    return `\\${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`;
+  });
+  return `U&"${escaped.join('')}"`;
+}
+
+/** `"public"."items"`, to be pasted into SQL. */
+export function qualified(schema: string, name: string): string {
+  return `${identifierOnOneLine(schema)}.${identifierOnOneLine(name)}`;
+}
+
+/** A name for a sentence: bare where that is plain, else as the identifier. */
+export function shown(schema: string, name: string): string {
+  const part = (text: string) => (/^[a-z_][a-z0-9_$]*$/.test(text) ? text : identifierOnOneLine(text));
+  return schema === 'public' ? part(name) : `${part(schema)}.${part(name)}`;
+}
+
+/** A command that runs SQL in the project's database, or in another one of its server. */
+export function psqlCommand(sql: string, database?: string): string {
+  const words = database === undefined ? '' : `-d ${shellWord(database)} `;
+  return `invctl db psql -- ${words}-c ${shellWord(sql)}`;
+}
+
+/**
+ * What to do for another value of a setting: ALTER SYSTEM has no effect on one that the server's command line makes.
+ * @param value as in SQL
+ * @param restart whether the server reads it at its start alone
+ */
+export function changeSetting(
+  { onCommandLine }: Pick<Server, 'onCommandLine'>,
+  name: string,
+  value: string,
+  restart = false,
+): string {
+  if (onCommandLine.includes(name)) {
+    return `write ${name}=${value} into the \`command:\` of the database's service, then: invctl up`;
+  }
+  const alter = psqlCommand(`ALTER SYSTEM SET ${name} = ${value}`);
+  return restart
+    ? `${alter}, then restart the database's service`
+    : `${alter}, then: ${psqlCommand('SELECT pg_reload_conf()')}`;
+}
+
+/** As a POSIX shell takes it, in the quotes that are easier to read. */
+function shellWord(text: string): string {
+  if (/^[\w./-]+$/.test(text)) return text;
+  return text.includes("'") && !/["$`\\!]/.test(text) ? `"${text}"` : `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+/** An SQL string constant. */
+export function constant(text: string): string {
+  return text.includes('\\')
+    ? `E'${text.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`
+    : `'${text.replaceAll("'", "''")}'`;
+}
