@@ -31,6 +31,7 @@ export const COMMANDS: Group = {
     inspect: () => import('../commands/inspect.js'),
     docs: () => import('../commands/docs.js'),
     graph: () => import('../commands/graph.js'),
+    upgrade: () => import('../commands/upgrade.js'),
     recover: () => import('../commands/recover.js'),
     completion: () => import('../commands/completion.js'),
   },

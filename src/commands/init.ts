@@ -51,6 +51,7 @@ export default command({
       name: z.string(),
       created: z.boolean().describe('the folder was no scaffold before'),
       dryRun: z.boolean(),
+      templateChanged: z.boolean().describe('since the scaffold was made; `upgrade` merges it'),
       options: z.record(z.string(), z.union([z.string(), z.int()])),
       files: z.array(
         z.object({
@@ -145,13 +146,19 @@ function problemWith(key: 'name' | 'port'): (answer: string) => true | string {
   };
 }
 
-function nextCommands({ directory, dryRun, files }: InitResult, { diff }: InitFlags): string[] {
+function nextCommands(
+  { directory, dryRun, files, templateChanged }: InitResult,
+  { diff, force }: InitFlags,
+): string[] {
   const folder = relative(process.cwd(), directory);
   const there = folder === '' ? [] : [formatArgv(['cd', folder])];
   const commands =
     !diff && files.some(({ status }) => status === 'differs')
       ? [formatArgv(['invctl', 'init', ...(folder === '' ? [] : [folder]), '--dry-run', '--diff'])]
       : [];
+  if (templateChanged && !force) {
+    commands.push([...there, 'invctl upgrade --diff      (the template has changed since)'].join(' && '));
+  }
   return dryRun ? commands : [...commands, [...there, 'invctl up'].join(' && ')];
 }
 

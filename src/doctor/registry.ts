@@ -5,6 +5,7 @@ import { check as composeVersion } from './checks/before-all/compose.version.js'
 import { check as engineDenied } from './checks/before-all/engine.denied.js';
 import { check as engineTooOld } from './checks/before-all/engine.too-old.js';
 import { check as engineUnreachable } from './checks/before-all/engine.unreachable.js';
+import { check as upgradeConflict } from './checks/before-all/upgrade.conflict.js';
 import { check as dbDatabaseMissing } from './checks/connection/db.database-missing.js';
 import { check as dbDependsShort } from './checks/connection/db.depends-short.js';
 import { check as dbInitFailed } from './checks/connection/db.init-failed.js';
@@ -98,6 +99,7 @@ import { check as volSelinux } from './checks/volumes/vol.selinux.js';
 
 /** Every check, in the order in which findings of the same weight are told: causes come before what they cause. */
 export const CHECKS: readonly Check[] = [
+  upgradeConflict,
   engineUnreachable,
   engineDenied,
   engineTooOld,

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { realpath } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { settingsIn } from '../doctor/facts.js';
 import { ExitCode, UserError } from '../errors.js';
 import { fileDiff } from '../project/file-diff.js';
@@ -8,6 +9,7 @@ import { COMPOSE_FILE_NAMES } from '../project/locate.js';
 import { withProjectLock } from '../system/lock.js';
 import { formatArgv } from '../system/process.js';
 import { redact } from '../system/secret.js';
+import { BASE_PATH, baseOf, formatBase, parseBase, type ScaffoldBase, sameBase } from '../template/base.js';
 import {
   type ComparedFile,
   compareFile,
@@ -17,8 +19,9 @@ import {
 } from '../template/compare.js';
 import { createLock, formatLock, LOCK_PATH, parseLock, type ScaffoldLock } from '../template/lock.js';
 import { loadTemplate, type Template } from '../template/manifest.js';
+import { placed } from '../template/migration-numbers.js';
 import type { ScaffoldOptions } from '../template/options.js';
-import { renderScaffold } from '../template/scaffold.js';
+import { renderScaffold, type ScaffoldFile } from '../template/scaffold.js';
 import { createFolders, type FileWrite, revert, writeFiles } from '../template/write.js';
 import type { ServiceContext } from './context.js';
 
@@ -55,6 +58,8 @@ export interface InitResult {
   /** The folder was no scaffold before, and is one now. */
   created: boolean;
   dryRun: boolean;
+  /** The template of this invctl is not the one that the scaffold was made from. */
+  templateChanged: boolean;
   options: ScaffoldOptions;
   /** In the order in which they are written. */
   files: InitFile[];
@@ -136,20 +141,60 @@ interface Plan {
   files: ComparedFile[];
   /** What is known of an earlier init. */
   lock: ScaffoldLock | undefined;
+  templateChanged: boolean;
 }
 
 async function plan(template: Template, { directory, options, force }: InitInput): Promise<Plan> {
   const lock = await readLock(directory);
+  const kept = await readBase(directory);
   const provided = (await settingsIn(directory))?.secrets ?? {};
   // What has a provider is written by `up`: a random value in its place would become the database's.
-  const scaffold = (await renderScaffold(template, options)).filter(
+  const rendered = placed(await renderScaffold(template, options), lock?.renumbered ?? {}).filter(
     ({ policy, path }) => policy !== 'secret' || !(basename(path, '.txt') in provided),
   );
+  const next = createLock(template, options, rendered, lock?.renumbered);
+  const templateChanged =
+    lock !== undefined &&
+    isDeepStrictEqual(lock.options, options) &&
+    !isDeepStrictEqual(lock.files, next.files);
+  const scaffold = templateChanged && !force ? await asMade(directory, rendered, lock, kept) : rendered;
   const files: ComparedFile[] = [];
   for (const file of scaffold) files.push(await compareFile(directory, file, lock, force));
   if (!lock && !force) refuseForeignProject(directory, files);
-  files.push(await compareLock(directory, lock, createLock(template, options, scaffold), files));
-  return { files, lock };
+  const stays = lock && !force && (templateChanged || files.some(({ status }) => status === 'differs'));
+  const base = stays && !isDeepStrictEqual(lock.files, next.files) ? kept : baseOf(rendered);
+  if (base) {
+    const isKept = kept !== undefined && sameBase(kept, base);
+    files.push(await compareRecord(directory, BASE_PATH, isKept ? undefined : formatBase(base)));
+  }
+  files.push(await compareRecord(directory, LOCK_PATH, stays ? undefined : Buffer.from(formatLock(next))));
+  return { files, lock, templateChanged };
+}
+
+/**
+ * What is missing comes back as it was made; what the template has got since, `upgrade` brings, with all that belongs
+ * to it.
+ */
+async function asMade(
+  directory: string,
+  rendered: readonly ScaffoldFile[],
+  lock: ScaffoldLock,
+  kept: ScaffoldBase | undefined,
+): Promise<ScaffoldFile[]> {
+  const files: ScaffoldFile[] = [];
+  for (const file of rendered) {
+    const isMissing = file.policy === 'owned' && !(await readIfPresent(join(directory, file.path)));
+    if (!isMissing || file.policy !== 'owned') files.push(file);
+    else if (lock.files[file.path] !== undefined) {
+      files.push({ ...file, content: kept?.get(file.path)?.content ?? file.content });
+    }
+  }
+  return files;
+}
+
+async function readBase(directory: string): Promise<ScaffoldBase | undefined> {
+  const content = await readIfPresent(join(directory, BASE_PATH));
+  return content && parseBase(content);
 }
 
 /** A folder without a lock may still be ours: an init that was killed had written all but the lock. */
@@ -166,30 +211,31 @@ function refuseForeignProject(directory: string, files: readonly ComparedFile[])
 }
 
 /**
- * The lock describes what is on the disk: while a file differs, that is still what the earlier init rendered. It is
- * written last, so that a folder that has one is whole.
+ * Lock and base describe what is on the disk: while a file differs, that is still what the earlier init rendered. The
+ * lock is written last, so that a folder that has one is whole.
  */
-async function compareLock(
+async function compareRecord(
   directory: string,
-  lock: ScaffoldLock | undefined,
-  next: ScaffoldLock,
-  files: readonly ComparedFile[],
+  path: string,
+  content: Buffer | undefined,
 ): Promise<ComparedFile> {
-  if (lock && files.some(({ status }) => status === 'differs'))
-    return { path: LOCK_PATH, status: 'unchanged' };
-  const content = Buffer.from(formatLock(next));
-  const current = await readIfPresent(join(directory, LOCK_PATH));
-  if (current?.equals(content)) return { path: LOCK_PATH, status: 'unchanged' };
+  if (!content) return { path, status: 'unchanged' };
+  const current = await readIfPresent(join(directory, path));
+  if (current?.equals(content)) return { path, status: 'unchanged' };
   const write: FileWrite = {
-    path: await containedPath(directory, LOCK_PATH),
+    path: await containedPath(directory, path),
     content,
     mode: 0o644,
     existing: current ? 'discard' : 'none',
   };
-  return { path: LOCK_PATH, status: current ? 'updated' : 'created', write };
+  return { path, status: current ? 'updated' : 'created', write };
 }
 
-function report(context: ServiceContext, input: InitInput, { files, lock }: Plan): InitResult {
+function report(
+  context: ServiceContext,
+  input: InitInput,
+  { files, lock, templateChanged }: Plan,
+): InitResult {
   for (const { path, status, problem } of files) {
     if (problem) context.warn(`${path} is left as it is: ${problem}`);
     if (lock && status === 'created' && path === 'secrets/db_password.txt') {
@@ -203,6 +249,7 @@ function report(context: ServiceContext, input: InitInput, { files, lock }: Plan
     name: input.options.name,
     created: !input.dryRun && files.some(({ path, status }) => path === LOCK_PATH && status === 'created'),
     dryRun: input.dryRun,
+    templateChanged,
     options: input.options,
     files: files.map(({ path, status, added, edited, texts }) => ({
       path,

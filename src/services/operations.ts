@@ -4,6 +4,7 @@ import { restoreOperation } from './database/restore-operation.js';
 import { upgradeOperation } from './database/upgrade/operation.js';
 import type { Operation } from './operation.js';
 import { rotationOperation } from './secrets/rotation-operation.js';
+import { abortOperation, templateUpgradeOperation } from './upgrade/operations.js';
 
 /** Every operation of several steps. A test kills each of them at each of its steps. */
 export const OPERATIONS: readonly Operation<unknown, string, unknown>[] = [
@@ -12,4 +13,6 @@ export const OPERATIONS: readonly Operation<unknown, string, unknown>[] = [
   physicalRestoreOperation,
   upgradeOperation,
   rotationOperation,
+  templateUpgradeOperation,
+  abortOperation,
 ];

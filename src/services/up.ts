@@ -13,6 +13,7 @@ import { assertServices } from './choose-services.js';
 import type { ServiceContext } from './context.js';
 import { preflight } from './preflight.js';
 import { provideSecrets } from './secrets/provide.js';
+import { assertNoConflict } from './upgrade/conflict.js';
 import type { Cause } from './verdict.js';
 
 export interface UpInput {
@@ -48,13 +49,14 @@ const LAST_LINES = 12;
 /**
  * Brings the project, or some services and what they depend on, to healthy.
  *
- * @throws UserError of a secret's provider, of the preflight, PROJECT_LOCKED (exit 9), and what the engine throws. A service that does not
- * become healthy is no exception but a row of `failed`.
+ * @throws UserError UPGRADE_IN_CONFLICT (exit 4), of a secret's provider, of the preflight, PROJECT_LOCKED (exit 9), and
+ * what the engine throws. A service that does not become healthy is no exception but a row of `failed`.
  */
 export async function up(context: ServiceContext, input: UpInput): Promise<UpResult> {
   const location = context.project();
   const engine = await context.engine();
   return withProjectLock(location.directory, { command: 'invctl up', signal: context.signal }, async () => {
+    await assertNoConflict(location.directory);
     const [info, project] = await Promise.all([engine.info(location), engine.resolve(location)]);
     for (const notice of info.notices) context.warn(notice);
     input.onEngine?.(info);

@@ -5,6 +5,7 @@ import { EnvFileError, envStatements } from '../project/env-statements.js';
 import { explainFileError } from '../system/files.js';
 import { randomSecret } from '../system/random-secret.js';
 import { Secret } from '../system/secret.js';
+import type { BaseFile } from './base.js';
 import { type ScaffoldLock, sha256 } from './lock.js';
 import { fillEnvFile, mergeEnvFile, mergeIgnoreFile } from './merge.js';
 import type { ScaffoldFile } from './scaffold.js';
@@ -39,6 +40,9 @@ export interface ComparedFile {
   problem?: string;
 }
 
+/** What the template's part of a file was when the scaffold was made: what of it is gone, somebody removed. */
+export type EarlierContent = Pick<BaseFile, 'content'>;
+
 const URL_SAFE_BYTES = { secret: 32, env: 48 };
 
 /**
@@ -53,6 +57,7 @@ export async function compareFile(
   file: ScaffoldFile,
   lock: ScaffoldLock | undefined,
   replace: boolean,
+  earlier?: EarlierContent,
 ): Promise<ComparedFile> {
   const { path } = file;
   const target = join(root, path);
@@ -93,7 +98,11 @@ export async function compareFile(
     const existing = current.toString('utf8');
     let defined: Set<string>;
     try {
-      defined = new Set([...envStatements(existing)].map(({ name }) => name));
+      defined = new Set(
+        [existing, earlier?.content.toString('utf8') ?? ''].flatMap((text) =>
+          [...envStatements(text)].map(({ name }) => name),
+        ),
+      );
     } catch (error) {
       if (!(error instanceof EnvFileError)) throw error;
       return { path, status: 'unchanged', problem: `line ${error.line}: ${error.message}` };
@@ -106,7 +115,7 @@ export async function compareFile(
 
   if (file.policy === 'append') {
     if (current === undefined) return create(Buffer.from(file.content));
-    const merged = mergeIgnoreFile(file.content, current.toString('utf8'));
+    const merged = mergeIgnoreFile(file.content, current.toString('utf8'), earlier?.content.toString('utf8'));
     return merged.added.length > 0
       ? update(Buffer.from(merged.content), merged.added)
       : { path, status: 'unchanged' };

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { ExitCode, UserError } from '../errors.js';
-import type { Template } from './manifest.js';
+import { scaffoldPath, type Template } from './manifest.js';
 import { type ScaffoldOptions, scaffoldOptions } from './options.js';
 import type { ScaffoldFile } from './scaffold.js';
 
@@ -12,7 +12,9 @@ const lockSchema = z.object({
   template: z.object({ name: z.string(), version: z.string() }),
   options: scaffoldOptions,
   /** SHA-256, in hex, of each file that the template owns, as it was rendered. */
-  files: z.record(z.string(), z.string().regex(/^[0-9a-f]{64}$/)),
+  files: z.record(scaffoldPath, z.string().regex(/^[0-9a-f]{64}$/)),
+  /** Migrations of the template whose number was taken here: the template's path, and the path that they have. */
+  renumbered: z.record(scaffoldPath, scaffoldPath).optional(),
 });
 
 /** What a scaffold was made from: a later invctl can render the same files again and see what was edited since. */
@@ -22,6 +24,7 @@ export function createLock(
   template: Template,
   options: ScaffoldOptions,
   files: readonly ScaffoldFile[],
+  renumbered: ScaffoldLock['renumbered'] = {},
 ): ScaffoldLock {
   return {
     lockVersion: 1,
@@ -30,6 +33,7 @@ export function createLock(
     files: Object.fromEntries(
       files.flatMap((file) => (file.policy === 'owned' ? [[file.path, sha256(file.content)]] : [])),
     ),
+    ...(Object.keys(renumbered).length > 0 ? { renumbered } : {}),
   };
 }
 

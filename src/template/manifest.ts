@@ -6,7 +6,8 @@ import { z } from 'zod';
 
 const mode = z.int().min(0).max(0o777);
 /** Relative, with `/`, inside the scaffold. */
-const path = z.string().regex(/^(?!\/)(?!.*(^|\/)\.\.?(\/|$)).+$/);
+export const scaffoldPath = z.string().regex(/^(?!\/)(?!.*(^|\/)\.\.?(\/|$)).+$/);
+const path = scaffoldPath;
 
 const templateFile = z.discriminatedUnion('policy', [
   z.strictObject({ path, policy: z.literal('owned'), source: path }),
@@ -25,9 +26,13 @@ const manifestSchema = z.strictObject({
       source: path,
       path,
       ignore: z.array(z.string()),
+      /** Folders of the tree with numbered files that are never changed once they are there. */
+      migrations: z.array(path).default([]),
       replace: z.array(z.strictObject({ file: path, text: z.string().min(1), with: z.string() })),
     }),
   ),
+  /** Files that an earlier template had under another path, in the order in which they were renamed. */
+  renames: z.array(z.strictObject({ from: path, to: path })).default([]),
 });
 
 type TemplateManifest = z.infer<typeof manifestSchema>;

@@ -30,9 +30,11 @@ export function mergeEnvFile(example: string, existing: string, defined: Readonl
 /**
  * Adds the paragraphs (lines between blank ones) of which the ignore file lacks a rule. Whole paragraphs, because the
  * last rule that matches wins: `!.env.example` has to come after `.env.*`.
+ *
+ * @param known rules that the file had once: where it has them no more, somebody removed them.
  */
-export function mergeIgnoreFile(template: string, existing: string): Merged {
-  const present = new Set(linesOf(existing).map((line) => line.trim()));
+export function mergeIgnoreFile(template: string, existing: string, known = ''): Merged {
+  const present = new Set([...linesOf(existing), ...linesOf(known)].map((line) => line.trim()));
   const added: string[] = [];
   const lines: string[] = [];
   for (const paragraph of template.split(/\n{2,}/)) {

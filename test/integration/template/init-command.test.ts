@@ -96,7 +96,7 @@ describe('a first init', () => {
       options: { name: 'shop', port: 5080, postgres: 16, node: 24 },
     });
     expect(await readFile(join(shop, 'compose.yaml'), 'utf8')).toContain('"127.0.0.1:5080:5003"');
-    expect((await readdir(join(shop, '.invctl'))).sort()).toEqual(['lock.json']);
+    expect((await readdir(join(shop, '.invctl'))).sort()).toEqual(['base.json.gz', 'lock.json']);
   });
 
   it('takes a port that is in use where it is asked to, with a warning; one that is recorded without', async () => {
@@ -370,7 +370,7 @@ describe('a second init', () => {
     expect((await initJson()).document.data.files).not.toContainEqual(
       expect.objectContaining({ status: 'created' }),
     );
-    expect(await readdir(join(shop, '.invctl'))).toEqual(['lock.json']);
+    expect((await readdir(join(shop, '.invctl'))).sort()).toEqual(['base.json.gz', 'lock.json']);
   });
 
   it('refuses a lock that is not what it wrote', async () => {

@@ -22,6 +22,19 @@ export interface Fault {
 /** Faults in files alone: found with and without an engine, on a stopped and on a running stack. */
 export const FILE_FAULTS: readonly Fault[] = [
   {
+    id: 'upgrade.conflict',
+    break: (p) => {
+      const record = { recordVersion: 1, id: 'u', at: '', from: '0.1.0', to: '0.2.0', changes: [] };
+      const more = { conflicts: ['compose.yaml'], migrations: [], folders: [] };
+      p.write('.invctl/upgrade/record.json', JSON.stringify({ ...record, ...more }));
+      p.edit(
+        'compose.yaml',
+        '    image: postgres:16',
+        '<<<<<<< yours\n    image: postgres:16\n=======\n    image: postgres:17\n>>>>>>> template 0.2.0',
+      );
+    },
+  },
+  {
     id: 'compose.parse',
     variant: 'a tab',
     break: (p) => p.edit('compose.yaml', '    image: postgres:16', '\timage: postgres:16'),

@@ -3,10 +3,14 @@ import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { OPERATIONS } from '../../../src/services/operations.js';
 
-const e2e = resolve(import.meta.dirname, '../../e2e');
-const tests = readdirSync(e2e, { recursive: true, encoding: 'utf8' })
-  .filter((file) => file.endsWith('.test.ts'))
-  .map((file) => readFileSync(join(e2e, file), 'utf8'))
+/** Tests that start the CLI. */
+const folders = ['e2e', 'integration'].map((name) => resolve(import.meta.dirname, '../..', name));
+const tests = folders
+  .flatMap((folder) =>
+    readdirSync(folder, { recursive: true, encoding: 'utf8' })
+      .filter((file) => file.endsWith('.test.ts'))
+      .map((file) => readFileSync(join(folder, file), 'utf8')),
+  )
   .join('\n');
 
 /** The steps of an operation at which a test kills the CLI. */

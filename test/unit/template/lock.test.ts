@@ -4,7 +4,7 @@ import { createLock, formatLock, parseLock, sha256 } from '../../../src/template
 import type { Template } from '../../../src/template/manifest.js';
 
 const template: Template = {
-  manifest: { name: 'compose-stack', folders: [], files: [], trees: [] },
+  manifest: { name: 'compose-stack', folders: [], files: [], trees: [], renames: [] },
   version: '1.2.3',
   folder: '/t',
   packageFolder: '/p',

@@ -11,7 +11,7 @@ export const check = defineCheck({
   title: 'the compose file is not valid',
   severity: 'fail',
   needs: ['files'],
-  requires: ['env.missing', 'env.syntax', 'env.required'],
+  requires: ['upgrade.conflict', 'env.missing', 'env.syntax', 'env.required'],
   blocksUp: 'COMPOSE_INVALID',
   why: 'Compose refuses the whole project until this is mended; nothing starts.',
   docs: `A tab where spaces belong, a key twice, a key that Compose does not know, a wrong type, a reference to something that is not defined. The finding names file and line. \`docker compose config\` shows what Compose itself says.`,

@@ -1,0 +1,65 @@
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { UserError } from '../../errors.js';
+import { withProjectLock } from '../../system/lock.js';
+import { readUpgradeRecord, UPGRADE_FOLDER } from '../../template/upgrade-folder.js';
+import type { ServiceContext } from '../context.js';
+import { perform } from '../operation.js';
+import { findScaffold } from './find-scaffold.js';
+import { abortOperation, forget, putBack, stagedIn } from './operations.js';
+
+export interface AbortResult {
+  directory: string;
+  name: string;
+  /** Versions of the template: the one that was left, and the one that is back. */
+  from: string;
+  to: string;
+  /** Paths of the files that are as before the upgrade again. */
+  restored: string[];
+  /** Those of them that were edited since. */
+  edited: string[];
+  /** Where copies of those are. */
+  copies?: string;
+  /** Migrations that go with it. */
+  migrations: string[];
+}
+
+/**
+ * Takes the last upgrade back: every file is as it was before it.
+ * @throws UserError NO_UPGRADE, NOT_A_SCAFFOLD, LOCK_INVALID (exit 4), PROJECT_LOCKED (exit 9)
+ */
+export async function abortUpgrade(context: ServiceContext): Promise<AbortResult> {
+  const { root, lock } = await findScaffold(context);
+  return withProjectLock(root, { command: 'invctl upgrade --abort', signal: context.signal }, async () => {
+    const record = await readUpgradeRecord(join(root, UPGRADE_FOLDER));
+    if (!record) {
+      throw new UserError({
+        code: 'NO_UPGRADE',
+        message: 'there is no upgrade to take back in this project',
+        hint: 'invctl upgrade --diff      (what one would change)',
+      });
+    }
+    const staged = stagedIn(root);
+    const aside = await perform(
+      abortOperation,
+      context,
+      { id: `abort-${randomUUID()}`, state: { folder: UPGRADE_FOLDER }, subject: staged },
+      async (run) => {
+        await run.begin('restore');
+        const putAside = await putBack(context, staged, record);
+        await forget(staged.folder);
+        return putAside;
+      },
+    );
+    return {
+      directory: root,
+      name: lock.options.name,
+      from: record.to,
+      to: record.from,
+      restored: record.changes.map(({ path }) => path),
+      edited: aside.paths,
+      ...(aside.paths.length > 0 ? { copies: aside.folder } : {}),
+      migrations: record.migrations,
+    };
+  });
+}
