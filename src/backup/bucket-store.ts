@@ -277,7 +277,10 @@ function partBytesOf(bytes: number): number {
   return Math.max(PART_BYTES, Math.ceil(bytes / MAXIMUM_PARTS));
 }
 
-/** Amazon's client, which an installation may have left out. @throws UserError S3_CLIENT_MISSING */
+/**
+ * Amazon's client. It would be a fifth of an installation, for few: who uses a bucket installs it.
+ * @throws UserError S3_CLIENT_MISSING
+ */
 async function clientPackage(): Promise<Client> {
   try {
     return await import('@aws-sdk/client-s3');
@@ -285,8 +288,8 @@ async function clientPackage(): Promise<Client> {
     if (!hasErrorCode(error, 'ERR_MODULE_NOT_FOUND')) throw error;
     throw new UserError({
       code: 'S3_CLIENT_MISSING',
-      message: 'this installation of invctl has no S3 client: it was made without optional packages',
-      hint: 'npm install with --include=optional',
+      message: "a bucket needs Amazon's client, which invctl does not bring",
+      hint: 'npm install --global @aws-sdk/client-s3@3.1169      (without --global where invctl is installed in a project)',
       cause: error,
     });
   }

@@ -538,7 +538,7 @@ describe('a bucket that does not serve', () => {
     project.settings({ copyTo: { bucket: 'backups', endpoint: 'http://127.0.0.1:1' } });
     expect(await project.error(1, 'db', 'copy')).toMatchObject({
       code: 'S3_CLIENT_MISSING',
-      hint: expect.stringContaining('--include=optional'),
+      hint: expect.stringContaining('npm install --global @aws-sdk/client-s3@'),
     });
   });
 });
