@@ -1,4 +1,5 @@
 import type { Writable } from 'node:stream';
+import type { Session } from '../engine/database-access.js';
 import { withContentHashes } from '../postgres/content-hash.js';
 import { clientProgram, connectionArguments, type Database } from '../postgres/database.js';
 import type { DatabaseFacts } from '../postgres/database-facts.js';
@@ -7,7 +8,7 @@ import { warningsOfBackup } from '../postgres/objects.js';
 import { openSession } from '../postgres/open-session.js';
 import { describeLag, sequencesThatLag } from '../postgres/sequence-lag.js';
 import { endSessions, lockDatabase } from '../postgres/server-sessions.js';
-import { onlyRow, type Session } from '../postgres/session.js';
+import { onlyRow } from '../postgres/session.js';
 import { unqualifiedCalls } from '../postgres/unqualified-calls.js';
 import type { World } from '../system/world.js';
 import { assertSameRows } from './archive-reader.js';

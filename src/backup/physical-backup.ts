@@ -4,7 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import { create, extract, list } from 'tar';
 import { UserError } from '../errors.js';
 import { runningServices, startAgain } from '../postgres/clients.js';
-import type { Database } from '../postgres/database.js';
+import { type Database, dataFolder } from '../postgres/database.js';
 import type { DatabaseFacts } from '../postgres/database-facts.js';
 import { readFacts } from '../postgres/facts.js';
 import { withSession } from '../postgres/open-session.js';
@@ -121,15 +121,4 @@ export async function unpackFolder(archive: Readable, folder: string, signal: Ab
     if (error instanceof UserError) throw error;
     throw unreadable(error instanceof Error ? error.message : String(error), 'invctl db list');
   }
-}
-
-/** The folder of this machine that holds the cluster. */
-export async function dataFolder({ engine, location, service }: Database): Promise<string> {
-  const volume = (await engine.volumes(location)).find(({ services }) => services.includes(service.name));
-  if (volume) return volume.mountpoint;
-  throw new UserError({
-    code: 'NO_DATA',
-    message: `the service ${service.name} has no data folder`,
-    hint: 'invctl up',
-  });
 }

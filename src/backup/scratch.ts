@@ -1,7 +1,9 @@
 import { availableParallelism } from 'node:os';
 import type { Readable } from 'node:stream';
+import type { Session } from '../engine/database-access.js';
 import { UserError } from '../errors.js';
 import {
+  accessTo,
   connectionArguments,
   type Database,
   programFailed,
@@ -12,7 +14,7 @@ import type { DatabaseFacts } from '../postgres/database-facts.js';
 import { withSession } from '../postgres/open-session.js';
 import { disableSubscriptions, subscriptionsOf } from '../postgres/replication.js';
 import { assertTakesWrites, withMaintenance } from '../postgres/server-sessions.js';
-import { onlyRow, type Session } from '../postgres/session.js';
+import { onlyRow } from '../postgres/session.js';
 import { identifier, literal } from '../postgres/sql.js';
 import { restoreFailed } from '../postgres/unqualified-calls.js';
 import { readArchive } from './archive.js';
@@ -172,9 +174,9 @@ async function load(
   const pipe = async () => run([], (await readArchive(archive, options.onBytes)).stream);
   if (archive.decrypt) return pipe();
   const jobs = archive.kind === 'tar' ? [] : [`--jobs=${Math.min(MAXIMUM_JOBS, availableParallelism())}`];
-  // Several jobs read the archive at once, which a pipe does not allow. Where there are no containers, the file
-  // itself will do.
-  if (database.engine.kind === 'embedded' && !archive.unpack) return run([...jobs, archive.file]);
+  // Several jobs read the archive at once, which a pipe does not allow. Where the server's programs read
+  // our files, the file itself will do.
+  if (accessTo(database).sharesFiles && !archive.unpack) return run([...jobs, archive.file]);
   const path = archiveCopy(options.id);
   try {
     if (!(await copyIn(database, archive, path, options))) return await pipe();

@@ -2,6 +2,7 @@ import type { Readable, Writable } from 'node:stream';
 import type { ProjectLocation } from '../project/locate.js';
 import type { ComposeProject } from '../project/model.js';
 import type { Secret } from '../system/secret.js';
+import type { DatabaseAccess } from './database-access.js';
 
 export type EngineKind = 'docker' | 'embedded';
 
@@ -298,6 +299,8 @@ export interface Engine {
     command: readonly string[],
     options: PipeOptions,
   ): Promise<PipeResult>;
+  /** How one gets at a service that is a PostgreSQL. */
+  database(location: ProjectLocation, service: string): DatabaseAccess;
   /** Runs a program in a new one-off container (process) of the service, with its dependencies up. */
   run(
     location: ProjectLocation,

@@ -1,5 +1,6 @@
+import type { Session } from '../engine/database-access.js';
 import type { DatabaseFacts } from './database-facts.js';
-import { onlyRow, type Session } from './session.js';
+import { onlyRow } from './session.js';
 import { identifier, literal } from './sql.js';
 
 type Tables = DatabaseFacts['tables'];

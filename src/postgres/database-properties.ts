@@ -1,9 +1,10 @@
+import type { Session } from '../engine/database-access.js';
 import { UserError } from '../errors.js';
 import { isSecretName, redact } from '../system/secret.js';
 import type { Database } from './database.js';
 import type { DatabaseFacts } from './database-facts.js';
 import { withMaintenance } from './server-sessions.js';
-import { onlyRow, type Session, type SessionOptions } from './session.js';
+import { onlyRow, type SessionOptions } from './session.js';
 import { identifier, literal } from './sql.js';
 
 /**

@@ -1,3 +1,4 @@
+import type { DatabaseAccess } from '../engine/database-access.js';
 import type { Engine, PipeOptions, PipeResult } from '../engine/engine.js';
 import { ExitCode, UserError } from '../errors.js';
 import type { ProjectLocation } from '../project/locate.js';
@@ -6,6 +7,7 @@ import { mountedText } from '../project/mounted-file.js';
 import { databaseService } from '../project/service-roles.js';
 import { type ProjectSettings, readSettings } from '../project/settings-file.js';
 import { outputTail } from '../system/process.js';
+import type { Secret } from '../system/secret.js';
 import { imageSettings } from './image-variables.js';
 import { withSessionOptions } from './session-settings.js';
 
@@ -30,6 +32,40 @@ export async function findDatabase(engine: Engine, location: ProjectLocation): P
   const lost = unreadable.find((name) => !/PASSWORD/.test(name));
   if (lost !== undefined) throw unreadableSetting(service, lost);
   return { engine, location, project, settings, service, user: superuser, name: database };
+}
+
+/** How the project's engine gets at the database. */
+export function accessTo({ engine, location, service }: Database): DatabaseAccess {
+  return engine.database(location, service.name);
+}
+
+/** Whether the database is a server without pg_dump and pg_restore, which can only be copied while it is stopped. */
+export async function lacksClientPrograms(database: Database): Promise<boolean> {
+  return !(await accessTo(database).hasClientPrograms());
+}
+
+/** The folder of this machine that holds the cluster. @throws UserError NO_DATA */
+export async function dataFolder(database: Database): Promise<string> {
+  const folder = await accessTo(database).dataFolder();
+  if (folder !== undefined) return folder;
+  throw new UserError({
+    code: 'NO_DATA',
+    message: `the service ${database.service.name} has no data folder`,
+    hint: 'invctl up',
+  });
+}
+
+/**
+ * Whether the server lets its superuser in over TCP, as it does the app, with this password.
+ * @throws UserError DATABASE_UNREACHABLE where the server does not answer at all.
+ */
+export function acceptsPassword(
+  database: Database,
+  password: Secret,
+  signal?: AbortSignal,
+): Promise<boolean> {
+  const { user, name } = database;
+  return accessTo(database).accepts({ user, database: name }, password, signal);
 }
 
 function unreadableSetting(service: ComposeService, variable: string): UserError {

@@ -1,9 +1,9 @@
+import type { Session } from '../engine/database-access.js';
 import type { Database } from './database.js';
 import { assertNonePrepared, liveState, preparedTransactions, superuserCommand } from './live-database.js';
 import { withSession } from './open-session.js';
 import { subscriptionsOf } from './replication.js';
 import { withMaintenance } from './server-sessions.js';
-import type { Session } from './session.js';
 import { identifier, literal } from './sql.js';
 
 /** How long a session has to end after it was told to, in milliseconds. */

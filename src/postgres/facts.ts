@@ -1,8 +1,9 @@
+import type { Session } from '../engine/database-access.js';
 import type { DatabaseFacts } from './database-facts.js';
 import { readProperties, withoutSecrets } from './database-properties.js';
 import { notOfExtension, USER_NAMESPACE } from './dumped.js';
 import { readObjects } from './objects.js';
-import { onlyRow, type Session } from './session.js';
+import { onlyRow } from './session.js';
 
 /**
  * Reads what a manifest tells of the session's database, in the session's transaction: inside a snapshot the rows

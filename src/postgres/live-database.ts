@@ -1,3 +1,4 @@
+import type { Session } from '../engine/database-access.js';
 import { UserError } from '../errors.js';
 import { shellWord } from '../project/shell-words.js';
 import type { Database } from './database.js';
@@ -6,7 +7,7 @@ import { readProperties } from './database-properties.js';
 import { readDatabase } from './facts.js';
 import { openSession, withSession } from './open-session.js';
 import { openMaintenance, withMaintenance } from './server-sessions.js';
-import { onlyRow, type Session } from './session.js';
+import { onlyRow } from './session.js';
 import { identifier, literal } from './sql.js';
 
 /** `invalid`: what a DROP DATABASE left that was cut off. Nobody can connect to it or rename it. */

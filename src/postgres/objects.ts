@@ -1,6 +1,7 @@
+import type { Session } from '../engine/database-access.js';
 import { type DatabaseFacts, NOT_WHOLE_KINDS, type NotWholeKind } from './database-facts.js';
 import { notOfExtension, USER_NAMESPACE } from './dumped.js';
-import { onlyRow, type Session } from './session.js';
+import { onlyRow } from './session.js';
 
 type Objects = DatabaseFacts['objects'];
 

@@ -1,4 +1,4 @@
-import type { Session } from './session.js';
+import type { Session } from '../engine/database-access.js';
 
 /** A sequence whose next value is not beyond those of a column that it fills. */
 export interface SequenceLag {

@@ -1,7 +1,8 @@
+import type { Session } from '../engine/database-access.js';
 import { ExitCode, UserError } from '../errors.js';
 import type { Database } from './database.js';
 import { openSession } from './open-session.js';
-import { onlyRow, type Session, type SessionOptions } from './session.js';
+import { onlyRow, type SessionOptions } from './session.js';
 import { literal } from './sql.js';
 
 /** Any constant, as long as every version of invctl uses the same. */

@@ -1,7 +1,7 @@
+import type { Session } from '../engine/database-access.js';
 import type { Database } from './database.js';
 import { liveState } from './live-database.js';
 import { openMaintenance, withMaintenance } from './server-sessions.js';
-import type { Session } from './session.js';
 import { identifier, literal } from './sql.js';
 
 export interface SwapNames {

@@ -1,8 +1,8 @@
+import type { Session } from '../engine/database-access.js';
 import type { PipeResult } from '../engine/engine.js';
 import type { UserError } from '../errors.js';
 import { programFailed } from './database.js';
 import { USER_NAMESPACE } from './dumped.js';
-import type { Session } from './session.js';
 
 /**
  * A dump sets an empty search_path. A function that runs while it is loaded (in a CHECK, an index, a generated column, a

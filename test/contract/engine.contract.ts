@@ -12,6 +12,7 @@ import type {
   ServiceEvent,
   UpOptions,
 } from '../../src/engine/engine.js';
+import { Secret } from '../../src/system/secret.js';
 import type { TinyStack } from '../support/tiny-stack.js';
 
 /** One engine with a project of its own, for one test. */
@@ -307,6 +308,7 @@ export function describeEngine(name: string, setUp: () => Promise<EngineUnderTes
       await up();
       await subject.query('CREATE TABLE kept (n int)');
       await subject.query('INSERT INTO kept VALUES (42)');
+      await reachesItsDatabase();
       const [volume] = await subject.engine.volumes(subject.stack.location());
       expect(volume).toMatchObject({ key: 'pgdata', services: ['db'], unused: false });
       await expect(
@@ -329,6 +331,28 @@ export function describeEngine(name: string, setUp: () => Promise<EngineUnderTes
       await subject.engine.removeVolume(subject.stack.location(), volume?.name as string);
       expect(await subject.engine.volumes(subject.stack.location())).toEqual([]);
     });
+
+    /** By sessions that last, and by password as the app does. */
+    async function reachesItsDatabase(): Promise<void> {
+      const access = subject.engine.database(subject.stack.location(), 'db');
+      const login = { user: 'tiny', database: 'tiny', applicationName: 'the contract' };
+      const session = await access.session(login);
+      await session.run('BEGIN; CREATE TEMP TABLE seen AS SELECT n FROM kept;');
+      const read = `SELECT n, current_setting('application_name') AS name, 'Ä "\\' AS text FROM seen`;
+      expect(await session.rows(read)).toEqual([{ n: 42, name: 'the contract', text: 'Ä "\\' }]);
+      await expect(session.rows('SELECT * FROM nowhere')).rejects.toMatchObject({ code: 'SQL_FAILED' });
+      await session.close();
+      const elsewhere = async () => {
+        const other = await access.session({ ...login, database: 'nowhere' });
+        await other.rows('SELECT 1').finally(() => other.close());
+      };
+      await expect(elsewhere()).rejects.toMatchObject({ code: 'DATABASE_MISSING' });
+      const secret = await readFile(join(subject.stack.directory, 'secrets', 'db_password.txt'), 'utf8');
+      expect(await access.accepts(login, new Secret(secret))).toBe(true);
+      expect(await access.accepts(login, new Secret(`${secret}?`))).toBe(false);
+      expect((await access.listens(new AbortController().signal)).listening).toBe(true);
+      expect((await access.dataFolder()) !== undefined).toBe(access.sharesFiles);
+    }
 
     test('removes a stopped service, and a running one only when told to', async () => {
       await up();

@@ -63,6 +63,8 @@ const CLI_FOR_COMMANDS = ['cli/command.ts', 'cli/parameters.ts', 'cli/context.ts
 /** What an image's name and variables mean: read from text alone, and needed by whoever reads a project. */
 const IMAGE_FACTS = ['postgres/image.ts', 'postgres/image-variables.ts'];
 const READ_IMAGES = ['project', 'engine'];
+/** What a session is started with and refused by, as text: needed by whoever opens one. */
+const SESSION_TEXTS = ['postgres/session-settings.ts', 'postgres/session-errors.ts'];
 
 function sourceFiles(folder: string): string[] {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })
@@ -90,6 +92,7 @@ function isAllowed({ from, to }: Import): boolean {
   const [room = ''] = from.split('/');
   const [target = ''] = to.split('/');
   if (READ_IMAGES.includes(room) && IMAGE_FACTS.includes(to)) return true;
+  if (room === 'engine' && SESSION_TEXTS.includes(to)) return true;
   if (room === 'commands' && CLI_FOR_COMMANDS.includes(to)) return true;
   return MAY_IMPORT[room]?.includes(target) ?? false;
 }

@@ -17,6 +17,7 @@ import type {
   VolumeStatus,
 } from '../engine.js';
 import * as argv from './argv.js';
+import { containerDatabase } from './database-access.js';
 import { composeComplaint, createDocker, failedCommand } from './docker.js';
 import { explainDockerError, saysNotRunning } from './errors.js';
 import type { NetworkInspect, VolumeInspect, VolumeUsage } from './inspect.js';
@@ -156,6 +157,16 @@ export function createComposeEngine({ processes, env }: ComposeEngineDependencie
     return result;
   }
 
+  async function exec(
+    location: ProjectLocation,
+    service: string,
+    command: readonly string[],
+    options: ExecOptions,
+  ): Promise<number> {
+    const container = await containerOf(location, service);
+    return passThrough(location, argv.exec(container, command, options), options);
+  }
+
   /** Runs a Compose command whose progress nobody reads; what it complains of is the error. */
   async function change(
     location: ProjectLocation,
@@ -247,11 +258,9 @@ export function createComposeEngine({ processes, env }: ComposeEngineDependencie
       return serviceStatuses(await docker.containers(location.name));
     },
     logs,
-    async exec(location, service, command, options) {
-      const container = await containerOf(location, service);
-      return passThrough(location, argv.exec(container, command, options), options);
-    },
+    exec,
     pipe,
+    database: (location, service) => containerDatabase({ exec, pipe }, location, service),
     run: (location, service, command, options) =>
       passThrough(location, argv.run(location, service, command, options), options),
     portOwner,

@@ -19,6 +19,7 @@ import { classify, databaseServices } from './classify.js';
 import { connection, type DatabaseConnection } from './connection.js';
 import { createEmbeddedContext, type EmbeddedEngineDependencies } from './context.js';
 import { dataFolderOf } from './database.js';
+import { processDatabase } from './database-access.js';
 import { findPostgres, installationNotices } from './find-postgres.js';
 import { inspect, portOwner } from './inspect.js';
 import { endService, isRunning } from './launch.js';
@@ -172,7 +173,7 @@ export function createEmbeddedEngine(dependencies: EmbeddedEngineDependencies): 
     yield* readLogs(readers, options, options.follow ? goesOn : undefined);
   }
 
-  return {
+  const engine: EmbeddedEngine = {
     kind: 'embedded',
     info,
     resolve,
@@ -211,6 +212,7 @@ export function createEmbeddedEngine(dependencies: EmbeddedEngineDependencies): 
     pipe: (...args) => pipe(context, ...args),
     run: (...args) => run(context, ...args),
     connection: (...args) => connection(context, ...args),
+    database: (location, service) => processDatabase(engine, location, service),
     portOwner: (...args) => portOwner(context, ...args),
     inspect: (...args) => inspect(context, ...args),
     imageEnvironments: () => Promise.resolve(new Map()),
@@ -222,4 +224,5 @@ export function createEmbeddedEngine(dependencies: EmbeddedEngineDependencies): 
     volumes: (location) => volumes(context, location),
     removeVolume: (...args) => removeVolume(context, ...args),
   };
+  return engine;
 }

@@ -4,8 +4,12 @@ import { access } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { ExitCode, UserError } from '../../errors.js';
-import { connectionArguments, findDatabase, runProgram } from '../../postgres/database.js';
-import { lacksClientPrograms } from '../../postgres/open-session.js';
+import {
+  connectionArguments,
+  findDatabase,
+  lacksClientPrograms,
+  runProgram,
+} from '../../postgres/database.js';
 import { endSessions } from '../../postgres/server-sessions.js';
 import { outputTail } from '../../system/process.js';
 import type { ServiceContext } from '../context.js';

@@ -1,9 +1,9 @@
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import type { Session } from '../../engine/database-access.js';
 import { hasErrorCode, UserError } from '../../errors.js';
 import type { Database } from '../../postgres/database.js';
 import { migrationsTable } from '../../postgres/facts.js';
-import type { Session } from '../../postgres/session.js';
 import { appService } from '../../project/service-roles.js';
 
 export interface MigrationState {

@@ -6,13 +6,19 @@ import { readArchive } from '../../backup/archive.js';
 import type { Archive } from '../../backup/archive-kinds.js';
 import { timeId } from '../../backup/backup-folder.js';
 import type { Manifest } from '../../backup/manifest.js';
-import { dataFolder, unpackFolder } from '../../backup/physical-backup.js';
+import { unpackFolder } from '../../backup/physical-backup.js';
 import { UserError } from '../../errors.js';
 import { runningServices, startAgain } from '../../postgres/clients.js';
-import { type Database, findDatabase } from '../../postgres/database.js';
+import {
+  accessTo,
+  type Database,
+  dataFolder,
+  findDatabase,
+  lacksClientPrograms,
+} from '../../postgres/database.js';
 import { countRows, readFacts } from '../../postgres/facts.js';
 import { liveState } from '../../postgres/live-database.js';
-import { isEmbedded, lacksClientPrograms, withSession } from '../../postgres/open-session.js';
+import { withSession } from '../../postgres/open-session.js';
 import { withMaintenance } from '../../postgres/server-sessions.js';
 import { syncFolder } from '../../system/files.js';
 import type { ServiceContext } from '../context.js';
@@ -171,9 +177,11 @@ function others({ services }: State, { service }: Database): string[] {
 }
 
 async function assertFits(database: Database, manifest: Manifest): Promise<void> {
-  const here = isEmbedded(database.engine)
-    ? Number.parseInt(await readFile(join(await dataFolder(database), 'PG_VERSION'), 'utf8'), 10)
-    : undefined;
+  const folder = await accessTo(database).dataFolder();
+  const here =
+    folder === undefined
+      ? undefined
+      : Number.parseInt(await readFile(join(folder, 'PG_VERSION'), 'utf8'), 10);
   if (here === manifest.server.major) return;
   throw new UserError({
     code: 'PHYSICAL_BACKUP',

@@ -1,9 +1,9 @@
+import type { Session } from '../../engine/database-access.js';
 import { ExitCode, UserError } from '../../errors.js';
 import { compareContent } from '../../postgres/content-hash.js';
 import type { DatabaseFacts } from '../../postgres/database-facts.js';
 import { differencesOfObjects, warningsOfRestore } from '../../postgres/objects.js';
 import { describeLag, type SequenceLag, sequencesThatLag } from '../../postgres/sequence-lag.js';
-import type { Session } from '../../postgres/session.js';
 
 /** What is known of the database that a backup is of; the text of a dump knows some tables only. */
 export type Expected = Pick<DatabaseFacts, 'tables'> & Partial<Pick<DatabaseFacts, 'objects' | 'sequences'>>;

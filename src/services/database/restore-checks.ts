@@ -1,8 +1,9 @@
 import type { Archive } from '../../backup/archive-kinds.js';
 import type { DumpExamination } from '../../backup/plain-dump.js';
+import type { Session } from '../../engine/database-access.js';
 import { UserError } from '../../errors.js';
 import { clientProgram, type Database, runProgram } from '../../postgres/database.js';
-import { onlyRow, type Session } from '../../postgres/session.js';
+import { onlyRow } from '../../postgres/session.js';
 import { literal } from '../../postgres/sql.js';
 
 /** A restored database beside the live one, with its indexes, against the size that the backup's had. */

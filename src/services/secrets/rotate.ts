@@ -1,10 +1,10 @@
 import { timeId } from '../../backup/backup-folder.js';
+import type { Session } from '../../engine/database-access.js';
 import type { Engine } from '../../engine/engine.js';
 import { UserError } from '../../errors.js';
+import { acceptsPassword } from '../../postgres/database.js';
 import { openSession } from '../../postgres/open-session.js';
-import { acceptsPassword } from '../../postgres/role-password.js';
 import { assertTakesWrites, lockDatabase } from '../../postgres/server-sessions.js';
-import type { Session } from '../../postgres/session.js';
 import { readSecretFile } from '../../project/secret-file.js';
 import { askProvider, providerCommand } from '../../project/secret-provider.js';
 import { readSettings } from '../../project/settings-file.js';

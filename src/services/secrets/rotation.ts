@@ -1,10 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
+import type { Session } from '../../engine/database-access.js';
 import { ExitCode, UserError } from '../../errors.js';
 import type { Database } from '../../postgres/database.js';
-import { acceptsPassword, readVerifier, writeVerifier } from '../../postgres/role-password.js';
+import { acceptsPassword } from '../../postgres/database.js';
+import { readVerifier, writeVerifier } from '../../postgres/role-password.js';
 import { withMaintenance } from '../../postgres/server-sessions.js';
-import type { Session } from '../../postgres/session.js';
 import { withValue } from '../../project/edit-env-file.js';
 import { serverPassword } from '../../project/secret-file.js';
 import { scramVerifier } from '../../system/scram.js';

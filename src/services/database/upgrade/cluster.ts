@@ -1,6 +1,6 @@
+import type { Session } from '../../../engine/database-access.js';
 import { type Database, programFailed, runClient } from '../../../postgres/database.js';
 import { maintenanceDatabase, withMaintenance } from '../../../postgres/server-sessions.js';
-import type { Session } from '../../../postgres/session.js';
 import type { ServiceContext } from '../../context.js';
 
 /**

@@ -2,18 +2,19 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Archive } from '../../../backup/archive-kinds.js';
 import type { Manifest } from '../../../backup/manifest.js';
 import { derivedName, loadArchive } from '../../../backup/scratch.js';
+import type { Session } from '../../../engine/database-access.js';
 import type { Engine } from '../../../engine/engine.js';
 import { openTrials } from '../../../engine/open-trials.js';
 import type { Trial } from '../../../engine/trials.js';
 import { ExitCode, UserError } from '../../../errors.js';
-import { type Database, runProgram } from '../../../postgres/database.js';
+import { accessTo, type Database } from '../../../postgres/database.js';
 import type { DatabaseFacts } from '../../../postgres/database-facts.js';
 import { applyProperties } from '../../../postgres/database-properties.js';
 import { dropDatabase } from '../../../postgres/drop-database.js';
 import { readDatabase, readFacts } from '../../../postgres/facts.js';
 import { withSession } from '../../../postgres/open-session.js';
 import { withMaintenance } from '../../../postgres/server-sessions.js';
-import { onlyRow, type Session, type SessionOptions } from '../../../postgres/session.js';
+import { onlyRow, type SessionOptions } from '../../../postgres/session.js';
 import { identifier, literal } from '../../../postgres/sql.js';
 import type { ProjectLocation } from '../../../project/locate.js';
 import { withDependencies } from '../../../project/model.js';
@@ -72,18 +73,14 @@ export async function startNewServer(
 
 /** Waits for a server that serves others: while the image makes its cluster, it listens on its socket alone. */
 export async function waitUntilListening(database: Database, signal: AbortSignal): Promise<void> {
-  // It makes a cluster before it starts a server, and there may be no pg_isready.
-  if (database.engine.kind === 'embedded') return;
   const deadline = Date.now() + START_TIMEOUT_MS;
   for (;;) {
-    const { status, stderr } = await runProgram(database, ['pg_isready', '--quiet', '--host=127.0.0.1'], {
-      signal,
-    });
-    if (status === 0) return;
+    const { listening, said } = await accessTo(database).listens(signal);
+    if (listening) return;
     if (Date.now() > deadline) {
       throw new UserError({
         code: 'SERVER_NOT_STARTED',
-        message: `the new server does not listen: ${outputTail(stderr, 3)}`,
+        message: `the new server does not listen: ${outputTail(said, 3)}`,
         hint: `invctl logs ${database.service.name}`,
       });
     }

@@ -1,6 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { dump } from '../../../backup/dump.js';
 import { createDatabase } from '../../../backup/scratch.js';
+import type { Session } from '../../../engine/database-access.js';
 import { UserError } from '../../../errors.js';
 import { connectionArguments, type Database, programFailed, runClient } from '../../../postgres/database.js';
 import type { DatabaseFacts } from '../../../postgres/database-facts.js';
@@ -9,7 +10,6 @@ import { dropDatabase } from '../../../postgres/drop-database.js';
 import { readFacts } from '../../../postgres/facts.js';
 import { withSession } from '../../../postgres/open-session.js';
 import { withMaintenance } from '../../../postgres/server-sessions.js';
-import type { Session } from '../../../postgres/session.js';
 import { literal } from '../../../postgres/sql.js';
 import type { ServiceContext } from '../../context.js';
 import { proveRestored } from '../prove-restored.js';

@@ -1,10 +1,10 @@
 import type { Client } from 'pg';
-import type { DatabaseConnection } from '../engine/embedded/connection.js';
-import { splitSql } from '../engine/embedded/sql-statements.js';
-import { hasErrorCode, type UserError } from '../errors.js';
-import type { Session, SessionOptions } from './session.js';
-import { databaseMissing, sessionFailed } from './session-errors.js';
-import { sessionOptions } from './session-settings.js';
+import { hasErrorCode, type UserError } from '../../errors.js';
+import { databaseMissing, sessionFailed } from '../../postgres/session-errors.js';
+import { sessionOptions } from '../../postgres/session-settings.js';
+import type { Session, SessionLogin } from '../database-access.js';
+import type { DatabaseConnection } from './connection.js';
+import { splitSql } from './sql-statements.js';
 
 const INSUFFICIENT_PRIVILEGE = '42501';
 const INVALID_CATALOG_NAME = '3D000';
@@ -15,7 +15,7 @@ export class ClientSession implements Session {
   readonly #signal: AbortSignal | undefined;
   readonly #stop: () => void;
 
-  private constructor(client: Client, { signal }: SessionOptions) {
+  private constructor(client: Client, { signal }: Pick<SessionLogin, 'signal'>) {
     this.#client = client;
     this.#signal = signal;
     // The statement that waits for an answer fails with it; nobody else needs to know.
@@ -28,7 +28,7 @@ export class ClientSession implements Session {
   }
 
   /** @throws UserError SQL_FAILED, DATABASE_MISSING */
-  static async open(connection: DatabaseConnection, options: SessionOptions): Promise<ClientSession> {
+  static async open(connection: DatabaseConnection, options: SessionLogin): Promise<ClientSession> {
     options.signal?.throwIfAborted();
     const { serverMajor: major } = connection;
     try {
@@ -42,14 +42,13 @@ export class ClientSession implements Session {
     } catch (error) {
       options.signal?.throwIfAborted();
       if (!hasErrorCode(error, INVALID_CATALOG_NAME)) throw failed(error);
-      const { database = connection.database } = options;
-      throw databaseMissing(database, connection.database);
+      throw databaseMissing(options.database, connection.database);
     }
   }
 
   static async #connect(
     connection: DatabaseConnection,
-    options: SessionOptions,
+    options: SessionLogin,
     settings?: string,
   ): Promise<ClientSession> {
     const pg = (await import('pg')).default;
@@ -57,7 +56,7 @@ export class ClientSession implements Session {
       host: connection.socketFolder,
       port: connection.port,
       user: connection.user,
-      database: options.database ?? connection.database,
+      database: options.database,
       application_name: options.applicationName,
       ...(settings === undefined ? {} : { options: settings }),
     });

@@ -1,11 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { PassThrough, Writable } from 'node:stream';
-import type { PipeResult } from '../engine/engine.js';
-import type { UserError } from '../errors.js';
-import { outputTail } from '../system/process.js';
-import { connectionArguments, type Database, runClient, runProgram } from './database.js';
-import type { Session, SessionOptions } from './session.js';
-import { databaseMissing, saysMissing, sessionFailed } from './session-errors.js';
+import type { UserError } from '../../errors.js';
+import { databaseMissing, saysMissing, sessionFailed } from '../../postgres/session-errors.js';
+import { withSessionOptions } from '../../postgres/session-settings.js';
+import { outputTail } from '../../system/process.js';
+import type { Session, SessionLogin } from '../database-access.js';
+import type { PipeOptions, PipeResult } from '../engine.js';
+
+/** Runs a program beside the server. */
+export type RunBeside = (command: readonly string[], options: PipeOptions) => Promise<PipeResult>;
 
 /** A session that is a `psql` beside the server, fed through its standard input. */
 export class PsqlSession implements Session {
@@ -15,8 +18,8 @@ export class PsqlSession implements Session {
   #output = '';
   #waiting: { marker: string; resolve: (output: string) => void } | undefined;
 
-  constructor(database: Database, options: SessionOptions) {
-    this.#database = options.database ?? database.name;
+  constructor(run: RunBeside, login: SessionLogin) {
+    this.#database = login.database;
     const decoder = new TextDecoder();
     const output = new Writable({
       write: (chunk: Buffer, _encoding, done) => {
@@ -27,7 +30,8 @@ export class PsqlSession implements Session {
     });
     const command = [
       'psql',
-      ...connectionArguments(database, options.database),
+      `--username=${login.user}`,
+      `--dbname=${login.database}`,
       '--no-psqlrc',
       '--no-password',
       '--quiet',
@@ -35,18 +39,12 @@ export class PsqlSession implements Session {
       '--no-align',
       '--set=ON_ERROR_STOP=1',
     ];
-    const streams = {
+    this.#ended = run(login.asProject ? command : withSessionOptions(command, login), {
       input: this.#input,
       output,
-      env: { PGAPPNAME: options.applicationName, PGCLIENTENCODING: 'UTF8' },
-      ...(options.signal ? { signal: options.signal } : {}),
-    };
-    this.#ended = options.asProject
-      ? runProgram(database, command, streams)
-      : runClient(database, command, {
-          ...streams,
-          ...(options.database === undefined ? {} : { database: options.database }),
-        });
+      env: { PGAPPNAME: login.applicationName, PGCLIENTENCODING: 'UTF8' },
+      ...(login.signal ? { signal: login.signal } : {}),
+    });
     // Reported by whoever waits for an answer; nobody may be waiting when it breaks.
     this.#ended.catch(() => {});
   }

@@ -1,0 +1,93 @@
+import { UserError, usageError } from '../../errors.js';
+import { sessionOptions } from '../../postgres/session-settings.js';
+import type { ProjectLocation } from '../../project/locate.js';
+import type { Secret } from '../../system/secret.js';
+import type { DatabaseAccess, Login } from '../database-access.js';
+import type { Engine } from '../engine.js';
+import type { DatabaseConnection } from './connection.js';
+
+/** Class 28 of PostgreSQL's error codes: invalid authorization specification. */
+const REFUSED = /^28/;
+
+/** By connections of our own: the server is a process of this machine. */
+export function processDatabase(
+  engine: Pick<Engine, 'exec' | 'volumes'> & {
+    connection(location: ProjectLocation, service: string): Promise<DatabaseConnection>;
+  },
+  location: ProjectLocation,
+  service: string,
+): DatabaseAccess {
+  const connection = () => engine.connection(location, service);
+  const hasClientPrograms = async () => (await connection()).clientPrograms !== undefined;
+  return {
+    sharesFiles: true,
+    hasClientPrograms,
+    async dataFolder() {
+      const volume = (await engine.volumes(location)).find(({ services }) => services.includes(service));
+      return volume?.mountpoint;
+    },
+    async session(login) {
+      const { ClientSession } = await import('./client-session.js');
+      return ClientSession.open(await connection(), login);
+    },
+    accepts: async (login, password) => accepts(await connection(), login, password),
+    // It makes a cluster before it starts a server.
+    listens: async () => ({ listening: true, said: '' }),
+    async psql({ user, database }, { words, terminal, stdin, stdout, stderr }) {
+      if (await hasClientPrograms()) {
+        const command = ['psql', `--username=${user}`, `--dbname=${database}`, ...words];
+        return engine.exec(location, service, command, { tty: terminal });
+      }
+      const { runSqlSession } = await import('./sql-session.js');
+      return runSqlSession({
+        // As psql would be told.
+        connection: { ...(await connection()), database },
+        ...sqlArgument(words),
+        input: stdin,
+        output: stdout,
+        messages: stderr,
+        interactive: terminal,
+      });
+    },
+  };
+}
+
+async function accepts(
+  { host, port, user, serverMajor }: DatabaseConnection,
+  { database }: Login,
+  password: Secret,
+): Promise<boolean> {
+  const pg = (await import('pg')).default;
+  const client = new pg.Client({
+    host,
+    port,
+    user,
+    database,
+    password: password.reveal(),
+    options: sessionOptions({ major: serverMajor, superuser: true }),
+  });
+  client.on('error', () => {});
+  try {
+    await client.connect();
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && REFUSED.test(String(error.code))) return false;
+    throw new UserError({
+      code: 'DATABASE_UNREACHABLE',
+      message: `the database does not answer: ${error instanceof Error ? error.message : String(error)}`,
+      hint: 'invctl ps',
+      cause: error,
+    });
+  } finally {
+    await client.end().catch(() => {});
+  }
+}
+
+function sqlArgument([option, sql, ...more]: readonly string[]): { sql?: string } {
+  if (option === undefined) return {};
+  if ((option === '-c' || option === '--command') && sql !== undefined && more.length === 0) return { sql };
+  throw usageError(
+    'this PostgreSQL has no psql; of its arguments only one `-c SQL` works',
+    'install psql (Debian: postgresql-client), or: invctl db psql -- -c SQL',
+  );
+}
