@@ -337,7 +337,7 @@ export function describeEngine(name: string, setUp: () => Promise<EngineUnderTes
       const access = subject.engine.database(subject.stack.location(), 'db');
       const login = { user: 'tiny', database: 'tiny', applicationName: 'the contract' };
       const session = await access.session(login);
-      await session.run('BEGIN; CREATE TEMP TABLE seen AS SELECT n FROM kept;');
+      await session.run('BEGIN; CREATE TEMP TABLE seen AS SELECT n FROM public.kept;');
       const read = `SELECT n, current_setting('application_name') AS name, 'Ä "\\' AS text FROM seen`;
       expect(await session.rows(read)).toEqual([{ n: 42, name: 'the contract', text: 'Ä "\\' }]);
       await expect(session.rows('SELECT * FROM nowhere')).rejects.toMatchObject({ code: 'SQL_FAILED' });
