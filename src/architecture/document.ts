@@ -52,6 +52,7 @@ export interface WrittenDocument {
  *
  * @param existing its text today: what is not ours stays, and a block that was removed does not come back
  * @param file name of the document for messages
+ * @param typed makes of a text what is to be typed for this stack
  * @throws UserError DOCS_MARKER
  */
 export function writeDocument(
@@ -59,13 +60,14 @@ export function writeDocument(
   existing: string | undefined,
   file: string,
   paths: Paths,
+  typed: (text: string) => string = (text) => text,
 ): WrittenDocument {
-  const before = existing === undefined || existing.trim() === '' ? opening(stack) : existing;
+  const before = existing === undefined || existing.trim() === '' ? typed(opening(stack)) : existing;
   const marked = findBlocks(before, file, BLOCKS);
   const present = marked.parts.flatMap((part) => (part.kind === 'block' ? [part.name] : []));
   const blocks = present.length > 0 ? present : [...BLOCKS];
   const text = fillBlocks(marked, BLOCKS, (name, all) =>
-    name === CONTENTS ? contents(all) : chapterText(name, stack, paths),
+    name === CONTENTS ? contents(all) : typed(chapterText(name, stack, paths)),
   );
   return { text, blocks, leftOut: BLOCKS.filter((name) => !blocks.includes(name)) };
 }

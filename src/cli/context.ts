@@ -1,6 +1,7 @@
 import type { Engine } from '../engine/engine.js';
-import { createOutput, type Output } from '../output/output.js';
+import { createOutput, type Output, type WorkedIn } from '../output/output.js';
 import { createPrompts, type Prompts } from '../output/prompts.js';
+import type { ChosenEnvironment } from '../project/environments.js';
 import { locateProject, type ProjectLocation } from '../project/locate.js';
 import type { ServiceContext } from '../services/context.js';
 import type { Interruption } from '../system/interruption.js';
@@ -14,10 +15,17 @@ export interface Context extends ServiceContext {
   readonly prompts: Prompts;
 }
 
-/** The only place that builds real dependencies. */
-export function createContext(settings: GlobalSettings, interruption: Interruption): Context {
+/**
+ * The only place that builds real dependencies.
+ * @param environment everything works in it, and everything that speaks with the person names it
+ */
+export function createContext(
+  settings: GlobalSettings,
+  interruption: Interruption,
+  environment?: ChosenEnvironment & Pick<WorkedIn, 'commands'>,
+): Context {
   const { signal } = interruption;
-  const env = process.env;
+  const env = environment ? { ...process.env, ...environment.variables } : process.env;
   const output = createOutput({
     stdout: process.stdout,
     stderr: process.stderr,
@@ -25,6 +33,7 @@ export function createContext(settings: GlobalSettings, interruption: Interrupti
     json: settings.json,
     quiet: settings.quiet,
     noColor: settings.noColor,
+    ...(environment ? { environment } : {}),
   });
   const prompts = createPrompts({
     stdin: process.stdin,
@@ -33,6 +42,7 @@ export function createContext(settings: GlobalSettings, interruption: Interrupti
     yes: settings.yes,
     noInput: settings.noInput,
     signal,
+    ...(environment ? { environment } : {}),
   });
   const processes = lazyProcessRunner({
     env,
@@ -49,9 +59,10 @@ export function createContext(settings: GlobalSettings, interruption: Interrupti
     env,
     processes,
     signal,
+    ...(environment ? { environment } : {}),
     warn: (message) => output.warn(message),
     project() {
-      location ??= locateProject(settings.directory, env);
+      location ??= locateProject(settings.directory, env, environment);
       return location;
     },
     engine() {

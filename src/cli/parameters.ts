@@ -13,6 +13,7 @@ export type Offered =
   | 'secrets'
   | 'variables'
   | 'backups'
+  | 'environments'
   | 'files'
   | 'folders'
   | readonly string[]

@@ -1,12 +1,13 @@
 import { CommanderError } from 'commander';
 import { ExitCode, hasErrorCode, UserError } from '../errors.js';
-import { createOutput } from '../output/output.js';
+import { createOutput, type WorkedIn } from '../output/output.js';
+import type { ChosenEnvironment } from '../project/environments.js';
 import { watchSignals } from '../system/interruption.js';
 import { redact } from '../system/secret.js';
 import { COMMANDS } from './commands.js';
 import { type Context, createContext } from './context.js';
 import { createProgram, type Execute, typedWords } from './program.js';
-import { isTruthy, resolveSettings } from './settings.js';
+import { type GlobalSettings, isTruthy, resolveSettings } from './settings.js';
 
 /**
  * Parses the command line, runs the command and reports. Never throws.
@@ -22,7 +23,7 @@ export async function runProgram(argv: readonly string[], version: string): Prom
   const execute: Execute = async (command, { name, globals, args, flags }) => {
     running = name;
     const settings = await resolveSettings(globals, process.env, process.cwd(), flags.format);
-    context = createContext(settings, interruption);
+    context = createContext(settings, interruption, await environmentFor(running, settings));
     const report = await command.run(context, { args, flags, all: COMMANDS });
     if (report.data !== undefined) context.output.succeed(running, report.data);
     if (report.text) context.output.print(report.text);
@@ -52,6 +53,25 @@ export async function runProgram(argv: readonly string[], version: string): Prom
   } finally {
     interruption.stop();
   }
+}
+
+/** They are about the project's files, which its environments have in common, or about no project at all. */
+const WITHOUT_ENVIRONMENT = ['init', 'upgrade', 'completion'];
+
+/** The environment that a command works in. @throws UserError as `chooseEnvironment` */
+async function environmentFor(
+  command: string,
+  { directory, environment, hasEnvironments }: GlobalSettings,
+): Promise<(ChosenEnvironment & Pick<WorkedIn, 'commands'>) | undefined> {
+  if (WITHOUT_ENVIRONMENT.includes(command) || (environment === undefined && !hasEnvironments))
+    return undefined;
+  const { assertNoEnvironmentNeeded, chooseEnvironment } = await import('../project/environments.js');
+  if (environment !== undefined) {
+    const commands = Object.keys(COMMANDS.commands).filter((name) => !WITHOUT_ENVIRONMENT.includes(name));
+    return { ...(await chooseEnvironment(directory, process.env, environment)), commands };
+  }
+  await assertNoEnvironmentNeeded(directory, process.env);
+  return undefined;
 }
 
 /** `invctl logs | head` closes our stdout early; that is no failure. */

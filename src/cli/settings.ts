@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { usageError } from '../errors.js';
+import { SETTINGS_FILE } from '../project/settings-path.js';
 import { choice, type Flags, flag, text, type ValuesOf } from './parameters.js';
 
 const ENGINE_CHOICES = ['auto', 'docker', 'embedded'] as const;
@@ -11,6 +12,10 @@ export interface GlobalSettings {
   /** Absolute. */
   directory: string;
   engine: EngineChoice;
+  /** Name of an environment of the project. */
+  environment?: string;
+  /** `invctl.yaml` has environments, whether one was chosen or not. */
+  hasEnvironments: boolean;
   json: boolean;
   yes: boolean;
   noInput: boolean;
@@ -23,6 +28,9 @@ export interface GlobalSettings {
 export const GLOBAL_FLAGS = {
   directory: text('dir', 'project folder (INVCTL_DIRECTORY)', { short: 'C', offers: 'folders' }),
   engine: choice('engine', ENGINE_CHOICES, 'auto, docker or embedded (INVCTL_ENGINE)'),
+  environment: text('name', 'an environment that invctl.yaml declares (INVCTL_ENVIRONMENT)', {
+    offers: 'environments',
+  }),
   json: flag('one JSON document on stdout (INVCTL_JSON)'),
   yes: flag('answer ordinary questions with yes (INVCTL_YES)', { short: 'y' }),
   noInput: flag('never ask (INVCTL_NO_INPUT)'),
@@ -44,14 +52,18 @@ export async function resolveSettings(
   format?: unknown,
 ): Promise<GlobalSettings> {
   const directory = resolve(cwd, flags.directory ?? (env.INVCTL_DIRECTORY || '.'));
-  const fromFile = flags.engine || env.INVCTL_ENGINE ? undefined : await engineOfProject(directory);
-  const engine = flags.engine ?? (env.INVCTL_ENGINE || fromFile || 'auto');
+  const fromFile = await projectSettings(directory);
+  const engine = flags.engine ?? (env.INVCTL_ENGINE || fromFile.engine || 'auto');
+  const environment = flags.environment ?? (env.INVCTL_ENVIRONMENT || undefined);
+  if (environment === '') throw usageError('--environment "" is no name', '--environment production');
   if (!isEngineChoice(engine)) {
     throw usageError(`unknown engine "${engine}"`, `--engine ${ENGINE_CHOICES.join('|')}`);
   }
   return {
     directory,
     engine,
+    ...(environment === undefined ? {} : { environment }),
+    hasEnvironments: fromFile.hasEnvironments,
     json: flags.json || format === 'json' || isTruthy('INVCTL_JSON', env),
     yes: flags.yes || isTruthy('INVCTL_YES', env),
     noInput: flags.noInput || isTruthy('INVCTL_NO_INPUT', env),
@@ -73,12 +85,20 @@ function isEngineChoice(value: string): value is EngineChoice {
   return (ENGINE_CHOICES as readonly string[]).includes(value);
 }
 
-async function engineOfProject(directory: string): Promise<string | undefined> {
-  const file = join(directory, 'invctl.yaml');
-  if (!existsSync(file)) return undefined;
+interface ProjectSettings {
+  engine?: string;
+  hasEnvironments: boolean;
+}
+
+/** What the command line itself needs of `invctl.yaml`, without the cost of checking all of it. */
+async function projectSettings(directory: string): Promise<ProjectSettings> {
+  const file = join(directory, SETTINGS_FILE);
+  if (!existsSync(file)) return { hasEnvironments: false };
   const { parseSettings } = await import('../project/settings-document.js');
-  const settings = parseSettings(readFileSync(file, 'utf8'), file).value;
-  const engine =
-    settings && typeof settings === 'object' && 'engine' in settings ? settings.engine : undefined;
-  return typeof engine === 'string' ? engine : undefined;
+  const value = parseSettings(readFileSync(file, 'utf8'), file).value;
+  const { engine, environments } = (value ?? {}) as { engine?: unknown; environments?: unknown };
+  return {
+    ...(typeof engine === 'string' ? { engine } : {}),
+    hasEnvironments: Boolean(environments),
+  };
 }

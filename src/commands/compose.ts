@@ -1,5 +1,5 @@
 import { command } from '../cli/command.js';
-import { rest } from '../cli/parameters.js';
+import { rest, text } from '../cli/parameters.js';
 import { compose } from '../engine/compose/argv.js';
 import { explainDockerError } from '../engine/compose/errors.js';
 
@@ -7,9 +7,18 @@ export default command({
   summary: 'anything else that docker compose can do, on this project',
   examples: ['invctl compose -- top', 'invctl compose -- events --json'],
   args: { words: rest('args', 'after --: arguments for docker compose', { required: true }) },
-  usage: '-- <args...>',
-  async run(context, { args: { words } }) {
+  flags: { confirm: text('project', "where a protected environment would lose data: the project's name") },
+  usage: '[options] -- <args...>',
+  async run(context, { args: { words }, flags }) {
     const location = context.project();
+    // Elsewhere it is Compose that a person speaks with, and Compose does not ask.
+    if (context.environment?.protected && losesVolumes(words)) {
+      await context.prompts.confirmDataLoss({
+        what: `docker compose ${words.join(' ')} removes volumes and all data in them`,
+        project: location.name,
+        confirmed: flags.confirm,
+      });
+    }
     try {
       return {
         exitCode: await context.processes.passThrough('docker', compose(location, ...words), {
@@ -21,3 +30,9 @@ export default command({
     }
   },
 });
+
+/** Whether words for Compose remove volumes: `down --volumes`, `rm -v`, `down -t5v`. */
+function losesVolumes(words: readonly string[]): boolean {
+  const removes = words.includes('down') || words.includes('rm');
+  return removes && words.some((word) => /^(--volumes(=.*)?|-[a-zA-Z0-9]*v.*)$/.test(word));
+}

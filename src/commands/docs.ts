@@ -10,7 +10,7 @@ export default command({
   flags: {
     check: flag('write nothing; exit code 5 and the difference where it is out of date'),
     output: text('file', 'the document; - is stdout', {
-      otherwise: 'docs/ARCHITECTURE.md of the project',
+      otherwise: 'docs/ARCHITECTURE.md, of an environment docs/ARCHITECTURE.NAME.md',
       short: 'o',
       offers: 'files',
     }),
@@ -31,7 +31,11 @@ export default command({
   async run(context, { flags: { check, output } }) {
     if (check && output === STDOUT)
       throw usageError('--check compares a file, and - is none', 'invctl docs --check');
-    const { text: document, ...result } = await projectDocument(context, { output, check });
+    const { text: document, ...result } = await projectDocument(context, {
+      output,
+      check,
+      typed: context.output.typed,
+    });
     const shown = shownPath(result.file);
     if (result.leftOut.length > 0 && !check) {
       context.output.note(`left out, as somebody removed them: ${result.leftOut.join(', ')}`);

@@ -100,7 +100,7 @@ export default command({
     }
     const columns = process.stdout.isTTY ? context.output.columns : Number.POSITIVE_INFINITY;
     return {
-      data: dataOf(result),
+      data: dataOf(result, context.output.typed),
       text: diagnosisText(result, context.output.style, columns),
       exitCode,
     };
@@ -131,7 +131,11 @@ export function exitCodeOf({ checks }: DoctorResult, strict: boolean): number {
   return outcomes.has('crashed') ? ExitCode.failure : ExitCode.ok;
 }
 
-export function dataOf({ project, engine, checks, rootCauses, fixed, fixes }: DoctorResult): Diagnosis {
+/** @param typed makes of a text what is to be typed in the environment that was examined */
+export function dataOf(
+  { project, engine, checks, rootCauses, fixed, fixes }: DoctorResult,
+  typed: (text: string) => string = (text) => text,
+): Diagnosis {
   return {
     project,
     engine,
@@ -146,7 +150,7 @@ export function dataOf({ project, engine, checks, rootCauses, fixed, fixes }: Do
       findings: findings.map(({ message, why, next, file, line, service, details }) => ({
         message,
         why: why ?? check.why,
-        next: next ?? '',
+        next: typed(next ?? ''),
         ...(file === undefined ? {} : { file }),
         ...(line === undefined ? {} : { line }),
         ...(service === undefined ? {} : { service }),

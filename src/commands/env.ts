@@ -6,6 +6,7 @@ import { ExitCode, UserError, usageError } from '../errors.js';
 import type { Zod } from '../output/shapes.js';
 import type { Style } from '../output/style.js';
 import { table } from '../output/table.js';
+import { compareEnvironments } from '../services/compare-environments.js';
 import {
   diffEnvironment,
   type EnvFileDifference,
@@ -13,6 +14,7 @@ import {
   type VariableReport,
 } from '../services/environment.js';
 import type { LiveReport, StaleVariable } from '../services/live-environment.js';
+import { comparisonText } from './env/compare.js';
 
 const LIST_FLAGS = {
   live: flag('compare with what the running containers have'),
@@ -137,23 +139,78 @@ const list = command({
   },
 });
 
-const diff = command({
-  summary: 'what each env file lacks against the example beside it',
-  examples: ['invctl env diff'],
-  data: (z) =>
-    z.object({
-      files: z.array(
+const fileDifferences = (z: Zod) =>
+  z.object({
+    files: z.array(
+      z.object({
+        file: z.string(),
+        example: z.string(),
+        absent: z.boolean(),
+        missing: z.array(z.string()),
+        extra: z.array(z.string()),
+        placeholders: z.array(z.string()).describe("secrets that still have the example's value"),
+      }),
+    ),
+  });
+const comparedProject = (z: Zod) =>
+  z.object({
+    environment: z.string().nullable().describe('null: the project without one'),
+    project: z.string(),
+    files: z.array(z.string()),
+  });
+const comparedValue = (z: Zod) =>
+  z.object({
+    set: z.boolean(),
+    value: z.string().nullable(),
+    redacted: z.boolean(),
+    source: z
+      .object({ kind: sourceKind(z), ...sourcePlace(z) })
+      .nullable()
+      .describe('null: nothing there says anything about it'),
+  });
+const environmentComparison = (z: Zod) =>
+  z.object({
+    left: comparedProject(z),
+    right: comparedProject(z),
+    variables: z.array(
+      z.object({
+        service: z.string(),
+        name: z.string(),
+        left: comparedValue(z),
+        right: comparedValue(z),
+        same: z.boolean().describe('of secrets too, whose values are not shown'),
+      }),
+    ),
+    shared: z
+      .array(
         z.object({
-          file: z.string(),
-          example: z.string(),
-          absent: z.boolean(),
-          missing: z.array(z.string()),
-          extra: z.array(z.string()),
-          placeholders: z.array(z.string()).describe("secrets that still have the example's value"),
+          kind: z.enum(['port', 'volume', 'folder', 'network', 'container', 'secret']),
+          name: z.string(),
         }),
-      ),
-    }),
-  async run(context) {
+      )
+      .describe('what both use, were they on one machine'),
+  });
+
+const diff = command({
+  summary: 'env files against their examples, or two environments side by side',
+  examples: [
+    'invctl env diff',
+    'invctl env diff staging production',
+    'invctl env diff production      (the project as it is against one)',
+  ],
+  args: {
+    first: optional('environment of invctl.yaml', { offers: 'environments' }),
+    second: optional('what it is compared with', { offers: 'environments' }),
+  },
+  flags: { showValues: LIST_FLAGS.showValues },
+  data: (z) => z.union([fileDifferences(z), environmentComparison(z)]),
+  async run(context, { args: { first, second }, flags }) {
+    const showValues = mayShowValues(context, flags.showValues);
+    if (first !== undefined) {
+      const [left, right] = second === undefined ? [undefined, first] : [first, second];
+      const result = await compareEnvironments(context, { left, right, showValues });
+      return { data: result, text: comparisonText(result, context.directory, context.output.style) };
+    }
     const files = await diffEnvironment(context);
     const { directory } = context.project();
     return {

@@ -5,6 +5,7 @@ import { flag, optional, parsed, type ValuesOf } from '../cli/parameters.js';
 import { UserError } from '../errors.js';
 import { count } from '../output/units.js';
 import { type InitFile, type InitResult, initProject, readScaffoldOptions } from '../services/init.js';
+import { type InitEnvironmentResult, initEnvironment } from '../services/init-environment.js';
 import { firstPort, portInUse } from '../services/scaffold-port.js';
 import { formatArgv } from '../system/process.js';
 import {
@@ -42,7 +43,11 @@ type InitFlags = ValuesOf<typeof FLAGS>;
 
 export default command({
   summary: 'write a stack: compose file, API source, settings and secrets',
-  examples: ['invctl init shop', 'invctl init --dry-run --diff      (what differs from the template?)'],
+  examples: [
+    'invctl init shop',
+    'invctl init --environment production      (another environment of the project)',
+    'invctl init --dry-run --diff      (what differs from the template?)',
+  ],
   args: { dir: optional('folder of the project (default: this one)', { offers: 'folders' }) },
   flags: FLAGS,
   data: (z) =>
@@ -63,19 +68,49 @@ export default command({
         }),
       ),
       copies: z.string().optional().describe('folder of the copies of replaced files'),
+      environment: z
+        .object({ name: z.string(), port: z.int() })
+        .optional()
+        .describe('with --environment: the one that was added'),
       next: z.array(z.string()),
     }),
   async run(context, { args: { dir }, flags }) {
     const directory = resolve(context.directory, dir ?? '.');
-    const result = await initProject(context, {
+    const { environment } = context.settings;
+    const { dryRun, force, diff } = flags;
+    const isScaffold = (await readScaffoldOptions(directory)) !== undefined;
+    const options = await chooseOptions(context, directory, flags);
+    // Who adds an environment to a scaffold is told of that alone.
+    const base =
+      environment !== undefined && isScaffold
+        ? {
+            directory,
+            name: options.name,
+            created: false,
+            dryRun,
+            templateChanged: false,
+            options,
+            files: [],
+          }
+        : await initProject(context, { directory, options, dryRun, force, diff });
+    if (environment === undefined) {
+      const next = nextCommands(base, flags);
+      return { data: { ...base, next }, text: formatResult(context, base, next) };
+    }
+    const added = await initEnvironment(context, {
       directory,
-      options: await chooseOptions(context, directory, flags),
-      dryRun: flags.dryRun,
-      force: flags.force,
-      diff: flags.diff,
+      options,
+      name: environment,
+      dryRun,
+      force,
+      diff,
     });
-    const next = nextCommands(result, flags);
-    return { data: { ...result, next }, text: formatResult(context, result, next) };
+    const result = withEnvironment(base, added);
+    const next = environmentCommands(result, added);
+    return {
+      data: { ...result, environment: { name: added.name, port: added.port }, next },
+      text: formatResult(context, result, next, added),
+    };
   },
 });
 
@@ -146,6 +181,30 @@ function problemWith(key: 'name' | 'port'): (answer: string) => true | string {
   };
 }
 
+/** An environment goes over files of the scaffold that may have been written just now. */
+function withEnvironment(base: InitResult, { files, copies }: InitEnvironmentResult): InitResult {
+  const known = new Set(base.files.map(({ path }) => path));
+  return {
+    ...base,
+    files: [...base.files, ...files.filter(({ path }) => !known.has(path))],
+    ...(copies ? { copies } : {}),
+  };
+}
+
+/** Its image first: nothing is built where an environment runs. */
+function environmentCommands(
+  { directory, dryRun }: InitResult,
+  { name, image }: InitEnvironmentResult,
+): string[] {
+  if (dryRun) return [];
+  const folder = relative(process.cwd(), directory);
+  const there = folder === '' ? [] : [formatArgv(['cd', folder])];
+  return [
+    [...there, formatArgv(['docker', 'build', '--tag', image, 'stack'])].join(' && '),
+    `invctl --environment ${name} up`,
+  ];
+}
+
 function nextCommands(
   { directory, dryRun, files, templateChanged }: InitResult,
   { diff, force }: InitFlags,
@@ -162,11 +221,18 @@ function nextCommands(
   return dryRun ? commands : [...commands, [...there, 'invctl up'].join(' && ')];
 }
 
-function formatResult({ output }: Context, result: InitResult, next: readonly string[]): string {
+function formatResult(
+  { output }: Context,
+  result: InitResult,
+  next: readonly string[],
+  environment?: InitEnvironmentResult,
+): string {
   const { style } = output;
   const changed = result.files.some(({ status }) => !['unchanged', 'kept', 'differs'].includes(status));
   const differing = result.files.filter(({ status }) => status === 'differs').length;
-  const lines = [`${style.bold(result.name)} in ${result.directory}, API on port ${result.options.port}`];
+  const what = environment ? `, environment ${environment.name}` : '';
+  const port = environment?.port ?? result.options.port;
+  const lines = [`${style.bold(result.name)}${what} in ${result.directory}, API on port ${port}`];
   const groups = group(result.files);
   const width = Math.max(...groups.map(({ label }) => label.length));
   for (const { label, what } of groups) {

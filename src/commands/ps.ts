@@ -1,6 +1,7 @@
 import { command } from '../cli/command.js';
 import { serviceRow, serviceTable } from '../output/service-table.js';
 import { serviceList } from '../output/shapes.js';
+import { environmentLine } from './environment-line.js';
 
 export default command({
   summary: 'services, their state, health, uptime and URL',
@@ -16,10 +17,12 @@ export default command({
         project: location.name,
         services: services.map((status) => serviceRow(status)),
       },
-      text:
+      text: [
+        ...environmentLine(location),
         services.length > 0
           ? serviceTable(services, context.output.style, new Date())
           : `${location.name} is not up; start it with: invctl up`,
+      ].join('\n'),
     };
   },
 });

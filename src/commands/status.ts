@@ -4,6 +4,7 @@ import { serviceRow, serviceTable } from '../output/service-table.js';
 import { serviceList } from '../output/shapes.js';
 import { formatBytes, formatDuration } from '../output/units.js';
 import { projectStatus } from '../services/status.js';
+import { environmentLine } from './environment-line.js';
 
 export default command({
   summary: 'what `ps` shows, and the database: size, migrations, last backup',
@@ -45,6 +46,7 @@ export default command({
     };
     const lines = [
       `${style.bold(result.project)} on ${result.engine === 'docker' ? 'Docker' : 'the embedded engine'}`,
+      ...environmentLine(context.project()),
       '',
       result.services.length > 0
         ? serviceTable(result.services, style, now)

@@ -116,10 +116,12 @@ export interface FactsInput {
 }
 
 /** `invctl.yaml` of a folder, undefined where there is none. @throws UserError CONFIG_INVALID (exit 4) */
-export async function settingsIn(directory: string): Promise<ProjectSettings | undefined> {
-  if (!existsSync(join(directory, SETTINGS_FILE))) return undefined;
+export async function settingsIn(
+  location: Pick<ProjectLocation, 'directory' | 'environment'>,
+): Promise<ProjectSettings | undefined> {
+  if (!existsSync(join(location.directory, SETTINGS_FILE))) return undefined;
   const { readSettings } = await import('../project/settings-file.js');
-  return readSettings(directory);
+  return readSettings(location);
 }
 
 export async function gatherFacts(input: FactsInput): Promise<Facts> {

@@ -2,7 +2,7 @@ import { UserError } from '../errors.js';
 import { itemsAt } from '../project/canonical.js';
 import { projectFromConfig } from '../project/from-config.js';
 import { type LoadedProject, loadProject } from '../project/loaded-project.js';
-import { locateProject, type ProjectLocation } from '../project/locate.js';
+import { type LocatedEnvironment, locateProject, type ProjectLocation } from '../project/locate.js';
 import type { ComposeProject } from '../project/model.js';
 import { ProjectEnvironment } from '../project/project-environment.js';
 import { ProjectNotes } from '../project/project-notes.js';
@@ -32,12 +32,14 @@ const MOST_PROBLEMS = 50;
 export function locateBroken(
   directory: string,
   env: NodeJS.ProcessEnv,
+  environment?: LocatedEnvironment,
 ): { location: ProjectLocation; problems: UserError[] } {
   try {
-    return { location: locateProject(directory, env), problems: [] };
+    return { location: locateProject(directory, env, environment), problems: [] };
   } catch (error) {
     if (!isProblem(error) || !ENV_FILE_CODES.has(error.code)) throw error;
-    const location = locateProject(directory, { ...env, COMPOSE_DISABLE_ENV_FILE: '1' });
+    const withoutFiles = { ...env, COMPOSE_DISABLE_ENV_FILE: '1', COMPOSE_ENV_FILES: undefined };
+    const location = locateProject(directory, withoutFiles, environment);
     return { location, problems: [error] };
   }
 }

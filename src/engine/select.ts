@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { ExitCode, UserError } from '../errors.js';
+import { ExitCode, UserError, usageError } from '../errors.js';
 import type { ProjectLocation } from '../project/locate.js';
 import type { ProcessRunner } from '../system/process.js';
 import type { Engine, EngineKind } from './engine.js';
@@ -25,6 +25,16 @@ export async function selectEngine(
   location: ProjectLocation,
   dependencies: EngineDependencies,
 ): Promise<Engine> {
+  const { environment } = location;
+  if (environment?.context !== undefined) {
+    if (choice === 'embedded') {
+      throw usageError(
+        `the environment "${environment.name}" lives on the docker context ${environment.context}, and the embedded engine is of this machine`,
+        'leave --engine and INVCTL_ENGINE away',
+      );
+    }
+    return createEngine('docker', dependencies);
+  }
   if (choice !== 'auto') return createEngine(choice, dependencies);
   const last = await rememberedEngine(location);
   if (last) return createEngine(last, dependencies);
@@ -76,5 +86,5 @@ export async function rememberedEngine(location: ProjectLocation): Promise<Engin
 }
 
 function memoryFile(location: ProjectLocation): string {
-  return join(location.directory, '.invctl', 'engine');
+  return join(location.stateFolder, 'engine');
 }

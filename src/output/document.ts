@@ -1,12 +1,15 @@
 import { z } from 'zod';
 import type { Shape } from './shapes.js';
 
+const environment = z.string().optional().describe('of invctl.yaml, where one was chosen');
+
 /** The JSON document of a command that succeeded. */
 export function successSchema(command: string, data: Shape): z.ZodType {
   return z.object({
     schemaVersion: z.literal(1),
     command: z.literal(command),
     ok: z.literal(true),
+    environment,
     data: data(z),
     warnings: z.array(z.string()),
   });
@@ -17,6 +20,7 @@ export const errorSchema = z.object({
   schemaVersion: z.literal(1),
   command: z.string(),
   ok: z.literal(false),
+  environment,
   error: z.looseObject({
     code: z.string().regex(/^[A-Z][A-Z0-9_]*$/),
     message: z.string(),

@@ -4,6 +4,12 @@ import { createStyle, type Style, wantsColor } from './style.js';
 
 const SCHEMA_VERSION = 1;
 
+export interface WorkedIn {
+  name: string;
+  /** Names of our commands that work in an environment. */
+  commands: readonly string[];
+}
+
 export interface OutputOptions {
   stdout: NodeJS.WriteStream;
   stderr: NodeJS.WriteStream;
@@ -11,6 +17,8 @@ export interface OutputOptions {
   json: boolean;
   quiet: boolean;
   noColor: boolean;
+  /** The environment that is worked in: documents say so, and what is to be typed next names it. */
+  environment?: WorkedIn;
 }
 
 /** What a command hands to the person or the script. stdout gets the result and nothing else. */
@@ -18,6 +26,8 @@ export interface Output {
   readonly json: boolean;
   /** Colours for text that goes to stdout. */
   readonly style: Style;
+  /** A text in which each command of ours names the environment that is worked in, for what is no output. */
+  typed(text: string): string;
   /** Width of the terminal behind stdout; 80 where it is none. */
   readonly columns: number;
   /** Text of the result, to stdout. Nothing with `--json`. */
@@ -39,7 +49,8 @@ export interface Output {
 }
 
 export function createOutput(options: OutputOptions): Output {
-  const { stdout, stderr, json, quiet, env } = options;
+  const { stdout, stderr, json, quiet, env, environment } = options;
+  const here = (text: string) => inEnvironment(text, environment);
   const style = createStyle(wantsColor(stdout, env, options.noColor));
   const errStyle = createStyle(wantsColor(stderr, env, options.noColor));
   const animated = Boolean(stderr.isTTY) && !env.CI && env.TERM !== 'dumb';
@@ -50,26 +61,29 @@ export function createOutput(options: OutputOptions): Output {
     if (current) current.above(text);
     else stderr.write(`${text}\n`);
   };
-  const document = (fields: Record<string, unknown>) => {
-    stdout.write(`${JSON.stringify({ schemaVersion: SCHEMA_VERSION, ...fields })}\n`);
+  const document = ({ command, ok, ...fields }: Record<string, unknown>) => {
+    const where = environment ? { environment: environment.name } : {};
+    stdout.write(`${JSON.stringify({ schemaVersion: SCHEMA_VERSION, command, ok, ...where, ...fields })}\n`);
   };
 
   return {
     json,
     style,
+    typed: here,
     get columns() {
       return stdout.columns ?? 80;
     },
     print(text) {
-      if (!json) stdout.write(text.endsWith('\n') ? text : `${text}\n`);
+      if (!json) stdout.write(here(text.endsWith('\n') ? text : `${text}\n`));
     },
     printLine(line) {
       stdout.write(`${line}\n`);
     },
     note(text) {
-      if (!quiet) toStderr(text);
+      if (!quiet) toStderr(here(text));
     },
-    warn(text) {
+    warn(message) {
+      const text = here(message);
       warnings.push(text);
       toStderr(`${errStyle.yellow('warning:')} ${text}`);
     },
@@ -96,7 +110,7 @@ export function createOutput(options: OutputOptions): Output {
           error: {
             code: error.code,
             message: error.message,
-            ...(error.hint === undefined ? {} : { hint: error.hint }),
+            ...(error.hint === undefined ? {} : { hint: here(error.hint) }),
             ...(error.docs === undefined ? {} : { docs: error.docs }),
             ...(error.file === undefined ? {} : { file: error.file }),
             ...(error.line === undefined ? {} : { line: error.line }),
@@ -108,7 +122,22 @@ export function createOutput(options: OutputOptions): Output {
       }
       const place = error.file && error.line !== undefined ? `${error.file}:${error.line}: ` : '';
       toStderr(`${errStyle.red('error:')} ${place}${error.message}`);
-      if (error.hint) toStderr(`${errStyle.cyan('next:')}  ${error.hint.replaceAll('\n', '\n       ')}`);
+      if (error.hint) {
+        toStderr(`${errStyle.cyan('next:')}  ${here(error.hint).replaceAll('\n', '\n       ')}`);
+      }
     },
   };
+}
+
+/**
+ * A text in which each command of ours names the environment that it is about, and Compose's go through ours: by
+ * themselves they would reach the project without it.
+ */
+export function inEnvironment(text: string, environment: WorkedIn | undefined): string {
+  if (!environment) return text;
+  const ours = `invctl --environment ${environment.name}`;
+  const typed = new RegExp(`(?<![\\w./-])invctl (?=(?:${environment.commands.join('|')})(?![\\w-]))`, 'g');
+  return text
+    .replace(/(?<![\w./-])docker compose (?=[a-z]+\b)/g, `${ours} compose -- `)
+    .replace(typed, `${ours} `);
 }

@@ -8,6 +8,16 @@ export interface PromptConditions {
   yes: boolean;
   noInput: boolean;
   signal: AbortSignal;
+  /** Every question names it; where it is protected, what replaces or loses data needs `--confirm`. */
+  environment?: { name: string; protected: boolean };
+}
+
+export interface DataLoss {
+  /** A question, or a sentence that says what is lost. */
+  what: string;
+  project: string;
+  /** What `--confirm` says. */
+  confirmed: string | undefined;
 }
 
 /** Questions to the person at the terminal, on stderr. */
@@ -27,10 +37,18 @@ export interface Prompts {
   assertConfirmable(question: string, flag?: string): void;
   /**
    * The question before data is lost: the project's name has to be typed, or given with `--confirm`. `--yes` is not
-   * enough.
+   * enough, and in a protected environment nor is the name typed: a flag is thought of before the question comes.
    * @throws UserError CONFIRMATION_NEEDED (exit 7), CANCELLED (exit 1)
    */
-  confirmDataLoss(loss: { what: string; project: string; confirmed: string | undefined }): Promise<void>;
+  confirmDataLoss(loss: DataLoss): Promise<void>;
+  /**
+   * The question before data is replaced that can be had back: an ordinary one, but in a protected environment, where
+   * it is that of a loss.
+   * @throws UserError CONFIRMATION_NEEDED (exit 7), CANCELLED (exit 1)
+   */
+  confirmReplacement(loss: DataLoss): Promise<void>;
+  /** As {@link assertConfirmable}, for {@link confirmReplacement}. */
+  assertReplaceable(loss: DataLoss): void;
   /** A line of text, with a default. Only where `canAsk`. */
   text(question: string, initial: string, validate: (value: string) => true | string): Promise<string>;
   /** A line that is not shown. @throws UserError CONFIRMATION_NEEDED (exit 7) when nobody can be asked. */
@@ -40,54 +58,70 @@ export interface Prompts {
 }
 
 export function createPrompts(conditions: PromptConditions): Prompts {
-  const { env, yes, noInput, signal } = conditions;
+  const { env, yes, noInput, signal, environment } = conditions;
   const canAsk = Boolean(conditions.stdin.isTTY && conditions.stderr.isTTY) && !env.CI && !noInput;
   // Prompts belong to stderr: stdout carries the result alone.
   const io = { output: conditions.stderr, signal };
   const library = () => import('@inquirer/prompts');
+  const named = (question: string) => (environment ? `${environment.name}: ${question}` : question);
 
   const assertConfirmable = (question: string, flag = '--yes') => {
-    if (!yes && !canAsk) throw confirmationNeeded(question, flag);
+    if (!yes && !canAsk) throw confirmationNeeded(named(question), flag);
+  };
+  const confirm = async (question: string, flag?: string) => {
+    assertConfirmable(question, flag);
+    if (yes) return;
+    const { confirm: ask } = await library();
+    if (!(await ask({ message: named(question), default: false }, io))) throw cancelled();
+  };
+  /** True where `--confirm` has given the project's name, false where it says nothing. */
+  const isConfirmed = ({ what, project, confirmed }: DataLoss): boolean => {
+    if (confirmed !== undefined) {
+      if (confirmed === project) return true;
+      throw new UserError({
+        code: 'CONFIRMATION_NEEDED',
+        message: `--confirm says "${confirmed}", but the project is "${project}"`,
+        hint: `if that is the project you mean: --confirm ${project}`,
+        exitCode: ExitCode.confirmationNeeded,
+      });
+    }
+    if (environment?.protected) throw protectedEnvironment(environment.name, what, project);
+    return false;
+  };
+  const confirmDataLoss = async (loss: DataLoss) => {
+    if (isConfirmed(loss)) return;
+    const { what, project } = loss;
+    if (yes || !canAsk) throw confirmationNeeded(named(what), `--confirm ${project}`);
+    const { input } = await library();
+    const message = `${named(what)}\nType the project's name (${project}) to go on:`;
+    if ((await input({ message }, io)).trim() !== project) throw cancelled();
   };
 
   return {
     canAsk,
     assertConfirmable,
-    async confirm(question, flag) {
-      assertConfirmable(question, flag);
-      if (yes) return;
-      const { confirm } = await library();
-      if (!(await confirm({ message: question, default: false }, io))) throw cancelled();
+    confirm,
+    confirmDataLoss,
+    async confirmReplacement(loss) {
+      if (!isConfirmed(loss)) await confirm(loss.what);
     },
-    async confirmDataLoss({ what, project, confirmed }) {
-      if (confirmed !== undefined) {
-        if (confirmed === project) return;
-        throw new UserError({
-          code: 'CONFIRMATION_NEEDED',
-          message: `--confirm says "${confirmed}", but the project is "${project}"`,
-          hint: `if that is the project you mean: --confirm ${project}`,
-          exitCode: ExitCode.confirmationNeeded,
-        });
-      }
-      if (yes || !canAsk) throw confirmationNeeded(what, `--confirm ${project}`);
-      const { input } = await library();
-      const answer = await input({ message: `${what}\nType the project's name (${project}) to go on:` }, io);
-      if (answer.trim() !== project) throw cancelled();
+    assertReplaceable(loss) {
+      if (!isConfirmed(loss)) assertConfirmable(loss.what);
     },
     async text(question, initial, validate) {
       const { input } = await library();
       return (
-        await input({ message: question, default: initial, validate: (v) => validate(v.trim()) }, io)
+        await input({ message: named(question), default: initial, validate: (v) => validate(v.trim()) }, io)
       ).trim();
     },
     async secret(question) {
       if (!canAsk) throw confirmationNeeded(question.replace(/:$/, ''), 'the value on standard input');
       const { password } = await library();
-      return new Secret(await password({ message: question }, io));
+      return new Secret(await password({ message: named(question) }, io));
     },
     async choose(question, choices, initial) {
       const { select } = await library();
-      return select({ message: question, choices, default: initial }, io);
+      return select({ message: named(question), choices, default: initial }, io);
     },
   };
 }
@@ -97,6 +131,15 @@ function confirmationNeeded(question: string, flag: string): UserError {
     code: 'CONFIRMATION_NEEDED',
     message: `${question.replace(/\?$/, '')}: this needs a confirmation, and there is nobody to ask`,
     hint: `the same command with ${flag}`,
+    exitCode: ExitCode.confirmationNeeded,
+  });
+}
+
+function protectedEnvironment(name: string, what: string, project: string): UserError {
+  return new UserError({
+    code: 'ENVIRONMENT_PROTECTED',
+    message: `${what.replace(/\?$/, '')}: the environment "${name}" is protected, where no yes is enough for that`,
+    hint: `if it is meant, the same command with --confirm ${project}`,
     exitCode: ExitCode.confirmationNeeded,
   });
 }

@@ -24,7 +24,7 @@ export interface Database {
 
 /** @throws UserError of {@link databaseService} or DATABASE_SETTING_FILE (exit 4), and what the engine throws. */
 export async function findDatabase(engine: Engine, location: ProjectLocation): Promise<Database> {
-  const [project, settings] = await Promise.all([engine.resolve(location), readSettings(location.directory)]);
+  const [project, settings] = await Promise.all([engine.resolve(location), readSettings(location)]);
   const service = databaseService(project, settings.services);
   const { superuser, database, unreadable } = imageSettings(service, (path) =>
     mountedText(project, service, path),

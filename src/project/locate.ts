@@ -2,6 +2,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, join, resolve } from 'node:path';
 import { ExitCode, UserError } from '../errors.js';
+import { STATE_FOLDER } from '../system/state-folder.js';
 import { interpolate, TemplateError } from './interpolate.js';
 import { type ProjectEnvironment, readEnvironment } from './project-environment.js';
 
@@ -16,6 +17,19 @@ export interface ProjectLocation {
   explicitFiles: boolean;
   /** Absolute `.env` files of the project environment, a later one over an earlier one, as with `--env-file`. */
   envFiles: string[];
+  /** Absolute folder of what invctl keeps for itself: locks, journals. Each environment has one of its own. */
+  stateFolder: string;
+  /** The environment of `invctl.yaml` that was chosen, where one was. */
+  environment?: LocatedEnvironment;
+}
+
+/** What a command knows of the environment that it works in. */
+export interface LocatedEnvironment {
+  name: string;
+  /** Nothing in it is lost without `--confirm`. */
+  protected: boolean;
+  /** The docker context that it lives on, where it names one. */
+  context?: string;
 }
 
 // The names, their order and the search through parent folders are those of compose-go's cli package.
@@ -36,9 +50,14 @@ export const OVERRIDE_FILE_NAMES = [
  * Finds the Compose project of a folder as Compose does: `COMPOSE_FILE` of the shell if set, else a compose file
  * in the folder or the nearest parent that has one, whose `.env` may again set `COMPOSE_FILE`.
  *
+ * @param env with the variables of `environment`, where one was chosen
  * @throws UserError NO_PROJECT, PROJECT_NAME_INVALID, or what is wrong with `.env` (exit 4).
  */
-export function locateProject(directory: string, env: NodeJS.ProcessEnv): ProjectLocation {
+export function locateProject(
+  directory: string,
+  env: NodeJS.ProcessEnv,
+  environment?: LocatedEnvironment,
+): ProjectLocation {
   const folder = statSync(directory, { throwIfNoEntry: false });
   if (!folder) throw noProject(`there is no folder ${directory}`, `invctl init ${directory}`);
   if (!folder.isDirectory()) {
@@ -48,11 +67,11 @@ export function locateProject(directory: string, env: NodeJS.ProcessEnv): Projec
     env.COMPOSE_FILE === undefined ? undefined : explicitFiles(directory, { lookup: (name) => env[name] });
   const found = fromShell ?? defaultFiles(directory);
   const envFiles = dotEnvFiles(directory, found ? dirname(found[0] as string) : directory, env);
-  const environment = readEnvironment(envFiles, env, () => {});
+  const variables = readEnvironment(envFiles, env, () => {});
 
   const named =
     fromShell ??
-    (environment.lookup('COMPOSE_FILE') === undefined ? undefined : explicitFiles(directory, environment));
+    (variables.lookup('COMPOSE_FILE') === undefined ? undefined : explicitFiles(directory, variables));
   const files = named ?? found;
   if (!files) {
     throw noProject(
@@ -72,7 +91,14 @@ export function locateProject(directory: string, env: NodeJS.ProcessEnv): Projec
     files,
     explicitFiles: named !== undefined,
     envFiles: allEnvFiles,
+    stateFolder: stateFolder(projectDirectory, environment),
+    ...(environment ? { environment } : {}),
   };
+}
+
+function stateFolder(directory: string, environment: LocatedEnvironment | undefined): string {
+  const folder = join(directory, STATE_FOLDER);
+  return environment ? join(folder, 'environments', environment.name) : folder;
 }
 
 /** The files that `COMPOSE_FILE` names; relative ones start at the folder that was asked for. */

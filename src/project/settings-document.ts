@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
 import { ExitCode, UserError } from '../errors.js';
 import { SETTINGS_FILE } from './settings-path.js';
@@ -36,6 +37,11 @@ export function parseSettings(text: string, file: string): SettingsDocument {
       return place?.range ? lines.linePos(place.range[0]).line : undefined;
     },
   };
+}
+
+/** The line of a key in the file on disk. @throws UserError CONFIG_INVALID (exit 4) */
+export function lineIn(file: string, path: readonly PropertyKey[]): number | undefined {
+  return parseSettings(readFileSync(file, 'utf8'), file).lineOf(path);
 }
 
 export function invalidSettings(file: string, message: string, line: number | undefined): UserError {

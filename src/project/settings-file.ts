@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { hasErrorCode } from '../errors.js';
 import { HEALTH_LIMITS } from './health-limits.js';
+import type { ProjectLocation } from './locate.js';
 import { invalidSettings, parseSettings } from './settings-document.js';
 import { SETTINGS_FILE } from './settings-path.js';
 import { problemsOf } from './settings-problems.js';
@@ -82,6 +83,31 @@ const providerSchema = z.strictObject({
   command: z.tuple([z.string().min(1)], z.string()),
 });
 
+/** The rule of Compose for a project's name, which ends with that of its environment. */
+export const ENVIRONMENT_NAME = /^[a-z0-9][a-z0-9_-]*$/;
+
+const path = z.string().min(1);
+
+/** What is another in one environment of the project, in Compose's own terms. Paths are relative to invctl.yaml. */
+const environmentSchema = z.strictObject({
+  /** In merge order, as with `docker compose -f`. Default: what Compose takes by itself. */
+  files: z
+    .array(path, { error: 'no list of files, such as [compose.yaml, compose.production.yaml]' })
+    .min(1)
+    .optional(),
+  /** In place of `.env`, as with `docker compose --env-file`; of several, a later one wins. */
+  envFile: z.union([path, z.array(path).min(1)], { error: 'no file, and no list of files' }).optional(),
+  /** Default: the project's name and the environment's, joined by a hyphen. */
+  project: z
+    .string()
+    .regex(ENVIRONMENT_NAME, 'no project name: lower-case letters, digits, - and _, a letter or digit first')
+    .optional(),
+  /** Of `docker context ls`: the engine that it runs on. Default: the client's own. */
+  context: z.string().min(1).optional(),
+  /** What loses data in it needs `--confirm`. */
+  protected: z.boolean().default(false),
+});
+
 const settingsSchema = z.strictObject({
   /** Read, and judged, by the command line before any command. */
   engine: z.unknown().optional(),
@@ -90,18 +116,38 @@ const settingsSchema = z.strictObject({
   doctor: doctorSchema.prefault({}),
   /** By the secret's name in the compose file. */
   secrets: z.record(z.string(), providerSchema).default({}),
+  environments: z
+    .record(z.string().regex(ENVIRONMENT_NAME), environmentSchema, {
+      error: ({ code }) =>
+        code === 'invalid_key'
+          ? 'no name of an environment: lower-case letters, digits, - and _, a letter or digit first'
+          : undefined,
+    })
+    .default({}),
 });
 
 export type ProjectSettings = z.infer<typeof settingsSchema>;
+export type EnvironmentSettings = z.infer<typeof environmentSchema>;
 export type BucketSettings = z.infer<typeof bucketSchema>;
 export type SecretProvider = z.infer<typeof providerSchema>;
 export type RetentionPolicy = z.infer<typeof keepSchema>;
 
 /**
- * `invctl.yaml` of a project, with its defaults where there is none.
+ * `invctl.yaml` of a project, with its defaults where there is none. Backups of an environment have a folder of their
+ * own below that of all.
  * @throws UserError CONFIG_INVALID (exit 4) with the file, and the line or the key.
  */
-export async function readSettings(directory: string): Promise<ProjectSettings> {
+export async function readSettings({
+  directory,
+  environment,
+}: Pick<ProjectLocation, 'directory' | 'environment'>): Promise<ProjectSettings> {
+  const settings = await readFileOf(directory);
+  if (!environment) return settings;
+  const { backup } = settings;
+  return { ...settings, backup: { ...backup, folder: join(backup.folder, environment.name) } };
+}
+
+async function readFileOf(directory: string): Promise<ProjectSettings> {
   const file = join(directory, SETTINGS_FILE);
   const text = await readFile(file, 'utf8').catch((error) => {
     if (hasErrorCode(error, 'ENOENT')) return '';

@@ -17,7 +17,7 @@ export async function changeServices<T>(
   const location = context.project();
   const engine = await context.engine();
   if (services.length > 0) assertServices(await engine.resolve(location), services);
-  return withProjectLock(location.directory, { command: `invctl ${command}`, signal: context.signal }, () =>
+  return withProjectLock(location, { command: `invctl ${command}`, signal: context.signal }, () =>
     change(engine, location),
   );
 }

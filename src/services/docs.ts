@@ -4,12 +4,16 @@ import { type WrittenDocument, writeDocument } from '../architecture/document.js
 import { code } from '../architecture/markdown.js';
 import { hasErrorCode, UserError } from '../errors.js';
 import { fileDiff } from '../project/file-diff.js';
+import type { ProjectLocation } from '../project/locate.js';
 import { explainFileError, explainReadError, writeFileAtomic } from '../system/files.js';
 import { describeStack } from './architecture/describe.js';
 import type { ServiceContext } from './context.js';
 
-/** Where the document is, unless somebody says otherwise. */
-const DEFAULT_FILE = 'docs/ARCHITECTURE.md';
+/** Where the document is, unless somebody says otherwise: each environment has one of its own. */
+function defaultFile({ directory, environment }: ProjectLocation): string {
+  return join(directory, 'docs', `ARCHITECTURE${environment ? `.${environment.name}` : ''}.md`);
+}
+
 export const STDOUT = '-';
 
 export interface DocumentInput {
@@ -17,6 +21,8 @@ export interface DocumentInput {
   output?: string | undefined;
   /** Compare and write nothing. */
   check: boolean;
+  /** Makes of a text what is to be typed in the environment that is described. */
+  typed?: (text: string) => string;
 }
 
 export interface DocumentResult extends Omit<WrittenDocument, 'text'> {
@@ -37,23 +43,22 @@ export interface DocumentResult extends Omit<WrittenDocument, 'text'> {
  */
 export async function projectDocument(
   context: ServiceContext,
-  { output, check }: DocumentInput,
+  { output, check, typed }: DocumentInput,
 ): Promise<DocumentResult> {
-  const { directory, name } = context.project();
+  const location = context.project();
+  const { directory, name } = location;
   const stack = await describeStack(context);
   const project = stack.named ? stack.name : name;
   const asked =
-    output === STDOUT || output === undefined
-      ? join(directory, DEFAULT_FILE)
-      : resolve(context.directory, output);
+    output === STDOUT || output === undefined ? defaultFile(location) : resolve(context.directory, output);
   const file = await realpath(asked).catch(() => asked);
   const paths = { link: (path: string) => linkTo(path, directory, dirname(file)) };
   if (output === STDOUT) {
-    const { text, ...written } = writeDocument(stack, undefined, STDOUT, paths);
+    const { text, ...written } = writeDocument(stack, undefined, STDOUT, paths, typed);
     return { project, file: STDOUT, state: 'printed', text, ...written };
   }
   const before = await textOf(file);
-  const { text, ...written } = writeDocument(stack, before, file, paths);
+  const { text, ...written } = writeDocument(stack, before, file, paths, typed);
   const common = { project, file, ...written };
   if (before === text) return { ...common, state: 'unchanged' };
   if (check) {

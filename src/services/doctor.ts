@@ -51,7 +51,7 @@ export async function examine(context: ServiceContext, input: DoctorInput): Prom
   if (!input.fix) return resultOf(first, [], []);
   const { fix } = input;
   return withProjectLock(
-    first.facts.location.directory,
+    first.facts.location,
     { command: 'invctl doctor --fix', waitMs: LOCK_WAIT_MS, signal: context.signal },
     async () => {
       const fixes = new Map<string, FixOutcome>();
@@ -89,14 +89,15 @@ async function examineOnce(
 
 /** The facts of the project in the context's folder, whatever is wrong with it. */
 async function gatherProjectFacts(context: ServiceContext, engine: DoctorInput['engine']): Promise<Facts> {
-  const { location, problems } = locateBroken(context.directory, context.env);
-  const choice = engine === 'auto' ? await rememberedEngine(location) : engine;
+  const { location, problems } = locateBroken(context.directory, context.env, context.environment);
+  const onDocker = location.environment?.context !== undefined ? 'docker' : undefined;
+  const choice = engine === 'auto' ? (onDocker ?? (await rememberedEngine(location))) : engine;
   return gatherFacts({
     location,
     problems,
     env: context.env,
     processes: context.processes,
-    settings: await settingsIn(location.directory),
+    settings: await settingsIn(location),
     signal: context.signal,
     choice,
     embedded: async () => {

@@ -19,7 +19,7 @@ export async function engineFacts(
     problems: [],
     env: context.env,
     processes: context.processes,
-    settings: await settingsIn(location.directory),
+    settings: await settingsIn(location),
     signal: context.signal,
     choice: engine.kind,
     running: engine,

@@ -146,7 +146,7 @@ function variableReport(
   showValues: boolean,
 ): VariableReport {
   const [winner, ...losers] = sources;
-  const shown = (source: VariableSource) => (showValues ? source.value : redacted(name, source));
+  const shown = (source: VariableSource) => (showValues ? source.value : redactedValue(name, source));
   return {
     service,
     name,
@@ -160,7 +160,7 @@ function variableReport(
 }
 
 /** A value is secret by its name, or because a secret went into it. */
-function redacted(name: string, { value, interpolated }: VariableSource): string | null {
+export function redactedValue(name: string, { value, interpolated }: VariableSource): string | null {
   if (value === null || value === '') return value;
   const fromSecret = interpolated.some((one) => one.value && isSecretName(one.name));
   return isSecretName(name) || fromSecret ? String(new Secret(value)) : redact(value);

@@ -9,6 +9,7 @@ import { COMPOSE_FILE_NAMES } from '../project/locate.js';
 import { withProjectLock } from '../system/lock.js';
 import { formatArgv } from '../system/process.js';
 import { redact } from '../system/secret.js';
+import { STATE_FOLDER } from '../system/state-folder.js';
 import { BASE_PATH, baseOf, formatBase, parseBase, type ScaffoldBase, sameBase } from '../template/base.js';
 import {
   type ComparedFile,
@@ -90,7 +91,7 @@ export async function initProject(context: ServiceContext, input: InitInput): Pr
   try {
     await createFolders(input.directory, madeFolders);
     return await withProjectLock(
-      input.directory,
+      { stateFolder: join(input.directory, STATE_FOLDER) },
       {
         command: 'invctl init',
         waitMs: LOCK_WAIT_MS,
@@ -147,7 +148,7 @@ interface Plan {
 async function plan(template: Template, { directory, options, force }: InitInput): Promise<Plan> {
   const lock = await readLock(directory);
   const kept = await readBase(directory);
-  const provided = (await settingsIn(directory))?.secrets ?? {};
+  const provided = (await settingsIn({ directory }))?.secrets ?? {};
   // What has a provider is written by `up`: a random value in its place would become the database's.
   const rendered = placed(await renderScaffold(template, options), lock?.renumbered ?? {}).filter(
     ({ policy, path }) => policy !== 'secret' || !(basename(path, '.txt') in provided),
@@ -251,13 +252,18 @@ function report(
     dryRun: input.dryRun,
     templateChanged,
     options: input.options,
-    files: files.map(({ path, status, added, edited, texts }) => ({
-      path,
-      status,
-      ...(added ? { added } : {}),
-      ...(edited === undefined ? {} : { edited }),
-      ...(input.diff && texts ? { diff: diffOf(path, texts) } : {}),
-    })),
+    files: files.map((file) => initFile(file, input.diff)),
+  };
+}
+
+/** @param diff give the differences as well */
+export function initFile({ path, status, added, edited, texts }: ComparedFile, diff: boolean): InitFile {
+  return {
+    path,
+    status,
+    ...(added ? { added } : {}),
+    ...(edited === undefined ? {} : { edited }),
+    ...(diff && texts ? { diff: diffOf(path, texts) } : {}),
   };
 }
 

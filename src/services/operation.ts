@@ -73,9 +73,9 @@ export async function perform<State, Step extends string, Subject, Result>(
   input: PerformInput<State, Step, Subject>,
   body: (run: Run<State, Step>) => Promise<Result>,
 ): Promise<Result> {
-  const { directory } = context.project();
+  const location = context.project();
   const { name, harmless = false } = one;
-  const journal = await beginJournal<State>(directory, { operation: name, id: input.id, harmless });
+  const journal = await beginJournal<State>(location, { operation: name, id: input.id, harmless });
   const run = new JournaledRun<State, Step>(journal, input.state, input.onStep);
   let result: Result;
   try {
@@ -131,10 +131,10 @@ export async function recoverEntry<State, Step extends string, Subject>(
   context: ServiceContext,
   entry: JournalEntry,
 ): Promise<Outcome> {
-  const { directory } = context.project();
+  const location = context.project();
   const state = one.state.parse(entry.state);
   const { id, step, since } = entry;
-  const journal = await beginJournal<State>(directory, {
+  const journal = await beginJournal<State>(location, {
     operation: one.name,
     id,
     since,
@@ -142,7 +142,7 @@ export async function recoverEntry<State, Step extends string, Subject>(
   });
   const run = new JournaledRun<State, Step>(journal, state, undefined, step as Step);
   const result = await goOnOrBack(one, context, await one.reopen(context, state), run);
-  await endEntry(directory, id);
+  await endEntry(location, id);
   return result;
 }
 

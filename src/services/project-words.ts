@@ -2,13 +2,14 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { locateProject, type ProjectLocation } from '../project/locate.js';
 import { resolvePath } from '../project/paths.js';
+import type { ProjectSettings } from '../project/settings-file.js';
 import { SETTINGS_FILE } from '../project/settings-path.js';
 import { isSecretName } from '../system/secret.js';
 
 /** Sections of a compose file whose keys completion offers. */
 const SECTIONS = ['services', 'networks', 'volumes', 'secrets'] as const;
 type Section = (typeof SECTIONS)[number];
-export type ProjectWords = Section | 'variables' | 'backups';
+export type ProjectWords = Section | 'variables' | 'backups' | 'environments';
 
 /**
  * Names of a project, for completion: an empty list where there is no project, or one that cannot be read.
@@ -22,6 +23,7 @@ export async function projectWords(
   try {
     const location = locateProject(directory, env);
     if (what === 'backups') return await backupNames(location);
+    if (what === 'environments') return Object.keys((await settingsOf(location))?.environments ?? {});
     if (what === 'variables') return await variableNames(location, env);
     const names = sectionKeys(location, what);
     if (what !== 'secrets') return names;
@@ -60,8 +62,9 @@ async function variableNames(location: ProjectLocation, env: NodeJS.ProcessEnv):
 }
 
 /** Archives of the backup folder that have a manifest. */
-async function backupNames({ directory }: ProjectLocation): Promise<string[]> {
-  const folder = resolvePath(directory, await backupFolder(directory));
+async function backupNames(location: ProjectLocation): Promise<string[]> {
+  const settings = await settingsOf(location);
+  const folder = resolvePath(location.directory, settings?.backup.folder ?? 'backups');
   const names = new Set(readdirSync(folder));
   return [...names]
     .filter((name) => names.has(`${name}.manifest.json`))
@@ -69,8 +72,8 @@ async function backupNames({ directory }: ProjectLocation): Promise<string[]> {
     .reverse();
 }
 
-async function backupFolder(directory: string): Promise<string> {
-  if (!existsSync(join(directory, SETTINGS_FILE))) return 'backups';
+async function settingsOf(location: ProjectLocation): Promise<ProjectSettings | undefined> {
+  if (!existsSync(join(location.directory, SETTINGS_FILE))) return undefined;
   const { readSettings } = await import('../project/settings-file.js');
-  return (await readSettings(directory)).backup.folder;
+  return readSettings(location);
 }

@@ -18,19 +18,19 @@ export interface Recovery extends Outcome {
  * @throws UserError JOURNAL_UNKNOWN for an entry of another version of invctl, and of {@link recoverEntry}.
  */
 export async function recover(context: ServiceContext): Promise<Recovery[]> {
-  const { directory } = context.project();
+  const location = context.project();
   return withProjectLock(
-    directory,
+    location,
     { command: 'invctl recover', recovers: true, signal: context.signal },
     async () => {
       const recoveries: Recovery[] = [];
-      for (const entry of await readJournal(directory)) {
+      for (const entry of await readJournal(location)) {
         const operation = OPERATIONS.find(({ name }) => name === entry.operation);
         if (!operation) throw unknownEntry(entry);
         const outcome = await recoverEntry(operation, context, entry);
         recoveries.push({ operation: entry.operation, id: entry.id, step: entry.step, ...outcome });
       }
-      await tidyJournal(directory);
+      await tidyJournal(location);
       return recoveries;
     },
   );

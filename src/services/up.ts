@@ -55,13 +55,13 @@ const LAST_LINES = 12;
 export async function up(context: ServiceContext, input: UpInput): Promise<UpResult> {
   const location = context.project();
   const engine = await context.engine();
-  return withProjectLock(location.directory, { command: 'invctl up', signal: context.signal }, async () => {
+  return withProjectLock(location, { command: 'invctl up', signal: context.signal }, async () => {
     await assertNoConflict(location.directory);
     const [info, project] = await Promise.all([engine.info(location), engine.resolve(location)]);
     for (const notice of info.notices) context.warn(notice);
     input.onEngine?.(info);
     assertServices(project, input.services);
-    const settings = await settingsIn(location.directory);
+    const settings = await settingsIn(location);
     if (settings) await provideSecrets(context, settings.secrets, project, input.services);
     await preflight(context, engine, location, project, input.services);
     await rememberEngine(location, engine.kind);

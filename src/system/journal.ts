@@ -2,6 +2,7 @@ import { mkdir, readdir, readFile, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hasErrorCode, UserError } from '../errors.js';
 import { explainFileError, removePartials, syncFolder, writeFileAtomic } from './files.js';
+import type { StateOwner } from './state-folder.js';
 
 /** What an operation of more than one step has on disk while it runs: enough to finish or to revert it. */
 export interface JournalEntry {
@@ -30,7 +31,7 @@ export interface Journal<State> {
 
 /** Opens the journal of an operation. Its caller holds the project's lock. */
 export async function beginJournal<State>(
-  directory: string,
+  owner: StateOwner,
   {
     operation,
     id,
@@ -38,7 +39,7 @@ export async function beginJournal<State>(
     since = new Date().toISOString(),
   }: { operation: string; id: string; harmless?: boolean; since?: string },
 ): Promise<Journal<State>> {
-  const folder = journalFolder(directory);
+  const folder = journalFolder(owner);
   const file = join(folder, `${id}.json`);
   try {
     await mkdir(folder, { recursive: true });
@@ -51,21 +52,21 @@ export async function beginJournal<State>(
       const entry: JournalEntry = { id, operation, step: name, since, harmless, state };
       await writeFileAtomic(file, `${JSON.stringify(entry, null, 2)}\n`, 0o600);
     },
-    end: () => endEntry(directory, id),
+    end: () => endEntry(owner, id),
   };
 }
 
 /** Forgets an operation that was finished or reverted. */
-export async function endEntry(directory: string, id: string): Promise<void> {
-  const folder = journalFolder(directory);
+export async function endEntry(owner: StateOwner, id: string): Promise<void> {
+  const folder = journalFolder(owner);
   await rm(join(folder, `${id}.json`), { force: true });
   await syncFolder(folder);
-  await tidyJournal(directory);
+  await tidyJournal(owner);
 }
 
 /** Removes entries that were cut off while they were written, and the folder when it is empty. */
-export async function tidyJournal(directory: string): Promise<void> {
-  const folder = journalFolder(directory);
+export async function tidyJournal(owner: StateOwner): Promise<void> {
+  const folder = journalFolder(owner);
   await removePartials(folder);
   await rmdir(folder).catch((error) => {
     if (!hasErrorCode(error, 'ENOTEMPTY', 'EEXIST', 'ENOENT')) throw error;
@@ -73,8 +74,8 @@ export async function tidyJournal(directory: string): Promise<void> {
 }
 
 /** Operations that were cut off, or are under way: the lock tells which. */
-export async function readJournal(directory: string): Promise<JournalEntry[]> {
-  const folder = journalFolder(directory);
+export async function readJournal(owner: StateOwner): Promise<JournalEntry[]> {
+  const folder = journalFolder(owner);
   let names: string[];
   try {
     names = (await readdir(folder)).filter((name) => name.endsWith('.json') && !name.startsWith('.'));
@@ -89,8 +90,8 @@ export async function readJournal(directory: string): Promise<JournalEntry[]> {
 }
 
 /** @throws UserError UNFINISHED_OPERATION naming `invctl recover`. */
-export async function assertNothingUnfinished(directory: string): Promise<void> {
-  const entry = (await readJournal(directory)).find(({ harmless }) => !harmless);
+export async function assertNothingUnfinished(owner: StateOwner): Promise<void> {
+  const entry = (await readJournal(owner)).find(({ harmless }) => !harmless);
   if (!entry) return;
   throw new UserError({
     code: 'UNFINISHED_OPERATION',
@@ -100,6 +101,6 @@ export async function assertNothingUnfinished(directory: string): Promise<void> 
   });
 }
 
-function journalFolder(directory: string): string {
-  return join(directory, '.invctl', 'journal');
+function journalFolder({ stateFolder }: StateOwner): string {
+  return join(stateFolder, 'journal');
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { link, mkdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
+import { link, readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -8,6 +8,7 @@ import { ExitCode, hasErrorCode, UserError } from '../errors.js';
 import { explainFileError } from './files.js';
 import { assertNothingUnfinished } from './journal.js';
 import { identifyProcess, isAlive, type ProcessIdentity } from './process-identity.js';
+import { ensureStateFolder, ownerOf, removeEmptyStateFolder, type StateOwner } from './state-folder.js';
 
 export interface LockHolder extends ProcessIdentity {
   host: string;
@@ -37,51 +38,40 @@ const POLL_MS = 100;
  * @throws UserError PROJECT_LOCKED (exit 9) naming the holder; UNFINISHED_OPERATION where one was cut off.
  */
 export async function withProjectLock<T>(
-  directory: string,
+  owner: StateOwner,
   options: LockOptions,
   body: () => Promise<T>,
 ): Promise<T> {
-  const path = lockPath(directory);
-  const folder = dirname(path);
+  const { stateFolder } = owner;
+  const path = lockPath(stateFolder);
   const holder: LockHolder = {
     ...(identifyProcess(process.pid) as ProcessIdentity),
     host: hostname(),
     command: options.command,
     since: new Date().toISOString(),
   };
-  await makeFolder(folder);
+  await ensureStateFolder(stateFolder);
   try {
     await acquire(path, holder, options);
     try {
-      if (!options.recovers) await assertNothingUnfinished(directory);
+      if (!options.recovers) await assertNothingUnfinished(owner);
       return await body();
     } finally {
       await rm(path, { force: true });
     }
   } finally {
-    await rmdir(folder).catch((error) => {
-      // Something else is there, or it is gone already.
-      if (!hasErrorCode(error, 'ENOTEMPTY', 'EEXIST', 'ENOENT')) throw error;
-    });
+    await removeEmptyStateFolder(stateFolder);
   }
 }
 
 /** Who holds the project, if its process still lives. */
-export async function readLockHolder(directory: string): Promise<LockHolder | undefined> {
-  const holder = await readHolder(lockPath(directory));
+export async function readLockHolder({ stateFolder }: StateOwner): Promise<LockHolder | undefined> {
+  const holder = await readHolder(lockPath(stateFolder));
   return holder && !isStale(holder) ? holder : undefined;
 }
 
-function lockPath(directory: string): string {
-  return join(directory, '.invctl', 'project.lock');
-}
-
-async function makeFolder(folder: string): Promise<void> {
-  try {
-    await mkdir(folder);
-  } catch (error) {
-    if (!hasErrorCode(error, 'EEXIST')) throw explainFileError(error, folder);
-  }
+function lockPath(stateFolder: string): string {
+  return join(stateFolder, 'project.lock');
 }
 
 async function acquire(path: string, holder: LockHolder, options: LockOptions): Promise<void> {
@@ -107,14 +97,14 @@ async function acquire(path: string, holder: LockHolder, options: LockOptions): 
 async function tryLink(path: string, holder: LockHolder): Promise<boolean> {
   const own = `${path}.${randomBytes(6).toString('hex')}`;
   try {
-    await makeFolder(dirname(path));
+    await ensureStateFolder(dirname(path));
     await writeFile(own, JSON.stringify(holder), { flag: 'wx' });
     await link(own, path);
     return true;
   } catch (error) {
     if (hasErrorCode(error, 'EEXIST')) return false;
     // The holder before us made the folder and removed it just now.
-    if (hasErrorCode(error, 'ENOENT') && existsSync(dirname(dirname(path)))) return false;
+    if (hasErrorCode(error, 'ENOENT') && existsSync(ownerOf(dirname(path)))) return false;
     throw explainFileError(error, path);
   } finally {
     await rm(own, { force: true });

@@ -77,7 +77,14 @@ export function contextIn(directory: string, warnings: string[] = []): ServiceCo
     processes: { run: absent, lines: absent, passThrough: absent, detach: absent } as never,
     signal: new AbortController().signal,
     warn: (message) => warnings.push(message),
-    project: () => ({ name: 'shop', directory, files: [], explicitFiles: false, envFiles: [] }),
+    project: () => ({
+      name: 'shop',
+      directory,
+      files: [],
+      explicitFiles: false,
+      envFiles: [],
+      stateFolder: join(directory, '.invctl'),
+    }),
     engine: absent,
   };
 }

@@ -25,7 +25,10 @@ export default command({
   flags: {
     undo: flag('swap back to the database before the last restore'),
     forget: flag('drop the databases that restores left aside'),
-    confirm: text('project', "with --forget: the project's name"),
+    confirm: text(
+      'project',
+      "the project's name: with --forget, in a protected environment, for another environment's backup",
+    ),
     noRestart: flag('leave the services that use the database running; they have to connect again'),
   },
   data: (z) =>
@@ -56,15 +59,24 @@ export default command({
     }
     if (flags.forget) return forgetPrevious(context, flags.confirm);
     // Nothing is fetched, checked or loaded for a question that nobody will be there to answer.
-    context.prompts.assertConfirmable(`replace the database of ${context.project().name}?`);
+    const project = context.project().name;
+    const confirmed = flags.confirm;
+    context.prompts.assertReplaceable({ what: `replace the database of ${project}?`, project, confirmed });
     const line = new TransferLine(await context.output.progress());
     const input: RestoreInput = {
       restartClients: !flags.noRestart,
       onProgress: (phase, bytes, expected) => line.show(phase, { bytes, expected }),
+      confirmForeign: async (from) => {
+        if (!context.environment) return context.output.note(`note: this is a backup of the project ${from}`);
+        line.pause();
+        const what = `this replaces the data of ${project} with that of another project, ${from}`;
+        await context.prompts.confirmDataLoss({ what, project, confirmed });
+      },
       confirm: async (preview) => {
         line.pause();
         context.output.note(describePreview(preview));
-        await context.prompts.confirm(`replace the database ${preview.database}?`);
+        const what = `replace the database ${preview.database}?`;
+        await context.prompts.confirmReplacement({ what, project, confirmed });
       },
     };
     try {

@@ -47,7 +47,14 @@ export function createComposeTrials(engine: Engine, dependencies: TrialDependenc
         },
         env,
       }),
-      location: { name, directory: dirname(file), files: [file], explicitFiles: true, envFiles: [] },
+      location: {
+        name,
+        directory: dirname(file),
+        files: [file],
+        explicitFiles: true,
+        envFiles: [],
+        stateFolder: live.stateFolder,
+      },
       file,
     };
   }

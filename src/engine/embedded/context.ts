@@ -6,6 +6,7 @@ import type { ComposeProject, ComposeService } from '../../project/model.js';
 import { readEnvironment } from '../../project/project-environment.js';
 import { withProjectLock } from '../../system/lock.js';
 import type { ProcessRunner } from '../../system/process.js';
+import { STATE_FOLDER } from '../../system/state-folder.js';
 import type { EngineRun, TrialRun } from './run.js';
 import type { VariableLookup } from './secrets.js';
 import { makeStateFolder, StateStore, stateFolders } from './state.js';
@@ -80,13 +81,15 @@ export function createEmbeddedContext(dependencies: EmbeddedEngineDependencies):
     const { project } = stateFolders(location, env);
     await makeStateFolder(project, 'traversable');
     try {
-      return await withProjectLock(project, { command: `invctl ${command}`, signal }, async () =>
-        change(await StateStore.open(location, env)),
+      return await withProjectLock(
+        { stateFolder: join(project, STATE_FOLDER) },
+        { command: `invctl ${command}`, signal },
+        async () => change(await StateStore.open(location, env)),
       );
     } finally {
       // Where nothing is known of the project any more, or ever was, its folder goes as well. A lock whose holder
       // was killed leaves its folder.
-      for (const folder of [join(project, '.invctl'), project]) {
+      for (const folder of [join(project, STATE_FOLDER), project]) {
         await rmdir(folder).catch((error) => {
           if (!hasErrorCode(error, 'ENOTEMPTY', 'EEXIST', 'ENOENT')) throw error;
         });

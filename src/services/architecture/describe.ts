@@ -45,7 +45,7 @@ export async function describeStack(context: ServiceContext): Promise<Stack> {
   const git = gitRules(location.directory);
   const repository = readRepository(location, git);
   const teller = new Teller(location, repository, git);
-  const settings = await readSettings(location.directory);
+  const settings = await readSettings(location);
   const { project } = repository.reading;
   const roles = rolesOf(project, settings.services);
   const { checks, checklist } = await judge(context, repository.reading, {

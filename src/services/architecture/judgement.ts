@@ -55,7 +55,7 @@ export async function judge(
     problems: [],
     env: {},
     processes: context.processes,
-    settings: await settingsIn(reading.location.directory),
+    settings: await settingsIn(reading.location),
     signal: context.signal,
     choice: undefined,
     reading,

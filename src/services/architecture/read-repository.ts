@@ -66,8 +66,9 @@ export function readRepository(location: ProjectLocation, git: GitRules): Reposi
     first.loaded.environment.variable('COMPOSE_PROJECT_NAME')?.origin.kind === 'dotenv'
       ? first.loaded.environment.lookup('COMPOSE_PROJECT_NAME')
       : textAt(first.loaded.tree, 'name');
+  const own = location.environment && name !== undefined ? location.name : name;
   return {
-    reading: name === undefined ? first : read(name),
+    reading: own === undefined ? first : read(own),
     named: name !== undefined,
     envFiles,
     open: standIns.names(),

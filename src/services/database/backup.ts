@@ -68,19 +68,15 @@ export interface Backup extends StoredBackup {
 export async function backup(context: ServiceContext, input: BackupInput): Promise<Backup> {
   const location = context.project();
   const engine = await context.engine();
-  return withProjectLock(
-    location.directory,
-    { command: 'invctl db backup', signal: context.signal },
-    async () => {
-      const database = await findDatabase(engine, location);
-      const taken = await backupToFile(context, database, input);
-      const copy = await copyTaken(context, database, taken, {
-        signal: context.signal,
-        onBytes: (bytes) => input.onProgress?.({ phase: 'copy', bytes, expected: taken.manifest.bytes }),
-      });
-      return { ...taken, ...(copy === undefined ? {} : { copy }) };
-    },
-  );
+  return withProjectLock(location, { command: 'invctl db backup', signal: context.signal }, async () => {
+    const database = await findDatabase(engine, location);
+    const taken = await backupToFile(context, database, input);
+    const copy = await copyTaken(context, database, taken, {
+      signal: context.signal,
+      onBytes: (bytes) => input.onProgress?.({ phase: 'copy', bytes, expected: taken.manifest.bytes }),
+    });
+    return { ...taken, ...(copy === undefined ? {} : { copy }) };
+  });
 }
 
 /** {@link backup} for a caller that holds the project's lock and has found the database. */
@@ -182,7 +178,7 @@ export async function backupToFile(
 
 /** Clears away what earlier backups left that were killed. The caller holds the project's lock. */
 async function clearKilledBackups(context: ServiceContext, { location }: Database): Promise<void> {
-  for (const entry of await readJournal(location.directory)) {
+  for (const entry of await readJournal(location)) {
     if (entry.operation !== backupOperation.name) continue;
     const { message } = await recoverEntry(backupOperation, context, entry);
     context.warn(`a backup of ${entry.since} was killed: ${message}`);
@@ -214,35 +210,31 @@ export async function backupToStream(
 ): Promise<Digest> {
   const location = context.project();
   const engine = await context.engine();
-  return withProjectLock(
-    location.directory,
-    { command: 'invctl db backup', signal: context.signal },
-    async () => {
-      const database = await findDatabase(engine, location);
-      const hash = createHash('sha256');
-      let bytes = 0;
-      const hashed = new Writable({
-        write(chunk: Buffer, _encoding, done) {
-          hash.update(chunk);
-          bytes += chunk.length;
-          stdout.write(chunk, done);
-        },
-      });
-      const recipients = database.settings.backup.encryptTo;
-      const sink = recipients ? await encryptInto(hashed, recipients) : hashed;
-      await dump(context, database, {
-        format: input.format ?? 'custom',
-        onProgress: (progress) => input.onProgress?.({ phase: 'dump', ...progress }),
-        applicationName: newApplicationName(),
-        level: 1,
-        sink,
-        bytesSoFar: () => bytes,
-        expectedBytes: (databaseBytes) => databaseBytes * USUAL_RATIO,
-      });
-      if (sink !== hashed) await ended(sink);
-      return { bytes, sha256: hash.digest('hex') };
-    },
-  );
+  return withProjectLock(location, { command: 'invctl db backup', signal: context.signal }, async () => {
+    const database = await findDatabase(engine, location);
+    const hash = createHash('sha256');
+    let bytes = 0;
+    const hashed = new Writable({
+      write(chunk: Buffer, _encoding, done) {
+        hash.update(chunk);
+        bytes += chunk.length;
+        stdout.write(chunk, done);
+      },
+    });
+    const recipients = database.settings.backup.encryptTo;
+    const sink = recipients ? await encryptInto(hashed, recipients) : hashed;
+    await dump(context, database, {
+      format: input.format ?? 'custom',
+      onProgress: (progress) => input.onProgress?.({ phase: 'dump', ...progress }),
+      applicationName: newApplicationName(),
+      level: 1,
+      sink,
+      bytesSoFar: () => bytes,
+      expectedBytes: (databaseBytes) => databaseBytes * USUAL_RATIO,
+    });
+    if (sink !== hashed) await ended(sink);
+    return { bytes, sha256: hash.digest('hex') };
+  });
 }
 
 /** Ends a stream, and waits until it has finished. */

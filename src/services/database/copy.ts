@@ -25,24 +25,20 @@ export async function copyAway(
   input: { file?: string; onProgress?: (bytes: number, expected: number) => void },
 ): Promise<Copied> {
   const location = context.project();
-  return withProjectLock(
-    location.directory,
-    { command: 'invctl db copy', signal: context.signal },
-    async () => {
-      const settings = await readSettings(location.directory);
-      const store = await configuredStore(context, { location, settings });
-      if (!store) throw noStore();
-      const result: Copied = { address: store.address, copied: [], present: [] };
-      for (const backup of await chosen(context, backupFolder(location, settings), input.file)) {
-        const sent = await copyBackup(store, backup, {
-          signal: context.signal,
-          onBytes: (bytes) => input.onProgress?.(bytes, backup.manifest.bytes),
-        });
-        (sent ? result.copied : result.present).push(backup.file);
-      }
-      return result;
-    },
-  );
+  return withProjectLock(location, { command: 'invctl db copy', signal: context.signal }, async () => {
+    const settings = await readSettings(location);
+    const store = await configuredStore(context, { location, settings });
+    if (!store) throw noStore();
+    const result: Copied = { address: store.address, copied: [], present: [] };
+    for (const backup of await chosen(context, backupFolder(location, settings), input.file)) {
+      const sent = await copyBackup(store, backup, {
+        signal: context.signal,
+        onBytes: (bytes) => input.onProgress?.(bytes, backup.manifest.bytes),
+      });
+      (sent ? result.copied : result.present).push(backup.file);
+    }
+    return result;
+  });
 }
 
 async function chosen(

@@ -24,7 +24,7 @@ export interface BackupList {
 /** The project's backups, here and away, newest first. Needs no engine. A place that does not answer is a warning. */
 export async function backups(context: ServiceContext): Promise<BackupList> {
   const location = context.project();
-  const settings = await readSettings(location.directory);
+  const settings = await readSettings(location);
   const stored = await listBackups(backupFolder(location, settings));
   const { address, copies } = await away();
   const isOf = (file: string, name: string) => basename(file) === name;

@@ -46,19 +46,15 @@ export interface Migrated {
 export async function migrate(context: ServiceContext): Promise<Migrated> {
   const location = context.project();
   const engine = await context.engine();
-  return withProjectLock(
-    location.directory,
-    { command: 'invctl db migrate', signal: context.signal },
-    async () => {
-      const database = await findDatabase(engine, location);
-      const migrations = await readMigrations(database);
-      return withSession(
-        database,
-        { applicationName: 'invctl db migrate', signal: context.signal, asProject: true },
-        (session) => applyMissing(session, migrations),
-      );
-    },
-  );
+  return withProjectLock(location, { command: 'invctl db migrate', signal: context.signal }, async () => {
+    const database = await findDatabase(engine, location);
+    const migrations = await readMigrations(database);
+    return withSession(
+      database,
+      { applicationName: 'invctl db migrate', signal: context.signal, asProject: true },
+      (session) => applyMissing(session, migrations),
+    );
+  });
 }
 
 async function readMigrations(database: Database): Promise<Migration[]> {

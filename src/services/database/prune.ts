@@ -25,35 +25,31 @@ export async function prune(
   input: { policy: Partial<RetentionPolicy>; dryRun: boolean },
 ): Promise<PruneResult> {
   const location = context.project();
-  return withProjectLock(
-    location.directory,
-    { command: 'invctl db prune', signal: context.signal },
-    async () => {
-      const settings = await readSettings(location.directory);
-      const policy = { ...settings.backup.keep, ...input.policy };
-      const here = divide(await listBackups(backupFolder(location, settings)), policy);
-      if (!input.dryRun) for (const { file } of here.removed) await removeBackup(file);
-      try {
-        const store = await configuredStore(context, { location, settings });
-        if (!store) return here;
-        const copies = divide(await listCopies(store, location.name), policy);
-        if (!input.dryRun) for (const { name } of copies.removed) await removeCopy(store, name);
-        const addresses = (of: readonly BackupCopy[]) => of.map(({ name }) => `${store.address}/${name}`);
-        return { ...here, copies: { kept: addresses(copies.kept), removed: addresses(copies.removed) } };
-      } catch (error) {
-        if (!(error instanceof UserError)) throw error;
-        const { code, message, hint, exitCode, details } = error;
-        throw new UserError({
-          code,
-          message: `the backups here are ${input.dryRun ? 'judged' : 'pruned'}, the copies are not: ${message}`,
-          ...(hint === undefined ? {} : { hint }),
-          ...(details === undefined ? {} : { details }),
-          exitCode,
-          cause: error,
-        });
-      }
-    },
-  );
+  return withProjectLock(location, { command: 'invctl db prune', signal: context.signal }, async () => {
+    const settings = await readSettings(location);
+    const policy = { ...settings.backup.keep, ...input.policy };
+    const here = divide(await listBackups(backupFolder(location, settings)), policy);
+    if (!input.dryRun) for (const { file } of here.removed) await removeBackup(file);
+    try {
+      const store = await configuredStore(context, { location, settings });
+      if (!store) return here;
+      const copies = divide(await listCopies(store, location.name), policy);
+      if (!input.dryRun) for (const { name } of copies.removed) await removeCopy(store, name);
+      const addresses = (of: readonly BackupCopy[]) => of.map(({ name }) => `${store.address}/${name}`);
+      return { ...here, copies: { kept: addresses(copies.kept), removed: addresses(copies.removed) } };
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      const { code, message, hint, exitCode, details } = error;
+      throw new UserError({
+        code,
+        message: `the backups here are ${input.dryRun ? 'judged' : 'pruned'}, the copies are not: ${message}`,
+        ...(hint === undefined ? {} : { hint }),
+        ...(details === undefined ? {} : { details }),
+        exitCode,
+        cause: error,
+      });
+    }
+  });
 }
 
 type Dated = Pick<StoredBackup, 'manifest'>;

@@ -60,10 +60,12 @@ export async function restore(
       processes: context.processes,
     });
     await assertOpens(archive);
+    const { manifest } = archive;
+    if (manifest && manifest.project !== database.location.name)
+      await input.confirmForeign?.(manifest.project);
     const progress = (phase: RestorePhase) => (bytes: number) =>
       input.onProgress?.(phase, bytes, archive.bytes);
     let examination: DumpExamination | undefined;
-    const { manifest } = archive;
     if (manifest?.format === 'plain') {
       // psql takes a cut dump without a word.
       const reading = { signal: context.signal, onBytes: progress('check') };
@@ -227,7 +229,7 @@ async function changeDatabase<T>(
   const location = context.project();
   const engine = await context.engine();
   return withProjectLock(
-    location.directory,
+    location,
     { command: `invctl ${restoreOperation.name}`, signal: context.signal },
     async () => change(await findDatabase(engine, location)),
   );

@@ -20,6 +20,8 @@ export interface RestoreInput {
   restartClients: boolean;
   /** Asked before the live database is touched; throws to stop. */
   confirm: (preview: RestorePreview) => Promise<void>;
+  /** Asked before anything is done with a backup of another project; throws to stop. */
+  confirmForeign?: (project: string) => Promise<void>;
   onProgress?: (phase: RestorePhase, bytes: number, expected: number) => void;
 }
 

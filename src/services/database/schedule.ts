@@ -34,17 +34,20 @@ export async function renderSchedule(
   context: ServiceContext,
   input: ScheduleInput,
 ): Promise<ScheduledFile[]> {
-  const { name, directory } = context.project();
-  const { encryptTo, identity, copyTo } = (await readSettings(directory)).backup;
+  const location = context.project();
+  const { name, directory, environment } = location;
+  const { encryptTo, identity, copyTo } = (await readSettings(location)).backup;
   const credentials = ['AWS_ACCESS_KEY_ID', 'AWS_PROFILE'].find((variable) => context.env[variable]);
   if (typeof copyTo === 'object' && credentials) {
     context.warn(
       `${credentials} is set in this shell and not at night: what opens the bucket has to be the default of ~/.aws, or the machine's role`,
     );
   }
+  const chosen = environment ? ['--environment', environment.name] : [];
+  const program = [...input.program, '-C', directory, ...chosen];
   const level = encryptTo && identity === undefined ? '1' : '2';
   const steps = [['backup', '--level', level], ...(copyTo === undefined ? [] : [['copy']]), ['prune']].map(
-    (words) => [...input.program, '-C', directory, 'db', ...words, '--quiet'],
+    (words) => [...program, 'db', ...words, '--quiet'],
   );
   const { hour, minute } = input.at;
   const searchPath = context.env.PATH ?? '/usr/local/bin:/usr/bin:/bin';

@@ -45,26 +45,22 @@ export interface Verification {
 export async function verify(context: ServiceContext, input: VerifyInput): Promise<Verification> {
   const location = context.project();
   const engine = await context.engine();
-  return withProjectLock(
-    location.directory,
-    { command: 'invctl db verify', signal: context.signal },
-    async () => {
-      const database = await findDatabase(engine, location);
-      const file = await findOrFetch(context, database, input.file, {
-        signal: context.signal,
-        onBytes: (bytes) => input.onProgress?.('fetch', bytes, bytes),
-      });
-      return verifyArchive(
-        context,
-        database,
-        await openArchive(file, {
-          identities: () => readIdentities(context, database),
-          processes: context.processes,
-        }),
-        input,
-      );
-    },
-  );
+  return withProjectLock(location, { command: 'invctl db verify', signal: context.signal }, async () => {
+    const database = await findDatabase(engine, location);
+    const file = await findOrFetch(context, database, input.file, {
+      signal: context.signal,
+      onBytes: (bytes) => input.onProgress?.('fetch', bytes, bytes),
+    });
+    return verifyArchive(
+      context,
+      database,
+      await openArchive(file, {
+        identities: () => readIdentities(context, database),
+        processes: context.processes,
+      }),
+      input,
+    );
+  });
 }
 
 /** {@link verify} for a caller that holds the project's lock. */

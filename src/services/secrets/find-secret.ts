@@ -49,7 +49,7 @@ export async function findSecret(
   const wanted = name ?? password;
   if (wanted === undefined) throw passwordInClear(database?.service, 'POSTGRES_PASSWORD');
   if (!(wanted in project.secrets)) return findVariable(context, project, database, wanted);
-  const file = await secretFile(project, wanted, (await readSettings(location.directory)).secrets[wanted]);
+  const file = await secretFile(project, wanted, (await readSettings(location)).secrets[wanted]);
   const found = { name: wanted, file, services: await holders(project, wanted, file) };
   if (database && wanted === password) {
     await assertNotInClear(project, file);

@@ -44,43 +44,43 @@ export interface Rotated {
 export async function rotateSecret(context: ServiceContext, { name, onStep }: RotateInput): Promise<Rotated> {
   const location = context.project();
   const engine = await context.engine();
-  return withProjectLock(
-    location.directory,
-    { command: 'invctl secrets rotate', signal: context.signal },
-    async () => {
-      const secret = await findSecret(context, engine, name);
-      const value = await newValue(context, secret);
-      const state: RotationState = {
-        secret: secret.name,
-        kind: secret.kind,
-        file: secret.file,
-        services: await runningAmong(engine, location, secret.services),
-        reverting: false,
-      };
-      const id = timeId(new Date());
-      const subject = openRotation(context, state, secret.database);
-      const session = await openLocked(context, secret, id);
-      const reverted = (error: unknown, step: RotationStep) => explainReverted(context, state, error, step);
-      await perform(rotationOperation, context, { id, state, subject, onStep, reverted }, async (run) => {
-        try {
-          await carryOut(subject, secret, value, session, run);
-        } finally {
-          await session?.close();
-        }
-      });
-      await warnOfUnproved(engine, context, state);
-      return { secret: secret.name, kind: secret.kind, file: secret.file, recreated: state.services };
-    },
-  );
+  return withProjectLock(location, { command: 'invctl secrets rotate', signal: context.signal }, async () => {
+    const secret = await findSecret(context, engine, name);
+    const value = await newValue(context, secret);
+    const state: RotationState = {
+      secret: secret.name,
+      kind: secret.kind,
+      file: secret.file,
+      services: await runningAmong(engine, location, secret.services),
+      reverting: false,
+    };
+    const id = timeId(new Date());
+    const subject = openRotation(context, state, secret.database);
+    const session = await openLocked(context, secret, id);
+    const reverted = (error: unknown, step: RotationStep) => explainReverted(context, state, error, step);
+    await perform(rotationOperation, context, { id, state, subject, onStep, reverted }, async (run) => {
+      try {
+        await carryOut(subject, secret, value, session, run);
+      } finally {
+        await session?.close();
+      }
+    });
+    await warnOfUnproved(engine, context, state);
+    return { secret: secret.name, kind: secret.kind, file: secret.file, recreated: state.services };
+  });
 }
 
 /** Random, or what the secret's provider gives now. @throws UserError SECRET_UNCHANGED */
 async function newValue(context: ServiceContext, { name, file }: FoundSecret): Promise<Secret> {
-  const { directory } = context.project();
-  const provider = (await readSettings(directory)).secrets[name];
+  const location = context.project();
+  const provider = (await readSettings(location)).secrets[name];
   if (!provider) return randomSecret(SECRET_BYTES);
   const { processes, signal } = context;
-  const value = await askProvider(name, provider, { processes, signal, directory });
+  const value = await askProvider(name, provider, {
+    processes,
+    signal,
+    directory: location.directory,
+  });
   if (value.reveal() !== readSecretFile(file)) return value;
   throw new UserError({
     code: 'SECRET_UNCHANGED',

@@ -42,7 +42,7 @@ export async function setSecret(
   const project = await engine.resolve(location);
   if (!(name in project.secrets)) throw unknownSecret(project, name);
   const file = declaredFile(project, name);
-  const provider = (await readSettings(location.directory)).secrets[name];
+  const provider = (await readSettings(location)).secrets[name];
   if (provider) {
     throw new UserError({
       code: 'SECRET_HAS_PROVIDER',
@@ -51,41 +51,37 @@ export async function setSecret(
     });
   }
   const database = await databaseIfAny(engine, location);
-  return withProjectLock(
-    location.directory,
-    { command: 'invctl secrets set', signal: context.signal },
-    async () => {
-      if (database && passwordSecret(database.service) === name && (await hasData(database))) {
-        throw new UserError({
-          code: 'SECRET_GUARDS_DATA',
-          message: `${name} is the password of a database that has data: the server would keep the old one`,
-          hint: `invctl secrets rotate ${name}`,
-        });
-      }
-      const before = statSync(file, { throwIfNoEntry: false });
-      if (before?.isDirectory()) {
-        throw new UserError({
-          code: 'SECRET_IS_DIRECTORY',
-          message: `${file} is a folder: an engine makes one where a file was missing`,
-          hint: `rmdir '${file}'`,
-          exitCode: ExitCode.projectInvalid,
-          file,
-        });
-      }
-      const replaced = before !== undefined && before.size > 0;
-      if (replaced) await confirm();
-      const value = await read();
-      if (value.reveal().trim() === '') {
-        throw new UserError({
-          code: 'SECRET_EMPTY',
-          message: `the value for ${name} is empty; nothing was changed`,
-        });
-      }
-      await writeSecretFile(file, value, before && before.mode & 0o777);
-      const stale = await runningAmong(engine, location, await holders(project, name, file));
-      return { secret: name, file, replaced, stale };
-    },
-  );
+  return withProjectLock(location, { command: 'invctl secrets set', signal: context.signal }, async () => {
+    if (database && passwordSecret(database.service) === name && (await hasData(database))) {
+      throw new UserError({
+        code: 'SECRET_GUARDS_DATA',
+        message: `${name} is the password of a database that has data: the server would keep the old one`,
+        hint: `invctl secrets rotate ${name}`,
+      });
+    }
+    const before = statSync(file, { throwIfNoEntry: false });
+    if (before?.isDirectory()) {
+      throw new UserError({
+        code: 'SECRET_IS_DIRECTORY',
+        message: `${file} is a folder: an engine makes one where a file was missing`,
+        hint: `rmdir '${file}'`,
+        exitCode: ExitCode.projectInvalid,
+        file,
+      });
+    }
+    const replaced = before !== undefined && before.size > 0;
+    if (replaced) await confirm();
+    const value = await read();
+    if (value.reveal().trim() === '') {
+      throw new UserError({
+        code: 'SECRET_EMPTY',
+        message: `the value for ${name} is empty; nothing was changed`,
+      });
+    }
+    await writeSecretFile(file, value, before && before.mode & 0o777);
+    const stale = await runningAmong(engine, location, await holders(project, name, file));
+    return { secret: name, file, replaced, stale };
+  });
 }
 
 /** Whether the server may have read its password already, which it does once, when its data folder is empty. */

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { UserError } from '../../errors.js';
 import { withProjectLock } from '../../system/lock.js';
+import { STATE_FOLDER } from '../../system/state-folder.js';
 import { readUpgradeRecord, UPGRADE_FOLDER } from '../../template/upgrade-folder.js';
 import type { ServiceContext } from '../context.js';
 import { perform } from '../operation.js';
@@ -30,36 +31,40 @@ export interface AbortResult {
  */
 export async function abortUpgrade(context: ServiceContext): Promise<AbortResult> {
   const { root, lock } = await findScaffold(context);
-  return withProjectLock(root, { command: 'invctl upgrade --abort', signal: context.signal }, async () => {
-    const record = await readUpgradeRecord(join(root, UPGRADE_FOLDER));
-    if (!record) {
-      throw new UserError({
-        code: 'NO_UPGRADE',
-        message: 'there is no upgrade to take back in this project',
-        hint: 'invctl upgrade --diff      (what one would change)',
-      });
-    }
-    const staged = stagedIn(root);
-    const aside = await perform(
-      abortOperation,
-      context,
-      { id: `abort-${randomUUID()}`, state: { folder: UPGRADE_FOLDER }, subject: staged },
-      async (run) => {
-        await run.begin('restore');
-        const putAside = await putBack(context, staged, record);
-        await forget(staged.folder);
-        return putAside;
-      },
-    );
-    return {
-      directory: root,
-      name: lock.options.name,
-      from: record.to,
-      to: record.from,
-      restored: record.changes.map(({ path }) => path),
-      edited: aside.paths,
-      ...(aside.paths.length > 0 ? { copies: aside.folder } : {}),
-      migrations: record.migrations,
-    };
-  });
+  return withProjectLock(
+    { stateFolder: join(root, STATE_FOLDER) },
+    { command: 'invctl upgrade --abort', signal: context.signal },
+    async () => {
+      const record = await readUpgradeRecord(join(root, UPGRADE_FOLDER));
+      if (!record) {
+        throw new UserError({
+          code: 'NO_UPGRADE',
+          message: 'there is no upgrade to take back in this project',
+          hint: 'invctl upgrade --diff      (what one would change)',
+        });
+      }
+      const staged = stagedIn(root);
+      const aside = await perform(
+        abortOperation,
+        context,
+        { id: `abort-${randomUUID()}`, state: { folder: UPGRADE_FOLDER }, subject: staged },
+        async (run) => {
+          await run.begin('restore');
+          const putAside = await putBack(context, staged, record);
+          await forget(staged.folder);
+          return putAside;
+        },
+      );
+      return {
+        directory: root,
+        name: lock.options.name,
+        from: record.to,
+        to: record.from,
+        restored: record.changes.map(({ path }) => path),
+        edited: aside.paths,
+        ...(aside.paths.length > 0 ? { copies: aside.folder } : {}),
+        migrations: record.migrations,
+      };
+    },
+  );
 }

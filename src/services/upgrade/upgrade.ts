@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
 import { UserError, usageError } from '../../errors.js';
 import { fileDiff } from '../../project/file-diff.js';
 import { withProjectLock } from '../../system/lock.js';
 import { redact } from '../../system/secret.js';
+import { STATE_FOLDER } from '../../system/state-folder.js';
 import { loadTemplate, type Template } from '../../template/manifest.js';
 import { keepAsLast, stageUpgrade } from '../../template/upgrade-folder.js';
 import { type PlannedFile, planUpgrade, type UpgradePlan } from '../../template/upgrade-plan.js';
@@ -61,7 +63,7 @@ export async function upgradeProject(context: ServiceContext, input: UpgradeInpu
   const template = input.template ?? (await loadTemplate());
   if (input.diff) return (await examine(context, template, input)).result;
   return withProjectLock(
-    root,
+    { stateFolder: join(root, STATE_FOLDER) },
     {
       command: 'invctl upgrade',
       waitMs: LOCK_WAIT_MS,

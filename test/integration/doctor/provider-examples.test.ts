@@ -29,7 +29,7 @@ describe("the guide's examples of providers", () => {
 
   const providerOf = async (text: string): Promise<SecretProvider> => {
     writeFileSync(join(directory, 'invctl.yaml'), text);
-    const { secrets } = await readSettings(directory);
+    const { secrets } = await readSettings({ directory });
     expect(Object.keys(secrets)).toEqual(['db_password']);
     return secrets.db_password as SecretProvider;
   };

@@ -14,6 +14,7 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true }));
 
 const command = 'invctl test';
+const state = () => ({ stateFolder: join(folder, '.invctl') });
 
 async function writeHolder(fields: object): Promise<void> {
   await mkdir(join(folder, '.invctl'));
@@ -29,22 +30,22 @@ async function writeHolder(fields: object): Promise<void> {
 
 describe('the project lock', () => {
   it('is held while the body runs and leaves nothing behind', async () => {
-    await withProjectLock(folder, { command }, async () => {
-      expect(await readLockHolder(folder)).toMatchObject({ pid: process.pid, command });
+    await withProjectLock(state(), { command }, async () => {
+      expect(await readLockHolder(state())).toMatchObject({ pid: process.pid, command });
     });
     expect(await readdir(folder)).toEqual([]);
   });
 
   it('is given back when the body throws', async () => {
-    await expect(withProjectLock(folder, { command }, () => Promise.reject(new Error('no')))).rejects.toThrow(
-      'no',
-    );
-    expect(await readLockHolder(folder)).toBeUndefined();
+    await expect(
+      withProjectLock(state(), { command }, () => Promise.reject(new Error('no'))),
+    ).rejects.toThrow('no');
+    expect(await readLockHolder(state())).toBeUndefined();
   });
 
   it('refuses a second holder and names the first', async () => {
-    await withProjectLock(folder, { command: 'invctl up' }, async () => {
-      await expect(withProjectLock(folder, { command }, async () => {})).rejects.toMatchObject({
+    await withProjectLock(state(), { command: 'invctl up' }, async () => {
+      await expect(withProjectLock(state(), { command }, async () => {})).rejects.toMatchObject({
         code: 'PROJECT_LOCKED',
         exitCode: 9,
         message: expect.stringContaining(`process ${process.pid}`),
@@ -60,7 +61,7 @@ describe('the project lock', () => {
     });
     let first: Promise<void> | undefined;
     await new Promise<void>((entered) => {
-      first = withProjectLock(folder, { command }, async () => {
+      first = withProjectLock(state(), { command }, async () => {
         entered();
         await waiting;
         order.push('first');
@@ -70,7 +71,7 @@ describe('the project lock', () => {
       order.push('waiting');
       letGo();
     };
-    await withProjectLock(folder, { command, waitMs: 30_000, onWait }, async () => {
+    await withProjectLock(state(), { command, waitMs: 30_000, onWait }, async () => {
       order.push('second');
     });
     await first;
@@ -82,23 +83,23 @@ describe('the project lock', () => {
     const dead = { pid: child.pid as number, start: 'x' };
     await new Promise((resolve) => child.once('close', resolve));
     await writeHolder(dead);
-    await withProjectLock(folder, { command }, async () => {});
+    await withProjectLock(state(), { command }, async () => {});
     await rm(join(folder, '.invctl'), { recursive: true, force: true });
     await writeHolder({ start: 'another boot/1' });
-    await withProjectLock(folder, { command }, async () => {});
+    await withProjectLock(state(), { command }, async () => {});
     expect(existsSync(join(folder, '.invctl/project.lock'))).toBe(false);
   });
 
   it('takes over also where another process was killed while it did that', async () => {
     await writeHolder({ start: 'another boot/1' });
     await copyFile(join(folder, '.invctl/project.lock'), join(folder, '.invctl/project.lock.evict'));
-    expect(await withProjectLock(folder, { command }, async () => 'done')).toBe('done');
+    expect(await withProjectLock(state(), { command }, async () => 'done')).toBe('done');
     expect(existsSync(join(folder, '.invctl'))).toBe(false);
   });
 
   it('does not judge a process of another machine', async () => {
     await writeHolder({ host: 'elsewhere', start: 'x' });
-    await expect(withProjectLock(folder, { command }, async () => {})).rejects.toMatchObject({
+    await expect(withProjectLock(state(), { command }, async () => {})).rejects.toMatchObject({
       message: expect.stringContaining('on elsewhere'),
     });
   });
@@ -111,7 +112,7 @@ describe('the project lock', () => {
     await writeFile(counter, '0');
     await Promise.all(
       Array.from({ length: 12 }, () =>
-        withProjectLock(folder, { command, waitMs: 15_000 }, async () => {
+        withProjectLock(state(), { command, waitMs: 15_000 }, async () => {
           inside += 1;
           most = Math.max(most, inside);
           const seen = Number(await readFile(counter, 'utf8'));
@@ -131,7 +132,7 @@ describe('the folder of the lock', () => {
     for (let round = 0; round < 20; round += 1) {
       const holders = Array.from({ length: 12 }, async (_, turn) => {
         await new Promise((resolve) => setTimeout(resolve, 3 * turn));
-        await withProjectLock(folder, { command, waitMs: 15_000 }, async () => {});
+        await withProjectLock(state(), { command, waitMs: 15_000 }, async () => {});
       });
       const outcomes = await Promise.allSettled(holders);
       expect(outcomes.filter(({ status }) => status === 'rejected')).toEqual([]);

@@ -16,6 +16,7 @@ async function located(files: Record<string, string>, from = '', shell: Record<s
       files: location.files.map(strip),
       explicitFiles: location.explicitFiles,
       envFiles: location.envFiles.map(strip),
+      stateFolder: strip(location.stateFolder),
     };
   });
 }
@@ -35,6 +36,7 @@ describe('the files of a project', () => {
       files: ['compose.yaml', 'compose.override.yaml'],
       explicitFiles: false,
       envFiles: [],
+      stateFolder: '.invctl',
     });
   });
 
@@ -60,6 +62,7 @@ describe('the files of a project', () => {
       files: ['deep/one.yaml', 'two.yaml'],
       explicitFiles: true,
       envFiles: ['deep/.env', '.env'],
+      stateFolder: 'deep/.invctl',
     });
   });
 

@@ -5,7 +5,7 @@ import { withProject } from '../../support/project/project-on-disk.js';
 
 describe('secrets in invctl.yaml', () => {
   const secrets = (text: string) =>
-    withProject({ 'invctl.yaml': text }, async (directory) => (await readSettings(directory)).secrets);
+    withProject({ 'invctl.yaml': text }, async (directory) => (await readSettings({ directory })).secrets);
 
   it('name a command each', async () => {
     expect(await secrets('secrets: {a: {command: [op, read, ""]}}')).toEqual({
@@ -78,7 +78,7 @@ describe('invctl.yaml is refused with the line and the key', () => {
 
   function refusal(text: string): Promise<UserError> {
     return withProject({ 'invctl.yaml': text }, (directory) =>
-      readSettings(directory).then(
+      readSettings({ directory }).then(
         () => expect.fail('it was accepted'),
         (reason) => reason,
       ),

@@ -32,7 +32,7 @@ afterEach(() => rmSync(directory, { recursive: true }));
 const context = () =>
   ({
     signal: interruption.signal,
-    project: () => ({ directory }),
+    project: () => ({ directory, stateFolder: join(directory, '.invctl') }),
     warn: (message: string) => warnings.push(message),
   }) as unknown as ServiceContext;
 
@@ -82,7 +82,7 @@ async function cutOffAt(step: Step): Promise<JournalEntry> {
     }),
   ).rejects.toBe(ended);
   calls = [];
-  const [entry] = await readJournal(directory);
+  const [entry] = await readJournal({ stateFolder: join(directory, '.invctl') });
   return entry as JournalEntry;
 }
 
@@ -92,9 +92,9 @@ describe('an operation', () => {
     const result = await run(declared(), async (going) => {
       await going.begin('make');
       going.state.made.push('x');
-      seen.push(...(await readJournal(directory)));
+      seen.push(...(await readJournal({ stateFolder: join(directory, '.invctl') })));
       await going.note();
-      seen.push(...(await readJournal(directory)));
+      seen.push(...(await readJournal({ stateFolder: join(directory, '.invctl') })));
       return 'done';
     });
     expect(result).toBe('done');
@@ -103,7 +103,7 @@ describe('an operation', () => {
       { step: 'make', state: { made: ['x'] } },
     ]);
     expect(calls).toEqual(['make']);
-    expect(await readJournal(directory)).toEqual([]);
+    expect(await readJournal({ stateFolder: join(directory, '.invctl') })).toEqual([]);
   });
 
   it('takes back nothing before its first step', async () => {
@@ -113,7 +113,7 @@ describe('an operation', () => {
       }),
     ).rejects.toThrow('refused');
     expect(calls).toEqual([]);
-    expect(await readJournal(directory)).toEqual([]);
+    expect(await readJournal({ stateFolder: join(directory, '.invctl') })).toEqual([]);
   });
 
   it('is reverted after an error, which may be told in other words', async () => {
@@ -124,7 +124,7 @@ describe('an operation', () => {
     };
     await expect(run(declared(), fails)).rejects.toThrow('no');
     expect(calls).toEqual(['make', 'revert', 'revert it at make: x']);
-    expect(await readJournal(directory)).toEqual([]);
+    expect(await readJournal({ stateFolder: join(directory, '.invctl') })).toEqual([]);
     const told = run(declared(), fails, (error, step) => failure(`${(error as Error).message} at ${step}`));
     await expect(told).rejects.toThrow('no at make');
   });
@@ -145,7 +145,7 @@ describe('an operation', () => {
     );
     await expect(fails).rejects.toThrow('no');
     expect(warnings).toEqual([expect.stringMatching(/the server is gone.*invctl recover/)]);
-    expect(await readJournal(directory)).toMatchObject([{ step: 'swap' }]);
+    expect(await readJournal({ stateFolder: join(directory, '.invctl') })).toMatchObject([{ step: 'swap' }]);
   });
 
   it('throws the bug that reverting has, and keeps its entry', async () => {
@@ -159,7 +159,7 @@ describe('an operation', () => {
       throw failure('no');
     });
     await expect(fails).rejects.toThrow(TypeError);
-    expect(await readJournal(directory)).toHaveLength(1);
+    expect(await readJournal({ stateFolder: join(directory, '.invctl') })).toHaveLength(1);
   });
 
   it('stands from its final step on: an error takes nothing back, an interruption leaves the rest to recover', async () => {
@@ -171,10 +171,10 @@ describe('an operation', () => {
         throw error;
       });
     await expect(fails(failure('the app is ill'))).rejects.toThrow('the app is ill');
-    expect(await readJournal(directory)).toEqual([]);
+    expect(await readJournal({ stateFolder: join(directory, '.invctl') })).toEqual([]);
     interruption.abort();
     await expect(fails(interruption.signal.reason)).rejects.toThrow();
-    expect(await readJournal(directory)).toMatchObject([{ step: 'tell' }]);
+    expect(await readJournal({ stateFolder: join(directory, '.invctl') })).toMatchObject([{ step: 'tell' }]);
     expect(calls.filter((call) => call.startsWith('revert'))).toEqual([]);
   });
 });
@@ -187,7 +187,7 @@ describe('an operation that was cut off', () => {
       message: 'as before',
     });
     expect(calls).toEqual(['revert found again at swap, cut off: x']);
-    expect(await readJournal(directory)).toEqual([]);
+    expect(await readJournal({ stateFolder: join(directory, '.invctl') })).toEqual([]);
   });
 
   it('is finished where it came far enough, its further steps noted under its own time', async () => {
@@ -196,13 +196,13 @@ describe('an operation that was cut off', () => {
     const one = declared({
       finish: finish(async (going) => {
         await going.begin('tell');
-        seen.push(...(await readJournal(directory)));
+        seen.push(...(await readJournal({ stateFolder: join(directory, '.invctl') })));
         return 'told';
       }),
     });
     expect(await recoverEntry(one, context(), entry)).toEqual({ outcome: 'finished', message: 'told' });
     expect(seen).toMatchObject([{ id: 'a1', since: entry.since, step: 'tell' }]);
-    expect(await readJournal(directory)).toEqual([]);
+    expect(await readJournal({ stateFolder: join(directory, '.invctl') })).toEqual([]);
     expect(await recoverEntry(one, context(), { ...entry, step: 'swap' })).toMatchObject({
       outcome: 'reverted',
     });
@@ -230,13 +230,13 @@ describe('an operation that was cut off', () => {
     const entry = await cutOffAt('tell');
     await expect(recoverEntry(one, context(), entry)).rejects.toThrow('the app is ill');
     expect(calls).toEqual([]);
-    expect(await readJournal(directory)).toHaveLength(1);
+    expect(await readJournal({ stateFolder: join(directory, '.invctl') })).toHaveLength(1);
   });
 
   it('of a state that it does not know is left alone', async () => {
     const entry = await cutOffAt('swap');
     await expect(recoverEntry(declared(), context(), { ...entry, state: {} })).rejects.toThrow();
     expect(calls).toEqual([]);
-    expect(await readJournal(directory)).toHaveLength(1);
+    expect(await readJournal({ stateFolder: join(directory, '.invctl') })).toHaveLength(1);
   });
 });

@@ -6,15 +6,17 @@ import { beginJournal, endEntry, readJournal } from '../../../src/system/journal
 import { withProjectLock } from '../../../src/system/lock.js';
 
 let directory: string;
+let state: { stateFolder: string };
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'invctl-journal-'));
+  state = { stateFolder: join(directory, '.invctl') };
 });
 afterEach(() => rmSync(directory, { recursive: true }));
 
 describe('the journal', () => {
   it('is on the disk before a step, and gone at the end', async () => {
-    const journal = await beginJournal(directory, { operation: 'db restore', id: 'a1' });
-    expect(await readJournal(directory)).toEqual([]);
+    const journal = await beginJournal(state, { operation: 'db restore', id: 'a1' });
+    expect(await readJournal(state)).toEqual([]);
     await journal.step('load', { scratch: 'x' });
     await journal.step('swap', { scratch: 'y' });
     const file = join(directory, '.invctl', 'journal', 'a1.json');
@@ -30,28 +32,26 @@ describe('the journal', () => {
   });
 
   it('keeps others from changing the project until it is recovered', async () => {
-    const journal = await beginJournal(directory, { operation: 'db restore', id: 'a1' });
+    const journal = await beginJournal(state, { operation: 'db restore', id: 'a1' });
     await journal.step('load', {});
     let ran = false;
     const change = async () => {
       ran = true;
     };
-    await expect(withProjectLock(directory, { command: 'invctl up' }, change)).rejects.toMatchObject({
+    await expect(withProjectLock(state, { command: 'invctl up' }, change)).rejects.toMatchObject({
       code: 'UNFINISHED_OPERATION',
       details: { operation: 'db restore', step: 'load', id: 'a1' },
     });
     expect(ran).toBe(false);
-    await withProjectLock(directory, { command: 'invctl recover', recovers: true }, () =>
-      endEntry(directory, 'a1'),
-    );
-    await withProjectLock(directory, { command: 'invctl up' }, change);
+    await withProjectLock(state, { command: 'invctl recover', recovers: true }, () => endEntry(state, 'a1'));
+    await withProjectLock(state, { command: 'invctl up' }, change);
     expect(ran).toBe(true);
   });
 
   it('lets others go on where only litter was left', async () => {
-    const journal = await beginJournal(directory, { operation: 'db backup', id: 'b1', harmless: true });
+    const journal = await beginJournal(state, { operation: 'db backup', id: 'b1', harmless: true });
     await journal.step('dump', {});
-    await withProjectLock(directory, { command: 'invctl up' }, async () => {});
-    expect(await readJournal(directory)).toHaveLength(1);
+    await withProjectLock(state, { command: 'invctl up' }, async () => {});
+    expect(await readJournal(state)).toHaveLength(1);
   });
 });

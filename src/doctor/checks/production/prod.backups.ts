@@ -13,7 +13,7 @@ export const check = defineCheck({
   async probe(facts) {
     const { readSettings } = await import('../../../project/settings-file.js');
     const { newestBackup } = await import('../../../backup/newest.js');
-    const settings = facts.settings ?? (await readSettings(facts.location.directory));
+    const settings = facts.settings ?? (await readSettings(facts.location));
     const { backup } = settings;
     const folder = resolve(facts.location.directory, backup.folder);
     const verified = await newestBackup(facts.location.directory, settings);

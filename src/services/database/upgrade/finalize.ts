@@ -26,26 +26,22 @@ export async function finalize(
 ): Promise<Finalized> {
   const location = context.project();
   const engine = await context.engine();
-  return withProjectLock(
-    location.directory,
-    { command: 'invctl db upgrade', signal: context.signal },
-    async () => {
-      const volumes = await readPreviousVolumes(location.directory);
-      if (volumes.length === 0) {
-        throw new UserError({
-          code: 'NOTHING_TO_FINALIZE',
-          message: 'no upgrade left a volume behind',
-          hint: 'invctl volume ls',
-        });
-      }
-      const database = await findDatabase(engine, location);
-      for (const volume of volumes) await assertNothingLeft(context, database, volume);
-      await input.confirm(volumes);
-      const backup = input.backup ? await backupToFile(context, database, { level: 1 }) : undefined;
-      const trials = await openTrials(engine, context);
-      for (const { name } of volumes) await trials.removeVolume(location, name);
-      await forgetPreviousVolumes(location.directory);
-      return { removed: volumes.map(({ name }) => name), ...(backup ? { backup: backup.file } : {}) };
-    },
-  );
+  return withProjectLock(location, { command: 'invctl db upgrade', signal: context.signal }, async () => {
+    const volumes = await readPreviousVolumes(location);
+    if (volumes.length === 0) {
+      throw new UserError({
+        code: 'NOTHING_TO_FINALIZE',
+        message: 'no upgrade left a volume behind',
+        hint: 'invctl volume ls',
+      });
+    }
+    const database = await findDatabase(engine, location);
+    for (const volume of volumes) await assertNothingLeft(context, database, volume);
+    await input.confirm(volumes);
+    const backup = input.backup ? await backupToFile(context, database, { level: 1 }) : undefined;
+    const trials = await openTrials(engine, context);
+    for (const { name } of volumes) await trials.removeVolume(location, name);
+    await forgetPreviousVolumes(location);
+    return { removed: volumes.map(({ name }) => name), ...(backup ? { backup: backup.file } : {}) };
+  });
 }

@@ -48,7 +48,7 @@ export async function finishUpgrade(context: ServiceContext, live: Database, run
       hint: 'docker compose config',
     });
   }
-  await keepVolume(location.directory, {
+  await keepVolume(location, {
     name: state.volume.before,
     major: state.from,
     since: new Date().toISOString(),

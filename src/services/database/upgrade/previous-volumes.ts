@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { hasErrorCode } from '../../../errors.js';
 import { writeFileAtomic } from '../../../system/files.js';
+import type { StateOwner } from '../../../system/state-folder.js';
 import { upgradeStateSchema } from './state.js';
 
 const volumesSchema = z.array(
@@ -21,17 +22,17 @@ const volumesSchema = z.array(
 export type PreviousVolume = z.infer<typeof volumesSchema>[number];
 
 /** Notes a volume that is to be kept until the upgrade is final. */
-export async function keepVolume(directory: string, volume: PreviousVolume): Promise<void> {
-  const others = (await readPreviousVolumes(directory)).filter(({ name }) => name !== volume.name);
-  const file = recordFile(directory);
+export async function keepVolume(owner: StateOwner, volume: PreviousVolume): Promise<void> {
+  const others = (await readPreviousVolumes(owner)).filter(({ name }) => name !== volume.name);
+  const file = recordFile(owner);
   await mkdir(dirname(file), { recursive: true });
   await writeFileAtomic(file, `${JSON.stringify([...others, volume], null, 2)}\n`);
 }
 
 /** The volumes that upgrades left. */
-export async function readPreviousVolumes(directory: string): Promise<PreviousVolume[]> {
+export async function readPreviousVolumes(owner: StateOwner): Promise<PreviousVolume[]> {
   try {
-    return volumesSchema.parse(JSON.parse(await readFile(recordFile(directory), 'utf8')));
+    return volumesSchema.parse(JSON.parse(await readFile(recordFile(owner), 'utf8')));
   } catch (error) {
     if (hasErrorCode(error, 'ENOENT')) return [];
     throw error;
@@ -39,10 +40,10 @@ export async function readPreviousVolumes(directory: string): Promise<PreviousVo
 }
 
 /** Forgets the volumes that upgrades left. */
-export async function forgetPreviousVolumes(directory: string): Promise<void> {
-  await rm(recordFile(directory));
+export async function forgetPreviousVolumes(owner: StateOwner): Promise<void> {
+  await rm(recordFile(owner));
 }
 
-function recordFile(directory: string): string {
-  return join(directory, '.invctl', 'previous-volumes.json');
+function recordFile({ stateFolder }: StateOwner): string {
+  return join(stateFolder, 'previous-volumes.json');
 }

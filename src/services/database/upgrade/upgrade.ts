@@ -80,10 +80,8 @@ export interface Upgraded {
 export async function upgrade(context: ServiceContext, input: UpgradeInput): Promise<Upgraded> {
   const location = context.project();
   const engine = await context.engine();
-  return withProjectLock(
-    location.directory,
-    { command: 'invctl db upgrade', signal: context.signal },
-    async () => upgradeDatabase(context, await findDatabase(engine, location), input),
+  return withProjectLock(location, { command: 'invctl db upgrade', signal: context.signal }, async () =>
+    upgradeDatabase(context, await findDatabase(engine, location), input),
   );
 }
 

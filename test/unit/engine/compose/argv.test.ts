@@ -8,6 +8,7 @@ const shop: ProjectLocation = {
   files: ['/srv/shop/compose.yaml'],
   envFiles: [],
   explicitFiles: false,
+  stateFolder: '/srv/shop/.invctl',
 };
 
 describe('argument vectors', () => {

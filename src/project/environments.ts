@@ -1,0 +1,226 @@
+import { existsSync, statSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { ExitCode, UserError, usageError } from '../errors.js';
+import { type LocatedEnvironment, locateProject, normalizeName } from './locate.js';
+import { nearest } from './nearest.js';
+import { exampleOf } from './project-environment.js';
+import { invalidSettings, lineIn } from './settings-document.js';
+import { ENVIRONMENT_NAME, type EnvironmentSettings, readSettings } from './settings-file.js';
+import { SETTINGS_FILE } from './settings-path.js';
+import { shellWord } from './shell-words.js';
+
+/** An environment as the command line chose it. */
+export interface ChosenEnvironment extends LocatedEnvironment {
+  /** What it sets, in the variables of Compose and of the docker client: it goes over the shell's. */
+  variables: Record<string, string>;
+}
+
+/** What may stand between paths: the first is Compose's own, the others are for paths that contain it. */
+const SEPARATORS = [':', ';', '|', '\n'];
+
+/**
+ * An environment that `invctl.yaml` of the project in a folder declares, as Compose's own variables: whatever runs
+ * with these is in it, on each engine.
+ *
+ * @throws UserError USAGE for one that is not declared, or where a variable of the shell says otherwise (exit 2);
+ *   CONFIG_INVALID, ENVIRONMENT_FILE_MISSING (exit 4)
+ */
+export async function chooseEnvironment(
+  directory: string,
+  env: NodeJS.ProcessEnv,
+  name: string,
+): Promise<ChosenEnvironment> {
+  const root = projectFolder(directory, env);
+  const { environments } = await readSettings({ directory: root });
+  const settings = Object.hasOwn(environments, name) ? environments[name] : undefined;
+  if (!settings) throw unknownEnvironment(name, Object.keys(environments));
+  const place: Place = { root, name, settings, env };
+  assertFiles(place);
+  const variables = variablesOf(place);
+  const project = variables.COMPOSE_PROJECT_NAME as string;
+  for (const [other, declared] of Object.entries(environments)) {
+    if (other === name || declared.context !== settings.context) continue;
+    if (projectOf({ root, name: other, settings: declared, env }) !== project) continue;
+    throw invalidEnvironment(place, `it is the project ${project}, and so is environments.${other}`);
+  }
+  for (const [variable, value] of Object.entries(variables)) assertNotSet(place, variable, value);
+  if (settings.context !== undefined) assertNotSet(place, 'DOCKER_HOST', undefined);
+  return {
+    name,
+    protected: settings.protected,
+    ...(settings.context === undefined ? {} : { context: settings.context }),
+    variables: { ...variables, INVCTL_ENVIRONMENT: name },
+  };
+}
+
+/**
+ * Refuses the project without an environment where it is that of one: its data would be reached without the
+ * environment's protection.
+ * @throws UserError ENVIRONMENT_NEEDED (exit 2)
+ */
+export async function assertNoEnvironmentNeeded(directory: string, env: NodeJS.ProcessEnv): Promise<void> {
+  const root = projectFolder(directory, env);
+  const { environments } = await readSettings({ directory: root });
+  const own = nameOf(root, env);
+  for (const [name, settings] of Object.entries(environments)) {
+    if (settings.project !== own || (settings.context ?? env.DOCKER_CONTEXT) !== env.DOCKER_CONTEXT) continue;
+    throw new UserError({
+      code: 'ENVIRONMENT_NEEDED',
+      message: `the project ${own} is the environment "${name}"`,
+      hint: `invctl --environment ${name} …      (or: export INVCTL_ENVIRONMENT=${name})`,
+      exitCode: ExitCode.usage,
+    });
+  }
+}
+
+interface Place {
+  /** Folder of invctl.yaml. */
+  root: string;
+  name: string;
+  settings: EnvironmentSettings;
+  env: NodeJS.ProcessEnv;
+}
+
+/** Where the project is without an environment; the folder itself where that cannot be told. */
+function projectFolder(directory: string, env: NodeJS.ProcessEnv): string {
+  try {
+    return locateProject(directory, env).directory;
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    for (let folder = directory; ; folder = dirname(folder)) {
+      if (existsSync(join(folder, SETTINGS_FILE))) return folder;
+      if (dirname(folder) === folder) return directory;
+    }
+  }
+}
+
+function variablesOf(place: Place): Record<string, string> {
+  const { settings } = place;
+  return {
+    ...fileVariables(place),
+    COMPOSE_PROJECT_NAME: projectOf(place),
+    ...(settings.context === undefined ? {} : { DOCKER_CONTEXT: settings.context }),
+  };
+}
+
+function fileVariables({ root, settings }: Place): Record<string, string> {
+  const files = settings.files?.map((file) => resolve(root, file));
+  const separator = SEPARATORS.find((sign) => !files?.some((file) => file.includes(sign))) as string;
+  const envFiles = envFilesOf(settings).map((file) => resolve(root, file));
+  return {
+    ...(files ? { COMPOSE_FILE: files.join(separator), COMPOSE_PATH_SEPARATOR: separator } : {}),
+    ...(envFiles.length > 0 ? { COMPOSE_ENV_FILES: envFiles.join(',') } : {}),
+  };
+}
+
+function envFilesOf({ envFile = [] }: EnvironmentSettings): string[] {
+  return typeof envFile === 'string' ? [envFile] : envFile;
+}
+
+/** The name that invctl.yaml gives, or the environment's own files; else the project's and the environment's. */
+function projectOf(place: Place): string {
+  const { root, name, settings, env } = place;
+  if (settings.project !== undefined) return settings.project;
+  const own = { ...env, ...fileVariables(place) };
+  const written = nameOf(root, { ...own, COMPOSE_PROJECT_NAME: '' });
+  const set = nameOf(root, { ...own, COMPOSE_PROJECT_NAME: undefined });
+  if (settings.envFile !== undefined && set !== undefined && set !== written) return set;
+  const common = nameOf(root, { ...env, COMPOSE_PROJECT_NAME: '' });
+  if (common !== undefined && written !== undefined && written !== common) return written;
+  const shared = nameOf(root, { ...env, COMPOSE_PROJECT_NAME: undefined }) ?? written;
+  return `${shared ?? (normalizeName(basename(root)) || 'project')}-${name}`;
+}
+
+/** Undefined where the files give none: what is wrong with them is told by whoever reads them next. */
+function nameOf(root: string, env: NodeJS.ProcessEnv): string | undefined {
+  try {
+    return locateProject(root, env).name;
+  } catch (error) {
+    if (error instanceof UserError) return undefined;
+    throw error;
+  }
+}
+
+function assertFiles(place: Place): void {
+  const { root, name, settings } = place;
+  const [first] = settings.files ?? [];
+  if (first !== undefined && dirname(resolve(root, first)) !== root) {
+    throw invalidEnvironment(
+      place,
+      `${first} is in another folder, and the first file decides the project's`,
+      'files',
+    );
+  }
+  for (const file of settings.files ?? []) {
+    if (isFile(resolve(root, file))) continue;
+    throw missingFile(
+      place,
+      'files',
+      file,
+      file === `compose.${name}.yaml` ? `invctl init --environment ${name}` : undefined,
+    );
+  }
+  for (const file of envFilesOf(settings)) {
+    if (file.includes(',')) throw invalidEnvironment(place, 'Compose takes no comma in a path', 'envFile');
+    const path = resolve(root, file);
+    if (isFile(path)) continue;
+    const example = exampleOf(path);
+    throw missingFile(
+      place,
+      'envFile',
+      file,
+      example && `cp ${shellWord(example)} ${shellWord(path)}      (then fill it in)`,
+    );
+  }
+}
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === false;
+}
+
+/** Two answers to one question: which is meant, nobody can tell. A value that is the same is no other answer. */
+function assertNotSet({ name, env }: Place, variable: string, value: string | undefined): void {
+  if (variable === 'COMPOSE_PATH_SEPARATOR' || !env[variable] || env[variable] === value) return;
+  throw usageError(
+    `${variable} is set in this shell, and the environment "${name}" says otherwise`,
+    `unset ${variable}      (or leave --environment and INVCTL_ENVIRONMENT away)`,
+  );
+}
+
+function unknownEnvironment(name: string, known: readonly string[]): UserError {
+  if (known.length === 0) {
+    return usageError(
+      `there is no environment "${name}": ${SETTINGS_FILE} declares none`,
+      `invctl init --environment ${ENVIRONMENT_NAME.test(name) ? name : 'production'}`,
+    );
+  }
+  const near = nearest(name, known);
+  return usageError(
+    `there is no environment "${name}"; ${SETTINGS_FILE} declares ${known.join(', ')}`,
+    near ? `did you mean ${near}?` : `invctl --environment ${known[0]} …`,
+  );
+}
+
+function invalidEnvironment({ root, name }: Place, problem: string, ...below: string[]): UserError {
+  const file = join(root, SETTINGS_FILE);
+  const path = ['environments', name, ...below];
+  return invalidSettings(file, `${path.join('.')}: ${problem}`, lineIn(file, path));
+}
+
+function missingFile(
+  place: Place,
+  key: 'files' | 'envFile',
+  named: string,
+  remedy: string | undefined,
+): UserError {
+  const file = join(place.root, SETTINGS_FILE);
+  const line = lineIn(file, ['environments', place.name, key]);
+  return new UserError({
+    code: 'ENVIRONMENT_FILE_MISSING',
+    message: `the environment "${place.name}" names ${named}, which is ${existsSync(resolve(place.root, named)) ? 'a folder' : 'not there'}`,
+    hint: remedy ?? `write it, or mend environments.${place.name}.${key} in ${file}`,
+    exitCode: ExitCode.projectInvalid,
+    file,
+    ...(line === undefined ? {} : { line }),
+  });
+}

@@ -1,0 +1,63 @@
+import { describe, expect, it } from 'vitest';
+import { UserError } from '../../../src/errors.js';
+import { createOutput, inEnvironment } from '../../../src/output/output.js';
+
+const production = { name: 'production', commands: ['up', 'db', 'down'] };
+
+describe('a command to type next', () => {
+  it.each([
+    ['invctl up', 'invctl --environment production up'],
+    [
+      'go:  invctl db upgrade, or `invctl down`',
+      'go:  invctl --environment production db upgrade, or `invctl --environment production down`',
+    ],
+    ['docker compose up -d --wait', 'invctl --environment production compose -- up -d --wait'],
+    ['cd shop && invctl up', 'cd shop && invctl --environment production up'],
+  ])('names the environment: %s', (text, expected) => {
+    expect(inEnvironment(text, production)).toBe(expected);
+  });
+
+  it.each([
+    'what invctl wrote',
+    'invctl upgrades',
+    'docs/invctl up',
+    'invctl.yaml',
+    'invctl init',
+    'docker compose',
+    'invctl --environment x up',
+  ])('is not to be seen in: %s', (text) => {
+    expect(inEnvironment(text, production)).toBe(text);
+  });
+
+  it('is as it was where there is none', () => {
+    expect(inEnvironment('invctl up', undefined)).toBe('invctl up');
+  });
+});
+
+it('documents name the environment, and so do their hints and warnings', () => {
+  const written: string[] = [];
+  const stream = { write: (text: string) => written.push(text) } as unknown as NodeJS.WriteStream;
+  const output = createOutput({
+    stdout: stream,
+    stderr: { write: () => true } as unknown as NodeJS.WriteStream,
+    env: {},
+    json: true,
+    quiet: false,
+    noColor: true,
+    environment: production,
+  });
+  output.warn('too old; take one with: invctl db backup');
+  output.fail('up', new UserError({ code: 'X', message: 'no', hint: 'invctl up' }));
+  output.succeed('up', {});
+  expect(written.map((line) => JSON.parse(line))).toEqual([
+    {
+      schemaVersion: 1,
+      command: 'up',
+      ok: false,
+      environment: 'production',
+      error: { code: 'X', message: 'no', hint: 'invctl --environment production up' },
+      warnings: ['too old; take one with: invctl --environment production db backup'],
+    },
+    expect.objectContaining({ ok: true, environment: 'production' }),
+  ]);
+});
