@@ -157,21 +157,27 @@ function assertFiles(place: Place): void {
       place,
       'files',
       file,
-      file === `compose.${name}.yaml` ? `invctl init --environment ${name}` : undefined,
+      file === overlayOf(name) ? `invctl init --environment ${name}` : undefined,
     );
   }
   for (const file of envFilesOf(settings)) {
     if (file.includes(',')) throw invalidEnvironment(place, 'Compose takes no comma in a path', 'envFile');
     const path = resolve(root, file);
     if (isFile(path)) continue;
-    const example = exampleOf(path);
-    throw missingFile(
-      place,
-      'envFile',
-      file,
-      example && `cp ${shellWord(example)} ${shellWord(path)}      (then fill it in)`,
-    );
+    throw missingFile(place, 'envFile', file, howToMake(place, path));
   }
+}
+
+/** One that `init` wrote it makes again, keys generated; of others there may be an example. */
+function howToMake({ name, settings }: Place, envFile: string): string | undefined {
+  if (settings.files?.includes(overlayOf(name))) return `invctl init --environment ${name}`;
+  const example = exampleOf(envFile);
+  return example && `cp ${shellWord(example)} ${shellWord(envFile)}      (then fill it in)`;
+}
+
+/** What `init --environment` lays over the compose file. */
+function overlayOf(name: string): string {
+  return `compose.${name}.yaml`;
 }
 
 function isFile(path: string): boolean {

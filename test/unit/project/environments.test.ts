@@ -204,14 +204,16 @@ describe('refused is', () => {
       hint: 'invctl init --environment production',
     });
     const { '.env.production': __, ...noValues } = shop;
-    expect(await chosen({ ...noValues, '.env.production.example': 'A=\n' }, 'production')).toMatchObject({
+    expect(await chosen(noValues, 'production')).toMatchObject({
       code: 'ENVIRONMENT_FILE_MISSING',
       line: 5,
-      hint: expect.stringMatching(/^cp \S+\/\.env\.production\.example \S+\/\.env\.production {2}/),
+      hint: 'invctl init --environment production',
     });
-    expect((await chosen(noValues, 'production')).hint).toMatch(
-      /^write it, or mend environments\.production\.envFile/,
+    const own = { ...noValues, 'invctl.yaml': 'environments: {p: {envFile: .env.p}}\n' };
+    expect((await chosen({ ...own, '.env.p.example': 'A=\n' }, 'p')).hint).toMatch(
+      /^cp \S+\/\.env\.p\.example \S+\/\.env\.p {2}/,
     );
+    expect((await chosen(own, 'p')).hint).toMatch(/^write it, or mend environments\.p\.envFile/);
   });
 
   it('a folder in place of a file', async () => {
