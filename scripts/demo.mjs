@@ -88,10 +88,11 @@ for (let cursor = ''; ; ) {
 }
 
 console.log(`
-The inventory API answers at ${url} with ${items.toLocaleString('en')} items of the sample inventory
-(${folder}/stack/data/README.md names its source); its documentation is at ${url}/docs.
+Open ${url} in a browser: ${items.toLocaleString('en')} items of the sample inventory
+(${folder}/stack/data/README.md names its source). Log in as admin; the password is in
+${folder}/secrets/admin_password.txt. The documentation of the API is at ${url}/docs.
 
-Paste these, here in this folder:
+Or paste these, here in this folder:
 
 TOKEN=$(printf '{"username":"admin","password":"%s"}' "$(cat ${folder}/secrets/admin_password.txt)" | curl -s ${url}/api/v1/auth/login -H 'content-type: application/json' -d @- | sed -E 's/.*"access_token":"([^"]+)".*/\\1/')
 curl -s -H "Authorization: Bearer $TOKEN" '${url}/api/v1/items?limit=3'

@@ -25,6 +25,7 @@ import reports from './routes/reports/reports.js';
 import stock from './routes/stock/stock.js';
 import suppliers from './routes/suppliers/suppliers.js';
 import users from './routes/users/users.js';
+import web from './routes/web/web.js';
 import type { Settings } from './settings/declarations.js';
 
 /** For one thing with its texts, each character written as an escape. Routes that take many say so. */
@@ -96,6 +97,7 @@ export async function build({ settings, schemaVersion, logger }: AppOptions): Pr
 
   await app.register(health);
   await app.register(metricsRoute);
+  await app.register(web);
   await app.register(
     async (api) => {
       for (const routes of RESOURCES) await api.register(routes);

@@ -46,7 +46,7 @@ export async function createDatabase({ migrated = true } = {}): Promise<TestData
       POSTGRESQL_PWD: decodeURIComponent(url.password),
       DATABASE_NAME: name,
       JWT_SECRET_KEY: JWT_KEY,
-      SECRETS_DIR: '/nonexistent',
+      SECRETS_DIR: '/nonexistent/secrets',
     },
     client,
     async setReachable(reachable) {
@@ -109,7 +109,7 @@ export async function startApi(
   const database = await createDatabase();
   const { settings } = loadSettings({
     env: { ...database.env, ...(await way(database)), DATABASE_POOL_SIZE: '4', ...env },
-    envFilePath: '/nonexistent',
+    envFilePath: '/nonexistent/.env',
   });
   const schemaVersion = (await readMigrations(MIGRATIONS_FOLDER)).length;
   const app = await build({ settings, schemaVersion, ...options });

@@ -113,7 +113,7 @@ describe('health', () => {
   test('is 503 without a database, while the process lives', async () => {
     const { settings } = loadSettings({
       env: { ...api.database.env, DATABASE_PORT: '1' },
-      envFilePath: '/nonexistent',
+      envFilePath: '/nonexistent/.env',
     });
     const app = await build({ settings, schemaVersion: 1 });
     try {
@@ -193,7 +193,7 @@ test('the log has a line for each request, with its id, and no secret', async ()
       done();
     },
   });
-  const { settings } = loadSettings({ env: api.database.env, envFilePath: '/nonexistent' });
+  const { settings } = loadSettings({ env: api.database.env, envFilePath: '/nonexistent/.env' });
   const logger = pino({ level: 'trace' }, destination);
   const app = await build({ settings, schemaVersion: 1, logger });
   const secrets = [PASSWORD, settings.jwtKey, settings.databasePassword, 'wrong-secret', 'search-term'];

@@ -24,8 +24,8 @@ let nodes: Record<string, unknown>[];
 
 beforeAll(async () => {
   const { settings } = loadSettings({
-    env: { JWT_SECRET_KEY: JWT_KEY, POSTGRESQL_PWD: 'none', SECRETS_DIR: '/nonexistent' },
-    envFilePath: '/nonexistent',
+    env: { JWT_SECRET_KEY: JWT_KEY, POSTGRESQL_PWD: 'none', SECRETS_DIR: '/nonexistent/secrets' },
+    envFilePath: '/nonexistent/.env',
   });
   const app = await build({ settings, schemaVersion: 0 });
   text = (await app.inject('/openapi.json')).body;

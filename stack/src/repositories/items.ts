@@ -7,6 +7,14 @@ import { type Fields, type Versioned, VersionedTable } from './versioned-table.j
 export const ITEM_SORTS = ['sku', '-sku', 'name', '-name', 'id', '-id'] as const;
 export type ItemSort = (typeof ITEM_SORTS)[number];
 
+const ITEM_COLUMNS = `id, sku, name, category_id, supplier_id, unit, unit_price::text AS unit_price, reorder_point, barcode,
+  version, created_at, updated_at, archived_at`;
+
+/** What is in stock of an item that a list has found, over all locations. */
+const ITEM_COLUMNS_WITH_STOCK = `${ITEM_COLUMNS},
+  (SELECT coalesce(sum(on_hand), 0)::bigint FROM stock_levels WHERE item_id = found.id) AS on_hand,
+  (SELECT coalesce(sum(on_hand - reserved), 0)::bigint FROM stock_levels WHERE item_id = found.id) AS available`;
+
 export interface ItemQuery {
   readonly sort: ItemSort;
   readonly limit: number;
@@ -18,6 +26,8 @@ export interface ItemQuery {
   readonly categoryId?: number | undefined;
   readonly supplierId?: number | undefined;
   readonly archived: boolean;
+  /** Whether each item is listed with what is in stock of it. */
+  readonly stock?: boolean;
 }
 
 // As an array, so that the matches are found by the indexes first. As a plain condition, PostgreSQL would rather
@@ -60,13 +70,7 @@ const STOCK: Statement = {
 
 export class Items extends VersionedTable {
   constructor(database: Database) {
-    super(
-      database,
-      'items',
-      'item',
-      `id, sku, name, category_id, supplier_id, unit, unit_price::text AS unit_price, reorder_point, barcode,
-       version, created_at, updated_at, archived_at`,
-    );
+    super(database, 'items', 'item', ITEM_COLUMNS);
   }
 
   search({
@@ -79,6 +83,7 @@ export class Items extends VersionedTable {
     categoryId,
     supplierId,
     archived,
+    stock,
   }: ItemQuery): Promise<Page> {
     const conditions: [string, ...unknown[]][] = [[`archived_at IS ${archived ? 'NOT NULL' : 'NULL'}`]];
     if (categoryId !== undefined) conditions.push(['category_id = ?', categoryId]);
@@ -97,6 +102,7 @@ export class Items extends VersionedTable {
       limit,
       after,
       conditions,
+      ...(stock && { shown: ITEM_COLUMNS_WITH_STOCK }),
     });
   }
 

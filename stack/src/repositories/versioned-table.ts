@@ -45,8 +45,9 @@ export class VersionedTable {
     return row;
   }
 
-  list(query: Omit<KeysetQuery, 'table' | 'shown'>): Promise<Page> {
-    return listPage(this.database, { ...query, table: this.#table, shown: this.#shown });
+  /** @param query with `shown` for a list that shows other columns; a row is `found` there. */
+  list(query: Omit<KeysetQuery, 'table' | 'shown'> & Partial<Pick<KeysetQuery, 'shown'>>): Promise<Page> {
+    return listPage(this.database, { shown: this.#shown, ...query, table: this.#table });
   }
 
   async create(fields: Fields, by: Actor): Promise<Versioned> {

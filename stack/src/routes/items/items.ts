@@ -26,7 +26,8 @@ const items: FastifyPluginAsync = async (instance) => {
       },
     },
     async (request, reply) => {
-      const { sort, limit, cursor, search, sku, barcode, category_id, supplier_id, archived } = request.query;
+      const { sort, limit, cursor, search, sku, barcode, category_id, supplier_id, archived, stock } =
+        request.query;
       const page = await items.search({
         sort,
         limit,
@@ -37,6 +38,7 @@ const items: FastifyPluginAsync = async (instance) => {
         categoryId: category_id,
         supplierId: supplier_id,
         archived,
+        stock,
       });
       return sendPage(reply, page, sort);
     },

@@ -25,7 +25,9 @@ export const Item = z
   })
   .meta({ id: 'Item' });
 
-export const ItemPage = page('Item', Item);
+const stocked = z.int().optional().meta({ description: 'With stock=true: over all locations.' });
+
+export const ItemPage = page('Item', Item.extend({ on_hand: stocked, available: stocked }));
 
 export const NewItem = z
   .strictObject({
@@ -65,6 +67,7 @@ export const ItemQuery = PageQuery.extend({
     .boolean()
     .default(false)
     .meta({ description: 'Only archived items rather than only live ones.' }),
+  stock: z.boolean().default(false).meta({ description: 'Lists each item with what is in stock of it.' }),
 });
 
 const level = { on_hand: z.int(), reserved: z.int(), available: z.int() };

@@ -1,0 +1,241 @@
+import { useState } from 'preact/hooks';
+import { answer, api, type Schemas } from '../api/client';
+import { Failure } from '../api/failure';
+import { type CsvHead, csvHead } from '../parts/csv-head';
+import { useLoad } from '../parts/load';
+import { FailureNotice, Notice } from '../parts/notice';
+import { countText, timeText } from '../parts/numbers';
+import { View } from '../parts/view';
+import { Columns, type Meanings, meaningsText } from './import-columns';
+import { type Flaw, Flaws, flawsOf } from './import-flaws';
+
+type Import = Schemas['Import'];
+type Mode = Import['mode'];
+
+interface Source {
+  readonly file: File;
+  readonly head: CsvHead;
+}
+
+export default function ImportView() {
+  const [source, setSource] = useState<Source>();
+  const imports = useLoad(() => answer(api.GET('/api/v1/imports', { params: { query: { limit: 10 } } })), []);
+  const [over, setOver] = useState(false);
+
+  async function choose(file: File | undefined) {
+    if (file) setSource({ file, head: await csvHead(file) });
+  }
+
+  return (
+    <View
+      title="Import"
+      about="Items from a CSV file. Nothing is written before you have seen what it would do."
+    >
+      {source ? (
+        <FileImport
+          key={source.file}
+          source={source}
+          onApplied={imports.again}
+          onOther={() => setSource(undefined)}
+        />
+      ) : (
+        <div
+          class={over ? 'drop over' : 'drop'}
+          onDragOver={(event) => {
+            event.preventDefault();
+            setOver(true);
+          }}
+          onDragLeave={() => setOver(false)}
+          onDrop={(event) => {
+            event.preventDefault();
+            setOver(false);
+            void choose(event.dataTransfer?.files[0]);
+          }}
+        >
+          <p>Drop a CSV file here, or</p>
+          <label class="button" for="file">
+            Choose a file
+          </label>
+          <input
+            class="hidden"
+            id="file"
+            type="file"
+            accept=".csv,.tsv,.txt,text/csv"
+            onChange={(event) => void choose(event.currentTarget.files?.[0])}
+          />
+          <p class="note">
+            Columns: sku, name, and any of unit, unit_price, quantity, reorder_point, category, supplier,
+            barcode, location; or a product export of Shopify, WooCommerce or Medusa.
+          </p>
+        </div>
+      )}
+      <section class="panel" aria-label="Last imports">
+        <h2>Last imports</h2>
+        <FailureNotice failure={imports.failure}>
+          <button type="button" onClick={imports.again}>
+            Try again
+          </button>
+        </FailureNotice>
+        <section class="scroll" tabIndex={0} aria-label="Imports">
+          <table>
+            <thead>
+              <tr>
+                <th scope="col">When</th>
+                <th scope="col">How</th>
+                <th scope="col">Outcome</th>
+                <th scope="col" class="number">
+                  Rows
+                </th>
+                <th scope="col" class="number">
+                  New
+                </th>
+                <th scope="col" class="number">
+                  Changed
+                </th>
+                <th scope="col" class="number">
+                  Errors
+                </th>
+              </tr>
+            </thead>
+            <tbody>
+              {imports.data?.data.map((entry) => (
+                <tr key={entry.id}>
+                  <td>{timeText(entry.finished_at)}</td>
+                  <td>{entry.source === 'startup' ? 'at the start' : entry.mode}</td>
+                  <td>{entry.status}</td>
+                  <td class="number">{countText(entry.rows)}</td>
+                  <td class="number">{countText(entry.created)}</td>
+                  <td class="number">{countText(entry.updated)}</td>
+                  <td class="number">{countText(entry.errors)}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </section>
+      </section>
+    </View>
+  );
+}
+
+interface FileImportProps {
+  readonly source: Source;
+  readonly onApplied: () => void;
+  readonly onOther: () => void;
+}
+
+/** From a file to what its columns mean, to what it would do, to the import. */
+function FileImport({ source: { file, head }, onApplied, onOther }: FileImportProps) {
+  const [meanings, setMeanings] = useState<Meanings>({});
+  const [others, setOthers] = useState<'refuse' | 'ignore'>('refuse');
+  const [checked, setChecked] = useState<{ report: Import; flaws: readonly Flaw[] }>();
+  const [applied, setApplied] = useState<Import>();
+  const [failure, setFailure] = useState<Failure>();
+  const [busy, setBusy] = useState(false);
+
+  async function send(mode: Mode): Promise<Import> {
+    return answer(
+      api.POST('/api/v1/imports', {
+        params: { query: { mode, columns: meaningsText(meanings), other_columns: others } },
+        headers: { 'content-type': 'text/csv' },
+        body: file as never,
+        bodySerializer: (body: unknown) => body as never,
+      }),
+    );
+  }
+
+  async function run(mode: Mode) {
+    setBusy(true);
+    setFailure(undefined);
+    try {
+      const report = await send(mode);
+      if (mode === 'dry-run') setChecked({ report, flaws: await flawsOf(report) });
+      else setApplied(report);
+      onApplied();
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      setFailure(error);
+    } finally {
+      setBusy(false);
+    }
+  }
+
+  if (applied) {
+    return (
+      <Notice>
+        <p>
+          <b>{file.name} is imported.</b> {outcome(applied)}
+        </p>
+        <div class="actions">
+          <a class="button" href="/items?sort=-id">
+            Newest items
+          </a>
+          <button type="button" onClick={onOther}>
+            Another file
+          </button>
+        </div>
+      </Notice>
+    );
+  }
+  const report = checked?.report;
+  return (
+    <section class="panel" aria-label={file.name}>
+      <h2>
+        {file.name} <small class="faint">{countText(Math.ceil(file.size / 1024))} KiB</small>
+      </h2>
+      <Columns
+        head={head}
+        meanings={meanings}
+        disabled={busy}
+        onChange={(changed) => {
+          setMeanings(changed);
+          setChecked(undefined);
+        }}
+      />
+      <label class="check">
+        <input
+          type="checkbox"
+          checked={others === 'ignore'}
+          disabled={busy}
+          onChange={(event) => {
+            setOthers(event.currentTarget.checked ? 'ignore' : 'refuse');
+            setChecked(undefined);
+          }}
+        />
+        Leave out columns whose names say nothing
+      </label>
+      <FailureNotice failure={failure} />
+      {report && (
+        <div role="status">
+          <p>
+            <b>{report.errors === 0 ? 'Every row is good.' : `${countText(report.errors)} errors.`}</b>{' '}
+            {outcome(report)} Nothing has been written yet.
+          </p>
+        </div>
+      )}
+      {checked && <Flaws report={checked.report} flaws={checked.flaws} />}
+      <div class="actions">
+        {report && report.errors === 0 && (
+          <button type="button" class="main" disabled={busy} onClick={() => run('atomic')}>
+            Import {countText(report.rows)} rows
+          </button>
+        )}
+        {report && report.errors > 0 && (
+          <button type="button" disabled={busy} onClick={() => run('partial')}>
+            Import the good rows alone
+          </button>
+        )}
+        <button type="button" class={report ? '' : 'main'} disabled={busy} onClick={() => run('dry-run')}>
+          {busy ? 'Working…' : report ? 'Check again' : 'Check the file'}
+        </button>
+        <button type="button" class="quiet" disabled={busy} onClick={onOther}>
+          Another file
+        </button>
+      </div>
+    </section>
+  );
+}
+
+function outcome({ status, rows, created, updated, unchanged, stocked }: Import): string {
+  const verb = status === 'applied' ? '' : 'would be ';
+  return `${countText(rows)} rows: ${countText(created)} ${verb}new, ${countText(updated)} ${verb}changed, ${countText(unchanged)} ${verb}as they are; ${countText(stocked)} with opening stock.`;
+}
