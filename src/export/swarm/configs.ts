@@ -1,0 +1,59 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { posix } from 'node:path';
+import { mapAt, plain } from '../../project/tree.js';
+import { type ExportSource, keysOf, type Losses } from '../source.js';
+import type { Json } from './json.js';
+
+/** A file that stands beside the stack file. */
+export interface ConfigFile {
+  /** Relative to the stack file. */
+  path: string;
+  content: string;
+}
+
+/**
+ * Configs of the services, named by their content: Swarm never changes a config, so an edited one has to be another.
+ * What a compose file holds inline becomes a file.
+ */
+export function exportedConfigs(
+  { loaded }: ExportSource,
+  losses: Losses,
+  folder: string,
+): { written: Json; files: ConfigFile[] } {
+  const written: Json = {};
+  const files: ConfigFile[] = [];
+  for (const [key, node] of keysOf(mapAt(loaded.tree, 'configs'))) {
+    const config = plain(node) as Json;
+    const name = String(config.name ?? key);
+    if (config.external === true) {
+      written[key] = { external: true, name };
+      continue;
+    }
+    const inline = config.content ?? loaded.environment.lookup(String(config.environment ?? ''));
+    if (typeof inline === 'string') {
+      const path = posix.join(folder, key);
+      files.push({ path, content: inline });
+      written[key] = { file: `./${path}`, name: `${name}_${digest(inline)}` };
+      losses.changed(
+        `configs.${key}`,
+        node,
+        `Swarm takes configs from files alone: it is written to ${path}`,
+      );
+    } else if (typeof config.file === 'string') {
+      const there = existsSync(config.file) && statSync(config.file).isFile();
+      written[key] = {
+        file: config.file,
+        name: there ? `${name}_${digest(readFileSync(config.file))}` : name,
+      };
+      if (!there) losses.lost(`configs.${key}`, node, `the file ${config.file} is not there`);
+    } else {
+      losses.lost(`configs.${key}`, node, 'it has neither a file nor a content');
+    }
+  }
+  return { written, files };
+}
+
+function digest(content: string | Buffer): string {
+  return createHash('sha256').update(content).digest('hex').slice(0, 8);
+}

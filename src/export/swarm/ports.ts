@@ -1,0 +1,44 @@
+import { itemsAt } from '../../project/canonical.js';
+import { plain, type TreeMap, type TreeNode } from '../../project/tree.js';
+import type { Json } from './json.js';
+import type { WrittenService } from './service.js';
+
+const LOOPBACK = /^(?:127\.|::1$|\[::1\]$|localhost$)/;
+
+/**
+ * Published ports. Swarm binds to no address: a port that only this machine should reach is left out rather than opened
+ * on every interface of every node, where `docker stack deploy` would open it with a mere warning.
+ */
+export function writtenPorts(service: WrittenService, tree: TreeMap): Json[] {
+  return itemsAt(tree, 'ports').flatMap((item, index) => {
+    const port = plain(item) as Json;
+    const key = `services.${service.name}.ports[${index}]`;
+    const address = port.host_ip === undefined ? undefined : String(port.host_ip);
+    if (address !== undefined && LOOPBACK.test(address)) {
+      const closed = `Swarm cannot bind to ${address} and would open it on every node: it is left out`;
+      service.losses.lost(key, item, `${closed}. Open it yourself: docker service update --publish-add`);
+      return [];
+    }
+    if (address !== undefined && address !== '0.0.0.0' && address !== '::') {
+      service.losses.lost(key, item, `Swarm cannot bind to ${address}: it is left out`);
+      return [];
+    }
+    return ranges(service, key, item, port);
+  });
+}
+
+function ranges({ losses }: WrittenService, key: string, item: TreeNode, port: Json): Json[] {
+  const common = {
+    ...(port.protocol === undefined ? {} : { protocol: port.protocol }),
+    ...(port.mode === 'host' ? { mode: 'host' } : {}),
+  };
+  const target = Number(port.target);
+  const [first, last = first] = String(port.published ?? '')
+    .split('-')
+    .map(Number);
+  if (!first || last === undefined) return [{ target, ...common }];
+  if (last > first) {
+    losses.changed(key, item, `Swarm publishes one port for one: ${first} is taken of ${first}-${last}`);
+  }
+  return [{ target, published: first, ...common }];
+}

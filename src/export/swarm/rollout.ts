@@ -1,0 +1,93 @@
+import { itemsAt } from '../../project/canonical.js';
+import { mapAt, plain, type TreeMap, textAt } from '../../project/tree.js';
+import { keysOf } from '../source.js';
+import type { Json } from './json.js';
+import type { WrittenService } from './service.js';
+
+/** Limits: what stands under `deploy`, and Compose's older keys for the same. */
+export function resources(service: WrittenService, tree: TreeMap): void {
+  const { deploy, losses, name } = service;
+  for (const [key, node] of keysOf(mapAt(tree, 'deploy'))) {
+    if (key !== 'resources') deploy[key] = plain(node);
+  }
+  const scale = tree.entries.get('scale');
+  if (scale && deploy.replicas === undefined) deploy.replicas = plain(scale);
+  const limits = part(tree, 'limits', { memory: 'mem_limit', cpus: 'cpus', pids: 'pids_limit' });
+  const reservations = part(tree, 'reservations', { memory: 'mem_reservation' });
+  const devices = mapAt(tree, 'deploy', 'resources', 'reservations')?.entries.get('devices');
+  if (devices) {
+    const key = `services.${name}.deploy.resources.reservations.devices`;
+    losses.lost(key, devices, 'Swarm takes devices as generic_resources');
+    delete reservations.devices;
+  }
+  const written: Json = {};
+  if (Object.keys(limits).length > 0) written.limits = limits;
+  if (Object.keys(reservations).length > 0) written.reservations = reservations;
+  if (Object.keys(written).length > 0) deploy.resources = written;
+}
+
+function part(tree: TreeMap, of: 'limits' | 'reservations', older: Record<string, string>): Json {
+  const under = mapAt(tree, 'deploy', 'resources', of);
+  const written: Json = under ? (plain(under) as Json) : {};
+  for (const [key, olderKey] of Object.entries(older)) {
+    const node = tree.entries.get(olderKey);
+    if (node && written[key] === undefined) written[key] = plain(node);
+  }
+  // -1 and 0 mean no limit in Compose's older keys.
+  if (Number(written.pids) <= 0) delete written.pids;
+  if (written.cpus !== undefined) written.cpus = String(written.cpus);
+  return written;
+}
+
+/** `restart`, which Swarm ignores. A service that does not say is left down by Compose, and up again by Swarm. */
+export function restartPolicy(
+  { deploy, losses, name }: WrittenService,
+  tree: TreeMap,
+  oneShot: boolean,
+): void {
+  if (deploy.restart_policy !== undefined) return;
+  const node = tree.entries.get('restart');
+  const restart = node === undefined ? undefined : String(plain(node));
+  const [, attempts] = /^on-failure(?::(\d+))?$/.exec(restart ?? '') ?? [];
+  if (restart?.startsWith('on-failure')) {
+    deploy.restart_policy = {
+      condition: 'on-failure',
+      ...(attempts === undefined ? {} : { max_attempts: Number(attempts) }),
+    };
+  } else if (restart === 'no' || (restart === undefined && oneShot)) {
+    deploy.restart_policy = { condition: 'none' };
+  } else {
+    deploy.restart_policy = { condition: 'any', delay: '2s' };
+    if (restart === undefined) {
+      const message = 'Compose leaves a container without `restart` down; in Swarm it starts again';
+      losses.changed(`services.${name}.restart`, tree, message);
+    }
+  }
+}
+
+/** How a new version takes over: beside the old one where the two can live side by side, and back when it fails. */
+export function updates({ deploy, out }: WrittenService, tree: TreeMap): void {
+  const restart = deploy.restart_policy as Json;
+  if (restart.condition === 'none') return;
+  const hostPorts = ((out.ports ?? []) as Json[]).some(({ mode }) => mode === 'host');
+  const order = hostPorts || namedVolumes(tree).length > 0 ? 'stop-first' : 'start-first';
+  deploy.update_config ??= { order, failure_action: 'rollback', monitor: '15s' };
+  deploy.rollback_config ??= { order };
+}
+
+/** A named volume is of one node: the service stays where its data is. */
+export function placement({ deploy, nodeLabels, source }: WrittenService, tree: TreeMap): void {
+  const [volume] = namedVolumes(tree).filter(
+    (one) => textAt(source.loaded.tree, 'volumes', one, 'driver') === undefined,
+  );
+  if (volume === undefined || deploy.placement !== undefined) return;
+  const label = `${source.project.name}.${volume}`;
+  nodeLabels.add(`${label}=true`);
+  deploy.placement = { constraints: [`node.labels.${label} == true`] };
+}
+
+function namedVolumes(tree: TreeMap): string[] {
+  return itemsAt(tree, 'volumes').flatMap((mount) =>
+    textAt(mount, 'type') === 'volume' ? (textAt(mount, 'source') ?? []) : [],
+  );
+}

@@ -1,0 +1,166 @@
+import { Document, type Scalar, visit } from 'yaml';
+import { mapAt, plain, type TreeMap, textAt } from '../../project/tree.js';
+import { type ExportSource, keysOf, type Loss, Losses, type SecretVariable } from '../source.js';
+import { type ConfigFile, exportedConfigs } from './configs.js';
+import { Asked, type Json, networkName } from './json.js';
+import { type ExportedSecret, exportedSecrets } from './secrets.js';
+import { exportService } from './service.js';
+
+/** A file for `docker stack deploy`. */
+export interface StackFile {
+  /** YAML. */
+  text: string;
+  services: string[];
+  /** What has to be there before the stack is deployed. */
+  secrets: ExportedSecret[];
+  /** Variables with secret values that `docker stack deploy` reads from the shell. */
+  variables: SecretVariable[];
+  /** Files that stand beside the stack file. */
+  files: ConfigFile[];
+  /** Node labels that pin the services with data, as `docker node update --label-add` takes them. */
+  nodeLabels: string[];
+  losses: Loss[];
+}
+
+/**
+ * Writes a Compose project as Swarm's `docker stack deploy` takes it. Every key that Swarm refuses, ignores or reads
+ * otherwise is among the losses. No value of a secret is in it.
+ *
+ * Source: docker/cli, `cli/compose/schema` (what it refuses) and `cli/compose/types` (what it ignores).
+ *
+ * @param configsFolder where the files of inline configs go, relative to the stack file
+ */
+export function swarmStackFile(source: ExportSource, configsFolder: string): StackFile {
+  const { project, loaded } = source;
+  const losses = new Losses();
+  const variables: SecretVariable[] = [];
+  const nodeLabels = new Set<string>();
+  const services: Json = {};
+  const predefined = new Set<string>();
+  for (const name of Object.keys(project.services)) {
+    services[name] = exportService(source, name, { losses, variables, nodeLabels, predefined });
+  }
+  const secrets = exportedSecrets(source, losses);
+  const configs = exportedConfigs(source, losses, configsFolder);
+  const root: Json = {
+    services,
+    networks: networksOf(source, losses, predefined),
+    volumes: volumesOf(source, losses),
+    secrets: Object.fromEntries(secrets.map(({ key, written }) => [key, written])),
+    configs: configs.written,
+  };
+  for (const [key, node] of keysOf(loaded.tree)) {
+    if (!TOP_LEVEL.has(key)) losses.lost(key, node, `Swarm knows no \`${key}\``);
+  }
+  return {
+    text: written(root, project.name, secrets),
+    services: Object.keys(services),
+    secrets,
+    variables,
+    files: configs.files,
+    nodeLabels: [...nodeLabels],
+    losses: losses.all,
+  };
+}
+
+/** `name` is what `docker stack deploy` is given at the end; `version` says nothing to either. */
+const TOP_LEVEL = new Set([
+  'name',
+  'version',
+  'services',
+  'networks',
+  'volumes',
+  'secrets',
+  'configs',
+  'include',
+]);
+
+function networksOf(
+  { loaded, project }: ExportSource,
+  losses: Losses,
+  predefined: ReadonlySet<string>,
+): Json {
+  const networks: Json = {};
+  for (const key of Object.keys(project.networks)) {
+    const tree = mapAt(loaded.tree, 'networks', key) as TreeMap;
+    networks[key] = networkOf(key, tree, project.name, losses);
+  }
+  for (const name of predefined) networks[networkName(name)] = { external: true, name };
+  return networks;
+}
+
+function networkOf(key: string, tree: TreeMap, project: string, losses: Losses): Json {
+  const network = plain(tree) as Json;
+  if (network.external === true) return { external: true, name: network.name };
+  const written: Json = { driver: 'overlay' };
+  for (const [name, node] of keysOf(tree)) {
+    const path = `networks.${key}.${name}`;
+    if (name === 'driver') {
+      if (network.driver !== 'overlay') {
+        losses.changed(path, node, `Swarm spans its nodes with \`overlay\`, not with \`${network.driver}\``);
+      }
+    } else if (name === 'name') {
+      if (network.name !== `${project}_${key}`) written.name = network.name;
+    } else if (['internal', 'attachable', 'labels', 'ipam'].includes(name)) {
+      written[name] = network[name];
+    } else {
+      losses.lost(path, node, `Swarm's overlay networks know no \`${name}\``);
+    }
+  }
+  return written;
+}
+
+function volumesOf({ loaded, project }: ExportSource, losses: Losses): Json {
+  return Object.fromEntries(
+    Object.keys(project.volumes).map((key) => {
+      const tree = mapAt(loaded.tree, 'volumes', key) as TreeMap;
+      const volume = plain(tree) as Json;
+      if (volume.external === true) return [key, { external: true, name: volume.name }];
+      const written: Json = {};
+      for (const [name, node] of keysOf(tree)) {
+        if (name === 'name' && textAt(tree, 'name') === `${project.name}_${key}`) continue;
+        if (['name', 'driver', 'driver_opts', 'labels'].includes(name)) written[name] = volume[name];
+        else losses.lost(`volumes.${key}.${name}`, node, `Swarm's volumes know no \`${name}\``);
+      }
+      return [key, written];
+    }),
+  );
+}
+
+function written(root: Json, project: string, secrets: readonly ExportedSecret[]): string {
+  const filled = Object.entries(root).filter(([, value]) => Object.keys(value as object).length > 0);
+  const document = new Document(withDollars(Object.fromEntries(filled)), { aliasDuplicateObjects: false });
+  document.commentBefore = [
+    ` Written by \`invctl export swarm\`; what is changed here is lost when it is written again.`,
+    ` docker stack deploy --compose-file FILE ${project}`,
+    ...(secrets.some(({ version }) => version)
+      ? [
+          ' Secrets never change in Swarm: a new value is a new version, and these variables say which one holds.',
+        ]
+      : []),
+  ].join('\n');
+  visit(document, {
+    Scalar(_, node: Scalar) {
+      if (typeof node.value === 'string' && isMisread(node.value)) node.type = 'QUOTE_DOUBLE';
+    },
+  });
+  return document.toString({ lineWidth: 0, doubleQuotedAsJSON: true });
+}
+
+/** Texts that Docker's reader (YAML 1.1) takes for a number or a boolean, or does not take as a block of lines. */
+function isMisread(text: string): boolean {
+  return (
+    /^(?:y|n|yes|no|on|off|[\d:.+\-_e]+)$/i.test(text) ||
+    /[^\P{Cc}\n]|\ufeff/u.test(text) ||
+    /^\s|\s$|\n\s/.test(text)
+  );
+}
+
+/** `docker stack deploy` replaces `${NAME}`: a dollar sign that is meant as one is doubled. */
+function withDollars(value: unknown): unknown {
+  if (value instanceof Asked) return value.template;
+  if (typeof value === 'string') return value.replaceAll('$', '$$$$');
+  if (Array.isArray(value)) return value.map(withDollars);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, withDollars(one)]));
+}

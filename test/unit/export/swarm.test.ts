@@ -1,0 +1,128 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { exportSwarm } from '../../../src/services/export.js';
+import { folderContext } from '../../support/architecture/folder-context.js';
+import { projectWithKey, SERVICE_KEYS } from '../../support/export/service-keys.js';
+import { bareShell, withProject } from '../../support/project/project-on-disk.js';
+
+const SHELL = bareShell({ DOCKER_HOST: 'unix:///nonexistent', COMPOSE_PROFILES: '*' });
+
+async function exported(files: Record<string, string>, env: NodeJS.ProcessEnv = SHELL) {
+  return withProject(files, async (directory) => {
+    const { text = '', ...rest } = await exportSwarm(folderContext(directory, env), '-');
+    return { text, stack: parse(text), ...rest };
+  });
+}
+
+/** Keys that are there in another form, without anything lost. */
+const MOVED: Record<string, string> = {
+  env_file: 'environment',
+  restart: 'deploy.restart_policy',
+  mem_limit: 'deploy.resources.limits.memory',
+  mem_reservation: 'deploy.resources.reservations.memory',
+  cpus: 'deploy.resources.limits.cpus',
+  pids_limit: 'deploy.resources.limits.pids',
+  scale: 'deploy.replicas',
+  shm_size: 'volumes.0.tmpfs',
+  tmpfs: 'volumes.0.tmpfs',
+  network_mode: 'networks',
+};
+
+function at(value: unknown, path: string): unknown {
+  return path.split('.').reduce((found, key) => (found as Record<string, unknown> | undefined)?.[key], value);
+}
+
+describe('a stack file', () => {
+  it.each(Object.entries(SERVICE_KEYS))('has the key %s, or says what becomes of it', async (key, yaml) => {
+    const files = { ...projectWithKey(yaml), 'other.env': 'A=1\n' };
+    const { stack, losses } = await exported(files);
+    const told = losses.filter(
+      (loss) => loss.key === `services.s.${key}` || loss.key.startsWith(`services.s.${key}[`),
+    );
+    const there = at(stack.services.s, MOVED[key] ?? key) !== undefined;
+    expect({ key, found: there || told.length > 0 }).toEqual({ key, found: true });
+    for (const { file, line } of told) expect([file.endsWith('compose.yaml'), line]).toEqual([true, 5 + 1]);
+  });
+
+  it('never opens a port of the loopback interface, and says so', async () => {
+    const { stack, losses } = await exported(projectWithKey(SERVICE_KEYS.ports as string));
+    expect(stack.services.s.ports).toEqual([
+      { target: 80, published: 8080, protocol: 'tcp' },
+      { target: 81, published: 8081, protocol: 'tcp' },
+      { target: 53, published: 53, protocol: 'udp' },
+      { target: 90, protocol: 'tcp' },
+    ]);
+    const [loss] = losses.filter(({ key }) => key === 'services.s.ports[0]');
+    expect(loss).toMatchObject({ kind: 'lost', line: 6 });
+    expect(loss?.message).toContain('127.0.0.1');
+  });
+
+  it('holds no value of a secret', async () => {
+    const files = {
+      'compose.yaml': `services:
+  api:
+    image: api
+    environment:
+      DATABASE_URL: postgres://me:correct-horse-battery@db/x
+      COPY: "see correct-horse-battery"
+      API_KEY: 0123456789abcdef
+      PLAIN: "5$$ a day"
+    secrets: [db_password]
+  job: {image: job, environment: {API_KEY: another-key-altogether}}
+secrets: {db_password: {file: ./password.txt}}
+`,
+      'password.txt': 'correct-horse-battery\n',
+    };
+    const { text, stack, variables, secrets } = await exported(files);
+    for (const value of ['correct-horse', '0123456789abcdef', 'another-key'])
+      expect(text).not.toContain(value);
+    expect(stack.services.api.environment).toMatchObject({ PLAIN: '5$$ a day' });
+    expect(variables).toEqual([
+      { service: 'api', name: 'DATABASE_URL', asked: 'DATABASE_URL' },
+      { service: 'api', name: 'COPY', asked: 'COPY' },
+      { service: 'api', name: 'API_KEY', asked: 'api_API_KEY' },
+      { service: 'job', name: 'API_KEY', asked: 'job_API_KEY' },
+    ]);
+    expect(secrets).toMatchObject([
+      { key: 'db_password', base: 'shop_db_password', version: 'DB_PASSWORD_VERSION' },
+    ]);
+  });
+
+  it('keeps a service with data where its data is, and lets another one overlap', async () => {
+    const { stack, nodeLabels } = await exported(projectWithKey('volumes: [data:/data]'));
+    expect(nodeLabels).toEqual(['shop.data=true']);
+    expect(stack.services.s.deploy).toMatchObject({
+      placement: { constraints: ['node.labels.shop.data == true'] },
+      update_config: { order: 'stop-first', failure_action: 'rollback' },
+    });
+    expect(stack.services.t.deploy.update_config.order).toBe('start-first');
+  });
+
+  it('is another config when the content is another one', async () => {
+    const one = await exported(projectWithKey('configs: [settings]'));
+    const files = projectWithKey('configs: [settings]');
+    const other = { ...files, 'compose.yaml': (files['compose.yaml'] as string).replace('a: $$b', 'a: c') };
+    expect(one.stack.configs.settings.file).toBe('./stack.swarm.configs/settings');
+    expect(one.stack.configs.settings.name).not.toBe((await exported(other)).stack.configs.settings.name);
+  });
+
+  it('writes the same bytes twice, and not over a file of somebody else', async () => {
+    await withProject(projectWithKey('configs: [settings]'), async (directory) => {
+      const context = folderContext(directory, SHELL);
+      const first = await exportSwarm(context);
+      expect(first.written).toEqual([
+        join(directory, 'stack.swarm.yaml'),
+        join(directory, 'stack.swarm.configs/settings'),
+      ]);
+      expect(readFileSync(join(directory, 'stack.swarm.configs/settings'), 'utf8')).toBe('a: $b');
+      const before = readFileSync(first.file, 'utf8');
+      await exportSwarm(context);
+      expect(readFileSync(first.file, 'utf8')).toBe(before);
+      writeFileSync(first.file, 'services: {}\n');
+      await expect(exportSwarm(context)).rejects.toMatchObject({ code: 'EXPORT_FILE_TAKEN' });
+      expect(readFileSync(first.file, 'utf8')).toBe('services: {}\n');
+    });
+  });
+});
