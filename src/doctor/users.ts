@@ -28,14 +28,17 @@ export async function containerUser(
 ): Promise<ContainerUser | undefined> {
   if (service.user !== undefined) return parseUser(service.user, service);
   const image = await imageOf(facts, service);
-  if (image) return parseUser(image.Config.User ?? '', service);
-  const dockerfile = dockerfileOf(service);
-  if (dockerfile) {
-    const user = dockerfile.lastStage.filter(({ keyword }) => keyword === 'USER').at(-1)?.words[0];
-    // Without USER it is that of the base image, which is not known here.
-    return user === undefined ? undefined : parseUser(user, service);
-  }
-  return undefined;
+  return image ? parseUser(image.Config.User ?? '', service) : writtenUser(service);
+}
+
+/** The same from the project's files alone. */
+export function writtenUser(service: ComposeService): ContainerUser | undefined {
+  if (service.user !== undefined) return parseUser(service.user, service);
+  const user = dockerfileOf(service)
+    ?.lastStage.filter(({ keyword }) => keyword === 'USER')
+    .at(-1)?.words[0];
+  // Without USER it is that of the base image, which is not known here.
+  return user === undefined ? undefined : parseUser(user, service);
 }
 
 /** The user that the official image's server runs as, and that reads its init scripts. Timescale builds on Alpine. */

@@ -1,17 +1,21 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { basename, dirname, extname, join, relative, resolve } from 'node:path';
 import { hasErrorCode, UserError } from '../errors.js';
+import { kubernetesManifests, type Manifests } from '../export/k8s/manifests.js';
+import type { DatabaseForm } from '../export/k8s/part.js';
 import type { ExportSource } from '../export/source.js';
 import { type StackFile, swarmStackFile } from '../export/swarm/stack-file.js';
 import { loadProject } from '../project/loaded-project.js';
 import { modelProject } from '../project/read.js';
-import { postgresServices } from '../project/service-roles.js';
+import { appService, postgresServices } from '../project/service-roles.js';
 import { readSettings } from '../project/settings-file.js';
 import { explainFileError, explainReadError, writeFileAtomic } from '../system/files.js';
 import type { ServiceContext } from './context.js';
 
 export const STDOUT = '-';
 const DEFAULT_STACK_FILE = 'stack.swarm.yaml';
+const DEFAULT_FOLDER = 'k8s';
 
 export interface SwarmExport extends Omit<StackFile, 'text' | 'files'> {
   project: string;
@@ -50,6 +54,77 @@ export async function exportSwarm(context: ServiceContext, output?: string): Pro
   return { ...result, written: written.map(({ path }) => path) };
 }
 
+export interface K8sExport extends Omit<Manifests, 'base' | 'overlay'> {
+  project: string;
+  /** Absolute folder. */
+  folder: string;
+  /** Absolute paths of all that was written. */
+  written: string[];
+  /** Files that were there and stay: the person's own. */
+  kept: string[];
+  /** Files of an earlier export that this one has no objects for; they are gone. */
+  removed: string[];
+}
+
+export interface K8sInput {
+  /** Folder, relative to where the person is; `k8s` of the project by default. */
+  output?: string | undefined;
+  database: DatabaseForm;
+  /** Host under which the app is reached. */
+  ingress?: string | undefined;
+}
+
+/**
+ * Writes the project as a Kustomize base and an overlay. The base is written anew, the overlay once.
+ *
+ * @throws UserError EXPORT_FILE_TAKEN for a base that somebody else wrote; APP_UNDECIDED where the host could lead to more
+ * than one service; exit code 4 for a project that Compose refuses
+ */
+export async function exportK8s(context: ServiceContext, input: K8sInput): Promise<K8sExport> {
+  const source = await exportSource(context);
+  const { directory } = context.project();
+  const folder =
+    input.output === undefined ? join(directory, DEFAULT_FOLDER) : resolve(context.directory, input.output);
+  const { services } = await readSettings(directory);
+  const { base, overlay, ...rest } = kubernetesManifests(source, {
+    database: input.database,
+    ...(input.ingress === undefined
+      ? {}
+      : { ingress: input.ingress, app: appService(source.project, services).name }),
+  });
+  for (const path of base.keys()) await refuseForeign(join(folder, path));
+  const removed = await removeStale(
+    join(folder, 'base'),
+    new Set([...base.keys()].map((path) => basename(path))),
+  );
+  for (const [path, content] of base) await write(join(folder, path), content);
+  const own = [...overlay].map(([path, content]) => ({ path: join(folder, path), content }));
+  const kept = own.filter(({ path }) => existsSync(path)).map(({ path }) => path);
+  for (const { path, content } of own) if (!kept.includes(path)) await write(path, content);
+  const written = [...[...base.keys()].map((path) => join(folder, path)), ...own.map(({ path }) => path)];
+  return {
+    project: source.project.name,
+    folder,
+    written: written.filter((path) => !kept.includes(path)),
+    kept,
+    removed,
+    ...rest,
+  };
+}
+
+/** Files that an earlier export wrote, of services that are gone. */
+async function removeStale(folder: string, current: ReadonlySet<string>): Promise<string[]> {
+  const names = existsSync(folder) ? await readdir(folder) : [];
+  const removed: string[] = [];
+  for (const name of names.filter((one) => one.endsWith('.yaml') && !current.has(one))) {
+    const path = join(folder, name);
+    if (!isOurs(await readFile(path, 'utf8'))) continue;
+    await rm(path);
+    removed.push(path);
+  }
+  return removed;
+}
+
 /** The project as Compose reads it on this machine, its env files applied. */
 async function exportSource(context: ServiceContext): Promise<ExportSource> {
   const location = context.project();
@@ -80,11 +155,15 @@ async function refuseForeign(file: string): Promise<void> {
     if (hasErrorCode(error, 'ENOENT')) return;
     throw explainReadError(error, file);
   }
-  if (text === '' || text.startsWith('# Written by `invctl export')) return;
+  if (text === '' || isOurs(text)) return;
   const shown = relative(process.cwd(), file);
   throw new UserError({
     code: 'EXPORT_FILE_TAKEN',
     message: `${shown} is there, and \`invctl export\` did not write it`,
-    hint: 'give another name: invctl export swarm -o FILE',
+    hint: 'give another place: invctl export --help',
   });
+}
+
+function isOurs(text: string): boolean {
+  return text.startsWith('# Written by `invctl export');
 }

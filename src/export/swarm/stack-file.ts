@@ -1,6 +1,6 @@
-import { Document, type Scalar, visit } from 'yaml';
 import { mapAt, plain, type TreeMap, textAt } from '../../project/tree.js';
 import { type ExportSource, keysOf, type Loss, Losses, type SecretVariable } from '../source.js';
+import { yamlDocument } from '../yaml-text.js';
 import { type ConfigFile, exportedConfigs } from './configs.js';
 import { Asked, type Json, networkName } from './json.js';
 import { type ExportedSecret, exportedSecrets } from './secrets.js';
@@ -129,9 +129,8 @@ function volumesOf({ loaded, project }: ExportSource, losses: Losses): Json {
 
 function written(root: Json, project: string, secrets: readonly ExportedSecret[]): string {
   const filled = Object.entries(root).filter(([, value]) => Object.keys(value as object).length > 0);
-  const document = new Document(withDollars(Object.fromEntries(filled)), { aliasDuplicateObjects: false });
-  document.commentBefore = [
-    ` Written by \`invctl export swarm\`; what is changed here is lost when it is written again.`,
+  const comment = [
+    ' Written by `invctl export swarm`; what is changed here is lost when it is written again.',
     ` docker stack deploy --compose-file FILE ${project}`,
     ...(secrets.some(({ version }) => version)
       ? [
@@ -139,21 +138,7 @@ function written(root: Json, project: string, secrets: readonly ExportedSecret[]
         ]
       : []),
   ].join('\n');
-  visit(document, {
-    Scalar(_, node: Scalar) {
-      if (typeof node.value === 'string' && isMisread(node.value)) node.type = 'QUOTE_DOUBLE';
-    },
-  });
-  return document.toString({ lineWidth: 0, doubleQuotedAsJSON: true });
-}
-
-/** Texts that Docker's reader (YAML 1.1) takes for a number or a boolean, or does not take as a block of lines. */
-function isMisread(text: string): boolean {
-  return (
-    /^(?:y|n|yes|no|on|off|[\d:.+\-_e]+)$/i.test(text) ||
-    /[^\P{Cc}\n]|\ufeff/u.test(text) ||
-    /^\s|\s$|\n\s/.test(text)
-  );
+  return yamlDocument(withDollars(Object.fromEntries(filled)), comment);
 }
 
 /** `docker stack deploy` replaces `${NAME}`: a dollar sign that is meant as one is doubled. */

@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { heldAt, imageKind, imagePort } from '../../architecture/known-images.js';
 import type {
   DatabaseUse,
   Stack,
@@ -17,6 +16,7 @@ import { databaseReferences, reachableNames } from '../../doctor/roles.js';
 import { UserError } from '../../errors.js';
 import { itemsAt } from '../../project/canonical.js';
 import { serviceVariables, type VariableSource } from '../../project/environment.js';
+import { heldAt, imageKind, imagePort } from '../../project/known-images.js';
 import type { ProjectLocation } from '../../project/locate.js';
 import { type ComposeProject, type ComposeService, startOrder } from '../../project/model.js';
 import { maskText, secretValues } from '../../project/secret-values.js';

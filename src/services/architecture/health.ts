@@ -1,6 +1,5 @@
 import type { StackHealth } from '../../architecture/stack.js';
-import { dockerfileOf } from '../../doctor/dockerfile.js';
-import { parseDuration } from '../../project/duration.js';
+import { dockerfileHealthcheck } from '../../doctor/dockerfile-health.js';
 import type { ComposeService } from '../../project/model.js';
 import type { Wording } from './build.js';
 import { shownCommand, shownScript } from './commands-shown.js';
@@ -26,37 +25,12 @@ function timesOf({ intervalMs, timeoutMs, startPeriodMs, startIntervalMs, retrie
 }
 
 function dockerfileHealth(service: ComposeService, words: Wording): StackHealth | undefined {
-  const dockerfile = dockerfileOf(service);
-  const instruction = dockerfile?.lastStage.filter(({ keyword }) => keyword === 'HEALTHCHECK').at(-1);
-  if (!dockerfile || !instruction || /^NONE\b/i.test(instruction.text)) return undefined;
-  const duration = (name: string) => {
-    const value = new RegExp(`--${name}=(\\S+)`).exec(instruction.text)?.[1];
-    return value === undefined ? undefined : parseDuration(value);
-  };
-  const retries = /--retries=(\d+)/.exec(instruction.text)?.[1];
-  const command = /(?:^|\s)CMD\s+([\s\S]*)$/i.exec(instruction.text)?.[1] ?? '';
+  const found = dockerfileHealthcheck(service);
+  if (!found) return undefined;
+  const { file, healthcheck } = found;
   return {
-    from: dockerfile.file === undefined ? 'inline' : words.path(dockerfile.file),
-    test: words.text(shownScript(jsonForm(command) ?? command)),
-    ...timesOf({
-      ...defined('intervalMs', duration('interval')),
-      ...defined('timeoutMs', duration('timeout')),
-      ...defined('startPeriodMs', duration('start-period')),
-      ...defined('startIntervalMs', duration('start-interval')),
-      ...defined('retries', retries === undefined ? undefined : Number(retries)),
-    }),
+    from: file === undefined ? 'inline' : words.path(file),
+    test: words.text(shownScript(healthcheck.test.slice(1).join(' '))),
+    ...timesOf(healthcheck),
   };
-}
-
-function defined<K extends string>(key: K, value: number | undefined): { [key in K]?: number } {
-  return value === undefined ? {} : ({ [key]: value } as { [key in K]: number });
-}
-
-function jsonForm(text: string): string | undefined {
-  try {
-    const words: unknown = JSON.parse(text);
-    return Array.isArray(words) ? words.map(String).join(' ') : undefined;
-  } catch {
-    return undefined;
-  }
 }

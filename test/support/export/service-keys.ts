@@ -86,19 +86,33 @@ export const SERVICE_KEYS: Readonly<Record<string, string>> = {
 
 /** A project whose service `s` has one key beside what it needs. */
 export function projectWithKey(yaml: string): Record<string, string> {
+  return projectOf(`  s:
+    image: debian:trixie-slim
+    ${yaml}
+`);
+}
+
+/** A project with a service for each of these keys. */
+export function projectWithKeys(keys: readonly string[]): Record<string, string> {
+  return projectOf(
+    keys
+      .map((key, index) => `  k${index}:\n    image: debian:trixie-slim\n    ${SERVICE_KEYS[key]}\n`)
+      .join(''),
+  );
+}
+
+function projectOf(services: string): Record<string, string> {
   return {
     'compose.yaml': `name: shop
 services:
   t: {image: "debian:trixie-slim", restart: always, healthcheck: {test: "true"}}
-  s:
-    image: debian:trixie-slim
-    ${yaml}
-networks: {back: {driver: bridge, driver_opts: {a: b}, ipam: {config: [{subnet: 172.16.238.0/24}]}}}
+${services}networks: {back: {driver: bridge, driver_opts: {a: b}, ipam: {config: [{subnet: 172.16.238.0/24}]}}}
 volumes: {data: {labels: {a: b}}}
 configs: {settings: {content: "a: $$b"}}
 secrets: {word: {file: ./word.txt}}
 `,
     'word.txt': 'a long secret word\n',
+    'other.env': 'A=1\n',
     Dockerfile: 'FROM debian:trixie-slim\n',
   };
 }

@@ -36,7 +36,7 @@ function at(value: unknown, path: string): unknown {
 
 describe('a stack file', () => {
   it.each(Object.entries(SERVICE_KEYS))('has the key %s, or says what becomes of it', async (key, yaml) => {
-    const files = { ...projectWithKey(yaml), 'other.env': 'A=1\n' };
+    const files = projectWithKey(yaml);
     const { stack, losses } = await exported(files);
     const told = losses.filter(
       (loss) => loss.key === `services.s.${key}` || loss.key.startsWith(`services.s.${key}[`),

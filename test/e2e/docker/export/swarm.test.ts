@@ -45,7 +45,7 @@ function onOneLine(environment: Record<string, string | null>): Record<string, s
 
 describe.skipIf(withoutDocker)('docker stack config', () => {
   it.each(Object.entries(SERVICE_KEYS))('takes a service that had %s', async (key, yaml) => {
-    const files = { ...projectWithKey(yaml), 'other.env': 'A=1\n' };
+    const files = projectWithKey(yaml);
     await withProject(files, async (directory) => {
       const { status, stderr } = await deployed(directory, bareShell({ COMPOSE_PROFILES: '*' }));
       expect({ key, status, stderr: stderr.replace(/^time=.*level=warning.*$/gm, '').trim() }).toEqual({

@@ -1,0 +1,261 @@
+import { type Dirent, readdirSync, readFileSync, statSync } from 'node:fs';
+import { basename, isAbsolute, join, posix, relative } from 'node:path';
+import { itemsAt } from '../../project/canonical.js';
+import { secretValues } from '../../project/secret-values.js';
+import { mapAt, plain, type TreeNode, textAt } from '../../project/tree.js';
+import { bytesOf } from '../size.js';
+import { digest, given, type Json, metadata, objectName } from './objects.js';
+import type { ExportParts, WrittenPod } from './part.js';
+import { memoryQuantity } from './quantities.js';
+import { texts } from './security.js';
+
+/** Of a volume whose file does not say its size (`x-size`). */
+export const DEFAULT_SIZE = '10Gi';
+/** `kubectl apply` keeps a copy of an object in an annotation, and all annotations together may have 262,144 bytes. */
+const LARGEST_MAP = 200_000;
+
+/** Names of the volumes that services share: each has a claim of its own. */
+export function claimName(volume: string): string {
+  return objectName(volume);
+}
+
+/** A claim for each named volume, but for those that a StatefulSet makes itself. */
+export function claims({ source, losses, objects }: ExportParts, templated: ReadonlySet<string>): void {
+  const { project, loaded } = source;
+  for (const key of Object.keys(project.volumes)) {
+    if (templated.has(key)) continue;
+    const tree = mapAt(loaded.tree, 'volumes', key);
+    if (
+      tree &&
+      (project.volumes[key]?.external || tree.entries.has('driver') || tree.entries.has('driver_opts'))
+    ) {
+      losses.changed(`volumes.${key}`, tree, `it becomes an empty claim called ${claimName(key)}`);
+    }
+    objects.push({
+      apiVersion: 'v1',
+      kind: 'PersistentVolumeClaim',
+      metadata: metadata(claimName(key), project.name),
+      spec: claimSpec(sizeOf(source, key)),
+    });
+  }
+}
+
+export function claimSpec(size: string): Json {
+  return { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: size } } };
+}
+
+/** `x-size` of a volume: a key that Compose leaves alone. */
+export function sizeOf({ loaded }: ExportParts['source'], volume: string): string {
+  const node = mapAt(loaded.tree, 'volumes', volume)?.entries.get('x-size');
+  return node === undefined ? DEFAULT_SIZE : String(plain(node));
+}
+
+/** Volumes, bind mounts and memory file systems of a service. Returns the named volumes among them. */
+export function mountAll(pod: WrittenPod): string[] {
+  const { service, tree, losses } = pod;
+  const named: string[] = [];
+  for (const [index, item] of itemsAt(tree, 'volumes').entries()) {
+    const key = `services.${service.name}.volumes[${index}]`;
+    const target = textAt(item, 'target') ?? '';
+    const source = textAt(item, 'source');
+    const type = textAt(item, 'type');
+    if (type === 'volume' && source !== undefined) {
+      named.push(source);
+      const subPath = mapAt(item, 'volume')?.entries.get('subpath');
+      mount(
+        pod,
+        claimName(source),
+        target,
+        given({
+          readOnly: isReadOnly(item) || undefined,
+          subPath: subPath === undefined ? undefined : String(plain(subPath)),
+        }),
+      );
+    } else if (type === 'volume') {
+      losses.changed(key, item, 'a volume without a name is empty again in each new pod');
+      empty(pod, target, undefined, false);
+    } else if (type === 'tmpfs') {
+      const size = mapAt(item, 'tmpfs')?.entries.get('size');
+      empty(pod, target, size && bytesOf(plain(size)), true);
+    } else if (type === 'bind' && source !== undefined) bind(pod, key, item, source, target);
+    else losses.lost(key, item, `Kubernetes has no mount of the kind \`${type}\``);
+  }
+  for (const text of texts(tree, 'tmpfs')) {
+    const [target = '', options = ''] = text.split(/:(.*)/s);
+    const size = /(?:^|,)size=([^,]+)/.exec(options)?.[1];
+    empty(pod, target, size === undefined ? undefined : bytesOf(size), true);
+  }
+  const shared = tree.entries.get('shm_size');
+  if (shared) empty(pod, '/dev/shm', bytesOf(plain(shared)), true);
+  return named;
+}
+
+function isReadOnly(mount: TreeNode): boolean {
+  const node = mount.kind === 'map' ? mount.entries.get('read_only') : undefined;
+  return node !== undefined && plain(node) === true;
+}
+
+function mount(pod: WrittenPod, name: string, mountPath: string, more: Json = {}): void {
+  addMount(pod, { name, mountPath, ...more });
+  if (!pod.volumes.some((volume) => volume.name === name)) {
+    pod.volumes.push({ name, persistentVolumeClaim: { claimName: name } });
+  }
+}
+
+/** A path is mounted once: the last one that is named wins, as with Compose. */
+function addMount({ volumeMounts }: WrittenPod, mounted: Json): void {
+  const index = volumeMounts.findIndex(({ mountPath }) => mountPath === mounted.mountPath);
+  if (index < 0) volumeMounts.push(mounted);
+  else volumeMounts[index] = mounted;
+}
+
+/** A folder that is empty in each new pod. */
+export function empty(pod: WrittenPod, target: string, bytes: number | undefined, memory: boolean): void {
+  if (pod.volumeMounts.some(({ mountPath }) => mountPath === target)) return;
+  const name = objectName(`empty${target.replaceAll('/', '-')}`);
+  const emptyDir = given({
+    medium: memory ? 'Memory' : undefined,
+    sizeLimit: bytes === undefined ? undefined : memoryQuantity(bytes),
+  });
+  pod.volumes.push({ name, emptyDir });
+  pod.volumeMounts.push({ name, mountPath: target });
+}
+
+/** Small files of the project that are only read come along as a ConfigMap; nothing else of this machine can. */
+function bind(pod: WrittenPod, key: string, item: TreeNode, source: string, target: string): void {
+  const { directory } = pod.source.project;
+  const files = bindFiles(directory, source, isReadOnly(item));
+  const contents =
+    typeof files === 'string' ? [] : files.map((file) => [basename(file), readFileSync(file)] as const);
+  const reason = typeof files === 'string' ? files : secretAmong(pod, contents);
+  if (reason !== undefined) {
+    const shown = relative(directory, source);
+    pod.losses.lost(
+      key,
+      item,
+      `${shown.startsWith('..') ? source : shown || '.'} does not come along: ${reason}`,
+    );
+    return;
+  }
+  const name = configMap(pod, basename(source), contents);
+  pod.volumes.push({ name, configMap: { name } });
+  const only = statSync(source).isDirectory() ? undefined : contents[0];
+  addMount(pod, {
+    name,
+    mountPath: target,
+    readOnly: true,
+    ...(only ? { subPath: mapKey(only[0]) } : {}),
+  });
+}
+
+/** The files behind a bind mount, or why they cannot be in a ConfigMap. */
+function bindFiles(directory: string, source: string, readOnly: boolean): string[] | string {
+  const inside = relative(directory, source);
+  if (inside.startsWith('..') || isAbsolute(inside)) return 'it is not in the project';
+  if (!readOnly) return 'it is of this machine. Use a named volume for what the service writes';
+  const found = statSync(source, { throwIfNoEntry: false });
+  if (!found) return 'it is not there';
+  const files = found.isDirectory() ? flatFolder(source) : [source];
+  if (!files) return 'a ConfigMap has no folders in it. Copy it into the image';
+  const total = files.reduce((sum, file) => sum + statSync(file).size, 0);
+  return total > LARGEST_MAP
+    ? `its ${total} bytes are more than a ConfigMap holds. Copy it into the image`
+    : files;
+}
+
+function secretAmong(
+  { source }: WrittenPod,
+  contents: readonly (readonly [string, Buffer])[],
+): string | undefined {
+  const secrets = secretValues(source.project);
+  const found = contents.some(([, bytes]) => {
+    const text = bytes.toString('latin1');
+    return secrets.some((secret) => text.includes(Buffer.from(secret, 'utf8').toString('latin1')));
+  });
+  return found ? 'a secret is in it. Make it a secret of the compose file' : undefined;
+}
+
+/** The files of a folder that has nothing else in it; undefined for another one. */
+function flatFolder(folder: string): string[] | undefined {
+  const entries = readdirSync(folder, { withFileTypes: true });
+  if (!entries.every((entry: Dirent) => entry.isFile() && mapKey(entry.name) === entry.name))
+    return undefined;
+  return entries.map(({ name }) => join(folder, name)).sort();
+}
+
+function mapKey(file: string): string {
+  return file.replaceAll(/[^-._a-zA-Z0-9]/g, '_');
+}
+
+/** A ConfigMap with files, named by their content. */
+export function configMap(
+  { source, objects, service, name: owner }: WrittenPod,
+  title: string,
+  contents: readonly (readonly [string, Buffer])[],
+): string {
+  const data: Json = {};
+  const binaryData: Json = {};
+  for (const [file, bytes] of contents) {
+    const text = bytes.toString('utf8');
+    if (Buffer.from(text, 'utf8').equals(bytes)) data[mapKey(file)] = text;
+    else binaryData[mapKey(file)] = bytes.toString('base64');
+  }
+  const name = objectName(`${owner}-${title}-${digest(JSON.stringify([data, binaryData]))}`);
+  if (!objects.some((one) => one.metadata.name === name)) {
+    objects.push({
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: metadata(name, source.project.name, service.name),
+      immutable: true,
+      ...(Object.keys(data).length > 0 ? { data } : {}),
+      ...(Object.keys(binaryData).length > 0 ? { binaryData } : {}),
+    });
+  }
+  return name;
+}
+
+/** Secrets at exactly the paths that Compose gives them, and configs likewise. */
+export function mountGrants(pod: WrittenPod): void {
+  const { service, tree, source, losses } = pod;
+  for (const { source: secret, target } of service.secrets) {
+    const name = objectName(secret);
+    const volume = objectName(`secret-${secret}`);
+    if (!pod.volumes.some((one) => one.name === volume)) {
+      pod.volumes.push({ name: volume, secret: { secretName: name, defaultMode: 0o444 } });
+    }
+    addMount(pod, { name: volume, mountPath: target, subPath: secretKey(secret), readOnly: true });
+  }
+  for (const item of itemsAt(tree, 'configs')) {
+    const grant = plain(item) as Json;
+    const key = String(grant.source);
+    const config = mapAt(source.loaded.tree, 'configs', key);
+    const content = config && contentOf(source, plain(config) as Json);
+    if (content === undefined) {
+      losses.lost(
+        `services.${service.name}.configs`,
+        item,
+        `the content of the config ${key} is not known here`,
+      );
+      continue;
+    }
+    const name = configMap(pod, key, [[mapKey(key), content]]);
+    if (!pod.volumes.some((one) => one.name === name)) pod.volumes.push({ name, configMap: { name } });
+    const mountPath = posix.resolve('/', String(grant.target ?? key));
+    addMount(pod, { name, mountPath, subPath: mapKey(key), readOnly: true });
+  }
+}
+
+/** Key of a Secret object that holds a secret of the compose file. */
+export function secretKey(secret: string): string {
+  return mapKey(secret);
+}
+
+function contentOf({ loaded }: ExportParts['source'], config: Json): Buffer | undefined {
+  if (typeof config.content === 'string') return Buffer.from(config.content);
+  if (typeof config.environment === 'string') {
+    const value = loaded.environment.lookup(config.environment);
+    return value === undefined ? undefined : Buffer.from(value);
+  }
+  const file = typeof config.file === 'string' ? statSync(config.file, { throwIfNoEntry: false }) : undefined;
+  return file?.isFile() ? readFileSync(String(config.file)) : undefined;
+}

@@ -1,0 +1,91 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { DATABASE_FORMS } from '../../../src/export/k8s/part.js';
+import { exportK8s } from '../../../src/services/export.js';
+import { folderContext } from '../../support/architecture/folder-context.js';
+import { PUBLIC_PROJECTS } from '../../support/architecture/public-projects.js';
+import { kubectl, withoutCluster } from '../../support/export/cluster.js';
+import { projectWithKey, projectWithKeys, SERVICE_KEYS } from '../../support/export/service-keys.js';
+import { bareShell, withProject } from '../../support/project/project-on-disk.js';
+
+const namespace = `invctl-test-${process.pid}`;
+
+/** All of them with EXPORT_PROJECTS=all. */
+const SOME_PROJECTS = PUBLIC_PROJECTS.filter(
+  (_, index) => process.env.EXPORT_PROJECTS === 'all' || index % 4 === 0,
+);
+
+/** What the API server says to the objects of a folder's project, in a namespace of this test. */
+async function applied(directory: string, env: NodeJS.ProcessEnv, ...args: string[]) {
+  const { folder } = await exportK8s(folderContext(directory, env), { database: 'statefulset' });
+  return inNamespace(folder, ...args);
+}
+
+function inNamespace(folder: string, ...args: string[]) {
+  const overlay = join(folder, 'overlays/production/kustomization.yaml');
+  writeFileSync(overlay, `resources: [../../base]\nnamespace: ${namespace}\n`);
+  const { stdout } = kubectl('kustomize', join(folder, 'overlays/production'));
+  // The namespace itself is the test's own.
+  const file = join(folder, 'all.yaml');
+  writeFileSync(
+    file,
+    stdout
+      .split(/^---$/m)
+      .filter((text) => !/^kind: Namespace$/m.test(text))
+      .join('---'),
+  );
+  return kubectl(...args, '-f', file);
+}
+
+const DRY_RUN = ['apply', '--server-side', '--dry-run=server', '--namespace', namespace] as const;
+
+describe.skipIf(withoutCluster)('a Kubernetes API server', () => {
+  if (!withoutCluster) kubectl('create', 'namespace', namespace);
+
+  it('takes a service with each key of the Compose schema', async () => {
+    await withProject(projectWithKeys(Object.keys(SERVICE_KEYS)), async (directory) => {
+      const { status, stderr } = await applied(directory, bareShell({ COMPOSE_PROFILES: '*' }), ...DRY_RUN);
+      expect([status, stderr]).toEqual([0, '']);
+    });
+  });
+
+  it.each(SOME_PROJECTS)('takes the project "$title"', async ({ files, env, from }) => {
+    await withProject(files, async (root) => {
+      const { status, stderr } = await applied(join(root, from ?? ''), bareShell(env), ...DRY_RUN);
+      expect([status, stderr]).toEqual([0, '']);
+    });
+  });
+
+  it('finds no difference after it has applied them', async () => {
+    const { files } = PUBLIC_PROJECTS[0] as (typeof PUBLIC_PROJECTS)[number];
+    await withProject(files, async (directory) => {
+      const shell = bareShell();
+      expect(
+        (await applied(directory, shell, 'apply', '--server-side', '--namespace', namespace)).status,
+      ).toBe(0);
+      const { status, stdout } = await applied(
+        directory,
+        shell,
+        'diff',
+        '--server-side',
+        '--namespace',
+        namespace,
+      );
+      expect([status, stdout]).toEqual([0, '']);
+    });
+  });
+
+  it.each(DATABASE_FORMS)('takes a Kustomize folder as kubectl reads it: %s', async (database) => {
+    const files = projectWithKey('environment: {A: "1"}');
+    await withProject(files, async (directory) => {
+      const { folder } = await exportK8s(folderContext(directory, bareShell()), { database });
+      const { status, stderr } = kubectl('kustomize', join(folder, 'overlays/production'));
+      expect([status, stderr]).toEqual([0, '']);
+    });
+  });
+
+  afterAll(() => {
+    if (!withoutCluster) kubectl('delete', 'namespace', namespace, '--wait=false');
+  });
+});

@@ -1,0 +1,25 @@
+import { spawnSync } from 'node:child_process';
+
+/**
+ * A Kubernetes API server for tests alone, whose kubeconfig TEST_KUBECONFIG names. KUBECONFIG is never used: it may lead
+ * to somebody's cluster.
+ */
+const kubeconfig = process.env.TEST_KUBECONFIG;
+
+export interface KubectlResult {
+  status: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+export function kubectl(...args: string[]): KubectlResult {
+  return spawnSync('kubectl', args, {
+    encoding: 'utf8',
+    env: { PATH: process.env.PATH, HOME: '/nonexistent', KUBECONFIG: kubeconfig },
+    maxBuffer: 64 * 1024 ** 2,
+  });
+}
+
+export const withoutCluster = kubeconfig === undefined || kubectl('get', '--raw', '/readyz').status !== 0;
+if (withoutCluster)
+  console.log('Kubernetes tests are skipped: TEST_KUBECONFIG names no API server that answers');
