@@ -32,6 +32,7 @@ export const COMMANDS: Group = {
     docs: () => import('../commands/docs.js'),
     graph: () => import('../commands/graph.js'),
     upgrade: () => import('../commands/upgrade.js'),
+    export: () => import('../commands/export.js'),
     recover: () => import('../commands/recover.js'),
     completion: () => import('../commands/completion.js'),
   },

@@ -29,6 +29,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'commands',
     'services',
     'architecture',
+    'export',
     'doctor',
     'backup',
     'engine',
@@ -40,6 +41,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   services: [
     'services',
     'architecture',
+    'export',
     'doctor',
     'backup',
     'postgres',
@@ -48,6 +50,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'template',
     'system',
   ],
+  // What a stack is for an orchestrator, from its files alone.
+  export: ['export', 'doctor', 'postgres', 'project', 'system'],
   // What a stack is told and drawn as: pure, from facts that services gather.
   architecture: ['architecture', 'system'],
   doctor: ['doctor', 'backup', 'postgres', 'engine', 'project', 'template', 'system'],

@@ -22,9 +22,9 @@ function cpuQuantity(cpus: number): string {
 export function resourcesOf({ tree, losses, service }: WrittenPod): Json {
   const limits = quantities(tree, 'limits', { memory: 'mem_limit', cpus: 'cpus' });
   const requests = quantities(tree, 'reservations', { memory: 'mem_reservation' });
-  for (const key of ['pids_limit', 'deploy'] as const) {
+  for (const key of ['pids_limit', 'deploy.resources.limits.pids'] as const) {
     const node =
-      key === 'deploy'
+      key !== 'pids_limit'
         ? mapAt(tree, 'deploy', 'resources', 'limits')?.entries.get('pids')
         : tree.entries.get(key);
     if (node)
@@ -36,7 +36,11 @@ export function resourcesOf({ tree, losses, service }: WrittenPod): Json {
   }
   const devices = mapAt(tree, 'deploy', 'resources', 'reservations')?.entries.get('devices');
   if (devices)
-    losses.lost(`services.${service.name}.deploy`, devices, 'devices need a plugin of the cluster');
+    losses.lost(
+      `services.${service.name}.deploy.resources.reservations.devices`,
+      devices,
+      'devices need a plugin of the cluster',
+    );
   const request = (name: 'memory' | 'cpus', share: number) =>
     requests[name] ?? (limits[name] && limits[name] * share);
   return filled({
