@@ -29,7 +29,7 @@ export function digest(content: string): string {
   return createHash('sha256').update(content).digest('hex').slice(0, 8);
 }
 
-export const MANAGED_BY = { 'app.kubernetes.io/managed-by': 'invctl' };
+const MANAGED_BY = { 'app.kubernetes.io/managed-by': 'invctl' };
 
 /** Labels by which the objects of a service find each other; they never change, since selectors cannot. */
 export function selector(project: string, service: string): Record<string, string> {

@@ -16,7 +16,7 @@ const STARTUP_MS = 120_000;
 const LIVENESS_FACTOR = 3;
 
 /** The health check that holds for a service: its own, with the Dockerfile's for what it does not say. */
-export function healthcheckOf(service: ComposeService): ComposeHealthcheck | undefined {
+function healthcheckOf(service: ComposeService): ComposeHealthcheck | undefined {
   if (service.healthcheck?.disabled) return undefined;
   const inherited = dockerfileHealthcheck(service)?.healthcheck;
   const own = Object.fromEntries(

@@ -6,7 +6,7 @@ import { filled, type Json } from './objects.js';
 import type { WrittenPod } from './part.js';
 
 /** The numeric user of a service. The official PostgreSQL image steps down from root by itself: it need not begin there. */
-export function userOf(service: ComposeService): ContainerUser | undefined {
+function userOf(service: ComposeService): ContainerUser | undefined {
   const user = writtenUser(service);
   if ((user === undefined || user.uid === 0) && service.user === undefined && isOfficialPostgres(service)) {
     return postgresUser(service);

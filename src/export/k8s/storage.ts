@@ -10,7 +10,7 @@ import { memoryQuantity } from './quantities.js';
 import { texts } from './security.js';
 
 /** Of a volume whose file does not say its size (`x-size`). */
-export const DEFAULT_SIZE = '10Gi';
+const DEFAULT_SIZE = '10Gi';
 /** `kubectl apply` keeps a copy of an object in an annotation, and all annotations together may have 262,144 bytes. */
 const LARGEST_MAP = 200_000;
 
@@ -188,7 +188,7 @@ function mapKey(file: string): string {
 }
 
 /** A ConfigMap with files, named by their content. */
-export function configMap(
+function configMap(
   { source, objects, service, name: owner }: WrittenPod,
   title: string,
   contents: readonly (readonly [string, Buffer])[],

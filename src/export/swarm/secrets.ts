@@ -18,7 +18,7 @@ export interface ExportedSecret {
 }
 
 /** Variable that says which version of a secret holds. */
-export function versionVariable(key: string): string {
+function versionVariable(key: string): string {
   return `${key.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')}_VERSION`;
 }
 

@@ -70,6 +70,8 @@ const INVOCATIONS: readonly (readonly [command: string, ...invocations: Invocati
   ['inspect', { args: ['api'] }, { args: ['db'] }],
   ['docs', { args: [] }, { args: ['--check'] }, { args: ['-o', '-'] }],
   ['graph', { args: ['--view', 'env'] }, { args: ['--format', 'svg'], noJson: true }],
+  ['export swarm', { args: [] }, { args: ['-o', '-'] }],
+  ['export k8s', { args: ['--ingress', 'shop.example.com'] }],
   ['recover', { args: [] }],
   ['completion', { args: ['bash'] }],
   ['restart', { args: [] }],
