@@ -82,10 +82,10 @@ export interface K8sInput {
  */
 export async function exportK8s(context: ServiceContext, input: K8sInput): Promise<K8sExport> {
   const source = await exportSource(context);
-  const { directory } = context.project();
+  const location = context.project();
   const folder =
-    input.output === undefined ? join(directory, DEFAULT_FOLDER) : resolve(context.directory, input.output);
-  const { services } = await readSettings(directory);
+    input.output === undefined ? join(location.directory, DEFAULT_FOLDER) : resolve(context.directory, input.output);
+  const { services } = await readSettings(location);
   const { base, overlay, ...rest } = kubernetesManifests(source, {
     database: input.database,
     ...(input.ingress === undefined
@@ -131,7 +131,7 @@ async function exportSource(context: ServiceContext): Promise<ExportSource> {
   const loaded = loadProject(location, context.env);
   const { project, warnings } = modelProject(loaded, location);
   for (const warning of warnings) context.warn(warning);
-  const { services } = await readSettings(location.directory);
+  const { services } = await readSettings(location);
   const found = postgresServices(project).map(({ name }) => name);
   const database = services.database ?? (found.length === 1 ? found[0] : undefined);
   return { loaded, project, ...(database === undefined ? {} : { database }) };
