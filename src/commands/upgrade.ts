@@ -19,7 +19,7 @@ export default command({
     abort: flag('put every file back to what it was before the last upgrade'),
   },
   notes:
-    'Where both changed the same lines, both stand in the file between markers, and the exit code is 1.\nFiles that you deleted stay deleted; secrets and existing migrations are never changed.',
+    'Where both changed the same lines, both stand in the file between markers:\nexit code 1. Files that you deleted stay deleted; secrets and existing\nmigrations are never changed.',
   data: (z) =>
     z.object({
       directory: z.string(),

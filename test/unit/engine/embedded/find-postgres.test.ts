@@ -1,5 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { choose, chooseMove, installationNotices } from '../../../../src/engine/embedded/find-postgres.js';
+import {
+  choose,
+  chooseMove,
+  installationNotices,
+  missingError,
+} from '../../../../src/engine/embedded/find-postgres.js';
 import type { Installation } from '../../../../src/engine/embedded/installation.js';
 
 const installation = (major: number, complete: boolean): Installation => ({
@@ -78,4 +83,9 @@ test('another major and missing client programs are told, the wanted one is not'
     expect.stringMatching(/names PostgreSQL 16.*15\.3/),
   ]);
   expect(installationNotices(bare(16), 16)).toEqual([expect.stringContaining('without client programs')]);
+});
+
+test('where no server is found at all, not even the one of the package, the hint names it', () => {
+  expect(missingError({ major: 16 }, []).hint).toContain('--include=optional');
+  expect(missingError({ major: 17 }, [bare(16)]).hint).not.toContain('--include=optional');
 });
