@@ -84,7 +84,9 @@ export async function exportK8s(context: ServiceContext, input: K8sInput): Promi
   const source = await exportSource(context);
   const location = context.project();
   const folder =
-    input.output === undefined ? join(location.directory, DEFAULT_FOLDER) : resolve(context.directory, input.output);
+    input.output === undefined
+      ? join(location.directory, DEFAULT_FOLDER)
+      : resolve(context.directory, input.output);
   const { services } = await readSettings(location);
   const { base, overlay, ...rest } = kubernetesManifests(source, {
     database: input.database,
