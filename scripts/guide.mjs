@@ -1,9 +1,11 @@
 #!/usr/bin/env node
-// Writes docs/guide/*.md from the doctor's checks (built). A test fails where the two differ.
+// Writes docs/guide/*.md from the doctor's checks. A test fails where the two differ.
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { guidePages } from '../dist/doctor/guide.js';
-import { CHECKS } from '../dist/doctor/registry.js';
+import { loadSource } from './load-source.mjs';
+
+const { guidePages } = await loadSource('src/doctor/guide.ts');
+const { CHECKS } = await loadSource('src/doctor/registry.ts');
 
 const folder = fileURLToPath(new URL('../docs/guide/', import.meta.url));
 rmSync(folder, { recursive: true, force: true });

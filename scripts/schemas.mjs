@@ -1,8 +1,10 @@
 #!/usr/bin/env node
-// Writes docs/schemas/*.json from the shapes beside the commands (built). A test fails where the two differ.
+// Writes docs/schemas/*.json from the shapes beside the commands. A test fails where the two differ.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { schemaDocuments } from '../dist/cli/schema-documents.js';
+import { loadSource } from './load-source.mjs';
+
+const { schemaDocuments } = await loadSource('src/cli/schema-documents.ts');
 
 const folder = fileURLToPath(new URL('../docs/schemas/', import.meta.url));
 mkdirSync(folder, { recursive: true });

@@ -4,7 +4,7 @@ import { basename, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { create } from 'tar';
 import { UserError } from '../errors.js';
-import { formatArgv } from '../system/process.js';
+import { formatArgv } from '../system/argv.js';
 import type { Digest } from './archive-file.js';
 import { fileKind, folderKind, tarEntries } from './file-kind.js';
 import type { Manifest } from './manifest.js';

@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import type { UserError } from '../errors.js';
 import { type Database, runProgram } from '../postgres/database.js';
 import type { DatabaseFacts } from '../postgres/database-facts.js';
-import { outputTail } from '../system/process.js';
+import { outputTail } from '../system/argv.js';
 import type { Digest } from './archive-file.js';
 import { type DumpExamination, examineDump } from './plain-dump.js';
 import { unreadable } from './unreadable.js';

@@ -1,7 +1,7 @@
 import { PassThrough, type Readable } from 'node:stream';
 import { ExitCode, UserError } from '../errors.js';
 import { type Database, runProgram } from '../postgres/database.js';
-import { formatArgv } from '../system/process.js';
+import { formatArgv } from '../system/argv.js';
 import { type ReadOptions, readArchive } from './archive.js';
 import type { Archive } from './archive-kinds.js';
 import { notReadWhole } from './archive-reader.js';

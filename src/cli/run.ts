@@ -8,6 +8,7 @@ import { COMMANDS } from './commands.js';
 import { type Context, createContext } from './context.js';
 import { createProgram, type Execute, typedWords } from './program.js';
 import { type GlobalSettings, isTruthy, resolveSettings } from './settings.js';
+import { sourceStack } from './stack-trace.js';
 
 /**
  * Parses the command line, runs the command and reports. Never throws.
@@ -118,7 +119,7 @@ function bugError(error: unknown, version: string): UserError {
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return new UserError({
     code: 'INTERNAL',
-    message: `this is a bug in invctl ${version} (Node ${process.versions.node}, ${process.platform}):\n${redact(stack)}`,
+    message: `this is a bug in invctl ${version} (Node ${process.versions.node}, ${process.platform}):\n${redact(sourceStack(stack))}`,
     hint: 'please report it with the text above',
     cause: error,
   });

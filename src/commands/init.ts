@@ -7,7 +7,7 @@ import { count } from '../output/units.js';
 import { type InitFile, type InitResult, initProject, readScaffoldOptions } from '../services/init.js';
 import { type InitEnvironmentResult, initEnvironment } from '../services/init-environment.js';
 import { firstPort, portInUse } from '../services/scaffold-port.js';
-import { formatArgv } from '../system/process.js';
+import { formatArgv } from '../system/argv.js';
 import {
   DEFAULT_OPTIONS,
   NODE_MAJORS,

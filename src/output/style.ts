@@ -1,6 +1,4 @@
-import { styleText } from 'node:util';
-
-type Format = Parameters<typeof styleText>[0];
+import { Chalk } from 'chalk';
 
 /** Colours for one stream; every function is the identity where colour is off. */
 export interface Style {
@@ -13,15 +11,7 @@ export interface Style {
 }
 
 export function createStyle(enabled: boolean): Style {
-  const paint = (format: Format) => (text: string) => (enabled ? styleText(format, text) : text);
-  return {
-    bold: paint('bold'),
-    dim: paint('dim'),
-    red: paint('red'),
-    green: paint('green'),
-    yellow: paint('yellow'),
-    cyan: paint('cyan'),
-  };
+  return new Chalk({ level: enabled ? 1 : 0 });
 }
 
 /**

@@ -6,7 +6,7 @@ import type { ComposeProject, ComposeService } from '../project/model.js';
 import { mountedText } from '../project/mounted-file.js';
 import { databaseService } from '../project/service-roles.js';
 import { type ProjectSettings, readSettings } from '../project/settings-file.js';
-import { outputTail } from '../system/process.js';
+import { outputTail } from '../system/argv.js';
 import type { Secret } from '../system/secret.js';
 import { imageSettings } from './image-variables.js';
 import { withSessionOptions } from './session-settings.js';

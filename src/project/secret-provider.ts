@@ -1,5 +1,6 @@
 import { CommandError, ExitCode, UserError } from '../errors.js';
-import { formatArgv, type ProcessRunner } from '../system/process.js';
+import { formatArgv } from '../system/argv.js';
+import type { ProcessRunner } from '../system/process.js';
 import { Secret } from '../system/secret.js';
 import { doubtfulBytes } from './secret-file.js';
 import type { SecretProvider } from './settings-file.js';

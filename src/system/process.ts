@@ -1,15 +1,15 @@
-import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { constants } from 'node:os';
 import { createInterface } from 'node:readline';
 import { Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { execa, type Options } from 'execa';
 import { CommandError, ExitCode, hasErrorCode, UserError } from '../errors.js';
+import { formatArgv, outputTail } from './argv.js';
 import { redact } from './secret.js';
 
 /** How long a program has between a polite signal and SIGKILL, in milliseconds. */
 const KILL_DELAY_MS = 10_000;
-const STDERR_TAIL_LINES = 20;
 /** Standard error kept for a message; the rest of a talkative program is let go. */
 const STDERR_KEPT_CHARS = 64 * 1024;
 
@@ -82,21 +82,48 @@ export interface ProcessRunnerOptions {
   trace?: (argv: string) => void;
 }
 
+type StartOptions = Pick<RunOptions, 'cwd' | 'env' | 'uid' | 'gid' | 'ownSession'>;
+/** execa's types know descriptors up to 9; it hands every one on to Node. */
+type Descriptor = 9;
+type Channel = 'ignore' | 'pipe' | 'inherit' | Descriptor;
+type Stdio = [stdin: Exclude<Channel, number>, stdout: Channel, stderr: Channel];
+
+/**
+ * Streams are ours, so that what is written to a pipe or a file is not kept as well; signals are ours, as they may be
+ * meant for a whole session; nothing is ended only because we end.
+ */
+const FIXED = {
+  reject: false,
+  buffer: false,
+  extendEnv: false,
+  cleanup: false,
+  forceKillAfterDelay: false,
+} as const satisfies Options;
+
+type ChildOptions = typeof FIXED &
+  Pick<Options, 'cwd' | 'uid' | 'gid' | 'detached' | 'env'> & { stdio: Stdio };
+const launch = (program: string, args: readonly string[], options: ChildOptions) =>
+  execa(program, args, options);
+type Child = ReturnType<typeof launch>;
+
 export function createProcessRunner({ env: baseEnv, handOver, trace }: ProcessRunnerOptions): ProcessRunner {
   function start(
     program: string,
     args: readonly string[],
-    options: Pick<RunOptions, 'cwd' | 'env' | 'uid' | 'gid' | 'ownSession'>,
-    stdio: StdioOptions,
-  ): ChildProcess {
+    options: StartOptions,
+    stdio: Stdio,
+    env = withoutUndefined({ ...baseEnv, ...options.env }),
+  ): Child {
     trace?.(formatArgv([program, ...args]));
-    return spawn(program, args, {
+    const { ownSession: detached = false, cwd, uid, gid } = options;
+    return launch(program, args, {
+      ...FIXED,
       stdio,
-      detached: options.ownSession ?? false,
-      env: options.env ? withoutUndefined({ ...baseEnv, ...options.env }) : baseEnv,
-      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-      ...(options.uid === undefined ? {} : { uid: options.uid }),
-      ...(options.gid === undefined ? {} : { gid: options.gid }),
+      detached,
+      env,
+      ...(cwd === undefined ? {} : { cwd }),
+      ...(uid === undefined ? {} : { uid }),
+      ...(gid === undefined ? {} : { gid }),
     });
   }
 
@@ -215,22 +242,12 @@ export function createProcessRunner({ env: baseEnv, handOver, trace }: ProcessRu
   }
 
   async function detach(program: string, args: readonly string[], options: DetachedOptions): Promise<number> {
-    trace?.(formatArgv([program, ...args]));
-    const child = spawn(program, args, {
-      detached: true,
-      stdio: ['ignore', options.outputFd, options.outputFd],
-      env: options.env,
-      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-      ...(options.uid === undefined ? {} : { uid: options.uid }),
-      ...(options.gid === undefined ? {} : { gid: options.gid }),
-    });
-    await Promise.race([
-      once(child, 'spawn'),
-      once(child, 'error').then(([error]) => {
-        throw startError(error, program);
-      }),
-    ]);
-    const { onExit } = options;
+    const { outputFd, onExit, env } = options;
+    const log = outputFd as Descriptor;
+    const session = { ...options, ownSession: true };
+    const child = start(program, args, session, ['ignore', log, log], env);
+    await Promise.race([once(child, 'spawn').catch(() => {}), ended(child, program)]);
+    if (child.pid === undefined) await ended(child, program);
     if (onExit) child.once('exit', (status, signal) => onExit(exitStatus(status, signal)));
     child.unref();
     return child.pid as number;
@@ -239,38 +256,24 @@ export function createProcessRunner({ env: baseEnv, handOver, trace }: ProcessRu
   return { run, lines, passThrough, detach };
 }
 
-/** An argument vector as a person would type it, credentials redacted. */
-export function formatArgv(argv: readonly string[]): string {
-  return argv
-    .map((word) => redact(word))
-    .map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`))
-    .join(' ');
-}
-
-/** The last lines of a program's output, redacted: what goes into an error message. */
-export function outputTail(text: string, lines = STDERR_TAIL_LINES): string {
-  return redact(text.trimEnd().split(/\r?\n/).slice(-lines).join('\n'));
-}
-
 /** As a shell gives it in `$?`. */
 function exitStatus(status: number | null, signal: NodeJS.Signals | null): number {
   return signal ? 128 + constants.signals[signal] : (status ?? ExitCode.failure);
 }
 
-function withoutUndefined(env: Record<string, string | undefined>): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined));
+function withoutUndefined<T>(entries: Record<string, T | undefined>): Record<string, T> {
+  const set = Object.entries(entries).filter((entry): entry is [string, T] => entry[1] !== undefined);
+  return Object.fromEntries(set);
 }
 
+/** @throws UserError where it could not be started */
 async function ended(
-  child: ChildProcess,
+  child: Child,
   program: string,
 ): Promise<{ status: number | null; signal: NodeJS.Signals | null }> {
-  return new Promise((resolve, reject) => {
-    child.once('error', (error) => {
-      if (child.pid === undefined) reject(startError(error, program));
-    });
-    child.once('close', (status, signal) => resolve({ status, signal }));
-  });
+  const { exitCode, signal, cause } = await child;
+  if (child.pid === undefined) throw startError(cause, program);
+  return { status: exitCode ?? null, signal: signal ?? null };
 }
 
 function startError(error: unknown, program: string): unknown {
@@ -318,7 +321,7 @@ function timeoutError(argv: readonly string[], timeoutMs = 0): UserError {
 }
 
 /** With its session, what it started goes as well: that may hold its output open after its own end. */
-function kill(child: ChildProcess, name: NodeJS.Signals, ownSession = false): void {
+function kill(child: Child, name: NodeJS.Signals, ownSession = false): void {
   if (!ownSession || child.pid === undefined) {
     child.kill(name);
     return;
@@ -332,7 +335,7 @@ function kill(child: ChildProcess, name: NodeJS.Signals, ownSession = false): vo
 
 /** Ends the child on abort or after a time. The returned function stops watching; `timedOut` tells which it was. */
 function endOn(
-  child: ChildProcess,
+  child: Child,
   signal: AbortSignal | undefined,
   timeoutMs: number | undefined,
   ownSession = false,

@@ -19,7 +19,7 @@ export default function setup(): () => void {
   if (Reflect.has(globalThis, MARK)) return () => {};
   Reflect.set(globalThis, MARK, true);
   const root = fileURLToPath(new URL('../..', import.meta.url));
-  execFileSync('npx', ['tsc', '-p', 'tsconfig.json'], { cwd: root, stdio: 'inherit' });
+  execFileSync(process.execPath, ['scripts/build.mjs'], { cwd: root, stdio: 'inherit' });
   const docker = dockerAnswers();
   if (!docker) {
     if (dockerRequired) throw new Error('REQUIRE_DOCKER=1, but no Docker engine with Compose v2 answers');

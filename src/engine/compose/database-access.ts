@@ -1,7 +1,7 @@
 import { UserError } from '../../errors.js';
 import { withSessionOptions } from '../../postgres/session-settings.js';
 import type { ProjectLocation } from '../../project/locate.js';
-import { outputTail } from '../../system/process.js';
+import { outputTail } from '../../system/argv.js';
 import type { Secret } from '../../system/secret.js';
 import type { DatabaseAccess, Login } from '../database-access.js';
 import type { Engine, PipeResult } from '../engine.js';

@@ -5,7 +5,7 @@ import { join, relative } from 'node:path';
 import { z } from 'zod';
 import { ExitCode, UserError } from '../../errors.js';
 import type { ComposeProject } from '../../project/model.js';
-import { outputTail } from '../../system/process.js';
+import { outputTail } from '../../system/argv.js';
 import type { BuildStep } from '../engine.js';
 import type { NodeService } from './classify.js';
 import { machineEnvironment } from './environment.js';

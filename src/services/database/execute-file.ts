@@ -11,7 +11,7 @@ import {
   runProgram,
 } from '../../postgres/database.js';
 import { endSessions } from '../../postgres/server-sessions.js';
-import { outputTail } from '../../system/process.js';
+import { outputTail } from '../../system/argv.js';
 import type { ServiceContext } from '../context.js';
 
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);

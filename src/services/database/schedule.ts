@@ -5,8 +5,8 @@ import { basename, join } from 'node:path';
 import { UserError } from '../../errors.js';
 import { readSettings } from '../../project/settings-file.js';
 import { shellWord } from '../../project/shell-words.js';
+import { outputTail } from '../../system/argv.js';
 import { explainFileError, writeFileAtomic } from '../../system/files.js';
-import { outputTail } from '../../system/process.js';
 import type { ServiceContext } from '../context.js';
 
 export interface ScheduleInput {

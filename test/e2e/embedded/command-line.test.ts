@@ -176,6 +176,24 @@ describe('Node', () => {
   });
 });
 
+describe('a bug', () => {
+  it("prints as one, with our files and lines in place of the bundle's", async () => {
+    await project();
+    await writeFile(
+      join(folder, 'broken.cjs'),
+      "const fs = require('node:fs');\nfs.statSync = () => { throw new Error('broken'); };\nrequire('node:module').syncBuiltinESMExports();\n",
+    );
+    const { code, stderr } = await invctl(['ps'], {
+      cwd: folder,
+      command: [process.execPath, '--require', join(folder, 'broken.cjs'), bin],
+    });
+    expect(code).toBe(1);
+    expect(stderr).toContain('this is a bug in invctl');
+    expect(stderr).toMatch(/at locateProject \(src\/project\/locate\.ts:\d+:\d+\)/);
+    expect(stderr).not.toContain('dist/');
+  });
+});
+
 describe('streams', () => {
   it('carry no colour on a pipe, and colour where it is forced', async () => {
     const sequence = `${String.fromCharCode(27)}[`;

@@ -18,7 +18,7 @@ import { onlyRow, type SessionOptions } from '../../../postgres/session.js';
 import { identifier, literal } from '../../../postgres/sql.js';
 import type { ProjectLocation } from '../../../project/locate.js';
 import { withDependencies } from '../../../project/model.js';
-import { outputTail } from '../../../system/process.js';
+import { outputTail } from '../../../system/argv.js';
 import type { ServiceContext } from '../../context.js';
 import { proveRestored } from '../prove-restored.js';
 import { assertKnown } from '../restore-checks.js';

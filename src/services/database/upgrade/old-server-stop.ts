@@ -5,7 +5,7 @@ import { withContentHashes } from '../../../postgres/content-hash.js';
 import type { Database } from '../../../postgres/database.js';
 import { readFacts } from '../../../postgres/facts.js';
 import { withSession } from '../../../postgres/open-session.js';
-import { outputTail } from '../../../system/process.js';
+import { outputTail } from '../../../system/argv.js';
 import type { ServiceContext } from '../../context.js';
 import { dumpRoles, nextTransaction } from './cluster.js';
 import { waitUntilListening } from './new-server.js';

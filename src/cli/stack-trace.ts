@@ -1,0 +1,31 @@
+import { readFileSync } from 'node:fs';
+import { SourceMap, type SourceMapPayload } from 'node:module';
+import { dirname, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const PACKAGE_FOLDER = fileURLToPath(new URL('../../', import.meta.url));
+
+/**
+ * A stack trace with the files and lines of the sources in place of the bundle's. Only what failed pays for reading
+ * the maps: Node's own `--enable-source-maps` reads every one as its file is loaded.
+ */
+export function sourceStack(stack: string): string {
+  return stack.replace(
+    /(file:\/\/[^\s()]+\.js):(\d+):(\d+)/g,
+    (place, url: string, line: string, column: string) =>
+      sourcePlace(fileURLToPath(url), Number(line), Number(column)) ?? place,
+  );
+}
+
+/** Lines and columns count from 1, those of a map from 0. Undefined where there is no map. */
+function sourcePlace(file: string, line: number, column: number): string | undefined {
+  try {
+    const payload: SourceMapPayload = JSON.parse(readFileSync(`${file}.map`, 'utf8'));
+    const entry = new SourceMap(payload).findEntry(line - 1, column - 1);
+    if (!('originalSource' in entry)) return undefined;
+    const source = relative(PACKAGE_FOLDER, resolve(dirname(file), entry.originalSource));
+    return `${source}:${entry.originalLine + 1}:${entry.originalColumn + 1}`;
+  } catch {
+    return undefined;
+  }
+}
