@@ -9,7 +9,9 @@ import { build } from 'esbuild';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const dist = join(root, 'dist');
-const { dependencies, optionalDependencies, peerDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+const { dependencies, optionalDependencies, peerDependencies } = JSON.parse(
+  readFileSync(join(root, 'package.json'), 'utf8'),
+);
 
 const { outputFiles, metafile } = await build({
   absWorkingDir: root,
@@ -23,7 +25,11 @@ const { outputFiles, metafile } = await build({
   format: 'esm',
   platform: 'node',
   target: 'node20.19',
-  external: Object.keys({ ...dependencies, ...optionalDependencies, ...peerDependencies }).filter((name) => name !== 'yaml'),
+  // The same as modules: what is imported late from CommonJS would have its default only.
+  alias: { yaml: './node_modules/yaml/browser/index.js' },
+  external: Object.keys({ ...dependencies, ...optionalDependencies, ...peerDependencies }).filter(
+    (name) => name !== 'yaml',
+  ),
   // Packages in CommonJS ask for Node's own modules by `require`.
   banner: {
     js: "import { createRequire as $create } from 'node:module'; const require = $create(import.meta.url);",
