@@ -13,6 +13,7 @@ export default group({
     schedule: () => import('./db/schedule.js'),
     psql: () => import('./db/psql.js'),
     exec: () => import('./db/exec.js'),
+    inspect: () => import('./db/inspect.js'),
     migrate: () => import('./db/migrate.js'),
     upgrade: () => import('./db/upgrade.js'),
   },

@@ -2,6 +2,7 @@ import type { Columns, Row } from '../postgres/inspection/column.js';
 import type { Section } from '../postgres/inspection/section.js';
 import { SECTIONS } from '../postgres/inspection/sections.js';
 import { SERVER_SQL, type Server } from '../postgres/inspection/server.js';
+import { visible } from '../postgres/inspection/words.js';
 import { sessionOptions, withSessionOptions } from '../postgres/session-settings.js';
 import { HEALTH_LIMITS } from '../project/health-limits.js';
 import { type Check, defineCheck, type Verdict } from './check.js';
@@ -38,7 +39,7 @@ export function healthCheck<C extends Columns>(
       const service = facts.database?.name;
       return (section.dangers?.(rows, look.server, limits) ?? []).map(({ weight, message, next }) => ({
         severity: weight,
-        message: facts.mask(message),
+        message: facts.mask(visible(message)),
         next,
         ...(service === undefined ? {} : { service }),
       }));

@@ -3,6 +3,7 @@ import type { Finding, Severity } from '../../doctor/check.js';
 import type { CheckResult } from '../../doctor/run.js';
 import type { Style } from '../../output/style.js';
 import { count } from '../../output/units.js';
+import { wrap } from '../../output/wrap.js';
 import type { DoctorResult } from '../../services/doctor.js';
 
 /** Findings of one check that are told in full. */
@@ -170,19 +171,4 @@ function summary(checks: readonly CheckResult[], style: Style, columns: number):
           ),
         ];
   return [`${healthy}${parts.join(', ')}`, ...lines, ...next].join('\n');
-}
-
-/** Breaks at blanks. Runs of blanks, which set a remark apart from a command, stay. */
-function wrap(text: string, columns: number, indent: string, lead = ''): string {
-  const lines: string[] = [];
-  let line = '';
-  for (const word of text.split(/(?<= )(?=\S)/)) {
-    if (line !== '' && (line + word).trimEnd().length > columns - (lines.length > 0 ? indent.length : 0)) {
-      lines.push(line.trimEnd());
-      line = '';
-    }
-    line += word;
-  }
-  lines.push(line.trimEnd());
-  return lines.map((one, index) => `${lead}${index > 0 ? indent : ''}${one}`).join('\n');
 }

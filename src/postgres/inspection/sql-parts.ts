@@ -33,10 +33,10 @@ export function secondsSince(time: string): string {
   return `greatest(0, extract(epoch FROM clock_timestamp() - ${time}))::float8`;
 }
 
-/** A statement on one line, its first 500 characters, without what it sets as a password. */
+/** A statement on one line, its first 500 characters, cut where it sets or compares a password. */
 export function oneLine(statement: string): string {
   return `left(regexp_replace(regexp_replace(${statement}, '\\s+', ' ', 'g'),
-    '(password\\s+)(e?''[^'']*(''|$))', '\\1[redacted]', 'gi'), 500)`;
+    '(password ?= ?|password e?'').*$', '\\1[redacted]', 'i'), 500)`;
 }
 
 /** Sessions of invctl itself. */

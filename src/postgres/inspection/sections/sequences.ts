@@ -15,7 +15,7 @@ export const sequences = defineSection({
   columns: {
     schema: column('text', 'schema'),
     name: column('text', 'sequence'),
-    column: optional('text', 'fills', 'table and column'),
+    tableSchema: optional('text', 'fills', 'schema of the table'),
     table: optional('text', 'table'),
     field: optional('text', 'column'),
     type: optional('text', 'type', 'of the column'),
@@ -49,7 +49,7 @@ ended AS (
   SELECT *, least(seqmax, CASE base WHEN 'int2'::regtype THEN 32767 WHEN 'int4'::regtype THEN 2147483647 ELSE seqmax END) AS high,
     greatest(seqmin, CASE base WHEN 'int2'::regtype THEN -32768 WHEN 'int4'::regtype THEN -2147483648 ELSE seqmin END) AS low
   FROM known WHERE last IS NOT NULL)
-SELECT nspname AS schema, relname AS name, format('%I.%I', table_name, attname) AS column, table_name AS "table",
+SELECT nspname AS schema, relname AS name, table_schema AS "tableSchema", table_name AS "table",
   attname AS field, format_type(base, NULL) AS type, last::text AS last,
   (CASE WHEN seqincrement > 0 THEN high ELSE low END)::text AS "end",
   trunc(100 * CASE WHEN seqincrement > 0 THEN (last::numeric - low + 1) / (high::numeric - low + 1)
@@ -59,16 +59,17 @@ FROM ended ORDER BY 9 DESC, 1, 2 LIMIT ${MOST_ROWS}`,
   dangers: (rows) =>
     rows
       .filter(({ usedPercent, cycles }) => usedPercent >= WARN_PERCENT && !cycles)
-      .map(({ schema, name, table, field, type, end, usedPercent }): Advice => {
-        const widened = table !== null && field !== null && type !== 'bigint';
+      .map(({ schema, name, tableSchema, table, field, type, end, usedPercent }): Advice => {
+        const filled = tableSchema !== null && table !== null && field !== null;
+        const widened = filled && type !== 'bigint';
         const sequence = psqlCommand(
           `ALTER SEQUENCE ${qualified(schema, name)} AS bigint MAXVALUE 9223372036854775807`,
         );
         return {
           weight: usedPercent >= FAIL_PERCENT ? 'fail' : 'warn',
-          message: `the sequence ${shown(schema, name)}${table === null || field === null ? '' : `, which fills ${shown('public', table)}.${shown('public', field)} (${type}),`} has used ${Math.floor(usedPercent)} % of its numbers: it ends at ${Number(end).toLocaleString('en')}`,
+          message: `the sequence ${shown(schema, name)}${filled ? `, which fills ${shown(tableSchema, table)}.${shown('public', field)} (${type}),` : ''} has used ${Math.floor(usedPercent)} % of its numbers: it ends at ${Number(end).toLocaleString('en')}`,
           next: widened
-            ? `${psqlCommand(`ALTER TABLE ${qualified(schema, table)} ALTER COLUMN ${identifierOnOneLine(field)} TYPE bigint`)}      (rewrites the table under a lock), then: ${sequence}`
+            ? `${psqlCommand(`ALTER TABLE ${qualified(tableSchema, table)} ALTER COLUMN ${identifierOnOneLine(field)} TYPE bigint`)}      (rewrites the table under a lock), then: ${sequence}`
             : sequence,
         };
       }),

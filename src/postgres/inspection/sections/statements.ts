@@ -43,7 +43,10 @@ export const statements = defineSection({
     }
     if (server.statementsSchema !== null) return undefined;
     return {
-      reason: 'the server counts what queries cost, and this database has no view of it',
+      reason:
+        server.preloaded === null
+          ? `this database has no extension ${LIBRARY}, and the role may not know whether the server counts for it`
+          : 'the server counts what queries cost, and this database has no view of it',
       next: psqlCommand(`CREATE EXTENSION ${LIBRARY}`),
     };
   },

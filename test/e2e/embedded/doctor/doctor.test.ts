@@ -74,6 +74,13 @@ test('the database is looked into without psql, and a sequence near its end is f
     next: expect.stringContaining('ALTER TABLE "public"."counted" ALTER COLUMN "id" TYPE bigint'),
   });
   await query(engine, stack, 'DROP TABLE counted');
+
+  const { code, stdout } = await invctl(['db', 'inspect', '--json'], { cwd: stack.directory, env });
+  expect(code).toBe(0);
+  const document = JSON.parse(stdout);
+  expect(schemaErrors('db-inspect', document)).toEqual([]);
+  const hidden = document.data.sections.filter((one: { unavailable?: object }) => one.unavailable);
+  expect(hidden.map(({ id }: { id: string }) => id)).toEqual(['statements']);
 });
 
 test('a changed password is found and brought to the server, and the data stays', async () => {

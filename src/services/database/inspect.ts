@@ -1,0 +1,123 @@
+import { UserError } from '../../errors.js';
+import { findDatabase } from '../../postgres/database.js';
+import type { Columns, Row } from '../../postgres/inspection/column.js';
+import type { Advice, Section } from '../../postgres/inspection/section.js';
+import { SECTIONS } from '../../postgres/inspection/sections.js';
+import { SERVER_SQL, type Server } from '../../postgres/inspection/server.js';
+import { psqlCommand, visible } from '../../postgres/inspection/words.js';
+import { openSession } from '../../postgres/open-session.js';
+import { onlyRow, type Session } from '../../postgres/session.js';
+import type { ServiceContext } from '../context.js';
+
+export type { Column, Columns } from '../../postgres/inspection/column.js';
+export type { Advice } from '../../postgres/inspection/section.js';
+export { visible };
+
+/** Every section that can be asked for, in the order in which they are shown. */
+export const INSPECTION: readonly Pick<Section, 'id' | 'title' | 'meaning' | 'columns'>[] = SECTIONS;
+
+/** No look lasts longer, nor waits longer for a lock. A look that needs more says so, and the others go on. */
+const IMPATIENT =
+  "SET statement_timeout = '20s'; SET lock_timeout = '2s'; SET default_transaction_read_only = on;";
+
+export interface InspectInput {
+  /** Ids; empty: all. */
+  sections: readonly string[];
+  /** Another database of the same server. */
+  database?: string | undefined;
+}
+
+export interface SectionLook {
+  id: string;
+  title: string;
+  meaning: string;
+  columns: Columns;
+  rows: readonly Row<Columns>[];
+  findings: Advice[];
+  /** Why there are no rows. */
+  unavailable?: { reason: string; next: string };
+}
+
+export interface Inspection {
+  server: Server;
+  /** What the session's role may not see, and what to type. */
+  blind?: { reason: string; next: string };
+  sections: SectionLook[];
+}
+
+/** A look into the project's database that can be taken again and again. */
+export interface Inspector {
+  look(): Promise<Inspection>;
+  close(): Promise<void>;
+}
+
+/**
+ * Looks into the project's database through a session that reads only.
+ * @throws UserError of `findDatabase`, and of a session that is refused
+ */
+export async function openInspector(
+  context: ServiceContext,
+  { sections: ids, database: name }: InspectInput,
+): Promise<Inspector> {
+  const database = await findDatabase(await context.engine(), context.project());
+  const wanted = SECTIONS.filter(({ id }) => ids.length === 0 || ids.includes(id));
+  const { limits } = database.settings.doctor;
+  let session: Session | undefined;
+  const connect = async () => {
+    if (session) return session;
+    const options = { applicationName: 'invctl db inspect', signal: context.signal };
+    session = await openSession(database, name === undefined ? options : { ...options, database: name });
+    await session.run(IMPATIENT);
+    return session;
+  };
+  const ask = async <Answer>(query: (session: Session) => Promise<Answer>): Promise<Answer> => {
+    try {
+      return await query(await connect());
+    } catch (error) {
+      // The first error ends a session.
+      await session?.close();
+      session = undefined;
+      throw error;
+    }
+  };
+  return {
+    async look() {
+      const server = await ask((open) => onlyRow<Server>(open, SERVER_SQL));
+      const looks: SectionLook[] = [];
+      for (const section of wanted) {
+        const { id, title, meaning, columns, dangers, hints } = section;
+        const look: SectionLook = { id, title, meaning, columns, rows: [], findings: [] };
+        looks.push(look);
+        const lack = section.lacks?.(server);
+        if (lack) {
+          look.unavailable = lack;
+          continue;
+        }
+        try {
+          look.rows = await ask((open) => open.rows<Row<Columns>>(section.sql(server)));
+        } catch (error) {
+          if (!(error instanceof UserError)) throw error;
+          look.unavailable = { reason: visible(error.message), next: `invctl db inspect --section ${id}` };
+          continue;
+        }
+        const advice = [
+          ...(dangers?.(look.rows, server, limits) ?? []),
+          ...(hints?.(look.rows, server) ?? []),
+        ];
+        look.findings = advice.map((one) => ({ ...one, message: visible(one.message) }));
+      }
+      const blind = whatIsHidden(server);
+      return { server, sections: looks, ...(blind ? { blind } : {}) };
+    },
+    close: async () => session?.close(),
+  };
+}
+
+function whatIsHidden({ seesAll, role }: Server): Inspection['blind'] {
+  if (seesAll) return undefined;
+  const grant = `GRANT pg_monitor TO "${role.replaceAll('"', '""')}"`;
+  return {
+    reason: `the role ${visible(role)} is no member of pg_monitor: of other roles' sessions it sees neither state nor query, and not every size and sequence`,
+    next: `as a superuser: ${psqlCommand(grant)}`,
+  };
+}
