@@ -3,6 +3,7 @@ import { physicalRestoreOperation } from './database/physical-restore.js';
 import { restoreOperation } from './database/restore-operation.js';
 import { upgradeOperation } from './database/upgrade/operation.js';
 import type { Operation } from './operation.js';
+import { adminRotationOperation } from './secrets/rotate-admin.js';
 import { rotationOperation } from './secrets/rotation-operation.js';
 import { abortOperation, templateUpgradeOperation } from './upgrade/operations.js';
 
@@ -15,4 +16,5 @@ export const OPERATIONS: readonly Operation<unknown, string, unknown>[] = [
   rotationOperation,
   templateUpgradeOperation,
   abortOperation,
+  adminRotationOperation,
 ];

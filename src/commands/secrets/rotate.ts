@@ -3,21 +3,27 @@ import { command } from '../../cli/command.js';
 import { optional } from '../../cli/parameters.js';
 import { formatDuration } from '../../output/units.js';
 import { rotateSecret } from '../../services/secrets/rotate.js';
+import type { AdminStep } from '../../services/secrets/rotate-admin.js';
 import type { RotationStep } from '../../services/secrets/rotation.js';
 
-const STEPS: Record<RotationStep | 'revert', string> = {
+const STEPS: Record<RotationStep | AdminStep | 'revert', string> = {
   prepare: 'making a new value',
   alter: 'telling the database',
+  change: 'telling the API',
   swap: 'writing the file',
   recreate: 'restarting the services that hold it',
-  prove: 'proving that the old one is refused',
+  prove: 'proving it',
   clean: 'removing the old one',
   revert: 'putting everything back',
 };
 
 export default command({
   summary: 'give a secret a new value, everywhere at once or not at all',
-  examples: ['invctl secrets rotate', 'invctl secrets rotate JWT_SECRET_KEY'],
+  examples: [
+    'invctl secrets rotate',
+    'invctl secrets rotate JWT_SECRET_KEY',
+    'invctl secrets rotate admin_password      (for one who lost it as well)',
+  ],
   args: {
     name: optional("of the compose file's secrets, or of an env file; default: the database's password", {
       offers: 'secrets',
@@ -29,8 +35,10 @@ export default command({
     z.object({
       secret: z.string(),
       kind: z
-        .enum(['password', 'file', 'variable'])
-        .describe("password: the database's; variable: a line of an env file"),
+        .enum(['password', 'admin', 'file', 'variable'])
+        .describe(
+          "password: the database's; admin: of the scaffold's admin; variable: a line of an env file",
+        ),
       file: z.string(),
       recreated: z.array(z.string()).describe('services that are healthy with the new value'),
     }),
@@ -49,9 +57,11 @@ export default command({
       const place = relative(context.project().directory, file);
       const text = [
         `${secret} has a new value, in ${place.startsWith('..') ? file : place}`,
-        recreated.length > 0
-          ? `made anew, and at work with it: ${recreated.join(', ')}`
-          : 'no service runs with it',
+        ...(result.kind === 'admin'
+          ? ['the API lets the admin in with it, and has ended all sessions of the admin']
+          : recreated.length > 0
+            ? [`made anew, and at work with it: ${recreated.join(', ')}`]
+            : ['no service runs with it']),
         ...(result.kind === 'password' ? ['the old password is refused'] : []),
       ];
       return { data: { ...result }, text: text.join('\n') };

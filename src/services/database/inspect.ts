@@ -1,3 +1,4 @@
+import type { Session } from '../../engine/database-access.js';
 import { UserError } from '../../errors.js';
 import { findDatabase } from '../../postgres/database.js';
 import type { Columns, Row } from '../../postgres/inspection/column.js';
@@ -6,7 +7,7 @@ import { SECTIONS } from '../../postgres/inspection/sections.js';
 import { SERVER_SQL, type Server } from '../../postgres/inspection/server.js';
 import { psqlCommand, visible } from '../../postgres/inspection/words.js';
 import { openSession } from '../../postgres/open-session.js';
-import { onlyRow, type Session } from '../../postgres/session.js';
+import { onlyRow } from '../../postgres/session.js';
 import type { ServiceContext } from '../context.js';
 
 export type { Column, Columns } from '../../postgres/inspection/column.js';

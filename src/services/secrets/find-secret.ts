@@ -20,8 +20,8 @@ import { holders } from './holders.js';
 /** A secret that lies in a file of this machine. */
 export interface FoundSecret {
   name: string;
-  /** `password`: of the database's superuser. `variable`: a line of an env file. */
-  kind: 'password' | 'file' | 'variable';
+  /** `password`: of the database's superuser. `admin`: of a scaffold's admin. `variable`: a line of an env file. */
+  kind: 'password' | 'admin' | 'file' | 'variable';
   /** Absolute, symbolic links resolved. */
   file: string;
   /** Services that get it, running or not. */
@@ -34,7 +34,7 @@ export interface FoundSecret {
  * The secret of this name: one of the compose file's `secrets`, or a variable that an env file sets. Without a name,
  * the database's password.
  *
- * @throws UserError UNKNOWN_SECRET (exit 2), PASSWORD_IN_CLEAR, SECRET_NOT_A_FILE, SECRET_READ_ONCE, SECRET_MISSING
+ * @throws UserError UNKNOWN_SECRET (exit 2), PASSWORD_IN_CLEAR, SECRET_NOT_A_FILE, SECRET_MISSING
  */
 export async function findSecret(
   context: ServiceContext,
@@ -62,7 +62,7 @@ export async function findSecret(
     };
   }
   if (isReadOnce({ scaffold: existsSync(join(location.directory, LOCK_PATH)) }, wanted)) {
-    throw readOnce(wanted);
+    return { ...found, kind: 'admin' };
   }
   return { ...found, kind: 'file' };
 }
@@ -191,14 +191,6 @@ function passwordInClear(service: ComposeService | undefined, variable: string):
     hint: `make it a secret first: POSTGRES_PASSWORD_FILE: /run/secrets/db_password in the database's environment,\nand the secret db_password in both services; where the value is now: invctl env explain ${variable}`,
     exitCode: ExitCode.projectInvalid,
     details: { service: service?.name, variable },
-  });
-}
-
-function readOnce(name: string): UserError {
-  return new UserError({
-    code: 'SECRET_READ_ONCE',
-    message: `${name} is read once, when the API creates the first admin: another file would change no password`,
-    hint: `log in and change it there: POST /api/v1/auth/password, in the API's /docs      (then keep the file the same: invctl secrets set ${name})`,
   });
 }
 

@@ -15,6 +15,7 @@ import type { ServiceContext } from '../context.js';
 import { perform } from '../operation.js';
 import { type FoundSecret, findSecret } from './find-secret.js';
 import { runningAmong } from './holders.js';
+import { type AdminStep, rotateAdminPassword } from './rotate-admin.js';
 import { carryOut, openRotation, type RotationState, type RotationStep } from './rotation.js';
 import { rotationOperation } from './rotation-operation.js';
 
@@ -23,7 +24,7 @@ const SECRET_BYTES = 32;
 export interface RotateInput {
   /** Default: the database's password. */
   name: string | undefined;
-  onStep?: (step: RotationStep | 'revert') => void;
+  onStep?: (step: RotationStep | AdminStep | 'revert') => void;
 }
 
 export interface Rotated {
@@ -47,10 +48,15 @@ export async function rotateSecret(context: ServiceContext, { name, onStep }: Ro
   return withProjectLock(location, { command: 'invctl secrets rotate', signal: context.signal }, async () => {
     const secret = await findSecret(context, engine, name);
     const value = await newValue(context, secret);
+    const { name: rotated, kind, file } = secret;
+    if (kind === 'admin') {
+      await rotateAdminPassword(context, secret, value, onStep);
+      return { secret: rotated, kind, file, recreated: [] };
+    }
     const state: RotationState = {
-      secret: secret.name,
-      kind: secret.kind,
-      file: secret.file,
+      secret: rotated,
+      kind,
+      file,
       services: await runningAmong(engine, location, secret.services),
       reverting: false,
     };
@@ -66,7 +72,7 @@ export async function rotateSecret(context: ServiceContext, { name, onStep }: Ro
       }
     });
     await warnOfUnproved(engine, context, state);
-    return { secret: secret.name, kind: secret.kind, file: secret.file, recreated: state.services };
+    return { secret: rotated, kind, file, recreated: state.services };
   });
 }
 

@@ -3,7 +3,7 @@ import { readSecretFile } from '../../../project/secret-file.js';
 import { askProvider, providerCommand } from '../../../project/secret-provider.js';
 import type { SecretProvider } from '../../../project/settings-file.js';
 import { SETTINGS_FILE } from '../../../project/settings-path.js';
-import { adminRoute, isReadOnce } from '../../admin-password.js';
+import { isReadOnce } from '../../admin-password.js';
 import { defineCheck, type Finding } from '../../check.js';
 import type { Facts } from '../../facts.js';
 import { declaredAt } from '../../granted-secrets.js';
@@ -97,9 +97,7 @@ async function judge(facts: Facts, name: string, provider: SecretProvider): Prom
     return [
       {
         message: `the provider of "${name}" gives another value than ${facts.shown(file)} has`,
-        next: isReadOnce(facts, name)
-          ? `rm ${facts.argument(file)} && invctl up      (the file as the provider has it; the admin changes the password in the API: ${adminRoute(facts)})`
-          : `invctl secrets rotate ${name}      (brings it to the services that have it)`,
+        next: `invctl secrets rotate ${name}      (brings it to ${isReadOnce(facts, name) ? 'the API' : 'the services that have it'})`,
         ...declaredAt(facts, name),
       },
     ];

@@ -1,5 +1,5 @@
 import { readSecretFile } from '../../../project/secret-file.js';
-import { adminRoute, isReadOnce } from '../../admin-password.js';
+import { isReadOnce } from '../../admin-password.js';
 import { defineCheck } from '../../check.js';
 import { grantedSecrets } from '../../granted-secrets.js';
 import { looksLikePlaceholder } from '../../placeholders.js';
@@ -13,7 +13,7 @@ export const check = defineCheck({
   severity: 'warn',
   requires: ['secret.missing', 'secret.empty', 'secret.directory'],
   why: 'Whoever reaches the port tries the usual passwords first.',
-  docs: `Shorter than ${FEWEST_CHARACTERS} characters, one of the usual passwords, or the example's own text. For the database use \`invctl secrets rotate db_password\`: the server has to learn the new one as well. The admin's password of a scaffold is read once, when the API creates the first admin: afterwards the admin changes it in the API (\`POST /api/v1/auth/password\`), and \`invctl secrets set admin_password\` keeps the file the same. For others write a new file: \`openssl rand -hex 24 | tr -d '\\n' > FILE\`.`,
+  docs: `Shorter than ${FEWEST_CHARACTERS} characters, one of the usual passwords, or the example's own text. For the database use \`invctl secrets rotate db_password\`: the server has to learn the new one as well. The admin's password of a scaffold is read once, when the API creates the first admin: before that \`invctl secrets set admin_password\` is enough, afterwards \`invctl secrets rotate admin_password\` changes it in the API and in the file. For others write a new file: \`openssl rand -hex 24 | tr -d '\\n' > FILE\`.`,
   probe(facts) {
     return grantedSecrets(facts).flatMap(({ name, file, services }) => {
       const secret = readSecretFile(file)?.trim();
@@ -24,7 +24,7 @@ export const check = defineCheck({
         {
           message: `the secret "${name}" ${placeholder ? 'is a placeholder or a usual password' : `has fewer than ${FEWEST_CHARACTERS} characters`}`,
           next: isReadOnce(facts, name)
-            ? `invctl secrets set ${name}      (enough before the first \`up\`; afterwards the admin changes it in the API, too: ${adminRoute(facts)})`
+            ? `invctl secrets rotate ${name}      (before the first \`up\`: invctl secrets set ${name})`
             : `invctl secrets rotate ${name}`,
           service: services[0] as string,
           file,

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, readFile, realpath, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -145,5 +145,25 @@ describe.skipIf(withoutDocker)('secrets rotate under a load of requests', () => 
     expect(
       within.filter(({ outcome }) => typeof outcome === 'number' && ![200, 503].includes(outcome)),
     ).toEqual([]);
+  });
+
+  it("gives the admin another password through the container's own program, whatever the file has", async () => {
+    const file = join(folder, 'secrets/admin_password.txt');
+    const before = await token();
+    const first = await readFile(file, 'utf8');
+    await rm(file);
+    await writeFile(file, 'nobody knows the right one', { mode: 0o444 });
+    await run('secrets', 'rotate', 'admin_password');
+    expect([first, 'nobody knows the right one']).not.toContain(await readFile(file, 'utf8'));
+    expect(await token()).not.toBe(before);
+    expect(await readdir(join(folder, 'secrets'))).toEqual(['admin_password.txt', 'db_password.txt']);
+
+    await run('stop', 'api');
+    const { code, stdout } = await invctl(
+      ['--engine', 'docker', '--json', 'secrets', 'rotate', 'admin_password'],
+      { cwd: folder },
+    );
+    expect([code, JSON.parse(stdout).error.code]).toEqual([1, 'ADMIN_API_DOWN']);
+    await run('up');
   });
 });

@@ -1,0 +1,140 @@
+import { z } from 'zod';
+import { timeId } from '../../backup/backup-folder.js';
+import { UserError } from '../../errors.js';
+import type { Secret } from '../../system/secret.js';
+import type { ServiceContext } from '../context.js';
+import { operation, perform, type Run } from '../operation.js';
+import { AdminPassword } from './admin-password.js';
+import { runningAmong } from './holders.js';
+import { StagedFile } from './staged-file.js';
+
+const HEALTH_TIMEOUT_MS = 120_000;
+const STEPS = ['prepare', 'change', 'prove', 'swap', 'clean'] as const;
+
+export type AdminStep = (typeof STEPS)[number];
+
+const stateSchema = z.object({
+  secret: z.string(),
+  file: z.string(),
+  /** Whose container has the program that changes it. */
+  service: z.string(),
+});
+type AdminState = z.infer<typeof stateSchema>;
+
+interface AdminRotation {
+  state: AdminState;
+  staged: StagedFile;
+  admin: AdminPassword;
+}
+
+/**
+ * Once the new password is proved, the rotation goes on to its end. Before that, what the database had stored comes
+ * back, and the file with it. The admin's sessions are over either way.
+ */
+export const adminRotationOperation = operation({
+  name: 'secrets rotate admin_password',
+  state: stateSchema,
+  steps: STEPS,
+  async reopen(context, state): Promise<AdminRotation> {
+    const engine = await context.engine();
+    const services = [state.service];
+    if ((await runningAmong(engine, context.project(), services)).length === 0) {
+      await engine.up(context.project(), { services, wait: true, timeoutMs: HEALTH_TIMEOUT_MS }, () => {});
+    }
+    return open(context, state);
+  },
+  finish: {
+    applies: async (_context, _rotation, { step }) => step === 'swap' || step === 'clean',
+    async complete(_context, { state, staged }) {
+      // Absent: it took the name already.
+      if (await staged.next()) await staged.swap();
+      await staged.discard();
+      return `${state.secret} has its new value`;
+    },
+  },
+  async revert(_context, { state, staged, admin }) {
+    const hash = await staged.verifier();
+    if (hash) await admin.restore(hash);
+    await staged.swapBack();
+    await staged.discard();
+    return `${state.secret} has its old value`;
+  },
+});
+
+async function open(context: ServiceContext, state: AdminState): Promise<AdminRotation> {
+  const admin = new AdminPassword(await context.engine(), context.project(), state.service);
+  return { state, staged: new StagedFile(state.file), admin };
+}
+
+/**
+ * Gives the admin of a scaffold another password: in the API's database, proved by a login, and in the file. Nobody
+ * needs to know the one of now. The caller holds the project's lock.
+ *
+ * @throws UserError ADMIN_API_DOWN and of {@link AdminPassword} before anything is changed; ROTATION_REVERTED
+ */
+export async function rotateAdminPassword(
+  context: ServiceContext,
+  secret: { name: string; file: string; services: readonly string[] },
+  value: Secret,
+  onStep?: (step: AdminStep | 'revert') => void,
+): Promise<void> {
+  const engine = await context.engine();
+  const [service] = await runningAmong(engine, context.project(), secret.services);
+  if (service === undefined) {
+    throw new UserError({
+      code: 'ADMIN_API_DOWN',
+      message: 'the API does not run, and it alone changes the password of its admin',
+      hint: 'invctl up && invctl secrets rotate admin_password',
+    });
+  }
+  const state: AdminState = { secret: secret.name, file: secret.file, service };
+  const subject = await open(context, state);
+  const { hash } = await subject.admin.read();
+  const input = { id: timeId(new Date()), state, subject, onStep, reverted: explainReverted };
+  await perform(adminRotationOperation, context, input, (run) =>
+    carryOut(context, subject, value, hash, run),
+  );
+}
+
+async function carryOut(
+  { signal }: ServiceContext,
+  { staged, admin }: AdminRotation,
+  value: Secret,
+  hash: Secret,
+  run: Run<AdminState, AdminStep>,
+): Promise<void> {
+  signal.throwIfAborted();
+  await run.begin('prepare');
+  await staged.stage(value, hash);
+  signal.throwIfAborted();
+  await run.begin('change');
+  await admin.set(value);
+  signal.throwIfAborted();
+  await run.begin('prove');
+  if (!(await admin.accepts(value))) {
+    throw new UserError({
+      code: 'ADMIN_LOGIN_FAILED',
+      message: 'the API does not let the admin in with the new password',
+      hint: 'invctl logs',
+    });
+  }
+  signal.throwIfAborted();
+  await run.begin('swap');
+  await staged.swap();
+  await run.begin('clean');
+  await staged.discard();
+}
+
+/** @returns what to throw. */
+function explainReverted(error: unknown, step: AdminStep): unknown {
+  if (!(error instanceof UserError)) return error;
+  const sessions = step === 'prepare' ? '' : ' (the sessions of the admin have ended)';
+  return new UserError({
+    code: 'ROTATION_REVERTED',
+    message: `admin_password was not rotated, the old one holds${sessions}: ${error.message}`,
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+    exitCode: error.exitCode,
+    details: { reason: error.code, step },
+    cause: error,
+  });
+}
