@@ -6,7 +6,7 @@ import { STATE_FOLDER } from '../../system/state-folder.js';
 import { readUpgradeRecord, UPGRADE_FOLDER } from '../../template/upgrade-folder.js';
 import type { ServiceContext } from '../context.js';
 import { perform } from '../operation.js';
-import { findScaffold } from './find-scaffold.js';
+import { findScaffold, ofAllEnvironments } from './find-scaffold.js';
 import { abortOperation, forget, putBack, stagedIn } from './operations.js';
 
 export interface AbortResult {
@@ -46,7 +46,7 @@ export async function abortUpgrade(context: ServiceContext): Promise<AbortResult
       const staged = stagedIn(root);
       const aside = await perform(
         abortOperation,
-        context,
+        ofAllEnvironments(context, root),
         { id: `abort-${randomUUID()}`, state: { folder: UPGRADE_FOLDER }, subject: staged },
         async (run) => {
           await run.begin('restore');

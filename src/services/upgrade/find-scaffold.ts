@@ -1,6 +1,7 @@
 import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ExitCode, UserError } from '../../errors.js';
+import { STATE_FOLDER } from '../../system/state-folder.js';
 import { readIfPresent } from '../../template/compare.js';
 import { LOCK_PATH, parseLock, type ScaffoldLock } from '../../template/lock.js';
 import type { ServiceContext } from '../context.js';
@@ -26,4 +27,10 @@ export async function findScaffold(context: ServiceContext): Promise<Scaffold> {
     hint: 'it works as it is: invctl doctor      (a lock that got lost: git checkout -- .invctl)',
     exitCode: ExitCode.projectInvalid,
   });
+}
+
+/** A template is the whole project's, whatever environment was chosen: what is noted of an upgrade lies with its lock. */
+export function ofAllEnvironments(context: ServiceContext, root: string): ServiceContext {
+  const location = { ...context.project(), stateFolder: join(root, STATE_FOLDER) };
+  return { ...context, project: () => location };
 }

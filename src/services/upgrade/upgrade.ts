@@ -11,7 +11,7 @@ import { type PlannedFile, planUpgrade, type UpgradePlan } from '../../template/
 import type { ServiceContext } from '../context.js';
 import { perform } from '../operation.js';
 import { assertNoConflict } from './conflict.js';
-import { findScaffold, type Scaffold } from './find-scaffold.js';
+import { findScaffold, ofAllEnvironments, type Scaffold } from './find-scaffold.js';
 import { committedText, uncommitted } from './git-history.js';
 import { stagedIn, templateUpgradeOperation, writeAll } from './operations.js';
 
@@ -164,7 +164,7 @@ async function write(
   const staged = stagedIn(root, folder);
   await perform(
     templateUpgradeOperation,
-    context,
+    ofAllEnvironments(context, root),
     { id, state: { folder }, subject: staged },
     async (run) => {
       await run.begin('stage');

@@ -214,6 +214,20 @@ describe('taken back', () => {
   });
 });
 
+it('what is noted of an upgrade lies with the project, whatever environment was chosen', async () => {
+  await scaffold(root, await template('0.1.0', { 'a.ts': 'old\n' }));
+  const context = contextIn(root);
+  const stateFolder = join(root, '.invctl/environments/production');
+  const inProduction = { ...context, project: () => ({ ...context.project(), stateFolder }) };
+  const to = await template('0.2.0', { 'a.ts': 'new\n' });
+  await upgradeProject(inProduction, { to: undefined, diff: false, template: to });
+  expect(await text('stack/a.ts')).toBe('new\n');
+  await expect(stat(stateFolder)).rejects.toThrow('ENOENT');
+  await abortUpgrade(inProduction);
+  expect(await text('stack/a.ts')).toBe('old\n');
+  await expect(stat(stateFolder)).rejects.toThrow('ENOENT');
+});
+
 describe('refused', () => {
   it('a version that this invctl has not, and a project from a later one', async () => {
     const own = await template('0.9.0', { 'a.ts': 'old\n' });
