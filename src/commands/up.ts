@@ -1,3 +1,4 @@
+import { relative } from 'node:path';
 import { command } from '../cli/command.js';
 import type { Context } from '../cli/context.js';
 import { flag, number, rest } from '../cli/parameters.js';
@@ -71,6 +72,10 @@ function report(context: Context, result: UpResult, started: number): string {
   for (const status of result.services) {
     const url = serviceUrl(status);
     if (url) lines.push(`${status.name}: ${style.cyan(url)}`);
+    if (url && result.login?.service === status.name) {
+      const file = relative(process.cwd(), result.login.passwordFile);
+      lines.push(`log in there as ${style.bold(result.login.user)}, with the password in ${file}`);
+    }
   }
   return lines.join('\n');
 }

@@ -1,3 +1,6 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { type FirstLogin, firstLogin } from '../doctor/admin-password.js';
 import { settingsIn } from '../doctor/facts.js';
 import type {
   Engine,
@@ -42,6 +45,8 @@ export interface UpResult {
   seconds: Record<string, number>;
   unchanged: string[];
   failed: FailedService[];
+  /** Of a scaffold, whose API shows a page to log in to. */
+  login?: FirstLogin;
 }
 
 const LAST_LINES = 12;
@@ -77,7 +82,10 @@ export async function up(context: ServiceContext, input: UpInput): Promise<UpRes
       input.onEvent,
     );
     const failed = outcome.failed.length > 0 ? await explainFailures(context, engine, outcome) : [];
+    const scaffold = existsSync(join(location.directory, '.invctl', 'lock.json'));
+    const login = scaffold ? firstLogin(project) : undefined;
     return {
+      ...(login && { login }),
       project: location.name,
       engine: info,
       services: outcome.services,

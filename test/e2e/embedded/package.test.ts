@@ -7,6 +7,7 @@ import { repository, scriptEnvironment } from '../../support/cli.js';
 import { freePort } from '../../support/docker-project.js';
 import { temporaryFolder } from '../../support/folder.js';
 import { processesNaming } from '../../support/leaks.js';
+import { expectPage } from '../../support/page.js';
 
 const execute = promisify(execFile);
 
@@ -49,4 +50,9 @@ it('installs from its tarball in an empty folder, and brings a stack up there', 
     headers: { authorization: `Bearer ${token}` },
   });
   expect(((await items.json()) as { data: unknown[] }).data).toHaveLength(200);
+
+  await expectPage(`http://127.0.0.1:${port}/`);
+  expect(await run('npx', 'invctl', '-C', 'shop', 'up')).toContain(
+    `api: http://127.0.0.1:${port}\nlog in there as admin, with the password in shop/secrets/admin_password.txt`,
+  );
 });

@@ -12,6 +12,7 @@ import { renderScaffold } from '../../../../src/template/scaffold.js';
 import { invctl, scriptEnvironment } from '../../../support/cli.js';
 import { withoutDocker } from '../../../support/docker.js';
 import { docker, freePort, leftovers, removeProject } from '../../../support/docker-project.js';
+import { expectPage } from '../../../support/page.js';
 
 const run = promisify(execFile);
 
@@ -148,6 +149,7 @@ describe.skipIf(withoutDocker)('the stack', () => {
       }),
     });
     expect(response.status).toBe(200);
+    await expectPage(`http://127.0.0.1:${port}/`);
   });
 
   it.each([16, 17])(
