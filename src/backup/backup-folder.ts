@@ -21,11 +21,6 @@ export function backupFolder(location: ProjectLocation, settings: ProjectSetting
   return resolvePath(location.directory, settings.backup.folder);
 }
 
-/** `20261123T005853Z`: sorts by time, and is a part of file and database names. */
-export function timeId(time: Date): string {
-  return `${time.toISOString().slice(0, 19).replaceAll(/[-:]/g, '')}Z`;
-}
-
 export function archiveName(
   project: string,
   id: string,

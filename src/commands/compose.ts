@@ -1,7 +1,6 @@
 import { command } from '../cli/command.js';
 import { rest, text } from '../cli/parameters.js';
-import { compose } from '../engine/compose/argv.js';
-import { explainDockerError } from '../engine/compose/errors.js';
+import { passToCompose } from '../engine/docker-compose.js';
 
 export default command({
   summary: 'anything else that docker compose can do, on this project',
@@ -19,15 +18,7 @@ export default command({
         confirmed: flags.confirm,
       });
     }
-    try {
-      return {
-        exitCode: await context.processes.passThrough('docker', compose(location, ...words), {
-          cwd: location.directory,
-        }),
-      };
-    } catch (error) {
-      throw explainDockerError(error);
-    }
+    return { exitCode: await passToCompose(context.processes, location, words) };
   },
 });
 

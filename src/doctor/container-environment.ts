@@ -1,4 +1,4 @@
-import { parseEnvironment } from '../engine/compose/parse.js';
+import { parseEnvironment } from '../engine/environment-list.js';
 import type { FixStep } from './check.js';
 import type { Facts } from './facts.js';
 import { place } from './reading.js';
@@ -67,12 +67,8 @@ export function recreate(facts: Facts, service: string): FixStep {
   return {
     summary: `docker compose up --detach --no-deps --no-build ${service}      (a new container; the data stays)`,
     async apply() {
-      const { compose } = await import('../engine/compose/argv.js');
-      const words = ['up', '--detach', '--no-deps', '--no-build', '--', service];
-      await facts.processes.run('docker', compose(facts.location, ...words), {
-        cwd: facts.location.directory,
-        signal: facts.signal,
-      });
+      const { recreateContainer } = await import('../engine/docker-compose.js');
+      await recreateContainer(facts.processes, facts.location, service, facts.signal);
     },
   };
 }

@@ -46,10 +46,11 @@ async function dataMount(facts: Facts, service: ComposeService): Promise<Compose
 /** The engine's volume with the data of the project's database, and whether it is there. Undefined without Docker. */
 export async function databaseVolume(facts: Facts): Promise<{ name: string; exists: boolean } | undefined> {
   const { database } = facts;
-  if (!database || (await facts.engine()).kind !== 'docker') return undefined;
+  const docker = await facts.survey();
+  if (!database || !docker) return undefined;
   const mount = await dataMount(facts, database);
   const volume = mount?.type === 'volume' ? facts.project.volumes[mount.source ?? ''] : undefined;
   if (!volume) return undefined;
-  const exists = (await facts.docker.volumes()).some(({ Name }) => Name === volume.name);
+  const exists = (await docker.volumes()).some(({ Name }) => Name === volume.name);
   return { name: volume.name, exists };
 }

@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import type { Client, ClientConfig } from 'pg';
-import { LABEL_SERVICE } from '../engine/compose/argv.js';
-import { type DockerSurvey, type SurveyedContainer, surveyDocker } from '../engine/compose/survey.js';
-import type { EmbeddedEngine } from '../engine/embedded/engine.js';
-import type { Engine, EngineKind, ServiceStatus } from '../engine/engine.js';
-import { hasErrorCode, UserError } from '../errors.js';
+import type { DatabaseAccess, Session } from '../engine/database-access.js';
+import type { Engine, EngineKind } from '../engine/engine.js';
+import { createEngine } from '../engine/select.js';
+import type { ServiceStatus } from '../engine/service-status.js';
+import type { DockerSurvey, SurveyedContainer } from '../engine/survey.js';
+import { UserError } from '../errors.js';
 import { type ImageSettings, imageSettings } from '../postgres/image-variables.js';
 import { type ServiceVariable, serviceVariables } from '../project/environment.js';
 import type { ProjectLocation } from '../project/locate.js';
@@ -16,12 +16,12 @@ import { postgresServices } from '../project/service-roles.js';
 import type { ProjectSettings } from '../project/settings-file.js';
 import { SETTINGS_FILE } from '../project/settings-path.js';
 import type { ProcessRunner } from '../system/process.js';
+import { Secret } from '../system/secret.js';
 import { type Reading, readBroken, readingOfConfig } from './reading.js';
 
 /** Which engine is there. `expected`: the project ran on it, or it was asked for, so that its absence is a fault. */
 export type EngineFact =
-  | { kind: 'docker' }
-  | { kind: 'embedded'; engine: EmbeddedEngine }
+  | { kind: EngineKind; engine: Engine }
   | { kind: 'none'; error: UserError; expected: boolean };
 
 /** The project's database on Docker. */
@@ -30,14 +30,10 @@ export interface RunningDatabase {
   container: SurveyedContainer;
 }
 
-export interface Login {
-  ok: boolean;
-  /** What the server said when it refused. */
-  refusal: string;
-}
-
 /** How many of a container's last log lines a diagnosis reads. */
 const LOG_LINES = 200;
+/** What the server says where it is the password that it refuses, or the role. */
+const PASSWORD_REFUSED = /authentication failed for user|no password supplied|role ".*" does not exist/i;
 
 /** What is known of a project and its machine. Everything is gathered once, when a check first asks for it. */
 export interface Facts {
@@ -62,9 +58,13 @@ export interface Facts {
   engineAnswerMs(): number;
   /** Only for checks that need `docker`. */
   readonly docker: DockerSurvey;
+  /** What Docker alone can say; undefined on another engine, or where none answers. */
+  survey(): Promise<DockerSurvey | undefined>;
+  /** The engine that the project does not run on, whether it answers or not. */
+  otherEngine(): Promise<Engine>;
   /** Status of every service, on either engine. */
   status(): Promise<ServiceStatus[]>;
-  /** Containers of a service, newest first. */
+  /** Containers of a service, newest first; none on another engine than Docker. */
   containersOf(service: string): Promise<SurveyedContainer[]>;
   /** Last output of a service on either engine, credentials masked. */
   logs(service: string): Promise<string[]>;
@@ -75,14 +75,20 @@ export interface Facts {
   /** What the image makes of the database's variables; undefined where there is no database. */
   databaseSettings(): ImageSettings | undefined;
   /**
-   * Reads with SQL over the database's local socket, which asks for no password: the first column, a line a row.
+   * Reads with SQL over the database's local socket, which asks for no password.
    * Where this role is not let in, what the server says.
    */
-  query(user: string, sql: string): Promise<{ lines: string[] } | { refusal: string }>;
-  /** Tries a password over the network, as the app would log in. */
-  login(user: string, password: string): Promise<Login | undefined>;
-  /** Runs SQL as this superuser over the database's local socket, which asks for no password. Only fixes do. */
-  administer(user: string, sql: string): Promise<void>;
+  query<Row>(user: string, sql: string): Promise<{ rows: Row[] } | { refusal: string }>;
+  /**
+   * Whether the server takes a password over the network, as the app would log in. Undefined where it said nothing of
+   * the password.
+   */
+  login(user: string, password: string): Promise<boolean | undefined>;
+  /**
+   * A session with a database of the server, template1 by default, over its local socket, which asks for no password.
+   * @throws UserError SERVICE_NOT_RUNNING, SQL_FAILED
+   */
+  session(role: string, options?: { database?: string; settings?: readonly string[] }): Promise<Session>;
   /** What `git` tracks of the project; undefined where it is no work tree. */
   tracked(): Promise<ReadonlySet<string> | undefined>;
   /** A path as a person of this project writes it. */
@@ -101,12 +107,11 @@ export interface FactsInput {
   processes: ProcessRunner;
   settings: ProjectSettings | undefined;
   signal: AbortSignal;
+  warn?: (message: string) => void;
   /** The engine that was asked for, or that the project last ran on. */
   choice: EngineKind | undefined;
   /** An engine that is known to answer: nobody asks again. */
   running?: Engine;
-  /** Makes the embedded engine, where that is the choice and `running` is not given. */
-  embedded?: () => Promise<EmbeddedEngine>;
   /** Only these services are looked at. */
   services?: ReadonlySet<string>;
   /** The project as somebody read it already, in place of what its files say on this machine. */
@@ -126,19 +131,26 @@ export async function settingsIn(
 
 export async function gatherFacts(input: FactsInput): Promise<Facts> {
   const { location, env, processes, settings, signal } = input;
-  const docker = surveyDocker(processes, location, signal);
+  const open = (kind: EngineKind) =>
+    createEngine(kind, { processes, env, signal, warn: input.warn ?? (() => {}) });
+  const ofDocker = input.running?.survey ? input.running : await open('docker');
+  const docker = ofDocker.survey?.(location, signal) as DockerSurvey;
   const firstAnswer: { askedAt?: number; ms?: number } = {};
   const engine = once(async () => {
     firstAnswer.askedAt = Date.now();
-    const found = await findEngine(input, docker);
+    const found = await findEngine(input, docker, open, ofDocker);
     firstAnswer.ms = Date.now() - firstAnswer.askedAt;
     return found;
   });
   let reading = input.reading ?? readBroken(location, env, input.problems);
-  if (!reading.project && (await engine()).kind === 'docker') {
+  const survey = once(async () => {
+    const found = await engine();
+    return found.kind !== 'none' && found.engine.survey ? docker : undefined;
+  });
+  if (!reading.project) {
     // Our reader refuses it; where Compose does not, Compose is right.
-    const config = await docker.config();
-    if ('json' in config) reading = readingOfConfig(location, config.json);
+    const config = await (await survey())?.config();
+    if (config && 'json' in config) reading = readingOfConfig(location, config.json);
   }
   if (input.services) reading = withServices(reading, input.services);
   const databases = reading.project ? postgresServices(reading.project) : [];
@@ -153,12 +165,9 @@ export async function gatherFacts(input: FactsInput): Promise<Facts> {
   const mask = (text: string) => maskText(text, secrets());
   const logCache = new Map<string, Promise<string[]>>();
   const variableCache = new Map<string, Map<string, ServiceVariable>>();
-  const loginCache = new Map<string, Promise<Login | undefined>>();
+  const loginCache = new Map<string, Promise<boolean | undefined>>();
 
-  const containersOf = async (service: string) =>
-    (await docker.containers())
-      .filter(({ Config }) => Config.Labels?.[LABEL_SERVICE] === service)
-      .sort((a, b) => b.Created.localeCompare(a.Created));
+  const containersOf = async (service: string) => (await (await survey())?.containersOf(service)) ?? [];
 
   const facts: Facts = {
     location,
@@ -178,11 +187,13 @@ export async function gatherFacts(input: FactsInput): Promise<Facts> {
     engineAnswerMs: () =>
       firstAnswer.ms ?? (firstAnswer.askedAt === undefined ? 0 : Date.now() - firstAnswer.askedAt),
     docker,
+    survey,
+    otherEngine: async () =>
+      open((await survey()) || (await engine()).kind === 'none' ? 'embedded' : 'docker'),
     status: once(async () => {
       const found = await engine();
-      if (found.kind === 'embedded') return found.engine.status(location);
-      const { serviceStatuses } = await import('../engine/compose/parse.js');
-      return serviceStatuses(await docker.containers());
+      if (found.kind === 'none') throw found.error;
+      return (await survey())?.status() ?? found.engine.status(location);
     }),
     containersOf,
     logs(service) {
@@ -196,7 +207,7 @@ export async function gatherFacts(input: FactsInput): Promise<Facts> {
       return known;
     },
     runningDatabase: once(async () => {
-      if (!database || (await engine()).kind !== 'docker') return undefined;
+      if (!database) return undefined;
       const container = (await containersOf(database.name)).find(({ State }) => State.Status === 'running');
       return container ? { service: database, container } : undefined;
     }),
@@ -210,11 +221,11 @@ export async function gatherFacts(input: FactsInput): Promise<Facts> {
     query,
     login(user, password) {
       const key = `${user}\n${password}`;
-      const known = loginCache.get(key) ?? tryLogin(user, password);
+      const known = loginCache.get(key) ?? tryPassword(user, password);
       loginCache.set(key, known);
       return known;
     },
-    administer,
+    session,
     tracked: once(async () => {
       const result = await processes
         .run('git', ['ls-files', '-z'], { cwd: location.directory, allowFailure: true })
@@ -239,113 +250,78 @@ export async function gatherFacts(input: FactsInput): Promise<Facts> {
 
   async function readLogs(service: string): Promise<string[]> {
     const found = await engine();
-    if (found.kind === 'embedded') {
-      const lines: string[] = [];
-      const options = { services: [service], tail: LOG_LINES };
-      for await (const entry of found.engine.logs(location, options)) lines.push(mask(entry.line));
-      return lines;
+    if (found.kind === 'none') throw found.error;
+    if (found.engine.survey) {
+      const [newest] = await containersOf(service);
+      return newest ? (await docker.logs(newest.Id, LOG_LINES)).map(mask) : [];
     }
-    const [newest] = await containersOf(service);
-    if (!newest) return [];
-    return (await docker.logs(newest.Id, LOG_LINES)).map(mask);
+    const lines: string[] = [];
+    const options = { services: [service], tail: LOG_LINES };
+    for await (const entry of found.engine.logs(location, options)) lines.push(mask(entry.line));
+    return lines;
   }
 
-  async function administer(user: string, sql: string): Promise<void> {
+  async function accessToDatabase(): Promise<DatabaseAccess> {
     const found = await engine();
-    if (found.kind === 'embedded') {
-      const { socketFolder, port } = await found.engine.connection(location, database?.name);
-      const done = await withClient(
-        { host: socketFolder, port, user, database: 'template1' },
-        async (client) => {
-          await client.query(sql);
-        },
-      );
-      if (!done?.ok) throw new Error('the database did not take the statement');
-      return;
-    }
-    const running = await facts.runningDatabase();
-    if (!running) throw new Error('the database is not running');
-    const command = ['psql', '-XqU', user, '-v', 'ON_ERROR_STOP=1', '-d', 'template1'];
-    const { status, stderr } = await docker.exec(running.container.Id, command, sql);
-    if (status !== 0) throw new Error(mask(stderr.trim()));
+    if (found.kind === 'none') throw found.error;
+    if (!database) throw new Error('a check without a database asked for it');
+    return found.engine.database(location, database.name);
   }
 
-  async function query(user: string, sql: string): Promise<{ lines: string[] } | { refusal: string }> {
-    const found = await engine();
-    if (found.kind === 'embedded') {
-      const { socketFolder: host, port } = await found.engine.connection(location, database?.name);
-      const lines: string[] = [];
-      const done = await withClient({ host, port, user, database: 'template1' }, async (client) => {
-        const { rows } = await client.query<string[]>({ text: sql, rowMode: 'array' });
-        lines.push(...rows.map(([first]) => String(first)));
-      });
-      return done?.ok ? { lines } : { refusal: done?.refusal ?? '' };
-    }
-    const running = await facts.runningDatabase();
-    if (!running) return { refusal: '' };
-    const command = ['psql', '-XAtqwU', user, '-d', 'template1', '-c', sql];
-    const { status, stdout, stderr } = await docker.exec(running.container.Id, command);
-    return status === 0
-      ? { lines: stdout.split('\n').filter((line) => line !== '') }
-      : { refusal: mask(stderr.trim()) };
+  async function session(
+    role: string,
+    {
+      database: name = 'template1',
+      settings: more,
+    }: { database?: string; settings?: readonly string[] } = {},
+  ): Promise<Session> {
+    return (await accessToDatabase()).session({
+      user: role,
+      role,
+      database: name,
+      applicationName: 'invctl doctor',
+      signal,
+      ...(more ? { settings: more } : { asProject: true }),
+    });
   }
 
-  /**
-   * Through the container's own address: on 127.0.0.1 and the socket, the image's pg_hba.conf trusts everybody. The
-   * password travels on standard input.
-   */
-  async function tryLogin(user: string, password: string): Promise<Login | undefined> {
-    const found = await engine();
-    if (found.kind === 'embedded') {
-      const { host, port, database: name } = await found.engine.connection(location, database?.name);
-      return withClient({ host, port, user, password, database: name }, async () => {});
+  async function query<Row>(role: string, sql: string): Promise<{ rows: Row[] } | { refusal: string }> {
+    try {
+      const opened = await session(role);
+      return { rows: await opened.rows<Row>(sql).finally(() => opened.close()) };
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      return { refusal: mask(error.message) };
     }
-    const running = await facts.runningDatabase();
-    if (!running) return undefined;
-    const script =
-      'IFS= read -r PGPASSWORD; export PGPASSWORD PGCONNECT_TIMEOUT=3; set -- $(hostname -i) "$1"; ' +
-      'for user in "$@"; do :; done; exec psql -XAtqw -h "$1" -U "$user" -d template1 -c "select 1"';
-    const result = await docker.exec(running.container.Id, ['sh', '-c', script, 'sh', user], `${password}\n`);
-    if (result.status === 0) return { ok: true, refusal: '' };
-    const refused = /authentication failed for user|no password supplied|role ".*" does not exist/i.test(
-      result.stderr,
-    );
-    // Anything else, such as a server that is starting or has no psql, says nothing about the password.
-    return refused ? { ok: false, refusal: mask(result.stderr.trim()) } : undefined;
+  }
+
+  async function tryPassword(user: string, password: string): Promise<boolean | undefined> {
+    try {
+      const login = { user, role: user, database: 'template1' };
+      const answer = await (await accessToDatabase()).accepts(login, new Secret(password), signal);
+      if (answer.accepted) return true;
+      // Anything else, such as a rule of pg_hba.conf, says nothing about the password.
+      return PASSWORD_REFUSED.test(answer.said) ? false : undefined;
+    } catch (error) {
+      // A server that is starting, or has no psql.
+      if (error instanceof UserError) return undefined;
+      throw error;
+    }
   }
 }
 
-/** Connects, runs `body` and says whether the password was taken; undefined where something else went wrong. */
-async function withClient(
-  config: ClientConfig,
-  body: (client: Client) => Promise<void>,
-): Promise<Login | undefined> {
-  const { default: pg } = await import('pg');
-  const client = new pg.Client({ ...config, connectionTimeoutMillis: 3_000 });
-  // A server that ends the connection is told of by the call that is on its way.
-  client.on('error', () => {});
-  try {
-    await client.connect();
-    await body(client);
-    return { ok: true, refusal: '' };
-  } catch (error) {
-    // invalid_password, and invalid_authorization_specification, which is also a role that is not there
-    return hasErrorCode(error, '28P01', '28000') ? { ok: false, refusal: error.message } : undefined;
-  } finally {
-    await client.end().catch(() => {});
-  }
-}
-
-async function findEngine(input: FactsInput, docker: DockerSurvey): Promise<EngineFact> {
+async function findEngine(
+  input: FactsInput,
+  docker: DockerSurvey,
+  open: (kind: EngineKind) => Promise<Engine>,
+  ofDocker: Engine,
+): Promise<EngineFact> {
   if (input.absent) return { kind: 'none', error: input.absent, expected: false };
-  if (input.running?.kind === 'docker') return { kind: 'docker' };
-  if (input.running) return { kind: 'embedded', engine: input.running as EmbeddedEngine };
-  if (input.choice === 'embedded' && input.embedded) {
-    return { kind: 'embedded', engine: await input.embedded() };
-  }
+  if (input.running) return { kind: input.running.kind, engine: input.running };
+  if (input.choice === 'embedded') return { kind: 'embedded', engine: await open('embedded') };
   try {
     await docker.versions();
-    return { kind: 'docker' };
+    return { kind: 'docker', engine: ofDocker };
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     return { kind: 'none', error, expected: input.choice === 'docker' };

@@ -1,4 +1,4 @@
-import type { SurveyedContainer } from '../engine/compose/survey.js';
+import type { SurveyedContainer } from '../engine/survey.js';
 import type { Facts } from './facts.js';
 
 /** The first start of a PostgreSQL container, with its scripts, is in the first minutes of its output. */

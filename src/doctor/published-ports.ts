@@ -1,4 +1,5 @@
-import type { EngineKind, ServiceStatus } from '../engine/engine.js';
+import type { EngineKind } from '../engine/engine.js';
+import type { ServiceStatus } from '../engine/service-status.js';
 import { UserError } from '../errors.js';
 import { itemsAt } from '../project/canonical.js';
 import { mapAt } from '../project/tree.js';
@@ -83,8 +84,9 @@ async function holderOf(
       status.ports.some(({ published }) => published === port),
   );
   if (mine) return { kind: 'own', instance: mine.instance ?? mine.name };
-  if (engine.kind === 'docker') {
-    const holder = (await facts.docker.listed()).find(
+  const docker = await facts.survey();
+  if (docker) {
+    const holder = (await docker.listed()).find(
       ({ state, ports }) =>
         state === 'running' && ports.some((one) => one.port === port && overlap(one.host, host)),
     );
@@ -117,18 +119,12 @@ async function holderOf(
 
 /** A project that was tried on one engine and left running, then started on the other. */
 async function onOtherEngine(facts: Facts, port: number): Promise<PortHolder | undefined> {
-  const { kind } = await facts.engine();
+  const engine = await facts.otherEngine();
   try {
-    if (kind === 'embedded') {
-      const found = (await facts.docker.listed()).find(
-        ({ state, project, ports }) =>
-          state === 'running' && project === facts.location.name && ports.some((one) => one.port === port),
-      );
-      return found?.service ? { kind: 'other-engine', engine: 'docker', service: found.service } : undefined;
-    }
-    const { serviceOnPort } = await import('../engine/embedded/status.js');
-    const service = await serviceOnPort(facts.location, facts.env, port);
-    return service === undefined ? undefined : { kind: 'other-engine', engine: 'embedded', service };
+    const owner = await engine.portOwner(facts.location, port);
+    return owner?.service && owner.project === facts.location.name
+      ? { kind: 'other-engine', engine: engine.kind, service: owner.service }
+      : undefined;
   } catch (error) {
     // An engine that does not answer, or a state that is another folder's, tells nothing of this port.
     if (error instanceof UserError) return undefined;

@@ -89,7 +89,7 @@ async function lackOf({ needs }: Check, facts: Facts): Promise<string | undefine
   if (!needs.some((need) => need === 'engine' || need === 'docker' || need === 'database')) return undefined;
   const engine = await facts.engine();
   if (engine.kind === 'none') return `no engine: ${engine.error.message.split('\n')[0]}`;
-  if (engine.kind === 'embedded' && needs.includes('docker')) {
+  if (needs.includes('docker') && !(await facts.survey())) {
     return 'the stack runs without Docker (embedded engine)';
   }
   if (needs.includes('database')) {

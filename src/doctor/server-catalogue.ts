@@ -1,4 +1,4 @@
-import { parseEnvironment } from '../engine/compose/parse.js';
+import { parseEnvironment } from '../engine/environment-list.js';
 import type { Facts } from './facts.js';
 import { databaseReferences, reachableNames } from './roles.js';
 
@@ -19,8 +19,8 @@ export function asWord(name: string): string {
 
 /** The role that initdb made has this oid (src/include/catalog/pg_authid.dat). */
 const BOOTSTRAP_ROLE = 10;
-const SQL = `SELECT CASE WHEN oid = ${BOOTSTRAP_ROLE} THEN 's' ELSE 'r' END || rolname FROM pg_roles
-UNION ALL SELECT 'd' || datname FROM pg_database`;
+const SQL = `SELECT CASE WHEN oid = ${BOOTSTRAP_ROLE} THEN 's' ELSE 'r' END AS kind, rolname AS name FROM pg_roles
+UNION ALL SELECT 'd', datname FROM pg_database`;
 
 const asked = new WeakMap<Facts, Promise<ServerCatalogue>>();
 
@@ -36,14 +36,14 @@ async function read(facts: Facts): Promise<ServerCatalogue> {
   const users = settings ? [settings.superuser, settings.user] : [];
   const absent = new Set<string>();
   for (const user of new Set([...users, 'postgres', ...(await usersBefore(facts)), ...usersOfApps(facts)])) {
-    const answer = await facts.query(user, SQL);
+    const answer = await facts.query<{ kind: string; name: string }>(user, SQL);
     if ('refusal' in answer) {
       // Who is not there is refused by name, before any password is asked for.
       if (/role "[^"]*" does not exist/.test(answer.refusal)) absent.add(user);
       continue;
     }
     const named = (kinds: string) =>
-      new Set(answer.lines.filter((line) => kinds.includes(line.charAt(0))).map((line) => line.slice(1)));
+      new Set(answer.rows.filter(({ kind }) => kinds.includes(kind)).map(({ name }) => name));
     const [superuser = user] = named('s');
     const roles = named('rs');
     return { superuser, hasRole: (name) => roles.has(name), databases: named('d') };

@@ -1,4 +1,4 @@
-import type { ServiceStatus } from '../engine/engine.js';
+import type { ServiceStatus } from '../engine/service-status.js';
 
 /** What exit statuses of a container mean (Docker and POSIX shells). */
 const EXIT_CODES: Record<number, string> = {

@@ -48,9 +48,10 @@ export function postgresUser(service: ComposeService): ContainerUser {
 
 /** The engine's image of a service; undefined without Docker, or where it is not built or pulled yet. */
 export async function imageOf(facts: Facts, service: ComposeService) {
-  if ((await facts.engine()).kind !== 'docker') return undefined;
+  const docker = await facts.survey();
+  if (!docker) return undefined;
   const names = imageNames(facts);
-  const images = await facts.docker.images([...names.values()]);
+  const images = await docker.images([...names.values()]);
   return images.get(names.get(service.name) ?? '');
 }
 

@@ -31,8 +31,18 @@ export interface SessionLogin extends Login {
   /** `application_name`, by which the server's sessions are told apart. */
   applicationName: string;
   signal?: AbortSignal | undefined;
+  /** Logs in as this role in place of the superuser. */
+  role?: string;
+  /** More settings of ours, as `name=value`. */
+  settings?: readonly string[];
   /** With all that the project has set for its sessions, for SQL of its own. Otherwise none of it counts. */
   asProject?: boolean | undefined;
+}
+
+export interface Acceptance {
+  accepted: boolean;
+  /** What the server said when it refused. */
+  said: string;
 }
 
 export interface PsqlInput {
@@ -56,10 +66,10 @@ export interface DatabaseAccess {
    */
   session(login: SessionLogin): Promise<Session>;
   /**
-   * Whether the server lets its superuser in over TCP, as it does the app, with this password.
+   * Whether the server lets its superuser, or another role, in over TCP, as it does the app, with this password.
    * @throws UserError DATABASE_UNREACHABLE where the server does not answer at all.
    */
-  accepts(login: Login, password: Secret, signal?: AbortSignal): Promise<boolean>;
+  accepts(login: Login & { role?: string }, password: Secret, signal?: AbortSignal): Promise<Acceptance>;
   /** Waits until a server that just started serves others than those who made its cluster. */
   listens(signal: AbortSignal): Promise<{ listening: boolean; said: string }>;
   /** Whether the server has psql, pg_dump and pg_restore beside it. */

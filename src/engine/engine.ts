@@ -3,49 +3,10 @@ import type { ProjectLocation } from '../project/locate.js';
 import type { ComposeProject } from '../project/model.js';
 import type { Secret } from '../system/secret.js';
 import type { DatabaseAccess } from './database-access.js';
+import type { ServiceStatus } from './service-status.js';
+import type { DockerSurvey } from './survey.js';
 
 export type EngineKind = 'docker' | 'embedded';
-
-/** As Docker names them; `absent` is a service of the file that has no container or process. */
-export type ServiceState =
-  | 'absent'
-  | 'created'
-  | 'running'
-  | 'paused'
-  | 'restarting'
-  | 'removing'
-  | 'exited'
-  | 'dead';
-
-/** `none`: the service declares no health check. */
-export type ServiceHealth = 'none' | 'starting' | 'healthy' | 'unhealthy';
-
-export interface PublishedPort {
-  /** Address of this machine. */
-  host: string;
-  published: number;
-  target: number;
-  protocol: string;
-}
-
-export interface ServiceStatus {
-  /** The service's name in the compose file. */
-  name: string;
-  /** The container's name, or `pid N`; absent while there is none. */
-  instance?: string;
-  state: ServiceState;
-  health: ServiceHealth;
-  /** Exit status of an exited service, where it is known. */
-  exitCode?: number;
-  oomKilled?: boolean;
-  /** ISO time of the last start. */
-  startedAt?: string;
-  /** Times that the engine started it again by its restart policy. */
-  restarts: number;
-  ports: PublishedPort[];
-  /** What the last health check printed. */
-  healthOutput?: string;
-}
 
 export interface EngineInfo {
   kind: EngineKind;
@@ -322,6 +283,8 @@ export interface Engine {
     location: ProjectLocation,
     services: readonly string[],
   ): Promise<Map<string, LiveEnvironment[]>>;
+  /** What Docker alone can say of a project; absent on every other engine. */
+  survey?(location: ProjectLocation, signal?: AbortSignal): DockerSurvey;
   networks(location: ProjectLocation): Promise<NetworkStatus[]>;
   volumes(location: ProjectLocation): Promise<VolumeStatus[]>;
   /** Removes a volume and all that is in it. */

@@ -51,7 +51,11 @@ export async function selectEngine(
   }
 }
 
-async function createEngine(kind: EngineKind, dependencies: EngineDependencies): Promise<Engine> {
+/** An engine by its kind, whether it answers or not. */
+export async function createEngine(
+  kind: EngineKind,
+  dependencies: Omit<EngineDependencies, 'note'>,
+): Promise<Engine> {
   if (kind === 'docker') {
     const { createComposeEngine } = await import('./compose/engine.js');
     return createComposeEngine(dependencies);

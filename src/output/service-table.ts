@@ -1,4 +1,4 @@
-import type { PublishedPort, ServiceStatus } from '../engine/engine.js';
+import type { PublishedPort, ServiceStatus } from '../engine/service-status.js';
 import type { ServiceRow } from './shapes.js';
 import type { Style } from './style.js';
 import { table } from './table.js';

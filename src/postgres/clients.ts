@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ServiceState } from '../engine/engine.js';
+import type { ServiceState } from '../engine/service-status.js';
 import { ExitCode, UserError } from '../errors.js';
 import type { World } from '../system/world.js';
 import type { Database } from './database.js';

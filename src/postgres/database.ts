@@ -59,13 +59,14 @@ export async function dataFolder(database: Database): Promise<string> {
  * Whether the server lets its superuser in over TCP, as it does the app, with this password.
  * @throws UserError DATABASE_UNREACHABLE where the server does not answer at all.
  */
-export function acceptsPassword(
+export async function acceptsPassword(
   database: Database,
   password: Secret,
   signal?: AbortSignal,
 ): Promise<boolean> {
   const { user, name } = database;
-  return accessTo(database).accepts({ user, database: name }, password, signal);
+  const login = { user, database: name };
+  return (await accessTo(database).accepts(login, password, signal)).accepted;
 }
 
 function unreadableSetting(service: ComposeService, variable: string): UserError {

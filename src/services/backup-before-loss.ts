@@ -1,4 +1,5 @@
-import type { Engine, ServiceState, VolumeStatus } from '../engine/engine.js';
+import type { Engine, VolumeStatus } from '../engine/engine.js';
+import type { ServiceState } from '../engine/service-status.js';
 import { UserError } from '../errors.js';
 import { type Database, findDatabase } from '../postgres/database.js';
 import { startDatabase } from '../postgres/start-database.js';

@@ -100,15 +100,7 @@ async function gatherProjectFacts(context: ServiceContext, engine: DoctorInput['
     settings: await settingsIn(location),
     signal: context.signal,
     choice,
-    embedded: async () => {
-      const { createEmbeddedEngine } = await import('../engine/embedded/engine.js');
-      return createEmbeddedEngine({
-        processes: context.processes,
-        env: context.env,
-        signal: context.signal,
-        warn: context.warn,
-      });
-    },
+    warn: context.warn,
   });
 }
 

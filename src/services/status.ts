@@ -1,5 +1,6 @@
 import { type NewestBackup, newestBackup } from '../backup/newest.js';
-import type { EngineKind, ServiceStatus } from '../engine/engine.js';
+import type { EngineKind } from '../engine/engine.js';
+import type { ServiceStatus } from '../engine/service-status.js';
 import { UserError } from '../errors.js';
 import { type Database, findDatabase } from '../postgres/database.js';
 import { withSession } from '../postgres/open-session.js';

@@ -2,15 +2,9 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type FirstLogin, firstLogin } from '../doctor/admin-password.js';
 import { settingsIn } from '../doctor/facts.js';
-import type {
-  Engine,
-  EngineInfo,
-  LogEntry,
-  ServiceEvent,
-  ServiceStatus,
-  UpOutcome,
-} from '../engine/engine.js';
+import type { Engine, EngineInfo, LogEntry, ServiceEvent, UpOutcome } from '../engine/engine.js';
 import { rememberEngine } from '../engine/select.js';
+import type { ServiceStatus } from '../engine/service-status.js';
 import { withProjectLock } from '../system/lock.js';
 import { assertServices } from './choose-services.js';
 import type { ServiceContext } from './context.js';

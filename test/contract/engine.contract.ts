@@ -348,8 +348,10 @@ export function describeEngine(name: string, setUp: () => Promise<EngineUnderTes
       };
       await expect(elsewhere()).rejects.toMatchObject({ code: 'DATABASE_MISSING' });
       const secret = await readFile(join(subject.stack.directory, 'secrets', 'db_password.txt'), 'utf8');
-      expect(await access.accepts(login, new Secret(secret))).toBe(true);
-      expect(await access.accepts(login, new Secret(`${secret}?`))).toBe(false);
+      expect(await access.accepts(login, new Secret(secret))).toMatchObject({ accepted: true });
+      expect(await access.accepts(login, new Secret(`${secret}?`))).toMatchObject({ accepted: false });
+      const stranger = await access.accepts({ ...login, role: 'stranger' }, new Secret(secret));
+      expect(stranger).toMatchObject({ accepted: false, said: expect.stringContaining('stranger') });
       expect((await access.listens(new AbortController().signal)).listening).toBe(true);
       expect((await access.dataFolder()) !== undefined).toBe(access.sharesFiles);
     }

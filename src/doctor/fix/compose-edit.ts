@@ -1,8 +1,8 @@
+import { replaceItem, scalarYaml, setKey } from '../../project/compose-text.js';
 import { mapAt } from '../../project/tree.js';
 import type { FixStep } from '../check.js';
 import type { Facts } from '../facts.js';
 import { place } from '../reading.js';
-import { replaceItem, scalarYaml, setKey } from './compose-text.js';
 import { editFile } from './edit-file.js';
 
 /** A step that edits a service where it is written. */

@@ -1,10 +1,10 @@
 import { isMap, isScalar, isSeq, parseDocument } from 'yaml';
+import { replaceScalar } from '../../project/compose-text.js';
 import { findFreePort } from '../../system/ports.js';
 import type { FixStep } from '../check.js';
 import type { Facts } from '../facts.js';
 import { type PortHolder, wantedPorts } from '../published-ports.js';
 import { editService } from './compose-edit.js';
-import { replaceScalar } from './compose-text.js';
 
 /** Steps that publish the next free port in place of each that somebody else holds. */
 export async function movePort(facts: Facts, holder: PortHolder['kind']): Promise<FixStep[]> {

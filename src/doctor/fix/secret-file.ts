@@ -21,12 +21,10 @@ export const WRITTEN_BY_UP = { severity: 'info', next: 'invctl up      (asks its
 export async function guardsData(facts: Facts, secret: string): Promise<boolean> {
   const { database } = facts;
   if (!database?.secrets.some(({ source }) => source === secret)) return false;
-  const engine = await facts.engine();
-  if (engine.kind === 'docker') return (await databaseVolume(facts))?.exists ?? true;
-  if (engine.kind === 'embedded') {
-    return (await engine.engine.volumes(facts.location)).length > 0;
-  }
-  return engine.expected;
+  const found = await facts.engine();
+  if (found.kind === 'none') return found.expected;
+  if (found.engine.survey) return (await databaseVolume(facts))?.exists ?? true;
+  return (await found.engine.volumes(facts.location)).length > 0;
 }
 
 /**
@@ -71,7 +69,6 @@ export async function makeSecret(
 
 /** A secret that is bind-mounted stays in the container when its file is removed or replaced by rename. */
 async function mountedSecret(facts: Facts, { name, services }: GrantedSecret): Promise<string | undefined> {
-  if ((await facts.engine()).kind !== 'docker') return undefined;
   for (const service of services) {
     const target = facts.project.services[service]?.secrets.find(({ source }) => source === name)?.target;
     const container = (await facts.containersOf(service)).find(({ State }) => State.Status === 'running');

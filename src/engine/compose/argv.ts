@@ -1,12 +1,8 @@
 import type { ProjectLocation } from '../../project/locate.js';
 import type { BuildOptions, ExecOptions, LogOptions } from '../engine.js';
+import { LABEL_ONE_OFF, LABEL_PROJECT } from '../labels.js';
 
 /** Every argument vector for `docker` that invctl runs. Pure: each function returns the words after `docker`. */
-
-export const LABEL_PROJECT = 'com.docker.compose.project';
-export const LABEL_SERVICE = 'com.docker.compose.service';
-export const LABEL_NUMBER = 'com.docker.compose.container-number';
-export const LABEL_ONE_OFF = 'com.docker.compose.oneoff';
 
 /** `docker compose …` for this project; run it in the project's folder. */
 export function compose(location: ProjectLocation, ...args: readonly string[]): string[] {

@@ -3,11 +3,14 @@ import { withSessionOptions } from '../../postgres/session-settings.js';
 import type { ProjectLocation } from '../../project/locate.js';
 import { outputTail } from '../../system/argv.js';
 import type { Secret } from '../../system/secret.js';
-import type { DatabaseAccess, Login } from '../database-access.js';
+import type { Acceptance, DatabaseAccess, Login } from '../database-access.js';
 import type { Engine, PipeResult } from '../engine.js';
 import type { RunBeside } from './psql-session.js';
 
 const CONNECT_SECONDS = 10;
+/** Of our script; psql's own are 0 to 3. */
+const NO_ADDRESS = 90;
+const REFUSED = 91;
 
 /** By programs beside the server, in its container: nothing outside of it reaches the socket. */
 export function containerDatabase(
@@ -37,38 +40,37 @@ export function containerDatabase(
   };
 }
 
-/** By the container's own address: the image's pg_hba.conf trusts everybody who comes from 127.0.0.1. */
+/**
+ * By the container's own address: the image's pg_hba.conf trusts everybody who comes from 127.0.0.1. psql's status is
+ * that of any failed connection, and its words are in the server's language: where the server answers otherwise, it
+ * was the login that it refused.
+ */
+const LOG_IN = `user=$1 database=$2
+set -- $(hostname -i)
+[ -n "$1" ] || exit ${NO_ADDRESS}
+psql --host="$1" --username="$user" --dbname="$database" --no-psqlrc --no-password --quiet --command='SELECT 1'
+status=$?
+[ $status -eq 2 ] && pg_isready --quiet --host="$1" && exit ${REFUSED}
+exit $status`;
+
 async function accepts(
   run: RunBeside,
   service: string,
-  login: Login,
+  { role, ...login }: Login & { role?: string },
   password: Secret,
   signal: AbortSignal | undefined,
-): Promise<boolean> {
-  const options = signal ? { signal } : {};
-  const addresses = await run(['hostname', '-i'], options);
-  const [address] = addresses.stdout.trim().split(/\s+/);
-  if (addresses.status !== 0 || !address) {
-    throw failed('PROGRAM_FAILED', `the address of the service ${service} is unknown`, addresses);
-  }
-  const command = [
-    'psql',
-    `--host=${address}`,
-    `--username=${login.user}`,
-    `--dbname=${login.database}`,
-    '--no-psqlrc',
-    '--no-password',
-    '--quiet',
-    '--command=SELECT 1',
-  ];
-  const answer = await run(withSessionOptions(command, login), {
-    ...options,
+): Promise<Acceptance> {
+  const user = role ?? login.user;
+  const command = ['sh', '-c', LOG_IN, 'sh', user, login.database];
+  const answer = await run(withSessionOptions(command, { ...login, user }), {
+    ...(signal ? { signal } : {}),
     env: { PGPASSWORD: password.reveal(), PGCONNECT_TIMEOUT: String(CONNECT_SECONDS) },
   });
-  if (answer.status === 0) return true;
-  // psql's status is that of any failed connection, and its words are in the server's language.
-  const ready = await run(['pg_isready', `--host=${address}`], options);
-  if (answer.status === 2 && ready.status === 0) return false;
+  if (answer.status === 0) return { accepted: true, said: '' };
+  if (answer.status === REFUSED) return { accepted: false, said: answer.stderr.trim() };
+  if (answer.status === NO_ADDRESS) {
+    throw failed('PROGRAM_FAILED', `the address of the service ${service} is unknown`, answer);
+  }
   throw failed('DATABASE_UNREACHABLE', 'the database does not answer', answer, 'invctl ps');
 }
 

@@ -1,9 +1,9 @@
 import { CommandError } from '../../errors.js';
 import type { ProcessRunner, RunOptions, RunResult } from '../../system/process.js';
+import type { ContainerInspect } from '../survey.js';
 import * as argv from './argv.js';
 import { containersBySocket, engineSocket, type ImageInspect, imagesBySocket } from './engine-socket.js';
 import { explainDockerError, saysNotFound } from './errors.js';
-import type { ContainerInspect } from './parse.js';
 
 const COMPLAINT_LINES = 20;
 

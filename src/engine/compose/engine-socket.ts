@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { getJson } from '../../system/unix-socket.js';
-import { LABEL_ONE_OFF, LABEL_PROJECT } from './argv.js';
-import type { ContainerInspect } from './parse.js';
+import { LABEL_ONE_OFF, LABEL_PROJECT } from '../labels.js';
+import type { ContainerInspect } from '../survey.js';
 
 /** An engine that needs longer for one answer is asked through the client, which explains itself. */
 const PATIENCE_MS = 2000;

@@ -16,12 +16,15 @@ import type {
   ServiceDetails,
   VolumeStatus,
 } from '../engine.js';
+import { LABEL_NUMBER, LABEL_PROJECT, LABEL_SERVICE } from '../labels.js';
+import type { ContainerInspect } from '../survey.js';
 import * as argv from './argv.js';
 import { containerDatabase } from './database-access.js';
 import { composeComplaint, createDocker, failedCommand } from './docker.js';
 import { explainDockerError, saysNotRunning } from './errors.js';
 import type { NetworkInspect, VolumeInspect, VolumeUsage } from './inspect.js';
-import { type ContainerInspect, parseLogLine, serviceStatuses } from './parse.js';
+import { parseLogLine, serviceStatuses } from './parse.js';
+import { surveyDocker } from './survey.js';
 
 /** States of a container that `docker exec` reaches, or says itself why not. */
 const RUNNING = new Set(['running', 'paused']);
@@ -81,7 +84,7 @@ export function createComposeEngine({ processes, env }: ComposeEngineDependencie
     const serviceOf = new Map<string, string>();
     for (const container of await docker.containers(location.name)) {
       const name = container.Name.replace(/^\//, '');
-      const service = container.Config.Labels?.[argv.LABEL_SERVICE] ?? name;
+      const service = container.Config.Labels?.[LABEL_SERVICE] ?? name;
       serviceOf.set(name, service);
       serviceOf.set(name.replace(`${location.name}-`, ''), service);
     }
@@ -105,10 +108,8 @@ export function createComposeEngine({ processes, env }: ComposeEngineDependencie
   /** Of several containers of a service, the one that `docker compose exec` takes. @throws UserError SERVICE_NOT_RUNNING */
   async function containerOf(location: ProjectLocation, service: string): Promise<string> {
     const [first] = (await docker.containers(location.name))
-      .filter(
-        ({ Config, State }) => Config.Labels?.[argv.LABEL_SERVICE] === service && RUNNING.has(State.Status),
-      )
-      .map(({ Id, Config }) => ({ id: Id, number: Number(Config.Labels?.[argv.LABEL_NUMBER]) }))
+      .filter(({ Config, State }) => Config.Labels?.[LABEL_SERVICE] === service && RUNNING.has(State.Status))
+      .map(({ Id, Config }) => ({ id: Id, number: Number(Config.Labels?.[LABEL_NUMBER]) }))
       .sort((a, b) => a.number - b.number);
     if (!first) throw notRunning(service);
     return first.id;
@@ -187,8 +188,8 @@ export function createComposeEngine({ processes, env }: ComposeEngineDependencie
     const [container] = await docker.inspect<ContainerInspect>(argv.inspectContainers([id]));
     if (!container) return undefined;
     const labels = container.Config.Labels ?? {};
-    const project = labels[argv.LABEL_PROJECT];
-    const service = labels[argv.LABEL_SERVICE];
+    const project = labels[LABEL_PROJECT];
+    const service = labels[LABEL_SERVICE];
     return {
       instance: container.Name.replace(/^\//, ''),
       ...(project ? { project } : {}),
@@ -199,7 +200,7 @@ export function createComposeEngine({ processes, env }: ComposeEngineDependencie
   async function inspect(location: ProjectLocation, service: string): Promise<ServiceDetails[]> {
     const { serviceDetails } = await import('./inspect.js');
     const containers = (await docker.containers(location.name)).filter(
-      ({ Config }) => Config.Labels?.[argv.LABEL_SERVICE] === service,
+      ({ Config }) => Config.Labels?.[LABEL_SERVICE] === service,
     );
     if (containers.length === 0) throw notRunning(service);
     return containers.map(serviceDetails);
@@ -270,6 +271,7 @@ export function createComposeEngine({ processes, env }: ComposeEngineDependencie
       return imageEnvironments(docker, images);
     },
     environments,
+    survey: (location, signal) => surveyDocker(processes, location, signal),
     networks,
     volumes,
     async removeVolume(_location, name) {

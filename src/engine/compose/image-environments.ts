@@ -1,5 +1,5 @@
+import { parseEnvironment } from '../environment-list.js';
 import type { Docker } from './docker.js';
-import { parseEnvironment } from './parse.js';
 
 /** `ENV` of images by the names asked for; those that are not here are left out. */
 export async function imageEnvironments(

@@ -1,7 +1,9 @@
 import { isSecretName, redact, Secret } from '../../system/secret.js';
 import type { NetworkStatus, ServiceDetails, VolumeStatus } from '../engine.js';
-import { LABEL_SERVICE } from './argv.js';
-import { type ContainerInspect, containerStatus, parseEnvironment } from './parse.js';
+import { parseEnvironment } from '../environment-list.js';
+import { LABEL_SERVICE } from '../labels.js';
+import type { ContainerInspect } from '../survey.js';
+import { containerStatus } from './parse.js';
 
 interface DetailedContainer extends ContainerInspect {
   Image?: string;

@@ -1,10 +1,11 @@
 import { type ComposeProject, imageName } from '../../project/model.js';
 import { Secret } from '../../system/secret.js';
 import type { LiveEnvironment } from '../engine.js';
-import { LABEL_SERVICE } from './argv.js';
+import { parseEnvironment } from '../environment-list.js';
+import { LABEL_SERVICE } from '../labels.js';
+import type { ContainerInspect } from '../survey.js';
 import type { Docker } from './docker.js';
 import { imageEnvironments } from './image-environments.js';
-import { type ContainerInspect, parseEnvironment } from './parse.js';
 
 /** What the client adds from `proxies` of its own configuration. */
 const PROXY_NAME = /^(https?|ftp|all|no)_proxy$/i;

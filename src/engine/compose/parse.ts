@@ -1,24 +1,6 @@
-import type { PublishedPort, ServiceHealth, ServiceState, ServiceStatus } from '../engine.js';
-import { LABEL_SERVICE } from './argv.js';
-
-/** The parts of `docker container inspect` that invctl reads (Engine API 1.44). */
-export interface ContainerInspect {
-  Id: string;
-  Name: string;
-  RestartCount: number;
-  State: {
-    Status: string;
-    ExitCode: number;
-    OOMKilled: boolean;
-    StartedAt: string;
-    FinishedAt: string;
-    Health?: { Status: string; Log?: { ExitCode: number; Output: string }[] | null };
-  };
-  Config: { Labels: Record<string, string> | null; Image: string; Env?: string[] | null };
-  HostConfig: { RestartPolicy?: { Name: string } };
-  NetworkSettings: { Ports?: Record<string, { HostIp: string; HostPort: string }[] | null> | null };
-  Mounts: { Type: string; Name?: string; Source: string; Destination: string; RW: boolean }[];
-}
+import { LABEL_SERVICE } from '../labels.js';
+import type { PublishedPort, ServiceHealth, ServiceState, ServiceStatus } from '../service-status.js';
+import type { ContainerInspect } from '../survey.js';
 
 /** One status a service. Of several containers (`scale`), the worst speaks for it. */
 export function serviceStatuses(containers: readonly ContainerInspect[]): ServiceStatus[] {
@@ -135,14 +117,4 @@ export function parseLogLine(line: string): { container: string; time?: string; 
   if (!match) return undefined;
   const [, container = '', time, text = ''] = match;
   return { container, text, ...(time ? { time } : {}) };
-}
-
-/** `Config.Env` of a container or an image. A name without `=` unsets what the image sets, and is left out. */
-export function parseEnvironment(entries: readonly string[] | null | undefined): Map<string, string> {
-  return new Map(
-    (entries ?? []).flatMap((entry) => {
-      const sign = entry.indexOf('=');
-      return sign < 0 ? [] : [[entry.slice(0, sign), entry.slice(sign + 1)] as const];
-    }),
-  );
 }

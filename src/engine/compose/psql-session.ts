@@ -28,9 +28,10 @@ export class PsqlSession implements Session {
         done();
       },
     });
+    const user = login.role ?? login.user;
     const command = [
       'psql',
-      `--username=${login.user}`,
+      `--username=${user}`,
       `--dbname=${login.database}`,
       '--no-psqlrc',
       '--no-password',
@@ -39,12 +40,15 @@ export class PsqlSession implements Session {
       '--no-align',
       '--set=ON_ERROR_STOP=1',
     ];
-    this.#ended = run(login.asProject ? command : withSessionOptions(command, login), {
-      input: this.#input,
-      output,
-      env: { PGAPPNAME: login.applicationName, PGCLIENTENCODING: 'UTF8' },
-      ...(login.signal ? { signal: login.signal } : {}),
-    });
+    this.#ended = run(
+      login.asProject ? command : withSessionOptions(command, { ...login, user }, login.settings),
+      {
+        input: this.#input,
+        output,
+        env: { PGAPPNAME: login.applicationName, PGCLIENTENCODING: 'UTF8' },
+        ...(login.signal ? { signal: login.signal } : {}),
+      },
+    );
     // Reported by whoever waits for an answer; nobody may be waiting when it breaks.
     this.#ended.catch(() => {});
   }

@@ -1,113 +1,22 @@
 import type { ProjectLocation } from '../../project/locate.js';
 import type { ProcessRunner, RunOptions, RunResult } from '../../system/process.js';
+import { LABEL_ONE_OFF, LABEL_PROJECT, LABEL_SERVICE } from '../labels.js';
+import type {
+  DockerInfo,
+  DockerSurvey,
+  ListedContainer,
+  SurveyedContainer,
+  SurveyedImage,
+  SurveyedNetwork,
+  SurveyedVolume,
+} from '../survey.js';
 import * as argv from './argv.js';
+import { composeComplaint } from './docker.js';
 import { explainDockerError, saysNotFound } from './errors.js';
-import type { ContainerInspect } from './parse.js';
+import { serviceStatuses } from './parse.js';
 
 /** An engine that says nothing for this long does not answer. The docker client itself waits without an end. */
 const ENGINE_PATIENCE_MS = 30_000;
-
-/** A container of the project, with all that a diagnosis looks at (Engine API 1.44). */
-export interface SurveyedContainer extends ContainerInspect {
-  Created: string;
-  /** Id of the image that it was made from. */
-  Image: string;
-  State: ContainerInspect['State'] & { Error: string; Health?: ContainerHealth };
-  Config: ContainerInspect['Config'] & { User: string };
-  HostConfig: ContainerInspect['HostConfig'] & { Memory: number };
-  NetworkSettings: ContainerInspect['NetworkSettings'] & { Networks: Record<string, unknown> | null };
-}
-
-interface ContainerHealth {
-  Status: string;
-  FailingStreak: number;
-  Log: { Start: string; ExitCode: number; Output: string }[] | null;
-}
-
-/** Any container of the engine, as `docker ps` lists it. */
-export interface ListedContainer {
-  id: string;
-  name: string;
-  /** As Docker names states: `running`, `exited`, … */
-  state: string;
-  project?: string;
-  service?: string;
-  /** A container of `docker compose run`. */
-  oneOff: boolean;
-  /** Published ports of this machine. */
-  ports: { host: string; port: number }[];
-}
-
-export interface SurveyedImage {
-  Id: string;
-  RepoTags: string[] | null;
-  Config: {
-    User?: string;
-    Env?: string[] | null;
-    WorkingDir?: string;
-    ExposedPorts?: Record<string, unknown> | null;
-    Healthcheck?: { Test?: string[] } | null;
-  };
-}
-
-export interface SurveyedNetwork {
-  Name: string;
-  Labels: Record<string, string> | null;
-  IPAM?: { Config?: { Subnet?: string }[] | null };
-}
-
-export interface SurveyedVolume {
-  Name: string;
-  Driver: string;
-  Labels: Record<string, string> | null;
-  Mountpoint: string;
-}
-
-export interface DockerInfo {
-  /** The engine's clock, ISO. */
-  SystemTime?: string;
-  DockerRootDir?: string;
-  SecurityOptions?: string[] | null;
-  DefaultAddressPools?: { Base: string; Size: number }[] | null;
-}
-
-export interface DockerVersions {
-  client: string;
-  server: string;
-  /** Undefined: there is no Compose v2. */
-  compose?: string;
-}
-
-/**
- * What a Docker engine knows about a project, read only. One engine call for each kind of fact, made when it is first
- * asked for.
- */
-export interface DockerSurvey {
-  /** @throws UserError with exit code 3 where the engine does not answer. */
-  versions(): Promise<DockerVersions>;
-  info(): Promise<DockerInfo>;
-  /** `docker compose config`: the project in Compose's own JSON, or why it refuses it. */
-  config(): Promise<{ json: unknown } | { complaint: string }>;
-  /** Every container of the engine. */
-  listed(): Promise<ListedContainer[]>;
-  /** The project's containers, without one-off ones. */
-  containers(): Promise<SurveyedContainer[]>;
-  /** The images of these names that the engine has, by id and by each name asked for. */
-  images(names: readonly string[]): Promise<Map<string, SurveyedImage>>;
-  networks(): Promise<SurveyedNetwork[]>;
-  /** All volumes of the engine. */
-  volumes(): Promise<SurveyedVolume[]>;
-  /** The last lines of a container's output, oldest first. */
-  logs(containerId: string, tail: number): Promise<string[]>;
-  /** Output of a container's first minutes, oldest first: of at most `tail` lines before that time. */
-  firstLogs(container: SurveyedContainer, milliseconds: number, tail: number): Promise<string[]>;
-  /** Instructions of an image's layers, oldest first. */
-  history(image: string): Promise<string[]>;
-  /** Whether a running or stopped container has this file in its own layers or mounts. */
-  hasFile(containerId: string, path: string): Promise<boolean>;
-  /** Runs a program in a running container; `input` goes to its standard input. */
-  exec(containerId: string, command: readonly string[], input?: string, user?: string): Promise<RunResult>;
-}
 
 /** @param location absent: only what needs no project can be asked. */
 export function surveyDocker(
@@ -163,6 +72,12 @@ export function surveyDocker(
     lines(await succeed(['ps', '--all', '--no-trunc', '--format', '{{json .}}'])).map(parseListed),
   );
 
+  const containers = once(async () => {
+    const own = (await listed()).filter(({ project, oneOff }) => project === location.name && !oneOff);
+    if (own.length === 0) return [];
+    return inspect<SurveyedContainer>(argv.inspectContainers(own.map(({ id }) => id)));
+  });
+
   const imageCache = new Map<string, Promise<Map<string, SurveyedImage>>>();
 
   return {
@@ -181,14 +96,18 @@ export function surveyDocker(
     info: once(async () => JSON.parse(await succeed(['info', '--format', '{{json .}}'])) as DockerInfo),
     config: once(async () => {
       const result = await docker(argv.config(location));
-      return result.status === 0 ? { json: JSON.parse(result.stdout) } : { complaint: result.stderr };
+      return result.status === 0
+        ? { json: JSON.parse(result.stdout) }
+        : { complaint: composeComplaint(result.stderr) };
     }),
     listed,
-    containers: once(async () => {
-      const own = (await listed()).filter(({ project, oneOff }) => project === location.name && !oneOff);
-      if (own.length === 0) return [];
-      return inspect<SurveyedContainer>(argv.inspectContainers(own.map(({ id }) => id)));
-    }),
+    containers,
+    async containersOf(service) {
+      return (await containers())
+        .filter(({ Config }) => Config.Labels?.[LABEL_SERVICE] === service)
+        .sort((a, b) => b.Created.localeCompare(a.Created));
+    },
+    status: once(async () => serviceStatuses(await containers())),
     images(names) {
       const key = [...names].sort().join('\n');
       const known = imageCache.get(key) ?? readImages(names);
@@ -265,8 +184,8 @@ function parseListed(line: string): ListedContainer {
   const row = JSON.parse(line) as { ID: string; Names: string; State: string; Labels: string; Ports: string };
   const label = (name: string) =>
     new RegExp(`(?:^|,)${name.replaceAll('.', '\\.')}=([^,]*)`).exec(row.Labels)?.[1];
-  const project = label(argv.LABEL_PROJECT);
-  const service = label(argv.LABEL_SERVICE);
+  const project = label(LABEL_PROJECT);
+  const service = label(LABEL_SERVICE);
   const ports = [...row.Ports.matchAll(/(\[?[\d.:a-f]+\]?):(\d+)(?:-(\d+))?->/g)].flatMap(
     ([, host = '', first, last]) => {
       const count = last === undefined ? 1 : Number(last) - Number(first) + 1;
@@ -279,7 +198,7 @@ function parseListed(line: string): ListedContainer {
     state: row.State,
     ...(project ? { project } : {}),
     ...(service ? { service } : {}),
-    oneOff: label(argv.LABEL_ONE_OFF) === 'True',
+    oneOff: label(LABEL_ONE_OFF) === 'True',
     ports,
   };
 }

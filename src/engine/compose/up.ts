@@ -1,7 +1,8 @@
 import type { ProjectLocation } from '../../project/locate.js';
 import { type ComposeProject, withDependencies } from '../../project/model.js';
 import type { RunResult } from '../../system/process.js';
-import type { RunningStep, ServiceEvent, ServiceStatus, UpOptions, UpOutcome } from '../engine.js';
+import type { RunningStep, ServiceEvent, UpOptions, UpOutcome } from '../engine.js';
+import type { ServiceStatus } from '../service-status.js';
 import * as argv from './argv.js';
 import { buildImages, servicesWithoutImage } from './build.js';
 import { composeComplaint, type Docker, failedCommand } from './docker.js';

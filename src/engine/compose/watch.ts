@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ProcessRunner } from '../../system/process.js';
-import type { ServiceEvent, ServiceStatus, UpOptions, UpOutcome } from '../engine.js';
+import type { ServiceEvent, UpOptions, UpOutcome } from '../engine.js';
+import type { ServiceStatus } from '../service-status.js';
 import * as argv from './argv.js';
 import { type ContainerEvent, parseEvent } from './parse.js';
 

@@ -31,13 +31,22 @@ export class ClientSession implements Session {
   static async open(connection: DatabaseConnection, options: SessionLogin): Promise<ClientSession> {
     options.signal?.throwIfAborted();
     const { serverMajor: major } = connection;
+    const more = options.settings ? { more: options.settings } : {};
     try {
       if (options.asProject) return await ClientSession.#connect(connection, options);
       try {
-        return await ClientSession.#connect(connection, options, sessionOptions({ major, superuser: true }));
+        return await ClientSession.#connect(
+          connection,
+          options,
+          sessionOptions({ major, superuser: true, ...more }),
+        );
       } catch (error) {
         if (!hasErrorCode(error, INSUFFICIENT_PRIVILEGE)) throw error;
-        return await ClientSession.#connect(connection, options, sessionOptions({ major, superuser: false }));
+        return await ClientSession.#connect(
+          connection,
+          options,
+          sessionOptions({ major, superuser: false, ...more }),
+        );
       }
     } catch (error) {
       options.signal?.throwIfAborted();
@@ -55,7 +64,7 @@ export class ClientSession implements Session {
     const client = new pg.Client({
       host: connection.socketFolder,
       port: connection.port,
-      user: connection.user,
+      user: options.role ?? connection.user,
       database: options.database,
       application_name: options.applicationName,
       ...(settings === undefined ? {} : { options: settings }),

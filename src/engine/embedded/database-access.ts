@@ -2,12 +2,13 @@ import { UserError, usageError } from '../../errors.js';
 import { sessionOptions } from '../../postgres/session-settings.js';
 import type { ProjectLocation } from '../../project/locate.js';
 import type { Secret } from '../../system/secret.js';
-import type { DatabaseAccess, Login } from '../database-access.js';
+import type { Acceptance, DatabaseAccess, Login } from '../database-access.js';
 import type { Engine } from '../engine.js';
 import type { DatabaseConnection } from './connection.js';
 
 /** Class 28 of PostgreSQL's error codes: invalid authorization specification. */
 const REFUSED = /^28/;
+const CONNECT_MS = 10_000;
 
 /** By connections of our own: the server is a process of this machine. */
 export function processDatabase(
@@ -54,24 +55,28 @@ export function processDatabase(
 
 async function accepts(
   { host, port, user, serverMajor }: DatabaseConnection,
-  { database }: Login,
+  { database, role }: Login & { role?: string },
   password: Secret,
-): Promise<boolean> {
+): Promise<Acceptance> {
   const pg = (await import('pg')).default;
   const client = new pg.Client({
     host,
     port,
-    user,
+    user: role ?? user,
     database,
     password: password.reveal(),
-    options: sessionOptions({ major: serverMajor, superuser: true }),
+    // An ordinary role may not set what a superuser may.
+    options: sessionOptions({ major: serverMajor, superuser: role === undefined }),
+    connectionTimeoutMillis: CONNECT_MS,
   });
   client.on('error', () => {});
   try {
     await client.connect();
-    return true;
+    return { accepted: true, said: '' };
   } catch (error) {
-    if (error instanceof Error && 'code' in error && REFUSED.test(String(error.code))) return false;
+    if (error instanceof Error && 'code' in error && REFUSED.test(String(error.code))) {
+      return { accepted: false, said: error.message };
+    }
     throw new UserError({
       code: 'DATABASE_UNREACHABLE',
       message: `the database does not answer: ${error instanceof Error ? error.message : String(error)}`,

@@ -10,10 +10,10 @@ import type {
   LogEntry,
   LogOptions,
   ServiceEvent,
-  ServiceStatus,
   UpOptions,
   UpOutcome,
 } from '../engine.js';
+import type { ServiceStatus } from '../service-status.js';
 import { buildPackage } from './build.js';
 import { classify, databaseServices } from './classify.js';
 import { connection, type DatabaseConnection } from './connection.js';

@@ -1,8 +1,7 @@
-import type { ProjectLocation } from '../../project/locate.js';
-import type { ServiceHealth, ServiceStatus } from '../engine.js';
+import type { ServiceHealth, ServiceStatus } from '../service-status.js';
 import { type ProbeResult, probeHttp, probePostgres } from './health.js';
 import { isRunning } from './launch.js';
-import { type ServiceRecord, StateStore } from './state.js';
+import type { ServiceRecord } from './state.js';
 
 /** How long after its start a service that fails its check counts as starting, in milliseconds. */
 const START_PERIOD_MS = 30_000;
@@ -50,19 +49,6 @@ export async function serviceStatus(name: string, record: ServiceRecord): Promis
           ],
     ...(output ? { healthOutput: output } : {}),
   };
-}
-
-/**
- * The project's service that this engine has running on a port of this machine.
- * @throws UserError as {@link StateStore.open}
- */
-export async function serviceOnPort(
-  location: ProjectLocation,
-  env: NodeJS.ProcessEnv,
-  port: number,
-): Promise<string | undefined> {
-  const { state } = await StateStore.open(location, env);
-  return Object.entries(state.services).find(([, record]) => record.port === port && isRunning(record))?.[0];
 }
 
 function toHealth(result: ProbeResult['health'], startedAt: string): ServiceHealth {

@@ -16,7 +16,6 @@ import {
   makeBackupFolder,
   removeBackup,
   type StoredBackup,
-  timeId,
 } from '../../backup/backup-folder.js';
 import { copyTaken } from '../../backup/copies.js';
 import { type DumpFormat, type DumpProgress, dump } from '../../backup/dump.js';
@@ -27,6 +26,7 @@ import { type Database, findDatabase, lacksClientPrograms } from '../../postgres
 import { readJournal } from '../../system/journal.js';
 import { withProjectLock } from '../../system/lock.js';
 import { packageVersion } from '../../system/package-version.js';
+import { timeId } from '../../system/time-id.js';
 import type { ServiceContext } from '../context.js';
 import { perform, recoverEntry } from '../operation.js';
 import { backupOperation } from './backup-operation.js';

@@ -1,7 +1,8 @@
 import { z } from 'zod';
-import { loadApplicationName, removeCopy } from '../../backup/scratch.js';
+import { removeCopy } from '../../backup/load-archive.js';
 import { restartClients } from '../../postgres/clients.js';
 import { type Database, findDatabase } from '../../postgres/database.js';
+import { loadApplicationName } from '../../postgres/derived-names.js';
 import { dropDatabase } from '../../postgres/drop-database.js';
 import { type LiveState, liveState } from '../../postgres/live-database.js';
 import { endSessions, withMaintenance } from '../../postgres/server-sessions.js';

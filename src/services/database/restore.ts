@@ -1,16 +1,16 @@
 import { rm } from 'node:fs/promises';
 import { assertOpens, openArchive, proveContent, proveDigest } from '../../backup/archive.js';
-import { timeId } from '../../backup/backup-folder.js';
 import { findOrFetch } from '../../backup/copies.js';
 import { readIdentities } from '../../backup/encryption.js';
 import { examineArchive } from '../../backup/examine-archive.js';
+import { loadArchive } from '../../backup/load-archive.js';
 import type { DumpExamination } from '../../backup/plain-dump.js';
-import { beforePrefix, derivedName, loadApplicationName, loadArchive } from '../../backup/scratch.js';
 import { UserError } from '../../errors.js';
 import { restartClients, strugglingClients } from '../../postgres/clients.js';
 import { type Database, findDatabase } from '../../postgres/database.js';
 import type { DatabaseFacts } from '../../postgres/database-facts.js';
 import { applyProperties, readProperties, wantedProperties } from '../../postgres/database-properties.js';
+import { beforePrefix, derivedName, loadApplicationName } from '../../postgres/derived-names.js';
 import { dropDatabase } from '../../postgres/drop-database.js';
 import { countRows, readFacts } from '../../postgres/facts.js';
 import {
@@ -26,6 +26,7 @@ import { lockDatabase, withMaintenance } from '../../postgres/server-sessions.js
 import type { SessionOptions } from '../../postgres/session.js';
 import { previousDatabases, setAllowConnections, swapDatabases } from '../../postgres/swap.js';
 import { withProjectLock } from '../../system/lock.js';
+import { timeId } from '../../system/time-id.js';
 import type { ServiceContext } from '../context.js';
 import { perform } from '../operation.js';
 import { proveRestored } from './prove-restored.js';

@@ -1,14 +1,14 @@
 import { openArchive, proveContent, proveDigest } from '../../backup/archive.js';
 import type { Archive } from '../../backup/archive-kinds.js';
-import { timeId } from '../../backup/backup-folder.js';
 import { findOrFetch } from '../../backup/copies.js';
 import { readIdentities } from '../../backup/encryption.js';
 import { examineArchive } from '../../backup/examine-archive.js';
+import { loadArchive } from '../../backup/load-archive.js';
 import { formatManifest, type Level, type Manifest, manifestPath } from '../../backup/manifest.js';
-import { derivedName, loadApplicationName, loadArchive } from '../../backup/scratch.js';
 import { UserError } from '../../errors.js';
 import { type Database, findDatabase } from '../../postgres/database.js';
 import type { DatabaseFacts } from '../../postgres/database-facts.js';
+import { derivedName, loadApplicationName } from '../../postgres/derived-names.js';
 import { dropDatabase } from '../../postgres/drop-database.js';
 import { readFacts } from '../../postgres/facts.js';
 import { likeLive } from '../../postgres/live-database.js';
@@ -16,6 +16,7 @@ import { withSession } from '../../postgres/open-session.js';
 import { endSessions } from '../../postgres/server-sessions.js';
 import { writeFileAtomic } from '../../system/files.js';
 import { withProjectLock } from '../../system/lock.js';
+import { timeId } from '../../system/time-id.js';
 import type { ServiceContext } from '../context.js';
 import { type Expected, type ProofOptions, proveRestored } from './prove-restored.js';
 

@@ -1,4 +1,3 @@
-import { timeId } from '../../backup/backup-folder.js';
 import type { Session } from '../../engine/database-access.js';
 import type { Engine } from '../../engine/engine.js';
 import { UserError } from '../../errors.js';
@@ -11,6 +10,7 @@ import { readSettings } from '../../project/settings-file.js';
 import { withProjectLock } from '../../system/lock.js';
 import { randomSecret } from '../../system/random-secret.js';
 import type { Secret } from '../../system/secret.js';
+import { timeId } from '../../system/time-id.js';
 import type { ServiceContext } from '../context.js';
 import { perform } from '../operation.js';
 import { type FoundSecret, findSecret } from './find-secret.js';

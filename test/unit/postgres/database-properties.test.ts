@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { derivedName } from '../../../src/backup/scratch.js';
 import type { DatabaseFacts } from '../../../src/postgres/database-facts.js';
 import {
   lostProperties,
@@ -7,6 +6,7 @@ import {
   wantedProperties,
   withoutSecrets,
 } from '../../../src/postgres/database-properties.js';
+import { derivedName } from '../../../src/postgres/derived-names.js';
 import { identifier, literal } from '../../../src/postgres/sql.js';
 
 const plain: DatabaseFacts['database'] = {

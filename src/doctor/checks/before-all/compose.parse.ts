@@ -21,16 +21,15 @@ export const check = defineCheck({
       .filter((problem) => !ELSEWHERE.has(problem.code) && !isEnvFileProblem(problem))
       .map(findingOf);
     if (problems.length > refused.length && refused.length === 0) return [];
-    const engine = await facts.engine();
-    if (engine.kind !== 'docker' || (await facts.docker.versions()).compose === undefined) return refused;
-    const config = await facts.docker.config();
+    const docker = await facts.survey();
+    if (!docker || (await docker.versions()).compose === undefined) return refused;
+    const config = await docker.config();
     // Compose is right: what it takes is valid.
     if ('json' in config) return [];
     if (refused.length > 0 || !project) return refused;
-    const { composeComplaint } = await import('../../../engine/compose/docker.js');
     return [
       {
-        message: `Compose refuses the project: ${facts.mask(composeComplaint(config.complaint).trim().split('\n').at(-1) ?? '')}`,
+        message: `Compose refuses the project: ${facts.mask(config.complaint.trim().split('\n').at(-1) ?? '')}`,
         next: 'docker compose config',
         file: facts.location.files[0] as string,
       },

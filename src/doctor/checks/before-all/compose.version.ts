@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { removeKey } from '../../../project/compose-text.js';
 import { defineCheck } from '../../check.js';
-import { removeKey } from '../../fix/compose-text.js';
 import { editFile } from '../../fix/edit-file.js';
 
 export const check = defineCheck({

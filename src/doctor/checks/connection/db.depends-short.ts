@@ -1,9 +1,9 @@
 import { isSeq, parseDocument } from 'yaml';
+import { replaceScalar, setKey } from '../../../project/compose-text.js';
 import type { ComposeService } from '../../../project/model.js';
 import { defineCheck } from '../../check.js';
 import type { Facts } from '../../facts.js';
 import { editService } from '../../fix/compose-edit.js';
-import { replaceScalar, setKey } from '../../fix/compose-text.js';
 import { placeOf } from '../../reading.js';
 import { databaseReferences, reachableNames } from '../../roles.js';
 

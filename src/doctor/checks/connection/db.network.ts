@@ -1,8 +1,8 @@
+import { addItem } from '../../../project/compose-text.js';
 import type { ComposeService } from '../../../project/model.js';
 import { defineCheck, type Finding } from '../../check.js';
 import type { Facts } from '../../facts.js';
 import { editService } from '../../fix/compose-edit.js';
-import { addItem } from '../../fix/compose-text.js';
 import { placeOf } from '../../reading.js';
 import { databaseReferences, reachableNames } from '../../roles.js';
 import { placeOfVariable } from '../../variable-places.js';
@@ -99,7 +99,6 @@ async function detachedAtRunTime(
   app: ComposeService,
   database: ComposeService,
 ): Promise<Finding | undefined> {
-  if ((await facts.engine()).kind !== 'docker') return undefined;
   const [[client], [server]] = await Promise.all([
     facts.containersOf(app.name),
     facts.containersOf(database.name),

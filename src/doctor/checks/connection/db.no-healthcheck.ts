@@ -1,6 +1,6 @@
+import { setKey } from '../../../project/compose-text.js';
 import { defineCheck } from '../../check.js';
 import { editService } from '../../fix/compose-edit.js';
-import { setKey } from '../../fix/compose-text.js';
 import { placeOf } from '../../reading.js';
 import { isOfficialPostgres } from '../../roles.js';
 

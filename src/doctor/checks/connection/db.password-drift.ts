@@ -1,4 +1,5 @@
 import { variableOf } from '../../../postgres/image-variables.js';
+import { writeVerifier } from '../../../postgres/role-password.js';
 import { scramVerifier } from '../../../system/scram.js';
 import { Secret } from '../../../system/secret.js';
 import { defineCheck, type Finding } from '../../check.js';
@@ -22,8 +23,7 @@ export const check = defineCheck({
     for (const { user, password, where, next, service } of candidates(facts)) {
       // The server says the same of a role that is not there: `db.role-missing`.
       if (hasRole(user) === false) continue;
-      const login = await facts.login(user, password);
-      if (!login || login.ok) continue;
+      if ((await facts.login(user, password)) !== false) continue;
       findings.push({
         message: `the database refuses the password of "${user}" from ${where.text}`,
         next,
@@ -39,16 +39,16 @@ export const check = defineCheck({
       const { user, password } = facts.databaseSettings() ?? {};
       const { superuser, hasRole } = await serverCatalogue(facts);
       if (!user || !password || superuser === undefined || !hasRole(user)) return [];
-      if ((await facts.login(user, password))?.ok !== false) return [];
+      if ((await facts.login(user, password)) !== false) return [];
       return [
         {
           summary: `ALTER ROLE "${user}" to the password of the project, over the database's local socket`,
           // A verifier in place of the password: the statement may end up in the server's log.
-          apply: () =>
-            facts.administer(
-              superuser,
-              `ALTER ROLE ${quoted(user)} PASSWORD '${scramVerifier(new Secret(password)).reveal()}';\n`,
-            ),
+          async apply() {
+            const session = await facts.session(superuser);
+            const verifier = scramVerifier(new Secret(password));
+            await writeVerifier(session, user, verifier).finally(() => session.close());
+          },
         },
       ];
     },
@@ -104,8 +104,4 @@ function candidates(facts: Facts): Candidate[] {
     });
   }
   return found;
-}
-
-function quoted(identifier: string): string {
-  return `"${identifier.replaceAll('"', '""')}"`;
 }

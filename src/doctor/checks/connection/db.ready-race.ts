@@ -1,6 +1,6 @@
+import { replaceScalar } from '../../../project/compose-text.js';
 import { defineCheck } from '../../check.js';
 import { editService } from '../../fix/compose-edit.js';
-import { replaceScalar } from '../../fix/compose-text.js';
 import { healthCommand } from '../../health-command.js';
 import { placeOf } from '../../reading.js';
 import { isOfficialPostgres } from '../../roles.js';

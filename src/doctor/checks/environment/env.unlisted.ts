@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
 import { isAbsolute, join, relative } from 'node:path';
+import { addItem, setKey } from '../../../project/compose-text.js';
 import type { ComposeService } from '../../../project/model.js';
 import { defineCheck } from '../../check.js';
 import { envFiles, exampleBeside, readValues } from '../../env-files.js';
 import type { Facts } from '../../facts.js';
 import { editService } from '../../fix/compose-edit.js';
-import { addItem, setKey } from '../../fix/compose-text.js';
 import { placeOf, serviceKeys } from '../../reading.js';
 
 export const check = defineCheck({

@@ -18,10 +18,8 @@ export const check = defineCheck({
     const findings: Finding[] = [];
     const engine = await facts.engine();
     const folders = [{ folder: facts.location.directory, what: 'the project' }];
-    if (engine.kind === 'docker') {
-      const { DockerRootDir } = await facts.docker.info();
-      if (DockerRootDir) folders.push({ folder: DockerRootDir, what: "Docker's data" });
-    }
+    const { DockerRootDir } = (await (await facts.survey())?.info()) ?? {};
+    if (DockerRootDir) folders.push({ folder: DockerRootDir, what: "Docker's data" });
     for (const { folder, what } of folders) {
       // The engine may be on another machine.
       const stats = await statfs(folder).catch(() => undefined);

@@ -35,8 +35,9 @@ function wantedTwice(facts: Facts): Finding[] {
 
 async function takenByOthers(facts: Facts): Promise<Finding[]> {
   const named = Object.values(facts.project.services).filter(({ containerName }) => containerName);
-  if (named.length === 0 || (await facts.engine()).kind !== 'docker') return [];
-  const listed = await facts.docker.listed();
+  const docker = named.length === 0 ? undefined : await facts.survey();
+  if (!docker) return [];
+  const listed = await docker.listed();
   return named.flatMap(({ name, containerName }): Finding[] => {
     const other = listed.find(
       (container) =>

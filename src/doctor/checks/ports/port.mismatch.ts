@@ -114,7 +114,6 @@ async function declaredElsewhere(
 
 /** The listening sockets of a running service; undefined where they cannot be seen, or may still come. */
 async function socketsOf(facts: Facts, service: string): Promise<ListeningSocket[] | undefined> {
-  if ((await facts.engine()).kind !== 'docker') return undefined;
   const [container] = await facts.containersOf(service);
   if (container?.State.Status !== 'running') return undefined;
   const health = container.State.Health?.Status;

@@ -1,8 +1,8 @@
+import { replaceList } from '../../../project/compose-text.js';
 import type { ComposeService } from '../../../project/model.js';
 import { defineCheck, type Finding, type FixStep } from '../../check.js';
 import type { Facts } from '../../facts.js';
 import { editService } from '../../fix/compose-edit.js';
-import { replaceList } from '../../fix/compose-text.js';
 import { type MisreadTest, misreadTest } from '../../health-command.js';
 import { placeOf } from '../../reading.js';
 
@@ -52,7 +52,6 @@ function misreadFinding(misread: MisreadTest): Finding {
 }
 
 async function missingProgram(facts: Facts, service: string): Promise<Finding | undefined> {
-  if ((await facts.engine()).kind !== 'docker') return undefined;
   const [container] = await facts.containersOf(service);
   const last = container?.State.Health?.Log?.at(-1);
   if (!last || last.ExitCode === 0) return undefined;

@@ -1,7 +1,7 @@
 import { variablesSetTwice } from '../../../postgres/image-variables.js';
+import { removeKey } from '../../../project/compose-text.js';
 import { defineCheck } from '../../check.js';
 import { editService } from '../../fix/compose-edit.js';
-import { removeKey } from '../../fix/compose-text.js';
 import { place } from '../../reading.js';
 import { isOfficialPostgres } from '../../roles.js';
 

@@ -1,9 +1,9 @@
 import { basename } from 'node:path/posix';
 import { variableOf } from '../../../postgres/image-variables.js';
+import { addItem } from '../../../project/compose-text.js';
 import { defineCheck, type Finding } from '../../check.js';
 import type { Facts } from '../../facts.js';
 import { editService } from '../../fix/compose-edit.js';
-import { addItem } from '../../fix/compose-text.js';
 import { place, placeOf } from '../../reading.js';
 import { databaseReferences, reachableNames } from '../../roles.js';
 

@@ -1,6 +1,6 @@
+import { replaceItem } from '../../../project/compose-text.js';
 import { defineCheck } from '../../check.js';
 import { editService } from '../../fix/compose-edit.js';
-import { replaceItem } from '../../fix/compose-text.js';
 import { wantedPorts } from '../../published-ports.js';
 
 export const check = defineCheck({

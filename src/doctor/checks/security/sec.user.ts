@@ -40,10 +40,9 @@ export const check = defineCheck({
 });
 
 async function isRootless(facts: Facts): Promise<boolean> {
-  if ((await facts.engine()).kind !== 'docker') return false;
-  return (
-    (await facts.docker.info()).SecurityOptions?.some((option) => option.includes('name=rootless')) ?? false
-  );
+  const docker = await facts.survey();
+  const { SecurityOptions: options } = (await docker?.info()) ?? {};
+  return options?.some((option) => option.includes('name=rootless')) ?? false;
 }
 
 async function runsAsRoot(

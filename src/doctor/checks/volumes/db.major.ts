@@ -60,9 +60,10 @@ async function majorOnDisk(facts: Facts, service: ComposeService): Promise<numbe
 
 async function sourceOf(facts: Facts, { type, source }: ComposeMount): Promise<string | undefined> {
   if (type === 'bind') return source;
-  if (source === undefined || (await facts.engine()).kind !== 'docker') return undefined;
+  const docker = await facts.survey();
+  if (source === undefined || !docker) return undefined;
   const name = facts.project.volumes[source]?.name;
-  return (await facts.docker.volumes()).find(({ Name }) => Name === name)?.Mountpoint;
+  return (await docker.volumes()).find(({ Name }) => Name === name)?.Mountpoint;
 }
 
 async function majorOf(folder: string): Promise<number | undefined> {

@@ -1,4 +1,4 @@
-import { LABEL_PROJECT } from '../../../engine/compose/argv.js';
+import { LABEL_PROJECT } from '../../../engine/labels.js';
 import { defineCheck } from '../../check.js';
 import { placeOf } from '../../reading.js';
 

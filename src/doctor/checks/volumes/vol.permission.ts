@@ -93,7 +93,6 @@ async function closedInitScripts(facts: Facts, service: ComposeService): Promise
 
 /** Data that is there is never initialised again. */
 async function isInitialised(facts: Facts, service: ComposeService): Promise<boolean> {
-  if ((await facts.engine()).kind !== 'docker') return false;
   const [container] = await facts.containersOf(service.name);
   if (!container) return service === facts.database && ((await databaseVolume(facts))?.exists ?? false);
   return hasInitialised(await firstStart(facts, container));

@@ -1,9 +1,9 @@
 import { parseDocument } from 'yaml';
 import { UserError } from '../../../errors.js';
 import { imageOfMajor, postgresImage } from '../../../postgres/image.js';
+import { applyEdits, type ScalarEdit } from '../../../project/compose-text.js';
 import type { ComposeMount, ComposeProject, ComposeService } from '../../../project/model.js';
 import { parseMount } from '../../../project/mounts.js';
-import { applyEdits, type ScalarEdit } from './scalar-edit.js';
 
 /** What of a project changes with the major version of its PostgreSQL. */
 export interface MajorChange {

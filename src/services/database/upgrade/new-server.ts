@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Archive } from '../../../backup/archive-kinds.js';
+import { loadArchive } from '../../../backup/load-archive.js';
 import type { Manifest } from '../../../backup/manifest.js';
-import { derivedName, loadArchive } from '../../../backup/scratch.js';
 import type { Session } from '../../../engine/database-access.js';
 import type { Engine } from '../../../engine/engine.js';
 import { openTrials } from '../../../engine/open-trials.js';
@@ -10,6 +10,7 @@ import { ExitCode, UserError } from '../../../errors.js';
 import { accessTo, type Database } from '../../../postgres/database.js';
 import type { DatabaseFacts } from '../../../postgres/database-facts.js';
 import { applyProperties } from '../../../postgres/database-properties.js';
+import { derivedName } from '../../../postgres/derived-names.js';
 import { dropDatabase } from '../../../postgres/drop-database.js';
 import { readDatabase, readFacts } from '../../../postgres/facts.js';
 import { withSession } from '../../../postgres/open-session.js';

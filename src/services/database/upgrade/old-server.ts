@@ -1,6 +1,6 @@
-import { beforePrefix } from '../../../backup/scratch.js';
 import { UserError } from '../../../errors.js';
 import type { Database } from '../../../postgres/database.js';
+import { beforePrefix } from '../../../postgres/derived-names.js';
 import { withSession } from '../../../postgres/open-session.js';
 import { onlyRow } from '../../../postgres/session.js';
 import { previousDatabases } from '../../../postgres/swap.js';

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { findDatabase } from '../../../postgres/database.js';
+import { applyEdits, inverse } from '../../../project/compose-text.js';
 import { operation } from '../../operation.js';
 import { finishUpgrade } from './finish.js';
 import { revertUpgrade } from './revert.js';
-import { applyEdits, inverse } from './scalar-edit.js';
 import { UPGRADE_STEPS, upgradeStateSchema } from './state.js';
 
 /**

@@ -1,8 +1,8 @@
 import { PassThrough } from 'node:stream';
 import { dump } from '../../../backup/dump.js';
-import { createDatabase } from '../../../backup/scratch.js';
 import type { Session } from '../../../engine/database-access.js';
 import { UserError } from '../../../errors.js';
+import { createDatabase } from '../../../postgres/create-database.js';
 import { connectionArguments, type Database, programFailed, runClient } from '../../../postgres/database.js';
 import type { DatabaseFacts } from '../../../postgres/database-facts.js';
 import { applyProperties, readProperties } from '../../../postgres/database-properties.js';

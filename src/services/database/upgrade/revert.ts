@@ -5,9 +5,9 @@ import { openTrials } from '../../../engine/open-trials.js';
 import { ExitCode, hasErrorCode, UserError } from '../../../errors.js';
 import { startAgain } from '../../../postgres/clients.js';
 import type { Database } from '../../../postgres/database.js';
+import { applyEdits, inverse } from '../../../project/compose-text.js';
 import { writeFileAtomic } from '../../../system/files.js';
 import type { ServiceContext } from '../../context.js';
-import { applyEdits, inverse } from './scalar-edit.js';
 import type { UpgradeState } from './state.js';
 
 const START_TIMEOUT_MS = 300_000;

@@ -1,6 +1,5 @@
 import { readFile, stat } from 'node:fs/promises';
 import { openArchive } from '../../../backup/archive.js';
-import { timeId } from '../../../backup/backup-folder.js';
 import { readIdentities } from '../../../backup/encryption.js';
 import { formatManifest, type Manifest, manifestPath } from '../../../backup/manifest.js';
 import { openTrials } from '../../../engine/open-trials.js';
@@ -9,9 +8,11 @@ import { runningServices } from '../../../postgres/clients.js';
 import { type Database, findDatabase } from '../../../postgres/database.js';
 import { readProperties } from '../../../postgres/database-properties.js';
 import { withSession } from '../../../postgres/open-session.js';
+import { applyEdits } from '../../../project/compose-text.js';
 import { appService } from '../../../project/service-roles.js';
 import { writeFileAtomic } from '../../../system/files.js';
 import { withProjectLock } from '../../../system/lock.js';
+import { timeId } from '../../../system/time-id.js';
 import type { ServiceContext } from '../../context.js';
 import { perform } from '../../operation.js';
 import { type Backup, backupToFile } from '../backup.js';
@@ -24,7 +25,6 @@ import { upgradeOperation } from './operation.js';
 import { moveDatabases } from './other-databases.js';
 import { planUpgrade } from './plan.js';
 import { revertUpgrade } from './revert.js';
-import { applyEdits } from './scalar-edit.js';
 import type { UpgradeState, UpgradeStep } from './state.js';
 
 export interface UpgradePreview {

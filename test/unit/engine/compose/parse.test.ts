@@ -1,10 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import {
-  type ContainerInspect,
-  parseEvent,
-  parseLogLine,
-  serviceStatuses,
-} from '../../../../src/engine/compose/parse.js';
+import { parseEvent, parseLogLine, serviceStatuses } from '../../../../src/engine/compose/parse.js';
+import type { ContainerInspect } from '../../../../src/engine/survey.js';
 
 function container(
   service: string,

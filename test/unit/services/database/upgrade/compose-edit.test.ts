@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { UserError } from '../../../../../src/errors.js';
+import { applyEdits, inverse } from '../../../../../src/project/compose-text.js';
 import { locateProject } from '../../../../../src/project/locate.js';
 import { readProject } from '../../../../../src/project/read.js';
 import { planMajorChange } from '../../../../../src/services/database/upgrade/compose-edit.js';
-import { applyEdits, inverse } from '../../../../../src/services/database/upgrade/scalar-edit.js';
 import { withProject } from '../../../../support/project/project-on-disk.js';
 
 const SCAFFOLD = `# The shop

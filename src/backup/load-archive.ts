@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import type { Readable } from 'node:stream';
 import type { Session } from '../engine/database-access.js';
 import { UserError } from '../errors.js';
+import { createDatabase } from '../postgres/create-database.js';
 import {
   accessTo,
   connectionArguments,
@@ -11,16 +12,15 @@ import {
   runProgram,
 } from '../postgres/database.js';
 import type { DatabaseFacts } from '../postgres/database-facts.js';
+import { loadApplicationName } from '../postgres/derived-names.js';
 import { withSession } from '../postgres/open-session.js';
 import { disableSubscriptions, subscriptionsOf } from '../postgres/replication.js';
-import { assertTakesWrites, withMaintenance } from '../postgres/server-sessions.js';
+import { withMaintenance } from '../postgres/server-sessions.js';
 import { onlyRow } from '../postgres/session.js';
-import { identifier, literal } from '../postgres/sql.js';
 import { restoreFailed } from '../postgres/unqualified-calls.js';
 import { readArchive } from './archive.js';
 import { hashing } from './archive-file.js';
 import type { Archive } from './archive-kinds.js';
-import { timeId } from './backup-folder.js';
 import { loadSql } from './load-sql.js';
 import { unreadable } from './unreadable.js';
 
@@ -31,64 +31,6 @@ const MAXIMUM_JOBS = 4;
  * log, and do wait.
  */
 const LOAD_SETTINGS = ['maintenance_work_mem=128MB', 'synchronous_commit=off'];
-/** PostgreSQL cuts longer identifiers, in bytes. */
-const IDENTIFIER_BYTES = 63;
-
-/** `shop_before_20261123t005853z`, cut where PostgreSQL would. */
-export function derivedName(database: string, purpose: 'restore' | 'verify' | 'before', id: string): string {
-  return `${derivedPrefix(database, purpose, id.length)}${id.toLowerCase()}`;
-}
-
-function derivedPrefix(database: string, purpose: string, idLength: number): string {
-  const suffix = `_${purpose}_`;
-  let base = database;
-  while (Buffer.byteLength(base) + suffix.length + idLength > IDENTIFIER_BYTES) base = base.slice(0, -1);
-  return base + suffix;
-}
-
-/** How the names of databases begin that restores left aside. */
-export function beforePrefix(database: Database): string {
-  return derivedPrefix(database.name, 'before', timeId(new Date(0)).length);
-}
-
-/**
- * An empty database like another one: encoding, locale, owner, and the tablespace where the server has it.
- * @throws UserError SERVER_READ_ONLY
- */
-export async function createDatabase(
-  session: Session,
-  name: string,
-  like: DatabaseFacts['database'],
-): Promise<void> {
-  await assertTakesWrites(session);
-  await refreshTemplate(session);
-  const { localeProvider, locale, icuRules, tablespace = 'pg_default' } = like;
-  const provider =
-    localeProvider === 'libc'
-      ? ''
-      : `LOCALE_PROVIDER ${localeProvider} ${localeProvider === 'icu' ? 'ICU_LOCALE' : 'BUILTIN_LOCALE'} ${literal(locale ?? '')}`;
-  const [place] = await session.rows(
-    `SELECT FROM pg_tablespace WHERE spcname = ${literal(tablespace)} AND spcname <> 'pg_default'`,
-  );
-  await session.run(
-    `CREATE DATABASE ${identifier(name)} WITH TEMPLATE template0 OWNER ${identifier(like.owner)}
-       ENCODING ${literal(like.encoding)} LC_COLLATE ${literal(like.collate)} LC_CTYPE ${literal(like.ctype)} ${provider}
-       ${icuRules ? `ICU_RULES ${literal(icuRules)}` : ''} ${place ? `TABLESPACE ${identifier(tablespace)}` : ''};`,
-  );
-}
-
-/**
- * After an update of the operating system below it, PostgreSQL (since 15) makes no database of a template whose
- * collation has another version than when it was made. Nothing in template0 is sorted by that collation.
- */
-async function refreshTemplate(session: Session): Promise<void> {
-  const stale = await session.rows(
-    `SELECT FROM pg_database d WHERE datname = 'template0' AND current_setting('server_version_num')::int >= 150000
-        AND to_jsonb(d)->>'datcollversion' <> pg_database_collation_actual_version(oid)`,
-  );
-  if (stale.length > 0) await session.run('ALTER DATABASE template0 REFRESH COLLATION VERSION;');
-}
-
 export interface LoadOptions {
   /** Of the operation: names the copy in the container and our sessions. */
   id: string;
@@ -96,10 +38,6 @@ export interface LoadOptions {
   onBytes?: (total: number) => void;
   /** For a copy that is only looked at. */
   withoutSubscriptions?: boolean;
-}
-
-export function loadApplicationName(id: string): string {
-  return `invctl-restore-${id}`;
 }
 
 /** Of our script. */

@@ -1,11 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import {
-  addItem,
-  removeKey,
-  replaceItem,
-  replaceScalar,
-  setKey,
-} from '../../../src/doctor/fix/compose-text.js';
+import { addItem, removeKey, replaceItem, replaceScalar, setKey } from '../../../src/project/compose-text.js';
 
 const FILE = `# the stack
 services:

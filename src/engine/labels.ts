@@ -1,0 +1,5 @@
+/** Labels that Compose puts on what it makes. */
+export const LABEL_PROJECT = 'com.docker.compose.project';
+export const LABEL_SERVICE = 'com.docker.compose.service';
+export const LABEL_NUMBER = 'com.docker.compose.container-number';
+export const LABEL_ONE_OFF = 'com.docker.compose.oneoff';

@@ -1,0 +1,127 @@
+import type { RunResult } from '../system/process.js';
+import type { ServiceStatus } from './service-status.js';
+
+/** The parts of `docker container inspect` that invctl reads (Engine API 1.44). */
+export interface ContainerInspect {
+  Id: string;
+  Name: string;
+  RestartCount: number;
+  State: {
+    Status: string;
+    ExitCode: number;
+    OOMKilled: boolean;
+    StartedAt: string;
+    FinishedAt: string;
+    Health?: { Status: string; Log?: { ExitCode: number; Output: string }[] | null };
+  };
+  Config: { Labels: Record<string, string> | null; Image: string; Env?: string[] | null };
+  HostConfig: { RestartPolicy?: { Name: string } };
+  NetworkSettings: { Ports?: Record<string, { HostIp: string; HostPort: string }[] | null> | null };
+  Mounts: { Type: string; Name?: string; Source: string; Destination: string; RW: boolean }[];
+}
+
+/** A container of the project, with all that a diagnosis looks at (Engine API 1.44). */
+export interface SurveyedContainer extends ContainerInspect {
+  Created: string;
+  /** Id of the image that it was made from. */
+  Image: string;
+  State: ContainerInspect['State'] & { Error: string; Health?: ContainerHealth };
+  Config: ContainerInspect['Config'] & { User: string };
+  HostConfig: ContainerInspect['HostConfig'] & { Memory: number };
+  NetworkSettings: ContainerInspect['NetworkSettings'] & { Networks: Record<string, unknown> | null };
+}
+
+interface ContainerHealth {
+  Status: string;
+  FailingStreak: number;
+  Log: { Start: string; ExitCode: number; Output: string }[] | null;
+}
+
+/** Any container of the engine, as `docker ps` lists it. */
+export interface ListedContainer {
+  id: string;
+  name: string;
+  /** As Docker names states: `running`, `exited`, … */
+  state: string;
+  project?: string;
+  service?: string;
+  /** A container of `docker compose run`. */
+  oneOff: boolean;
+  /** Published ports of this machine. */
+  ports: { host: string; port: number }[];
+}
+
+export interface SurveyedImage {
+  Id: string;
+  RepoTags: string[] | null;
+  Config: {
+    User?: string;
+    Env?: string[] | null;
+    WorkingDir?: string;
+    ExposedPorts?: Record<string, unknown> | null;
+    Healthcheck?: { Test?: string[] } | null;
+  };
+}
+
+export interface SurveyedNetwork {
+  Name: string;
+  Labels: Record<string, string> | null;
+  IPAM?: { Config?: { Subnet?: string }[] | null };
+}
+
+export interface SurveyedVolume {
+  Name: string;
+  Driver: string;
+  Labels: Record<string, string> | null;
+  Mountpoint: string;
+}
+
+export interface DockerInfo {
+  /** The engine's clock, ISO. */
+  SystemTime?: string;
+  DockerRootDir?: string;
+  SecurityOptions?: string[] | null;
+  DefaultAddressPools?: { Base: string; Size: number }[] | null;
+}
+
+export interface DockerVersions {
+  client: string;
+  server: string;
+  /** Undefined: there is no Compose v2. */
+  compose?: string;
+}
+
+/**
+ * What a Docker engine knows about a project, read only. One engine call for each kind of fact, made when it is first
+ * asked for.
+ */
+export interface DockerSurvey {
+  /** @throws UserError with exit code 3 where the engine does not answer. */
+  versions(): Promise<DockerVersions>;
+  info(): Promise<DockerInfo>;
+  /** `docker compose config`: the project in Compose's own JSON, or what Compose complains of. */
+  config(): Promise<{ json: unknown } | { complaint: string }>;
+  /** Every container of the engine. */
+  listed(): Promise<ListedContainer[]>;
+  /** The project's containers, without one-off ones. */
+  containers(): Promise<SurveyedContainer[]>;
+  /** Those of a service, newest first. */
+  containersOf(service: string): Promise<SurveyedContainer[]>;
+  /** Status of every service that has a container. */
+  status(): Promise<ServiceStatus[]>;
+  /** The images of these names that the engine has, by id and by each name asked for. */
+  images(names: readonly string[]): Promise<Map<string, SurveyedImage>>;
+  networks(): Promise<SurveyedNetwork[]>;
+  /** All volumes of the engine. */
+  volumes(): Promise<SurveyedVolume[]>;
+  /** The last lines of a container's output, oldest first. */
+  logs(containerId: string, tail: number): Promise<string[]>;
+  /** Output of a container's first minutes, oldest first: of at most `tail` lines before that time. */
+  firstLogs(container: SurveyedContainer, milliseconds: number, tail: number): Promise<string[]>;
+  /** Instructions of an image's layers, oldest first. */
+  history(image: string): Promise<string[]>;
+  /** Whether a running or stopped container has this file in its own layers or mounts. */
+  hasFile(containerId: string, path: string): Promise<boolean>;
+  /** Runs a program in a running container; `input` goes to its standard input. */
+  exec(containerId: string, command: readonly string[], input?: string, user?: string): Promise<RunResult>;
+}

@@ -1,0 +1,42 @@
+import type { Session } from '../engine/database-access.js';
+import type { DatabaseFacts } from './database-facts.js';
+import { assertTakesWrites } from './server-sessions.js';
+import { identifier, literal } from './sql.js';
+
+/**
+ * An empty database like another one: encoding, locale, owner, and the tablespace where the server has it.
+ * @throws UserError SERVER_READ_ONLY
+ */
+export async function createDatabase(
+  session: Session,
+  name: string,
+  like: DatabaseFacts['database'],
+): Promise<void> {
+  await assertTakesWrites(session);
+  await refreshTemplate(session);
+  const { localeProvider, locale, icuRules, tablespace = 'pg_default' } = like;
+  const provider =
+    localeProvider === 'libc'
+      ? ''
+      : `LOCALE_PROVIDER ${localeProvider} ${localeProvider === 'icu' ? 'ICU_LOCALE' : 'BUILTIN_LOCALE'} ${literal(locale ?? '')}`;
+  const [place] = await session.rows(
+    `SELECT FROM pg_tablespace WHERE spcname = ${literal(tablespace)} AND spcname <> 'pg_default'`,
+  );
+  await session.run(
+    `CREATE DATABASE ${identifier(name)} WITH TEMPLATE template0 OWNER ${identifier(like.owner)}
+       ENCODING ${literal(like.encoding)} LC_COLLATE ${literal(like.collate)} LC_CTYPE ${literal(like.ctype)} ${provider}
+       ${icuRules ? `ICU_RULES ${literal(icuRules)}` : ''} ${place ? `TABLESPACE ${identifier(tablespace)}` : ''};`,
+  );
+}
+
+/**
+ * After an update of the operating system below it, PostgreSQL (since 15) makes no database of a template whose
+ * collation has another version than when it was made. Nothing in template0 is sorted by that collation.
+ */
+async function refreshTemplate(session: Session): Promise<void> {
+  const stale = await session.rows(
+    `SELECT FROM pg_database d WHERE datname = 'template0' AND current_setting('server_version_num')::int >= 150000
+        AND to_jsonb(d)->>'datcollversion' <> pg_database_collation_actual_version(oid)`,
+  );
+  if (stale.length > 0) await session.run('ALTER DATABASE template0 REFRESH COLLATION VERSION;');
+}
