@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { timeId } from '../../backup/backup-folder.js';
 import { UserError } from '../../errors.js';
 import type { Secret } from '../../system/secret.js';
+import { timeId } from '../../system/time-id.js';
 import type { ServiceContext } from '../context.js';
 import { operation, perform, type Run } from '../operation.js';
 import { AdminPassword } from './admin-password.js';
