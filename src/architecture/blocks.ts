@@ -73,7 +73,7 @@ export function findBlocks(text: string, file: string, known: readonly string[])
       parts.push({ kind: 'block', name: block.name, text: block.text + line });
       block = undefined;
     } else {
-      throw refuse(`"invctl:${word}" is no marker`, `write ${beginMarker('NAME')} or ${END_MARKER}`);
+      throw refuse(`"invctl:${word}" is not a marker`, `write ${beginMarker('NAME')} or ${END_MARKER}`);
     }
   }
   if (block) {

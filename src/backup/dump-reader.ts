@@ -482,7 +482,7 @@ function foreign(maker: string): Omit<DumpProblem, 'kind'> {
 const EMPTY_FILE = { unsafe: true, message: 'it is empty: the command that should have written it failed' };
 const NO_FOOTER = {
   unsafe: true,
-  message: `its last words ("${FOOTER}") are missing: the file was cut, or is no dump`,
+  message: `its last words ("${FOOTER}") are missing: the file was cut off, or is not a dump`,
 };
 const NO_CLUSTER_FOOTER = {
   unsafe: true,

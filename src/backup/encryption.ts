@@ -63,7 +63,7 @@ export async function readIdentities(context: World, database: Database): Promis
   for (const [index, raw] of text.split('\n').entries()) {
     const line = raw.trim();
     if (line === '' || line.startsWith('#')) continue;
-    if (!IDENTITY.test(line)) throw invalidIdentity(file, `line ${index + 1} is no age identity`, KEYGEN);
+    if (!IDENTITY.test(line)) throw invalidIdentity(file, `line ${index + 1} is not an age identity`, KEYGEN);
     keys.push(line);
   }
   if (keys.length === 0) throw invalidIdentity(file, 'holds no age identity', KEYGEN);
@@ -95,7 +95,7 @@ export async function encryptInto(target: Writable, recipients: readonly string[
     } catch {
       throw new UserError({
         code: 'CONFIG_INVALID',
-        message: `backup.encryptTo: ${recipient} is no age recipient: a letter is wrong`,
+        message: `backup.encryptTo: ${recipient} is not an age recipient: a letter is wrong`,
         hint: `mend ${SETTINGS_FILE}; age-keygen -y key.txt prints the recipient of an identity`,
         exitCode: ExitCode.projectInvalid,
       });

@@ -42,7 +42,7 @@ export class FolderStore implements CopyStore {
     if (!found?.isDirectory()) {
       throw unreachable(
         folder,
-        found ? 'this is a file and no folder' : 'there is no such folder; is its disk mounted?',
+        found ? 'this is a file, not a folder' : 'the folder does not exist; is its disk mounted?',
         `ls -ld ${folder}      (mount its disk, make the folder, or mend backup.copyTo in ${SETTINGS_FILE})`,
       );
     }

@@ -9,7 +9,7 @@ import { changeServices } from '../services/change-project.js';
 import { redact } from '../system/secret.js';
 
 export default command({
-  summary: 'build the images; tells cached steps from rebuilt ones',
+  summary: 'build the images; shows which steps were cached and which were rebuilt',
   examples: ['invctl build', 'invctl build api --no-cache --pull'],
   args: { services: rest('service', 'only these', { offers: 'services' }) },
   flags: {

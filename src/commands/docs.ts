@@ -16,7 +16,7 @@ export default command({
     }),
   },
   notes:
-    'What is between <!-- invctl:begin NAME --> and <!-- invctl:end --> is written anew; the rest of the file stays.\nA block that was removed stays away: to have it back, put its two markers there and run invctl docs.',
+    'What is between <!-- invctl:begin NAME --> and <!-- invctl:end --> is replaced; the rest of the file stays.\nA block that was removed stays away: to have it back, put its two markers there and run invctl docs.',
   data: (z) =>
     z.object({
       project: z.string(),
@@ -30,7 +30,7 @@ export default command({
     }),
   async run(context, { flags: { check, output } }) {
     if (check && output === STDOUT)
-      throw usageError('--check compares a file, and - is none', 'invctl docs --check');
+      throw usageError('--check compares a file, and - is not a file', 'invctl docs --check');
     const { text: document, ...result } = await projectDocument(context, {
       output,
       check,
@@ -59,10 +59,10 @@ function shownPath(file: string): string {
 const WORDS: Partial<Record<DocumentResult['state'], string>> = {
   created: 'created',
   updated: 'updated',
-  unchanged: 'says what the configuration says',
+  unchanged: 'is up to date',
 };
 
 function outdatedNote({ state }: DocumentResult, file: string, output: string | undefined): string {
-  const what = state === 'absent' ? 'is not there' : 'is not what the configuration says';
+  const what = state === 'absent' ? 'is not there' : 'is out of date';
   return `${file} ${what}\nnext:  invctl docs${output === undefined ? '' : ` -o ${output}`}`;
 }

@@ -68,10 +68,10 @@ const checkList = (z: Zod) =>
 type CheckList = DataOf<typeof checkList>;
 
 export default command({
-  summary: 'what is wrong with the project, why, and how to mend it',
+  summary: 'what is wrong with the project, why, and how to fix it',
   examples: ['invctl doctor', 'invctl doctor --fix', 'invctl doctor --production --strict'],
   flags: {
-    fix: flag('mend what can be mended, show the difference, and examine again; never touches data'),
+    fix: flag('fix what can be fixed, show the difference, and check again; never touches data'),
     only: texts('ids', 'only these checks, separated by commas', ids),
     skip: texts('ids', 'all but these checks', ids),
     production: flag("judge the production checklist's twelve items as well"),
@@ -79,7 +79,7 @@ export default command({
     list: flag('the checks, without running them'),
     format: choice('format', ['text', 'json', 'sarif'], 'of the result'),
   },
-  notes: 'Exit code: 0 nothing wrong, 5 findings, 1 a check could not judge, 4 no project here.',
+  notes: 'Exit code: 0 nothing wrong, 5 findings, 1 a check could not run, 4 no project here.',
   data: (z) => z.union([diagnosis(z), checkList(z)]),
   async run(context, { flags }) {
     if (flags.list) return listChecks();

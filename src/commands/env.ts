@@ -66,7 +66,7 @@ const liveEnvironment = (z: Zod) =>
         fromShell: z.boolean().describe('a variable of the shell took part'),
       }),
     ),
-    next: z.string().optional().describe('the command that makes it anew'),
+    next: z.string().optional().describe('the command that recreates it'),
   });
 const environmentVariables = (z: Zod) =>
   z.object({
@@ -75,7 +75,7 @@ const environmentVariables = (z: Zod) =>
   });
 
 const explain = command({
-  summary: 'which source gives a variable its value, and what it shadows',
+  summary: 'which source gives a variable its value, and which sources it overrides',
   examples: [
     'invctl env explain DATABASE_HOST',
     'invctl env explain DATABASE_HOST --run DATABASE_HOST=other',
@@ -84,7 +84,7 @@ const explain = command({
   args: { variable: optional('name; all variables without one', { offers: 'variables' }) },
   flags: {
     service: texts('service', 'only this service', { short: 's', offers: 'services' }),
-    run: texts('NAME[=value]', 'as if given to `run -e`', { offers: 'variables', parse: runEntry }),
+    run: texts('NAME[=value]', 'as if it were given to `run -e`', { offers: 'variables', parse: runEntry }),
     ...LIST_FLAGS,
   },
   data: environmentVariables,
@@ -237,12 +237,12 @@ const CHANGES: Record<StaleVariable['change'], string> = {
 function comparisonLines(live: readonly LiveReport[] | undefined): string[] {
   if (!live) return [];
   const lines = live.flatMap(({ service, instance, compared, stale, next }) => {
-    if (instance === undefined) return [`${service}: nothing of it runs`];
+    if (instance === undefined) return [`${service}: not running`];
     const title = `${service} (${instance})`;
     if (!compared) return [`${title}: its environment cannot be compared`];
-    if (stale.length === 0) return [`${title}: has what the files say`];
+    if (stale.length === 0) return [`${title}: up to date with the files`];
     return [
-      `${title} is stale; to make it anew: ${next}`,
+      `${title} has old values; recreate it with: ${next}`,
       ...stale.map(({ name, change, value, fromShell }) => {
         const has = value === null ? '' : ` (${printable(value)})`;
         return `  ${name} ${CHANGES[change]}${has}${fromShell ? '; that value comes from this shell' : ''}`;

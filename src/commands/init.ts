@@ -35,7 +35,7 @@ const FLAGS = {
   }),
   dbName: option('dbName', 'name', 'database', { otherwise: DEFAULT_OPTIONS.dbName }),
   dbUser: option('dbUser', 'name', 'database user', { otherwise: DEFAULT_OPTIONS.dbUser }),
-  dryRun: flag('write nothing, say what would be written'),
+  dryRun: flag('write nothing, list what would be written'),
   diff: flag('show how files differ from the template'),
   force: flag('overwrite files that differ, keeping copies; never secrets or .env'),
 };
@@ -54,7 +54,7 @@ export default command({
     z.object({
       directory: z.string(),
       name: z.string(),
-      created: z.boolean().describe('the folder was no scaffold before'),
+      created: z.boolean().describe('the folder was not a scaffold before'),
       dryRun: z.boolean(),
       templateChanged: z.boolean().describe('since the scaffold was made; `upgrade` merges it'),
       options: z.record(z.string(), z.union([z.string(), z.int()])),

@@ -71,7 +71,7 @@ function networkTable(networks: readonly NetworkStatus[]): string {
 
 function describe(network: NetworkStatus): string {
   const head = `${network.name} (${network.driver}${network.internal ? ', internal: reaches nothing outside' : ''})  ${network.subnets.join(', ')}`;
-  if (network.attached.length === 0) return `${head}\nnobody is attached`;
+  if (network.attached.length === 0) return `${head}\nno service is attached`;
   return `${head}\n${table(
     ['SERVICE', 'ADDRESS', 'CONTAINER'],
     network.attached.map(({ service, address, instance }) => [service, address, instance]),

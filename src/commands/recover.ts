@@ -2,7 +2,7 @@ import { command } from '../cli/command.js';
 import { recover } from '../services/recover.js';
 
 export default command({
-  summary: 'finish or revert an operation that was cut off',
+  summary: 'finish or revert an interrupted operation',
   examples: ['invctl recover'],
   data: (z) =>
     z.object({
@@ -24,7 +24,7 @@ export default command({
     );
     return {
       data: { recovered },
-      text: lines.join('\n') || 'nothing was cut off',
+      text: lines.join('\n') || 'no operation was interrupted',
     };
   },
 });

@@ -1,7 +1,7 @@
 import { group } from '../cli/command.js';
 
 export default group({
-  summary: 'passwords and keys: prove, write and change them',
+  summary: 'passwords and keys: check, write and change them',
   examples: ['invctl secrets check', 'invctl secrets rotate db_password'],
   commands: {
     check: () => import('./secrets/check.js'),

@@ -15,7 +15,7 @@ export interface Instruction {
 }
 
 export interface Dockerfile {
-  /** Absolute. Undefined: it stands in the compose file, under `dockerfile_inline`. */
+  /** Absolute. Undefined: it is in the compose file, under `dockerfile_inline`. */
   file?: string;
   /** Where a line of it is written. */
   place(line: number): { file?: string; line?: number };
@@ -25,7 +25,7 @@ export interface Dockerfile {
 }
 
 /**
- * The Dockerfile of a service that is built from a folder of this machine, or stands in the compose file; undefined
+ * The Dockerfile of a service that is built from a folder of this machine, or is in the compose file; undefined
  * where it is not there.
  *
  * @param reading tells where a `dockerfile_inline` is written

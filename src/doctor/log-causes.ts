@@ -55,7 +55,7 @@ const CAUSES: readonly LogCause[] = [
     check: 'db.password-drift',
     pattern: /password authentication failed for user "?([^"\s]+)"?/i,
     explain: ([, user], { database }) => ({
-      message: `the database refuses the login of "${user}": the password is another one, or there is no such role`,
+      message: `the database refuses the login of "${user}": the password is wrong, or the role does not exist`,
       next: `invctl logs ${database} --tail 20      (the server's log says which of the two)`,
     }),
   },
@@ -101,7 +101,7 @@ const CAUSES: readonly LogCause[] = [
     pattern:
       /(?:permission denied|EACCES)[^\n]*?(\/run\/secrets\/[\w.-]+)|(\/run\/secrets\/[\w.-]+)[^\n]*?permission denied/i,
     explain: ([, some, other]) => ({
-      message: `its user may not read the secret ${some ?? other}`,
+      message: `its user cannot read the secret ${some ?? other}`,
       next: 'invctl doctor --fix      (makes the file readable)',
     }),
   },
@@ -164,7 +164,7 @@ const CAUSES: readonly LogCause[] = [
     pattern:
       /(?:EACCES|EPERM)[^\n]*'(\/[^']+)'|(?:permission denied|operation not permitted)[^\n/]*?(\/\S+)|(\/[^\s:'"]+)'?: (?:permission denied|operation not permitted)/i,
     explain: ([, some, other, third]) => ({
-      message: `its user may not write ${some ?? other ?? third}`,
+      message: `its user cannot write ${some ?? other ?? third}`,
       next: 'give the folder to the user of the container, or mount a named volume there',
     }),
   },

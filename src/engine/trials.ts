@@ -33,7 +33,7 @@ export interface LeftVolume {
 export function volumeInUse(name: string, users: readonly string[]): UserError {
   return new UserError({
     code: 'VOLUME_IN_USE',
-    message: `the volume ${name} of before the upgrade is in use by ${users.join(', ')}`,
+    message: `the volume ${name} from before the upgrade is in use by ${users.join(', ')}`,
     hint: 'was the upgrade taken back?  make the edit of the compose file again, then invctl up      (or keep the volume)',
   });
 }

@@ -86,7 +86,7 @@ export async function assertSwappable(session: Session, database: Database): Pro
   if (!server.superuser) {
     throw new UserError({
       code: 'NOT_SUPERUSER',
-      message: `${user} is no superuser of this server, and a restore has to make, rename and close databases`,
+      message: `${user} is not a superuser of this server, and a restore has to create, rename and close databases`,
       hint: `as a superuser:  ALTER ROLE ${identifier(user)} SUPERUSER      (or name one in POSTGRES_USER)`,
     });
   }
@@ -99,7 +99,7 @@ export async function assertSwappable(session: Session, database: Database): Pro
   if (!open) {
     throw new UserError({
       code: 'DATABASE_CLOSED',
-      message: `${name} takes no connections (ALLOW_CONNECTIONS false), so nobody can say what a restore would replace`,
+      message: `${name} takes no connections (ALLOW_CONNECTIONS false), so invctl cannot see what a restore would replace`,
       hint: `open it:  ${superuserCommand(service.name, user, `ALTER DATABASE ${identifier(name)} ALLOW_CONNECTIONS true`)}`,
     });
   }

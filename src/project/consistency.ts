@@ -98,7 +98,10 @@ function checkBuild(
     const target = context.slice('service:'.length);
     const other = active.has(target) ? mapAt(project, 'services', target) : undefined;
     if (!other?.entries.has('build')) {
-      throw invalid(`the build context ${key} refers to ${target}, which is no service that is built`, node);
+      throw invalid(
+        `the build context ${key} refers to ${target}, which is not a service that is built`,
+        node,
+      );
     }
   }
   for (const secret of itemsAt(build, 'secrets')) {

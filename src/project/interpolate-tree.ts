@@ -102,7 +102,7 @@ export function interpolateTree(root: TreeMap, context: InterpolationContext): T
       );
     }
     if (cast === toBoolean && !/^(true|false)$/i.test(text)) {
-      context.warn(`${path.join('.')}: \`${text}\` is no boolean of YAML 1.2; write \`${value}\``);
+      context.warn(`${path.join('.')}: \`${text}\` is not a boolean in YAML 1.2; write \`${value}\``);
     }
     return { ...node, value, ...(references.length > 0 ? { references } : {}) };
   }

@@ -63,7 +63,7 @@ export function interpolate(template: string, lookup: (name: string) => string |
     }
     const name = groups.named ?? groups.braced;
     if (!name) {
-      throw new TemplateError('INTERPOLATION_SYNTAX', `\`${excerpt(text)}…\` is no valid interpolation`);
+      throw new TemplateError('INTERPOLATION_SYNTAX', `\`${excerpt(text)}…\` is not a valid interpolation`);
     }
     const value = read(name);
     if (value === undefined) unset.push(name);

@@ -21,7 +21,7 @@ export function invalidProject(
 export function listInList(at: Position): UserError {
   return invalidProject(
     'COMPOSE_INVALID',
-    'a list stands in a list: YAML does not join them, and Compose wants plain entries here',
+    'there is a list inside a list: YAML does not join them, and Compose accepts only plain entries here',
     at,
     'write the entries out; an alias of a list fits behind the key only: `volumes: *list`',
   );

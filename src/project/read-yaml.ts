@@ -128,7 +128,7 @@ function readDocument(
         continue;
       }
       if (typeof key !== 'string') {
-        throw syntaxError('KEY', `the key ${String(key)} is no string`, keyAt, `quote it: "${keyText}"`);
+        throw syntaxError('KEY', `the key ${String(key)} is not a string`, keyAt, `quote it: "${keyText}"`);
       }
       const child = read(value, [...path, key], keyAt);
       if (child) map.entries.set(key, child);
@@ -207,7 +207,7 @@ function syntaxError(code: string, message: string, at: Position, hint?: string)
   }
   return invalidProject(
     'COMPOSE_SYNTAX',
-    `this is no valid YAML: ${message}`,
+    `this is not valid YAML: ${message}`,
     at,
     hint ?? 'see the line named above; the mistake may begin in the line before it',
   );

@@ -178,7 +178,7 @@ function unknownKey(key: string, value: TreeNode, path: string, known: string[])
   const meant = nearest(key, known);
   return invalidProject(
     'UNKNOWN_KEY',
-    path ? `${path}: \`${key}\` is no key of Compose` : `\`${key}\` is no top-level key of Compose`,
+    path ? `${path}: \`${key}\` is not a key of Compose` : `\`${key}\` is not a top-level key of Compose`,
     value.at,
     meant ? `did you mean \`${meant}\`?` : 'remove it, or name it `x-…` if it is your own',
   );

@@ -63,7 +63,7 @@ export async function askProvider(
   const value = stdout.replace(/\r?\n$/, '');
   if (value.trim() === '') throw fail('PROVIDER_EMPTY', 'printed nothing');
   // What is no UTF-8 was replaced when it was read.
-  const doubt = value.includes('\uFFFD') ? 'is no text in UTF-8' : doubtfulBytes(value);
+  const doubt = value.includes('\uFFFD') ? 'is not UTF-8 text' : doubtfulBytes(value);
   if (doubt !== undefined) throw fail('PROVIDER_UNSOUND', `printed a value that ${doubt}`);
   return new Secret(value);
 }

@@ -43,7 +43,7 @@ const folderSchema = z
   .min(1)
   .refine(
     (text) => !/^[a-z][a-z0-9+.-]*:\/\//i.test(text),
-    'a URL is no folder; a bucket is written {bucket: shop-backups, prefix: daily}',
+    'a URL is not a folder; a bucket is written {bucket: shop-backups, prefix: daily}',
   );
 
 const backupSchema = z.strictObject({

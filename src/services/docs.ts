@@ -94,7 +94,7 @@ async function textOf(file: string): Promise<string | undefined> {
   } catch (error) {
     throw new UserError({
       code: 'DOCS_NOT_TEXT',
-      message: `${file} is no text in UTF-8: writing it again would damage it`,
+      message: `${file} is not UTF-8 text: writing it again would damage it`,
       hint: `iconv -f ISO-8859-1 -t UTF-8 ${file}      (or another file: invctl docs -o FILE)`,
       file,
       cause: error,

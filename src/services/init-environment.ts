@@ -55,7 +55,7 @@ export async function initEnvironment(
   const { directory, name, dryRun } = input;
   if (!ENVIRONMENT_NAME.test(name)) {
     throw usageError(
-      `--environment "${name}" will not do: lower-case letters, digits, - and _, a letter or digit first`,
+      `--environment "${name}" is not accepted: lower-case letters, digits, - and _, a letter or digit first`,
       '--environment production',
     );
   }

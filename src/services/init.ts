@@ -95,7 +95,7 @@ export async function initProject(context: ServiceContext, input: InitInput): Pr
       {
         command: 'invctl init',
         waitMs: LOCK_WAIT_MS,
-        onWait: ({ pid }) => context.warn(`waiting for process ${pid}, which is at work in this folder`),
+        onWait: ({ pid }) => context.warn(`waiting for process ${pid}, which works in this folder`),
         signal: context.signal,
       },
       async () => {

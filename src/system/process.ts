@@ -288,7 +288,7 @@ function startError(error: unknown, program: string): unknown {
   if (hasErrorCode(error, 'EACCES')) {
     return new UserError({
       code: 'PROGRAM_NOT_EXECUTABLE',
-      message: `the program \`${program}\` may not be executed`,
+      message: `the program \`${program}\` cannot be executed: you lack the permission`,
       details: { program },
       cause: error,
     });

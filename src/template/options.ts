@@ -77,7 +77,7 @@ export function parseOption<Key extends keyof ScaffoldOptions>(key: Key, text: s
   if (parsed.success) return parsed.data as ScaffoldOptions[Key];
   const suggestion = key === 'name' ? projectNameFrom(text) : '';
   throw usageError(
-    `${FLAGS[key]} "${text}" will not do: ${parsed.error.issues[0]?.message}`,
+    `${FLAGS[key]} "${text}" is not accepted: ${parsed.error.issues[0]?.message}`,
     suggestion ? `${FLAGS[key]} ${suggestion}` : 'invctl init --help',
   );
 }

@@ -144,7 +144,7 @@ function sections({ services, app, database, networks, volumes, name }: Stack): 
     [
       'This document',
       [
-        ['write it anew', 'invctl docs', ''],
+        ['write it again', 'invctl docs', ''],
         ['let CI say when it is out of date (exit code 5)', 'invctl docs --check'],
         ['the diagrams alone', 'invctl graph --view network --format svg'],
       ],

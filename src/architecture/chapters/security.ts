@@ -48,7 +48,7 @@ function practices(stack: Stack): string[][] {
       'Secrets are mounted read-only',
       secrets.length > 0 ? 'always: Compose does not mount them otherwise' : 'no secret is a file',
     ],
-    ['No password stands in a file of the repository', verdict(stack, 'sec.literal', 'so')],
+    ['No password is in a file of the repository', verdict(stack, 'sec.literal', 'so')],
     [
       'Networks are apart',
       internal.length > 0

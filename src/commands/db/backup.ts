@@ -8,7 +8,7 @@ import { backup, backupToStream } from '../../services/database/backup.js';
 import { backupFile, manifest, verificationLevel } from './shapes.js';
 
 export default command({
-  summary: 'take a backup while the app goes on, and prove it',
+  summary: 'take a backup while the app keeps running, and verify it',
   examples: [
     'invctl db backup',
     'invctl db backup -o /mnt/safe/shop.dump --level 2',
@@ -45,9 +45,16 @@ export default command({
       throw usageError('stdout cannot carry both the archive and a JSON document', '-o FILE --json');
     }
     if (toStream && process.stdout.isTTY) {
-      throw usageError('an archive is nothing for a terminal', 'invctl db backup -o - > FILE, or -o FILE');
+      throw usageError(
+        'a backup is binary data, and stdout is a terminal',
+        'invctl db backup -o - > FILE, or -o FILE',
+      );
     }
-    if (toStream && level !== 1) throw usageError('what went into a pipe cannot be restored', '-o FILE');
+    if (toStream && level !== 1)
+      throw usageError(
+        'levels 2 and 3 need a file: what was written to stdout cannot be read again',
+        '-o FILE',
+      );
     const line = new TransferLine(await context.output.progress());
     let copying = false;
     try {
@@ -83,7 +90,7 @@ export default command({
         text: file,
       };
     } catch (error) {
-      line.failed(copying ? 'the backup was made, and not copied' : 'no backup was made');
+      line.failed(copying ? 'the backup was made, but not copied' : 'no backup was made');
       throw error;
     }
   },

@@ -7,7 +7,7 @@ import { copyAway } from '../../services/database/copy.js';
 import { backupFile } from './shapes.js';
 
 export default command({
-  summary: 'copy backups to where backup.copyTo of invctl.yaml says',
+  summary: 'copy backups to the place that backup.copyTo of invctl.yaml names',
   examples: ['invctl db copy      (all that are not there yet)', 'invctl db copy shop-20261123T005853Z.dump'],
   args: { file: optional('a path, or a name that `db list` shows', { offers: 'backups' }) },
   data: (z) =>

@@ -12,7 +12,7 @@ export default command({
     daily: number('days', 'days to keep one of', { whole: true, otherwise: '7, or invctl.yaml' }),
     weekly: number('weeks', 'weeks to keep one of', { whole: true, otherwise: '4, or invctl.yaml' }),
     monthly: number('months', 'months to keep one of', { whole: true, otherwise: '6, or invctl.yaml' }),
-    dryRun: flag('say what would go, and remove nothing'),
+    dryRun: flag('list what would be removed, and remove nothing'),
   },
   data: (z) =>
     z.object({

@@ -14,7 +14,7 @@ import type {
 } from '../../services/database/restored.js';
 
 export default command({
-  summary: 'restore a backup beside the live database, prove it, then swap',
+  summary: 'restore a backup beside the live database, verify it, then swap',
   examples: [
     'invctl db restore shop-20261123T005853Z.dump',
     'invctl db restore backup.sql --yes',
@@ -23,8 +23,8 @@ export default command({
   ],
   args: { file: optional('a path, or a name that `db list` shows; also an SQL dump', { offers: 'backups' }) },
   flags: {
-    undo: flag('swap back to the database before the last restore'),
-    forget: flag('drop the databases that restores left aside'),
+    undo: flag('swap back to the previous database'),
+    forget: flag('drop the previous databases that restores kept'),
     confirm: text(
       'project',
       "the project's name: with --forget, in a protected environment, for another environment's backup",
@@ -34,12 +34,9 @@ export default command({
   data: (z) =>
     z.union([
       z.object({
-        from: z.string().describe('a file, or with --undo the database of before'),
+        from: z.string().describe('a file, or with --undo the previous database'),
         restored: z.string().describe('name of the live database'),
-        previous: z
-          .string()
-          .nullable()
-          .describe('what the database before is called now; null: there was none'),
+        previous: z.string().nullable().describe('name of the previous database; null: there was none'),
         rows: z.array(
           z.object({
             table: z.string(),
@@ -55,7 +52,7 @@ export default command({
   async run(context, { args: { file }, flags }) {
     const given = [file !== undefined, flags.undo, flags.forget].filter(Boolean);
     if (given.length !== 1) {
-      throw usageError('one of FILE, --undo and --forget is needed', 'invctl db list      (the backups)');
+      throw usageError('name a FILE, or use --undo or --forget', 'invctl db list      (the backups)');
     }
     if (flags.forget) return forgetPrevious(context, flags.confirm);
     // Nothing is fetched, checked or loaded for a question that nobody will be there to answer.
@@ -134,7 +131,7 @@ function describe({ from, restored, previous, restarted }: Restored): string {
     ...(previous === null
       ? ['there was no database before, so there is nothing to undo']
       : [
-          `the database before is kept as ${previous}`,
+          `the previous database is kept as ${previous}`,
           'back:  invctl db restore --undo',
           'drop it:  invctl db restore --forget',
         ]),

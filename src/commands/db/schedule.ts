@@ -6,7 +6,7 @@ import { installSchedule, renderSchedule } from '../../services/database/schedul
 const DEFAULT_TIME = { hour: 2, minute: 30 };
 
 export default command({
-  summary: 'a daily backup, proved and copied away, and the removal of old ones',
+  summary: 'a daily backup, verified and copied, and the removal of old ones',
   examples: [
     'invctl db schedule',
     'invctl db schedule --at 03:15 --install',

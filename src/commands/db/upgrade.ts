@@ -16,7 +16,7 @@ import { backupFile } from './shapes.js';
 export default command({
   summary: 'move to a later PostgreSQL; the old volume stays until --finalize',
   examples: [
-    'invctl db upgrade --to 17 --rehearse      # all but the switch, while the app goes on',
+    'invctl db upgrade --to 17 --rehearse      # everything but the switch, while the app keeps running',
     'invctl db upgrade --to 17',
     'invctl db upgrade --finalize --confirm shop',
   ],
@@ -24,7 +24,7 @@ export default command({
     to: parsed('major', 'major version of PostgreSQL', majorVersion, {
       offers: POSTGRES_MAJORS.map(String),
     }),
-    rehearse: flag('do all but the switch, and leave nothing behind'),
+    rehearse: flag('do everything but the switch, and leave nothing behind'),
     noSmokeTest: flag('do not try the app on the new server first'),
     finalize: flag('remove the volumes that upgrades left'),
     confirm: text('project', "with --finalize: the project's name"),
@@ -52,7 +52,10 @@ export default command({
   async run(context, { flags }) {
     if (flags.finalize) {
       if (flags.to !== undefined || flags.rehearse) {
-        throw usageError('--finalize goes alone', 'invctl db upgrade --finalize');
+        throw usageError(
+          '--finalize cannot be combined with --to or --rehearse',
+          'invctl db upgrade --finalize',
+        );
       }
       return finalizeUpgrade(context, flags);
     }

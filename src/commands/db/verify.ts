@@ -14,7 +14,7 @@ const WORDS = [
 ];
 
 export default command({
-  summary: 'prove a backup, as far as you like',
+  summary: 'verify a backup, to the level that you choose',
   examples: ['invctl db verify shop-20261123T005853Z.dump --level 2'],
   args: { file: required('a path, or a name that `db list` shows', { offers: 'backups' }) },
   flags: {

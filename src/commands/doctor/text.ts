@@ -109,7 +109,7 @@ function fixLines({ fixes, fixed }: DoctorResult, style: Style): string[] {
     );
     if (diff && applied) lines.push(...diff.split('\n').map((line) => `  ${paintDiff(line, style)}`));
   }
-  if (fixed.length > 0) lines.push(`Mended, and proved by probing again: ${fixed.join(', ')}`);
+  if (fixed.length > 0) lines.push(`Fixed, and checked again: ${fixed.join(', ')}`);
   return lines;
 }
 
@@ -128,7 +128,7 @@ function unknownLines(checks: readonly CheckResult[]): string[] {
 function crashLines(checks: readonly CheckResult[]): string[] {
   return checks
     .filter(({ outcome }) => outcome === 'crashed')
-    .map(({ check, reason }) => `! ${check.id} could not judge: ${reason}`);
+    .map(({ check, reason }) => `! ${check.id} could not run: ${reason}`);
 }
 
 function ignoredLines(checks: readonly CheckResult[]): string[] {
@@ -145,7 +145,7 @@ function summary(checks: readonly CheckResult[], style: Style, columns: number):
     ...(of('warn') > 0 ? [style.yellow(count(of('warn'), 'warning'))] : []),
     style.green(`${of('pass') + of('info')} passed`),
     ...(of('unknown') > 0 ? [`${of('unknown')} unknown`] : []),
-    ...(of('crashed') > 0 ? [style.red(`${of('crashed')} could not judge`)] : []),
+    ...(of('crashed') > 0 ? [style.red(`${of('crashed')} could not run`)] : []),
     ...(skipped.length > 0 ? [`${skipped.length} skipped`] : []),
   ];
   const reasons = new Map<string, number>();
@@ -165,7 +165,7 @@ function summary(checks: readonly CheckResult[], style: Style, columns: number):
       ? []
       : [
           wrap(
-            `${style.cyan('next:')} invctl doctor --fix      (mends ${mended.map(({ check }) => check.id).join(', ')})`,
+            `${style.cyan('next:')} invctl doctor --fix      (fixes ${mended.map(({ check }) => check.id).join(', ')})`,
             columns,
             '      ',
           ),

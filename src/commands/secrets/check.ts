@@ -29,7 +29,7 @@ export default command({
   summary: "the doctor's checks that concern secrets",
   examples: ['invctl secrets check', 'invctl secrets check --strict'],
   flags: { strict: flag('warnings count: exit code 5') },
-  notes: 'Exit code: as `doctor`. To mend: invctl doctor --fix',
+  notes: 'Exit code: as `doctor`. To fix: invctl doctor --fix',
   data: diagnosis,
   async run(context, { flags: { strict } }) {
     const result = await examine(context, {

@@ -8,7 +8,7 @@ import type { RotationStep } from '../../services/secrets/rotation.js';
 
 const STEPS: Record<RotationStep | AdminStep | 'revert', string> = {
   prepare: 'making a new value',
-  alter: 'telling the database',
+  alter: 'changing it in the database',
   change: 'telling the API',
   swap: 'writing the file',
   recreate: 'restarting the services that hold it',
@@ -60,7 +60,7 @@ export default command({
         ...(result.kind === 'admin'
           ? ['the API lets the admin in with it, and has ended all sessions of the admin']
           : recreated.length > 0
-            ? [`made anew, and at work with it: ${recreated.join(', ')}`]
+            ? [`recreated, and running with it: ${recreated.join(', ')}`]
             : ['no service runs with it']),
         ...(result.kind === 'password' ? ['the old password is refused'] : []),
       ];

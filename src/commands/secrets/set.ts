@@ -17,9 +17,7 @@ export default command({
       secret: z.string(),
       file: z.string(),
       replaced: z.boolean(),
-      stale: z
-        .array(z.string())
-        .describe('services that run and go on with the value that they started with'),
+      stale: z.array(z.string()).describe('services that run and go on with the value from their start'),
     }),
   async run(context, { args: { name } }) {
     const result = await setSecret(context, {

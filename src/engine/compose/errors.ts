@@ -29,7 +29,7 @@ export function explainDockerError(error: unknown): unknown {
   if (/permission denied while trying to connect/i.test(text)) {
     return new UserError({
       code: 'ENGINE_DENIED',
-      message: `you may not use the Docker engine: ${firstLine(text)}`,
+      message: `you do not have permission to use the Docker engine: ${firstLine(text)}`,
       hint: 'sudo usermod -aG docker "$USER"      (then log in again)',
       exitCode: ExitCode.engineUnavailable,
       cause: error,

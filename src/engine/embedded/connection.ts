@@ -37,7 +37,9 @@ export async function connection(
     throw new UserError({
       code: 'NO_DATABASE_SERVICE',
       message:
-        name === undefined ? 'the project has no PostgreSQL service' : `"${name}" is no PostgreSQL service`,
+        name === undefined
+          ? 'the project has no PostgreSQL service'
+          : `"${name}" is not a PostgreSQL service`,
       exitCode: ExitCode.projectInvalid,
     });
   }

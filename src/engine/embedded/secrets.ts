@@ -78,7 +78,7 @@ async function readSecret(project: ComposeProject, name: string, lookup: Variabl
       );
     }
     if (hasErrorCode(error, 'EACCES', 'EPERM')) {
-      throw secretError('SECRET_UNREADABLE', name, `${file} may not be read`, `ls -l '${file}'`, file);
+      throw secretError('SECRET_UNREADABLE', name, `${file} cannot be read`, `ls -l '${file}'`, file);
     }
     throw error;
   }

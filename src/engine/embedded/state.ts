@@ -95,7 +95,7 @@ export function stateFolders(location: ProjectLocation, env: NodeJS.ProcessEnv):
   if (!/^[a-z0-9][a-z0-9_-]*$/.test(location.name)) {
     throw new UserError({
       code: 'EMBEDDED_PROJECT_NAME',
-      message: `${JSON.stringify(location.name)} is no project name: lower-case letters, digits, _ and - only, a letter or digit first`,
+      message: `${JSON.stringify(location.name)} is not a project name: use lower-case letters, digits, _ and - only, a letter or digit first`,
       hint: 'set `name:` at the top of the compose file',
       exitCode: ExitCode.projectInvalid,
     });

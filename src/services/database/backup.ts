@@ -188,7 +188,7 @@ async function clearKilledBackups(context: ServiceContext, { location }: Databas
 function physicalOnly({ format }: BackupInput): UserError {
   return new UserError({
     code: 'PHYSICAL_BACKUP',
-    message: `this PostgreSQL has no pg_dump, and a copy of its data folder ${format ? `is no ${format} dump` : 'restores into no scratch database'}`,
+    message: `this PostgreSQL has no pg_dump, and a copy of its data folder ${format ? `is not a ${format} dump` : 'cannot be restored into a scratch database'}`,
     hint: `${format ? 'without --format' : '--level 1'}, or install a complete PostgreSQL (Debian: postgresql)`,
   });
 }

@@ -52,7 +52,7 @@ async function chosen(
   if (manifest) return [{ file, manifest }];
   throw new UserError({
     code: 'NO_MANIFEST',
-    message: `${file} has no manifest, so nobody could tell a whole copy from a part`,
+    message: `${file} has no manifest, so a complete copy could not be told from a partial one`,
     hint: 'take a backup, which has one: invctl db backup',
     file,
   });

@@ -113,7 +113,7 @@ function assertSame(
     throw new UserError({
       code: 'SCHEMA_NEWER',
       message: `the database is at migration ${row.version} (${row.name}), which this version of the app does not have`,
-      hint: 'deploy the newer version of the app, or restore a backup of before: invctl db list',
+      hint: 'deploy the newer version of the app, or restore an earlier backup: invctl db list',
     });
   }
   if (migration.checksum === row.checksum) return;

@@ -340,7 +340,7 @@ function liveNotes(live: LiveState, like: DatabaseFacts['database'], { name }: D
   return live === 'absent'
     ? [`the server has no database ${name}: ${made}; there is nothing to undo it to`]
     : [
-        `a DROP DATABASE of ${name} was cut off, and nobody can read what is left of it: it is dropped, and ${made}`,
+        `a DROP DATABASE of ${name} was cut off, and what is left of it cannot be read: it is dropped, and ${made}`,
       ];
 }
 

@@ -23,7 +23,7 @@ export interface SecretWritten {
   secret: string;
   file: string;
   replaced: boolean;
-  /** Services that run and go on with the value that they started with. */
+  /** Services that run and go on with the value from their start. */
   stale: string[];
 }
 

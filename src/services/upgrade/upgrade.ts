@@ -67,7 +67,7 @@ export async function upgradeProject(context: ServiceContext, input: UpgradeInpu
     {
       command: 'invctl upgrade',
       waitMs: LOCK_WAIT_MS,
-      onWait: ({ pid }) => context.warn(`waiting for process ${pid}, which is at work in this folder`),
+      onWait: ({ pid }) => context.warn(`waiting for process ${pid}, which works in this folder`),
       signal: context.signal,
     },
     async () => {

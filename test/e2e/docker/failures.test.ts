@@ -227,7 +227,7 @@ services:
 });
 
 describe.skipIf(withoutDocker)('build', () => {
-  it('tells cached steps from rebuilt ones, and the size over the base', async () => {
+  it('shows which steps were cached and which were rebuilt, and the size over the base', async () => {
     const project = await make('name: NAME\nservices:\n  web: { build: . }\n');
     await project.write(
       'Dockerfile',

@@ -43,7 +43,7 @@ describe('invctl docs', () => {
     expect(document.data).toMatchObject({ project: 'shop', state: 'stale', diff: stdout.trimEnd() });
 
     expect((await run('docs')).stdout).toBe('docs/ARCHITECTURE.md updated\n');
-    expect((await run('docs')).stdout).toBe('docs/ARCHITECTURE.md says what the configuration says\n');
+    expect((await run('docs')).stdout).toBe('docs/ARCHITECTURE.md is up to date\n');
     expect((await run('docs', '-o', '-')).stdout).toBe(await read());
   });
 
@@ -68,7 +68,7 @@ describe('invctl docs', () => {
       stderr: expect.stringMatching(/ARCHITECTURE\.md:2: the block "data" has no end\nnext: {2}put the line/),
     });
     await writeFile(document, Buffer.from('caf\xe9', 'latin1'));
-    expect(await run('docs')).toMatchObject({ code: 1, stderr: expect.stringContaining('no text in UTF-8') });
+    expect(await run('docs')).toMatchObject({ code: 1, stderr: expect.stringContaining('not UTF-8 text') });
     expect(await readFile(document, 'latin1')).toBe('caf\xe9');
     expect(await run('docs', '-o', 'docs')).toMatchObject({
       code: 1,

@@ -372,7 +372,7 @@ describe('a folder for copies', () => {
     project.backup(20);
     project.settings({ copyTo: 'compose.yaml' });
     expect((await project.error(1, 'db', 'copy')).message).toContain(
-      'compose.yaml: this is a file and no folder',
+      'compose.yaml: this is a file, not a folder',
     );
     project.env = { HOME: project.directory };
     mkdirSync(join(project.directory, 'away'));

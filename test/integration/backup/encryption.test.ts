@@ -156,7 +156,7 @@ describe('the identity file', () => {
 
   it.each([
     ['', 'holds no age identity'],
-    ['ssh-ed25519 AAAA', 'line 1 is no age identity'],
+    ['ssh-ed25519 AAAA', 'line 1 is not an age identity'],
     ['age-encryption.org/v1\n-> scrypt', 'encrypted with a passphrase'],
     ['-----BEGIN AGE ENCRYPTED FILE-----\n', 'encrypted with a passphrase'],
   ])('is refused with %j in it', async (text, message) => {

@@ -134,7 +134,7 @@ describe('invctl doctor', () => {
     expect(code).toBe(0);
     expect(stdout).toMatch(/^✓ set DATABASE_HOST: db under environment of api \(compose\.yaml\)/);
     expect(stdout).toContain('  +      DATABASE_HOST: db');
-    expect(stdout).toContain('proved by probing again: db.localhost');
+    expect(stdout).toContain('checked again: db.localhost');
     expect(project.read('compose.yaml')).toContain('DATABASE_HOST: db');
   });
 

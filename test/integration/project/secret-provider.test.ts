@@ -57,7 +57,7 @@ describe('the provider of a secret', () => {
     ['prints a BOM', 'printf "\\357\\273\\277$MARKER"', 'PROVIDER_UNSOUND', 'byte order mark'],
     ['prints a CR', 'printf "$MARKER\\rx"', 'PROVIDER_UNSOUND', 'carriage return'],
     ['prints spaces around it', 'printf " $MARKER"', 'PROVIDER_UNSOUND', 'spaces'],
-    ['prints no text', 'printf "$MARKER\\377"', 'PROVIDER_UNSOUND', 'no text in UTF-8'],
+    ['prints no text', 'printf "$MARKER\\377"', 'PROVIDER_UNSOUND', 'not UTF-8 text'],
   ])('that %s gives nothing', async (_case, script, code, words) => {
     expect(await failure(['sh', '-c', script])).toEqual({ code, message: expect.stringContaining(words) });
   });

@@ -42,7 +42,7 @@ describe('init on a terminal', () => {
     terminal.type(`\x15store${ENTER}`);
     await terminal.waitFor('Port');
     terminal.type(`80x${ENTER}`);
-    await terminal.waitFor('will not do');
+    await terminal.waitFor('is not accepted');
     terminal.type(`\x155090${ENTER}`);
     await terminal.waitFor('PostgreSQL');
     terminal.type(DOWN + ENTER);

@@ -40,7 +40,7 @@ export const warnedProjects: WarnedFixture[] = [
   {
     title: 'an old boolean',
     files: { 'compose.yaml': 'services: {a: {image: x, init: yes}}\n' },
-    warnings: [/services\.a\.init: `yes` is no boolean/],
+    warnings: [/services\.a\.init: `yes` is not a boolean/],
     engine: /"yes\\?" for boolean is not supported/,
   },
   {

@@ -77,6 +77,6 @@ describe('blocks of a document', () => {
       hint: expect.stringContaining('one, two, three'),
     });
     expect(refusal('<!-- invctl:begin -->\n')).toMatchObject({ message: 'a block begins without a name' });
-    expect(refusal('<!-- invctl:bgin one -->\n')).toMatchObject({ message: '"invctl:bgin" is no marker' });
+    expect(refusal('<!-- invctl:bgin one -->\n')).toMatchObject({ message: '"invctl:bgin" is not a marker' });
   });
 });

@@ -49,6 +49,6 @@ describe('the summary', () => {
       Number.POSITIVE_INFINITY,
     );
     expect(files).toMatch(/^Nothing is wrong in the files\. 1 passed/);
-    expect(text('pass', 'crashed')).toContain('could not judge: late');
+    expect(text('pass', 'crashed')).toContain('could not run: late');
   });
 });

@@ -67,7 +67,7 @@ describe('invctl.yaml is refused with the line and the key', () => {
   it.each([
     ['AGE-SECRET-KEY-1HUNTER2', 'backup: {encryptTo: [AGE-SECRET-KEY-1HUNTER2]}', 'this is a private key'],
     ['hunter2', 'backup:\n  copyTo: {bucket: b, secretAccessKey: hunter2}', 'secretAccessKey: unknown key'],
-    ['hunter2', 'backup:\n  copyTo: https://user:hunter2@minio/b', 'a URL is no folder'],
+    ['hunter2', 'backup:\n  copyTo: https://user:hunter2@minio/b', 'a URL is not a folder'],
     ['hunter2', 'backup:\n\tkey: hunter2', 'Tabs are not allowed'],
     ['hunter2', 'backup: {}\nbackup: {key: hunter2}', 'Map keys must be unique'],
   ])('and without %s', async (secret, text, message) => {

@@ -4,7 +4,7 @@ import { engineFinding } from '../../engine-findings.js';
 export const check = defineCheck({
   id: 'engine.denied',
   chapter: 'before-all',
-  title: 'you may not use the Docker engine',
+  title: 'you do not have permission to use the Docker engine',
   severity: 'fail',
   needs: ['host'],
   blocksUp: 'ENGINE_DENIED',

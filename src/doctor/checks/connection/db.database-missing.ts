@@ -25,7 +25,7 @@ export const check = defineCheck({
     const make = (name: string, owner: string | undefined) =>
       `invctl exec ${database.name} -- createdb -U ${asWord(superuser ?? settings.superuser)}${owner && hasRole(owner) ? ` -O ${asWord(owner)}` : ''} ${asWord(name)}`;
     const others = [...databases].filter((name) => !ALWAYS.includes(name)).sort();
-    const there = others.length > 0 ? `it has ${others.join(', ')}` : 'it has none but its own';
+    const there = others.length > 0 ? `it has ${others.join(', ')}` : 'it has only its own';
     const apps = databaseReferences(facts.project, facts.databases).filter(
       (app): app is DatabaseReference & { database: string } =>
         app.database !== undefined && reachableNames(database).includes(app.host),

@@ -35,7 +35,7 @@ export const check = defineCheck({
       if (user === undefined || user === settings.user || hasRole(user) !== false) continue;
       if (!reachableNames(database).includes(host)) continue;
       findings.push({
-        message: `"${service.name}" logs in as "${user}" (${variable}), and the server of "${database.name}" has no such role`,
+        message: `"${service.name}" logs in as "${user}" (${variable}), and the server of "${database.name}" does not have this role`,
         next: `name a role that is there${superuser === undefined ? '' : `, such as ${superuser}`}${make(user, '')}`,
         service: service.name,
         ...placeOfVariable(facts, service.name, variable),

@@ -9,7 +9,7 @@ export const check = defineCheck({
   needs: ['config', 'docker'],
   requires: [...VALUE_FAULTS],
   why: 'A container keeps the environment that it was made with: what was added later is not there.',
-  docs: `\`invctl exec api -- printenv\` shows what the container sees. A variable that was added after the container was made arrives when it is made anew: \`invctl up\` does that for each service whose configuration changed; \`restart\` does not.`,
+  docs: `\`invctl exec api -- printenv\` shows what the container sees. A variable that was added after the container was made arrives when the container is recreated: \`invctl up\` does that for each service whose configuration changed; \`restart\` does not.`,
   async probe(facts) {
     const services = await containerEnvironment(facts);
     return services.flatMap(({ service, absent }) =>

@@ -9,7 +9,7 @@ export const check = defineCheck({
   severity: 'warn',
   needs: ['files'],
   requires: ['env.syntax'],
-  why: 'The shell wins: what stands in .env has no effect in this terminal, and has in another.',
+  why: 'The shell wins: what is in .env has no effect in this terminal, and has in another.',
   docs: `For \`\${…}\` in the compose file, a variable of the shell goes before the \`.env\` beside it. \`echo $NAME\` shows it, \`unset NAME\` lets the file win again, \`invctl env explain NAME\` shows who won. Some names are the docker client's own, such as \`OTEL_RESOURCE_ATTRIBUTES\`: it sets them for Compose over both.`,
   probe(facts) {
     const text = facts.location.files.map((file) => readFileSync(file, 'utf8')).join('\n');

@@ -8,8 +8,8 @@ export const check = defineCheck({
   severity: 'fail',
   needs: ['config', 'docker'],
   requires: [...VALUE_FAULTS, 'env.invisible'],
-  why: 'It runs with the values that the files had when it was made; the edit has no effect until it is made anew.',
-  docs: `\`invctl restart\` keeps the container, and with it the old values. \`invctl up\` makes it anew where the configuration changed. Values that come from the shell differ between two terminals: those are information only.`,
+  why: 'It runs with the values that the files had when it was made; the edit has no effect until the container is recreated.',
+  docs: `\`invctl restart\` keeps the container, and with it the old values. \`invctl up\` recreates it where the configuration changed. Values that come from the shell differ between two terminals: those are information only.`,
   async probe(facts) {
     const services = await containerEnvironment(facts);
     return services.flatMap(({ service, changed }) =>

@@ -49,7 +49,7 @@ export const check = defineCheck({
       if (!external || !service) continue;
       findings.push({
         ...weight,
-        message: `the secret "${key}" of "${service.name}" is external, and docker compose has no such secrets`,
+        message: `the secret "${key}" of "${service.name}" is external, and docker compose does not support external secrets`,
         next: `give it a file: secrets: {${key}: {file: ./secrets/${key}.txt}}`,
         service: service.name,
         ...placeOf(facts.reading, 'secrets', key),

@@ -48,7 +48,7 @@ async function takenByOthers(facts: Facts): Promise<Finding[]> {
     const owner = other.project ? ` of the project "${other.project}"` : '';
     return [
       {
-        message: `"${name}" wants the container name ${containerName}, which a container${owner} has (${other.state})`,
+        message: `"${name}" needs the container name ${containerName}, which a container${owner} has (${other.state})`,
         next: `remove container_name from ${name}      (or, if it is a left-over: docker rm ${containerName})`,
         service: name,
         details: { container: other.name },

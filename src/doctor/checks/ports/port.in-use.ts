@@ -19,7 +19,7 @@ export const check = defineCheck({
       if (holder.kind !== 'process') return [];
       const who =
         holder.pid === undefined
-          ? 'a process that you may not look into'
+          ? 'a process that you cannot look into'
           : `the process ${holder.pid} (${holder.name})`;
       const look =
         holder.pid === undefined

@@ -6,7 +6,7 @@ export const check = defineCheck({
   chapter: 'ports',
   title: 'a port is published on an internal network only',
   severity: 'fail',
-  why: 'An internal network has no way in from this machine: the published port answers nobody.',
+  why: 'An internal network has no way in from this machine: the published port is not reachable.',
   docs: `A service whose networks are all \`internal: true\` cannot publish a port. Attach it to a second network that is not internal, or remove \`ports\`.`,
   async probe(facts) {
     const { networks, services } = facts.project;

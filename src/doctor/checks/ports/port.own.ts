@@ -7,7 +7,7 @@ export const check = defineCheck({
   title: 'our own stack holds its port',
   severity: 'info',
   needs: ['config', 'engine'],
-  why: 'That is no conflict: the stack is up.',
+  why: 'The stack is up: this is not a conflict.',
   docs: `A port that is in use by this very service of this very project is where it belongs.`,
   async probe(facts) {
     return (await wantedPorts(facts)).flatMap(({ service, port, place, holder }) =>

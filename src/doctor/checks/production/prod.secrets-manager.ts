@@ -21,7 +21,7 @@ export const check = defineCheck({
     );
     if (literal.length > 0) {
       return literal.map(({ name, variable, at }) => ({
-        message: `${variable} of "${name}" stands in the compose file`,
+        message: `${variable} of "${name}" is in the compose file`,
         next: 'move it to a secret',
         service: name,
         ...(at ? place(at) : {}),

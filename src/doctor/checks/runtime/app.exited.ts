@@ -10,7 +10,7 @@ export const check = defineCheck({
   severity: 'fail',
   needs: ['config', 'engine'],
   requires: [...APP_CAUSES, 'app.oom', 'app.restarting'],
-  why: 'It answers nobody.',
+  why: 'It answers no request.',
   docs: `The exit code tells a part: 126 not executable, 127 not found, 137 killed (memory, or it did not stop in time), 139 crashed, 143 ended by SIGTERM; others are the program's own. \`invctl logs SERVICE --tail 50\` tells the rest.`,
   async probe(facts) {
     const findings: Finding[] = [];

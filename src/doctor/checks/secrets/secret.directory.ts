@@ -18,7 +18,7 @@ export const check = defineCheck({
       .filter(({ file }) => isFolder(file))
       .map(({ name, file, services }) => ({
         message: holdsProject(facts, file)
-          ? `the path of the secret "${name}" is no file, but the project's own folder`
+          ? `the path of the secret "${name}" is the project's own folder, not a file`
           : `the secret "${name}" is a folder, not a file: ${facts.shown(file)}`,
         next: holdsProject(facts, file)
           ? `name a file under secrets.${name}.file      (a variable in it without a value leaves nothing)`

@@ -79,7 +79,7 @@ async function judge(facts: Facts, name: string, provider: SecretProvider): Prom
     return [
       {
         severity: 'fail',
-        message: `${SETTINGS_FILE} has a provider for "${name}", which is no secret with a file in the compose file`,
+        message: `${SETTINGS_FILE} has a provider for "${name}", which is not a secret with a file in the compose file`,
         next: `mend secrets.${name} in ${SETTINGS_FILE}, or declare it: secrets: {${name}: {file: ./secrets/${name}.txt}}`,
       },
     ];

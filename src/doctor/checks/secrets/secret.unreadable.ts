@@ -20,7 +20,7 @@ export const check = defineCheck({
   async probe(facts) {
     const found = await unreadable(facts);
     return found.map(({ secret, service, user }) => ({
-      message: `"${service.name}" runs as ${user} and may not read the secret "${secret.name}"`,
+      message: `"${service.name}" runs as ${user} and cannot read the secret "${secret.name}"`,
       next: `chmod 0444 ${facts.argument(secret.file)}${isInside(facts, dirname(secret.file)) ? ` && chmod 0700 ${facts.argument(dirname(secret.file))}` : ''}`,
       service: service.name,
       file: secret.file,

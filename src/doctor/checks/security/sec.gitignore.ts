@@ -16,7 +16,7 @@ export const check = defineCheck({
   docs: `Secrets and \`.env\` files belong into \`.gitignore\`, their examples do not. \`git check-ignore -v FILE\` says which rule holds. Outside of a git work tree the check reads the project's \`.gitignore\`.`,
   async probe(facts) {
     const exposed = await notIgnored(facts);
-    if (!exposed) return { skip: 'the project is no git work tree and has no .gitignore' };
+    if (!exposed) return { skip: 'the project is not a git work tree and has no .gitignore' };
     return exposed.map((path) => ({
       message: `${path} is not ignored by git`,
       next: 'invctl doctor --fix      (adds it to .gitignore)',

@@ -8,7 +8,7 @@ const URL_PASSWORD = /^[a-z][a-z0-9+.:-]*:\/\/[^\s:/@]*:[^\s@/]+@/i;
 export const check = defineCheck({
   id: 'sec.literal',
   chapter: 'security',
-  title: 'a password stands in the compose file or the Dockerfile',
+  title: 'a password is in the compose file or the Dockerfile',
   severity: 'warn',
   why: 'It goes into git with the file, and into the environment, where every child process and `docker inspect` sees it.',
   docs: `Put the secret into a file and mount it: \`secrets:\` and \`POSTGRES_PASSWORD_FILE\`. A value out of an env file that git ignores is better than one in the compose file. \`ARG\` and \`ENV\` of a Dockerfile stay in the image: use \`RUN --mount=type=secret\`.`,
@@ -20,7 +20,7 @@ export const check = defineCheck({
         if (kind !== 'environment' || !value || interpolated.length > 0) continue;
         if (!URL_PASSWORD.test(value) && !(isSecretName(name) && isLiteral(value))) continue;
         findings.push({
-          message: `${name} of "${service.name}" stands in the compose file`,
+          message: `${name} of "${service.name}" is in the compose file`,
           next: `move it to a secret file or an env_file      (see ${name.startsWith('POSTGRES') ? `${name}_FILE` : 'secrets:'})`,
           service: service.name,
           ...(at ? place(at) : {}),

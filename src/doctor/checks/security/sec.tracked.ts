@@ -11,7 +11,7 @@ export const check = defineCheck({
   docs: `\`git rm --cached FILE\` stops tracking it and keeps the file; a rule in \`.gitignore\` keeps it out. Then change the secret itself: \`invctl secrets rotate\`.`,
   async probe(facts) {
     const tracked = await facts.tracked();
-    if (!tracked) return { skip: 'the project is no git work tree' };
+    if (!tracked) return { skip: 'the project is not a git work tree' };
     return sensitiveFiles(facts).flatMap((file) => {
       const path = relative(facts.location.directory, file);
       return tracked.has(path)

@@ -38,7 +38,7 @@ function problemOf(
   }
   if (!target.startsWith('/') && type !== 'npipe') {
     return {
-      message: `something is mounted at ${target}, which is no path in the container: it must be absolute`,
+      message: `something is mounted at ${target}, which is not a path in the container: it must be absolute`,
       next: 'write NAME:/path, with a path that begins with a slash',
     };
   }

@@ -38,7 +38,7 @@ export const check = defineCheck({
       } else if (cause) {
         findings.push({
           ...mountFinding(facts, service, path),
-          message: `"${service.name}" may not write ${path}`,
+          message: `"${service.name}" cannot write ${path}`,
         });
       } else {
         findings.push(...(await closedFolders(facts, service)));
@@ -110,7 +110,7 @@ function closedTo(user: ContainerUser, service: ComposeService): InitPath[] {
 
 function initFinding(facts: Facts, service: ComposeService, { file, target, folder }: InitPath): Finding {
   return {
-    message: `"${service.name}" may not read ${facts.shown(file)}, which it runs when it makes its data (${target})`,
+    message: `"${service.name}" cannot read ${facts.shown(file)}, which it runs when it makes its data (${target})`,
     why: 'The image ends before it has made the data, or leaves it half made.',
     next: `chmod ${folder ? '0755' : '0644'} ${facts.argument(file)}      (then: invctl up)`,
     service: service.name,
@@ -132,7 +132,7 @@ async function closedFolders(facts: Facts, service: ComposeService): Promise<Fin
     return [
       {
         severity: 'warn' as const,
-        message: `"${service.name}" runs as uid ${user.uid}, which may not write ${facts.shown(source ?? '')}, mounted at ${target}`,
+        message: `"${service.name}" runs as uid ${user.uid}, which cannot write ${facts.shown(source ?? '')}, mounted at ${target}`,
         next: `sudo chown ${user.uid}${user.gid === undefined ? '' : `:${user.gid}`} ${facts.argument(source ?? '')}      (or mount it :ro)`,
         service: service.name,
         ...placeOfItem(facts.reading, service.name, 'volumes', 'target', target),

@@ -68,7 +68,7 @@ export function planMajorChange(input: MajorChangeInput): MajorChange {
     throw refuse(
       postgresImage(service.image)?.interface === 'official'
         ? `the tag of ${service.image} does not name PostgreSQL's major version alone, or a digest pins it`
-        : `${service.image ?? 'an image that is built here'} is no official PostgreSQL image, so that where the next one keeps its data is not known`,
+        : `${service.image ?? 'an image that is built here'} is not the official PostgreSQL image, so invctl does not know where the next version keeps its data`,
     );
   }
   const places = files.filter(({ text }) => mapIn(text, ['services', service.name]) !== undefined);

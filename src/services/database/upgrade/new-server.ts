@@ -162,7 +162,7 @@ function warnOfCollation(
 ): void {
   if (before.collationVersion === after.collationVersion) return;
   context.warn(
-    `collation ${before.locale ?? before.collate} changes from version ${before.collationVersion ?? '(none)'} to ${after.collationVersion ?? '(none)'}: indexes are made anew, but text may sort in another order`,
+    `collation ${before.locale ?? before.collate} changes from version ${before.collationVersion ?? '(none)'} to ${after.collationVersion ?? '(none)'}: indexes are rebuilt, but text may sort in another order`,
   );
 }
 

@@ -75,14 +75,14 @@ export function assertMovable(server: OldServer): void {
     throw new UserError({
       code: 'SERVER_READ_ONLY',
       message: 'the server is a replica, which takes no changes but those of its primary',
-      hint: 'upgrade the primary, then make this replica anew from it',
+      hint: 'upgrade the primary, then rebuild this replica from it',
     });
   }
   const unreadable = others.filter(({ readable }) => !readable).map(({ name }) => name);
   if (unreadable.length > 0) {
     throw new UserError({
       code: 'OTHER_DATABASES',
-      message: `the server also holds ${unreadable.join(', ')}, to which nobody may connect, so that what is in ${unreadable.length === 1 ? 'it' : 'them'} cannot be moved`,
+      message: `the server also holds ${unreadable.join(', ')}, which accept no connections, so ${unreadable.length === 1 ? 'its' : 'their'} content cannot be moved`,
       hint: `invctl db psql -- -c 'ALTER DATABASE "${unreadable[0]}" ALLOW_CONNECTIONS true'      (or DROP DATABASE, where a drop of it was cut off)`,
       details: { databases: unreadable },
     });
@@ -90,7 +90,7 @@ export function assertMovable(server: OldServer): void {
   if (tablespaces.length > 0) {
     throw new UserError({
       code: 'TABLESPACES',
-      message: `the server has tablespaces of its own, ${tablespaces.join(', ')}, which are no part of the volume`,
+      message: `the server has tablespaces of its own, ${tablespaces.join(', ')}, which are not part of the volume`,
       hint: 'move what is in them: ALTER TABLE … SET TABLESPACE pg_default, then DROP TABLESPACE',
     });
   }
@@ -134,7 +134,7 @@ export async function announce(context: ServiceContext, live: Database, server: 
   }
   if (slots.length > 0) {
     context.warn(
-      `replication slots stay on the old server: ${slots.join(', ')}. Whoever reads from one has to begin anew`,
+      `replication slots stay on the old server: ${slots.join(', ')}. A reader of such a slot has to start again`,
     );
   }
   if (alterSystem.length > 0) {

@@ -40,7 +40,7 @@ export interface UpgradePreview {
 export interface UpgradeInput {
   /** Major version. */
   to: number;
-  /** Do all but the switch, while the app goes on, and leave nothing behind. */
+  /** Do everything but the switch, while the app keeps running, and leave nothing behind. */
   rehearse: boolean;
   /** Try the app on the new server before the switch. */
   smokeTest: boolean;

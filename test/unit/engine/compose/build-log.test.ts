@@ -7,7 +7,7 @@ describe('the build log', () => {
     return lines.flatMap((line) => reader.read(line) ?? []);
   };
 
-  it('tells cached steps from rebuilt ones', () => {
+  it('shows which steps were cached and which were rebuilt', () => {
     expect(
       read([
         '#1 [api internal] load build definition from Dockerfile',

@@ -109,7 +109,7 @@ describe('the edit of a compose file', () => {
   it.each([
     ['an image with a variable', 'postgres:16 #', '${DB_IMAGE:-postgres:16} #', '${…}'],
     ['a tag without a major', 'postgres:16 #', 'postgres:latest #', 'does not name PostgreSQL'],
-    ['another image', 'postgres:16 #', 'bitnami/postgresql:16 #', 'no official PostgreSQL image'],
+    ['another image', 'postgres:16 #', 'bitnami/postgresql:16 #', 'is not the official PostgreSQL image'],
     ['an anchored service', '  db:\n', '  db: &db\n', 'an anchor'],
     ['an anchored value', 'image: postgres:16', 'image: &image postgres:16', 'an anchor'],
     [
