@@ -117,7 +117,7 @@ describe("secrets rotate of the admin's password, with the scaffold's own API", 
     await sql(`UPDATE users SET username = 'root' WHERE username = 'admin'`);
     const absent = await run(['secrets', 'rotate', 'admin_password']);
     expect(absent).toMatchObject({ code: 4, error: { code: 'ADMIN_ABSENT' } });
-    expect(absent.error.message).toContain('there is olga, root');
+    expect(absent.error.message).toMatch(/there is (olga, )?root$/);
     await sql(`UPDATE users SET username = 'admin' WHERE username = 'root'`);
     expect((await run(['stop', 'api'])).code).toBe(0);
     expect(await run(['secrets', 'rotate', 'admin_password'])).toMatchObject({
