@@ -1,7 +1,7 @@
 import type { TreeMap } from '../../project/tree.js';
 import { secretVariables } from '../source.js';
 import { Asked, type Json } from './json.js';
-import type { WrittenService } from './service.js';
+import type { WrittenService } from './written-service.js';
 
 /**
  * The environment as Compose resolves it, env files included: `docker stack deploy` reads those in another way (it

@@ -2,7 +2,7 @@ import { itemsAt } from '../../project/canonical.js';
 import { plain, type TreeMap, type TreeNode } from '../../project/tree.js';
 import { bytesOf } from '../size.js';
 import type { Json } from './json.js';
-import type { WrittenService } from './service.js';
+import type { WrittenService } from './written-service.js';
 
 /** Volumes, bind mounts and memory file systems, in the long form. */
 export function writtenMounts(service: WrittenService, tree: TreeMap): Json[] {

@@ -1,7 +1,7 @@
 import { itemsAt } from '../../project/canonical.js';
 import { plain, type TreeMap, type TreeNode } from '../../project/tree.js';
 import type { Json } from './json.js';
-import type { WrittenService } from './service.js';
+import type { WrittenService } from './written-service.js';
 
 const LOOPBACK = /^(?:127\.|::1$|\[::1\]$|localhost$)/;
 

@@ -2,7 +2,7 @@ import { itemsAt } from '../../project/canonical.js';
 import { mapAt, plain, type TreeMap, textAt } from '../../project/tree.js';
 import { keysOf } from '../source.js';
 import type { Json } from './json.js';
-import type { WrittenService } from './service.js';
+import type { WrittenService } from './written-service.js';
 
 /** Limits: what stands under `deploy`, and Compose's older keys for the same. */
 export function resources(service: WrittenService, tree: TreeMap): void {

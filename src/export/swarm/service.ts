@@ -14,23 +14,7 @@ import { networkName } from './json.js';
 import { writtenMounts } from './mounts.js';
 import { writtenPorts } from './ports.js';
 import { placement, resources, restartPolicy, updates } from './rollout.js';
-
-/** What the services of one stack file add to it beside themselves. */
-export interface StackParts {
-  losses: Losses;
-  variables: SecretVariable[];
-  nodeLabels: Set<string>;
-  /** The engine's own networks that a service is in. */
-  predefined: Set<string>;
-}
-
-/** A service as it is being written. */
-export interface WrittenService extends StackParts {
-  source: ExportSource;
-  name: string;
-  out: Json;
-  deploy: Json;
-}
+import type { StackParts, WrittenService } from './written-service.js';
 
 type Rule = (service: WrittenService, key: string, node: TreeNode) => void;
 
