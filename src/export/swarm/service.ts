@@ -1,13 +1,6 @@
 import { imageName } from '../../project/model.js';
 import { plain, type TreeNode } from '../../project/tree.js';
-import {
-  type ExportSource,
-  keysOf,
-  type Losses,
-  oneShots,
-  type SecretVariable,
-  serviceTree,
-} from '../source.js';
+import { type ExportSource, keysOf, oneShots, serviceTree } from '../source.js';
 import { writtenEnvironment } from './environment.js';
 import type { Json } from './json.js';
 import { networkName } from './json.js';
