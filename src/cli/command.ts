@@ -21,6 +21,8 @@ export interface Input<A extends Arguments, F extends Flags> {
   flags: ValuesOf<F>;
   /** The group of all commands, for completion. */
   all: Group;
+  /** What `--help` prints of the command that the words name. @throws UserError USAGE where there is none. */
+  help(words: readonly string[]): Promise<string>;
 }
 
 interface Told {

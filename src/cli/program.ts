@@ -62,6 +62,31 @@ export async function createProgram(
   return program;
 }
 
+/** What `--help` prints of the command that words name; without words, of all. @throws UserError USAGE */
+export async function helpOf(words: readonly string[], version: string): Promise<string> {
+  let at = await createProgram(words, version, async () => {});
+  for (const word of words) {
+    const names = at.commands.map((one) => one.name());
+    const found = at.commands.find((one) => one.name() === word);
+    if (!found) {
+      const near = nearest(word, names);
+      throw usageError(
+        `there is no command "${words.join(' ')}"`,
+        near === undefined ? 'invctl help' : `did you mean ${near}?`,
+      );
+    }
+    at = found;
+  }
+  let text = '';
+  at.configureOutput({
+    writeOut: (part) => {
+      text += part;
+    },
+  });
+  at.outputHelp();
+  return text.trimEnd();
+}
+
 /** Adds the command of a group that `words` begin with, or all. */
 async function addCommands(
   parent: Commander,
@@ -155,9 +180,11 @@ function optionDescription(this: Help, option: Option): string {
 function flagValues<F extends Flags>(of: Commander, flags: F): ValuesOf<F> {
   const values = Object.entries(flags).map(([key, one]) => {
     // Commander turns `--no-wait` into a `wait` that is false.
-    const name = new Option(longFlag(key)).attributeName();
+    const option = new Option(longFlag(key));
+    const name = option.attributeName();
     const typed = of.getOptionValueSource(name) === 'cli';
-    if (one.kind === 'switch') return [key, typed];
+    // A command may have both `--build` and `--no-build`.
+    if (one.kind === 'switch') return [key, typed && of.getOptionValue(name) === !option.negate];
     return [key, typed ? of.getOptionValue(name) : one.initial];
   });
   return Object.fromEntries(values) as ValuesOf<F>;

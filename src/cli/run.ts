@@ -6,7 +6,7 @@ import { watchSignals } from '../system/interruption.js';
 import { redact } from '../system/secret.js';
 import { COMMANDS } from './commands.js';
 import { type Context, createContext } from './context.js';
-import { createProgram, type Execute, typedWords } from './program.js';
+import { createProgram, type Execute, helpOf, typedWords } from './program.js';
 import { type GlobalSettings, isTruthy, resolveSettings } from './settings.js';
 import { sourceStack } from './stack-trace.js';
 
@@ -25,7 +25,12 @@ export async function runProgram(argv: readonly string[], version: string): Prom
     running = name;
     const settings = await resolveSettings(globals, process.env, process.cwd(), flags.format);
     context = createContext(settings, interruption, await environmentFor(running, settings));
-    const report = await command.run(context, { args, flags, all: COMMANDS });
+    const report = await command.run(context, {
+      args,
+      flags,
+      all: COMMANDS,
+      help: (words) => helpOf(words, version),
+    });
     if (report.data !== undefined) context.output.succeed(running, report.data);
     if (report.text) context.output.print(report.text);
     exitCode = report.interrupted ? interruption.exitCode() : (report.exitCode ?? ExitCode.ok);

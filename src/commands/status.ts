@@ -2,21 +2,33 @@ import type { NewestBackup } from '../backup/newest.js';
 import { command } from '../cli/command.js';
 import { serviceRow, serviceTable } from '../output/service-table.js';
 import { serviceList } from '../output/shapes.js';
+import type { Style } from '../output/style.js';
 import { formatBytes, formatDuration } from '../output/units.js';
+import type { AppStatus } from '../services/app-status.js';
 import { projectStatus } from '../services/status.js';
 import { environmentLine } from './environment-line.js';
 
 export default command({
-  summary: 'what `ps` shows, and the database: size, migrations, last backup',
+  summary: 'what `ps` shows, where to log in, and the database: size, migrations, last backup',
   examples: ['invctl status', 'invctl status --json'],
   data: (z) =>
     serviceList(z).extend({
+      app: z
+        .object({
+          service: z.string(),
+          url: z.string().optional(),
+          docs: z.string().optional().describe('absent: nothing answers there'),
+          login: z.object({ user: z.string(), password: z.string().describe('where it lies') }).optional(),
+        })
+        .optional(),
       database: z.union([
         z.object({
           reachable: z.literal(true),
           name: z.string(),
           version: z.string(),
           bytes: z.int(),
+          user: z.string(),
+          password: z.string().describe('where it lies'),
           migrations: z.object({ applied: z.int(), pending: z.array(z.string()) }).optional(),
         }),
         z.object({ reachable: z.literal(false), reason: z.string() }),
@@ -52,8 +64,9 @@ export default command({
         ? serviceTable(result.services, style, now)
         : 'not up; start it with: invctl up',
       '',
+      ...appLines(result.app, style),
       database.reachable
-        ? `database    ${database.name}, PostgreSQL ${database.version}, ${formatBytes(database.bytes)}`
+        ? `database    ${database.name}, PostgreSQL ${database.version}, ${formatBytes(database.bytes)}; user ${database.user}, password: ${database.password}`
         : `database    ${database.reason}`,
     ];
     if (database.reachable && database.migrations) {
@@ -73,3 +86,13 @@ export default command({
     };
   },
 });
+
+function appLines(app: AppStatus | undefined, style: Style): string[] {
+  if (!app) return [];
+  const { url, docs, login } = app;
+  return [
+    ...(url === undefined ? [] : [`url         ${style.cyan(url)}`]),
+    ...(docs === undefined ? [] : [`docs        ${style.cyan(docs)}`]),
+    ...(login ? [`login       ${login.user}, password: ${login.password}`] : []),
+  ];
+}

@@ -56,10 +56,24 @@ export interface BuildResult {
   seconds: number;
 }
 
+/**
+ * What to build before the start: all that has a build; what is missing or whose source has changed since; what is
+ * missing; nothing. The embedded engine knows no image and takes `missing` as `changed`.
+ */
+export type BuildChoice = 'all' | 'changed' | 'missing' | 'none';
+
+/** A service whose build context is not what its image was built from. */
+export interface OutdatedImage {
+  service: string;
+  /** Absolute path of the file that changed last, where one tells. */
+  file?: string;
+}
+
 export interface UpOptions {
   /** Empty: every service that no profile hides. Dependencies come along. */
   services: readonly string[];
-  build?: boolean;
+  /** Default: `missing`. */
+  build?: BuildChoice;
   /**
    * Make the named services anew where they look unchanged: Compose does not look into the content of a secret's
    * file. (The embedded engine does.)
@@ -99,6 +113,8 @@ export interface UpOutcome {
   failed: { service: string; reason: 'exited' | 'unhealthy' | 'restarting' | 'timeout' | 'dependency' }[];
   /** Services that already ran and were left as they were. */
   unchanged: string[];
+  /** Services whose source had changed since they were built. They were built again, but with `build: 'none'`. */
+  outdated: OutdatedImage[];
 }
 
 export interface LogEntry {
@@ -157,6 +173,16 @@ export interface VolumeStatus {
   services: string[];
   /** True where no container or process of this project uses it. */
   unused: boolean;
+}
+
+/** An address of this machine's loopback that leads to a port of a service. */
+export interface Forward {
+  host: string;
+  port: number;
+  /** True: it is there for as long as this process, until `close`. */
+  temporary: boolean;
+  /** Ends every connection through it. */
+  close(): Promise<void>;
 }
 
 /** Who publishes a port of this machine, as far as the engine knows. */
@@ -269,6 +295,16 @@ export interface Engine {
     command: readonly string[],
     options: ExecOptions,
   ): Promise<number>;
+  /**
+   * Opens a way to a port of the running service for a program of this machine; nothing is published for it.
+   * @param options `target`: port in the container; `port`: of this machine, absent: any that is free
+   * @throws UserError SERVICE_NOT_RUNNING, FORWARD_FAILED, PORT_IN_USE
+   */
+  forward(
+    location: ProjectLocation,
+    service: string,
+    options: { target: number; port?: number },
+  ): Promise<Forward>;
   /** Who publishes this port of this machine; undefined when the engine publishes it for nobody. */
   portOwner(location: ProjectLocation, port: number): Promise<PortOwner | undefined>;
   /** @throws UserError SERVICE_NOT_RUNNING where the service has no container or process. */

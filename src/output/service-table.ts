@@ -1,4 +1,5 @@
 import type { PublishedPort, ServiceStatus } from '../engine/service-status.js';
+import { serviceUrl } from '../engine/service-url.js';
 import type { ServiceRow } from './shapes.js';
 import type { Style } from './style.js';
 import { table } from './table.js';
@@ -19,17 +20,6 @@ export function serviceRow(status: ServiceStatus, seconds?: number): ServiceRow 
     restarts: status.restarts,
     ...(status.exitCode === undefined ? {} : { exitCode: status.exitCode }),
   };
-}
-
-/**
- * Where a browser or curl of this machine reaches the service: its first published TCP port, unless that is a
- * PostgreSQL's, which speaks no HTTP.
- */
-export function serviceUrl(status: ServiceStatus): string | undefined {
-  const port = status.ports.find(({ protocol, target }) => protocol === 'tcp' && target !== 5432);
-  if (!port || status.state !== 'running') return undefined;
-  const host = ['0.0.0.0', '::', '127.0.0.1'].includes(port.host) ? '127.0.0.1' : port.host;
-  return `http://${host.includes(':') ? `[${host}]` : host}:${port.published}`;
 }
 
 export function formatPort(port: PublishedPort): string {

@@ -1,5 +1,5 @@
 import { homedir } from 'node:os';
-import { isAbsolute, join, posix } from 'node:path';
+import { isAbsolute, join, posix, relative } from 'node:path';
 
 const REMOTE_CONTEXT = ['https://', 'http://', 'git://', 'ssh://', 'github.com/', 'git@'];
 
@@ -12,6 +12,12 @@ export function cleanPath(path: string): string {
 export function resolvePath(directory: string, path: string): string {
   const expanded = path.startsWith('~') ? join(homedir(), path.slice(1)) : path;
   return isAbsolute(expanded) ? expanded : cleanPath(join(directory, expanded));
+}
+
+/** A path for a person: relative where it lies in the project, else as it is. */
+export function insideProject(directory: string, path: string): string {
+  const inside = relative(directory, path);
+  return inside === '..' || inside.startsWith('../') ? path : inside || '.';
 }
 
 /** As `resolvePath`; a Windows path stays, for a Windows engine behind a Unix client. */

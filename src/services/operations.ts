@@ -1,5 +1,6 @@
 import { backupOperation } from './database/backup-operation.js';
 import { physicalRestoreOperation } from './database/physical-restore.js';
+import { resetOperation } from './database/reset-operation.js';
 import { restoreOperation } from './database/restore-operation.js';
 import { upgradeOperation } from './database/upgrade/operation.js';
 import type { Operation } from './operation.js';
@@ -11,6 +12,7 @@ import { abortOperation, templateUpgradeOperation } from './upgrade/operations.j
 export const OPERATIONS: readonly Operation<unknown, string, unknown>[] = [
   backupOperation,
   restoreOperation,
+  resetOperation,
   physicalRestoreOperation,
   upgradeOperation,
   rotationOperation,

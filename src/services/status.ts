@@ -5,20 +5,33 @@ import { UserError } from '../errors.js';
 import { type Database, findDatabase } from '../postgres/database.js';
 import { withSession } from '../postgres/open-session.js';
 import { onlyRow } from '../postgres/session.js';
+import { type AppStatus, appStatus } from './app-status.js';
 import type { ServiceContext } from './context.js';
 import { type MigrationState, migrationState } from './database/migrations.js';
+import { passwordPlace } from './database/url.js';
 
 /** How long the database has to answer before `status` calls it unreachable, in milliseconds. */
 const PATIENCE_MS = 10_000;
 
 export type DatabaseStatus =
-  | { reachable: true; name: string; version: string; bytes: number; migrations?: MigrationState }
+  | {
+      reachable: true;
+      name: string;
+      version: string;
+      bytes: number;
+      user: string;
+      /** Where it lies. */
+      password: string;
+      migrations?: MigrationState;
+    }
   | { reachable: false; reason: string };
 
 export interface ProjectStatus {
   project: string;
   engine: EngineKind;
   services: ServiceStatus[];
+  /** Absent: nobody can say which service is the app. */
+  app?: AppStatus;
   database: DatabaseStatus;
   /** The newest verified one. */
   backup?: NewestBackup;
@@ -41,10 +54,16 @@ export async function projectStatus(context: ServiceContext): Promise<ProjectSta
   if (database instanceof UserError) {
     return { ...common, database: { reachable: false, reason: database.message } };
   }
-  const backup = await newestBackup(location.directory, database.settings);
+  const { project, settings } = database;
+  const [backup, app, status] = await Promise.all([
+    newestBackup(location.directory, settings),
+    appStatus(project, settings.services, services, context.signal),
+    databaseStatus(context, database, services),
+  ]);
   return {
     ...common,
-    database: await databaseStatus(context, database, services),
+    ...(app ? { app } : {}),
+    database: status,
     ...(backup ? { backup } : {}),
   };
 }
@@ -75,6 +94,8 @@ async function databaseStatus(
         name: database.name,
         version: version.split(' ')[0] as string,
         bytes,
+        user: database.user,
+        password: passwordPlace(database),
         ...(migrations ? { migrations } : {}),
       };
     });

@@ -2,12 +2,21 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type FirstLogin, firstLogin } from '../doctor/admin-password.js';
 import { settingsIn } from '../doctor/facts.js';
-import type { Engine, EngineInfo, LogEntry, ServiceEvent, UpOutcome } from '../engine/engine.js';
+import type {
+  BuildChoice,
+  Engine,
+  EngineInfo,
+  LogEntry,
+  OutdatedImage,
+  ServiceEvent,
+  UpOutcome,
+} from '../engine/engine.js';
 import { rememberEngine } from '../engine/select.js';
 import type { ServiceStatus } from '../engine/service-status.js';
 import { withProjectLock } from '../system/lock.js';
 import { assertServices } from './choose-services.js';
 import type { ServiceContext } from './context.js';
+import { noteProject } from './known-projects.js';
 import { preflight } from './preflight.js';
 import { provideSecrets } from './secrets/provide.js';
 import { assertNoConflict } from './upgrade/conflict.js';
@@ -15,7 +24,7 @@ import type { Cause } from './verdict.js';
 
 export interface UpInput {
   services: readonly string[];
-  build: boolean;
+  build: BuildChoice;
   wait: boolean;
   timeoutMs: number;
   onEngine?: (info: EngineInfo) => void;
@@ -38,6 +47,8 @@ export interface UpResult {
   services: ServiceStatus[];
   seconds: Record<string, number>;
   unchanged: string[];
+  /** Services whose source had changed since they were built: built again, but with `build: 'none'`. */
+  outdated: OutdatedImage[];
   failed: FailedService[];
   /** Of a scaffold, whose API shows a page to log in to. */
   login?: FirstLogin;
@@ -64,6 +75,7 @@ export async function up(context: ServiceContext, input: UpInput): Promise<UpRes
     if (settings) await provideSecrets(context, settings.secrets, project, input.services);
     await preflight(context, engine, location, project, input.services);
     await rememberEngine(location, engine.kind);
+    await noteProject(location, engine.kind, context.env);
     const outcome = await engine.up(
       location,
       {
@@ -85,6 +97,7 @@ export async function up(context: ServiceContext, input: UpInput): Promise<UpRes
       services: outcome.services,
       seconds: outcome.seconds,
       unchanged: outcome.unchanged,
+      outdated: outcome.outdated,
       failed,
     };
   });

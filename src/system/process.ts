@@ -21,6 +21,8 @@ export interface RunOptions {
   input?: string | Readable;
   /** Takes standard output in place of the result's `stdout`; it is not ended. A failure of it ends the program. */
   output?: Writable;
+  /** Gives it nowhere to print: one that leaves a process behind would keep our end of a pipe open. */
+  ignoreOutput?: boolean;
   /** Puts the program out of reach of the terminal's Ctrl-C and hang-up: `signal` alone ends it. */
   ownSession?: boolean;
   /** Sends SIGTERM, and SIGKILL ten seconds later. */
@@ -132,8 +134,8 @@ export function createProcessRunner({ env: baseEnv, handOver, trace }: ProcessRu
     options.signal?.throwIfAborted();
     const child = start(program, args, options, [
       options.input === undefined ? 'ignore' : 'pipe',
-      'pipe',
-      'pipe',
+      options.ignoreOutput ? 'ignore' : 'pipe',
+      options.ignoreOutput ? 'ignore' : 'pipe',
     ]);
     const stopWatching = endOn(child, options.signal, options.timeoutMs, options.ownSession);
     const stdout: Buffer[] = [];

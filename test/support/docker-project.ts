@@ -66,8 +66,13 @@ export async function createDockerProject(
   const port = await freePort();
   const file = compose.replaceAll('NAME', name).replaceAll('PORT', String(port));
   await writeFile(join(folder, 'compose.yaml'), file);
+  const state = `${folder}-state`;
   const run = (args: readonly string[], options: Partial<CliOptions> = {}) =>
-    invctl(['--engine', 'docker', ...args], { cwd: folder, ...options });
+    invctl(['--engine', 'docker', ...args], {
+      cwd: folder,
+      ...options,
+      env: { INVCTL_STATE_DIR: state, ...options.env },
+    });
   return {
     name,
     folder,
@@ -85,6 +90,7 @@ export async function createDockerProject(
     async remove() {
       await removeProject(name);
       await rm(folder, { recursive: true, force: true });
+      await rm(state, { recursive: true, force: true });
     },
   };
 }

@@ -4,8 +4,10 @@ import { CommandError, UserError } from '../../errors.js';
 import type { ProjectLocation } from '../../project/locate.js';
 import { type ComposeProject, type ComposeService, imageName } from '../../project/model.js';
 import type { BuildOptions, BuildResult, BuildStep } from '../engine.js';
+import { firstSourceError } from '../source-error.js';
 import * as argv from './argv.js';
 import { BuildLogReader } from './build-log.js';
+import { BuiltImages } from './built-images.js';
 import type { Docker } from './docker.js';
 import { explainDockerError } from './errors.js';
 
@@ -23,6 +25,8 @@ export async function buildImages(
     (service) => service.build && (options.services.length === 0 || options.services.includes(service.name)),
   );
   if (services.length === 0) return [];
+  const images = new BuiltImages(docker, location, project);
+  const noteBuilt = await images.begin(services.map(({ name }) => name));
   const steps: BuildStep[] = [];
   const log: string[] = [];
   const reader = new BuildLogReader();
@@ -52,8 +56,9 @@ export async function buildImages(
     for await (const line of lines) read(line);
   } catch (error) {
     const explained = explainDockerError(error);
-    throw explained instanceof CommandError ? buildFailed(explained, log) : explained;
+    throw explained instanceof CommandError ? buildFailed(explained, services, log) : explained;
   }
+  await noteBuilt();
   const seconds = (Date.now() - started) / 1000;
   return Promise.all(
     services.map(async (service) => {
@@ -71,21 +76,6 @@ export async function buildImages(
       };
     }),
   );
-}
-
-/** Of these services, those that are to be built and have no image yet. */
-export async function servicesWithoutImage(
-  docker: Docker,
-  project: ComposeProject,
-  wanted: ReadonlySet<string>,
-): Promise<string[]> {
-  const services = Object.values(project.services).filter(({ name, build }) => build && wanted.has(name));
-  if (services.length === 0) return [];
-  const images = services.map((service) => imageName(project, service));
-  const found = await docker.inspect<{ RepoTags: string[] | null }>(argv.inspectImages(images));
-  const tags = new Set(found.flatMap(({ RepoTags }) => RepoTags ?? []));
-  const has = (image: string) => tags.has(image) || tags.has(`${image}:latest`);
-  return services.filter((_, index) => !has(images[index] as string)).map(({ name }) => name);
 }
 
 /** The image that the last stage of a Dockerfile starts from; undefined where an ARG decides. */
@@ -109,13 +99,24 @@ export function lastBaseImage(dockerfile: string, target?: string): string | und
   return last?.includes('$') ? undefined : last;
 }
 
-/** A failed build says why in the last lines of its log. */
-function buildFailed(error: CommandError, log: readonly string[]): UserError {
+/** A failed build says why in the last lines of its log, and names a place in the source where a compiler did. */
+function buildFailed(
+  error: CommandError,
+  services: readonly ComposeService[],
+  log: readonly string[],
+): UserError {
   const lines = log.filter((line) => line.trim() !== '');
+  const contexts = services.flatMap(({ build }) => (build ? [build.context] : []));
+  const place = contexts
+    .map((context) => firstSourceError(lines, context))
+    .find((found) => found !== undefined);
   return new UserError({
     code: 'BUILD_FAILED',
-    message: `the image was not built:\n${lines.slice(-LOG_LINES_SHOWN).join('\n')}`,
+    message: place
+      ? `the image was not built: ${place.message}\n${lines.slice(-LOG_LINES_SHOWN).join('\n')}`
+      : `the image was not built:\n${lines.slice(-LOG_LINES_SHOWN).join('\n')}`,
     hint: 'mend what the last lines name, then: invctl build',
+    ...(place ? { file: place.file, line: place.line, details: { reason: place.message } } : {}),
     cause: error,
   });
 }

@@ -10,6 +10,7 @@ const COMPLAINT_LINES = 20;
 /** The `docker` client with its errors explained. */
 export interface Docker {
   readonly processes: ProcessRunner;
+  readonly env: NodeJS.ProcessEnv;
   run(args: readonly string[], options?: RunOptions): Promise<RunResult>;
   /** Runs `docker … inspect` and parses its JSON. Objects that went away meanwhile are left out. */
   inspect<T>(args: readonly string[]): Promise<T[]>;
@@ -80,7 +81,7 @@ export function createDocker(processes: ProcessRunner, env: NodeJS.ProcessEnv): 
     return new Map(each.flatMap((one) => [...one]));
   }
 
-  return { processes, run, inspect, list, images, containers };
+  return { processes, env, run, inspect, list, images, containers };
 }
 
 /** The error of a run that was allowed to fail. */

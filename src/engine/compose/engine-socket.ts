@@ -61,6 +61,10 @@ export async function containersBySocket(socket: string, projectName: string): P
 /** What `docker image inspect` says of an image, as far as it is read. */
 export interface ImageInspect {
   Id: string;
+  /** ISO time. Of an image that came whole from the cache, that of its first build. */
+  Created?: string;
+  /** Where it was pulled from or pushed to. */
+  RepoDigests?: string[] | null;
   Config?: { Env?: string[] | null } | null;
 }
 

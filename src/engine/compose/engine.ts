@@ -264,6 +264,11 @@ export function createComposeEngine({ processes, env }: ComposeEngineDependencie
     database: (location, service) => containerDatabase({ exec, pipe }, location, service),
     run: (location, service, command, options) =>
       passThrough(location, argv.run(location, service, command, options), options),
+    async forward(location, service, options) {
+      const { forwardPort } = await import('./forward.js');
+      const containerId = await containerOf(location, service);
+      return forwardPort(docker, { location, service, containerId, ...options });
+    },
     portOwner,
     inspect,
     async imageEnvironments(images) {

@@ -1,10 +1,12 @@
+import { UserError } from '../../errors.js';
 import type { ProjectLocation } from '../../project/locate.js';
 import { type ComposeProject, withDependencies } from '../../project/model.js';
 import type { RunResult } from '../../system/process.js';
-import type { RunningStep, ServiceEvent, UpOptions, UpOutcome } from '../engine.js';
+import type { OutdatedImage, RunningStep, ServiceEvent, UpOptions, UpOutcome } from '../engine.js';
 import type { ServiceStatus } from '../service-status.js';
 import * as argv from './argv.js';
-import { buildImages, servicesWithoutImage } from './build.js';
+import { buildImages } from './build.js';
+import { BuiltImages } from './built-images.js';
 import { composeComplaint, type Docker, failedCommand } from './docker.js';
 import { explainDockerError } from './errors.js';
 import { serviceStatuses } from './parse.js';
@@ -22,7 +24,7 @@ export async function bringUp(
   const status = async (): Promise<ServiceStatus[]> =>
     serviceStatuses(await docker.containers(location.name)).filter(({ name }) => wanted.has(name));
 
-  await buildWhatIsMissing(docker, location, project, wanted, options, onEvent);
+  const outdated = await buildWhatIsAsked(docker, location, project, wanted, options, onEvent);
   const volumesBefore = new Set(await docker.list(argv.volumeNames(location.name)));
   const watch = new ContainerWatch(onEvent);
   watch.open(docker.processes, location.name, location.directory);
@@ -35,6 +37,7 @@ export async function bringUp(
         seconds: watch.seconds(),
         failed: whyFailed(statuses, result),
         unchanged: [],
+        outdated,
       };
     }
     const { statuses, failed } =
@@ -46,6 +49,7 @@ export async function bringUp(
       seconds: watch.seconds(),
       failed,
       unchanged: statuses.map(({ name }) => name).filter((name) => !watch.touchedServices.has(name)),
+      outdated,
     };
   } catch (error) {
     if (options.signal?.aborted) await undo(docker, location, watch.createdIds, volumesBefore);
@@ -66,6 +70,7 @@ async function startContainers(
     return await docker.run(argv.up(location, services, { recreate }), {
       cwd: location.directory,
       allowFailure: true,
+      ownSession: true,
       signal: signal ? AbortSignal.any([signal, deadline]) : deadline,
     });
   } catch (error) {
@@ -74,28 +79,54 @@ async function startContainers(
   }
 }
 
-async function buildWhatIsMissing(
+/** @returns the services whose source had changed. @throws UserError IMAGE_MISSING, BUILD_FAILED */
+async function buildWhatIsAsked(
   docker: Docker,
   location: ProjectLocation,
   project: ComposeProject,
   wanted: ReadonlySet<string>,
   options: UpOptions,
   onEvent: (event: ServiceEvent) => void,
+): Promise<OutdatedImage[]> {
+  const { build = 'missing' } = options;
+  const images = new BuiltImages(docker, location, project);
+  const missing = await images.missing(wanted);
+  const outdated = build === 'changed' || build === 'none' ? await images.outdated(wanted) : [];
+  if (build === 'none') {
+    const [first] = missing;
+    if (first !== undefined) throw imageMissing(first);
+    return outdated;
+  }
+  const services =
+    build === 'all'
+      ? [...wanted].filter((name) => project.services[name]?.build)
+      : [...missing, ...outdated.map(({ service }) => service)];
+  if (services.length > 0) {
+    await buildServices(docker, location, project, { services, outdated }, options, onEvent);
+  }
+  return outdated;
+}
+
+async function buildServices(
+  docker: Docker,
+  location: ProjectLocation,
+  project: ComposeProject,
+  { services, outdated }: { services: readonly string[]; outdated: readonly OutdatedImage[] },
+  options: UpOptions,
+  onEvent: (event: ServiceEvent) => void,
 ): Promise<void> {
   const started = Date.now();
-  const services = options.build
-    ? [...wanted].filter((name) => project.services[name]?.build)
-    : await servicesWithoutImage(docker, project, wanted);
-  if (services.length === 0) return;
-  const say = (service: string, step?: RunningStep) =>
+  const say = (service: string, step: Partial<RunningStep>) =>
     onEvent({
       service,
       phase: 'building',
       elapsedMs: Date.now() - started,
-      ...(step === undefined ? {} : { detail: step.name }),
-      ...(step?.output === undefined ? {} : { output: step.output }),
+      ...(step.name === undefined ? {} : { detail: step.name }),
+      ...(step.output === undefined ? {} : { output: step.output }),
     });
-  for (const service of services) say(service);
+  for (const service of services) {
+    say(service, outdated.some((one) => one.service === service) ? { name: 'its source has changed' } : {});
+  }
   await buildImages(
     docker,
     location,
@@ -107,6 +138,15 @@ async function buildWhatIsMissing(
     },
     () => {},
   );
+}
+
+function imageMissing(service: string): UserError {
+  return new UserError({
+    code: 'IMAGE_MISSING',
+    message: `"${service}" has no image yet, and --no-build keeps it from being built`,
+    hint: `invctl build ${service}      (or leave --no-build away)`,
+    details: { service },
+  });
 }
 
 /** @throws what docker said, where no service's state explains it */

@@ -4,9 +4,11 @@ import { readdir, readFile, readlink } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { z } from 'zod';
 import { ExitCode, UserError } from '../../errors.js';
+import { lastChangedFile, readBuildContext } from '../../project/build-context.js';
 import type { ComposeProject } from '../../project/model.js';
 import { outputTail } from '../../system/argv.js';
-import type { BuildStep } from '../engine.js';
+import type { BuildStep, OutdatedImage } from '../engine.js';
+import { firstSourceError } from '../source-error.js';
 import type { NodeService } from './classify.js';
 import { machineEnvironment } from './environment.js';
 import { serviceMark } from './launch.js';
@@ -37,6 +39,8 @@ export interface PackageBuildOptions {
   onStart?: (step: string) => void;
   /** Called with each step when it is done. */
   onStep?: (step: BuildStep) => void;
+  /** Called before anything is built where an earlier build has another source. */
+  onOutdated?: (outdated: OutdatedImage) => void;
 }
 
 /**
@@ -73,6 +77,8 @@ export async function buildPackage(
     options.onStep?.({ service: service.name, name, cached, seconds: (Date.now() - started) / 1000 });
     return cached;
   };
+  const outdated = options.onOutdated && (await outdatedPackage(run, node));
+  if (outdated) options.onOutdated?.(outdated);
   const use = options.noCache ? undefined : store.state.builds[key];
   const installed = await step('npm ci', use?.dependencies === (await dependencyDigest(folder)), [
     'ci',
@@ -86,9 +92,41 @@ export async function buildPackage(
     await step('npm run build', built, ['run', 'build']);
   }
   const output = await packageDigest(folder, project);
-  store.state.builds[key] = { dependencies, output };
+  store.state.builds[key] = { dependencies, output, builtAt: new Date().toISOString() };
   await store.save();
   return output;
+}
+
+/**
+ * The package as it was built last, whatever its source says now.
+ * @returns the digest of that build, and what has changed since.
+ * @throws UserError IMAGE_MISSING where it was never built
+ */
+export async function lastBuild(
+  run: EngineRun,
+  node: NodeService,
+): Promise<{ digest: string; outdated: OutdatedImage | undefined }> {
+  const { name } = node.service;
+  const known = run.store.state.builds[relative(run.project.directory, node.folder)];
+  if (known) return { digest: known.output, outdated: await outdatedPackage(run, node) };
+  throw new UserError({
+    code: 'IMAGE_MISSING',
+    message: `"${name}" was never built, and --no-build keeps it from being built`,
+    hint: `invctl build ${name}      (or leave --no-build away)`,
+    details: { service: name },
+  });
+}
+
+/** Undefined for a package that is as it was after its last build, or has none. */
+async function outdatedPackage(
+  { project, store }: EngineRun,
+  { folder, service }: NodeService,
+): Promise<OutdatedImage | undefined> {
+  const known = store.state.builds[relative(project.directory, folder)];
+  if (!known || known.output === (await packageDigest(folder, project))) return undefined;
+  const context = known.builtAt === undefined ? undefined : readBuildContext({ context: folder, args: {} });
+  const path = context && lastChangedFile(context, Date.parse(known.builtAt as string));
+  return { service: service.name, ...(path === undefined ? {} : { file: join(folder, path) }) };
 }
 
 async function npm(args: readonly string[], { folder, service }: NodeService, run: EngineRun): Promise<void> {
@@ -104,10 +142,13 @@ async function npm(args: readonly string[], { folder, service }: NodeService, ru
     signal: run.signal,
   });
   if (result.status === 0) return;
+  const output = `${result.stdout}\n${result.stderr}`;
+  const place = firstSourceError(output.split('\n'), folder);
   throw new UserError({
     code: 'BUILD_FAILED',
-    message: `${service.name} was not built, \`npm ${args.join(' ')}\` failed:\n${outputTail(`${result.stdout}\n${result.stderr}`)}`,
+    message: `${service.name} was not built, \`npm ${args.join(' ')}\` failed:\n${outputTail(output)}`,
     hint: `cd '${folder}' && npm ${args.join(' ')}`,
+    ...(place ? { file: place.file, line: place.line, details: { reason: place.message } } : {}),
   });
 }
 

@@ -7,9 +7,10 @@ import { readEnvironment } from '../../project/project-environment.js';
 import { withProjectLock } from '../../system/lock.js';
 import type { ProcessRunner } from '../../system/process.js';
 import { STATE_FOLDER } from '../../system/state-folder.js';
+import { makeStateFolder } from '../../system/state-root.js';
 import type { EngineRun, TrialRun } from './run.js';
 import type { VariableLookup } from './secrets.js';
-import { makeStateFolder, StateStore, stateFolders } from './state.js';
+import { StateStore, stateFolders } from './state.js';
 
 export interface EmbeddedEngineDependencies {
   processes: ProcessRunner;

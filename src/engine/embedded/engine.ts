@@ -1,6 +1,7 @@
 import { UserError } from '../../errors.js';
 import type { ProjectLocation } from '../../project/locate.js';
 import { withDependencies } from '../../project/model.js';
+import { stateRoot } from '../../system/state-root.js';
 import type {
   BuildOptions,
   BuildResult,
@@ -21,6 +22,7 @@ import { createEmbeddedContext, type EmbeddedEngineDependencies } from './contex
 import { dataFolderOf } from './database.js';
 import { processDatabase } from './database-access.js';
 import { findPostgres, installationNotices } from './find-postgres.js';
+import { forward } from './forward.js';
 import { inspect, portOwner } from './inspect.js';
 import { endService, isRunning } from './launch.js';
 import { LogReader, readLogs, removeLogs } from './log-files.js';
@@ -29,7 +31,7 @@ import { exec, pipe, run } from './programs.js';
 import { findServerUser } from './server-user.js';
 import { liveEnvironments } from './service-environment.js';
 import { forgetLaunch, serviceProcesses, stopSequence } from './service-processes.js';
-import { type ServiceRecord, type StateStore, stateRoot } from './state.js';
+import type { ServiceRecord, StateStore } from './state.js';
 import { serviceStatus } from './status.js';
 import { bringUp } from './up.js';
 import { removeVolume, volumes } from './volumes.js';
@@ -108,7 +110,8 @@ export function createEmbeddedEngine(dependencies: EmbeddedEngineDependencies): 
     return changing(location, 'up', async (store) => {
       const run = await engineRun(location, store, options.signal);
       const wanted = withDependencies(run.project, options.services);
-      return bringUp(run, { wanted, wait: options.wait, timeoutMs: options.timeoutMs, onEvent });
+      const { build, wait, timeoutMs } = options;
+      return bringUp(run, { wanted, ...(build ? { build } : {}), wait, timeoutMs, onEvent });
     });
   }
 
@@ -213,6 +216,7 @@ export function createEmbeddedEngine(dependencies: EmbeddedEngineDependencies): 
     run: (...args) => run(context, ...args),
     connection: (...args) => connection(context, ...args),
     database: (location, service) => processDatabase(engine, location, service),
+    forward: (...args) => forward(context, ...args),
     portOwner: (...args) => portOwner(context, ...args),
     inspect: (...args) => inspect(context, ...args),
     imageEnvironments: () => Promise.resolve(new Map()),

@@ -2,8 +2,8 @@ import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { hasErrorCode } from '../../errors.js';
+import { makeStateFolder } from '../../system/state-root.js';
 import type { LogEntry, LogOptions } from '../engine.js';
-import { makeStateFolder } from './state.js';
 
 /** A log that is larger when its service starts is put aside; the one put aside before it goes. */
 const ROTATION_BYTES = 10 * 1024 * 1024;

@@ -6,8 +6,8 @@ import { z } from 'zod';
 import { ExitCode, hasErrorCode, UserError } from '../../errors.js';
 import { explainFileError } from '../../system/files.js';
 import { identifyProcess } from '../../system/process-identity.js';
+import { makeStateFolder } from '../../system/state-root.js';
 import { examine, type Installation, type Search } from './installation.js';
-import { makeStateFolder } from './state.js';
 
 const LINK_LIST = 'pg-symlinks.json';
 

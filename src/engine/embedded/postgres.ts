@@ -7,13 +7,14 @@ import { ExitCode, hasErrorCode, UserError } from '../../errors.js';
 import { explainFileError, syncFolder } from '../../system/files.js';
 import type { ProcessRunner } from '../../system/process.js';
 import { commandLine } from '../../system/process-table.js';
+import { makeStateFolder } from '../../system/state-root.js';
 import { type DatabaseService, serverArguments } from './classify.js';
 import type { DatabaseSettings } from './database-settings.js';
 import { onlyEnvironment } from './environment.js';
 import type { Installation } from './installation.js';
 import type { LaunchPlan } from './launch.js';
 import { checkReachable, type ServerUser } from './server-user.js';
-import { makeStateFolder, type ServerRecord } from './state.js';
+import type { ServerRecord } from './state.js';
 
 /** The server sees nothing of our shell: PGDATA, PGPORT or PGOPTIONS there would change what it does. */
 const SERVER_ENVIRONMENT = { PATH: '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' };

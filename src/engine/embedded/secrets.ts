@@ -4,7 +4,7 @@ import { ExitCode, hasErrorCode, UserError } from '../../errors.js';
 import type { ComposeProject, ComposeService } from '../../project/model.js';
 import { writeFileAtomic } from '../../system/files.js';
 import { Secret } from '../../system/secret.js';
-import { makeStateFolder } from './state.js';
+import { makeStateFolder } from '../../system/state-root.js';
 
 /** The project environment: the shell's variables over those of `.env`. */
 export type VariableLookup = (name: string) => string | undefined;

@@ -1,11 +1,11 @@
-import { chmodSync, existsSync, realpathSync } from 'node:fs';
-import { mkdir, readFile, rm } from 'node:fs/promises';
-import { homedir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { existsSync, realpathSync } from 'node:fs';
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { z } from 'zod';
 import { ExitCode, hasErrorCode, UserError } from '../../errors.js';
 import { locateProject, type ProjectLocation } from '../../project/locate.js';
 import { explainFileError, writeFileAtomic } from '../../system/files.js';
+import { makeStateFolder, stateRoot } from '../../system/state-root.js';
 
 const processIdentity = z.object({ pid: z.int(), start: z.string() });
 
@@ -50,7 +50,12 @@ const serviceState = z.object({
 });
 
 /** Digests of what a package was built from and to. */
-const buildState = z.object({ dependencies: z.string(), output: z.string() });
+const buildState = z.object({
+  dependencies: z.string(),
+  output: z.string(),
+  /** ISO time; absent in the state of an earlier version. */
+  builtAt: z.string().optional(),
+});
 
 const volumeState = z.object({
   key: z.string().optional(),
@@ -85,9 +90,8 @@ export interface StateFolders {
 }
 
 /**
- * The folders of a project. They go by the project's name, as Docker's volumes do, so a renamed project folder
- * keeps its data. `INVCTL_STATE_DIR`, else `/var/lib/invctl` for root (the user that runs PostgreSQL must reach
- * it, and root's home is closed to it), else `invctl` under `XDG_STATE_HOME` (default `~/.local/state`).
+ * The folders of a project, below {@link stateRoot}. They go by the project's name, as Docker's volumes do, so a
+ * renamed project folder keeps its data.
  *
  * @throws UserError EMBEDDED_PROJECT_NAME (exit 4) for a name that Compose would refuse too.
  */
@@ -109,32 +113,6 @@ export function stateFolders(location: ProjectLocation, env: NodeJS.ProcessEnv):
     secrets: join(project, 'secrets'),
     volumes: join(project, 'volumes'),
   };
-}
-
-/** Where this engine keeps everything of every project of this user. */
-export function stateRoot(env: NodeJS.ProcessEnv): string {
-  if (env.INVCTL_STATE_DIR) return resolve(env.INVCTL_STATE_DIR);
-  if (process.getuid?.() === 0) return '/var/lib/invctl';
-  return join(env.XDG_STATE_HOME || join(env.HOME || homedir(), '.local', 'state'), 'invctl');
-}
-
-/**
- * Makes a folder and its parents. `traversable`: other users may pass through it, not list it; the user that runs
- * PostgreSQL for root must.
- */
-export async function makeStateFolder(folder: string, access: 'private' | 'traversable'): Promise<void> {
-  try {
-    const first = await mkdir(folder, { recursive: true, mode: 0o700 });
-    if (first === undefined) return;
-    const mode = access === 'private' ? 0o700 : 0o711;
-    // Whatever the umask: the new folders from the lowest up to the first that was missing.
-    for (let path = folder; ; path = dirname(path)) {
-      chmodSync(path, mode);
-      if (path === first) break;
-    }
-  } catch (error) {
-    throw explainFileError(error, folder);
-  }
 }
 
 /** The state of one project, in memory and on disk. Writes are atomic and in order. */

@@ -7,6 +7,7 @@ import type { ProjectLocation } from '../../project/locate.js';
 import type { ComposeProject, ComposeService } from '../../project/model.js';
 import { readConfig } from '../../project/read.js';
 import { syncFolder } from '../../system/files.js';
+import { stateRoot } from '../../system/state-root.js';
 import type {
   LeftVolume,
   ServerMove,
@@ -25,7 +26,6 @@ import { findMove, findServer, type MovePrograms } from './find-postgres.js';
 import { serviceMark } from './launch.js';
 import { runSingleUser } from './postgres.js';
 import { findServerUser } from './server-user.js';
-import { stateRoot } from './state.js';
 
 /** Where the official image keeps its data: the compose file speaks of its paths. */
 const DATA_PATH = '/var/lib/postgresql/data';

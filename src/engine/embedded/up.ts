@@ -4,8 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { UserError } from '../../errors.js';
 import { type ComposeService, startOrder } from '../../project/model.js';
 import { findFreePort, isPortFree } from '../../system/ports.js';
-import type { ServiceEvent, ServicePhase, UpOutcome } from '../engine.js';
-import { buildPackage } from './build.js';
+import type { BuildChoice, OutdatedImage, ServiceEvent, ServicePhase, UpOutcome } from '../engine.js';
+import { buildPackage, lastBuild } from './build.js';
 import { classify, type EmbeddedService, type NodeService } from './classify.js';
 import { prepareDatabase } from './database.js';
 import { httpProbe } from './health.js';
@@ -25,6 +25,7 @@ const LOOPBACK = '127.0.0.1';
 export interface BringUpOptions {
   /** Services to start, dependencies included. */
   wanted: ReadonlySet<string>;
+  build?: BuildChoice;
   wait: boolean;
   timeoutMs: number;
   onEvent(event: ServiceEvent): void;
@@ -58,6 +59,7 @@ class BringUp {
   readonly #progress = new Map<string, ServiceProgress>();
   readonly #started: string[] = [];
   readonly #unchanged: string[] = [];
+  readonly #outdated: OutdatedImage[] = [];
   readonly #seconds: Record<string, number> = {};
   /** Aborted by the caller's signal and by the first error. */
   readonly #stop = new AbortController();
@@ -103,7 +105,13 @@ class BringUp {
       const statuses = await Promise.all(
         [...names].sort().map((name) => serviceStatus(name, store.state.services[name] as ServiceRecord)),
       );
-      return { services: statuses, seconds: this.#seconds, failed, unchanged: this.#unchanged };
+      return {
+        services: statuses,
+        seconds: this.#seconds,
+        failed,
+        unchanged: this.#unchanged,
+        outdated: this.#outdated,
+      };
     } catch (error) {
       await this.#undo(services);
       throw error;
@@ -213,10 +221,8 @@ class BringUp {
 
   /** Services may share a package; it is built by one of them at a time. */
   async #build(node: NodeService): Promise<string> {
-    const { name } = node.service;
-    const onStart = (step: string) => this.#emit(name, 'building', step);
     const before = this.#builds.get(node.folder) ?? Promise.resolve('');
-    const build = before.then(() => buildPackage(this.#run, node, { onStart }));
+    const build = before.then(() => this.#buildAsAsked(node));
     this.#builds.set(node.folder, build);
     this.#building += 1;
     try {
@@ -225,6 +231,20 @@ class BringUp {
       this.#building -= 1;
       this.#waitingSince = Date.now();
     }
+  }
+
+  async #buildAsAsked(node: NodeService): Promise<string> {
+    const { name } = node.service;
+    const onOutdated = (outdated: OutdatedImage) => this.#outdated.push(outdated);
+    if (this.#options.build === 'none') {
+      const { digest, outdated } = await lastBuild(this.#run, node);
+      if (outdated) onOutdated(outdated);
+      return digest;
+    }
+    return buildPackage(this.#run, node, {
+      onStart: (step) => this.#emit(name, 'building', step),
+      onOutdated,
+    });
   }
 
   async #choosePort(service: ComposeService, record: ServiceRecord): Promise<number | undefined> {

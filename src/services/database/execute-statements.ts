@@ -1,4 +1,6 @@
 import { readFile } from 'node:fs/promises';
+import type { Session } from '../../engine/database-access.js';
+import { splitSql } from '../../engine/embedded/sql-statements.js';
 import { UserError } from '../../errors.js';
 import type { Database } from '../../postgres/database.js';
 import { withSession } from '../../postgres/open-session.js';
@@ -26,13 +28,16 @@ export async function executeStatements(
       file,
     });
   }
+  let line = 1;
   try {
     await withSession(
       database,
       { applicationName: 'invctl db exec', signal: context.signal, asProject: true },
       async (session) => {
         if (transaction) await session.run('BEGIN;');
-        await session.run(text);
+        await runEach(session, text, (at) => {
+          line = at;
+        });
         if (transaction) await session.run('COMMIT;');
       },
     );
@@ -43,7 +48,23 @@ export async function executeStatements(
       message: `${error.message}\n${transaction ? 'nothing of the file was applied' : 'the statements before it were applied'}`,
       hint: `mend the file, then: invctl db exec ${file}`,
       file,
+      line,
       cause: error,
     });
+  }
+}
+
+/** Statement by statement, and tells the line that each begins at before it runs. */
+async function runEach(session: Session, text: string, onLine: (line: number) => void): Promise<void> {
+  const { statements, rest } = splitSql(text);
+  let from = 0;
+  let line = 1;
+  for (const statement of rest === '' ? statements : [...statements, rest]) {
+    const at = text.indexOf(statement, from);
+    line += text.slice(from, at).split('\n').length - 1;
+    onLine(line);
+    await session.run(`${statement};`);
+    line += statement.split('\n').length - 1;
+    from = at + statement.length;
   }
 }

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Session } from '../../engine/database-access.js';
+import { splitSql } from '../../engine/embedded/sql-statements.js';
 import { ExitCode, UserError } from '../../errors.js';
 import { type Database, findDatabase } from '../../postgres/database.js';
 import { MIGRATIONS_TABLE } from '../../postgres/facts.js';
@@ -55,6 +56,16 @@ export async function migrate(context: ServiceContext): Promise<Migrated> {
       (session) => applyMissing(session, migrations),
     );
   });
+}
+
+/**
+ * Applies the app's migrations in a database that may be any of the server's.
+ * @returns the names of the files; none for an app that keeps no such folder, and migrates itself.
+ * @throws UserError as {@link migrate}
+ */
+export async function applyMigrations(database: Database, session: Session): Promise<string[]> {
+  if ((await migrationFiles(database)).length === 0) return [];
+  return (await applyMissing(session, await readMigrations(database))).applied;
 }
 
 async function readMigrations(database: Database): Promise<Migration[]> {
@@ -126,6 +137,16 @@ function assertSame(
 }
 
 async function apply(session: Session, { version, name, file, sql, checksum }: Migration): Promise<void> {
+  const { open } = splitSql(sql);
+  // What follows would be a part of it, and psql would wait for its end without a word.
+  if (open !== undefined && open !== 'statement') {
+    throw new UserError({
+      code: 'MIGRATION_FAILED',
+      message: `${basename(file)} ends within a ${open}, and the schema is at version ${version - 1}`,
+      hint: `mend ${file}, then: invctl db migrate`,
+      file,
+    });
+  }
   const outside = sql.startsWith(OUTSIDE);
   try {
     await session.run(`${outside ? `${sql}\nBEGIN;` : `BEGIN;\n${sql}\n;`}

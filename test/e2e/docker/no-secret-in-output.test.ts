@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { appendFile, mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -21,6 +22,8 @@ interface Invocation {
   code?: number;
   /** There is no JSON of it: it is another program's output, or has a format of its own. */
   noJson?: true;
+  /** It has no end of its own: it gets a Ctrl-C once it has printed this. */
+  until?: string;
 }
 
 /** Every command, in an order in which each finds what it needs; what loses something comes last. */
@@ -29,7 +32,11 @@ const INVOCATIONS: readonly (readonly [command: string, ...invocations: Invocati
   ['config', { args: [] }],
   ['build', { args: [] }],
   ['up', { args: [] }],
+  ['watch', { args: [], until: 'watching', code: 130 }],
   ['ps', { args: [] }],
+  ['list', { args: [] }],
+  ['open', { args: ['--docs'] }, { args: ['db'], code: 1 }],
+  ['shell', { args: ['api'], input: 'echo here\n', noJson: true }],
   ['status', { args: [] }],
   ['logs', { args: [] }],
   ['exec', { args: ['api', '--', 'node', '--version'], noJson: true }],
@@ -63,6 +70,10 @@ const INVOCATIONS: readonly (readonly [command: string, ...invocations: Invocati
   ['db migrate', { args: [] }],
   ['db exec', { args: ['query.sql'] }, { args: ['wrong.sql'], code: 1 }],
   ['db psql', { args: ['--', '--command=SELECT 1'], noJson: true }],
+  ['db url', { args: [], until: '127.0.0.1', code: 130 }, { args: ['--copy'], code: 1 }],
+  // The admin has the password of the first start still.
+  ['db seed', { args: ['query.sql'] }, { args: [], code: 1 }],
+  ['db reset', { args: ['--no-backup', ...CONFIRMED] }],
   ['volume ls', { args: [] }],
   ['volume inspect', { args: ['pgdata'] }],
   ['network ls', { args: [] }],
@@ -74,6 +85,8 @@ const INVOCATIONS: readonly (readonly [command: string, ...invocations: Invocati
   ['export k8s', { args: ['--ingress', 'shop.example.com'] }],
   ['recover', { args: [] }],
   ['completion', { args: ['bash'] }],
+  ['help', { args: ['db', 'url'] }],
+  ['version', { args: [] }],
   ['restart', { args: [] }],
   ['stop', { args: [] }],
   ['start', { args: [] }],
@@ -87,6 +100,16 @@ const BEFORE: Record<string, readonly string[][]> = {
   rm: [['up', '--no-wait']],
   'volume rm': [['up', 'db'], ['down']],
 };
+
+function interruptedAfter(text: string): (child: ChildProcess) => void {
+  return (child) => {
+    let printed = '';
+    child.stdout?.on('data', (chunk) => {
+      printed += chunk;
+      if (printed.includes(text)) child.kill('SIGINT');
+    });
+  };
+}
 
 describe.skipIf(withoutDocker)('no command shows a secret', () => {
   let folder: string;
@@ -154,7 +177,7 @@ describe.skipIf(withoutDocker)('no command shows a secret', () => {
 
   it.each(INVOCATIONS.flatMap(([command, ...all]) => all.map((one) => ({ command, ...one }))))(
     '$command $args',
-    async ({ command, args, input, code = 0, noJson }) => {
+    async ({ command, args, input, code = 0, noJson, until }) => {
       for (const global of noJson ? [['-v']] : [['-v'], ['--json']]) {
         for (const before of BEFORE[command] ?? []) {
           const { code: ready } = await invctl(['--engine', 'docker', ...before], { cwd: folder, env });
@@ -163,7 +186,12 @@ describe.skipIf(withoutDocker)('no command shows a secret', () => {
         const words = await Promise.all(args.map((word) => (word === 'BACKUP' ? newestBackup() : word)));
         const result: CliResult = await invctl(
           ['--engine', 'docker', ...global, ...command.split(' '), ...words],
-          { cwd: folder, env, ...(input === undefined ? {} : { input }) },
+          {
+            cwd: folder,
+            env,
+            ...(input === undefined ? {} : { input }),
+            ...(until === undefined ? {} : { onSpawn: interruptedAfter(until) }),
+          },
         );
         expect(result.code, `${result.stdout}${result.stderr}`.slice(-1000)).toBe(code);
         const output = result.stdout + result.stderr;

@@ -20,7 +20,14 @@ describe('a command line', () => {
     const { name, args, flags } = await typed('up', 'api', '--no-wait');
     expect(name).toBe('up');
     expect(args).toEqual({ services: ['api'] });
-    expect(flags).toEqual({ build: false, noWait: true, timeout: 180, attach: false });
+    expect(flags).toEqual({
+      build: false,
+      noBuild: false,
+      noWait: true,
+      timeout: 180,
+      watch: false,
+      attach: false,
+    });
   });
 
   it('takes global options before and behind the command', async () => {

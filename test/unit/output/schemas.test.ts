@@ -24,8 +24,10 @@ describe('the committed schemas', () => {
   it('cover every command that does not stream what another program prints', async () => {
     const commands = [...(await allCommands())];
     expect(commands.filter(([, { data }]) => !data).map(([name]) => name)).toEqual([
+      'watch',
       'logs',
       'exec',
+      'shell',
       'run',
       'compose',
       'db psql',

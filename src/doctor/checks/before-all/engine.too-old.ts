@@ -1,7 +1,7 @@
 import { defineCheck, type Finding } from '../../check.js';
 
-/** The oldest that know what a scaffold uses: `start_interval` came with Engine 25 and Compose 2.20. */
-const OLDEST = { engine: [25, 0], compose: [2, 20] } as const;
+/** The oldest that know what a scaffold uses: `start_interval` came with Engine 25, `develop` with Compose 2.22. */
+const OLDEST = { engine: [25, 0], compose: [2, 22] } as const;
 /** The oldest whose Compose format is today's. */
 const OLDEST_FOR_ANY = { engine: [20, 10], compose: [2, 0] } as const;
 
@@ -12,7 +12,7 @@ export const check = defineCheck({
   severity: 'fail',
   needs: ['docker'],
   why: 'An older one refuses keys of the compose file, or ignores them silently.',
-  docs: `A scaffold needs Docker Engine 25 and Compose 2.20, for the health check's \`start_interval\`; other projects Engine 20.10 and Compose 2.0. \`docker version\` and \`docker compose version\` show what is there. Update from <https://docs.docker.com/engine/install/>.`,
+  docs: `A scaffold needs Docker Engine 25 for the health check's \`start_interval\`, and Compose 2.22 for \`develop\`; other projects Engine 20.10 and Compose 2.0. \`docker version\` and \`docker compose version\` show what is there. Update from <https://docs.docker.com/engine/install/>.`,
   async probe({ docker, scaffold }) {
     const versions = await docker.versions();
     const oldest = scaffold ? OLDEST : OLDEST_FOR_ANY;

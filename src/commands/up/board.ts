@@ -1,0 +1,62 @@
+import type { Context } from '../../cli/context.js';
+import type { ServiceEvent } from '../../engine/engine.js';
+import type { Progress, ProgressMark } from '../../output/progress.js';
+import { formatDuration } from '../../output/units.js';
+import { redact } from '../../system/secret.js';
+
+/** Shows services on their way up. */
+export interface Board {
+  show: (event: ServiceEvent) => void;
+  /** What is at work at this moment did not get there. */
+  fail: () => void;
+  stop: () => void;
+}
+
+const MARKS: Record<ServiceEvent['phase'], ProgressMark> = {
+  building: 'working',
+  created: 'working',
+  starting: 'working',
+  running: 'done',
+  healthy: 'done',
+  completed: 'done',
+  failed: 'failed',
+};
+
+/** One line a service, from created to ready, with a clock that runs while it is on its way. */
+export async function createBoard(context: Context, wait: boolean): Promise<Board> {
+  const progress: Progress = await context.output.progress();
+  const startedMs = Date.now();
+  let width = 0;
+  const atWork = new Map<string, ServiceEvent>();
+  const show = (event: ServiceEvent) => {
+    if (event.output !== undefined && !progress.live) return;
+    width = Math.max(width, event.service.length);
+    const name = event.service.padEnd(width);
+    const detail = describeDetail(event);
+    const isAtWork = MARKS[event.phase] === 'working' && wait;
+    if (isAtWork) atWork.set(event.service, event);
+    else atWork.delete(event.service);
+    const line = (milliseconds: number) =>
+      `${name}  ${event.phase.padEnd(9)} ${formatDuration(milliseconds).padStart(7)}${detail}`;
+    const mark = wait || event.phase !== 'starting' ? MARKS[event.phase] : 'done';
+    progress.set(
+      event.service,
+      mark,
+      isAtWork && process.stderr.isTTY ? () => line(Date.now() - startedMs) : line(event.elapsedMs),
+    );
+  };
+  const fail = () => {
+    for (const { service, phase, elapsedMs } of atWork.values()) {
+      const time = formatDuration(elapsedMs).padStart(7);
+      progress.set(service, 'failed', `${service.padEnd(width)}  ${phase.padEnd(9)} ${time}`);
+    }
+  };
+  return { show, fail, stop: progress.stop };
+}
+
+/** The progress display cuts it to the terminal's width: what a step prints is worth more than the end of a long step. */
+function describeDetail({ detail, output }: ServiceEvent): string {
+  if (!detail) return '';
+  if (output === undefined) return `  ${detail.slice(0, 60)}`;
+  return `  ${detail.length > 24 ? `${detail.slice(0, 23)}…` : detail}  ${redact(output)}`;
+}

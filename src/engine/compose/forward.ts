@@ -1,0 +1,115 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
+import { Readable } from 'node:stream';
+import { hasErrorCode, UserError } from '../../errors.js';
+import type { ProjectLocation } from '../../project/locate.js';
+import type { Forward } from '../engine.js';
+import * as argv from './argv.js';
+import type { Docker } from './docker.js';
+
+const LOOPBACK = '127.0.0.1';
+/** Of the script: nobody listens at that port. */
+const REFUSED = 111;
+/** Of the script: the image has no program for it. */
+const NO_PROGRAM = 127;
+
+/**
+ * Joins standard input and output with a port of the container's own address. Not with that of its loopback: there a
+ * PostgreSQL image lets everybody in without a password. bash is in every image that has the official entrypoint.
+ *
+ * Each child is waited for: the server is process 1 of its container, inherits what is left behind, and takes an orphan
+ * that a signal ended for a crash of its own, upon which it ends every session.
+ */
+const JOIN = `
+if command -v bash >/dev/null 2>&1; then
+  exec bash -c '
+    exec 3<>"/dev/tcp/$HOSTNAME/$1" || exit ${REFUSED}
+    exec 4<&0
+    cat <&3 2>/dev/null & down=$!
+    cat <&4 >&3 2>/dev/null & up=$!
+    wait -n
+    kill "$down" "$up" 2>/dev/null
+    wait
+    exit 0' bash "$1" 2>/dev/null
+fi
+command -v nc >/dev/null 2>&1 || exit ${NO_PROGRAM}
+exec nc "$(hostname -i | cut -d" " -f1)" "$1"
+`;
+
+export interface ForwardInput {
+  location: ProjectLocation;
+  service: string;
+  containerId: string;
+  /** Port in the container. */
+  target: number;
+  /** Port of this machine; absent: any that is free. */
+  port?: number | undefined;
+}
+
+/**
+ * A port of this machine's loopback that leads into a container for as long as this process lives: nothing is
+ * published, and containers of internal networks are reached as well.
+ *
+ * @throws UserError FORWARD_FAILED, PORT_IN_USE
+ */
+export async function forwardPort(docker: Docker, input: ForwardInput): Promise<Forward> {
+  const { containerId, target, location } = input;
+  const command = argv.exec(containerId, ['sh', '-c', JOIN, 'sh', String(target)], {});
+  const options = { cwd: location.directory, allowFailure: true, ownSession: true } as const;
+  const trial = await docker.run(command, { ...options, input: Readable.from([]) });
+  if (trial.status !== 0) throw forwardFailed(input, trial.status, trial.stderr);
+  const stop = new AbortController();
+  const joined = new Set<Promise<unknown>>();
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    const one = docker
+      .run(command, { ...options, input: socket, output: socket, signal: stop.signal })
+      // One that breaks off is the client's to notice.
+      .catch(() => {})
+      .finally(() => socket.destroy());
+    joined.add(one);
+    void one.finally(() => joined.delete(one));
+    socket.on('error', () => {});
+    stop.signal.addEventListener('abort', () => socket.destroy(), { once: true });
+  });
+  server.listen({ host: LOOPBACK, port: input.port ?? 0 });
+  await once(server, 'listening').catch((error) => {
+    throw explainListening(error, input.port);
+  });
+  return {
+    host: LOOPBACK,
+    port: (server.address() as AddressInfo).port,
+    temporary: true,
+    async close() {
+      stop.abort();
+      server.close();
+      await Promise.all(joined);
+    },
+  };
+}
+
+function explainListening(error: unknown, port: number | undefined): unknown {
+  if (!hasErrorCode(error, 'EADDRINUSE', 'EACCES')) return error;
+  return new UserError({
+    code: 'PORT_IN_USE',
+    message: `port ${port} of this machine ${error.code === 'EACCES' ? 'may not be used by you' : 'is in use'}`,
+    hint: 'leave --port away: any free one is taken',
+    details: { port },
+  });
+}
+
+function forwardFailed({ service, target }: ForwardInput, status: number | null, stderr: string): UserError {
+  const message =
+    status === REFUSED
+      ? `nobody answers at port ${target} of "${service}" by the container's own address`
+      : status === NO_PROGRAM
+        ? `the image of "${service}" has neither bash nor nc, one of which is needed to reach its port from here`
+        : `port ${target} of "${service}" cannot be reached from here: ${stderr.trim().split('\n').at(-1) || `status ${status}`}`;
+  return new UserError({
+    code: 'FORWARD_FAILED',
+    message,
+    hint:
+      status === REFUSED
+        ? `invctl logs ${service}      (does it listen on all addresses?)`
+        : 'invctl db psql      (works without)',
+  });
+}

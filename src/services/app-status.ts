@@ -1,0 +1,71 @@
+import type { ServiceStatus } from '../engine/service-status.js';
+import { serviceUrl } from '../engine/service-url.js';
+import { UserError } from '../errors.js';
+import type { ComposeProject, ComposeService } from '../project/model.js';
+import { hostPath } from '../project/mounted-file.js';
+import { insideProject } from '../project/paths.js';
+import { appService } from '../project/service-roles.js';
+import type { ProjectSettings } from '../project/settings-file.js';
+import { fetchWithin } from '../system/fetch-within.js';
+
+/** How long the app has to say whether it has a page of documentation, in milliseconds. */
+const PATIENCE_MS = 1000;
+
+/** Where a person meets the app. */
+export interface AppStatus {
+  service: string;
+  /** Absent: it is not running, or publishes no port. */
+  url?: string;
+  /** Absent: nothing answers there. */
+  docs?: string;
+  /** Who can log in at first, and where the password lies: a file, relative to the project. */
+  login?: { user: string; password: string };
+}
+
+/** Undefined where nobody can say which service is the app. */
+export async function appStatus(
+  project: ComposeProject,
+  settings: ProjectSettings['services'],
+  services: readonly ServiceStatus[],
+  signal: AbortSignal,
+): Promise<AppStatus | undefined> {
+  let app: ComposeService;
+  try {
+    app = appService(project, settings);
+  } catch (error) {
+    if (error instanceof UserError) return undefined;
+    throw error;
+  }
+  const status = services.find(({ name }) => name === app.name);
+  const url = status && serviceUrl(status);
+  const docs = url !== undefined && (await answers(`${url}/docs`, signal)) ? `${url}/docs` : undefined;
+  const login = firstLogin(project, app);
+  return {
+    service: app.name,
+    ...(url === undefined ? {} : { url }),
+    ...(docs === undefined ? {} : { docs }),
+    ...(login ? { login } : {}),
+  };
+}
+
+async function answers(url: string, signal: AbortSignal): Promise<boolean> {
+  try {
+    const response = await fetchWithin(url, { timeoutMs: PATIENCE_MS, signal });
+    await response.body?.cancel();
+    return response.ok;
+  } catch {
+    signal.throwIfAborted();
+    return false;
+  }
+}
+
+/** Of a scaffold's API: the admin that it makes, with the secret that `init` wrote. */
+function firstLogin(project: ComposeProject, app: ComposeService): AppStatus['login'] {
+  const grant = app.secrets.find(({ source }) => source === 'admin_password');
+  const file = grant && hostPath(project, app, grant.target);
+  if (file === undefined) return undefined;
+  return {
+    user: app.environment.ADMIN_USERNAME || 'admin',
+    password: insideProject(project.directory, file),
+  };
+}

@@ -1,0 +1,275 @@
+import { existsSync, statSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { FSWatcher } from 'chokidar';
+import type { Engine, ServiceEvent } from '../engine/engine.js';
+import { selectEngine } from '../engine/select.js';
+import { ExitCode, hasErrorCode, UserError } from '../errors.js';
+import { locateProject, type ProjectLocation } from '../project/locate.js';
+import { type ComposeProject, withDependencies } from '../project/model.js';
+import type { ServiceContext } from './context.js';
+import { type UpResult, up } from './up.js';
+import { WatchedFiles } from './watched-files.js';
+
+/** A change is taken up once nothing has changed for this long, in milliseconds. */
+const QUIET_MS = 120;
+/** A storm of changes is taken up after this time at the latest, in milliseconds. */
+const LATEST_MS = 3000;
+/** Until another invctl lets go of the project, in milliseconds. */
+const LOCK_RETRY_MS = 500;
+/** What is wrong in the source, and mended there. */
+const IN_THE_SOURCE = ['BUILD_FAILED', 'COMPOSE_INVALID', 'PACKAGE_INVALID', 'EMBEDDED_NO_LOCK_FILE'];
+
+export interface WatchInput {
+  services: readonly string[];
+  timeoutMs: number;
+  onEvent: (event: WatchEvent) => void;
+}
+
+/** What becomes of a change. */
+export type WatchEvent =
+  /** Told once, when every later change is seen. */
+  | { kind: 'watching'; services: string[]; folders: string[] }
+  /** `files`: absolute paths, in the order in which they changed. */
+  | { kind: 'changed'; files: string[] }
+  | { kind: 'progress'; event: ServiceEvent }
+  /** `seconds` since the first of the changes. */
+  | { kind: 'served'; result: UpResult; seconds: number }
+  /** Nothing that enters a build, or decides how a service runs, is another. */
+  | { kind: 'unchanged' }
+  /** It does not build: what ran before goes on. */
+  | { kind: 'not-built'; error: UserError }
+  /** It was built, and does not become healthy. */
+  | { kind: 'unhealthy'; result: UpResult }
+  | { kind: 'waiting'; error: UserError };
+
+/**
+ * Brings the project up, and again after every change of its source or its compose file, until the context's signal
+ * ends it. A build that is under way is then broken off, a service that is being replaced gets its time.
+ *
+ * @throws UserError NOTHING_TO_WATCH (exit 4), WATCH_LIMIT, and what the first `up` throws but for an error in the
+ *   source.
+ */
+export async function watch(outer: ServiceContext, input: WatchInput): Promise<void> {
+  const context = { ...outer, warn: saidOnce(outer.warn) };
+  const { signal } = context;
+  const files = new WatchedFiles();
+  const watcher = await openWatcher(files);
+  try {
+    const { location, project } = await projectNow(context);
+    files.include(location, sources(project, input.services));
+    if (files.folders.length === 0) throw nothingToWatch(location);
+    await begin(watcher, files);
+    const changes = new Changes(watcher, signal);
+    await attempt(context, { ...input, onEvent: withoutUnchanged(input.onEvent) }, Date.now());
+    input.onEvent({
+      kind: 'watching',
+      services: sources(project, input.services).map(({ name }) => name),
+      folders: files.folders,
+    });
+    for (;;) {
+      const { paths, sinceMs } = await changes.next();
+      if (signal.aborted) return;
+      input.onEvent({ kind: 'changed', files: paths });
+      await attempt(context, input, sinceMs);
+      await follow(context, input, files, watcher);
+    }
+  } finally {
+    await watcher.close();
+  }
+}
+
+/** A project that is up already is no news before anything has changed. */
+function withoutUnchanged(tell: WatchInput['onEvent']): WatchInput['onEvent'] {
+  return (event) => {
+    if (event.kind !== 'unchanged') tell(event);
+  };
+}
+
+/** Each `up` would tell again what it warned of before. */
+function saidOnce(warn: (message: string) => void): (message: string) => void {
+  const said = new Set<string>();
+  return (message) => {
+    if (!said.has(message)) warn(message);
+    said.add(message);
+  };
+}
+
+/** Services that are built from a folder of this machine. */
+function sources(project: ComposeProject, names: readonly string[]) {
+  const wanted = withDependencies(project, names);
+  return Object.values(project.services).flatMap(({ name, build }) =>
+    build && wanted.has(name) && isFolder(build.context) ? [{ name, build }] : [],
+  );
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+}
+
+/** The project as its files say at this moment; an engine of its own, since one reads them once. */
+async function projectNow(
+  context: ServiceContext,
+  signal = context.signal,
+): Promise<{ location: ProjectLocation; engine: Engine; project: ComposeProject }> {
+  const location = locateProject(context.directory, context.env, context.environment);
+  const { kind } = await context.engine();
+  const engine = await selectEngine(kind, location, {
+    processes: context.processes,
+    env: context.env,
+    signal,
+    warn: context.warn,
+    note: () => {},
+  });
+  return { location, engine, project: await engine.resolve(location) };
+}
+
+/** What is watched follows the compose file. One that is invalid now was told of already. */
+async function follow(
+  context: ServiceContext,
+  input: WatchInput,
+  files: WatchedFiles,
+  watcher: FSWatcher,
+): Promise<void> {
+  try {
+    const { location, project } = await projectNow(context);
+    watcher.add(files.include(location, sources(project, input.services)));
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+  }
+}
+
+async function attempt(context: ServiceContext, input: WatchInput, sinceMs: number): Promise<void> {
+  if (context.signal.aborted) return;
+  const stop = new AbortController();
+  let replacing = false;
+  const interrupt = () => {
+    if (!replacing) stop.abort();
+  };
+  context.signal.addEventListener('abort', interrupt, { once: true });
+  const onEvent = (event: ServiceEvent) => {
+    replacing ||= event.phase !== 'building';
+    input.onEvent({ kind: 'progress', event });
+  };
+  try {
+    for (;;) {
+      const result = await tryOnce(context, input, stop.signal, onEvent);
+      if (result === 'locked') {
+        await sleep(LOCK_RETRY_MS, undefined, { signal: context.signal });
+        continue;
+      }
+      if (result) report(result, input, sinceMs);
+      return;
+    }
+  } finally {
+    context.signal.removeEventListener('abort', interrupt);
+  }
+}
+
+/** @returns nothing where it was told already, or was broken off. */
+async function tryOnce(
+  context: ServiceContext,
+  { services, timeoutMs, onEvent: tell }: WatchInput,
+  signal: AbortSignal,
+  onEvent: (event: ServiceEvent) => void,
+): Promise<UpResult | 'locked' | undefined> {
+  try {
+    const { location, engine } = await projectNow(context, signal);
+    const now = { ...context, signal, project: () => location, engine: async () => engine };
+    return await up(now, { services, build: 'changed', wait: true, timeoutMs, onEvent });
+  } catch (error) {
+    if (signal.aborted) return undefined;
+    if (!(error instanceof UserError)) throw error;
+    if (error.code === 'PROJECT_LOCKED') {
+      tell({ kind: 'waiting', error });
+      return 'locked';
+    }
+    if (!IN_THE_SOURCE.includes(error.code) && error.exitCode !== ExitCode.projectInvalid) throw error;
+    tell({ kind: 'not-built', error });
+    return undefined;
+  }
+}
+
+function report(result: UpResult, { onEvent }: WatchInput, sinceMs: number): void {
+  if (result.failed.length > 0) onEvent({ kind: 'unhealthy', result });
+  else if (result.unchanged.length === result.services.length) onEvent({ kind: 'unchanged' });
+  else onEvent({ kind: 'served', result, seconds: (Date.now() - sinceMs) / 1000 });
+}
+
+async function openWatcher(files: WatchedFiles): Promise<FSWatcher> {
+  const { watch: open } = await import('chokidar');
+  return open([], { ignoreInitial: true, ignored: (path) => files.ignores(path) });
+}
+
+/** Resolves when no later change is missed. */
+async function begin(watcher: FSWatcher, files: WatchedFiles): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    watcher.once('ready', resolve);
+    watcher.once('error', (error) => reject(watchFailed(error)));
+    watcher.add([...files.folders, ...files.files].filter((path) => existsSync(path)));
+  });
+}
+
+/** Changes as they come, those of one moment together. */
+class Changes {
+  readonly #paths = new Set<string>();
+  #sinceMs = 0;
+  #lastMs = 0;
+  #failure: unknown;
+  #wake: () => void = () => {};
+  readonly #signal: AbortSignal;
+
+  constructor(watcher: FSWatcher, signal: AbortSignal) {
+    this.#signal = signal;
+    watcher.on('all', (_, path) => this.#note(path));
+    watcher.on('error', (error) => {
+      this.#failure = watchFailed(error);
+      this.#wake();
+    });
+    signal.addEventListener('abort', () => this.#wake(), { once: true });
+  }
+
+  /** Waits for the end of the next changes. After an abort it returns whatever there is. */
+  async next(): Promise<{ paths: string[]; sinceMs: number }> {
+    while (!this.#signal.aborted) {
+      if (this.#failure) throw this.#failure;
+      const now = Date.now();
+      const due = Math.min(this.#lastMs + QUIET_MS, this.#sinceMs + LATEST_MS);
+      if (this.#paths.size > 0 && now >= due) break;
+      const timer = this.#paths.size > 0 ? setTimeout(() => this.#wake(), due - now) : undefined;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+      clearTimeout(timer);
+    }
+    const paths = [...this.#paths];
+    this.#paths.clear();
+    return { paths, sinceMs: this.#sinceMs };
+  }
+
+  #note(path: string): void {
+    this.#lastMs = Date.now();
+    if (this.#paths.size === 0) this.#sinceMs = this.#lastMs;
+    this.#paths.add(path);
+    this.#wake();
+  }
+}
+
+function nothingToWatch({ name }: ProjectLocation): UserError {
+  return new UserError({
+    code: 'NOTHING_TO_WATCH',
+    message: `no service of "${name}" is built from a folder of this machine, so there is no source to watch`,
+    hint: 'give a service a `build:` in the compose file, or follow what runs: invctl logs --follow',
+    exitCode: ExitCode.projectInvalid,
+  });
+}
+
+/** Of the kernel's table of watches (Linux: fs.inotify.max_user_watches). */
+function watchFailed(error: unknown): unknown {
+  if (!hasErrorCode(error, 'ENOSPC', 'EMFILE')) return error;
+  return new UserError({
+    code: 'WATCH_LIMIT',
+    message: 'this machine lets nobody watch so many files at once',
+    hint: 'list in .dockerignore what no build needs (node_modules, .git), or: sudo sysctl fs.inotify.max_user_watches=524288',
+    cause: error,
+  });
+}
