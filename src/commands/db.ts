@@ -10,6 +10,7 @@ export default group({
     verify: () => import('./db/verify.js'),
     copy: () => import('./db/copy.js'),
     prune: () => import('./db/prune.js'),
+    protect: () => import('./db/protect.js'),
     schedule: () => import('./db/schedule.js'),
     psql: () => import('./db/psql.js'),
     exec: () => import('./db/exec.js'),

@@ -58,6 +58,16 @@ export interface TrialInput {
   move: ServerMove;
 }
 
+/** A second server on the project's own data volume, beside the live one and in a folder of its own. */
+export interface BesideInput {
+  name: string;
+  config: ComposeConfig;
+  /** The database. */
+  service: string;
+  /** Absent: its data lies in a folder of this machine, which its bind mount names. */
+  volume?: TrialVolume;
+}
+
 /** What moves a project's database to a server of a later major, beyond what an {@link Engine} does for everybody. */
 export interface Trials {
   /** The project's engine, which goes on after a Ctrl-C: for taking back. */
@@ -88,6 +98,11 @@ export interface Trials {
    * @throws UserError EMBEDDED_POSTGRES_MISSING (exit 3)
    */
   prepare(location: ProjectLocation, input: TrialInput): Promise<Trial>;
+  /**
+   * Makes a trial's project of the database alone, on the volume that the live one has. Its PGDATA must be another.
+   * @throws UserError PROTECTION_IMPOSSIBLE where the engine has none.
+   */
+  prepareBeside(location: ProjectLocation, input: BesideInput): Promise<Trial>;
   /** Ends a trial and removes all of it but the volume, which the project has from then on. */
   release(location: ProjectLocation, name: string, service: string, volume: TrialVolume): Promise<void>;
   /** Removes all that there is of a trial, whatever became of it; a volume of the project is none of it. */

@@ -89,6 +89,25 @@ export function removeKey(text: string, path: Path): string | undefined {
   );
 }
 
+/**
+ * Adds lines behind an entry of a block map, as another entry of it, with a blank line before them.
+ * @param lines as they are at the left margin.
+ */
+export function addAfter(text: string, path: Path, lines: readonly string[]): string | undefined {
+  const parent = parseDocument(text).getIn(path.slice(0, -1), true);
+  if (!isMap(parent) || parent.flow || parent.anchor) return undefined;
+  const pair = pairOf(parent, String(path.at(-1)));
+  const start = (pair?.key as Scalar | undefined)?.range?.[0];
+  const at = endOfContent(text, pair?.value ?? pair?.key);
+  if (start === undefined || at === undefined) return undefined;
+  const indent = text.slice(text.lastIndexOf('\n', start - 1) + 1, start);
+  if (!/^ +$/.test(indent)) return undefined;
+  const end = lineEnd(text, at);
+  const head = text.slice(0, end);
+  const added = lines.map((line) => (line === '' ? '' : `${indent}${line}`)).join('\n');
+  return checked(`${head}${head.endsWith('\n') ? '' : '\n'}\n${added}\n${text.slice(end)}`);
+}
+
 /** Changes the item of a `NAME=value` list. */
 export function replaceItem(
   text: string,

@@ -4,6 +4,9 @@ import { resetOperation } from './database/reset-operation.js';
 import { restoreOperation } from './database/restore-operation.js';
 import { upgradeOperation } from './database/upgrade/operation.js';
 import type { Operation } from './operation.js';
+import { baseOperation } from './protection/base.js';
+import { restoreToOperation } from './protection/restore-to.js';
+import { protectOffOperation, protectOnOperation } from './protection/switch.js';
 import { adminRotationOperation } from './secrets/rotate-admin.js';
 import { rotationOperation } from './secrets/rotation-operation.js';
 import { abortOperation, templateUpgradeOperation } from './upgrade/operations.js';
@@ -19,4 +22,8 @@ export const OPERATIONS: readonly Operation<unknown, string, unknown>[] = [
   templateUpgradeOperation,
   abortOperation,
   adminRotationOperation,
+  protectOnOperation,
+  protectOffOperation,
+  baseOperation,
+  restoreToOperation,
 ];

@@ -81,7 +81,7 @@ export async function createDockerProject(
     async json(args, options) {
       const { code, stdout } = await run(['--json', ...args], options);
       const document = JSON.parse(stdout) as Document;
-      const schema = document.ok ? document.command.replace(' ', '-') : 'error';
+      const schema = document.ok ? document.command.replaceAll(' ', '-') : 'error';
       expect(schemaErrors(schema, document)).toEqual([]);
       return { code, document };
     },

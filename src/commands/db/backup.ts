@@ -1,10 +1,12 @@
 import { DUMP_FORMATS } from '../../backup/dump.js';
 import { command } from '../../cli/command.js';
-import { choice, text } from '../../cli/parameters.js';
+import type { Context } from '../../cli/context.js';
+import { choice, flag, text } from '../../cli/parameters.js';
 import { usageError } from '../../errors.js';
 import { TransferLine } from '../../output/transfer-line.js';
 import { count, formatBytes } from '../../output/units.js';
 import { backup, backupToStream } from '../../services/database/backup.js';
+import { takeBase } from '../../services/protection/base.js';
 import { backupFile, manifest, verificationLevel } from './shapes.js';
 
 export default command({
@@ -16,6 +18,7 @@ export default command({
     'invctl db backup --format plain      (then, anywhere: gunzip -c FILE | psql shop)',
   ],
   flags: {
+    base: flag('a base backup for `db restore --to` in place of a dump (needs db protect on)'),
     output: text('file', 'where to; - is stdout', {
       otherwise: 'backups/ in the project',
       short: 'o',
@@ -32,14 +35,33 @@ export default command({
     ),
   },
   data: (z) =>
-    z.object({
-      file: backupFile(z),
-      manifestFile: z.string(),
-      manifest: manifest(z),
-      level: verificationLevel(z),
-      copy: z.string().optional().describe('address of its copy'),
-    }),
-  async run(context, { flags: { output, format, level } }) {
+    z.union([
+      z.object({
+        file: backupFile(z),
+        manifestFile: z.string(),
+        manifest: manifest(z),
+        level: verificationLevel(z),
+        copy: z.string().optional().describe('address of its copy'),
+      }),
+      z.object({
+        base: z
+          .object({
+            id: z.string(),
+            folder: z.string().describe('absolute'),
+            bytes: z.int(),
+            startedAt: z.string().describe('ISO time'),
+            endedAt: z.string(),
+          })
+          .describe('with --base'),
+      }),
+    ]),
+  async run(context, { flags: { base, output, format, level } }) {
+    if (base) {
+      if (output !== undefined || format !== undefined) {
+        throw usageError('a base backup has a place and a format of its own', 'invctl db backup --base');
+      }
+      return takeBaseBackup(context);
+    }
     const toStream = output === '-';
     if (toStream && context.settings.json) {
       throw usageError('stdout cannot carry both the archive and a JSON document', '-o FILE --json');
@@ -95,3 +117,19 @@ export default command({
     }
   },
 });
+
+async function takeBaseBackup(context: Context) {
+  const line = new TransferLine(await context.output.progress());
+  try {
+    line.show('base backup', { bytes: 0 });
+    const { startedAt, endedAt, ...base } = await takeBase(context);
+    line.done(`${formatBytes(base.bytes)}, hashed`);
+    return {
+      data: { base: { ...base, startedAt: startedAt.toISOString(), endedAt: endedAt.toISOString() } },
+      text: base.folder,
+    };
+  } catch (error) {
+    line.failed('no base backup was made');
+    throw error;
+  }
+}

@@ -1,30 +1,32 @@
+import { parseTarget, parseTransaction } from '../../backup/protection/moment.js';
 import { command } from '../../cli/command.js';
 import type { Context } from '../../cli/context.js';
 import { flag, optional, text } from '../../cli/parameters.js';
 import { usageError } from '../../errors.js';
-import { table } from '../../output/table.js';
 import { TransferLine } from '../../output/transfer-line.js';
-import { count, formatDuration } from '../../output/units.js';
-import { forget, restore, undo } from '../../services/database/restore.js';
-import type {
-  Restored,
-  RestoreInput,
-  RestorePreview,
-  RowDifference,
-} from '../../services/database/restored.js';
+import { formatDuration } from '../../output/units.js';
+import { restore } from '../../services/database/restore.js';
+import type { Restored, RestoreInput, RestorePreview } from '../../services/database/restored.js';
+import { forgetRestores, undoRestore } from '../../services/protection/undo.js';
+import { restoreMoment } from './restore-to.js';
+import { rowTable } from './row-table.js';
+import { broughtBack } from './shapes.js';
 
 export default command({
   summary: 'restore a backup beside the live database, verify it, then swap',
   examples: [
     'invctl db restore shop-20261123T005853Z.dump',
     'invctl db restore backup.sql --yes',
+    'invctl db restore --to "2026-11-29 14:05:03"',
     'invctl db restore --undo',
     'invctl db restore --forget --confirm shop',
   ],
   args: { file: optional('a path, or a name that `db list` shows; also an SQL dump', { offers: 'backups' }) },
   flags: {
-    undo: flag('swap back to the previous database'),
-    forget: flag('drop the previous databases that restores kept'),
+    to: text('time', 'a moment: "2026-11-29 14:05:03", 5m-ago or latest (needs db protect on)'),
+    toBefore: text('transaction', 'the moment before this transaction'),
+    undo: flag('swap back to the previous database, or the previous server'),
+    forget: flag('remove the previous databases and servers that restores kept'),
     confirm: text(
       'project',
       "the project's name: with --forget, in a protected environment, for another environment's backup",
@@ -34,7 +36,9 @@ export default command({
   data: (z) =>
     z.union([
       z.object({
-        from: z.string().describe('a file, or with --undo the previous database'),
+        from: z
+          .string()
+          .describe('a file, a base backup, or with --undo the database or the server of before'),
         restored: z.string().describe('name of the live database'),
         previous: z.string().nullable().describe('name of the previous database; null: there was none'),
         rows: z.array(
@@ -46,15 +50,23 @@ export default command({
         ),
         restarted: z.array(z.string()),
         swapMs: z.number().describe('milliseconds in which nobody could connect'),
+        moment: broughtBack(z).optional().describe('with --to: what was asked for; null: the last one'),
+        lastCommit: broughtBack(z).optional().describe('of the last transaction; null: none since the base'),
       }),
-      z.object({ forgotten: z.array(z.string()) }),
+      z.object({ forgotten: z.array(z.string()).describe('databases, and folders of servers') }),
     ]),
   async run(context, { args: { file }, flags }) {
-    const given = [file !== undefined, flags.undo, flags.forget].filter(Boolean);
-    if (given.length !== 1) {
-      throw usageError('name a FILE, or use --undo or --forget', 'invctl db list      (the backups)');
+    const { to, toBefore, undo, forget } = flags;
+    const given = [file !== undefined, to !== undefined, toBefore !== undefined, undo, forget];
+    if (given.filter(Boolean).length !== 1) {
+      throw usageError(
+        'name a FILE, or use --to, --to-before, --undo or --forget',
+        'invctl db list      (the backups)',
+      );
     }
-    if (flags.forget) return forgetPrevious(context, flags.confirm);
+    if (forget) return forgetPrevious(context, flags.confirm);
+    if (to !== undefined) return restoreMoment(context, parseTarget(to), flags.confirm);
+    if (toBefore !== undefined) return restoreMoment(context, parseTransaction(toBefore), flags.confirm);
     // Nothing is fetched, checked or loaded for a question that nobody will be there to answer.
     const project = context.project().name;
     const confirmed = flags.confirm;
@@ -78,7 +90,7 @@ export default command({
     };
     try {
       const result =
-        file === undefined ? await undo(context, input) : await restore(context, { ...input, file });
+        file === undefined ? await undoRestore(context, input) : await restore(context, { ...input, file });
       line.done(`${result.restored} is restored; nobody could connect for ${formatDuration(result.swapMs)}`);
       return { data: { ...result }, text: describe(result) };
     } catch (error) {
@@ -89,40 +101,26 @@ export default command({
 });
 
 async function forgetPrevious(context: Context, confirmed: string | undefined) {
-  const result = await forget(context, (names) =>
+  const result = await forgetRestores(context, (names) =>
     context.prompts.confirmDataLoss({
-      what: `this drops ${count(names.length, 'database')} (${names.join(', ')}) and all data in ${names.length === 1 ? 'it' : 'them'}`,
+      what: `this removes ${names.join(', ')} and all data in ${names.length === 1 ? 'it' : 'them'}`,
       project: context.project().name,
       confirmed,
     }),
   );
-  return { data: result, text: result.forgotten.map((name) => `${name} is dropped`).join('\n') };
+  return { data: result, text: result.forgotten.map((name) => `${name} is gone`).join('\n') };
 }
 
 function describePreview({ from, database, rows, notes }: RestorePreview): string {
   const changed = rows.filter(({ before, after }) => before !== after);
   return [
     ...notes.map((note) => `note: ${note}`),
-    changed.length === 0
-      ? `every table of ${database} has as many rows as in ${from}`
-      : `${database} after the restore of ${from}:\n${rowTable(changed)}`,
+    rows.length === 0
+      ? `what ${database} would have is not counted`
+      : changed.length === 0
+        ? `every table of ${database} has as many rows as in ${from}`
+        : `${database} after the restore of ${from}:\n${rowTable(changed)}`,
   ].join('\n');
-}
-
-function rowTable(rows: readonly RowDifference[]): string {
-  const cell = (rowsOf: number | null) => (rowsOf === null ? '-' : rowsOf.toLocaleString('en'));
-  return table(
-    ['ROWS NOW', 'AFTER', 'DIFFERENCE', 'TABLE'],
-    rows.map(({ table: name, before, after }) => {
-      const difference = (after ?? 0) - (before ?? 0);
-      return [
-        cell(before),
-        cell(after),
-        `${difference > 0 ? '+' : ''}${difference.toLocaleString('en')}`,
-        name,
-      ];
-    }),
-  );
 }
 
 function describe({ from, restored, previous, restarted }: Restored): string {

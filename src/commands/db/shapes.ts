@@ -10,3 +10,6 @@ export const manifest = (z: Zod) =>
 
 /** Of a backup. */
 export const backupFile = (z: Zod) => z.string().describe('absolute path of the archive');
+
+/** Of a moment that was brought back. */
+export const broughtBack = (z: Zod) => z.string().nullable().describe('ISO time');

@@ -1,10 +1,15 @@
 import { LEVELS } from '../../backup/manifest.js';
+import { parseTarget, sayMoment } from '../../backup/protection/moment.js';
 import { command } from '../../cli/command.js';
-import { choice, required } from '../../cli/parameters.js';
+import type { Context } from '../../cli/context.js';
+import { choice, optional, text } from '../../cli/parameters.js';
+import { usageError } from '../../errors.js';
 import { TransferLine } from '../../output/transfer-line.js';
 import { count } from '../../output/units.js';
 import { verify } from '../../services/database/verify.js';
-import { backupFile, manifest, verificationLevel } from './shapes.js';
+import { drill } from '../../services/protection/restore-to.js';
+import { isoOrNull } from './restore-to.js';
+import { backupFile, broughtBack, manifest, verificationLevel } from './shapes.js';
 
 const WORDS = [
   'its SHA-256 is right',
@@ -15,8 +20,11 @@ const WORDS = [
 
 export default command({
   summary: 'verify a backup, to the level that you choose',
-  examples: ['invctl db verify shop-20261123T005853Z.dump --level 2'],
-  args: { file: required('a path, or a name that `db list` shows', { offers: 'backups' }) },
+  examples: [
+    'invctl db verify shop-20261123T005853Z.dump --level 2',
+    'invctl db verify --to latest      (all of db restore --to but the swap)',
+  ],
+  args: { file: optional('a path, or a name that `db list` shows', { offers: 'backups' }) },
   flags: {
     level: choice(
       'level',
@@ -24,15 +32,28 @@ export default command({
       '0 SHA-256, 1 read it whole, 2 restore it into a scratch database, 3 compare content',
       { initial: 1 },
     ),
+    to: text('time', 'a drill: bring a moment back beside the live server, and remove it again'),
   },
   data: (z) =>
-    z.object({
-      file: backupFile(z),
-      level: verificationLevel(z),
-      manifest: manifest(z).optional().describe('absent: the file has none'),
-      tables: z.array(z.object({ name: z.string(), rows: z.int() })),
-    }),
-  async run(context, { args: { file }, flags: { level } }) {
+    z.union([
+      z.object({
+        file: backupFile(z),
+        level: verificationLevel(z),
+        manifest: manifest(z).optional().describe('absent: the file has none'),
+        tables: z.array(z.object({ name: z.string(), rows: z.int() })),
+      }),
+      z.object({
+        moment: broughtBack(z).describe('what was asked for; null: the last one'),
+        lastCommit: broughtBack(z).describe('of the last transaction; null: none since the base backup'),
+        base: z.string().describe('name of the base backup that it is made of'),
+        tables: z.array(z.object({ name: z.string(), rows: z.int() })),
+      }),
+    ]),
+  async run(context, { args: { file }, flags: { level, to } }) {
+    if (to !== undefined && file === undefined) return drillMoment(context, to);
+    if (file === undefined || to !== undefined) {
+      throw usageError('one of FILE and --to is needed', 'invctl db list      (the backups)');
+    }
     const line = new TransferLine(await context.output.progress());
     try {
       const result = await verify(context, {
@@ -49,3 +70,24 @@ export default command({
     }
   },
 });
+
+async function drillMoment(context: Context, to: string) {
+  const target = parseTarget(to);
+  const line = new TransferLine(await context.output.progress());
+  try {
+    const { moment, lastCommit, ...result } = await drill(context, {
+      target,
+      onStep: (step) => line.show(step, { bytes: 0 }),
+    });
+    const rows = result.tables.reduce((sum, table) => sum + table.rows, 0);
+    line.done(`brought back: ${count(rows, 'row')} of ${count(result.tables.length, 'table')}`);
+    const last = lastCommit === null ? 'none since the base backup' : sayMoment(lastCommit);
+    return {
+      data: { ...result, moment: isoOrNull(moment), lastCommit: isoOrNull(lastCommit) },
+      text: `${moment === null ? 'the last moment' : sayMoment(moment)} can be brought back; its last transaction: ${last}`,
+    };
+  } catch (error) {
+    line.failed('not brought back');
+    throw error;
+  }
+}

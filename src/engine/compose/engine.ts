@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { ExitCode, UserError } from '../../errors.js';
 import type { ProjectLocation } from '../../project/locate.js';
 import type { ComposeProject } from '../../project/model.js';
@@ -61,7 +62,8 @@ export function createComposeEngine({ processes, env }: ComposeEngineDependencie
   }
 
   function resolve(location: ProjectLocation): Promise<ComposeProject> {
-    const key = location.files.join('\n');
+    // A command may edit a file and go on with what it says then.
+    const key = location.files.map((file) => `${file} ${statSync(file).mtimeMs}`).join('\n');
     const known = resolved.get(key) ?? readConfig(location);
     resolved.set(key, known);
     return known;

@@ -6,7 +6,7 @@ export interface TrialInput {
   /** What it is to have of the project. */
   services: readonly string[];
   /** The one volume that is no new, empty one: its key, and the engine's name for it. */
-  volume: { key: string; name: string };
+  volume?: { key: string; name: string };
   /** Mounts below these paths are left out. */
   without: readonly string[];
 }
@@ -52,7 +52,7 @@ export function trialProject(
   const volumes = Object.fromEntries(
     Object.keys(config.volumes ?? {}).map((key) => [
       key,
-      key === input.volume.key ? { name: input.volume.name, external: true } : {},
+      key === input.volume?.key ? { name: input.volume?.name, external: true } : {},
     ]),
   );
   const { secrets, configs } = config;

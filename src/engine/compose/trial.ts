@@ -8,7 +8,15 @@ import type { ComposeService } from '../../project/model.js';
 import { writeFileAtomic } from '../../system/files.js';
 import type { RunOptions } from '../../system/process.js';
 import type { Engine } from '../engine.js';
-import type { LeftVolume, Trial, TrialDependencies, TrialInput, Trials, TrialVolume } from '../trials.js';
+import type {
+  BesideInput,
+  LeftVolume,
+  Trial,
+  TrialDependencies,
+  TrialInput,
+  Trials,
+  TrialVolume,
+} from '../trials.js';
 import { volumeInUse } from '../trials.js';
 import * as argv from './argv.js';
 import { composeComplaint, createDocker, failedCommand } from './docker.js';
@@ -60,10 +68,22 @@ export function createComposeTrials(engine: Engine, dependencies: TrialDependenc
   }
 
   /** Makes the volume as Compose would for a key of the project. */
-  async function prepare(live: ProjectLocation, input: TrialInput): Promise<Trial> {
-    const { name, config, services, volume } = input;
-    await docker.run(argv.createVolume(live.name, volume.key, volume.name));
-    const { document, values } = trialProject(config, { name, services, volume, without: [INIT_SCRIPTS] });
+  async function prepare(
+    live: ProjectLocation,
+    {
+      name,
+      config,
+      services,
+      volume,
+    }: Pick<TrialInput, 'name' | 'config' | 'services'> & { volume?: TrialVolume },
+  ): Promise<Trial> {
+    if (volume) await docker.run(argv.createVolume(live.name, volume.key, volume.name));
+    const { document, values } = trialProject(config, {
+      name,
+      services,
+      ...(volume ? { volume } : {}),
+      without: [INIT_SCRIPTS],
+    });
     const { engine: own, location, file } = openTrial(live, name, values);
     await mkdir(dirname(file), { recursive: true });
     await writeFileAtomic(file, JSON.stringify(document, null, 2), 0o600);
@@ -73,7 +93,12 @@ export function createComposeTrials(engine: Engine, dependencies: TrialDependenc
   /** The volume was never the trial's: it stays. */
   async function remove(live: ProjectLocation, name: string): Promise<void> {
     const { engine: own, location, file } = openTrial(live, name);
-    if ((await own.status(location)).length > 0 || (await own.volumes(location)).length > 0) {
+    const [services, volumes, networks] = await Promise.all([
+      own.status(location),
+      own.volumes(location),
+      own.networks(location),
+    ]);
+    if (services.length + volumes.length + networks.length > 0) {
       await own.down(location, { volumes: true });
     }
     await rm(file, { force: true });
@@ -175,6 +200,8 @@ export function createComposeTrials(engine: Engine, dependencies: TrialDependenc
       return engine;
     },
     prepare,
+    prepareBeside: (live, { service, ...input }: BesideInput) =>
+      prepare(live, { ...input, services: [service] }),
     release: remove,
     remove,
     removeVolume: async (location, name) => {

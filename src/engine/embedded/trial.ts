@@ -151,6 +151,13 @@ export function createEmbeddedTrials(dependencies: TrialDependencies): Trials {
       return createEmbeddedEngine({ ...quiet, clientPrograms });
     },
     prepare,
+    prepareBeside: async () => {
+      throw new UserError({
+        code: 'PROTECTION_IMPOSSIBLE',
+        message: 'the embedded engine has no second server on the data of the first',
+        hint: 'invctl db list      (the backups)',
+      });
+    },
     release,
     remove,
     removeVolume,

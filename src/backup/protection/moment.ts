@@ -1,0 +1,102 @@
+import { UserError } from '../../errors.js';
+
+/** What a person wants back. */
+export type Target =
+  | { kind: 'latest' }
+  | { kind: 'moment'; at: Date }
+  /** The state before this transaction was committed. */
+  | { kind: 'before'; transaction: string };
+
+const UNIT_SECONDS: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86_400 };
+const WRITTEN =
+  /^(\d{4})-(\d{2})-(\d{2})(?:[ T](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,6}))?)?)?\s*(Z|UTC|[+-]\d{2}(?::?\d{2})?)?$/i;
+
+/**
+ * `2026-11-29 14:05:03`, in the zone of the machine unless it names one (`Z`, `+01:00`), `5m-ago` or `latest`.
+ * @throws UserError USAGE (exit 2) for any other text, and for a time that a change of clocks left out.
+ */
+export function parseTarget(text: string, now = new Date()): Target {
+  const trimmed = text.trim();
+  if (trimmed === 'latest') return { kind: 'latest' };
+  const [, amount, unit = ''] = /^(\d{1,6})\s*([smhd])[- ]ago$/.exec(trimmed) ?? [];
+  if (amount !== undefined) {
+    return {
+      kind: 'moment',
+      at: new Date(now.getTime() - Number(amount) * (UNIT_SECONDS[unit] as number) * 1000),
+    };
+  }
+  const parts = WRITTEN.exec(trimmed);
+  if (!parts) throw unreadableTime(text);
+  const at = instantOf(parts);
+  if (Number.isNaN(at.getTime())) throw unreadableTime(text);
+  return { kind: 'moment', at };
+}
+
+/** @param text a transaction's number, as `invctl db history` prints it. */
+export function parseTransaction(text: string): Target {
+  if (!/^[1-9]\d{0,9}$/.test(text)) {
+    throw usage(
+      `--to-before "${text}" is no transaction`,
+      '--to-before 48213      (see: invctl db history TABLE)',
+    );
+  }
+  return { kind: 'before', transaction: text };
+}
+
+/** In the zone of the machine, which it names: `29 Nov 2026 14:05:03 CET`. */
+export function sayMoment(at: Date, locale = 'en-GB'): string {
+  return new Intl.DateTimeFormat(locale, {
+    day: 'numeric',
+    month: 'short',
+    year: 'numeric',
+    hour: '2-digit',
+    minute: '2-digit',
+    second: '2-digit',
+    timeZoneName: 'short',
+  })
+    .format(at)
+    .replace(',', '');
+}
+
+function instantOf([
+  ,
+  year,
+  month,
+  day,
+  hour = '00',
+  minute = '00',
+  second = '00',
+  fraction = '0',
+  zone,
+]: RegExpExecArray): Date {
+  const milliseconds = fraction.padEnd(3, '0').slice(0, 3);
+  const written = `${year}-${month}-${day}T${hour}:${minute}:${second}.${milliseconds}`;
+  if (zone !== undefined) {
+    const offset = /^(Z|UTC)$/i.test(zone)
+      ? 'Z'
+      : zone.replace(/^(...):?(\d{2})?$/, (_, h, m = '00') => `${h}:${m}`);
+    const at = new Date(`${written}${offset}`);
+    // Date takes 30 February for a day of March.
+    const plain = new Date(`${written}Z`);
+    return sameDay(plain, `${year}-${month}-${day}`) ? at : new Date(Number.NaN);
+  }
+  const at = new Date(written);
+  const back = [at.getFullYear(), at.getMonth() + 1, at.getDate(), at.getHours(), at.getMinutes()];
+  const wanted = [year, month, day, hour, minute].map(Number);
+  return back.every((part, index) => part === wanted[index]) ? at : new Date(Number.NaN);
+}
+
+function sameDay(at: Date, day: string): boolean {
+  return !Number.isNaN(at.getTime()) && at.toISOString().startsWith(day);
+}
+
+function unreadableTime(text: string): UserError {
+  return usage(
+    `--to "${text}" is no time${WRITTEN.test(text.trim()) ? ' that there was' : ''}`,
+    '--to "2026-11-29 14:05:03", --to 5m-ago or --to latest',
+  );
+}
+
+function usage(message: string, hint: string): UserError {
+  return new UserError({ code: 'USAGE', message, hint, exitCode: 2 });
+}

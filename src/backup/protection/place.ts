@@ -1,0 +1,240 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { ExitCode, hasErrorCode, UserError } from '../../errors.js';
+import { type Ancestor, parseHistory, parseLsn, parseSegment } from '../../postgres/wal.js';
+import { explainReadError, writeFileAtomic } from '../../system/files.js';
+import type { Base, Catalogue, Run, Segment } from './catalogue.js';
+
+/** Folder of the protection, below that of the backups. */
+export const PROTECTION_FOLDER = 'protection';
+const BASE_ID = /^\d{8}T\d{6}Z$/;
+const RUN_NAME = /^[0-9A-F]{8}-\d{4}$/;
+const HISTORY = /^([0-9A-F]{8})\.history$/;
+
+/** What invctl knows of the server that is protected. */
+const recordSchema = z.object({
+  systemIdentifier: z.string(),
+  /** The server's `wal_segment_size`. */
+  segmentBytes: z.int(),
+  /** In its container, or on this machine. */
+  dataDirectory: z.string(),
+  /** The compose file that has the receiver's service, and that service's name. */
+  file: z.string(),
+  service: z.string(),
+  /** What `max_slot_wal_keep_size` was before; null: it was left as it was. */
+  slotLimitBefore: z.string().nullable(),
+});
+
+export type ProtectionRecord = z.infer<typeof recordSchema>;
+
+const baseSchema = z.object({
+  id: z.string(),
+  startedAt: z.number(),
+  endedAt: z.number(),
+  timeline: z.int(),
+  startLsn: z.string(),
+  endLsn: z.string(),
+});
+
+/** What the receiver last said of itself. */
+export interface ReceiverNote {
+  state: 'receiving' | 'waiting' | 'refused';
+  at: Date;
+  /** Everything that was committed until then is here; absent: nothing is yet. */
+  covered?: Date;
+  /** Where the WAL that is here, and on the disk, ends. */
+  lsn?: string;
+  /** Why it waits or refuses. */
+  message: string;
+}
+
+/** Undefined: nothing was ever protected here. */
+export async function readRecord(place: string): Promise<ProtectionRecord | undefined> {
+  const text = await readIfThere(join(place, 'protection.json'));
+  return text === undefined ? undefined : recordSchema.parse(JSON.parse(text));
+}
+
+/** Also writes what the receiver reads of it. */
+export async function writeRecord(place: string, record: ProtectionRecord): Promise<void> {
+  await writeFileAtomic(join(place, 'system'), `${record.systemIdentifier}\n${record.segmentBytes}\n`, 0o600);
+  await writeFileAtomic(join(place, 'protection.json'), `${JSON.stringify(record, null, 2)}\n`, 0o600);
+}
+
+export async function readReceiverNote(place: string): Promise<ReceiverNote | undefined> {
+  const text = await readIfThere(join(place, 'state', 'now'));
+  if (text === undefined) return undefined;
+  const values = new Map(
+    text.split('\n').map((line) => {
+      const at = line.indexOf('=');
+      return [line.slice(0, at), line.slice(at + 1)] as const;
+    }),
+  );
+  const covered = Number(values.get('covered') ?? 0);
+  const lsn = values.get('lsn');
+  return {
+    state: values.get('state') as ReceiverNote['state'],
+    at: new Date(Number(values.get('at')) * 1000),
+    ...(covered > 0 ? { covered: new Date(covered * 1000) } : {}),
+    ...(lsn ? { lsn } : {}),
+    message: values.get('message') ?? '',
+  };
+}
+
+/** Why the last base backup failed; undefined: it did not. */
+export async function baseFailure(place: string): Promise<string | undefined> {
+  return (await readIfThere(join(place, 'state', 'base-failed')))?.trim();
+}
+
+/** All that lies in the place. What is cut off or being written is left out. */
+export async function readCatalogue(place: string, { segmentBytes }: ProtectionRecord): Promise<Catalogue> {
+  const [bases, runs, note] = await Promise.all([
+    readBases(place),
+    readRuns(place, segmentBytes),
+    readReceiverNote(place),
+  ]);
+  const histories = new Map<number, Ancestor[]>();
+  for (const { name } of runs) {
+    for (const file of await names(join(place, 'wal', name))) {
+      const [, timeline] = HISTORY.exec(file) ?? [];
+      if (timeline === undefined) continue;
+      const text = await readFile(join(place, 'wal', name, file), 'utf8');
+      histories.set(Number.parseInt(timeline, 16), parseHistory(text));
+    }
+  }
+  return {
+    segmentBytes,
+    bases,
+    runs,
+    histories,
+    live: await readLive(place),
+    ...(note?.covered ? { covered: note.covered } : {}),
+    ...(note?.lsn ? { end: parseLsn(note.lsn) } : {}),
+  };
+}
+
+async function readBases(place: string): Promise<Base[]> {
+  const ids = (await names(join(place, 'bases'))).filter((name) => BASE_ID.test(name)).sort();
+  const bases = await Promise.all(
+    ids.map(async (id): Promise<Base[]> => {
+      const folder = join(place, 'bases', id);
+      const text = await readIfThere(join(folder, 'base.json'));
+      if (text === undefined) return [];
+      const { startLsn, endLsn, startedAt, endedAt, timeline } = baseSchema.parse(JSON.parse(text));
+      const sizes = await Promise.all(
+        (await names(folder)).map(async (name) => (await stat(join(folder, name))).size),
+      );
+      return [
+        {
+          id,
+          folder,
+          timeline,
+          startLsn: parseLsn(startLsn),
+          endLsn: parseLsn(endLsn),
+          startedAt: new Date(startedAt * 1000),
+          endedAt: new Date(endedAt * 1000),
+          bytes: sizes.reduce((sum, bytes) => sum + bytes, 0),
+        },
+      ];
+    }),
+  );
+  return bases.flat();
+}
+
+async function readRuns(place: string, segmentBytes: number): Promise<Run[]> {
+  const runs = (await names(join(place, 'wal'))).filter((name) => RUN_NAME.test(name)).sort();
+  return Promise.all(
+    runs.map(async (name) => {
+      const folder = join(place, 'wal', name);
+      const segments = await Promise.all(
+        (await names(folder)).map(async (file): Promise<Segment[]> => {
+          const parsed = parseSegment(file, segmentBytes);
+          if (!parsed) return [];
+          const found = await stat(join(folder, file)).catch(() => undefined);
+          // It was renamed in the meantime: the next look sees it.
+          return found ? [{ ...parsed, run: name, file, bytes: found.size, changedAt: found.mtime }] : [];
+        }),
+      );
+      return { name, timeline: Number.parseInt(name.slice(0, 8), 16), segments: segments.flat() };
+    }),
+  );
+}
+
+async function readLive(place: string): Promise<Catalogue['live']> {
+  const text = (await readIfThere(join(place, 'state', 'runs'))) ?? '';
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => {
+      const [at, run = ''] = line.split(' ');
+      return { at: new Date(Number(at) * 1000), timeline: Number.parseInt(run.slice(0, 8), 16) };
+    });
+}
+
+/**
+ * Compares files with the sums beside them.
+ * @param files by their names in `folder`; those without a sum are not looked at.
+ * @throws UserError PROTECTION_DAMAGED (exit 8) naming the first that differs.
+ */
+export async function proveSums(
+  folder: string,
+  files: readonly string[],
+  options: { all: boolean; signal: AbortSignal },
+): Promise<void> {
+  const text = (await readIfThere(join(folder, 'SHA256SUMS'))) ?? '';
+  const sums = new Map(text.split('\n').map((line) => [line.slice(66).trim(), line.slice(0, 64)]));
+  for (const file of options.all ? [...sums.keys()].filter((name) => name !== '') : files) {
+    const expected = sums.get(file);
+    if (expected === undefined) continue;
+    const found = await sha256(join(folder, file), options.signal);
+    if (found === expected) continue;
+    throw damaged(
+      join(folder, file),
+      found === undefined ? 'is not there' : 'is not as it was when it was written',
+    );
+  }
+}
+
+/** @param what is wrong with the file. */
+export function damaged(file: string, what: string): UserError {
+  return new UserError({
+    code: 'PROTECTION_DAMAGED',
+    message: `${file} ${what}: nothing after it can be brought back from this base backup`,
+    hint: 'bring back an earlier moment, and take a new base backup: invctl db backup --base',
+    exitCode: ExitCode.dataUnverified,
+    file,
+  });
+}
+
+async function sha256(file: string, signal: AbortSignal): Promise<string | undefined> {
+  const hash = createHash('sha256');
+  try {
+    for await (const chunk of createReadStream(file, { highWaterMark: 1024 * 1024, signal })) {
+      hash.update(chunk as Buffer);
+    }
+  } catch (error) {
+    if (hasErrorCode(error, 'ENOENT')) return undefined;
+    throw explainReadError(error, file);
+  }
+  return hash.digest('hex');
+}
+
+async function names(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if (hasErrorCode(error, 'ENOENT')) return [];
+    throw explainReadError(error, folder);
+  }
+}
+
+async function readIfThere(file: string): Promise<string | undefined> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    if (hasErrorCode(error, 'ENOENT')) return undefined;
+    throw explainReadError(error, file);
+  }
+}

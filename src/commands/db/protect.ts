@@ -1,0 +1,11 @@
+import { group } from '../../cli/command.js';
+
+export default group({
+  summary: 'keep every second, to be brought back with db restore --to',
+  examples: ['invctl db protect on', 'invctl db protect status', 'invctl db restore --to 5m-ago'],
+  commands: {
+    on: () => import('./protect/on.js'),
+    off: () => import('./protect/off.js'),
+    status: () => import('./protect/status.js'),
+  },
+});

@@ -1,0 +1,82 @@
+import { z } from 'zod';
+import { readCatalogue, readReceiverNote, readRecord } from '../../backup/protection/place.js';
+import { UserError } from '../../errors.js';
+import { withProjectLock } from '../../system/lock.js';
+import type { ServiceContext } from '../context.js';
+import { timeId } from '../database/backup-store.js';
+import { type Database, findDatabase, programFailed } from '../database/database.js';
+import { operation, perform } from '../operation.js';
+import { protectionPlace } from './place.js';
+import { PLACE_IN_CONTAINER, receiverName } from './receiver-service.js';
+import { notProtected } from './switch.js';
+
+/** What is not whole has another name, and the next base backup removes it. */
+export const baseOperation = operation({
+  name: 'db backup --base',
+  state: z.object({}),
+  steps: ['base'],
+  harmless: true,
+  reopen: async () => undefined,
+  revert: async () => 'a base backup that is not whole counts for nothing, and goes with the next one',
+});
+
+export interface BaseTaken {
+  id: string;
+  /** Absolute. */
+  folder: string;
+  bytes: number;
+  startedAt: Date;
+  endedAt: Date;
+}
+
+/**
+ * Takes a base backup now, in the receiver's place and by its hand.
+ * @throws UserError NOT_PROTECTED, BASE_FAILED, SERVICE_NOT_RUNNING
+ */
+export async function takeBase(context: ServiceContext): Promise<BaseTaken> {
+  const location = context.project();
+  const engine = await context.engine();
+  return withProjectLock(
+    location.directory,
+    { command: `invctl ${baseOperation.name}`, signal: context.signal },
+    async () => {
+      const database = await findDatabase(engine, location);
+      const input = { id: `${timeId(new Date())}-base`, state: {}, subject: undefined };
+      return perform(baseOperation, context, input, async (run) => {
+        await run.begin('base');
+        return takeByReceiver(context, database);
+      });
+    },
+  );
+}
+
+async function takeByReceiver(
+  context: ServiceContext,
+  { engine, location, settings, service }: Database,
+): Promise<BaseTaken> {
+  const place = protectionPlace(location, settings);
+  const record = await readRecord(place);
+  if (!record) throw notProtected();
+  const note = await readReceiverNote(place);
+  if (note?.state === 'refused') throw refused(note.message);
+  const result = await engine.pipe(
+    location,
+    receiverName(service),
+    ['sh', `${PLACE_IN_CONTAINER}/receiver.sh`, 'base'],
+    { signal: context.signal },
+  );
+  if (result.status !== 0) throw programFailed('BASE_FAILED', 'the base backup failed', result, 'df -h');
+  const { bases } = await readCatalogue(place, record);
+  const taken = bases.find(({ id }) => id === result.stdout.trim());
+  if (!taken) throw refused(`${place} does not have what the receiver wrote`);
+  const { id, folder, bytes, startedAt, endedAt } = taken;
+  return { id, folder, bytes, startedAt, endedAt };
+}
+
+function refused(message: string): UserError {
+  return new UserError({
+    code: 'BASE_FAILED',
+    message: `the base backup failed: ${message}`,
+    hint: 'invctl db protect status',
+  });
+}

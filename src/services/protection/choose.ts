@@ -1,0 +1,61 @@
+import {
+  type Catalogue,
+  planRecovery,
+  type RecoveryPlan,
+  type Window,
+  windowsOf,
+} from '../../backup/protection/catalogue.js';
+import { sayMoment, type Target } from '../../backup/protection/moment.js';
+import { UserError } from '../../errors.js';
+import type { RecoveryTarget } from '../../postgres/recovery-settings.js';
+
+/** What to recover to, and from what. */
+export interface Choice {
+  plan: RecoveryPlan;
+  target: RecoveryTarget;
+}
+
+/**
+ * @throws UserError TARGET_OUTSIDE naming the time that can be brought back, NOTHING_TO_BRING_BACK where there is none.
+ */
+export function choose(catalogue: Catalogue, target: Target): Choice {
+  const windows = windowsOf(catalogue);
+  const newest = windows.at(-1);
+  if (!newest) {
+    throw new UserError({
+      code: 'NOTHING_TO_BRING_BACK',
+      message: 'no base backup is whole yet, so that no moment can be brought back',
+      hint: 'invctl db protect status      (or a backup: invctl db list)',
+    });
+  }
+  if (target.kind === 'moment') {
+    const plan = planRecovery(catalogue, target.at);
+    if (plan) return { plan, target };
+    throw outside(target.at, windows);
+  }
+  // The oldest base of the last stretch has every transaction of it before it.
+  const plan = planRecovery(catalogue, target.kind === 'latest' ? undefined : newest.from);
+  if (!plan) throw new Error('a window without a base that leads to it');
+  return { plan, target: target.kind === 'latest' ? { kind: 'end' } : target };
+}
+
+/** `from 22 Nov 2026 10:00:00 CET until …`, several with an `and`. */
+export function sayWindows(windows: readonly Window[]): string {
+  return windows.map(({ from, until }) => `from ${sayMoment(from)} until ${sayMoment(until)}`).join(', and ');
+}
+
+function outside(at: Date, windows: readonly Window[]): UserError {
+  const [first, last] = [windows[0] as Window, windows.at(-1) as Window];
+  const where =
+    at < first.from
+      ? 'before the first moment that can be brought back'
+      : at > last.until
+        ? 'after the last moment that can be brought back'
+        : 'in a gap: the WAL of it was not received';
+  return new UserError({
+    code: 'TARGET_OUTSIDE',
+    message: `${sayMoment(at)} is ${where}. What can be: ${sayWindows(windows)}`,
+    hint: at > last.until ? '--to latest' : 'invctl db protect status      (or a backup: invctl db list)',
+    details: { target: at, windows },
+  });
+}

@@ -1,0 +1,152 @@
+import { Readable, Writable } from 'node:stream';
+import type { Trial } from '../../engine/trials.js';
+import { ExitCode, UserError } from '../../errors.js';
+import type { ComposeService } from '../../project/model.js';
+import { outputTail } from '../../system/process.js';
+
+/**
+ * Folders of a restore lie in the data folder itself, which is where the volume is: so both servers' files change
+ * places by renames, whatever their size. pg_basebackup leaves out what begins with this, at any depth
+ * (PG_TEMP_FILE_PREFIX in basebackup.c), and the server looks at none of it.
+ */
+const PREFIX = 'pgsql_tmp_';
+const BEFORE = `${PREFIX}before_`;
+
+const FILL = `umask 077
+mkdir -p "$1/data" "$1/wal" && cd "$1" &&
+head -c "$2" | "$3" -dc | tar -x -f - -C data &&
+tar -x -f - -C wal &&
+touch data/recovery.signal &&
+cp data/postgresql.auto.conf data/postgresql.auto.conf.before &&
+printf '%s' "$4" >>data/postgresql.auto.conf && chmod 700 data`;
+
+const RETARGET = `cd "$1/data" && cp postgresql.auto.conf.before postgresql.auto.conf &&
+printf '%s' "$2" >>postgresql.auto.conf && touch recovery.signal`;
+
+// A folder's own lost+found belongs to the file system.
+const MOVE = `move() {
+  for entry in "$1"/* "$1"/.[!.]*; do
+    case \${entry##*/} in ${PREFIX}*|lost+found|'*'|'.[!.]*') ;; *) mv -- "$entry" "$2/" || exit 1 ;; esac
+  done
+}`;
+
+// The mark tells, after a power cut, whose files still lie in the data folder.
+const SWAP = `${MOVE}
+umask 077
+[ ! -e "$2/data/postgresql.auto.conf.before" ] || mv "$2/data/postgresql.auto.conf.before" "$2/data/postgresql.auto.conf"
+mkdir -p "$3/data" || exit 1
+[ -e "$3/moved" ] || { move "$1" "$3/data"; sync; : >"$3/moved"; sync; }
+move "$2/data" "$1"
+sync
+rm -rf -- "$2"`;
+
+const UNSWAP = `${MOVE}
+if [ -d "$3" ]; then
+  if [ -e "$3/moved" ]; then mkdir -p "$2/data"; move "$1" "$2/data"; rm "$3/moved"; sync; fi
+  move "$3/data" "$1"
+  sync
+  rm -rf -- "$3"
+fi`;
+
+/** A restore's folders in the data folder. */
+export interface RestoreFolders {
+  /** Of the live server. */
+  data: string;
+  /** `data/` in it is what takes its place. */
+  incoming: string;
+  /** `data/` in it is what was there before. */
+  previous: string;
+}
+
+/** @param id sorts by time. */
+export function restoreFolders(data: string, id: string): RestoreFolders {
+  return { data, incoming: `${data}/${PREFIX}restore_${id}`, previous: `${data}/${BEFORE}${id}` };
+}
+
+/** Folder that a restore left aside, by its id. */
+export function previousFolder(data: string, id: string): string {
+  return `${data}/${BEFORE}${id}`;
+}
+
+/** Ids of the folders that restores left aside, newest first. */
+export async function idsOfPrevious(run: FileProgram, data: string): Promise<string[]> {
+  const output = await run(['sh', '-c', `cd "$1" && ls -d ${BEFORE}*/moved 2>/dev/null || true`, 'sh', data]);
+  return output
+    .split('\n')
+    .filter((line) => line.startsWith(BEFORE))
+    .map((line) => line.slice(BEFORE.length).replace(/\/moved$/, ''))
+    .sort()
+    .reverse();
+}
+
+/** Runs a program where the data folder is; returns what it printed. @throws UserError DATA_FILES_FAILED */
+export type FileProgram = (command: readonly string[], input?: Readable) => Promise<string>;
+
+/** Runs programs on the trial's volume while no server of it runs, as the user that the server runs as. */
+export function fileProgram({ engine, location }: Trial, service: ComposeService): FileProgram {
+  return async (command, input) => {
+    let output = '';
+    const stdout = new Writable({
+      write(chunk: Buffer, _encoding, done) {
+        output += chunk;
+        done();
+      },
+    });
+    const status = await engine.run(location, service.name, ['sh', '-c', '"$@" 2>&1', 'sh', ...command], {
+      // Root may not run a server, and its files are not root's.
+      user: service.user ?? 'postgres',
+      stdin: input ?? Readable.from([]),
+      stdout,
+    });
+    if (status === 0) return output;
+    throw new UserError({
+      code: /No space left/.test(output) ? 'DATABASE_DISK_FULL' : 'DATA_FILES_FAILED',
+      message: `the files of a second server cannot be written beside those of ${service.name}: ${outputTail(output, 4) || `exit status ${status}`}`,
+      hint: 'invctl doctor      (is the disk full?)',
+      exitCode: ExitCode.failure,
+    });
+  };
+}
+
+/**
+ * Makes the incoming server's files.
+ * @param input a compressed base of `baseBytes`, behind it a tar of WAL.
+ */
+export async function fillFolder(
+  run: FileProgram,
+  { incoming }: RestoreFolders,
+  base: { bytes: number; decompressor: 'zstd' | 'gzip' },
+  settings: string,
+  input: Readable,
+): Promise<void> {
+  await run(['sh', '-c', FILL, 'sh', incoming, String(base.bytes), base.decompressor, settings], input);
+}
+
+/** Gives the incoming server another target. */
+export async function retarget(
+  run: FileProgram,
+  { incoming }: RestoreFolders,
+  settings: string,
+): Promise<void> {
+  await run(['sh', '-c', RETARGET, 'sh', incoming, settings]);
+}
+
+/** Puts the incoming files in the place of the live ones, which go aside. Both servers are stopped. Safe to do again. */
+export async function swapFiles(
+  run: FileProgram,
+  { data, incoming, previous }: RestoreFolders,
+): Promise<void> {
+  await run(['sh', '-c', SWAP, 'sh', data, incoming, previous]);
+}
+
+/** Takes {@link swapFiles} back, wherever it was cut off. */
+export async function unswapFiles(
+  run: FileProgram,
+  { data, incoming, previous }: RestoreFolders,
+): Promise<void> {
+  await run(['sh', '-c', UNSWAP, 'sh', data, incoming, previous]);
+}
+
+export async function removeFolder(run: FileProgram, folder: string): Promise<void> {
+  await run(['rm', '-rf', '--', folder]);
+}

@@ -1,0 +1,44 @@
+import { chmod, mkdir, readFile, rm } from 'node:fs/promises';
+import { isAbsolute, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { PROTECTION_FOLDER } from '../../backup/protection/place.js';
+import type { ProjectLocation } from '../../project/locate.js';
+import type { ProjectSettings } from '../../project/settings-file.js';
+import { explainFileError, writeFileAtomic } from '../../system/files.js';
+import type { Secret } from '../../system/secret.js';
+import { backupFolder } from '../database/backup-store.js';
+import { PROTECT_ROLE } from './receiver-service.js';
+
+const SCRIPT = fileURLToPath(new URL('../../../templates/protection/receiver.sh', import.meta.url));
+
+/** Absolute folder of the project's bases and WAL. */
+export function protectionPlace(location: ProjectLocation, settings: ProjectSettings): string {
+  return join(backupFolder(location, settings), PROTECTION_FOLDER);
+}
+
+/** The place as a compose file names it: relative where it lies in the project. */
+export function placeInCompose(location: ProjectLocation, place: string): string {
+  const path = relative(location.directory, place);
+  return isAbsolute(path) || path.startsWith('..') ? place : `./${path}`;
+}
+
+/** Makes the place, closed to other users, and puts into it what the receiver runs and logs in with. */
+export async function furnishPlace(place: string, password: Secret): Promise<void> {
+  try {
+    await mkdir(place, { recursive: true, mode: 0o700 });
+    await chmod(place, 0o700);
+    for (const folder of ['state', 'wal', 'bases'])
+      await mkdir(join(place, folder), { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw explainFileError(error, place);
+  }
+  await writeFileAtomic(join(place, 'receiver.sh'), await readFile(SCRIPT), 0o600);
+  await writeFileAtomic(join(place, '.pgpass'), `*:*:*:${PROTECT_ROLE}:${password.reveal()}\n`, 0o600);
+}
+
+/** Takes out what the receiver runs and logs in with. What it has received stays. */
+export async function emptyPlace(place: string): Promise<void> {
+  for (const name of ['receiver.sh', '.pgpass', 'state/base-wanted', 'state/base-failed']) {
+    await rm(join(place, name), { force: true });
+  }
+}

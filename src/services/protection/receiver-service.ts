@@ -1,0 +1,144 @@
+import { isScalar, parseDocument } from 'yaml';
+import { addAfter, scalarYaml } from '../../doctor/fix/compose-text.js';
+import { UserError } from '../../errors.js';
+import { type ComposeProject, type ComposeService, imageName } from '../../project/model.js';
+
+/** What the database's service is called with, as the receiver's. */
+const SUFFIX = '-protect';
+const BEGIN = '# invctl db protect: from here';
+const END = '# invctl db protect: to here';
+/** Where the service has the protection's place. */
+export const PLACE_IN_CONTAINER = '/protection';
+
+/** Role that the receiver logs in as. */
+export const PROTECT_ROLE = 'invctl_protect';
+
+export interface ReceiverSettings {
+  /** Seconds between two base backups. */
+  everySeconds: number;
+  /** Seconds that every moment can be brought back for. */
+  keepSeconds: number;
+}
+
+export interface ReceiverServiceInput extends ReceiverSettings {
+  project: ComposeProject;
+  database: ComposeService;
+  /** Compose files in merge order. */
+  files: readonly { file: string; text: string }[];
+  /** The protection's place as the compose file names it. */
+  place: string;
+  /** Who owns the place on this machine. */
+  user: { uid: number; gid: number };
+}
+
+/** The edit of a compose file. */
+export interface ComposeEdit {
+  file: string;
+  before: string;
+  after: string;
+}
+
+export function receiverName(database: Pick<ComposeService, 'name'>): string {
+  return `${database.name}${SUFFIX}`;
+}
+
+/**
+ * The compose file with the receiver's service in it, right behind the database's. One that is there is written anew.
+ * @throws UserError COMPOSE_NOT_EDITABLE with the service's text, for a person to write it.
+ */
+export function withReceiver(input: ReceiverServiceInput): ComposeEdit {
+  const { project, database, files } = input;
+  const name = receiverName(database);
+  const found = files.find(({ text }) => has(text, database.name));
+  const before = found?.text ?? '';
+  const bare = withoutReceiver(before) ?? before;
+  const lines = serviceLines(input, found && imageText(bare, database.name));
+  if (!found) throw notEditable(`"${database.name}" comes from an include or an extends`, lines);
+  if (name in project.services && bare === before) {
+    throw notEditable(`there is a service "${name}" already, and it is not invctl's`, lines, found.file);
+  }
+  const after = addAfter(bare, ['services', database.name], lines);
+  if (after === undefined) {
+    throw notEditable(`the place behind "${database.name}" is not written as a block`, lines, found.file);
+  }
+  return { file: found.file, before, after };
+}
+
+/** The compose file without the receiver's service; undefined where it has none between invctl's marks. */
+export function withoutReceiver(text: string): string | undefined {
+  const lines = text.split('\n');
+  const begin = lines.findIndex((line) => line.trim().startsWith(BEGIN));
+  const end = lines.findIndex((line) => line.trim().startsWith(END));
+  if (begin < 0 || end < begin) return undefined;
+  const first = lines[begin - 1] === '' ? begin - 1 : begin;
+  return [...lines.slice(0, first), ...lines.slice(end + 1)].join('\n');
+}
+
+/** What the receiver's service was made with. */
+export function receiverSettings(service: ComposeService): ReceiverSettings {
+  return {
+    everySeconds: Number(service.environment.EVERY),
+    keepSeconds: Number(service.environment.KEEP),
+  };
+}
+
+function serviceLines(
+  { project, database, place, user, everySeconds, keepSeconds }: ReceiverServiceInput,
+  image = scalarYaml(imageName(project, database)),
+): string[] {
+  const { networks, networkMode, profiles, environment } = database;
+  const host = networkMode === 'host' ? '127.0.0.1' : database.name;
+  return [
+    `${BEGIN} (\`invctl db protect off\` takes it out again)`,
+    '# Receives what the database writes, second by second, on a disk place of its own: docs/point-in-time.md',
+    `${receiverName(database)}:`,
+    `  image: ${image}`,
+    ...(database.build ? ['  pull_policy: never'] : []),
+    // Who owns the place: nobody else may read what is in it.
+    `  user: "${user.uid}:${user.gid}"`,
+    '  entrypoint:',
+    '    - sh',
+    '    - -c',
+    `    - '[ -f ${PLACE_IN_CONTAINER}/receiver.sh ] && exec sh ${PLACE_IN_CONTAINER}/receiver.sh receive;`,
+    '      echo "not protected on this machine: invctl db protect on"; exec tail -f /dev/null\'',
+    `  environment: { PGHOST: ${scalarYaml(host)}, PGPORT: "${environment.PGPORT ?? 5432}", PGUSER: ${PROTECT_ROLE}, EVERY: "${everySeconds}", KEEP: "${keepSeconds}" }`,
+    '  volumes:',
+    `    - ${JSON.stringify(`${place.replaceAll('$', '$$$$')}:${PLACE_IN_CONTAINER}`)}`,
+    ...(networkMode === undefined ? networkLines(networks) : [`  network_mode: ${scalarYaml(networkMode)}`]),
+    ...(profiles.length > 0 ? [`  profiles: [${profiles.map(scalarYaml).join(', ')}]`] : []),
+    '  init: true',
+    '  read_only: true',
+    '  tmpfs: [/tmp]',
+    '  cap_drop: [ALL]',
+    '  security_opt: ["no-new-privileges:true"]',
+    '  restart: unless-stopped',
+    '  logging: { driver: json-file, options: { max-size: 10m, max-file: "3" } }',
+    '  deploy: { resources: { limits: { cpus: "1.0", memory: 256m, pids: 64 } } }',
+    END,
+  ];
+}
+
+function networkLines(networks: readonly string[]): string[] {
+  return networks.length === 0 || (networks.length === 1 && networks[0] === 'default')
+    ? []
+    : [`  networks: [${networks.map(scalarYaml).join(', ')}]`];
+}
+
+/** As it is written, with its `${…}`. */
+function imageText(text: string, service: string): string | undefined {
+  const image = parseDocument(text, { merge: true }).getIn(['services', service, 'image'], true);
+  return isScalar(image) && image.range ? text.slice(image.range[0], image.range[1]) : undefined;
+}
+
+function has(text: string, service: string): boolean {
+  return parseDocument(text, { merge: true }).hasIn(['services', service]);
+}
+
+function notEditable(reason: string, lines: readonly string[], file?: string): UserError {
+  return new UserError({
+    code: 'COMPOSE_NOT_EDITABLE',
+    message: `the compose file cannot be edited safely: ${reason}`,
+    hint: `by hand, under services:\n${lines.map((line) => `  ${line}`).join('\n')}`,
+    ...(file === undefined ? {} : { file }),
+  });
+}

@@ -1,0 +1,358 @@
+import { z } from 'zod';
+import type { Target } from '../../backup/protection/moment.js';
+import { readCatalogue, readRecord } from '../../backup/protection/place.js';
+import { openTrials } from '../../engine/trials.js';
+import { UserError } from '../../errors.js';
+import { withProjectLock } from '../../system/lock.js';
+import type { ServiceContext } from '../context.js';
+import { timeId } from '../database/backup-store.js';
+import { runningServices, startAgain } from '../../postgres/clients.js';
+import { type Database, findDatabase } from '../database/database.js';
+import { countRows } from '../database/facts.js';
+import type { Facts } from '../database/manifest.js';
+import { compareRows, type Restored, type RowDifference } from '../database/restored.js';
+import { withMaintenance } from '../../postgres/server-sessions.js';
+import { withSession } from '../../postgres/session.js';
+import { startDatabase } from '../../postgres/start-database.js';
+import { operation, perform, type Run } from '../operation.js';
+import { choose } from './choose.js';
+import { type RestoreFolders, removeFolder, restoreFolders, swapFiles, unswapFiles } from './data-files.js';
+import { protectionPlace } from './place.js';
+import { openBeside, recoverBeside, type ScratchServer } from './scratch-server.js';
+import { notProtected } from './switch.js';
+
+const RESTORE_TO = 'db restore --to';
+const PROMOTE_SECONDS = 300;
+
+const stateSchema = z.object({
+  /** Name of the trial's project. */
+  trial: z.string(),
+  folders: z.object({ data: z.string(), incoming: z.string(), previous: z.string() }),
+  /** True: what is incoming was made by this restore, and is not to stay. */
+  made: z.boolean(),
+  /** What ran before, the database first. */
+  services: z.array(z.string()),
+});
+
+type State = z.infer<typeof stateSchema>;
+
+const STEPS = ['recover', 'swap', 'restart'] as const;
+type RestoreToRun = Run<State, (typeof STEPS)[number]>;
+
+/** What was swapped is finished, and what was not is taken back. */
+export const restoreToOperation = operation({
+  name: RESTORE_TO,
+  state: stateSchema,
+  steps: STEPS,
+  final: 'restart',
+  reopen: async (context) => findDatabase(await context.engine(), context.project()),
+  finish: {
+    applies: async (_context, _database, { step }) => step === 'restart',
+    async complete(context, database, { state }) {
+      await removeTrial(context, database, state);
+      await startServices(database, state.services);
+      return `${database.name} is as it was brought back`;
+    },
+  },
+  async revert(context, database, { state }) {
+    await takeBack(context, database, state);
+    return `${database.name} is as it was before the restore`;
+  },
+});
+
+export type RestoreToStep = 'check' | 'unpack' | 'recover' | 'compare' | 'promote' | 'swap' | 'restart';
+
+export interface RestoreToPreview {
+  /** The moment that was asked for; null: the last one, or before a transaction. */
+  moment: Date | null;
+  /** When the last transaction that is brought back was committed; null: none since the base backup. */
+  lastCommit: Date | null;
+  database: string;
+  rows: RowDifference[];
+  /** False: the live database cannot be counted. */
+  compared: boolean;
+}
+
+export interface RestoreToInput {
+  target: Target;
+  confirm: (preview: RestoreToPreview) => Promise<void>;
+  onStep?: (step: RestoreToStep) => void;
+}
+
+export interface RestoredTo extends Restored {
+  moment: Date | null;
+  lastCommit: Date | null;
+}
+
+/**
+ * Brings back a moment: a server is made of a base backup and the WAL up to it, beside the live one, and looked at;
+ * then the two servers' files change places. Those of before stay for `undoRestoreTo`. A failure before the swap leaves
+ * the live server untouched.
+ *
+ * @throws UserError NOT_PROTECTED, TARGET_OUTSIDE, of {@link recoverBeside}, and what `confirm` throws.
+ */
+export async function restoreTo(context: ServiceContext, input: RestoreToInput): Promise<RestoredTo> {
+  return withFoundDatabase(context, RESTORE_TO, async (database) => {
+    const { record, recovery, moment } = await prepare(context, database, input.target);
+    const id = timeId(new Date());
+    const folders = restoreFolders(record.dataDirectory, id);
+    const state: State = {
+      trial: trialName(database, id),
+      folders,
+      made: true,
+      services: await runningServices(database),
+    };
+    return perform(restoreToOperation, context, { id, state, subject: database }, async (run) => {
+      await run.begin('recover');
+      const scratch = await recoverBeside(context, database, {
+        ...recovery,
+        folders,
+        name: state.trial,
+        ...(input.onStep ? { onStep: input.onStep } : {}),
+      });
+      input.onStep?.('compare');
+      const after = await countIn(context, scratch.database);
+      const before = await countLive(context, database);
+      const rows = compareRows(before ?? [], after);
+      const { lastCommit } = scratch;
+      await input.confirm({
+        moment,
+        lastCommit,
+        database: database.name,
+        rows,
+        compared: before !== undefined,
+      });
+      input.onStep?.('promote');
+      await settle(context, scratch);
+      const swapMs = await swap(context, database, scratch, run, input);
+      return {
+        from: recovery.plan.base.folder,
+        moment,
+        lastCommit,
+        restored: database.name,
+        previous: folders.previous,
+        rows,
+        restarted: state.services,
+        swapMs,
+      };
+    });
+  });
+}
+
+/** All of {@link restoreTo} but the swap: nothing of it stays. */
+export async function drill(
+  context: ServiceContext,
+  input: Pick<RestoreToInput, 'target' | 'onStep'>,
+): Promise<{ moment: Date | null; lastCommit: Date | null; base: string; tables: Facts['tables'] }> {
+  return withFoundDatabase(context, 'db verify --to', async (database) => {
+    const { record, recovery, moment } = await prepare(context, database, input.target);
+    const id = timeId(new Date());
+    const state: State = {
+      trial: trialName(database, id),
+      folders: restoreFolders(record.dataDirectory, id),
+      made: true,
+      services: [],
+    };
+    return perform(restoreToOperation, context, { id, state, subject: database }, async (run) => {
+      await run.begin('recover');
+      const scratch = await recoverBeside(context, database, {
+        ...recovery,
+        folders: state.folders,
+        name: state.trial,
+        ...(input.onStep ? { onStep: input.onStep } : {}),
+      });
+      input.onStep?.('compare');
+      const tables = await countIn(context, scratch.database);
+      await takeBack(context, database, state);
+      return { moment, lastCommit: scratch.lastCommit, base: recovery.plan.base.id, tables };
+    });
+  });
+}
+
+/** Puts the files that a restore left aside back in their place; those there are left aside in turn. */
+export async function undoRestoreTo(
+  context: ServiceContext,
+  database: Database,
+  previousId: string,
+  input: Pick<RestoreToInput, 'onStep'> & { confirm: () => Promise<void> },
+): Promise<Restored> {
+  const folders = await undoFolders(database, previousId);
+  const id = timeId(new Date());
+  const state: State = {
+    trial: trialName(database, id),
+    folders,
+    made: false,
+    services: await runningServices(database),
+  };
+  await input.confirm();
+  return perform(restoreToOperation, context, { id, state, subject: database }, async (run) => {
+    await run.begin('recover');
+    const beside = await openBeside(context, database, {
+      name: state.trial,
+      dataDirectory: folders.data,
+      folder: folders.incoming,
+    });
+    const swapMs = await swap(context, database, beside, run, input);
+    return {
+      from: folders.incoming,
+      restored: database.name,
+      previous: folders.previous,
+      rows: [],
+      restarted: state.services,
+      swapMs,
+    };
+  });
+}
+
+async function prepare(context: ServiceContext, database: Database, target: Target) {
+  const place = protectionPlace(database.location, database.settings);
+  const record = await readRecord(place);
+  if (!record) throw notProtected();
+  const catalogue = await readCatalogue(place, record);
+  const choice = choose(catalogue, target);
+  const live = catalogue.live.at(-1)?.timeline === choice.plan.timeline;
+  const newest = choice.plan.segments.at(-1);
+  const reachesEnd = catalogue.runs
+    .flatMap((run) => run.segments)
+    .every(({ timeline, number }) => timeline !== newest?.timeline || number <= newest.number);
+  const expectedEnd = live && reachesEnd ? catalogue.end : undefined;
+  context.signal.throwIfAborted();
+  return {
+    record,
+    moment: target.kind === 'moment' ? target.at : null,
+    recovery: { place, record, ...choice, ...(expectedEnd === undefined ? {} : { expectedEnd }) },
+  };
+}
+
+/** The second server is one to be written to from here on, and stopped cleanly. */
+async function settle(context: ServiceContext, { database, paused, trial }: ScratchServer): Promise<void> {
+  const options = { applicationName: `invctl ${RESTORE_TO}`, signal: context.signal };
+  await withMaintenance(database, options, async (session) => {
+    if (paused) {
+      const [promoted] = await session.rows<{ done: boolean }>(
+        `SELECT pg_promote(true, ${PROMOTE_SECONDS}) AS done`,
+      );
+      if (!promoted?.done) {
+        throw new UserError({
+          code: 'RECOVERY_FAILED',
+          message: `the server that was brought back did not leave recovery within ${PROMOTE_SECONDS} seconds`,
+          hint: 'the same command again',
+        });
+      }
+    }
+    await session.run('CHECKPOINT;');
+  });
+  await trial.engine.stop(trial.location, [database.service.name]);
+}
+
+/** @returns milliseconds in which nobody could connect. */
+async function swap(
+  context: ServiceContext,
+  database: Database,
+  { run: inData }: Pick<ScratchServer, 'run'>,
+  run: RestoreToRun,
+  input: Pick<RestoreToInput, 'onStep'>,
+): Promise<number> {
+  const { state } = run;
+  await run.begin('swap');
+  // From here on nothing stops it.
+  context.signal.throwIfAborted();
+  input.onStep?.('swap');
+  const started = performance.now();
+  const services = state.services.length > 0 ? state.services : [database.service.name];
+  await stopServices(database, services);
+  await swapFiles(inData, state.folders);
+  await run.begin('restart');
+  input.onStep?.('restart');
+  await startDatabase(context, database);
+  const swapMs = performance.now() - started;
+  await startServices(database, state.services);
+  await removeTrial(context, database, state);
+  return swapMs;
+}
+
+/** Clients first, so that none of them writes what would be lost. */
+async function stopServices(
+  { engine, location, service }: Database,
+  services: readonly string[],
+): Promise<void> {
+  const clients = services.filter((name) => name !== service.name);
+  if (clients.length > 0) await engine.stop(location, clients);
+  await engine.stop(location, [service.name]);
+}
+
+async function startServices(database: Database, services: readonly string[]): Promise<void> {
+  const { service } = database;
+  if (services.includes(service.name)) await startAgain(database, [service.name]);
+  await startAgain(
+    database,
+    services.filter((name) => name !== service.name),
+  );
+}
+
+/** Safe to do again at any point of it. */
+async function takeBack(context: ServiceContext, database: Database, state: State): Promise<void> {
+  const calm = { ...context, signal: new AbortController().signal };
+  const { folders } = state;
+  const { trial, run } = await openBeside(calm, database, {
+    name: state.trial,
+    dataDirectory: folders.data,
+    folder: folders.incoming,
+  });
+  await trial.engine.stop(trial.location, []);
+  await unswapFiles(run, folders);
+  if (state.made) await removeFolder(run, folders.incoming);
+  await removeTrial(calm, database, state);
+  await startServices(database, state.services);
+}
+
+async function removeTrial(
+  context: ServiceContext,
+  { engine, location }: Database,
+  state: State,
+): Promise<void> {
+  const trials = await openTrials(engine, context);
+  await trials.remove(location, state.trial);
+}
+
+async function undoFolders(database: Database, previousId: string): Promise<RestoreFolders> {
+  const record = await readRecord(protectionPlace(database.location, database.settings));
+  if (!record) throw notProtected();
+  const { data, previous: incoming } = restoreFolders(record.dataDirectory, previousId);
+  return { data, incoming, previous: restoreFolders(data, timeId(new Date())).previous };
+}
+
+async function countIn(context: ServiceContext, database: Database): Promise<Facts['tables']> {
+  const options = { applicationName: `invctl ${RESTORE_TO}`, signal: context.signal };
+  return withSession(database, options, countRows);
+}
+
+/** Undefined where the live database cannot be counted: all the more reason to bring it back. */
+async function countLive(context: ServiceContext, database: Database): Promise<Facts['tables'] | undefined> {
+  try {
+    return await countIn(context, database);
+  } catch (error) {
+    context.signal.throwIfAborted();
+    if (!(error instanceof UserError)) throw error;
+    context.warn(`the rows of the live ${database.name} cannot be counted: ${error.message}`);
+    return undefined;
+  }
+}
+
+function trialName({ location }: Database, id: string): string {
+  return `${location.name}-restore-${id.toLowerCase()}`;
+}
+
+async function withFoundDatabase<T>(
+  context: ServiceContext,
+  command: string,
+  body: (database: Database) => Promise<T>,
+): Promise<T> {
+  const location = context.project();
+  const engine = await context.engine();
+  return withProjectLock(
+    location.directory,
+    { command: `invctl ${command}`, signal: context.signal },
+    async () => body(await findDatabase(engine, location)),
+  );
+}

@@ -1,0 +1,267 @@
+import { createReadStream } from 'node:fs';
+import { link, mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { create } from 'tar';
+import type { RecoveryPlan } from '../../backup/protection/catalogue.js';
+import { damaged, type ProtectionRecord, proveSums } from '../../backup/protection/place.js';
+import { openTrials, type Trial } from '../../engine/trials.js';
+import { ExitCode, UserError } from '../../errors.js';
+import {
+  type RecoveryTarget,
+  recoverySettings,
+  saysTargetNotReached,
+} from '../../postgres/recovery-settings.js';
+import { type Lsn, parseHistory } from '../../postgres/wal.js';
+import { outputTail } from '../../system/process.js';
+import type { ServiceContext } from '../context.js';
+import type { Database } from '../database/database.js';
+import { withMaintenance } from '../../postgres/server-sessions.js';
+import { onlyRow } from '../../postgres/session.js';
+import { type FileProgram, fileProgram, fillFolder, type RestoreFolders, retarget } from './data-files.js';
+
+const POLL_MS = 250;
+const START_TIMEOUT_MS = 120_000;
+const LOG_LINES = 12;
+const HISTORY_NAME = /^[0-9A-F]{8}\.history$/;
+const BASE_FILES = { 'base.tar.zst': 'zstd', 'base.tar.gz': 'gzip' } as const;
+
+/** A server made of a base and WAL, beside the live one. */
+export interface ScratchServer {
+  trial: Trial;
+  /** The live database's double there. */
+  database: Database;
+  /** Programs on the volume that both have. */
+  run: FileProgram;
+  /** When the last transaction that it has was committed; null: none after the base. */
+  lastCommit: Date | null;
+  /** True: it is still in recovery, and has to be promoted to be written to. */
+  paused: boolean;
+}
+
+/** The trial's project of a restore, on the live volume, with its data folder elsewhere on it. */
+export async function openBeside(
+  context: ServiceContext,
+  { engine, location, project, service }: Database,
+  { name, dataDirectory, folder }: { name: string; dataDirectory: string; folder: string },
+): Promise<{ trial: Trial; run: FileProgram }> {
+  const trials = await openTrials(engine, context);
+  const file = location.files[0] as string;
+  const config = await trials.configWith(location, file, await readFile(file, 'utf8'));
+  const own = config.services[service.name];
+  if (own) own.environment = { ...own.environment, PGDATA: `${folder}/data` };
+  const mount = service.mounts
+    .filter(({ target }) => `${dataDirectory}/`.startsWith(`${target.replace(/\/$/, '')}/`))
+    .sort((a, b) => b.target.length - a.target.length)[0];
+  if (!mount || (mount.type === 'volume' && mount.source === undefined)) {
+    throw new UserError({
+      code: 'PROTECTION_IMPOSSIBLE',
+      message: `the data lies in ${dataDirectory}, where no named volume and no folder is mounted: it ends with the container`,
+      hint: 'mount a volume there: invctl doctor',
+    });
+  }
+  const key = mount.type === 'volume' ? mount.source : undefined;
+  const volume = key === undefined ? undefined : { key, name: project.volumes[key]?.name ?? key };
+  const trial = await trials.prepareBeside(location, {
+    name,
+    config,
+    service: service.name,
+    ...(volume ? { volume } : {}),
+  });
+  return { trial, run: fileProgram(trial, service) };
+}
+
+/**
+ * Recovers a base to a target in a server of its own, which is left at that point to be looked at.
+ *
+ * @param expectedEnd position that recovery must come to where it goes to the end.
+ * @throws UserError of exit 8: PROTECTION_DAMAGED, RECOVERY_FAILED; TARGET_NOT_FOUND for a transaction that is not in
+ *   the WAL.
+ */
+export async function recoverBeside(
+  context: ServiceContext,
+  live: Database,
+  input: {
+    place: string;
+    record: ProtectionRecord;
+    plan: RecoveryPlan;
+    target: RecoveryTarget;
+    folders: RestoreFolders;
+    name: string;
+    expectedEnd?: Lsn;
+    onStep?: (step: 'check' | 'unpack' | 'recover') => void;
+  },
+): Promise<ScratchServer> {
+  const { place, plan, target, folders, name } = input;
+  input.onStep?.('check');
+  await proveSums(plan.base.folder, [], { all: true, signal: context.signal });
+  await proveSegments(place, plan, context.signal);
+  input.onStep?.('unpack');
+  const { trial, run } = await openBeside(context, live, {
+    name,
+    dataDirectory: folders.data,
+    folder: folders.incoming,
+  });
+  const settings = (to: RecoveryTarget) => recoverySettings(`${folders.incoming}/wal`, plan.timeline, to);
+  const base = await baseFile(plan);
+  await withWalFolder(place, name, plan, async (folder) =>
+    fillFolder(run, folders, base, settings(target), Readable.from(baseAndWal(base.file, folder))),
+  );
+  input.onStep?.('recover');
+  const database: Database = { ...live, engine: trial.engine, location: trial.location };
+  let state = await recover(context, database);
+  if (state === 'not reached') {
+    if (target.kind === 'before') throw transactionNotFound(target.transaction);
+    // Nothing was committed between the last transaction of the WAL and the moment.
+    await trial.engine.stop(trial.location, [live.service.name]);
+    await retarget(run, folders, settings({ kind: 'end' }));
+    state = await recover(context, database);
+  }
+  if (state === 'not reached') throw new Error('a recovery without a target has none to miss');
+  const { lastCommit, paused, end } = state;
+  if (!paused && input.expectedEnd !== undefined) assertEnd(place, plan, end, input.expectedEnd);
+  return { trial, database, run, lastCommit, paused };
+}
+
+async function proveSegments(place: string, { segments }: RecoveryPlan, signal: AbortSignal): Promise<void> {
+  for (const run of new Set(segments.map((segment) => segment.run))) {
+    const files = segments.filter((segment) => segment.run === run).map(({ file }) => file);
+    await proveSums(join(place, 'wal', run), files, { all: false, signal });
+  }
+}
+
+async function baseFile({ base }: RecoveryPlan) {
+  for (const [name, decompressor] of Object.entries(BASE_FILES)) {
+    const file = join(base.folder, name);
+    const found = await stat(file).catch(() => undefined);
+    if (found) return { file, bytes: found.size, decompressor };
+  }
+  throw damaged(join(base.folder, 'base.tar.zst'), 'is not there');
+}
+
+/** The WAL that is needed in one folder, by links: what is removed or renamed meanwhile is still there. */
+async function withWalFolder<T>(
+  place: string,
+  name: string,
+  { segments }: RecoveryPlan,
+  body: (folder: string) => Promise<T>,
+): Promise<T> {
+  const folder = join(place, 'state', name);
+  await mkdir(folder, { mode: 0o700 });
+  try {
+    for (const { run, file } of segments) {
+      const whole = file.replace(/\.partial$/, '');
+      const source = join(place, 'wal', run);
+      // It may have been finished since it was listed.
+      await link(join(source, file), join(folder, file)).catch(() =>
+        link(join(source, whole), join(folder, whole)),
+      );
+    }
+    for (const run of await readdir(join(place, 'wal'))) {
+      for (const file of await readdir(join(place, 'wal', run))) {
+        if (HISTORY_NAME.test(file))
+          await link(join(place, 'wal', run, file), join(folder, file)).catch(() => {});
+      }
+    }
+    return await body(folder);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function* baseAndWal(base: string, walFolder: string): AsyncGenerator<Buffer> {
+  yield* createReadStream(base, { highWaterMark: 1024 * 1024 });
+  for await (const chunk of create(
+    { cwd: walFolder, portable: true, strict: true },
+    await readdir(walFolder),
+  )) {
+    yield chunk as Buffer;
+  }
+}
+
+type Recovered = { lastCommit: Date | null; paused: boolean; end: Lsn | undefined };
+
+/** Starts the server and waits until it stops recovering, by pausing at its target or at the end of the WAL. */
+async function recover(context: ServiceContext, database: Database): Promise<Recovered | 'not reached'> {
+  const { engine, location, service } = database;
+  const since = new Date().toISOString();
+  await engine.up(
+    location,
+    { services: [service.name], wait: false, timeoutMs: START_TIMEOUT_MS, signal: context.signal },
+    () => {},
+  );
+  for (;;) {
+    const status = (await engine.status(location)).find(({ name }) => name === service.name);
+    if (status?.state !== 'running' && status?.state !== 'created') {
+      const log = await logTail(database, since);
+      if (saysTargetNotReached(log)) return 'not reached';
+      throw new UserError({
+        code: 'RECOVERY_FAILED',
+        message: `the server that is made of the base backup does not start:\n${outputTail(log, LOG_LINES)}`,
+        hint: 'bring back another moment, or an earlier base backup: invctl db protect status',
+        exitCode: ExitCode.dataUnverified,
+      });
+    }
+    const found = await askRecovery(context, database);
+    if (found) return found;
+    await sleep(POLL_MS, undefined, { signal: context.signal });
+  }
+}
+
+/** Undefined while it recovers, or takes no sessions yet. */
+async function askRecovery(context: ServiceContext, database: Database): Promise<Recovered | undefined> {
+  try {
+    return await withMaintenance(
+      database,
+      { applicationName: 'invctl db restore', signal: context.signal },
+      async (session) => {
+        const found = await onlyRow<{ recovering: boolean; pause: string | null; last: string | null }>(
+          session,
+          `SELECT pg_is_in_recovery() AS recovering,
+                  CASE WHEN pg_is_in_recovery() THEN pg_get_wal_replay_pause_state() END AS pause,
+                  to_char(pg_last_xact_replay_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS last`,
+        );
+        if (found.recovering && found.pause !== 'paused') return undefined;
+        const lastCommit = found.last === null ? null : new Date(found.last);
+        if (found.recovering) return { lastCommit, paused: true, end: undefined };
+        const { history } = await onlyRow<{ history: string }>(
+          session,
+          `SELECT pg_read_file('pg_wal/' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) || '.history') AS history`,
+        );
+        return { lastCommit, paused: false, end: parseHistory(history).at(-1)?.switchedAt };
+      },
+    );
+  } catch (error) {
+    context.signal.throwIfAborted();
+    // Not up yet, or gone: the status tells.
+    if (error instanceof UserError) return undefined;
+    throw error;
+  }
+}
+
+async function logTail({ engine, location, service }: Database, since: string): Promise<string> {
+  const lines: string[] = [];
+  for await (const { line } of engine.logs(location, { services: [service.name], since })) lines.push(line);
+  return lines.join('\n');
+}
+
+/** A record that was begun when the receiver was cut off may be missing. */
+const CUT_RECORD_BYTES = 1024n * 1024n;
+
+function assertEnd(place: string, { segments }: RecoveryPlan, end: Lsn | undefined, expected: Lsn): void {
+  if (end !== undefined && end + CUT_RECORD_BYTES >= expected) return;
+  const last = segments.at(-1);
+  throw damaged(
+    join(place, 'wal', last?.run ?? '', last?.file ?? ''),
+    `or one before it cannot be read to its end: recovery stops ${end === undefined ? 'early' : `${expected - end} bytes short`}`,
+  );
+}
+
+function transactionNotFound(transaction: string): UserError {
+  return new UserError({
+    code: 'TARGET_NOT_FOUND',
+    message: `the transaction ${transaction} was not committed in the time that can be brought back`,
+    hint: 'invctl db protect status',
+  });
+}

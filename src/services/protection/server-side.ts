@@ -1,0 +1,132 @@
+import { ExitCode, UserError } from '../../errors.js';
+import { scramVerifier } from '../../system/scram.js';
+import type { Secret } from '../../system/secret.js';
+import { type Database, programFailed, runProgram } from '../database/database.js';
+import { onlyRow, type Session } from '../../postgres/session.js';
+import { identifier, literal } from '../../postgres/sql.js';
+import { writeVerifier } from '../../postgres/role-password.js';
+import { PROTECT_ROLE } from './receiver-service.js';
+
+/** Of the receiver's replication slot. */
+export const PROTECT_SLOT = 'invctl';
+/**
+ * What the server keeps at most for a receiver that is away: without a bound it keeps WAL until its disk is full, and
+ * stops.
+ */
+const SLOT_LIMIT = '4GB';
+/** `replication` is no database that `all` means (pg_hba.conf). `samenet`: a container's own networks. */
+const HBA_LINE = `host replication ${PROTECT_ROLE} samenet scram-sha-256  # invctl db protect`;
+// A file without a line end at its end would swallow the line.
+const ADD_LINE = `grep -qxF -- "$2" "$1" && exit
+[ -z "$(tail -c 1 "$1")" ] || echo >>"$1"
+printf '%s\\n' "$2" >>"$1"`;
+const REMOVE_LINE = `grep -qxF -- "$2" "$1" || exit 0
+grep -vxF -- "$2" "$1" >"$1.invctl"
+cat "$1.invctl" >"$1" && rm "$1.invctl"`;
+
+export interface ServerFacts {
+  systemIdentifier: string;
+  segmentBytes: number;
+  dataDirectory: string;
+  hbaFile: string;
+  slotLimit: string;
+}
+
+/**
+ * What the protection needs to know of the server.
+ * @throws UserError PROTECTION_IMPOSSIBLE where a setting of it stands against it.
+ */
+export async function readServer(session: Session): Promise<ServerFacts> {
+  const found = await onlyRow<
+    ServerFacts & { walLevel: string; senders: number; slots: number; tablespaces: string | null }
+  >(
+    session,
+    `SELECT (SELECT system_identifier::text FROM pg_control_system()) AS "systemIdentifier",
+            pg_size_bytes(current_setting('wal_segment_size'))::int AS "segmentBytes",
+            current_setting('data_directory') AS "dataDirectory", current_setting('hba_file') AS "hbaFile",
+            current_setting('max_slot_wal_keep_size') AS "slotLimit", current_setting('wal_level') AS "walLevel",
+            current_setting('max_wal_senders')::int AS senders, current_setting('max_replication_slots')::int AS slots,
+            (SELECT string_agg(spcname, ', ') FROM pg_tablespace WHERE spcname NOT IN ('pg_default', 'pg_global'))
+              AS tablespaces`,
+  );
+  const { walLevel, senders, slots, tablespaces, ...facts } = found;
+  const against = [
+    ...(walLevel === 'minimal' ? ['wal_level is minimal, and has to be replica'] : []),
+    ...(senders < 2 ? [`max_wal_senders is ${senders}, and has to be 2 at least`] : []),
+    ...(slots < 1 ? ['max_replication_slots is 0, and has to be 1 at least'] : []),
+  ];
+  if (against.length > 0) {
+    throw impossible(
+      against.join('; '),
+      'set it in its configuration, restart it, and: invctl db protect on',
+    );
+  }
+  if (tablespaces !== null) {
+    throw impossible(
+      `it has tablespaces (${tablespaces}), whose folders lie outside of its data folder`,
+      'move what is in them (ALTER TABLE … SET TABLESPACE pg_default), drop them, and: invctl db protect on',
+    );
+  }
+  return facts;
+}
+
+/** Makes the role, lets it in, and bounds what the slot keeps. Nothing of it needs a restart. */
+export async function prepareServer(
+  database: Database,
+  session: Session,
+  { hbaFile, slotLimit }: ServerFacts,
+  password: Secret,
+): Promise<void> {
+  const [role] = await session.rows(`SELECT 1 FROM pg_roles WHERE rolname = ${literal(PROTECT_ROLE)}`);
+  if (!role) await session.run(`CREATE ROLE ${identifier(PROTECT_ROLE)};`);
+  await session.run(
+    `ALTER ROLE ${identifier(PROTECT_ROLE)} LOGIN REPLICATION NOSUPERUSER NOCREATEDB NOCREATEROLE;`,
+  );
+  await writeVerifier(session, PROTECT_ROLE, scramVerifier(password));
+  await editHba(database, hbaFile, ADD_LINE);
+  if (slotLimit === '-1')
+    await session.run(`ALTER SYSTEM SET max_slot_wal_keep_size = ${literal(SLOT_LIMIT)};`);
+  await session.run('SELECT pg_reload_conf();');
+}
+
+/** Takes back what {@link prepareServer} made, as far as it is there. @param slotLimitBefore null: it was not ours. */
+export async function clearServer(
+  database: Database,
+  session: Session,
+  slotLimitBefore: string | null,
+): Promise<void> {
+  const { hbaFile } = await onlyRow<{ hbaFile: string }>(
+    session,
+    `SELECT current_setting('hba_file') AS "hbaFile"`,
+  );
+  await session.run(
+    `SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots
+      WHERE slot_name = ${literal(PROTECT_SLOT)} AND active_pid IS NOT NULL;
+     SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots
+      WHERE slot_name = ${literal(PROTECT_SLOT)} AND slot_type = 'physical' AND NOT active;
+     DROP ROLE IF EXISTS ${identifier(PROTECT_ROLE)};`,
+  );
+  await editHba(database, hbaFile, REMOVE_LINE);
+  if (slotLimitBefore !== null) await session.run('ALTER SYSTEM RESET max_slot_wal_keep_size;');
+  await session.run('SELECT pg_reload_conf();');
+}
+
+async function editHba(database: Database, file: string, script: string): Promise<void> {
+  const result = await runProgram(database, ['sh', '-c', script, 'sh', file, HBA_LINE]);
+  if (result.status === 0) return;
+  throw programFailed(
+    'PROTECTION_IMPOSSIBLE',
+    `${file} of the service ${database.service.name} cannot be edited`,
+    result,
+    `add this line to the file that is mounted there:  ${HBA_LINE}`,
+  );
+}
+
+function impossible(why: string, hint: string): UserError {
+  return new UserError({
+    code: 'PROTECTION_IMPOSSIBLE',
+    message: `the server cannot be protected as it is: ${why}`,
+    hint,
+    exitCode: ExitCode.failure,
+  });
+}

@@ -1,0 +1,110 @@
+import { type Window, windowsOf } from '../../backup/protection/catalogue.js';
+import {
+  baseFailure,
+  type ReceiverNote,
+  readCatalogue,
+  readReceiverNote,
+  readRecord,
+} from '../../backup/protection/place.js';
+import { UserError } from '../../errors.js';
+import type { ServiceContext } from '../context.js';
+import { type Database, findDatabase } from '../database/database.js';
+import { withMaintenance } from '../../postgres/server-sessions.js';
+import { literal } from '../../postgres/sql.js';
+import { protectionPlace } from './place.js';
+import { receiverName, receiverSettings } from './receiver-service.js';
+import { PROTECT_SLOT } from './server-side.js';
+
+/** Without a word from the receiver for so long, it is not at work. */
+const SILENCE_MS = 20_000;
+
+export interface ProtectionStatus {
+  /** Whether the project has a receiver, and a place here. */
+  on: boolean;
+  /** `receiving`: all is well. `silent`: the receiver has not been heard of. */
+  receiver: ReceiverNote['state'] | 'silent' | 'off';
+  /** Why it does not receive; empty where it does. */
+  message: string;
+  place: string;
+  /** Moments that can be brought back, as stretches without a gap, oldest first. */
+  windows: Window[];
+  /** Seconds since the last moment that is safe; null: there is none. */
+  lagSeconds: number | null;
+  /** Bytes that the server has and the place has not; null: the server does not say. */
+  lagBytes: number | null;
+  bases: number;
+  newestBase: { id: string; endedAt: Date; bytes: number } | null;
+  bytes: { bases: number; wal: number };
+  everySeconds: number | null;
+  keepSeconds: number | null;
+}
+
+/** What the protection of the project's database is worth at this moment. Changes nothing. */
+export async function protectionStatus(context: ServiceContext): Promise<ProtectionStatus> {
+  const database = await findDatabase(await context.engine(), context.project());
+  return statusOf(context, database);
+}
+
+export async function statusOf(context: ServiceContext, database: Database): Promise<ProtectionStatus> {
+  const place = protectionPlace(database.location, database.settings);
+  const record = await readRecord(place);
+  const service = database.project.services[receiverName(database.service)];
+  const catalogue = record && (await readCatalogue(place, record));
+  const note = await readReceiverNote(place);
+  const on = record !== undefined && service?.environment.EVERY !== undefined;
+  const receiver = !on ? 'off' : stateOf(note);
+  const segments = catalogue?.runs.flatMap((run) => run.segments) ?? [];
+  const newest = catalogue?.bases.at(-1);
+  const failure = await baseFailure(place);
+  return {
+    on,
+    receiver,
+    message: messageOf(receiver, note, failure),
+    place,
+    windows: catalogue ? windowsOf(catalogue) : [],
+    lagSeconds: note?.covered ? Math.max(0, Math.round((Date.now() - note.covered.getTime()) / 1000)) : null,
+    lagBytes: on ? await lagBytes(context, database) : null,
+    bases: catalogue?.bases.length ?? 0,
+    newestBase: newest ? { id: newest.id, endedAt: newest.endedAt, bytes: newest.bytes } : null,
+    bytes: {
+      bases: catalogue?.bases.reduce((sum, { bytes }) => sum + bytes, 0) ?? 0,
+      wal: segments.reduce((sum, { bytes }) => sum + bytes, 0),
+    },
+    ...(on && service ? receiverSettings(service) : { everySeconds: null, keepSeconds: null }),
+  };
+}
+
+function stateOf(note: ReceiverNote | undefined): ProtectionStatus['receiver'] {
+  return note && Date.now() - note.at.getTime() < SILENCE_MS ? note.state : 'silent';
+}
+
+function messageOf(
+  receiver: ProtectionStatus['receiver'],
+  note: ReceiverNote | undefined,
+  baseFailed: string | undefined,
+): string {
+  if (receiver === 'off') return '';
+  if (receiver === 'silent') return 'the receiver does not run';
+  if (receiver !== 'receiving') return note?.message || 'the receiver waits for the database';
+  return baseFailed === undefined ? '' : `the last base backup failed: ${baseFailed}`;
+}
+
+async function lagBytes(context: ServiceContext, database: Database): Promise<number | null> {
+  try {
+    return await withMaintenance(
+      database,
+      { applicationName: 'invctl db protect status', signal: context.signal },
+      async (session) => {
+        const [slot] = await session.rows<{ bytes: number | null }>(
+          `SELECT pg_wal_lsn_diff(pg_current_wal_flush_lsn(), restart_lsn)::float8 AS bytes
+             FROM pg_replication_slots WHERE slot_name = ${literal(PROTECT_SLOT)}`,
+        );
+        return slot?.bytes ?? null;
+      },
+    );
+  } catch (error) {
+    context.signal.throwIfAborted();
+    if (error instanceof UserError) return null;
+    throw error;
+  }
+}

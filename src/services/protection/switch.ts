@@ -1,0 +1,383 @@
+import { readFile, rm, stat } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+import {
+  baseFailure,
+  type ProtectionRecord,
+  readCatalogue,
+  readReceiverNote,
+  readRecord,
+  writeRecord,
+} from '../../backup/protection/place.js';
+import { ExitCode, UserError } from '../../errors.js';
+import { writeFileAtomic } from '../../system/files.js';
+import { withProjectLock } from '../../system/lock.js';
+import { randomSecret } from '../../system/random-secret.js';
+import type { ServiceContext } from '../context.js';
+import { timeId } from '../database/backup-store.js';
+import { type Database, findDatabase } from '../database/database.js';
+import { withMaintenance } from '../../postgres/server-sessions.js';
+import { startDatabase } from '../../postgres/start-database.js';
+import { operation, perform, type Run } from '../operation.js';
+import { emptyPlace, furnishPlace, placeInCompose, protectionPlace } from './place.js';
+import {
+  type ComposeEdit,
+  type ReceiverSettings,
+  receiverName,
+  withoutReceiver,
+  withReceiver,
+} from './receiver-service.js';
+import { clearServer, prepareServer, readServer, type ServerFacts } from './server-side.js';
+
+const PROTECT_ON = 'db protect on';
+const PROTECT_OFF = 'db protect off';
+
+const PASSWORD_BYTES = 24;
+const UP_TIMEOUT_MS = 120_000;
+/** The receiver asks the server every two seconds. */
+const FIRST_WAL_TIMEOUT_MS = 60_000;
+const POLL_MS = 250;
+
+const stateSchema = z.object({
+  place: z.string(),
+  /** True: it was on before, with other settings. */
+  already: z.boolean(),
+  file: z.string(),
+  slotLimitBefore: z.string().nullable(),
+});
+
+type State = z.infer<typeof stateSchema>;
+
+const STEPS = ['server', 'compose', 'receiver', 'base'] as const;
+
+export type ProtectStep = (typeof STEPS)[number];
+
+/** What was on before goes on; what was not is taken back. */
+export const protectOnOperation = operation({
+  name: PROTECT_ON,
+  state: stateSchema,
+  steps: STEPS,
+  reopen,
+  finish: {
+    applies: async (_context, _database, { state }) => state.already,
+    async complete(context, database) {
+      await startReceiver(context, database, receiverName(database.service));
+      return 'the protection is on';
+    },
+  },
+  async revert(_context, database, { state }) {
+    if (state.already) return 'the protection is on, as before';
+    await takeBack(database, state);
+    return 'the protection is off';
+  },
+});
+
+/** Each part of it may be done again. */
+export const protectOffOperation = operation({
+  name: PROTECT_OFF,
+  state: stateSchema,
+  steps: ['off'],
+  final: 'off',
+  reopen,
+  finish: {
+    applies: async () => true,
+    async complete(_context, database, { state }) {
+      await takeBack(database, state);
+      return 'the protection is off';
+    },
+  },
+  revert: async () => 'the protection is as it was',
+});
+
+async function reopen(context: ServiceContext): Promise<Database> {
+  const database = await findDatabase(await context.engine(), context.project());
+  await startDatabase(context, database);
+  return database;
+}
+
+export interface ProtectInput extends ReceiverSettings {
+  /** Asked before anything is changed; throws to stop. */
+  confirm: (edit: ComposeEdit) => Promise<void>;
+  onStep?: (step: ProtectStep | 'revert') => void;
+}
+
+export interface Protected {
+  place: string;
+  file: string;
+  service: string;
+  /** Name of the newest base backup. */
+  base: string;
+  everySeconds: number;
+  keepSeconds: number;
+}
+
+/**
+ * Switches the protection on, or gives it other settings: a role, a line of pg_hba.conf, a bound for what a slot
+ * keeps, the receiver's service, and a first base backup. The database goes on all the while. A failure takes back
+ * what was made.
+ *
+ * @throws UserError PROTECTION_IMPOSSIBLE, PROTECTION_OF_ANOTHER, COMPOSE_NOT_EDITABLE, RECEIVER_FAILED, BASE_FAILED,
+ *   and what `confirm` throws.
+ */
+export async function protectOn(context: ServiceContext, input: ProtectInput): Promise<Protected> {
+  return changeProtection(context, PROTECT_ON, async (database) => {
+    assertDocker(database);
+    const { location, settings, service, project } = database;
+    const place = protectionPlace(location, settings);
+    const server = await withMaintenance(database, sessionOptions(context, PROTECT_ON), readServer);
+    const known = await readRecord(place);
+    assertOwnPlace(place, known, server);
+    const edit = withReceiver({
+      ...input,
+      project,
+      database: service,
+      files: await readFiles(location.files),
+      place: placeInCompose(location, place),
+      user: { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 },
+    });
+    await input.confirm(edit);
+    const already = withoutReceiver(edit.before) !== undefined;
+    const record: ProtectionRecord = {
+      systemIdentifier: server.systemIdentifier,
+      segmentBytes: server.segmentBytes,
+      dataDirectory: server.dataDirectory,
+      file: edit.file,
+      service: receiverName(service),
+      slotLimitBefore: known && already ? known.slotLimitBefore : server.slotLimit === '-1' ? '-1' : null,
+    };
+    const state: State = { place, already, file: edit.file, slotLimitBefore: record.slotLimitBefore };
+    const performing = {
+      id: `${timeId(new Date())}-protect`,
+      state,
+      subject: database,
+      onStep: (step: ProtectStep | 'revert') => input.onStep?.(step),
+    };
+    return perform(protectOnOperation, context, performing, async (run) => {
+      const base = await carryOut(context, database, { edit, record, server, run });
+      const { everySeconds, keepSeconds } = input;
+      return { place, file: edit.file, service: record.service, base, everySeconds, keepSeconds };
+    });
+  });
+}
+
+interface Switching {
+  edit: ComposeEdit;
+  record: ProtectionRecord;
+  server: ServerFacts;
+  run: Run<State, ProtectStep>;
+}
+
+/** @returns name of the newest base. */
+async function carryOut(
+  context: ServiceContext,
+  database: Database,
+  { edit, record, server, run }: Switching,
+): Promise<string> {
+  const { place } = run.state;
+  const begin = async (step: ProtectStep) => {
+    context.signal.throwIfAborted();
+    await run.begin(step);
+  };
+  await begin('server');
+  const password = randomSecret(PASSWORD_BYTES);
+  await furnishPlace(place, password);
+  await writeRecord(place, record);
+  await withMaintenance(database, sessionOptions(context, PROTECT_ON), (session) =>
+    prepareServer(database, session, server, password),
+  );
+  await begin('compose');
+  await writeEdit(edit.file, edit.after);
+  await begin('receiver');
+  await startReceiver(context, database, record.service);
+  const started = new Date();
+  await until(context, FIRST_WAL_TIMEOUT_MS, async () => {
+    const note = await readReceiverNote(place);
+    if (note?.state === 'receiving' && note.at >= started) return true;
+    return { why: note?.message || `invctl logs ${record.service}` };
+  });
+  await begin('base');
+  return firstBase(context, place, record);
+}
+
+async function startReceiver(
+  context: ServiceContext,
+  { engine, location }: Database,
+  service: string,
+): Promise<void> {
+  const { failed } = await engine.up(
+    location,
+    { services: [service], wait: true, recreate: true, timeoutMs: UP_TIMEOUT_MS, signal: context.signal },
+    () => {},
+  );
+  if (failed.length === 0) return;
+  throw new UserError({
+    code: 'RECEIVER_FAILED',
+    message: `the service ${service} does not run (${failed.map(({ reason }) => reason).join(', ')})`,
+    hint: `invctl logs ${service}`,
+    exitCode: ExitCode.unhealthy,
+  });
+}
+
+/** The receiver makes it by itself; a base that is there and from which WAL leads on is good enough. */
+async function firstBase(context: ServiceContext, place: string, record: ProtectionRecord): Promise<string> {
+  for (;;) {
+    const { bases } = await readCatalogue(place, record);
+    const newest = bases.at(-1);
+    const wanted = await stat(`${place}/state/base-wanted`).catch(() => undefined);
+    if (newest && !wanted) return newest.id;
+    const failure = await baseFailure(place);
+    if (failure !== undefined) {
+      throw new UserError({
+        code: 'BASE_FAILED',
+        message: `the base backup failed: ${failure}`,
+        hint: 'df -h, then: invctl db protect on',
+      });
+    }
+    await sleep(POLL_MS, undefined, { signal: context.signal });
+  }
+}
+
+async function until(
+  context: ServiceContext,
+  timeoutMs: number,
+  look: () => Promise<true | { why: string }>,
+): Promise<void> {
+  const deadline = Date.now() + timeoutMs;
+  for (;;) {
+    const found = await look();
+    if (found === true) return;
+    if (Date.now() > deadline) {
+      throw new UserError({
+        code: 'RECEIVER_FAILED',
+        message: `the receiver gets no WAL: ${found.why}`,
+        hint: 'invctl doctor',
+        exitCode: ExitCode.unhealthy,
+      });
+    }
+    await sleep(POLL_MS, undefined, { signal: context.signal });
+  }
+}
+
+export interface Unprotected {
+  /** Absent: the compose file had no receiver. */
+  file?: string;
+  /** What was received stays here. */
+  place: string;
+  service: string;
+}
+
+/**
+ * Takes the protection back: the service, the compose file's lines, the slot, the role, the line of pg_hba.conf and the
+ * bound. What was received stays.
+ *
+ * @throws UserError NOT_PROTECTED, and what `confirm` throws.
+ */
+export async function protectOff(
+  context: ServiceContext,
+  input: { confirm: (edit: ComposeEdit | undefined, place: string) => Promise<void> },
+): Promise<Unprotected> {
+  return changeProtection(context, PROTECT_OFF, async (database) => {
+    assertDocker(database);
+    const { location, settings, service } = database;
+    const place = protectionPlace(location, settings);
+    const record = await readRecord(place);
+    const files = await readFiles(location.files);
+    const found = files.find(({ text }) => withoutReceiver(text) !== undefined);
+    if (!record && !found) throw notProtected();
+    // The slot, the role and the rest are the server's: it has to run.
+    await withMaintenance(database, sessionOptions(context, PROTECT_OFF), readServer);
+    const edit = found && {
+      file: found.file,
+      before: found.text,
+      after: withoutReceiver(found.text) as string,
+    };
+    await input.confirm(edit, place);
+    const state: State = {
+      place,
+      already: false,
+      file: found?.file ?? record?.file ?? '',
+      slotLimitBefore: record?.slotLimitBefore ?? null,
+    };
+    const performing = { id: `${timeId(new Date())}-protect`, state, subject: database };
+    await perform(protectOffOperation, context, performing, async (run) => {
+      await run.begin('off');
+      await takeBack(database, state);
+    });
+    return { ...(edit ? { file: edit.file } : {}), place, service: receiverName(service) };
+  });
+}
+
+export function notProtected(): UserError {
+  return new UserError({
+    code: 'NOT_PROTECTED',
+    message: 'the protection is off: only a backup can be brought back',
+    hint: 'invctl db protect on      (or: invctl db list)',
+  });
+}
+
+/** Safe to do again at any point of it. Nobody can interrupt it. */
+async function takeBack(database: Database, state: State): Promise<void> {
+  const { engine, location, service } = database;
+  const name = receiverName(service);
+  const text = await readFile(state.file, 'utf8');
+  const bare = withoutReceiver(text);
+  if (bare !== undefined) {
+    if (name in (await engine.resolve(location)).services)
+      await engine.remove(location, [name], { stop: true });
+    await writeEdit(state.file, bare);
+  }
+  await withMaintenance(database, { applicationName: PROTECT_OFF }, (session) =>
+    clearServer(database, session, state.slotLimitBefore),
+  );
+  await emptyPlace(state.place);
+  const record = await readRecord(state.place);
+  const empty = record && (await readCatalogue(state.place, record)).bases.length === 0;
+  // Without a base nothing can be made of the rest.
+  if (empty) await rm(state.place, { recursive: true, force: true });
+}
+
+async function writeEdit(file: string, text: string): Promise<void> {
+  const { mode } = await stat(file);
+  await writeFileAtomic(file, text, mode & 0o777);
+}
+
+async function readFiles(files: readonly string[]): Promise<{ file: string; text: string }[]> {
+  return Promise.all(files.map(async (file) => ({ file, text: await readFile(file, 'utf8') })));
+}
+
+function assertOwnPlace(place: string, known: ProtectionRecord | undefined, server: ServerFacts): void {
+  if (!known || known.systemIdentifier === server.systemIdentifier) return;
+  throw new UserError({
+    code: 'PROTECTION_OF_ANOTHER',
+    message: `${place} has the base backups and the WAL of another server (${known.systemIdentifier}; this one is ${server.systemIdentifier}): the two would spoil each other`,
+    hint: `keep them elsewhere:  mv ${place} ${place}-${known.systemIdentifier}      (or name another backup.folder in invctl.yaml)`,
+    file: place,
+  });
+}
+
+function assertDocker({ engine }: Database): void {
+  if (engine.kind === 'docker') return;
+  throw new UserError({
+    code: 'PROTECTION_IMPOSSIBLE',
+    message: 'the embedded engine has no service that could receive the WAL',
+    hint: 'invctl db schedule      (backups by the clock)',
+  });
+}
+
+function sessionOptions(context: ServiceContext, applicationName: string) {
+  return { applicationName: `invctl ${applicationName}`, signal: context.signal };
+}
+
+async function changeProtection<T>(
+  context: ServiceContext,
+  command: string,
+  change: (database: Database) => Promise<T>,
+): Promise<T> {
+  const location = context.project();
+  const engine = await context.engine();
+  return withProjectLock(
+    location.directory,
+    { command: `invctl ${command}`, signal: context.signal },
+    async () => change(await findDatabase(engine, location)),
+  );
+}

@@ -1,0 +1,107 @@
+import { readRecord } from '../../backup/protection/place.js';
+import { openTrials } from '../../engine/trials.js';
+import { UserError } from '../../errors.js';
+import { withProjectLock } from '../../system/lock.js';
+import type { ServiceContext } from '../context.js';
+import { timeId } from '../database/backup-store.js';
+import { type Database, findDatabase, runProgram } from '../database/database.js';
+import { type Forgotten, forget, undo } from '../database/restore.js';
+import type { Restored, RestoreInput } from '../database/restored.js';
+import { beforePrefix } from '../../backup/scratch.js';
+import { withMaintenance } from '../../postgres/server-sessions.js';
+import { previousDatabases } from '../../postgres/swap.js';
+import { idsOfPrevious, previousFolder, removeFolder } from './data-files.js';
+import { protectionPlace } from './place.js';
+import { undoRestoreTo } from './restore-to.js';
+import { openBeside } from './scratch-server.js';
+
+/**
+ * Takes the newest restore back, be it of a backup, whose database was left aside, or of a moment, whose whole server
+ * was.
+ *
+ * @throws UserError as {@link undo} and {@link undoRestoreTo}.
+ */
+export async function undoRestore(context: ServiceContext, input: RestoreInput): Promise<Restored> {
+  const { directory } = context.project();
+  const database = await findDatabase(await context.engine(), context.project());
+  const [server] = await previousServers(context, database);
+  if (server === undefined || (await newestDatabase(context, database)) > server) return undo(context, input);
+  return withProjectLock(directory, { command: 'invctl db restore', signal: context.signal }, () =>
+    undoRestoreTo(context, database, server, {
+      onStep: (step) => {
+        if (step === 'swap' || step === 'restart') input.onProgress?.(step, 0, 0);
+      },
+      confirm: () =>
+        input.confirm({
+          from: `the server of before the restore of ${server}`,
+          database: database.name,
+          rows: [],
+          notes: ['the rows of a server that does not run cannot be counted'],
+        }),
+    }),
+  );
+}
+
+/**
+ * Removes what restores left aside, databases and servers.
+ * @throws UserError NOTHING_TO_FORGET, and what `confirm` throws.
+ */
+export async function forgetRestores(
+  context: ServiceContext,
+  confirm: (names: readonly string[]) => Promise<void>,
+): Promise<Forgotten> {
+  const database = await findDatabase(await context.engine(), context.project());
+  const record = await readRecord(protectionPlace(database.location, database.settings));
+  const servers = (await previousServers(context, database)).map((id) =>
+    previousFolder(record?.dataDirectory ?? '', id),
+  );
+  if (servers.length === 0) return forget(context, confirm);
+  let forgotten: string[] = [];
+  try {
+    ({ forgotten } = await forget(context, (names) => confirm([...names, ...servers])));
+  } catch (error) {
+    if (!(error instanceof UserError && error.code === 'NOTHING_TO_FORGET')) throw error;
+    await confirm(servers);
+  }
+  for (const folder of servers) await removeFolder(inContainer(database), folder);
+  return { forgotten: [...forgotten, ...servers] };
+}
+
+/** Ids of the servers that restores of a moment left aside, newest first. */
+async function previousServers(context: ServiceContext, database: Database): Promise<string[]> {
+  const record = await readRecord(protectionPlace(database.location, database.settings));
+  if (!record) return [];
+  const { dataDirectory } = record;
+  try {
+    return await idsOfPrevious(inContainer(database), dataDirectory);
+  } catch (error) {
+    if (!(error instanceof UserError && error.code === 'SERVICE_NOT_RUNNING')) throw error;
+  }
+  // A server that does not start is what one wants to undo most.
+  const name = `${database.location.name}-restore-look-${timeId(new Date()).toLowerCase()}`;
+  const { run } = await openBeside(context, database, { name, dataDirectory, folder: dataDirectory });
+  try {
+    return await idsOfPrevious(run, dataDirectory);
+  } finally {
+    await (await openTrials(database.engine, context)).remove(database.location, name);
+  }
+}
+
+function inContainer(database: Database) {
+  return async (command: readonly string[]) => (await runProgram(database, command)).stdout;
+}
+
+/** When the newest database that a restore left aside was, as ids sort; empty where there is none. */
+async function newestDatabase(context: ServiceContext, database: Database): Promise<string> {
+  try {
+    const options = { applicationName: 'invctl db restore --undo', signal: context.signal };
+    const [newest] = await withMaintenance(database, options, (session) =>
+      previousDatabases(session, beforePrefix(database)),
+    );
+    return newest?.name.slice(-timeId(new Date(0)).length) ?? '';
+  } catch (error) {
+    context.signal.throwIfAborted();
+    if (error instanceof UserError) return '';
+    throw error;
+  }
+}

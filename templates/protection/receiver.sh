@@ -1,0 +1,246 @@
+#!/bin/sh
+# What the service of `invctl db protect` runs, in the database's own image and with PostgreSQL's own programs.
+#   receive   streams the WAL into wal/, takes a base backup when one is due, and removes what is too old
+#   base      takes a base backup now, and prints its name
+# invctl writes this file: an edit is lost with the next `invctl db protect on`.
+set -u
+umask 077
+
+place=${PLACE:-/protection}
+slot=invctl
+beat_seconds=2
+keep_house_beats=15
+export PGPASSFILE="$place/.pgpass" PGCONNECT_TIMEOUT=10 PGAPPNAME=invctl_protect
+mkdir -p "$place/state" "$place/wal" "$place/bases"
+
+# --- asking the server -------------------------------------------------------------------------------------------
+
+# One line an answer, columns between bars.
+ask() {
+  psql 'dbname=postgres replication=true' --no-psqlrc --no-password -At "$@" 2>"$place/state/error.txt"
+}
+
+# Whether the first LSN is at least the second.
+reaches() {
+  [ -n "$1" ] && [ -n "$2" ] || return 1
+  high=$((0x${1%/*} - 0x${2%/*}))
+  [ $high -gt 0 ] || { [ $high -eq 0 ] && [ $((0x${1#*/})) -ge $((0x${2#*/})) ]; }
+}
+
+# --- what it says of itself --------------------------------------------------------------------------------------
+
+covered=0
+# receiving, waiting, refused
+note() {
+  {
+    printf 'state=%s\nat=%s\ncovered=%s\n' "$1" "$(date +%s)" "$covered"
+    printf 'lsn=%s\ntimeline=%s\nrun=%s\nmessage=%s\n' "${flushed:-}" "${timeline:-}" "${run:-}" "${2:-}"
+  } >"$place/state/now.tmp" && mv "$place/state/now.tmp" "$place/state/now"
+}
+
+last_error() {
+  tail -n 1 "$1" 2>/dev/null | tr -d '\r'
+}
+
+# --- base backups ------------------------------------------------------------------------------------------------
+
+newest_base() {
+  ls "$place/bases" 2>/dev/null | grep -E '^[0-9]{8}T[0-9]{6}Z$' | tail -n 1
+}
+
+ended_at() {
+  sed -n 's/.*"endedAt":\([0-9]*\).*/\1/p' "$place/bases/$1/base.json" 2>/dev/null
+}
+
+# Whoever calls it holds the lock of bases.
+take_base() {
+  rm -rf "$place"/bases/*.partial
+  while id=$(date -u +%Y%m%dT%H%M%SZ) && [ -e "$place/bases/$id" ]; do sleep 1; done
+  partial="$place/bases/$id.partial"
+  started=$(date +%s)
+  # A server or a client without zstd refuses it.
+  made=1
+  for method in zstd gzip; do
+    pg_basebackup --no-password --pgdata="$partial" --format=tar --wal-method=none --checkpoint=fast \
+      --compress="client-$method:1" --label="invctl $id" 2>"$place/state/base.txt" && made=0 && break
+    rm -rf "$partial"
+    [ $method = zstd ] && grep -q zstd "$place/state/base.txt" || break
+  done
+  if [ $made -eq 0 ]; then
+    ended=$(date +%s)
+    range=$(sed -n 's/.*"Timeline": \([0-9]*\), "Start-LSN": "\([0-9A-F/]*\)", "End-LSN": "\([0-9A-F/]*\)".*/"timeline":\1,"startLsn":"\2","endLsn":"\3"/p' \
+      "$partial/backup_manifest" | tail -n 1)
+    (cd "$partial" && sha256sum -- * >SHA256SUMS) &&
+      [ -n "$range" ] &&
+      printf '{"id":"%s","startedAt":%s,"endedAt":%s,%s}\n' "$id" "$started" "$ended" "$range" >"$partial/base.json" &&
+      sync && mv "$partial" "$place/bases/$id" && sync && made=0 || made=1
+  fi
+  if [ $made -ne 0 ]; then
+    rm -rf "$partial"
+    last_error "$place/state/base.txt" >"$place/state/base-failed"
+    return 1
+  fi
+  rm -f "$place/state/base-wanted" "$place/state/base-failed"
+  printf '%s\n' "$id"
+}
+
+base_is_due() {
+  # After a failure it waits a minute.
+  [ -z "$(find "$place/state/base-failed" -mmin -1 2>/dev/null)" ] || return 1
+  [ -e "$place/state/base-wanted" ] && return 0
+  newest=$(newest_base)
+  [ -z "$newest" ] || [ $(($(date +%s) - $(ended_at "$newest"))) -ge "$EVERY" ]
+}
+
+# --- keeping house -----------------------------------------------------------------------------------------------
+
+# A hash of each whole segment: a WAL record has a checksum, and ends recovery without a word where it is wrong.
+add_sums() {
+  cd "$1" || return
+  touch SHA256SUMS
+  ls | grep -E '^[0-9A-F]{24}$' | sort >"$place/state/whole.txt"
+  cut -c 67- SHA256SUMS | sort >"$place/state/summed.txt"
+  for segment in $(comm -23 "$place/state/whole.txt" "$place/state/summed.txt"); do
+    sha256sum "$segment" >>SHA256SUMS
+  done
+  cd "$place" || return
+}
+
+# The base that the whole time to keep can be reached from, and all after it, stay.
+remove_old() {
+  keep_from=$(($(date +%s) - KEEP))
+  first=
+  for id in $(ls "$place/bases" | grep -E '^[0-9]{8}T[0-9]{6}Z$' | sort -r); do
+    if [ -n "$first" ]; then
+      rm -f "$place/bases/$id/base.json" && rm -rf "$place/bases/$id"
+    else
+      oldest=$id
+      [ "$(ended_at "$id")" -gt "$keep_from" ] || first=$id
+    fi
+  done
+  [ -n "$first" ] || return 0
+  lsn=$(sed -n 's/.*"startLsn":"\([0-9A-F/]*\)".*/\1/p' "$place/bases/$oldest/base.json")
+  segment=$(printf '%08X%08X' $((0x${lsn%/*})) $((0x${lsn#*/} / segment_bytes)))
+  for folder in "$place"/wal/*; do
+    ls "$folder" | awk -v first="$segment" 'length($0) >= 24 && substr($0, 9, 16) < first' |
+      while read -r name; do rm -f "$folder/$name"; done
+  done
+}
+
+keep_house() {
+  add_sums "$place/wal/$run"
+  remove_old
+}
+
+# --- receiving ---------------------------------------------------------------------------------------------------
+
+# A run is a stretch of WAL that one slot gave without a gap: wal/<timeline>-<number>.
+choose_run() {
+  wanted=$(printf '%08X' "$timeline")
+  run=$(ls "$place/wal" | grep -E "^$wanted-[0-9]{4}$" | tail -n 1)
+  [ -z "$run" ] && number=1 || number=$((1${run#*-} - 10000))
+  found=$(ask -c "READ_REPLICATION_SLOT $slot") || return 1
+  case $found in
+    physical\|?*) [ -n "$run" ] && return 0 ;;
+    # The server has dropped the WAL that it kept for us: it may keep max_slot_wal_keep_size at most.
+    physical*) ask -q -c "DROP_REPLICATION_SLOT $slot" || return 1 ;;
+  esac
+  case $found in
+    physical\|?*) ;;
+    *) ask -q -c "CREATE_REPLICATION_SLOT $slot PHYSICAL RESERVE_WAL" >/dev/null || return 1 ;;
+  esac
+  [ -z "$run" ] || number=$((number + 1))
+  run=$(printf '%s-%04d' "$wanted" "$number")
+  mkdir -p "$place/wal/$run" && : >"$place/state/base-wanted"
+}
+
+beat() {
+  answers=$(ask -c IDENTIFY_SYSTEM -c "READ_REPLICATION_SLOT $slot") || return
+  now=$(date +%s)
+  flushed=$(printf '%s\n' "$answers" | sed -n 's/^physical|\([0-9A-F/]*\)|.*/\1/p')
+  # All that the server had at the last beat is here.
+  if reaches "$flushed" "${server_lsn:-}"; then covered=$server_at; fi
+  server_lsn=$(printf '%s\n' "$answers" | sed -n '1s/^[0-9]*|[0-9]*|\([0-9A-F/]*\)|.*/\1/p')
+  server_at=$now
+  note receiving
+}
+
+pause() {
+  sleep "$1" &
+  wait $!
+}
+
+stop() {
+  [ -z "${receiver:-}" ] || kill "$receiver" 2>/dev/null
+  [ -z "${base:-}" ] || kill "$base" 2>/dev/null
+  wait
+  note waiting 'the receiver was stopped'
+  exit 0
+}
+
+receive() {
+  trap stop TERM INT
+  exec 9>"$place/state/receiver.lock"
+  if ! flock -n 9; then
+    echo "another receiver writes into $place" >&2
+    pause 10
+    exit 1
+  fi
+  # What a receiver before this one knew.
+  covered=$(sed -n 's/^covered=//p' "$place/state/now" 2>/dev/null)
+  covered=${covered:-0}
+  while :; do
+    if ! identity=$(ask -c IDENTIFY_SYSTEM) || [ -z "$identity" ]; then
+      note waiting "$(last_error "$place/state/error.txt")"
+      pause 1
+      continue
+    fi
+    IFS='|' read -r system timeline server_lsn _ <<END
+$identity
+END
+    server_at=$(date +%s)
+    { read -r ours; read -r segment_bytes; } <"$place/system"
+    if [ "$system" != "$ours" ]; then
+      note refused "this place is for the server $ours, and the database is $system"
+      pause 5
+      continue
+    fi
+    if ! choose_run; then
+      note waiting "$(last_error "$place/state/error.txt")"
+      pause 1
+      continue
+    fi
+    [ "$(tail -n 1 "$place/state/runs" 2>/dev/null | cut -d ' ' -f 2)" = "$run" ] ||
+      echo "$server_at $run" >>"$place/state/runs"
+    # Behind a switched segment nothing is flushed that it would report at once.
+    pg_receivewal --no-password --no-loop --synchronous --status-interval=1 --slot="$slot" \
+      --directory="$place/wal/$run" 2>"$place/state/receiver.txt" 9>&- &
+    receiver=$!
+    beats=0
+    while kill -0 $receiver 2>/dev/null; do
+      beat
+      if [ -n "${base:-}" ] && ! kill -0 "$base" 2>/dev/null; then base=; fi
+      if [ -z "${base:-}" ] && base_is_due; then
+        sh "$0" base >/dev/null 2>&1 9>&- &
+        base=$!
+      fi
+      [ $((beats % keep_house_beats)) -ne 0 ] || keep_house
+      beats=$((beats + 1))
+      pause $beat_seconds
+    done
+    wait $receiver
+    receiver=
+    note waiting "$(last_error "$place/state/receiver.txt")"
+    pause 1
+  done
+}
+
+case ${1:-} in
+  receive) receive ;;
+  base)
+    exec 8>"$place/state/base.lock"
+    flock 8
+    take_base || { last_error "$place/state/base.txt" >&2; exit 1; }
+    ;;
+  *) echo "usage: $0 receive|base" >&2; exit 2 ;;
+esac

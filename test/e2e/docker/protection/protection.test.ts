@@ -1,0 +1,222 @@
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { withoutDocker } from '../../../support/docker.js';
+import { schemaErrors } from '../../../support/schema.js';
+import { type DatabaseProject, startDatabaseProject } from '../database/fixture.js';
+
+const APP = `
+  app:
+    image: node:24-slim
+    init: true
+    command: ["sleep", "infinity"]
+    depends_on: {db: {condition: service_healthy}}`;
+
+/** One project from before its protection to after it: each test begins where the one before it ended. */
+describe.skipIf(withoutDocker)('db protect and db restore --to on Docker', () => {
+  let project: DatabaseProject;
+  let place: string;
+  let composeBefore: string;
+  /** A moment at which `notes` had 100 rows. */
+  let hundred: string;
+
+  beforeAll(() => {
+    project = startDatabaseProject('protect', { services: APP });
+    place = join(project.directory, 'backups', 'protection');
+    composeBefore = composeFile();
+    project.sql('CREATE TABLE notes (id serial PRIMARY KEY, text text NOT NULL)');
+  });
+
+  afterAll(() => project?.remove());
+
+  const composeFile = () => readFileSync(join(project.directory, 'compose.yaml'), 'utf8');
+  const compose = (...args: string[]) =>
+    execFileSync('docker', ['compose', ...args], {
+      cwd: project.directory,
+      encoding: 'utf8',
+      stdio: 'pipe',
+    }).trim();
+  const rows = () => Number(project.sql('SELECT count(*) FROM notes'));
+  const add = (count: number) =>
+    project.sql(`INSERT INTO notes (text) SELECT 'note ' || i FROM generate_series(1, ${count}) i`);
+  const now = () =>
+    project.sql(`SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.MS"Z"')`);
+  const restore = (...args: string[]) => project.invctl(['db', 'restore', ...args, '--yes', '--json']);
+
+  /** Waits until all that was committed before this call is safe. */
+  async function safe(): Promise<void> {
+    const since = Date.now();
+    await untilStatus(({ windows }) => Date.parse(windows.at(-1)?.until ?? '') > since + 1000);
+  }
+
+  // biome-ignore lint/suspicious/noExplicitAny: the committed schema holds it.
+  async function untilStatus(wanted: (status: any) => boolean): Promise<any> {
+    for (;;) {
+      const status = await project.succeed(['db', 'protect', 'status']);
+      if (wanted(status)) return status;
+      await sleep(500);
+    }
+  }
+
+  it('asks before it edits the compose file, and changes nothing without an answer', async () => {
+    const { code, stdout } = await project.invctl(['db', 'protect', 'on', '--json']);
+    expect(code).toBe(7);
+    expect(JSON.parse(stdout).error.code).toBe('CONFIRMATION_NEEDED');
+    expect(composeFile()).toBe(composeBefore);
+    expect(project.sql(`SELECT count(*) FROM pg_roles WHERE rolname = 'invctl_protect'`)).toBe('0');
+    const off = await project.invctl(['db', 'restore', '--to', 'latest', '--yes', '--json']);
+    expect(JSON.parse(off.stdout).error).toMatchObject({ code: 'NOT_PROTECTED' });
+  });
+
+  it('is switched on while the database goes on, with a first base backup', async () => {
+    const started = project.sql('SELECT pg_postmaster_start_time()');
+    const { code, stdout } = await project.invctl(['db', 'protect', 'on', '--yes', '--json']);
+    const document = JSON.parse(stdout);
+    expect({ code, error: document.error }).toEqual({ code: 0, error: undefined });
+    expect(schemaErrors('db-protect-on', document)).toEqual([]);
+    expect(document.data.diff).toContain('+  db-protect:');
+    expect(project.sql('SELECT pg_postmaster_start_time()')).toBe(started);
+    expect(project.sql('SHOW max_slot_wal_keep_size')).toBe('4GB');
+    expect(statSync(place).mode & 0o077).toBe(0);
+    // Nobody reads the receiver's password in the compose file, or in what its container runs.
+    const password = readFileSync(join(place, '.pgpass'), 'utf8').trim().split(':').at(-1) as string;
+    expect(composeFile()).not.toContain(password);
+    expect(compose('top', 'db-protect')).not.toContain(password);
+    const { stdout: said } = await project.invctl(['db', 'protect', 'status']);
+    expect(said).toMatch(/^protected\n/);
+  });
+
+  it('brings back a moment, keeps the server of before, and undoes it', async () => {
+    add(100);
+    await sleep(1100);
+    hundred = now();
+    await sleep(1100);
+    project.sql('DELETE FROM notes WHERE id > 7');
+    await safe();
+    const { code, stdout } = await restore('--to', hundred);
+    const document = JSON.parse(stdout);
+    expect({ code, error: document.error }).toEqual({ code: 0, error: undefined });
+    expect(schemaErrors('db-restore', document)).toEqual([]);
+    expect(document.data.rows).toContainEqual({ table: 'public.notes', before: 7, after: 100 });
+    expect(rows()).toBe(100);
+    // It can be written to, and its sequence goes on.
+    add(1);
+    expect(project.sql('SELECT max(id) > 100 FROM notes')).toBe('t');
+    const undone = await project.succeed(['db', 'restore', '--undo', '--yes']);
+    expect(undone.previous).toContain('_before_');
+    expect(rows()).toBe(7);
+  });
+
+  it('goes on with what was brought back: across a restore, each moment is what it was then', async () => {
+    await restore('--to', hundred);
+    add(11);
+    await untilStatus(({ receiver, newestBase }) => receiver === 'receiving' && newestBase !== null);
+    await safe();
+    const here = await project.succeed(['db', 'verify', '--to', 'latest']);
+    expect(here.tables).toEqual([{ name: 'public.notes', rows: 111 }]);
+    const then = await project.succeed(['db', 'verify', '--to', hundred]);
+    expect(then.tables).toEqual([{ name: 'public.notes', rows: 100 }]);
+    expect(rows()).toBe(111);
+    const { forgotten } = await project.succeed(['db', 'restore', '--forget', '--confirm', project.name]);
+    expect(forgotten.length).toBe(2);
+  });
+
+  it('refuses a moment outside of what it has, naming that', async () => {
+    for (const [moment, why] of [
+      ['3d-ago', 'before the first moment'],
+      ['2126-01-01', 'after the last moment'],
+    ]) {
+      const { code, stdout } = await restore('--to', moment as string);
+      expect(code).toBe(1);
+      const { error } = JSON.parse(stdout);
+      expect(error.code).toBe('TARGET_OUTSIDE');
+      expect(error.message).toContain(why);
+      expect(error.message).toMatch(/What can be: from .* until /);
+    }
+    expect((await restore('--to', 'yesterday-ish')).code).toBe(2);
+  });
+
+  it('tells a segment with a flipped bit, and one that is missing', async () => {
+    const { base } = await project.succeed(['db', 'backup', '--base']);
+    expect(base.bytes).toBeGreaterThan(1000);
+    add(5);
+    const name = project.sql('SELECT pg_walfile_name(pg_current_wal_lsn())');
+    project.sql('SELECT pg_switch_wal()');
+    add(5);
+    await safe();
+    const run = readdirSync(join(place, 'wal')).sort().at(-1) as string;
+    const sums = join(place, 'wal', run, 'SHA256SUMS');
+    await untilStatus(() => readFileSync(sums, 'utf8').includes(name));
+    const segment = join(place, 'wal', run, name);
+    const whole = readFileSync(segment);
+    const flipped = Buffer.from(whole);
+    flipped[100_000] = (flipped[100_000] as number) ^ 1;
+    writeFileSync(segment, flipped);
+    const { code, stdout } = await project.invctl(['db', 'verify', '--to', 'latest', '--json']);
+    expect({ code, error: JSON.parse(stdout).error?.code }).toEqual({ code: 8, error: 'PROTECTION_DAMAGED' });
+    expect(JSON.parse(stdout).error.file).toBe(segment);
+    writeFileSync(segment, whole);
+    renameSync(segment, `${segment}.away`);
+    // What can be brought back ends before the gap.
+    const gone = now();
+    await sleep(1100);
+    const missing = await restore('--to', gone);
+    expect(JSON.parse(missing.stdout).error.code).toBe('TARGET_OUTSIDE');
+    renameSync(`${segment}.away`, segment);
+    const archive = readdirSync(base.folder).find((name) => name.startsWith('base.tar.')) as string;
+    const bytes = readFileSync(join(base.folder, archive));
+    writeFileSync(join(base.folder, archive), bytes.subarray(0, bytes.length / 2));
+    const cut = await project.invctl(['db', 'verify', '--to', 'latest', '--json']);
+    expect({ code: cut.code, error: JSON.parse(cut.stdout).error?.code }).toEqual({
+      code: 8,
+      error: 'PROTECTION_DAMAGED',
+    });
+    writeFileSync(join(base.folder, archive), bytes);
+  });
+
+  it('receives from no other server than its own', async () => {
+    const system = readFileSync(join(place, 'system'), 'utf8');
+    const record = readFileSync(join(place, 'protection.json'), 'utf8');
+    const foreign = system.replace(/^\d+/, '7000000000000000001');
+    writeFileSync(join(place, 'system'), foreign);
+    compose('restart', '--timeout', '1', 'db-protect');
+    const status = await untilStatus(({ receiver }) => receiver === 'refused');
+    expect(status.message).toContain('7000000000000000001');
+    writeFileSync(
+      join(place, 'protection.json'),
+      record.replace(system.split('\n')[0] as string, '7000000000000000001'),
+    );
+    const { stdout } = await project.invctl(['db', 'protect', 'on', '--yes', '--json']);
+    expect(JSON.parse(stdout).error.code).toBe('PROTECTION_OF_ANOTHER');
+    writeFileSync(join(place, 'system'), system);
+    writeFileSync(join(place, 'protection.json'), record);
+    await untilStatus(({ receiver }) => receiver === 'receiving');
+  });
+
+  it('loses nothing that was acknowledged when the database is killed and its volume removed', async () => {
+    await untilStatus(({ receiver }) => receiver === 'receiving');
+    const before = rows();
+    add(1000);
+    compose('kill', 'db');
+    compose('rm', '--force', 'db');
+    execFileSync('docker', ['volume', 'rm', `${project.name}_pgdata`], { stdio: 'ignore' });
+    const { code, stdout } = await restore('--to', 'latest');
+    expect({ code, error: JSON.parse(stdout).error }).toEqual({ code: 0, error: undefined });
+    expect(rows()).toBe(before + 1000);
+  });
+
+  it('is switched off without a trace in the server and the compose file', async () => {
+    const document = JSON.parse((await project.invctl(['db', 'protect', 'off', '--yes', '--json'])).stdout);
+    expect(schemaErrors('db-protect-off', document)).toEqual([]);
+    expect(composeFile()).toBe(composeBefore);
+    expect(
+      project.sql(`SELECT (SELECT count(*) FROM pg_roles WHERE rolname = 'invctl_protect'),
+        (SELECT count(*) FROM pg_replication_slots), current_setting('max_slot_wal_keep_size'),
+        (SELECT count(*) FROM pg_hba_file_rules WHERE 'invctl_protect' = ANY (user_name))`),
+    ).toBe('0|0|-1|0');
+    expect(compose('ps', '--all', '--services')).not.toContain('db-protect');
+    expect(readdirSync(place)).not.toContain('.pgpass');
+  });
+});
