@@ -20,6 +20,8 @@ const files = [
   'test/e2e/docker/database/recover.test.ts',
   'test/e2e/docker/database/server-killed.test.ts',
   'test/e2e/docker/database/upgrade-faults.test.ts',
+  'test/e2e/docker/protection/protection.test.ts',
+  'test/e2e/docker/protection/recover.test.ts',
   'test/e2e/embedded/database/backup-restore.test.ts',
   'test/e2e/embedded/database/upgrade-faults.test.ts',
 ];

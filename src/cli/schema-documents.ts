@@ -8,7 +8,7 @@ import { allCommands } from './commands.js';
 export async function schemaDocuments(): Promise<Record<string, unknown>> {
   const toJson = (schema: z.ZodType) => z.toJSONSchema(schema, { io: 'input' });
   const documents = [...(await allCommands())].flatMap(([name, { data }]) =>
-    data ? [[name.replace(' ', '-'), toJson(successSchema(name, data))] as const] : [],
+    data ? [[name.replaceAll(' ', '-'), toJson(successSchema(name, data))] as const] : [],
   );
   return {
     ...Object.fromEntries(documents),

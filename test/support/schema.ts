@@ -16,5 +16,5 @@ export function schemaErrors(name: string, document: unknown): ErrorObject[] {
 /** The same for the data of a command that succeeded. */
 export function documentErrors(command: string, data: unknown): ErrorObject[] {
   const document = { schemaVersion: 1, command, ok: true, data, warnings: [] };
-  return schemaErrors(command.replace(' ', '-'), document);
+  return schemaErrors(command.replaceAll(' ', '-'), document);
 }

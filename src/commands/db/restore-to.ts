@@ -1,7 +1,7 @@
-import { sayMoment, type Target } from '../../backup/protection/moment.js';
 import type { Context } from '../../cli/context.js';
 import { TransferLine } from '../../output/transfer-line.js';
 import { formatDuration } from '../../output/units.js';
+import { sayMoment, type Target } from '../../services/protection/moment.js';
 import { type RestoredTo, type RestoreToPreview, restoreTo } from '../../services/protection/restore-to.js';
 import { rowTable } from './row-table.js';
 

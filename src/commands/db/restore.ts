@@ -1,4 +1,3 @@
-import { parseTarget, parseTransaction } from '../../backup/protection/moment.js';
 import { command } from '../../cli/command.js';
 import type { Context } from '../../cli/context.js';
 import { flag, optional, text } from '../../cli/parameters.js';
@@ -7,6 +6,7 @@ import { TransferLine } from '../../output/transfer-line.js';
 import { formatDuration } from '../../output/units.js';
 import { restore } from '../../services/database/restore.js';
 import type { Restored, RestoreInput, RestorePreview } from '../../services/database/restored.js';
+import { parseTarget, parseTransaction } from '../../services/protection/moment.js';
 import { forgetRestores, undoRestore } from '../../services/protection/undo.js';
 import { restoreMoment } from './restore-to.js';
 import { rowTable } from './row-table.js';

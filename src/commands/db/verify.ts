@@ -1,5 +1,4 @@
 import { LEVELS } from '../../backup/manifest.js';
-import { parseTarget, sayMoment } from '../../backup/protection/moment.js';
 import { command } from '../../cli/command.js';
 import type { Context } from '../../cli/context.js';
 import { choice, optional, text } from '../../cli/parameters.js';
@@ -7,6 +6,7 @@ import { usageError } from '../../errors.js';
 import { TransferLine } from '../../output/transfer-line.js';
 import { count } from '../../output/units.js';
 import { verify } from '../../services/database/verify.js';
+import { parseTarget, sayMoment } from '../../services/protection/moment.js';
 import { drill } from '../../services/protection/restore-to.js';
 import { isoOrNull } from './restore-to.js';
 import { backupFile, broughtBack, manifest, verificationLevel } from './shapes.js';

@@ -1,10 +1,10 @@
 import { z } from 'zod';
+import { timeId } from '../../backup/backup-folder.js';
 import { readCatalogue, readReceiverNote, readRecord } from '../../backup/protection/place.js';
 import { UserError } from '../../errors.js';
+import { type Database, findDatabase, programFailed } from '../../postgres/database.js';
 import { withProjectLock } from '../../system/lock.js';
 import type { ServiceContext } from '../context.js';
-import { timeId } from '../database/backup-store.js';
-import { type Database, findDatabase, programFailed } from '../database/database.js';
 import { operation, perform } from '../operation.js';
 import { protectionPlace } from './place.js';
 import { PLACE_IN_CONTAINER, receiverName } from './receiver-service.js';

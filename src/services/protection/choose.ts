@@ -5,9 +5,9 @@ import {
   type Window,
   windowsOf,
 } from '../../backup/protection/catalogue.js';
-import { sayMoment, type Target } from '../../backup/protection/moment.js';
 import { UserError } from '../../errors.js';
 import type { RecoveryTarget } from '../../postgres/recovery-settings.js';
+import { sayMoment, type Target } from './moment.js';
 
 /** What to recover to, and from what. */
 export interface Choice {
@@ -40,7 +40,7 @@ export function choose(catalogue: Catalogue, target: Target): Choice {
 }
 
 /** `from 22 Nov 2026 10:00:00 CET until …`, several with an `and`. */
-export function sayWindows(windows: readonly Window[]): string {
+function sayWindows(windows: readonly Window[]): string {
   return windows.map(({ from, until }) => `from ${sayMoment(from)} until ${sayMoment(until)}`).join(', and ');
 }
 

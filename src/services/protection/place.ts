@@ -1,12 +1,12 @@
 import { chmod, mkdir, readFile, rm } from 'node:fs/promises';
 import { isAbsolute, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { backupFolder } from '../../backup/backup-folder.js';
 import { PROTECTION_FOLDER } from '../../backup/protection/place.js';
 import type { ProjectLocation } from '../../project/locate.js';
 import type { ProjectSettings } from '../../project/settings-file.js';
 import { explainFileError, writeFileAtomic } from '../../system/files.js';
 import type { Secret } from '../../system/secret.js';
-import { backupFolder } from '../database/backup-store.js';
 import { PROTECT_ROLE } from './receiver-service.js';
 
 const SCRIPT = fileURLToPath(new URL('../../../templates/protection/receiver.sh', import.meta.url));

@@ -6,19 +6,20 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { create } from 'tar';
 import type { RecoveryPlan } from '../../backup/protection/catalogue.js';
 import { damaged, type ProtectionRecord, proveSums } from '../../backup/protection/place.js';
-import { openTrials, type Trial } from '../../engine/trials.js';
+import { openTrials } from '../../engine/open-trials.js';
+import type { Trial } from '../../engine/trials.js';
 import { ExitCode, UserError } from '../../errors.js';
+import type { Database } from '../../postgres/database.js';
 import {
   type RecoveryTarget,
   recoverySettings,
   saysTargetNotReached,
 } from '../../postgres/recovery-settings.js';
+import { withMaintenance } from '../../postgres/server-sessions.js';
+import { onlyRow } from '../../postgres/session.js';
 import { type Lsn, parseHistory } from '../../postgres/wal.js';
 import { outputTail } from '../../system/process.js';
 import type { ServiceContext } from '../context.js';
-import type { Database } from '../database/database.js';
-import { withMaintenance } from '../../postgres/server-sessions.js';
-import { onlyRow } from '../../postgres/session.js';
 import { type FileProgram, fileProgram, fillFolder, type RestoreFolders, retarget } from './data-files.js';
 
 const POLL_MS = 250;

@@ -1,10 +1,10 @@
 import { ExitCode, UserError } from '../../errors.js';
-import { scramVerifier } from '../../system/scram.js';
-import type { Secret } from '../../system/secret.js';
-import { type Database, programFailed, runProgram } from '../database/database.js';
+import { type Database, programFailed, runProgram } from '../../postgres/database.js';
+import { writeVerifier } from '../../postgres/role-password.js';
 import { onlyRow, type Session } from '../../postgres/session.js';
 import { identifier, literal } from '../../postgres/sql.js';
-import { writeVerifier } from '../../postgres/role-password.js';
+import { scramVerifier } from '../../system/scram.js';
+import type { Secret } from '../../system/secret.js';
 import { PROTECT_ROLE } from './receiver-service.js';
 
 /** Of the receiver's replication slot. */

@@ -7,10 +7,10 @@ import {
   readRecord,
 } from '../../backup/protection/place.js';
 import { UserError } from '../../errors.js';
-import type { ServiceContext } from '../context.js';
-import { type Database, findDatabase } from '../database/database.js';
+import { type Database, findDatabase } from '../../postgres/database.js';
 import { withMaintenance } from '../../postgres/server-sessions.js';
 import { literal } from '../../postgres/sql.js';
+import type { ServiceContext } from '../context.js';
 import { protectionPlace } from './place.js';
 import { receiverName, receiverSettings } from './receiver-service.js';
 import { PROTECT_SLOT } from './server-side.js';
@@ -45,7 +45,7 @@ export async function protectionStatus(context: ServiceContext): Promise<Protect
   return statusOf(context, database);
 }
 
-export async function statusOf(context: ServiceContext, database: Database): Promise<ProtectionStatus> {
+async function statusOf(context: ServiceContext, database: Database): Promise<ProtectionStatus> {
   const place = protectionPlace(database.location, database.settings);
   const record = await readRecord(place);
   const service = database.project.services[receiverName(database.service)];

@@ -1,6 +1,7 @@
 import { readFile, rm, stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
+import { timeId } from '../../backup/backup-folder.js';
 import {
   baseFailure,
   type ProtectionRecord,
@@ -10,14 +11,13 @@ import {
   writeRecord,
 } from '../../backup/protection/place.js';
 import { ExitCode, UserError } from '../../errors.js';
+import { type Database, findDatabase } from '../../postgres/database.js';
+import { withMaintenance } from '../../postgres/server-sessions.js';
+import { startDatabase } from '../../postgres/start-database.js';
 import { writeFileAtomic } from '../../system/files.js';
 import { withProjectLock } from '../../system/lock.js';
 import { randomSecret } from '../../system/random-secret.js';
 import type { ServiceContext } from '../context.js';
-import { timeId } from '../database/backup-store.js';
-import { type Database, findDatabase } from '../database/database.js';
-import { withMaintenance } from '../../postgres/server-sessions.js';
-import { startDatabase } from '../../postgres/start-database.js';
 import { operation, perform, type Run } from '../operation.js';
 import { emptyPlace, furnishPlace, placeInCompose, protectionPlace } from './place.js';
 import {

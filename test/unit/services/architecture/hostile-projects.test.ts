@@ -110,7 +110,7 @@ services:
   },
 };
 
-describe('a project that is hard to draw', () => {
+describe('a project that is hard to draw', { timeout: 120_000 }, () => {
   it.each(Object.keys(PROJECTS))('%s', async (title) => {
     await withProject(PROJECTS[title] as Record<string, string>, async (root) => {
       const context = folderContext(root, bareShell({ COMPOSE_PROJECT_NAME: 'shop' }));

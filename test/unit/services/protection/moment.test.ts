@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { parseTarget, parseTransaction, sayMoment } from '../../../../src/backup/protection/moment.js';
+import { parseTarget, parseTransaction, sayMoment } from '../../../../src/services/protection/moment.js';
 
 const zone = process.env.TZ;
 
