@@ -38,8 +38,9 @@ note() {
   } >"$place/state/now.tmp" && mv "$place/state/now.tmp" "$place/state/now"
 }
 
+# The first error of a program, which later ones follow from; else the last that it said.
 last_error() {
-  tail -n 1 "$1" 2>/dev/null | tr -d '\r'
+  { grep -m 1 -E 'error:|FATAL:' "$1" || tail -n 1 "$1"; } 2>/dev/null | tr -d '\r'
 }
 
 # --- base backups ------------------------------------------------------------------------------------------------
@@ -134,6 +135,14 @@ keep_house() {
 
 # --- receiving ---------------------------------------------------------------------------------------------------
 
+# Whether the server has dropped WAL that it kept for us: it keeps max_slot_wal_keep_size at most. Who may not ask it
+# goes by what it says.
+slot_is_lost() {
+  status=$(psql dbname=postgres --no-psqlrc --no-password -At 2>/dev/null \
+    -c "SELECT wal_status FROM pg_replication_slots WHERE slot_name = '$slot'")
+  [ "$status" = lost ] || grep -q 'has already been removed' "$place/state/receiver.txt" 2>/dev/null
+}
+
 # A run is a stretch of WAL that one slot gave without a gap: wal/<timeline>-<number>.
 choose_run() {
   wanted=$(printf '%08X' "$timeline")
@@ -141,14 +150,17 @@ choose_run() {
   [ -z "$run" ] && number=1 || number=$((1${run#*-} - 10000))
   found=$(ask -c "READ_REPLICATION_SLOT $slot") || return 1
   case $found in
-    physical\|?*) [ -n "$run" ] && return 0 ;;
-    # The server has dropped the WAL that it kept for us: it may keep max_slot_wal_keep_size at most.
-    physical*) ask -q -c "DROP_REPLICATION_SLOT $slot" || return 1 ;;
+    physical*)
+      if slot_is_lost; then
+        ask -q -c "DROP_REPLICATION_SLOT $slot" || return 1
+        rm -f "$place/state/receiver.txt"
+        found=
+      fi
+      ;;
+    *) found= ;;
   esac
-  case $found in
-    physical\|?*) ;;
-    *) ask -q -c "CREATE_REPLICATION_SLOT $slot PHYSICAL RESERVE_WAL" >/dev/null || return 1 ;;
-  esac
+  [ -z "$found" ] || [ -z "$run" ] || return 0
+  [ -n "$found" ] || ask -q -c "CREATE_REPLICATION_SLOT $slot PHYSICAL RESERVE_WAL" >/dev/null || return 1
   [ -z "$run" ] || number=$((number + 1))
   run=$(printf '%s-%04d' "$wanted" "$number")
   mkdir -p "$place/wal/$run" && : >"$place/state/base-wanted"

@@ -5,7 +5,7 @@ import { schemaDocuments } from '../../../src/cli/schema-documents.js';
 import { repository } from '../../support/cli.js';
 import { schemaErrors } from '../../support/schema.js';
 
-describe('the committed schemas', () => {
+describe('the committed schemas', { timeout: 120_000 }, () => {
   it('are those that `npm run schemas` writes', async () => {
     const documents = await schemaDocuments();
     const folder = `${repository}docs/schemas/`;
