@@ -37,7 +37,7 @@ export async function takeBase(context: ServiceContext): Promise<BaseTaken> {
   const location = context.project();
   const engine = await context.engine();
   return withProjectLock(
-    location.directory,
+    location,
     { command: `invctl ${baseOperation.name}`, signal: context.signal },
     async () => {
       const database = await findDatabase(engine, location);

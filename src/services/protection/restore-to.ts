@@ -350,9 +350,7 @@ async function withFoundDatabase<T>(
 ): Promise<T> {
   const location = context.project();
   const engine = await context.engine();
-  return withProjectLock(
-    location.directory,
-    { command: `invctl ${command}`, signal: context.signal },
-    async () => body(await findDatabase(engine, location)),
+  return withProjectLock(location, { command: `invctl ${command}`, signal: context.signal }, async () =>
+    body(await findDatabase(engine, location)),
   );
 }

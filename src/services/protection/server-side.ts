@@ -1,7 +1,8 @@
+import type { Session } from '../../engine/database-access.js';
 import { ExitCode, UserError } from '../../errors.js';
 import { type Database, programFailed, runProgram } from '../../postgres/database.js';
 import { writeVerifier } from '../../postgres/role-password.js';
-import { onlyRow, type Session } from '../../postgres/session.js';
+import { onlyRow } from '../../postgres/session.js';
 import { identifier, literal } from '../../postgres/sql.js';
 import { scramVerifier } from '../../system/scram.js';
 import type { Secret } from '../../system/secret.js';

@@ -375,9 +375,7 @@ async function changeProtection<T>(
 ): Promise<T> {
   const location = context.project();
   const engine = await context.engine();
-  return withProjectLock(
-    location.directory,
-    { command: `invctl ${command}`, signal: context.signal },
-    async () => change(await findDatabase(engine, location)),
+  return withProjectLock(location, { command: `invctl ${command}`, signal: context.signal }, async () =>
+    change(await findDatabase(engine, location)),
   );
 }

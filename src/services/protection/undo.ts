@@ -22,11 +22,10 @@ import { openBeside } from './scratch-server.js';
  * @throws UserError as {@link undo} and {@link undoRestoreTo}.
  */
 export async function undoRestore(context: ServiceContext, input: RestoreInput): Promise<Restored> {
-  const { directory } = context.project();
   const database = await findDatabase(await context.engine(), context.project());
   const [server] = await previousServers(context, database);
   if (server === undefined || (await newestDatabase(context, database)) > server) return undo(context, input);
-  return withProjectLock(directory, { command: 'invctl db restore', signal: context.signal }, () =>
+  return withProjectLock(context.project(), { command: 'invctl db restore', signal: context.signal }, () =>
     undoRestoreTo(context, database, server, {
       onStep: (step) => {
         if (step === 'swap' || step === 'restart') input.onProgress?.(step, 0, 0);

@@ -195,6 +195,30 @@ describe.skipIf(withoutDocker)('db protect and db restore --to on Docker', () =>
     await untilStatus(({ receiver }) => receiver === 'receiving');
   });
 
+  it('begins again by itself, with a new base, after the server gave up what it kept for a receiver that was away', async () => {
+    await untilStatus(({ receiver }) => receiver === 'receiving');
+    project.sql(`ALTER SYSTEM SET max_slot_wal_keep_size = '16MB'`);
+    project.sql('SELECT pg_reload_conf()');
+    compose('stop', '--timeout', '2', 'db-protect');
+    project.sql('CREATE TABLE filler AS SELECT generate_series(1, 800000) AS i');
+    project.sql('CHECKPOINT');
+    project.sql('UPDATE filler SET i = i + 1');
+    project.sql('CHECKPOINT');
+    expect(project.sql('SELECT wal_status FROM pg_replication_slots')).toBe('lost');
+    const before = await project.succeed(['db', 'protect', 'status']);
+    expect(before.lagSeconds).toBeGreaterThan(0);
+    compose('start', 'db-protect');
+    const healed = await untilStatus(
+      ({ windows, newestBase }) =>
+        windows.length > before.windows.length && newestBase.id !== before.newestBase.id,
+    );
+    // What was not received is a gap, and said to be one.
+    expect(Date.parse(healed.windows.at(-1).from)).toBeGreaterThan(Date.parse(healed.windows.at(-2).until));
+    project.sql('DROP TABLE filler');
+    project.sql(`ALTER SYSTEM SET max_slot_wal_keep_size = '4GB'`);
+    project.sql('SELECT pg_reload_conf()');
+  });
+
   it('loses nothing that was acknowledged when the database is killed and its volume removed', async () => {
     await untilStatus(({ receiver }) => receiver === 'receiving');
     const before = rows();
