@@ -2,7 +2,7 @@ import { Readable, Writable } from 'node:stream';
 import type { Trial } from '../../engine/trials.js';
 import { ExitCode, UserError } from '../../errors.js';
 import type { ComposeService } from '../../project/model.js';
-import { outputTail } from '../../system/process.js';
+import { outputTail } from '../../system/argv.js';
 
 /**
  * Folders of a restore lie in the data folder itself, which is where the volume is: so both servers' files change

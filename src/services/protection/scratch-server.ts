@@ -18,7 +18,7 @@ import {
 import { withMaintenance } from '../../postgres/server-sessions.js';
 import { onlyRow } from '../../postgres/session.js';
 import { type Lsn, parseHistory } from '../../postgres/wal.js';
-import { outputTail } from '../../system/process.js';
+import { outputTail } from '../../system/argv.js';
 import type { ServiceContext } from '../context.js';
 import { type FileProgram, fileProgram, fillFolder, type RestoreFolders, retarget } from './data-files.js';
 
