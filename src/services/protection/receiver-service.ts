@@ -1,6 +1,6 @@
 import { isScalar, parseDocument } from 'yaml';
-import { addAfter, scalarYaml } from '../../doctor/fix/compose-text.js';
 import { UserError } from '../../errors.js';
+import { addAfter, scalarYaml } from '../../project/compose-text.js';
 import { type ComposeProject, type ComposeService, imageName } from '../../project/model.js';
 
 /** What the database's service is called with, as the receiver's. */

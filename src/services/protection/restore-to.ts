@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { timeId } from '../../backup/backup-folder.js';
 import { readCatalogue, readRecord } from '../../backup/protection/place.js';
 import { openTrials } from '../../engine/open-trials.js';
 import { UserError } from '../../errors.js';
@@ -11,6 +10,7 @@ import { withSession } from '../../postgres/open-session.js';
 import { withMaintenance } from '../../postgres/server-sessions.js';
 import { startDatabase } from '../../postgres/start-database.js';
 import { withProjectLock } from '../../system/lock.js';
+import { timeId } from '../../system/time-id.js';
 import type { ServiceContext } from '../context.js';
 import { compareRows, type Restored, type RowDifference } from '../database/restored.js';
 import { operation, perform, type Run } from '../operation.js';

@@ -1,7 +1,6 @@
 import { readFile, rm, stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import { timeId } from '../../backup/backup-folder.js';
 import {
   baseFailure,
   type ProtectionRecord,
@@ -17,6 +16,7 @@ import { startDatabase } from '../../postgres/start-database.js';
 import { writeFileAtomic } from '../../system/files.js';
 import { withProjectLock } from '../../system/lock.js';
 import { randomSecret } from '../../system/random-secret.js';
+import { timeId } from '../../system/time-id.js';
 import type { ServiceContext } from '../context.js';
 import { operation, perform, type Run } from '../operation.js';
 import { emptyPlace, furnishPlace, placeInCompose, protectionPlace } from './place.js';

@@ -1,12 +1,12 @@
-import { timeId } from '../../backup/backup-folder.js';
 import { readRecord } from '../../backup/protection/place.js';
-import { beforePrefix } from '../../backup/scratch.js';
 import { openTrials } from '../../engine/open-trials.js';
 import { UserError } from '../../errors.js';
 import { type Database, findDatabase, runProgram } from '../../postgres/database.js';
+import { beforePrefix } from '../../postgres/derived-names.js';
 import { withMaintenance } from '../../postgres/server-sessions.js';
 import { previousDatabases } from '../../postgres/swap.js';
 import { withProjectLock } from '../../system/lock.js';
+import { timeId } from '../../system/time-id.js';
 import type { ServiceContext } from '../context.js';
 import { type Forgotten, forget, undo } from '../database/restore.js';
 import type { Restored, RestoreInput } from '../database/restored.js';
