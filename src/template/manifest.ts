@@ -48,7 +48,8 @@ export interface Template {
   packageFolder: string;
 }
 
-const PACKAGE_FOLDER = fileURLToPath(new URL('../../', import.meta.url));
+/** Absolute folder of this package, from a source file of this depth and from the bundle's. */
+export const PACKAGE_FOLDER = fileURLToPath(new URL('../../', import.meta.url));
 
 /** Reads the template that `init` uses. */
 export async function loadTemplate(packageFolder = PACKAGE_FOLDER): Promise<Template> {
