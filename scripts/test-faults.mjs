@@ -17,6 +17,7 @@ const files = [
   'test/e2e/docker/database/backup.test.ts',
   'test/e2e/docker/database/faults.test.ts',
   'test/e2e/docker/database/huge-rows.test.ts',
+  'test/e2e/docker/database/inspect.test.ts',
   'test/e2e/docker/database/recover.test.ts',
   'test/e2e/docker/database/server-killed.test.ts',
   'test/e2e/docker/database/upgrade-faults.test.ts',

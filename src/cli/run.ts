@@ -62,7 +62,7 @@ export async function runProgram(argv: readonly string[], version: string): Prom
 }
 
 /** They are about the project's files, which its environments have in common, or about no project at all. */
-const WITHOUT_ENVIRONMENT = ['init', 'upgrade', 'completion'];
+const WITHOUT_ENVIRONMENT = ['init', 'upgrade', 'completion', 'list', 'help', 'version'];
 
 /** The environment that a command works in. @throws UserError as `chooseEnvironment` */
 async function environmentFor(

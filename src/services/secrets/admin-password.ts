@@ -75,7 +75,7 @@ export class AdminPassword {
       return new UserError({
         code: 'ADMIN_PROGRAM_ABSENT',
         message: `the image of ${this.#service} is older than this, and cannot change the admin's password by itself`,
-        hint: `change it in the API (POST /api/v1/auth/password), or build it anew: invctl up --build ${this.#service}`,
+        hint: `bring its source up to date and build it: invctl upgrade && invctl up ${this.#service}\n       or change the password in the API: POST /api/v1/auth/password`,
       });
     }
     return new UserError({

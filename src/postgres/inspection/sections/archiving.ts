@@ -27,7 +27,7 @@ FROM pg_stat_archiver`,
           {
             weight: 'warn',
             message: `the server cannot archive its WAL (${row.failed.toLocaleString('en')} failures): it keeps it all, until the disk is full`,
-            next: 'invctl logs db      (what archive_command says), then mend the archive',
+            next: 'invctl logs      (the database says why archive_command fails), then mend the archive',
           },
         ]
       : [],
