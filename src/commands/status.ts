@@ -1,5 +1,7 @@
 import type { NewestBackup } from '../backup/newest.js';
+import type { KnownProtection } from '../backup/protection/receiver-state.js';
 import { command } from '../cli/command.js';
+import { sayWindow } from '../output/moments.js';
 import { serviceRow, serviceTable } from '../output/service-table.js';
 import { serviceList } from '../output/shapes.js';
 import type { Style } from '../output/style.js';
@@ -46,9 +48,19 @@ export default command({
         })
         .optional()
         .describe('the newest verified one'),
+      protection: z
+        .object({
+          receiver: z.enum(['receiving', 'waiting', 'refused', 'silent']),
+          message: z.string().describe('what is wrong; else empty'),
+          windows: z
+            .array(z.object({ from: z.string().describe('ISO time'), until: z.string() }))
+            .describe('of which every second can be brought back, oldest first'),
+        })
+        .optional()
+        .describe('absent: it was never switched on'),
     }),
   async run(context) {
-    const result = await projectStatus(context);
+    const { protection, ...result } = await projectStatus(context);
     const { style } = context.output;
     const now = new Date();
     const { database, backup } = result;
@@ -80,12 +92,28 @@ export default command({
         ? `backup      ${backup.file}, ${formatBytes(backup.bytes)}, ${age(backup)}`
         : `backup      ${style.yellow('none; take one with: invctl db backup')}`,
     );
+    if (protection) lines.push(`protection  ${sayProtection(protection, style, now)}`);
     return {
-      data: { ...result, services: result.services.map((status) => serviceRow(status)) },
+      data: {
+        ...result,
+        services: result.services.map((status) => serviceRow(status)),
+        ...(protection ? { protection: { ...protection, windows: protection.windows.map(inIsoTime) } } : {}),
+      },
       text: lines.join('\n'),
     };
   },
 });
+
+function sayProtection({ receiver, message, windows }: KnownProtection, style: Style, now: Date): string {
+  const newest = windows.at(-1);
+  const said = newest ? sayWindow(newest, now) : 'nothing can be brought back yet';
+  if (receiver === 'receiving' && message === '') return said;
+  return `${said}; ${style.yellow(`${message}; see: invctl db protect status`)}`;
+}
+
+function inIsoTime({ from, until }: KnownProtection['windows'][number]) {
+  return { from: from.toISOString(), until: until.toISOString() };
+}
 
 function appLines(app: AppStatus | undefined, style: Style): string[] {
   if (!app) return [];

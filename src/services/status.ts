@@ -1,4 +1,6 @@
 import { type NewestBackup, newestBackup } from '../backup/newest.js';
+import { protectionPlace } from '../backup/protection/place.js';
+import { type KnownProtection, knownProtection } from '../backup/protection/receiver-state.js';
 import type { EngineKind } from '../engine/engine.js';
 import type { ServiceStatus } from '../engine/service-status.js';
 import { UserError } from '../errors.js';
@@ -35,6 +37,8 @@ export interface ProjectStatus {
   database: DatabaseStatus;
   /** The newest verified one. */
   backup?: NewestBackup;
+  /** Absent: it was never switched on. */
+  protection?: KnownProtection;
 }
 
 /** The services, the database and the newest backup. A database that does not answer is a result, no error. */
@@ -55,16 +59,18 @@ export async function projectStatus(context: ServiceContext): Promise<ProjectSta
     return { ...common, database: { reachable: false, reason: database.message } };
   }
   const { project, settings } = database;
-  const [backup, app, status] = await Promise.all([
+  const [backup, app, status, protection] = await Promise.all([
     newestBackup(location.directory, settings),
     appStatus(project, settings.services, services, context.signal),
     databaseStatus(context, database, services),
+    knownProtection(protectionPlace(location, settings)),
   ]);
   return {
     ...common,
     ...(app ? { app } : {}),
     database: status,
     ...(backup ? { backup } : {}),
+    ...(protection ? { protection } : {}),
   };
 }
 

@@ -5,7 +5,10 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { ExitCode, hasErrorCode, UserError } from '../../errors.js';
 import { type Ancestor, parseHistory, parseLsn, parseSegment } from '../../postgres/wal.js';
+import type { ProjectLocation } from '../../project/locate.js';
+import type { ProjectSettings } from '../../project/settings-file.js';
 import { explainReadError, writeFileAtomic } from '../../system/files.js';
+import { backupFolder } from '../backup-folder.js';
 import type { Base, Catalogue, Run, Segment } from './catalogue.js';
 
 /** Folder of the protection, below that of the backups. */
@@ -13,6 +16,11 @@ export const PROTECTION_FOLDER = 'protection';
 const BASE_ID = /^\d{8}T\d{6}Z$/;
 const RUN_NAME = /^[0-9A-F]{8}-\d{4}$/;
 const HISTORY = /^([0-9A-F]{8})\.history$/;
+
+/** Absolute folder of the project's bases and WAL. */
+export function protectionPlace(location: ProjectLocation, settings: ProjectSettings): string {
+  return join(backupFolder(location, settings), PROTECTION_FOLDER);
+}
 
 /** What invctl knows of the server that is protected. */
 const recordSchema = z.object({

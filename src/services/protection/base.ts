@@ -1,12 +1,16 @@
 import { z } from 'zod';
-import { readCatalogue, readReceiverNote, readRecord } from '../../backup/protection/place.js';
+import {
+  protectionPlace,
+  readCatalogue,
+  readReceiverNote,
+  readRecord,
+} from '../../backup/protection/place.js';
 import { UserError } from '../../errors.js';
 import { type Database, findDatabase, programFailed } from '../../postgres/database.js';
 import { withProjectLock } from '../../system/lock.js';
 import { timeId } from '../../system/time-id.js';
 import type { ServiceContext } from '../context.js';
 import { operation, perform } from '../operation.js';
-import { protectionPlace } from './place.js';
 import { PLACE_IN_CONTAINER, receiverName } from './receiver-service.js';
 import { notProtected } from './switch.js';
 

@@ -1,20 +1,12 @@
 import { chmod, mkdir, readFile, rm } from 'node:fs/promises';
 import { isAbsolute, join, relative } from 'node:path';
-import { backupFolder } from '../../backup/backup-folder.js';
-import { PROTECTION_FOLDER } from '../../backup/protection/place.js';
 import type { ProjectLocation } from '../../project/locate.js';
-import type { ProjectSettings } from '../../project/settings-file.js';
 import { explainFileError, writeFileAtomic } from '../../system/files.js';
 import type { Secret } from '../../system/secret.js';
 import { PACKAGE_FOLDER } from '../../template/manifest.js';
 import { PROTECT_ROLE } from './receiver-service.js';
 
 const SCRIPT = join(PACKAGE_FOLDER, 'templates', 'protection', 'receiver.sh');
-
-/** Absolute folder of the project's bases and WAL. */
-export function protectionPlace(location: ProjectLocation, settings: ProjectSettings): string {
-  return join(backupFolder(location, settings), PROTECTION_FOLDER);
-}
 
 /** The place as a compose file names it: relative where it lies in the project. */
 export function placeInCompose(location: ProjectLocation, place: string): string {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { readCatalogue, readRecord } from '../../backup/protection/place.js';
+import { protectionPlace, readCatalogue, readRecord } from '../../backup/protection/place.js';
 import { openTrials } from '../../engine/open-trials.js';
 import { UserError } from '../../errors.js';
 import { runningServices, startAgain } from '../../postgres/clients.js';
@@ -17,7 +17,6 @@ import { operation, perform, type Run } from '../operation.js';
 import { choose } from './choose.js';
 import { type RestoreFolders, removeFolder, restoreFolders, swapFiles, unswapFiles } from './data-files.js';
 import type { Target } from './moment.js';
-import { protectionPlace } from './place.js';
 import { openBeside, recoverBeside, type ScratchServer } from './scratch-server.js';
 import { notProtected } from './switch.js';
 

@@ -1,28 +1,28 @@
 import { type Window, windowsOf } from '../../backup/protection/catalogue.js';
 import {
   baseFailure,
-  type ReceiverNote,
+  protectionPlace,
   readCatalogue,
   readReceiverNote,
   readRecord,
 } from '../../backup/protection/place.js';
+import {
+  type ReceiverState,
+  receiverMessage,
+  receiverState,
+} from '../../backup/protection/receiver-state.js';
 import { UserError } from '../../errors.js';
 import { type Database, findDatabase } from '../../postgres/database.js';
 import { withMaintenance } from '../../postgres/server-sessions.js';
 import { literal } from '../../postgres/sql.js';
 import type { ServiceContext } from '../context.js';
-import { protectionPlace } from './place.js';
 import { receiverName, receiverSettings } from './receiver-service.js';
 import { PROTECT_SLOT } from './server-side.js';
-
-/** Without a word from the receiver for so long, it is not at work. */
-const SILENCE_MS = 20_000;
 
 export interface ProtectionStatus {
   /** Whether the project has a receiver, and a place here. */
   on: boolean;
-  /** `receiving`: all is well. `silent`: the receiver has not been heard of. */
-  receiver: ReceiverNote['state'] | 'silent' | 'off';
+  receiver: ReceiverState | 'off';
   /** Why it does not receive; empty where it does. */
   message: string;
   place: string;
@@ -52,14 +52,14 @@ async function statusOf(context: ServiceContext, database: Database): Promise<Pr
   const catalogue = record && (await readCatalogue(place, record));
   const note = await readReceiverNote(place);
   const on = record !== undefined && service?.environment.EVERY !== undefined;
-  const receiver = !on ? 'off' : stateOf(note);
+  const receiver = on ? receiverState(note) : 'off';
   const segments = catalogue?.runs.flatMap((run) => run.segments) ?? [];
   const newest = catalogue?.bases.at(-1);
   const failure = await baseFailure(place);
   return {
     on,
     receiver,
-    message: messageOf(receiver, note, failure),
+    message: receiver === 'off' ? '' : receiverMessage(receiver, note, failure),
     place,
     windows: catalogue ? windowsOf(catalogue) : [],
     lagSeconds: note?.covered ? Math.max(0, Math.round((Date.now() - note.covered.getTime()) / 1000)) : null,
@@ -72,21 +72,6 @@ async function statusOf(context: ServiceContext, database: Database): Promise<Pr
     },
     ...(on && service ? receiverSettings(service) : { everySeconds: null, keepSeconds: null }),
   };
-}
-
-function stateOf(note: ReceiverNote | undefined): ProtectionStatus['receiver'] {
-  return note && Date.now() - note.at.getTime() < SILENCE_MS ? note.state : 'silent';
-}
-
-function messageOf(
-  receiver: ProtectionStatus['receiver'],
-  note: ReceiverNote | undefined,
-  baseFailed: string | undefined,
-): string {
-  if (receiver === 'off') return '';
-  if (receiver === 'silent') return 'the receiver does not run';
-  if (receiver !== 'receiving') return note?.message || 'the receiver waits for the database';
-  return baseFailed === undefined ? '' : `the last base backup failed: ${baseFailed}`;
 }
 
 async function lagBytes(context: ServiceContext, database: Database): Promise<number | null> {

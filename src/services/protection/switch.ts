@@ -4,6 +4,7 @@ import { z } from 'zod';
 import {
   baseFailure,
   type ProtectionRecord,
+  protectionPlace,
   readCatalogue,
   readReceiverNote,
   readRecord,
@@ -19,7 +20,7 @@ import { randomSecret } from '../../system/random-secret.js';
 import { timeId } from '../../system/time-id.js';
 import type { ServiceContext } from '../context.js';
 import { operation, perform, type Run } from '../operation.js';
-import { emptyPlace, furnishPlace, placeInCompose, protectionPlace } from './place.js';
+import { emptyPlace, furnishPlace, placeInCompose } from './place.js';
 import {
   type ComposeEdit,
   type ReceiverSettings,

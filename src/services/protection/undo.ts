@@ -1,4 +1,4 @@
-import { readRecord } from '../../backup/protection/place.js';
+import { protectionPlace, readRecord } from '../../backup/protection/place.js';
 import { openTrials } from '../../engine/open-trials.js';
 import { UserError } from '../../errors.js';
 import { type Database, findDatabase, runProgram } from '../../postgres/database.js';
@@ -11,7 +11,6 @@ import type { ServiceContext } from '../context.js';
 import { type Forgotten, forget, undo } from '../database/restore.js';
 import type { Restored, RestoreInput } from '../database/restored.js';
 import { idsOfPrevious, previousFolder, removeFolder } from './data-files.js';
-import { protectionPlace } from './place.js';
 import { undoRestoreTo } from './restore-to.js';
 import { openBeside } from './scratch-server.js';
 

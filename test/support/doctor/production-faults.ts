@@ -84,6 +84,19 @@ export const PRODUCTION_FAULTS: readonly (Fault & { unknown?: true })[] = [
     },
   },
   {
+    id: 'prod.backups',
+    variant: 'a protection that has not been heard of, in place of backups',
+    break: (p) => {
+      p.remove('backups');
+      writeProtection(p, 'receiving', 3600);
+    },
+  },
+  {
+    id: 'prod.backups',
+    variant: 'a protection that refuses, beside a young backup',
+    break: (p) => writeProtection(p, 'refused', 0),
+  },
+  {
     id: 'prod.orchestration',
     unknown: true,
     break: (p) => p.edit('compose.yaml', 'replicas: 2', 'replicas: 1'),
@@ -91,3 +104,23 @@ export const PRODUCTION_FAULTS: readonly (Fault & { unknown?: true })[] = [
   { id: 'prod.ci', unknown: true, break: (p) => p.remove('.github') },
   { id: 'prod.scanning', unknown: true, break: (p) => p.write('.github/workflows/ci.yml', 'steps: []\n') },
 ];
+
+/** A place of the protection whose receiver said this so many seconds ago. */
+function writeProtection(
+  project: { write(path: string, text: string): void },
+  state: 'receiving' | 'refused',
+  secondsAgo: number,
+): void {
+  const record = {
+    systemIdentifier: '7000000000000000001',
+    segmentBytes: 16 * 1024 ** 2,
+    dataDirectory: '/var/lib/postgresql/data',
+    file: 'compose.yaml',
+    service: 'db-protect',
+    slotLimitBefore: null,
+  };
+  project.write('backups/protection/protection.json', JSON.stringify(record));
+  const at = Math.round(Date.now() / 1000) - secondsAgo;
+  const message = 'this place is for another server';
+  project.write('backups/protection/state/now', `state=${state}\nat=${at}\nmessage=${message}\n`);
+}

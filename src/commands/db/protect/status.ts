@@ -1,13 +1,7 @@
 import { command } from '../../../cli/command.js';
+import { sayWindow } from '../../../output/moments.js';
 import { count, formatBytes, formatDuration } from '../../../output/units.js';
 import { type ProtectionStatus, protectionStatus } from '../../../services/protection/status.js';
-
-const DAY = new Intl.DateTimeFormat('en-GB', {
-  day: 'numeric',
-  month: 'short',
-  hour: '2-digit',
-  minute: '2-digit',
-});
 
 export default command({
   summary: 'from when until when the database can be brought back',
@@ -48,7 +42,7 @@ export default command({
 function describe(status: ProtectionStatus, now: Date): string {
   const { on, receiver, message, windows, bases, bytes, newestBase, place, everySeconds, keepSeconds } =
     status;
-  const said = windows.map((window, index) => sayWindow(window, index === windows.length - 1, now));
+  const said = windows.map((window) => sayWindow(window, now));
   const lines = [
     on ? (receiver === 'receiving' ? 'protected' : `not protected now: ${message}`) : 'the protection is off',
     ...(said.length > 0
@@ -72,13 +66,6 @@ function describe(status: ProtectionStatus, now: Date): string {
   if (!on) lines.push('switch it on:  invctl db protect on');
   else if (receiver !== 'receiving') lines.push('what is wrong:  invctl doctor');
   return lines.join('\n');
-}
-
-function sayWindow({ from, until }: { from: Date; until: Date }, last: boolean, now: Date): string {
-  const ago = now.getTime() - until.getTime();
-  const end =
-    last && ago < 3_600_000 ? `${formatDuration(Math.max(ago, 0))} ago` : DAY.format(until).replace(',', '');
-  return `from ${DAY.format(from).replace(',', '')} until ${end}`;
 }
 
 function sayLag({ lagSeconds, lagBytes }: ProtectionStatus): string {

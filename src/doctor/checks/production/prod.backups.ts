@@ -1,5 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { PROTECTION_FOLDER } from '../../../backup/protection/place.js';
 import { defineCheck } from '../../check.js';
 
 export const check = defineCheck({
@@ -9,20 +10,30 @@ export const check = defineCheck({
   severity: 'fail',
   needs: ['config', 'files'],
   why: 'A volume on one disk is one mistake away from nothing.',
-  docs: `Checklist item 9. \`invctl db backup\` writes a verified one into \`backups/\`; schedule it with \`invctl db schedule --install\`, and keep copies away from its disk: \`backup.copyTo\` in \`invctl.yaml\`. \`backup.maxAgeHours\` (26) says when the newest verified one is too old, here and in \`invctl status\`. Where this project has no folder of backups, they may be made in another way: then the item is unknown.`,
+  docs: `Checklist item 9. \`invctl db backup\` writes a verified one into \`backups/\`; schedule it with \`invctl db schedule --install\`, and keep copies away from its disk: \`backup.copyTo\` in \`invctl.yaml\`. \`backup.maxAgeHours\` (26) says when the newest verified one is too old, here and in \`invctl status\`. With \`invctl db protect on\`, what counts is whether WAL is received. Where this project has no folder of backups, they may be made in another way: then the item is unknown.`,
   async probe(facts) {
     const { readSettings } = await import('../../../project/settings-file.js');
     const { newestBackup } = await import('../../../backup/newest.js');
     const settings = facts.settings ?? (await readSettings(facts.location));
     const { backup } = settings;
     const folder = resolve(facts.location.directory, backup.folder);
+    const { knownProtection } = await import('../../../backup/protection/receiver-state.js');
+    const { protectionPlace } = await import('../../../backup/protection/place.js');
+    const protection = await knownProtection(protectionPlace(facts.location, settings));
+    if (protection?.receiver === 'receiving' && protection.windows.length > 0 && protection.message === '')
+      return [];
     const verified = await newestBackup(facts.location.directory, settings);
     const hours = verified?.ageHours ?? (await newestFileHours(folder));
+    const young = hours !== undefined && hours <= backup.maxAgeHours;
+    if (protection && (protection.receiver === 'refused' || !young)) {
+      const message = protection.message || 'it has no base backup yet';
+      return [{ message: `the database is not protected now: ${message}`, next: 'invctl db protect status' }];
+    }
     if (hours === undefined) {
       if (!facts.scaffold) return { unknown: 'no folder backups/: they may be made in another way' };
       return [{ message: `there is no backup in ${facts.shown(folder)}`, next: 'invctl db backup' }];
     }
-    if (hours <= backup.maxAgeHours) return [];
+    if (young) return [];
     return [
       {
         message: `the newest ${verified ? 'verified ' : ''}backup is ${hours < 72 ? `${Math.round(hours)} hours` : `${Math.round(hours / 24)} days`} old`,
@@ -36,7 +47,9 @@ export const check = defineCheck({
 /** Age of the newest file of a folder whose backups are made in another way; undefined where it has none. */
 async function newestFileHours(folder: string): Promise<number | undefined> {
   const names = await readdir(folder).catch(() => [] as string[]);
-  const files = names.filter((name) => !name.startsWith('.') && !name.endsWith('.partial'));
+  const files = names.filter(
+    (name) => !name.startsWith('.') && !name.endsWith('.partial') && name !== PROTECTION_FOLDER,
+  );
   if (files.length === 0) return undefined;
   const times = await Promise.all(files.map(async (name) => (await stat(join(folder, name))).mtimeMs));
   return (Date.now() - Math.max(...times)) / 3_600_000;

@@ -88,6 +88,16 @@ describe.skipIf(withoutDocker)('db protect and db restore --to on Docker', () =>
     expect(said).toMatch(/^protected\n/);
   });
 
+  it('is told by status, and is what the production checklist asks for', async () => {
+    const status = await project.succeed(['status']);
+    expect(status.backup).toBeUndefined();
+    expect(status.protection).toMatchObject({ receiver: 'receiving', message: '', windows: [{}] });
+    const { stdout } = await project.invctl(['status']);
+    expect(stdout).toMatch(/^protection {2}from .+ until [\d.]+ m?s ago$/m);
+    const checklist = await project.invctl(['doctor', '--production', '--only', 'prod.backups']);
+    expect(checklist.stdout).toContain('Nothing is wrong');
+  });
+
   it('brings back a moment, keeps the server of before, and undoes it', async () => {
     add(100);
     await sleep(1100);
