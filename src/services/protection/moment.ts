@@ -32,12 +32,12 @@ export function parseTarget(text: string, now = new Date()): Target {
   return { kind: 'moment', at };
 }
 
-/** @param text a transaction's number, as `invctl db history` prints it. */
+/** @param text a transaction's number, as `pg_current_xact_id()` gives it within one, and `xmin` of a row that it wrote. */
 export function parseTransaction(text: string): Target {
   if (!/^[1-9]\d{0,9}$/.test(text)) {
     throw usage(
       `--to-before "${text}" is no transaction`,
-      '--to-before 48213      (see: invctl db history TABLE)',
+      '--to-before 48213      (its number, as the log of the server or `xmin` of a row has it)',
     );
   }
   return { kind: 'before', transaction: text };

@@ -119,6 +119,17 @@ describe.skipIf(withoutDocker)('db protect and db restore --to on Docker', () =>
     expect(rows()).toBe(7);
   });
 
+  it('brings back what was there before a transaction', async () => {
+    const deletion = project.sql('BEGIN; DELETE FROM notes; SELECT pg_current_xact_id(); COMMIT');
+    await safe();
+    expect(rows()).toBe(0);
+    const { code, stdout } = await restore('--to-before', deletion);
+    expect({ code, error: JSON.parse(stdout).error }).toEqual({ code: 0, error: undefined });
+    expect(rows()).toBe(7);
+    await project.succeed(['db', 'restore', '--undo', '--yes']);
+    expect(rows()).toBe(0);
+  });
+
   it('goes on with what was brought back: across a restore, each moment is what it was then', async () => {
     await restore('--to', hundred);
     add(11);
@@ -130,7 +141,7 @@ describe.skipIf(withoutDocker)('db protect and db restore --to on Docker', () =>
     expect(then.tables).toEqual([{ name: 'public.notes', rows: 100 }]);
     expect(rows()).toBe(111);
     const { forgotten } = await project.succeed(['db', 'restore', '--forget', '--confirm', project.name]);
-    expect(forgotten.length).toBe(2);
+    expect(forgotten.length).toBe(3);
   });
 
   it('refuses a moment outside of what it has, naming that', async () => {

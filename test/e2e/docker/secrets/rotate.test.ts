@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { withoutDocker } from '../../../support/docker.js';
 import { killedAt } from '../../../support/kill-at-step.js';
-import { killsOf } from '../../../support/kills.js';
+import { killsOf, someOf } from '../../../support/kills.js';
 import { commandLines } from '../../../support/leaks.js';
 import { FIRST_PASSWORD, MARKER, type SecretsProject, startSecretsProject } from './fixture.js';
 
@@ -63,7 +63,7 @@ describe.skipIf(withoutDocker)('secrets rotate on Docker', () => {
     for (const secret of [MARKER, password, 'SCRAM-SHA-256$']) expect(shown).not.toContain(secret);
   });
 
-  it.each(killsOf('secrets rotate'))(
+  it.each(someOf(killsOf('secrets rotate')))(
     'killed at step %s, %s it is noted: recover brings one password that works',
     async (step, when, noted) => {
       const old = await project.password();
