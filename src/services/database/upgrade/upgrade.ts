@@ -15,6 +15,7 @@ import { withProjectLock } from '../../../system/lock.js';
 import { timeId } from '../../../system/time-id.js';
 import type { ServiceContext } from '../../context.js';
 import { perform } from '../../operation.js';
+import { receiverName } from '../../protection/receiver-service.js';
 import { type Backup, backupToFile } from '../backup.js';
 import { dumpRoles, loadRoles, nextTransaction } from './cluster.js';
 import type { MajorChange } from './compose-edit.js';
@@ -74,7 +75,7 @@ export interface Upgraded {
  * a trial of the app, and only then the compose file. The old volume stays as it was. Any failure, and Ctrl-C, takes
  * everything back.
  *
- * @throws UserError of the plan (see {@link planUpgrade}) and of the backup; RESTORE_INCOMPLETE (exit 8),
+ * @throws UserError PROTECTION_ON, those of the plan (see {@link planUpgrade}) and of the backup; RESTORE_INCOMPLETE (exit 8),
  *   SMOKE_TEST_FAILED and NOT_HEALTHY (exit 6), DATABASE_CHANGED.
  */
 export async function upgrade(context: ServiceContext, input: UpgradeInput): Promise<Upgraded> {
@@ -85,12 +86,24 @@ export async function upgrade(context: ServiceContext, input: UpgradeInput): Pro
   );
 }
 
+/** What the receiver has is of the old server: it can take nothing of the new one, nor read it with the old programs. */
+function assertNoReceiver({ project, service }: Database): void {
+  const receiver = receiverName(service);
+  if (project.services[receiver] === undefined) return;
+  throw new UserError({
+    code: 'PROTECTION_ON',
+    message: `${receiver} receives the WAL of the old server, and cannot go on with that of a new one`,
+    hint: 'invctl db protect off, then upgrade, then invctl db protect on      (what it has kept stays)',
+  });
+}
+
 async function upgradeDatabase(
   context: ServiceContext,
   database: Database,
   input: UpgradeInput,
 ): Promise<Upgraded> {
   const { name: project } = database.location;
+  if (!input.rehearse) assertNoReceiver(database);
   const plan = await planUpgrade(context, database, input.to, input.confirmPull);
   const live = { ...database, engine: plan.engine };
   const { from, to } = plan.move;
