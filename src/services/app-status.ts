@@ -1,8 +1,8 @@
+import { firstLogin } from '../doctor/admin-password.js';
 import type { ServiceStatus } from '../engine/service-status.js';
 import { serviceUrl } from '../engine/service-url.js';
 import { UserError } from '../errors.js';
 import type { ComposeProject, ComposeService } from '../project/model.js';
-import { hostPath } from '../project/mounted-file.js';
 import { insideProject } from '../project/paths.js';
 import { appService } from '../project/service-roles.js';
 import type { ProjectSettings } from '../project/settings-file.js';
@@ -39,12 +39,15 @@ export async function appStatus(
   const status = services.find(({ name }) => name === app.name);
   const url = status && serviceUrl(status);
   const docs = url !== undefined && (await answers(`${url}/docs`, signal)) ? `${url}/docs` : undefined;
-  const login = firstLogin(project, app);
+  const first = firstLogin(project);
+  const login = first?.service === app.name ? first : undefined;
   return {
     service: app.name,
     ...(url === undefined ? {} : { url }),
     ...(docs === undefined ? {} : { docs }),
-    ...(login ? { login } : {}),
+    ...(login
+      ? { login: { user: login.user, password: insideProject(project.directory, login.passwordFile) } }
+      : {}),
   };
 }
 
@@ -57,15 +60,4 @@ async function answers(url: string, signal: AbortSignal): Promise<boolean> {
     signal.throwIfAborted();
     return false;
   }
-}
-
-/** Of a scaffold's API: the admin that it makes, with the secret that `init` wrote. */
-function firstLogin(project: ComposeProject, app: ComposeService): AppStatus['login'] {
-  const grant = app.secrets.find(({ source }) => source === 'admin_password');
-  const file = grant && hostPath(project, app, grant.target);
-  if (file === undefined) return undefined;
-  return {
-    user: app.environment.ADMIN_USERNAME || 'admin',
-    password: insideProject(project.directory, file),
-  };
 }
