@@ -1,6 +1,6 @@
 import type { LoadedProject } from '../project/loaded-project.js';
 import type { ComposeProject } from '../project/model.js';
-import { maskText, secretValues } from '../project/secret-values.js';
+import { maskData, maskText } from '../project/secret-values.js';
 import type { Position, TreeMap, TreeNode } from '../project/tree.js';
 import { mapAt } from '../project/tree.js';
 import { isSecretName } from '../system/secret.js';
@@ -11,6 +11,8 @@ export interface ExportSource {
   project: ComposeProject;
   /** Service that is the PostgreSQL. */
   database?: string;
+  /** Values that nothing written may hold. */
+  secrets: readonly string[];
 }
 
 /** Something that an orchestrator does not take as the compose file has it. */
@@ -59,14 +61,39 @@ export function keysOf(node: TreeNode | undefined): [string, TreeNode][] {
 }
 
 /** Which variables of a service hold a secret: by their name, or by a value that a secret of the project is a part of. */
-export function secretVariables({ project }: ExportSource, service: string): Set<string> {
-  const secrets = secretValues(project);
+export function secretVariables({ project, secrets }: ExportSource, service: string): Set<string> {
   const variables = Object.entries(project.services[service]?.environment ?? {});
   return new Set(
     variables
       .filter(([name, value]) => value && (isSecretName(name) || maskText(value, secrets) !== value))
       .map(([name]) => name),
   );
+}
+
+/** Whether a secret is a part of a text. */
+export function holdsSecret({ secrets }: ExportSource, text: string): boolean {
+  return secrets.some((secret) => text.includes(secret));
+}
+
+/** Data without the secrets that are a part of its texts; each text that had one is among the losses. */
+export function withoutSecrets<T>(
+  source: ExportSource,
+  losses: Losses,
+  data: T,
+  key: string,
+  node: TreeNode,
+): T {
+  const found = new Set<string>();
+  const visit = (value: unknown, path: string) => {
+    if (typeof value === 'string' && holdsSecret(source, value)) found.add(path);
+    if (typeof value !== 'object' || value === null) return;
+    for (const [name, one] of Object.entries(value)) visit(one, `${path}.${name}`);
+  };
+  visit(data, key);
+  if (found.size === 0) return data;
+  for (const path of found)
+    losses.lost(path, node, 'a secret is in it, and stays out: it has to come in another way');
+  return maskData(data, source.secrets);
 }
 
 /** Services that end by themselves: another one waits for their success. */

@@ -8,6 +8,7 @@ import type { ExportSource } from '../export/source.js';
 import { type StackFile, swarmStackFile } from '../export/swarm/stack-file.js';
 import { loadProject } from '../project/loaded-project.js';
 import { modelProject } from '../project/read.js';
+import { secretValues } from '../project/secret-values.js';
 import { appService, postgresServices } from '../project/service-roles.js';
 import { readSettings } from '../project/settings-file.js';
 import { explainFileError, explainReadError, writeFileAtomic } from '../system/files.js';
@@ -136,7 +137,8 @@ async function exportSource(context: ServiceContext): Promise<ExportSource> {
   const { services } = await readSettings(location);
   const found = postgresServices(project).map(({ name }) => name);
   const database = services.database ?? (found.length === 1 ? found[0] : undefined);
-  return { loaded, project, ...(database === undefined ? {} : { database }) };
+  const secrets = secretValues(project, loaded.environment.entries());
+  return { loaded, project, secrets, ...(database === undefined ? {} : { database }) };
 }
 
 async function write(path: string, content: string): Promise<void> {

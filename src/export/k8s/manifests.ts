@@ -1,6 +1,13 @@
 import { imageName } from '../../project/model.js';
 import { mapAt, type TreeMap } from '../../project/tree.js';
-import { type ExportSource, keysOf, type Loss, Losses, type SecretVariable } from '../source.js';
+import {
+  type ExportSource,
+  keysOf,
+  type Loss,
+  Losses,
+  type SecretVariable,
+  withoutSecrets,
+} from '../source.js';
 import { yamlDocument } from '../yaml-text.js';
 import { cloudNativePg, externalDatabase } from './database.js';
 import { ingress, networkLosses, networkPolicies, portsOf } from './network.js';
@@ -55,7 +62,9 @@ export function kubernetesManifests(source: ExportSource, options: K8sOptions): 
     else if (name === source.database && options.database === 'external') externalDatabase(own, name);
     else for (const volume of exportWorkload(own, name)) templated.add(volume);
     if (name === options.app && options.ingress !== undefined) toHost(own, name, options.ingress);
-    files.set(`${objectName(name)}.yaml`, own.objects);
+    const tree = mapAt(source.loaded.tree, 'services', name) as TreeMap;
+    const objects = withoutSecrets(source, parts.losses, own.objects, `services.${name}`, tree);
+    files.set(`${objectName(name)}.yaml`, objects);
   }
   if (external) for (const volume of volumesOf(source)) templated.add(volume);
   const storage: ExportParts = { ...parts, objects: [] };

@@ -1,7 +1,6 @@
 import { type Dirent, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, isAbsolute, join, posix, relative } from 'node:path';
 import { itemsAt } from '../../project/canonical.js';
-import { secretValues } from '../../project/secret-values.js';
 import { mapAt, plain, type TreeNode, textAt } from '../../project/tree.js';
 import { bytesOf } from '../size.js';
 import { digest, given, type Json, metadata, objectName } from './objects.js';
@@ -167,10 +166,9 @@ function secretAmong(
   { source }: WrittenPod,
   contents: readonly (readonly [string, Buffer])[],
 ): string | undefined {
-  const secrets = secretValues(source.project);
   const found = contents.some(([, bytes]) => {
     const text = bytes.toString('latin1');
-    return secrets.some((secret) => text.includes(Buffer.from(secret, 'utf8').toString('latin1')));
+    return source.secrets.some((secret) => text.includes(Buffer.from(secret, 'utf8').toString('latin1')));
   });
   return found ? 'a secret is in it. Make it a secret of the compose file' : undefined;
 }
@@ -238,7 +236,17 @@ export function mountGrants(pod: WrittenPod): void {
       );
       continue;
     }
-    const name = configMap(pod, key, [[mapKey(key), content]]);
+    const contents = [[mapKey(key), content]] as const;
+    const reason = secretAmong(pod, contents);
+    if (reason !== undefined) {
+      losses.lost(
+        `services.${service.name}.configs`,
+        item,
+        `the config ${key} does not come along: ${reason}`,
+      );
+      continue;
+    }
+    const name = configMap(pod, key, contents);
     if (!pod.volumes.some((one) => one.name === name)) pod.volumes.push({ name, configMap: { name } });
     const mountPath = posix.resolve('/', String(grant.target ?? key));
     addMount(pod, { name, mountPath, subPath: mapKey(key), readOnly: true });

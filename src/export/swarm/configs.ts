@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { posix } from 'node:path';
 import { mapAt, plain } from '../../project/tree.js';
-import { type ExportSource, keysOf, type Losses } from '../source.js';
+import { type ExportSource, holdsSecret, keysOf, type Losses } from '../source.js';
 import type { Json } from './json.js';
 
 /** A file that stands beside the stack file. */
@@ -17,10 +17,11 @@ export interface ConfigFile {
  * What a compose file holds inline becomes a file.
  */
 export function exportedConfigs(
-  { loaded }: ExportSource,
+  source: ExportSource,
   losses: Losses,
   folder: string,
 ): { written: Json; files: ConfigFile[] } {
+  const { loaded } = source;
   const written: Json = {};
   const files: ConfigFile[] = [];
   for (const [key, node] of keysOf(mapAt(loaded.tree, 'configs'))) {
@@ -31,7 +32,14 @@ export function exportedConfigs(
       continue;
     }
     const inline = config.content ?? loaded.environment.lookup(String(config.environment ?? ''));
-    if (typeof inline === 'string') {
+    if (typeof inline === 'string' && holdsSecret(source, inline)) {
+      written[key] = { external: true, name };
+      losses.lost(
+        `configs.${key}`,
+        node,
+        `a secret is in it. Create it yourself: docker config create ${name} FILE`,
+      );
+    } else if (typeof inline === 'string') {
       const path = posix.join(folder, key);
       files.push({ path, content: inline });
       written[key] = { file: `./${path}`, name: `${name}_${digest(inline)}` };

@@ -1,6 +1,6 @@
 import { imageName } from '../../project/model.js';
 import { plain, type TreeNode } from '../../project/tree.js';
-import { type ExportSource, keysOf, oneShots, serviceTree } from '../source.js';
+import { type ExportSource, keysOf, oneShots, serviceTree, withoutSecrets } from '../source.js';
 import { writtenEnvironment } from './environment.js';
 import type { Json } from './json.js';
 import { networkName } from './json.js';
@@ -136,6 +136,7 @@ export function exportService(source: ExportSource, name: string, parts: StackPa
     const rule = RULES[key] ?? lost('`docker stack deploy` does not know it');
     rule(service, key, node);
   }
+  service.out = withoutSecrets(source, parts.losses, service.out, `services.${name}`, tree);
   const environment = writtenEnvironment(service, tree);
   if (Object.keys(environment).length > 0) service.out.environment = environment;
   const ports = writtenPorts(service, tree);
@@ -146,7 +147,8 @@ export function exportService(source: ExportSource, name: string, parts: StackPa
   restartPolicy(service, tree, oneShots(source).has(name));
   updates(service, tree);
   placement(service, tree);
-  return { ...service.out, deploy: service.deploy };
+  const deploy = withoutSecrets(source, parts.losses, service.deploy, `services.${name}.deploy`, tree);
+  return { ...service.out, deploy };
 }
 
 /** A secret or config of a service: Swarm takes targets below /run/secrets by their name. */

@@ -69,6 +69,10 @@ const INVOCATIONS: readonly (readonly [command: string, ...invocations: Invocati
   ['db schedule', { args: [] }],
   ['db migrate', { args: [] }],
   ['db exec', { args: ['query.sql'] }, { args: ['wrong.sql'], code: 1 }],
+  ['db inspect', { args: [] }, { args: ['--section', 'queries,locks'] }],
+  ['db protect status', { args: [] }],
+  ['db protect on', { args: ['--yes'] }],
+  ['db protect off', { args: ['--yes'] }],
   ['db psql', { args: ['--', '--command=SELECT 1'], noJson: true }],
   ['db url', { args: [], until: '127.0.0.1', code: 130 }, { args: ['--copy'], code: 1 }],
   // The admin has the password of the first start still.
@@ -79,6 +83,7 @@ const INVOCATIONS: readonly (readonly [command: string, ...invocations: Invocati
   ['network ls', { args: [] }],
   ['network inspect', { args: ['backend'] }],
   ['inspect', { args: ['api'] }, { args: ['db'] }],
+  ['upgrade', { args: ['--diff'] }],
   ['docs', { args: [] }, { args: ['--check'] }, { args: ['-o', '-'] }],
   ['graph', { args: ['--view', 'env'] }, { args: ['--format', 'svg'], noJson: true }],
   ['export swarm', { args: [] }, { args: ['-o', '-'] }],

@@ -88,6 +88,7 @@ services:
   api:
     image: api
     environment: {URL: "postgres://me:correct-horse-battery@db/x", API_KEY: 0123456789abcdef, PLAIN: "$$(HOME) 5$$"}
+    labels: {motto: "we say correct-horse-battery"}
     secrets: [db_password, {source: other, target: Some.Name}]
     volumes: ["./conf:/conf:ro", "./secret.conf:/secret.conf:ro"]
 secrets: {db_password: {file: ./password.txt}, other: {environment: OTHER}}

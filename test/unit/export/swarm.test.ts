@@ -69,20 +69,31 @@ describe('a stack file', () => {
       COPY: "see correct-horse-battery"
       API_KEY: 0123456789abcdef
       PLAIN: "5$$ a day"
+      MOTTO: "we say \${SHELL_TOKEN}"
+    labels: {motto: "we say \${SHELL_TOKEN}"}
+    configs: [settings]
     secrets: [db_password]
   job: {image: job, environment: {API_KEY: another-key-altogether}}
+configs: {settings: {content: "token = \${SHELL_TOKEN}"}}
 secrets: {db_password: {file: ./password.txt}}
 `,
       'password.txt': 'correct-horse-battery\n',
     };
-    const { text, stack, variables, secrets } = await exported(files);
-    for (const value of ['correct-horse', '0123456789abcdef', 'another-key'])
+    const shell = { ...SHELL, SHELL_TOKEN: 'spoken-by-the-shell' };
+    const { text, stack, variables, secrets, losses } = await exported(files, shell);
+    for (const value of ['correct-horse', '0123456789abcdef', 'another-key', 'spoken-by']) {
       expect(text).not.toContain(value);
+      expect(JSON.stringify(losses)).not.toContain(value);
+    }
+    expect(losses.map(({ key }) => key)).toEqual(
+      expect.arrayContaining(['services.api.labels.motto', 'configs.settings']),
+    );
     expect(stack.services.api.environment).toMatchObject({ PLAIN: '5$$ a day' });
     expect(variables).toEqual([
       { service: 'api', name: 'DATABASE_URL', asked: 'DATABASE_URL' },
       { service: 'api', name: 'COPY', asked: 'COPY' },
       { service: 'api', name: 'API_KEY', asked: 'api_API_KEY' },
+      { service: 'api', name: 'MOTTO', asked: 'MOTTO' },
       { service: 'job', name: 'API_KEY', asked: 'job_API_KEY' },
     ]);
     expect(secrets).toMatchObject([
