@@ -23,8 +23,13 @@ const files = [
   'test/e2e/docker/database/upgrade-faults.test.ts',
   'test/e2e/docker/protection/protection.test.ts',
   'test/e2e/docker/protection/recover.test.ts',
+  'test/e2e/docker/day.test.ts',
+  'test/e2e/docker/secrets/rotate.test.ts',
   'test/e2e/embedded/database/backup-restore.test.ts',
   'test/e2e/embedded/database/upgrade-faults.test.ts',
+  'test/e2e/embedded/secrets/rotate.test.ts',
+  'test/e2e/embedded/secrets/rotate-admin.test.ts',
+  'test/integration/template/upgrade-command.test.ts',
 ];
 const { status } = spawnSync('npx', ['vitest', 'run', '--reporter=verbose', ...files], {
   cwd: fileURLToPath(new URL('..', import.meta.url)),

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { invctl } from '../../../support/cli.js';
 import { disposeOf, embeddedEngine, embeddedEnvironment } from '../../../support/embedded.js';
 import { killedAt } from '../../../support/kill-at-step.js';
-import { killsOf } from '../../../support/kills.js';
+import { killsOf, someOf } from '../../../support/kills.js';
 import { createTinyStack, type TinyStack } from '../../../support/tiny-stack.js';
 
 describe('secrets rotate on the embedded engine', () => {
@@ -62,7 +62,7 @@ describe('secrets rotate on the embedded engine', () => {
     seen.push(await password());
   });
 
-  test.each(killsOf('secrets rotate'))(
+  test.each(someOf(killsOf('secrets rotate')))(
     'killed at step %s, %s it is noted: recover brings one password that works',
     async (step, when, noted) => {
       const old = await password();
