@@ -81,7 +81,8 @@ export class BuiltImages {
         continue;
       }
       if ((image.RepoDigests ?? []).length > 0 || image.Created === undefined) continue;
-      const created = Date.parse(image.Created);
+      const named = Date.parse(image.Metadata?.LastTagTime ?? '');
+      const created = Math.max(Date.parse(image.Created), Number.isNaN(named) ? 0 : named);
       if (lastChangedFile(context, created) !== undefined)
         found.push(outdated(service.name, context, created));
     }

@@ -63,6 +63,8 @@ export interface ImageInspect {
   Id: string;
   /** ISO time. Of an image that came whole from the cache, that of its first build. */
   Created?: string;
+  /** When it got its name: of an image from the cache, when it was built again. */
+  Metadata?: { LastTagTime?: string } | null;
   /** Where it was pulled from or pushed to. */
   RepoDigests?: string[] | null;
   Config?: { Env?: string[] | null } | null;

@@ -213,7 +213,7 @@ describe('streams', () => {
 
 describe('completion', () => {
   it.each([
-    [['u'], ['up']],
+    [['u'], ['up', 'upgrade']],
     [
       ['volume', ''],
       ['ls', 'inspect', 'rm'],
@@ -221,7 +221,7 @@ describe('completion', () => {
     [['logs', ''], ['web']],
     [
       ['up', '--no'],
-      ['--no-wait', '--no-input', '--no-color'],
+      ['--no-wait', '--no-build', '--no-input', '--no-color'],
     ],
     [['exec', 'web', '--', ''], []],
     [['ps', '-C', ''], []],

@@ -186,7 +186,7 @@ ${['one', 'two', 'three', 'four'].map((name) => `  ${name}: { <<: *app }\n`).joi
   it('ends with the command that mends what can be mended', async () => {
     const file = `name: NAME\nservices:\n${DATABASE}    ports: ["54329:5432"]\n`;
     const text = await examined({ 'compose.yaml': file }, textOf(80));
-    expect(text.split('\n').at(-1)).toBe('next: invctl doctor --fix      (mends db.published)');
+    expect(text.split('\n').at(-1)).toBe('next: invctl doctor --fix      (fixes db.published)');
     expect(await examined(files, textOf(80))).not.toContain('--fix');
   });
 
@@ -260,11 +260,11 @@ describe('an image that was built here and names no user', () => {
       const facts = {
         project: { name: 'p', services: { store: { name: 'store', build: { context: project.folder } } } },
         reading: { location: { files: ['compose.yaml'] } },
-        engine: () => Promise.resolve({ kind: 'docker' }),
-        docker: {
-          info: () => Promise.resolve({}),
-          images: () => Promise.resolve(new Map([['p-store', { Config: { User: '' } }]])),
-        },
+        survey: () =>
+          Promise.resolve({
+            info: () => Promise.resolve({}),
+            images: () => Promise.resolve(new Map([['p-store', { Config: { User: '' } }]])),
+          }),
       } as unknown as Facts;
       expect(await runsAsRoot.probe(facts)).toHaveLength(findings);
     } finally {

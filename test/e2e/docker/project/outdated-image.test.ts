@@ -75,7 +75,7 @@ describe.skipIf(withoutDocker)('an image whose source has changed', () => {
   });
 
   it('is judged by its time where nothing may be noted, and not built with --no-build where there is none', async () => {
-    const env = { INVCTL_STATE_DIR: '/proc/none' };
+    const env = { INVCTL_STATE_DIR: join(project.folder, 'compose.yaml', 'no folder') };
     const first = await project.json(['up'], { env });
     expect(first.document.data).toMatchObject({ outdated: [], unchanged: ['app'] });
     await project.json(['down']);
