@@ -250,6 +250,18 @@ describe('a change of the password', () => {
     api.app.forgetPrincipal(2);
   });
 
+  test('by another process lets the new one in at once', async () => {
+    const known = (await post('/login', { username: 'manager', password: PASSWORD })).json();
+    expect((await me(known.access_token)).statusCode).toBe(200);
+    const { users } = api.app.repositories;
+    await users.revise(2, null, { passwordHash: await hashPassword(NEW) }, SYSTEM);
+    const fresh = (await post('/login', { username: 'manager', password: NEW })).json();
+    expect((await me(fresh.access_token)).statusCode).toBe(200);
+    expect((await me(known.access_token)).statusCode).toBe(401);
+    await users.revise(2, null, { passwordHash: await hashPassword(PASSWORD) }, SYSTEM);
+    api.app.forgetPrincipal(2);
+  });
+
   test('ends a session that is being renewed meanwhile', async () => {
     const { refresh_token } = await login('admin');
     const { client } = api.database;

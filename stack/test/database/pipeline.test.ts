@@ -19,7 +19,7 @@ afterEach(async () => {
 });
 
 function open(env: Record<string, string>): Pipeline {
-  const { settings } = loadSettings({ env, envFilePath: '/nonexistent' });
+  const { settings } = loadSettings({ env, envFilePath: '/nonexistent/.env' });
   return new Pipeline({ ...connectionConfig(settings), query_timeout: 20_000 }, (error) => lost.push(error));
 }
 

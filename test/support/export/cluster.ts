@@ -1,10 +1,17 @@
 import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
 /**
  * A Kubernetes API server for tests alone, whose kubeconfig TEST_KUBECONFIG names. KUBECONFIG is never used: it may lead
  * to somebody's cluster.
  */
 const kubeconfig = process.env.TEST_KUBECONFIG;
+
+/** kubectl keeps what it has learned of a server below HOME. */
+const home = mkdtempSync(join(tmpdir(), 'kubectl-'));
+process.once('exit', () => rmSync(home, { recursive: true, force: true }));
 
 export interface KubectlResult {
   status: number | null;
@@ -15,7 +22,7 @@ export interface KubectlResult {
 export function kubectl(...args: string[]): KubectlResult {
   return spawnSync('kubectl', args, {
     encoding: 'utf8',
-    env: { PATH: process.env.PATH, HOME: '/nonexistent', KUBECONFIG: kubeconfig },
+    env: { PATH: process.env.PATH, HOME: home, KUBECONFIG: kubeconfig },
     maxBuffer: 64 * 1024 ** 2,
   });
 }

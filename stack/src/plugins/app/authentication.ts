@@ -106,12 +106,19 @@ export default fp(
       const claims = tokens.verify(token);
       if (!claims) return done(invalidToken());
       const known = principals.get(claims.userId);
-      if (known && known.until > Date.now()) return done(refusal(request, role, claims, known.principal));
+      if (known && known.until > Date.now() && !isYounger(claims, known.principal)) {
+        return done(refusal(request, role, claims, known.principal));
+      }
       lookUp(claims.userId).then((principal) => done(refusal(request, role, claims, principal)), done);
     });
   },
   { name: 'authentication', dependencies: ['repositories'] },
 );
+
+/** A token of a password that another process has set since the user was looked up. */
+function isYounger({ credentialsChangedAt }: AccessClaims, principal: Principal | undefined): boolean {
+  return credentialsChangedAt > (principal?.credentialsChangedAt ?? 0);
+}
 
 function invalidToken(): Problem {
   return unauthorized('invalid_token', 'The token is not valid, or no longer.');
