@@ -57,7 +57,7 @@ export default command({
             .describe('of which every second can be brought back, oldest first'),
         })
         .optional()
-        .describe('absent: it was never switched on'),
+        .describe('absent: it is off'),
     }),
   async run(context) {
     const { protection, ...result } = await projectStatus(context);

@@ -37,7 +37,7 @@ export interface ProjectStatus {
   database: DatabaseStatus;
   /** The newest verified one. */
   backup?: NewestBackup;
-  /** Absent: it was never switched on. */
+  /** Absent: it is off. */
   protection?: KnownProtection;
 }
 
@@ -63,7 +63,7 @@ export async function projectStatus(context: ServiceContext): Promise<ProjectSta
     newestBackup(location.directory, settings),
     appStatus(project, settings.services, services, context.signal),
     databaseStatus(context, database, services),
-    knownProtection(protectionPlace(location, settings)),
+    knownProtection(protectionPlace(location, settings), project),
   ]);
   return {
     ...common,

@@ -1,3 +1,4 @@
+import type { ComposeProject } from '../../project/model.js';
 import { type Window, windowsOf } from './catalogue.js';
 import { baseFailure, type ReceiverNote, readCatalogue, readReceiverNote, readRecord } from './place.js';
 
@@ -16,10 +17,14 @@ export interface KnownProtection {
   windows: Window[];
 }
 
-/** Asks no database. Undefined: nothing was ever protected there. */
-export async function knownProtection(place: string, now = new Date()): Promise<KnownProtection | undefined> {
+/** Asks no database. Undefined: the project has no receiver, whatever an earlier one left in the place. */
+export async function knownProtection(
+  place: string,
+  { services }: Pick<ComposeProject, 'services'>,
+  now = new Date(),
+): Promise<KnownProtection | undefined> {
   const record = await readRecord(place);
-  if (!record) return undefined;
+  if (!record || services[record.service] === undefined) return undefined;
   const [catalogue, note, failure] = await Promise.all([
     readCatalogue(place, record),
     readReceiverNote(place),

@@ -116,7 +116,7 @@ function writeProtection(
     segmentBytes: 16 * 1024 ** 2,
     dataDirectory: '/var/lib/postgresql/data',
     file: 'compose.yaml',
-    service: 'db-protect',
+    service: 'db',
     slotLimitBefore: null,
   };
   project.write('backups/protection/protection.json', JSON.stringify(record));

@@ -19,7 +19,7 @@ export const check = defineCheck({
     const folder = resolve(facts.location.directory, backup.folder);
     const { knownProtection } = await import('../../../backup/protection/receiver-state.js');
     const { protectionPlace } = await import('../../../backup/protection/place.js');
-    const protection = await knownProtection(protectionPlace(facts.location, settings));
+    const protection = await knownProtection(protectionPlace(facts.location, settings), facts.project);
     if (protection?.receiver === 'receiving' && protection.windows.length > 0 && protection.message === '')
       return [];
     const verified = await newestBackup(facts.location.directory, settings);

@@ -270,5 +270,6 @@ describe.skipIf(withoutDocker)('db protect and db restore --to on Docker', () =>
     ).toBe('0|0|-1|0');
     expect(compose('ps', '--all', '--services')).not.toContain('db-protect');
     expect(readdirSync(place)).not.toContain('.pgpass');
+    expect((await project.succeed(['status'])).protection).toBeUndefined();
   });
 });
