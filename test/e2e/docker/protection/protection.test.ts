@@ -89,6 +89,7 @@ describe.skipIf(withoutDocker)('db protect and db restore --to on Docker', () =>
   });
 
   it('is told by status, and is what the production checklist asks for', async () => {
+    await untilStatus(({ windows }) => windows.length > 0);
     const status = await project.succeed(['status']);
     expect(status.backup).toBeUndefined();
     expect(status.protection).toMatchObject({ receiver: 'receiving', message: '', windows: [{}] });
