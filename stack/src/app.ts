@@ -12,6 +12,7 @@ import validation from './plugins/app/validation.js';
 import openapi from './plugins/external/openapi.js';
 import rateLimit from './plugins/external/rate-limit.js';
 import securityHeaders from './plugins/external/security-headers.js';
+import apiKeys from './routes/api-keys/api-keys.js';
 import audit from './routes/audit/audit.js';
 import auth from './routes/auth/auth.js';
 import categories from './routes/categories/categories.js';
@@ -38,6 +39,7 @@ const REQUEST_TIMEOUT_MS = 120_000;
 const RESOURCES = [
   auth,
   users,
+  apiKeys,
   items,
   categories,
   suppliers,

@@ -37,7 +37,7 @@ export function audited<Row extends QueryResultRow>(
         WITH changed AS (${change}),
         logged AS (
           INSERT INTO audit_log (actor_id, request_id, action, entity, entity_id, state)
-          SELECT $1::bigint, $2::text, $3::text, $4::text, changed.id, to_jsonb(changed) - 'password_hash'
+          SELECT $1::bigint, $2::text, $3::text, $4::text, changed.id, to_jsonb(changed) - ARRAY['password_hash', 'key_hash']
           FROM changed
         )
         SELECT ${answer} FROM changed`,
@@ -69,7 +69,10 @@ export class AuditLog {
     if (actorId !== undefined) conditions.push(['actor_id = ?', actorId]);
     return listPage(this.#database, {
       table: 'audit_log',
-      shown: 'id, at, actor_id, request_id, action, entity, entity_id, state',
+      shown: `id, at, actor_id, coalesce(
+          (SELECT username FROM users WHERE users.id = actor_id),
+          (SELECT name FROM api_keys WHERE api_keys.id = actor_id)) AS actor,
+        request_id, action, entity, entity_id, state`,
       column: 'id',
       descending: true,
       limit,

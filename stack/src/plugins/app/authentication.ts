@@ -1,11 +1,14 @@
 import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
+import { apiKeyHash, hasScope, isApiKey, type Scope, scopeOf } from '../../auth/api-keys.js';
+import { LookupCache } from '../../auth/lookup-cache.js';
 import { type AccessClaims, type AccessTokens, accessTokens } from '../../auth/tokens.js';
 import { Problem, type ProblemCode } from '../../problem.js';
+import { type KeyPrincipal, USE_NOTED_EVERY_MS } from '../../repositories/api-keys.js';
 import type { Actor } from '../../repositories/audit.js';
 import { type Principal, ROLES, type Role } from '../../repositories/users.js';
 
-/** For so long may a user who was deactivated, or given another role, go on as before. */
+/** For so long may a user who was deactivated, or given another role, or a key that was revoked, go on as before. */
 const PRINCIPAL_LIFE_MS = 5000;
 const PRINCIPALS_KEPT = 10_000;
 
@@ -14,10 +17,12 @@ declare module 'fastify' {
     accessTokens: AccessTokens;
     /** Has a user who was changed by this process looked up anew. */
     forgetPrincipal(userId: number): void;
+    /** The same for a key that was revoked by this process. */
+    forgetApiKey(hash: Buffer): void;
   }
   interface FastifyRequest {
-    /** The user who asks; only public routes have none. */
-    principal: Principal | null;
+    /** The user who asks, or the key; only public routes have none. */
+    principal: Pick<Principal, 'id' | 'username' | 'role'> | null;
     /** The same for the audit log. */
     readonly actor: Actor & { readonly userId: number };
   }
@@ -26,22 +31,24 @@ declare module 'fastify' {
     role?: Role;
     /** Whether the route needs no token. */
     public?: true;
+    /** What an API key needs for the route; `any` for any key. Without it, the route is for people alone. */
+    scope?: Scope | 'any';
   }
 }
 
 /**
- * Every route under `/api/v1` needs a bearer token of a user with the route's role, unless it says that it is
- * public. A route that says neither is refused when it is declared.
+ * Every route under `/api/v1` needs a bearer token of a user with the route's role, or an API key with its scope, unless
+ * it says that it is public. A route that says neither is refused when it is declared.
  */
 export default fp(
   async (app) => {
     const tokens = accessTokens(app.settings.jwtKey);
-    const principals = new Map<
-      number,
-      { readonly principal: Principal | undefined; readonly until: number }
-    >();
-
-    const lookups = new Map<number, Promise<Principal | undefined>>();
+    const { users, apiKeys } = app.repositories;
+    const cache = { lifeMs: PRINCIPAL_LIFE_MS, kept: PRINCIPALS_KEPT };
+    const principals = new LookupCache((userId: number) => users.principal(userId), cache);
+    // By the hash in hex: the keys themselves are nowhere kept.
+    const keys = new LookupCache((hash: string) => apiKeys.principal(Buffer.from(hash, 'hex')), cache);
+    const useNoted = new Map<number, number>();
 
     /** Why the user may not use a route of this role; nothing, and the request has its user, if they may. */
     function refusal(
@@ -60,29 +67,44 @@ export default fp(
       return undefined;
     }
 
-    /** Requests that come while it is looked up share the answer. */
-    function lookUp(userId: number): Promise<Principal | undefined> {
-      const pending = lookups.get(userId);
-      if (pending) return pending;
-      const lookup: Promise<Principal | undefined> = app.repositories.users
-        .principal(userId)
-        .then((principal) => {
-          if (lookups.get(userId) !== lookup) return principal;
-          if (principals.size >= PRINCIPALS_KEPT) principals.clear();
-          principals.set(userId, { principal, until: Date.now() + PRINCIPAL_LIFE_MS });
-          return principal;
-        })
-        .finally(() => {
-          if (lookups.get(userId) === lookup) lookups.delete(userId);
-        });
-      lookups.set(userId, lookup);
-      return lookup;
+    /** The same for an API key, whose use is noted. */
+    function keyRefusal(
+      request: FastifyRequest,
+      role: Role,
+      scope: Scope | 'any' | undefined,
+      key: KeyPrincipal | undefined,
+    ): Problem | undefined {
+      if (!key || (key.expiresAt !== null && key.expiresAt <= Date.now())) return invalidToken();
+      request.principal = key;
+      noteUse(key.id);
+      if (scope === undefined) return new Problem(403, 'forbidden', 'This is for people, not for API keys.');
+      if (scope !== 'any' && !hasScope(key.scopes, scope)) {
+        return new Problem(403, 'forbidden', `This needs an API key with the scope ${scope}.`);
+      }
+      if (ROLES.indexOf(key.role) < ROLES.indexOf(role)) {
+        return new Problem(403, 'forbidden', 'This needs an API key that may write.');
+      }
+      return undefined;
+    }
+
+    /** Nobody waits for it: a note that is lost is made at the next use. */
+    function noteUse(id: number): void {
+      const now = Date.now();
+      if ((useNoted.get(id) ?? 0) > now - USE_NOTED_EVERY_MS) return;
+      if (useNoted.size >= PRINCIPALS_KEPT) useNoted.clear();
+      useNoted.set(id, now);
+      apiKeys.noteUse(id).catch((error: unknown) => {
+        useNoted.delete(id);
+        app.log.debug({ err: error }, 'the use of an API key could not be noted');
+      });
     }
 
     app.decorate('accessTokens', tokens);
     app.decorate('forgetPrincipal', (userId) => {
-      principals.delete(userId);
-      lookups.delete(userId);
+      principals.forget(userId);
+    });
+    app.decorate('forgetApiKey', (hash) => {
+      keys.forget(hash.toString('hex'));
     });
     app.decorateRequest('principal', null);
     app.decorateRequest('actor', {
@@ -96,28 +118,45 @@ export default fp(
       if (route.url.startsWith('/api/v1') && !route.config?.public && !route.config?.role) {
         throw new Error(`${String(route.method)} ${route.url} declares neither a role nor that it is public`);
       }
+      const { config, schema } = route;
+      const scope = config?.role && config.role !== 'admin' && scopeOf(String(route.method), route.url);
+      if (!config || !scope || config.scope !== undefined) return;
+      // Routes may share the object.
+      route.config = { ...config, scope };
+      if (schema) {
+        const { description } = schema as { description?: string };
+        const needed = `An API key needs the scope ${scope}.`;
+        route.schema = { ...schema, description: description ? `${description} ${needed}` : needed } as never;
+      }
     });
     // Without a promise for a user who is known already, which is nearly every request.
     app.addHook('onRequest', (request, _reply, done) => {
-      const { role } = request.routeOptions.config;
+      const { role, scope } = request.routeOptions.config;
       if (!role) return done();
       const [, token] = /^Bearer ([\w.~+/-]+=*)$/i.exec(request.headers.authorization ?? '') ?? [];
       if (token === undefined) return done(unauthorized('missing_token', 'A bearer token is needed.'));
+      if (isApiKey(token)) {
+        const hash = apiKeyHash(token).toString('hex');
+        const known = keys.known(hash);
+        if (known) return done(keyRefusal(request, role, scope, known));
+        keys.lookUp(hash).then((key) => done(keyRefusal(request, role, scope, key)), done);
+        return;
+      }
       const claims = tokens.verify(token);
       if (!claims) return done(invalidToken());
-      const known = principals.get(claims.userId);
-      if (known && known.until > Date.now() && !isYounger(claims, known.principal)) {
-        return done(refusal(request, role, claims, known.principal));
-      }
-      lookUp(claims.userId).then((principal) => done(refusal(request, role, claims, principal)), done);
+      const known = principals.known(claims.userId);
+      if (known && !isYounger(claims, known)) return done(refusal(request, role, claims, known));
+      principals
+        .lookUp(claims.userId)
+        .then((principal) => done(refusal(request, role, claims, principal)), done);
     });
   },
   { name: 'authentication', dependencies: ['repositories'] },
 );
 
 /** A token of a password that another process has set since the user was looked up. */
-function isYounger({ credentialsChangedAt }: AccessClaims, principal: Principal | undefined): boolean {
-  return credentialsChangedAt > (principal?.credentialsChangedAt ?? 0);
+function isYounger({ credentialsChangedAt }: AccessClaims, principal: Principal): boolean {
+  return credentialsChangedAt > principal.credentialsChangedAt;
 }
 
 function invalidToken(): Problem {

@@ -2,6 +2,7 @@ import fp from 'fastify-plugin';
 import { Database } from '../../database/database.js';
 import { Importer } from '../../importer/importer.js';
 import { Ledger } from '../../ledger/ledger.js';
+import { ApiKeys } from '../../repositories/api-keys.js';
 import { AuditLog } from '../../repositories/audit.js';
 import { Imports } from '../../repositories/imports.js';
 import { Items } from '../../repositories/items.js';
@@ -24,6 +25,7 @@ export interface Repositories {
   readonly auditLog: AuditLog;
   readonly users: Users;
   readonly refreshTokens: RefreshTokens;
+  readonly apiKeys: ApiKeys;
 }
 
 declare module 'fastify' {
@@ -69,6 +71,7 @@ export default fp(
       auditLog: new AuditLog(database),
       users: new Users(database),
       refreshTokens: new RefreshTokens(database),
+      apiKeys: new ApiKeys(database),
     });
     app.addHook('onClose', () => database.close());
   },

@@ -22,6 +22,7 @@ const CONSTRAINTS: Record<string, Problem> = {
   suppliers_name_key: taken('/body/name', 'A supplier with this name exists.'),
   locations_code_key: taken('/body/code', 'A location with this code exists.'),
   users_username_key: taken('/body/username', 'A user with this name exists.'),
+  api_keys_name_key: taken('/body/name', 'An API key with this name exists.'),
   stock_levels_location_id_fkey: new Problem(409, 'in_use', 'The location holds or held stock.'),
   stock_levels_on_hand_not_negative: new Problem(409, 'insufficient_stock', 'There is not enough stock.'),
   stock_levels_reserved_check: new Problem(409, 'insufficient_stock', 'There is not enough stock.'),

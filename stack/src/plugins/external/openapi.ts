@@ -11,6 +11,7 @@ import { type ResponseHeader, responseHeaders } from './response-headers.js';
 const TAGS = [
   { name: 'auth', description: 'Who asks.' },
   { name: 'users', description: 'Who may log in.' },
+  { name: 'api keys', description: 'What programs authenticate with.' },
   { name: 'items', description: 'What is kept in stock.' },
   { name: 'categories', description: 'What items are grouped by.' },
   { name: 'suppliers', description: 'Whom items come from.' },
@@ -78,11 +79,15 @@ export default fp(async (app) => {
         license: { name: 'MIT', identifier: 'MIT' },
         description:
           'Items, stock and the ledger behind it. Log in with POST /api/v1/auth/login and send the access token ' +
-          'as a bearer token.',
+          'as a bearer token. A program sends an API key instead, which an admin makes with POST /api/v1/api-keys.',
       },
       servers: [{ url: '/', description: 'Where this document comes from.' }],
       tags: TAGS,
-      components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } } },
+      components: {
+        securitySchemes: {
+          bearer: { type: 'http', scheme: 'bearer', description: 'An access token, or an API key.' },
+        },
+      },
     },
     transform: ({ schema: original, url, route }) => {
       const {

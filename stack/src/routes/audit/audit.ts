@@ -13,6 +13,7 @@ const AuditEntry = z
     id,
     at: timestamp,
     actor_id: id.nullable().meta({ description: 'null: the API itself.' }),
+    actor: z.string().nullable().meta({ description: 'The name of the user or of the API key.' }),
     request_id: z.string().nullable(),
     action: z.string(),
     entity: z.string(),
@@ -25,7 +26,7 @@ const AuditEntry = z
   .meta({ id: 'AuditEntry' });
 
 const AuditQuery = PageQuery.extend({
-  entity: z.enum(['item', 'category', 'supplier', 'location', 'user', 'import']).optional(),
+  entity: z.enum(['item', 'category', 'supplier', 'location', 'user', 'import', 'api_key']).optional(),
   entity_id: id.optional(),
   actor_id: id.optional(),
 });

@@ -171,7 +171,7 @@ const auth: FastifyPluginAsync = async (instance) => {
   app.get(
     '/auth/me',
     {
-      config: { role: 'viewer' },
+      config: { role: 'viewer', scope: 'any' },
       schema: { tags, operationId: 'getMe', summary: 'Read who you are', response: { 200: Me } },
     },
     async ({ principal }) => ({ id: principal?.id, username: principal?.username, role: principal?.role }),
