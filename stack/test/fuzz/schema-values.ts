@@ -7,12 +7,17 @@ export interface Schema {
   readonly enum?: readonly unknown[];
   readonly const?: unknown;
   readonly anyOf?: readonly Schema[];
+  readonly allOf?: readonly Schema[];
   readonly items?: Schema;
   readonly properties?: Readonly<Record<string, Schema>>;
   readonly required?: readonly string[];
   readonly minimum?: number;
   readonly maximum?: number;
+  readonly minLength?: number;
+  readonly maxLength?: number;
+  readonly pattern?: string;
   readonly format?: string;
+  readonly 'x-text'?: string;
   readonly examples?: readonly unknown[];
 }
 
@@ -57,29 +62,37 @@ const HOSTILE_VALUES: readonly unknown[] = [
 ];
 
 const hostile = fc.oneof(fc.constantFrom(...HOSTILE_VALUES), fc.jsonValue({ maxDepth: 2 }));
-const text = fc.oneof(
-  fc.constantFrom('A', 'main', 'Thing', 'a b', '1.50', '2026-01-01'),
-  fc.string({ maxLength: 30 }),
-);
+const WORDS = ['A', 'main', 'Thing', 'a b', '1.50', '2026-01-01'] as const;
 
-/** Values that a schema describes, and now and then, at any depth, one that it does not. */
-export function valuesOf(
-  schema: Schema,
-  components: Readonly<Record<string, Schema>>,
-): fc.Arbitrary<unknown> {
+/** What values are drawn from beside their schema. */
+export interface Source {
+  readonly components: Readonly<Record<string, Schema>>;
+  /** How many of fifteen values, at any depth, are not what their schema describes. */
+  readonly hostility: number;
+  /** For properties of these names, rather than what their schema describes. */
+  readonly named: Readonly<Record<string, fc.Arbitrary<unknown>>>;
+}
+
+/** Values that a schema describes, and as many that it does not as the source says. */
+export function valuesOf(schema: Schema, source: Source): fc.Arbitrary<unknown> {
   return fc.oneof(
-    { weight: 14, arbitrary: described(schema, components) },
-    { weight: 1, arbitrary: hostile },
+    { weight: 15 - source.hostility, arbitrary: described(schema, source) },
+    { weight: source.hostility, arbitrary: hostile },
   );
 }
 
-function described(schema: Schema, components: Readonly<Record<string, Schema>>): fc.Arbitrary<unknown> {
-  if (schema.$ref) {
-    const target = components[schema.$ref.split('/').at(-1) ?? ''];
-    if (!target) throw new Error(`${schema.$ref} refers to nothing`);
-    return described(target, components);
-  }
-  if (schema.anyOf) return fc.oneof(...schema.anyOf.map((option) => described(option, components)));
+/** The schema itself, or what it refers to. */
+export function resolved(schema: Schema, components: Source['components']): Schema {
+  if (!schema.$ref) return schema;
+  const target = components[schema.$ref.split('/').at(-1) ?? ''];
+  if (!target) throw new Error(`${schema.$ref} refers to nothing`);
+  return target;
+}
+
+function described(reference: Schema, source: Source): fc.Arbitrary<unknown> {
+  const schema = resolved(reference, source.components);
+  if (schema.anyOf) return fc.oneof(...schema.anyOf.map((option) => described(option, source)));
+  if (schema.allOf) return described(Object.assign({}, ...schema.allOf), source);
   if ('const' in schema) return fc.constant(schema.const);
   if (schema.enum) return fc.constantFrom(...schema.enum);
   switch (schema.type) {
@@ -94,9 +107,9 @@ function described(schema: Schema, components: Readonly<Record<string, Schema>>)
     case 'null':
       return fc.constant(null);
     case 'array':
-      return fc.array(valuesOf(schema.items ?? {}, components), { minLength: 1, maxLength: 4 });
+      return fc.array(valuesOf(schema.items ?? {}, source), { minLength: 1, maxLength: 4 });
     case 'object':
-      return objectsOf(schema, components);
+      return objectsOf(schema, source);
     case 'string':
       return textsOf(schema);
     default:
@@ -104,24 +117,34 @@ function described(schema: Schema, components: Readonly<Record<string, Schema>>)
   }
 }
 
-function objectsOf(
-  { properties = {}, required = [] }: Schema,
-  components: Readonly<Record<string, Schema>>,
-): fc.Arbitrary<unknown> {
+function objectsOf({ properties = {}, required = [] }: Schema, source: Source): fc.Arbitrary<unknown> {
   const entries = Object.entries(properties).map(
-    ([name, schema]) => [name, valuesOf(schema, components)] as const,
+    ([name, schema]) => [name, source.named[name] ?? valuesOf(schema, source)] as const,
   );
   const record = fc.record(Object.fromEntries(entries), { requiredKeys: [...required] });
   const surplus = fc.tuple(record, fc.constantFrom('__proto__', 'constructor', 'id', 'x'), hostile);
   return fc.oneof(
     { weight: 20, arbitrary: record },
-    { weight: 1, arbitrary: surplus.map(([object, name, value]) => ({ ...object, [name]: value })) },
+    {
+      weight: source.hostility,
+      arbitrary: surplus.map(([object, name, value]) => ({ ...object, [name]: value })),
+    },
   );
 }
 
-function textsOf({ examples = [], format }: Schema): fc.Arbitrary<unknown> {
-  if (format === 'date-time') return fc.date({ noInvalidDate: true }).map((date) => date.toISOString());
-  if (format === 'date')
-    return fc.date({ noInvalidDate: true }).map((date) => date.toISOString().slice(0, 10));
-  return examples.length > 0 ? fc.oneof(fc.constantFrom(...examples), text) : text;
+function textsOf(schema: Schema): fc.Arbitrary<unknown> {
+  const { examples = [], format, pattern = '', minLength = 0, maxLength = 30 } = schema;
+  // As far as the API's own bounds go, and a little further.
+  const date = fc.date({ noInvalidDate: true, min: new Date('1890-01-01'), max: new Date('3010-01-01') });
+  if (format === 'date-time') return date.map((time) => time.toISOString());
+  if (format === 'date') return date.map((time) => time.toISOString().slice(0, 10));
+  if (format === 'email') return fc.emailAddress();
+  const texts = new RegExp(pattern).test('Any text, of one line')
+    ? fc.oneof(
+        fc.constantFrom(...WORDS.filter((word) => word.length >= minLength), 'Twelve and more'),
+        fc.string({ minLength, maxLength: Math.min(maxLength, 30) }),
+      )
+    : fc.stringMatching(new RegExp(pattern));
+  const usual = schema['x-text'] ? texts.map((text) => text.trim() || 'x') : texts;
+  return examples.length > 0 ? fc.oneof(fc.constantFrom(...examples), usual) : usual;
 }
