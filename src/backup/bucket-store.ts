@@ -64,6 +64,11 @@ export class BucketStore implements CopyStore {
     return new BucketStore(settings, sdk, client);
   }
 
+  folder(name: string): CopyStore {
+    const settings = { bucket: this.#bucket, prefix: `${this.#prefix}${name}` };
+    return new BucketStore(settings, this.#sdk, this.#client);
+  }
+
   async names(): Promise<string[]> {
     return this.#try(async () => {
       const pages = this.#sdk.paginateListObjectsV2(

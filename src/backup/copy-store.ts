@@ -14,7 +14,10 @@ export interface TransferOptions {
 export interface CopyStore {
   /** As a person names it: `/mnt/backups`, `s3://bucket/prefix`. A name goes behind it with a slash. */
   readonly address: string;
+  /** Of files in it, not in its folders. */
   names(): Promise<string[]>;
+  /** A folder in it, which is made with its first file. */
+  folder(name: string): CopyStore;
   /** Undefined where there is no such file. */
   readText(name: string): Promise<string | undefined>;
   writeText(name: string, text: string): Promise<void>;

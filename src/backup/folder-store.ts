@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { readdir, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -18,9 +18,12 @@ const CHUNK_BYTES = 1024 * 1024;
 /** Copies in a folder, which should be of another disk. */
 export class FolderStore implements CopyStore {
   readonly address: string;
+  /** True: made where it is not there. */
+  readonly #made: boolean;
 
-  private constructor(folder: string) {
+  private constructor(folder: string, made = false) {
     this.address = folder;
+    this.#made = made;
   }
 
   /**
@@ -62,8 +65,25 @@ export class FolderStore implements CopyStore {
     return new FolderStore(folder);
   }
 
+  folder(name: string): CopyStore {
+    return new FolderStore(join(this.address, name), true);
+  }
+
   async names(): Promise<string[]> {
-    return this.#try(readdir(this.address));
+    return this.#try(
+      readdir(this.address).catch((error) => {
+        if (this.#made && hasErrorCode(error, 'ENOENT')) return [];
+        throw error;
+      }),
+    );
+  }
+
+  /** Not its parents: where the disk is not mounted, none of them is to be made. */
+  async #make(): Promise<void> {
+    if (!this.#made) return;
+    await mkdir(this.address, { mode: 0o700 }).catch((error) => {
+      if (!hasErrorCode(error, 'EEXIST')) throw error;
+    });
   }
 
   async readText(name: string): Promise<string | undefined> {
@@ -76,7 +96,7 @@ export class FolderStore implements CopyStore {
   }
 
   async writeText(name: string, text: string): Promise<void> {
-    await this.#try(writeFileAtomic(join(this.address, name), text, 0o600));
+    await this.#try(this.#make().then(() => writeFileAtomic(join(this.address, name), text, 0o600)));
   }
 
   async read(name: string): Promise<Readable> {
@@ -92,6 +112,7 @@ export class FolderStore implements CopyStore {
     const partial = `${copy}.partial`;
     return this.#try(
       (async () => {
+        await this.#make();
         await assertSpace(this.address, bytes);
         // Of a copy that was killed: whoever writes here holds the project's lock.
         await rm(partial, { force: true });

@@ -34,7 +34,8 @@ covered=0
 note() {
   {
     printf 'state=%s\nat=%s\ncovered=%s\n' "$1" "$(date +%s)" "$covered"
-    printf 'lsn=%s\ntimeline=%s\nrun=%s\nmessage=%s\n' "${flushed:-}" "${timeline:-}" "${run:-}" "${2:-}"
+    printf 'lsn=%s\ntimeline=%s\nrun=%s\n' "${flushed:-}" "${timeline:-}" "${run:-}"
+    printf 'every=%s\nkeep=%s\nmessage=%s\n' "$EVERY" "$KEEP" "${2:-}"
   } >"$place/state/now.tmp" && mv "$place/state/now.tmp" "$place/state/now"
 }
 
@@ -53,6 +54,13 @@ ended_at() {
   sed -n 's/.*"endedAt":\([0-9]*\).*/\1/p' "$place/bases/$1/base.json" 2>/dev/null
 }
 
+stop_base() {
+  kill "$copying" 2>/dev/null
+  wait "$copying"
+  rm -rf "$partial"
+  exit 1
+}
+
 # Whoever calls it holds the lock of bases.
 take_base() {
   rm -rf "$place"/bases/*.partial
@@ -63,7 +71,10 @@ take_base() {
   made=1
   for method in zstd gzip; do
     pg_basebackup --no-password --pgdata="$partial" --format=tar --wal-method=none --checkpoint=fast \
-      --compress="client-$method:1" --label="invctl $id" 2>"$place/state/base.txt" && made=0 && break
+      --compress="client-$method:1" --label="invctl $id" 2>"$place/state/base.txt" &
+    copying=$!
+    trap stop_base TERM INT
+    wait "$copying" && made=0 && break
     rm -rf "$partial"
     [ $method = zstd ] && grep -q zstd "$place/state/base.txt" || break
   done
@@ -107,25 +118,49 @@ add_sums() {
   cd "$place" || return
 }
 
-# The base that the whole time to keep can be reached from, and all after it, stay.
+# When the server last went over to another timeline: a restore, or the undoing of one.
+last_switch() {
+  awk '{ timeline = substr($2, 1, 8) } timeline != last { at = $1; last = timeline } END { print at }' \
+    "$place/state/runs"
+}
+
+# src/backup/protection/retention.ts has the same rule: the newest base of the live timeline that is older than what is
+# to be kept, and all after it, stay. What a restore left behind stays until the restore itself is so old.
 remove_old() {
   keep_from=$(($(date +%s) - KEEP))
-  first=
+  switched=$(last_switch)
+  [ "${switched:-$keep_from}" -lt "$keep_from" ] || return 0
+  anchor=
+  lowest=
   for id in $(ls "$place/bases" | grep -E '^[0-9]{8}T[0-9]{6}Z$' | sort -r); do
-    if [ -n "$first" ]; then
-      rm -f "$place/bases/$id/base.json" && rm -rf "$place/bases/$id"
-    else
-      oldest=$id
-      [ "$(ended_at "$id")" -gt "$keep_from" ] || first=$id
+    about="$place/bases/$id/base.json"
+    [ -f "$about" ] || continue
+    if [ -n "$anchor" ]; then
+      rm -f "$about" && rm -rf "$place/bases/$id"
+      continue
     fi
+    lsn=$(sed -n 's/.*"startLsn":"\([0-9A-F/]*\)".*/\1/p' "$about")
+    if [ -z "$lowest" ] || reaches "$lowest" "$lsn"; then lowest=$lsn; fi
+    [ "$(sed -n 's/.*"timeline":\([0-9]*\).*/\1/p' "$about")" = "$timeline" ] &&
+      [ "$(ended_at "$id")" -le "$keep_from" ] && anchor=$id
   done
-  [ -n "$first" ] || return 0
-  lsn=$(sed -n 's/.*"startLsn":"\([0-9A-F/]*\)".*/\1/p' "$place/bases/$oldest/base.json")
-  segment=$(printf '%08X%08X' $((0x${lsn%/*})) $((0x${lsn#*/} / segment_bytes)))
+  [ -n "$anchor" ] || return 0
+  segment=$(printf '%08X%08X' $((0x${lowest%/*})) $((0x${lowest#*/} / segment_bytes)))
   for folder in "$place"/wal/*; do
     ls "$folder" | awk -v first="$segment" 'length($0) >= 24 && substr($0, 9, 16) < first' |
       while read -r name; do rm -f "$folder/$name"; done
   done
+}
+
+# The place may lie on the disk of the data, which has to go on: this much of it, in kilobytes, is never taken.
+disk_is_nearly_full() {
+  left=$(df -Pk "$place" | awk -v segment="$segment_bytes" 'NR == 2 {
+    reserve = $2 / 20
+    if (reserve > 1048576) reserve = 1048576
+    if (reserve < 3 * segment / 1024) reserve = 3 * segment / 1024
+    if ($4 < reserve) printf "%d MB left, and %d MB are kept free", $4 / 1024, reserve / 1024
+  }')
+  [ -n "$left" ]
 }
 
 keep_house() {
@@ -217,6 +252,11 @@ END
       pause 5
       continue
     fi
+    if disk_is_nearly_full; then
+      note waiting "the disk is full: $left"
+      pause 2
+      continue
+    fi
     if ! choose_run; then
       note waiting "$(last_error "$place/state/error.txt")"
       pause 1
@@ -231,6 +271,13 @@ END
     beats=0
     while kill -0 $receiver 2>/dev/null; do
       beat
+      if disk_is_nearly_full; then
+        if [ -n "${base:-}" ] && kill "$base" 2>/dev/null; then
+          echo "the disk is full: $left" >"$place/state/base-failed"
+        fi
+        kill $receiver
+        break
+      fi
       if [ -n "${base:-}" ] && ! kill -0 "$base" 2>/dev/null; then base=; fi
       if [ -z "${base:-}" ] && base_is_due; then
         sh "$0" base >/dev/null 2>&1 9>&- &
@@ -242,7 +289,7 @@ END
     done
     wait $receiver
     receiver=
-    note waiting "$(last_error "$place/state/receiver.txt")"
+    disk_is_nearly_full || note waiting "$(last_error "$place/state/receiver.txt")"
     pause 1
   done
 }

@@ -1,15 +1,16 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { ExitCode, hasErrorCode, UserError } from '../../errors.js';
 import { type Ancestor, parseHistory, parseLsn, parseSegment } from '../../postgres/wal.js';
 import type { ProjectLocation } from '../../project/locate.js';
 import type { ProjectSettings } from '../../project/settings-file.js';
-import { explainReadError, writeFileAtomic } from '../../system/files.js';
+import { explainFileError, explainReadError, syncFolder, writeFileAtomic } from '../../system/files.js';
 import { backupFolder } from '../backup-folder.js';
 import type { Base, Catalogue, Run, Segment } from './catalogue.js';
+import type { Unneeded } from './retention.js';
+import { findStored, type Opener, readStored, type StoredFile, unpackedName } from './stored-file.js';
 
 /** Folder of the protection, below that of the backups. */
 export const PROTECTION_FOLDER = 'protection';
@@ -55,6 +56,9 @@ export interface ReceiverNote {
   covered?: Date;
   /** Where the WAL that is here, and on the disk, ends. */
   lsn?: string;
+  /** Seconds between two base backups, and that every moment can be brought back for; of an older receiver absent. */
+  everySeconds?: number;
+  keepSeconds?: number;
   /** Why it waits or refuses. */
   message: string;
 }
@@ -73,7 +77,11 @@ export async function writeRecord(place: string, record: ProtectionRecord): Prom
 
 export async function readReceiverNote(place: string): Promise<ReceiverNote | undefined> {
   const text = await readIfThere(join(place, 'state', 'now'));
-  if (text === undefined) return undefined;
+  return text === undefined ? undefined : parseReceiverNote(text);
+}
+
+/** @param text as the receiver writes it. */
+export function parseReceiverNote(text: string): ReceiverNote {
   const values = new Map(
     text.split('\n').map((line) => {
       const at = line.indexOf('=');
@@ -82,11 +90,14 @@ export async function readReceiverNote(place: string): Promise<ReceiverNote | un
   );
   const covered = Number(values.get('covered') ?? 0);
   const lsn = values.get('lsn');
+  const [every, keep] = [Number(values.get('every') ?? 0), Number(values.get('keep') ?? 0)];
   return {
     state: values.get('state') as ReceiverNote['state'],
     at: new Date(Number(values.get('at')) * 1000),
     ...(covered > 0 ? { covered: new Date(covered * 1000) } : {}),
     ...(lsn ? { lsn } : {}),
+    ...(every > 0 ? { everySeconds: every } : {}),
+    ...(keep > 0 ? { keepSeconds: keep } : {}),
     message: values.get('message') ?? '',
   };
 }
@@ -158,7 +169,7 @@ async function readRuns(place: string, segmentBytes: number): Promise<Run[]> {
       const folder = join(place, 'wal', name);
       const segments = await Promise.all(
         (await names(folder)).map(async (file): Promise<Segment[]> => {
-          const parsed = parseSegment(file, segmentBytes);
+          const parsed = parseSegment(unpackedName(file), segmentBytes);
           if (!parsed) return [];
           const found = await stat(join(folder, file)).catch(() => undefined);
           // It was renamed in the meantime: the next look sees it.
@@ -170,8 +181,32 @@ async function readRuns(place: string, segmentBytes: number): Promise<Run[]> {
   );
 }
 
+/**
+ * Removes bases and WAL. Of a base the mark goes first: from then on it is none.
+ * @throws UserError READ_ONLY
+ */
+export async function removeFromPlace(
+  place: string,
+  { bases, segments }: Pick<Unneeded, 'bases' | 'segments'>,
+): Promise<void> {
+  try {
+    for (const { folder } of bases) {
+      await rm(join(folder, 'base.json'), { force: true });
+      await syncFolder(folder);
+      await rm(folder, { recursive: true, force: true });
+    }
+    for (const { run, file } of segments) await rm(join(place, 'wal', run, file), { force: true });
+  } catch (error) {
+    throw explainFileError(error, place);
+  }
+}
+
 async function readLive(place: string): Promise<Catalogue['live']> {
-  const text = (await readIfThere(join(place, 'state', 'runs'))) ?? '';
+  return parseLive((await readIfThere(join(place, 'state', 'runs'))) ?? '');
+}
+
+/** @param text as the receiver writes it. */
+export function parseLive(text: string): Catalogue['live'] {
   return text
     .split('\n')
     .filter((line) => line !== '')
@@ -189,19 +224,20 @@ async function readLive(place: string): Promise<Catalogue['live']> {
 export async function proveSums(
   folder: string,
   files: readonly string[],
-  options: { all: boolean; signal: AbortSignal },
+  options: { all: boolean; signal: AbortSignal; opener: Opener },
 ): Promise<void> {
-  const text = (await readIfThere(join(folder, 'SHA256SUMS'))) ?? '';
-  const sums = new Map(text.split('\n').map((line) => [line.slice(66).trim(), line.slice(0, 64)]));
-  for (const file of options.all ? [...sums.keys()].filter((name) => name !== '') : files) {
+  const sums = await readSums(folder);
+  for (const file of options.all ? [...sums.keys()] : files) {
     const expected = sums.get(file);
     if (expected === undefined) continue;
-    const found = await sha256(join(folder, file), options.signal);
-    if (found === expected) continue;
-    throw damaged(
-      join(folder, file),
-      found === undefined ? 'is not there' : 'is not as it was when it was written',
-    );
+    const stored = await findStored(folder, file);
+    if (!stored) throw damaged(join(folder, file), 'is not there');
+    const found = await sha256(stored, options).catch((error) => {
+      options.signal.throwIfAborted();
+      if (error instanceof UserError && error.code !== 'BACKUP_UNREADABLE') throw error;
+      return undefined;
+    });
+    if (found !== expected) throw damaged(stored.file, 'is not as it was when it was written');
   }
 }
 
@@ -216,15 +252,24 @@ export function damaged(file: string, what: string): UserError {
   });
 }
 
-async function sha256(file: string, signal: AbortSignal): Promise<string | undefined> {
+/** SHA-256 of the files of a folder, in hex, by the names that they had before they were packed. */
+export async function readSums(folder: string): Promise<Map<string, string>> {
+  const text = (await readIfThere(join(folder, 'SHA256SUMS'))) ?? '';
+  // One that is being appended to may end in the middle of a line.
+  const lines = text.slice(0, text.lastIndexOf('\n') + 1).split('\n');
+  return new Map(
+    lines.filter((line) => line !== '').map((line) => [line.slice(66).trim(), line.slice(0, 64)]),
+  );
+}
+
+async function sha256(
+  stored: StoredFile,
+  { signal, opener }: { signal: AbortSignal; opener: Opener },
+): Promise<string> {
   const hash = createHash('sha256');
-  try {
-    for await (const chunk of createReadStream(file, { highWaterMark: 1024 * 1024, signal })) {
-      hash.update(chunk as Buffer);
-    }
-  } catch (error) {
-    if (hasErrorCode(error, 'ENOENT')) return undefined;
-    throw explainReadError(error, file);
+  for await (const chunk of await readStored(stored, opener)) {
+    signal.throwIfAborted();
+    hash.update(chunk as Buffer);
   }
   return hash.digest('hex');
 }

@@ -1,8 +1,8 @@
 import { basename } from 'node:path';
 import { command } from '../../cli/command.js';
 import { flag, number } from '../../cli/parameters.js';
-import { count } from '../../output/units.js';
-import { prune } from '../../services/database/prune.js';
+import { count, formatBytes } from '../../output/units.js';
+import { type PruneResult, prune } from '../../services/database/prune.js';
 import { backupFile } from './shapes.js';
 
 export default command({
@@ -19,6 +19,15 @@ export default command({
       dryRun: z.boolean(),
       kept: z.array(backupFile(z)),
       removed: z.array(backupFile(z)),
+      protection: z
+        .object({
+          bases: z.array(z.string()).describe('names of base backups that were removed'),
+          segments: z.int().describe('of WAL that were removed'),
+          bytes: z.int(),
+          basesKept: z.int(),
+        })
+        .optional()
+        .describe('what is older than `db protect on --keep`; absent: nothing was ever protected here'),
       copies: z
         .object({ kept: z.array(z.string()), removed: z.array(z.string()) })
         .optional()
@@ -26,21 +35,45 @@ export default command({
     }),
   async run(context, { flags: { dryRun, ...counts } }) {
     const policy = Object.fromEntries(Object.entries(counts).filter(([, count]) => count !== undefined));
-    const { kept, removed, copies } = await prune(context, { policy, dryRun });
+    const { kept, removed, copies, protection } = await prune(context, {
+      policy,
+      dryRun,
+      naming: (going) => {
+        if (!dryRun) for (const name of namesOf(going)) context.output.note(`removing ${name}`);
+      },
+    });
     const gone = (name: string) => `${dryRun ? 'would remove' : 'removed'} ${name}`;
     const lines = [
-      ...removed.map(({ file }) => gone(basename(file))),
+      ...namesOf({ kept, removed, ...(protection ? { protection } : {}) }).map(gone),
       ...(copies?.removed.map(gone) ?? []),
-      `${count(kept.length, 'backup')} kept${copies ? `, and ${count(copies.kept.length, 'copy', 'copies')}` : ''}`,
+      `${count(kept.length, 'backup')} kept${copies ? `, and ${count(copies.kept.length, 'copy', 'copies')}` : ''}${protection ? `, and ${count(protection.basesKept, 'base backup')} with the WAL from there on` : ''}`,
     ];
     return {
       data: {
         dryRun,
         kept: kept.map(({ file }) => file),
         removed: removed.map(({ file }) => file),
+        ...(protection
+          ? {
+              protection: {
+                ...protection,
+                bases: protection.bases.map(({ id }) => id),
+                segments: protection.segments.length,
+              },
+            }
+          : {}),
         ...(copies ? { copies } : {}),
       },
       text: lines.join('\n'),
     };
   },
 });
+
+/** What goes of this disk, as a person knows it. */
+function namesOf({ removed, protection }: PruneResult): string[] {
+  const { bases = [], segments = [], bytes = 0 } = protection ?? {};
+  const what = [...bases.map(({ id }) => `base backup ${id}`)];
+  if (segments.length > 0)
+    what.push(`${count(segments.length, 'segment')} of WAL (${formatBytes(bytes)} together)`);
+  return [...removed.map(({ file }) => basename(file)), ...what];
+}

@@ -2,8 +2,11 @@ import { basename } from 'node:path';
 import { backupFolder, listBackups, type StoredBackup } from '../../backup/backup-folder.js';
 import { configuredStore } from '../../backup/configured-store.js';
 import { listCopies } from '../../backup/copies.js';
+import { type Base, type Window, windowsOf } from '../../backup/protection/catalogue.js';
+import { protectionPlace, readCatalogue, readRecord } from '../../backup/protection/place.js';
 import { UserError } from '../../errors.js';
-import { readSettings } from '../../project/settings-file.js';
+import type { ProjectLocation } from '../../project/locate.js';
+import { type ProjectSettings, readSettings } from '../../project/settings-file.js';
 import type { ServiceContext } from '../context.js';
 
 export interface ListedBackup extends Omit<StoredBackup, 'file'> {
@@ -15,8 +18,20 @@ export interface ListedBackup extends Omit<StoredBackup, 'file'> {
   copy: string | null;
 }
 
+/** What moments are brought back from. */
+export interface ListedProtection {
+  place: string;
+  /** Newest first. */
+  bases: Base[];
+  wal: { segments: number; bytes: number };
+  /** Moments that can be brought back, as stretches without a gap, oldest first. */
+  windows: Window[];
+}
+
 export interface BackupList {
   backups: ListedBackup[];
+  /** Absent: nothing was ever protected here. */
+  protection?: ListedProtection;
   /** Where copies go; null where invctl.yaml names no place. */
   copyTo: string | null;
 }
@@ -27,6 +42,7 @@ export async function backups(context: ServiceContext): Promise<BackupList> {
   const settings = await readSettings(location);
   const stored = await listBackups(backupFolder(location, settings));
   const { address, copies } = await away();
+  const protection = await listProtection(location, settings);
   const isOf = (file: string, name: string) => basename(file) === name;
   const here = stored.map((backup) => {
     const copy = copies.find(
@@ -44,6 +60,7 @@ export async function backups(context: ServiceContext): Promise<BackupList> {
     }));
   return {
     backups: [...here, ...others].sort((a, b) => b.manifest.takenAt.localeCompare(a.manifest.takenAt)),
+    ...(protection ? { protection } : {}),
     copyTo: address,
   };
 
@@ -58,4 +75,21 @@ export async function backups(context: ServiceContext): Promise<BackupList> {
       return { address: null, copies: [] };
     }
   }
+}
+
+async function listProtection(
+  location: ProjectLocation,
+  settings: ProjectSettings,
+): Promise<ListedProtection | undefined> {
+  const place = protectionPlace(location, settings);
+  const record = await readRecord(place);
+  if (!record) return undefined;
+  const catalogue = await readCatalogue(place, record);
+  const segments = catalogue.runs.flatMap((run) => run.segments);
+  return {
+    place,
+    bases: catalogue.bases.toReversed(),
+    wal: { segments: segments.length, bytes: segments.reduce((sum, { bytes }) => sum + bytes, 0) },
+    windows: windowsOf(catalogue),
+  };
 }

@@ -1,6 +1,14 @@
 import { backupFolder, listBackups, removeBackup, type StoredBackup } from '../../backup/backup-folder.js';
 import { configuredStore } from '../../backup/configured-store.js';
 import { type BackupCopy, listCopies, removeCopy } from '../../backup/copies.js';
+import {
+  protectionPlace,
+  readCatalogue,
+  readReceiverNote,
+  readRecord,
+  removeFromPlace,
+} from '../../backup/protection/place.js';
+import { type Unneeded, unneeded } from '../../backup/protection/retention.js';
 import { UserError } from '../../errors.js';
 import { type RetentionPolicy, readSettings } from '../../project/settings-file.js';
 import { withProjectLock } from '../../system/lock.js';
@@ -9,27 +17,40 @@ import type { ServiceContext } from '../context.js';
 export interface PruneResult {
   kept: StoredBackup[];
   removed: StoredBackup[];
+  /** Of the protection: what no moment needs that is to be kept. Absent: nothing was ever protected here. */
+  protection?: Unneeded & { bytes: number; basesKept: number };
   /** Of the copies, where invctl.yaml names a place for them: their addresses. */
   copies?: { kept: string[]; removed: string[] };
 }
 
 /**
  * Removes the backups that the policy does not keep, and by the same rules the copies. Only verified ones count for
- * it, and the last verified one stays whatever it says.
+ * it, and the last verified one stays whatever it says. Of the protection goes what is older than `db protect on --keep`
+ * says, which the receiver removes by itself as long as it runs.
  *
  * @param input.dryRun decide, and remove nothing.
+ * @param input.naming called with what goes, before any of it has gone.
  * @throws UserError COPIES_UNREACHABLE, with the backups here pruned.
  */
 export async function prune(
   context: ServiceContext,
-  input: { policy: Partial<RetentionPolicy>; dryRun: boolean },
+  input: { policy: Partial<RetentionPolicy>; dryRun: boolean; naming?: (going: PruneResult) => void },
 ): Promise<PruneResult> {
   const location = context.project();
   return withProjectLock(location, { command: 'invctl db prune', signal: context.signal }, async () => {
     const settings = await readSettings(location);
     const policy = { ...settings.backup.keep, ...input.policy };
-    const here = divide(await listBackups(backupFolder(location, settings)), policy);
-    if (!input.dryRun) for (const { file } of here.removed) await removeBackup(file);
+    const place = protectionPlace(location, settings);
+    const protection = await unneededOf(place);
+    const here = {
+      ...divide(await listBackups(backupFolder(location, settings)), policy),
+      ...(protection ? { protection } : {}),
+    };
+    input.naming?.(here);
+    if (!input.dryRun) {
+      for (const { file } of here.removed) await removeBackup(file);
+      if (protection) await removeFromPlace(place, protection);
+    }
     try {
       const store = await configuredStore(context, { location, settings });
       if (!store) return here;
@@ -50,6 +71,17 @@ export async function prune(
       });
     }
   });
+}
+
+/** Until a receiver has said for how long everything is kept, nothing goes. */
+async function unneededOf(place: string): Promise<PruneResult['protection']> {
+  const record = await readRecord(place);
+  if (!record) return undefined;
+  const catalogue = await readCatalogue(place, record);
+  const { keepSeconds = Number.POSITIVE_INFINITY } = (await readReceiverNote(place)) ?? {};
+  const { bases, segments } = unneeded(catalogue, keepSeconds);
+  const bytes = [...bases, ...segments].reduce((sum, one) => sum + one.bytes, 0);
+  return { bases, segments, bytes, basesKept: catalogue.bases.length - bases.length };
 }
 
 type Dated = Pick<StoredBackup, 'manifest'>;

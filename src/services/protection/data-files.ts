@@ -12,13 +12,14 @@ import { outputTail } from '../../system/argv.js';
 const PREFIX = 'pgsql_tmp_';
 const BEFORE = `${PREFIX}before_`;
 
-const FILL = `umask 077
-mkdir -p "$1/data" "$1/wal" && cd "$1" &&
-head -c "$2" | "$3" -dc | tar -x -f - -C data &&
-tar -x -f - -C wal &&
-touch data/recovery.signal &&
-cp data/postgresql.auto.conf data/postgresql.auto.conf.before &&
-printf '%s' "$4" >>data/postgresql.auto.conf && chmod 700 data`;
+const UNPACK_BASE = `umask 077
+mkdir -p "$1" && "$2" -dc | tar -x -f - -C "$1"`;
+
+const UNPACK_WAL = `umask 077
+mkdir -p "$1/wal" && tar -x -f - -C "$1/wal" &&
+cd "$1/data" && touch recovery.signal &&
+cp postgresql.auto.conf postgresql.auto.conf.before &&
+printf '%s' "$2" >>postgresql.auto.conf && chmod 700 .`;
 
 const RETARGET = `cd "$1/data" && cp postgresql.auto.conf.before postgresql.auto.conf &&
 printf '%s' "$2" >>postgresql.auto.conf && touch recovery.signal`;
@@ -108,18 +109,25 @@ export function fileProgram({ engine, location }: Trial, service: ComposeService
   };
 }
 
+/** A compressed tar of a base backup. */
+export interface BaseArchive {
+  content: Readable;
+  decompressor: 'zstd' | 'gzip';
+}
+
 /**
  * Makes the incoming server's files.
- * @param input a compressed base of `baseBytes`, behind it a tar of WAL.
+ * @param wal a tar of segments.
+ * @param settings what is added to its `postgresql.auto.conf`.
  */
 export async function fillFolder(
   run: FileProgram,
   { incoming }: RestoreFolders,
-  base: { bytes: number; decompressor: 'zstd' | 'gzip' },
-  settings: string,
-  input: Readable,
+  { base, wal, settings }: { base: BaseArchive; wal: Readable; settings: string },
 ): Promise<void> {
-  await run(['sh', '-c', FILL, 'sh', incoming, String(base.bytes), base.decompressor, settings], input);
+  const { content, decompressor } = base;
+  await run(['sh', '-c', UNPACK_BASE, 'sh', `${incoming}/data`, decompressor], content);
+  await run(['sh', '-c', UNPACK_WAL, 'sh', incoming, settings], wal);
 }
 
 /** Gives the incoming server another target. */

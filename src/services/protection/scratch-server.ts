@@ -1,11 +1,12 @@
-import { createReadStream } from 'node:fs';
-import { link, mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { link, mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { create } from 'tar';
+import { Header } from 'tar';
+import { readIdentities } from '../../backup/encryption.js';
 import type { RecoveryPlan } from '../../backup/protection/catalogue.js';
 import { damaged, type ProtectionRecord, proveSums } from '../../backup/protection/place.js';
+import { findStored, type Opener, readStored, unpackedName } from '../../backup/protection/stored-file.js';
 import { openTrials } from '../../engine/open-trials.js';
 import type { Trial } from '../../engine/trials.js';
 import { ExitCode, UserError } from '../../errors.js';
@@ -20,13 +21,23 @@ import { onlyRow } from '../../postgres/session.js';
 import { type Lsn, parseHistory } from '../../postgres/wal.js';
 import { outputTail } from '../../system/argv.js';
 import type { ServiceContext } from '../context.js';
-import { type FileProgram, fileProgram, fillFolder, type RestoreFolders, retarget } from './data-files.js';
+import {
+  type BaseArchive,
+  type FileProgram,
+  fileProgram,
+  fillFolder,
+  type RestoreFolders,
+  retarget,
+} from './data-files.js';
 
 const POLL_MS = 250;
 const START_TIMEOUT_MS = 120_000;
 const LOG_LINES = 12;
 const HISTORY_NAME = /^[0-9A-F]{8}\.history$/;
-const BASE_FILES = { 'base.tar.zst': 'zstd', 'base.tar.gz': 'gzip' } as const;
+const BASE_ARCHIVES = [
+  { name: 'base.tar.zst', decompressor: 'zstd' },
+  { name: 'base.tar.gz', decompressor: 'gzip' },
+] as const;
 
 /** A server made of a base and WAL, beside the live one. */
 export interface ScratchServer {
@@ -96,8 +107,10 @@ export async function recoverBeside(
 ): Promise<ScratchServer> {
   const { place, plan, target, folders, name } = input;
   input.onStep?.('check');
-  await proveSums(plan.base.folder, [], { all: true, signal: context.signal });
-  await proveSegments(place, plan, context.signal);
+  const opener = once(() => readIdentities(context, live));
+  const proof = { signal: context.signal, opener };
+  await proveSums(plan.base.folder, [], { ...proof, all: true });
+  await proveSegments(place, plan, proof);
   input.onStep?.('unpack');
   const { trial, run } = await openBeside(context, live, {
     name,
@@ -105,10 +118,11 @@ export async function recoverBeside(
     folder: folders.incoming,
   });
   const settings = (to: RecoveryTarget) => recoverySettings(`${folders.incoming}/wal`, plan.timeline, to);
-  const base = await baseFile(plan);
-  await withWalFolder(place, name, plan, async (folder) =>
-    fillFolder(run, folders, base, settings(target), Readable.from(baseAndWal(base.file, folder))),
-  );
+  await withWalFolder(place, name, plan, async (folder) => {
+    const base = await openBase(plan, opener);
+    const wal = Readable.from(walArchive(folder, input.record.segmentBytes, opener), { objectMode: false });
+    await fillFolder(run, folders, { base, wal, settings: settings(target) });
+  });
   input.onStep?.('recover');
   const database: Database = { ...live, engine: trial.engine, location: trial.location };
   let state = await recover(context, database);
@@ -125,20 +139,23 @@ export async function recoverBeside(
   return { trial, database, run, lastCommit, paused };
 }
 
-async function proveSegments(place: string, { segments }: RecoveryPlan, signal: AbortSignal): Promise<void> {
+async function proveSegments(
+  place: string,
+  { segments }: RecoveryPlan,
+  proof: { signal: AbortSignal; opener: Opener },
+): Promise<void> {
   for (const run of new Set(segments.map((segment) => segment.run))) {
-    const files = segments.filter((segment) => segment.run === run).map(({ file }) => file);
-    await proveSums(join(place, 'wal', run), files, { all: false, signal });
+    const files = segments.filter((segment) => segment.run === run).map(({ file }) => unpackedName(file));
+    await proveSums(join(place, 'wal', run), files, { ...proof, all: false });
   }
 }
 
-async function baseFile({ base }: RecoveryPlan) {
-  for (const [name, decompressor] of Object.entries(BASE_FILES)) {
-    const file = join(base.folder, name);
-    const found = await stat(file).catch(() => undefined);
-    if (found) return { file, bytes: found.size, decompressor };
+async function openBase({ base }: RecoveryPlan, opener: Opener): Promise<BaseArchive> {
+  for (const { name, decompressor } of BASE_ARCHIVES) {
+    const stored = await findStored(base.folder, name);
+    if (stored) return { content: await readStored(stored, opener), decompressor };
   }
-  throw damaged(join(base.folder, 'base.tar.zst'), 'is not there');
+  throw damaged(join(base.folder, BASE_ARCHIVES[0].name), 'is not there');
 }
 
 /** The WAL that is needed in one folder, by links: what is removed or renamed meanwhile is still there. */
@@ -151,14 +168,7 @@ async function withWalFolder<T>(
   const folder = join(place, 'state', name);
   await mkdir(folder, { mode: 0o700 });
   try {
-    for (const { run, file } of segments) {
-      const whole = file.replace(/\.partial$/, '');
-      const source = join(place, 'wal', run);
-      // It may have been finished since it was listed.
-      await link(join(source, file), join(folder, file)).catch(() =>
-        link(join(source, whole), join(folder, whole)),
-      );
-    }
+    for (const { run, file } of segments) await linkSegment(join(place, 'wal', run), file, folder);
     for (const run of await readdir(join(place, 'wal'))) {
       for (const file of await readdir(join(place, 'wal', run))) {
         if (HISTORY_NAME.test(file))
@@ -171,14 +181,64 @@ async function withWalFolder<T>(
   }
 }
 
-async function* baseAndWal(base: string, walFolder: string): AsyncGenerator<Buffer> {
-  yield* createReadStream(base, { highWaterMark: 1024 * 1024 });
-  for await (const chunk of create(
-    { cwd: walFolder, portable: true, strict: true },
-    await readdir(walFolder),
-  )) {
-    yield chunk as Buffer;
+/** It may have been finished or packed since it was listed. */
+async function linkSegment(source: string, file: string, folder: string): Promise<void> {
+  const name = unpackedName(file);
+  for (const wanted of [name, name.replace(/\.partial$/, '')]) {
+    const stored = await findStored(source, wanted);
+    if (!stored) continue;
+    const linked = await link(stored.file, join(folder, basename(stored.file))).then(
+      () => true,
+      () => false,
+    );
+    if (linked) return;
   }
+  throw damaged(join(source, file), 'is not there');
+}
+
+const TAR_BLOCK = 512;
+
+/** A tar of the segments of a folder, as they were before they were packed, and of its histories. */
+async function* walArchive(folder: string, segmentBytes: number, opener: Opener): AsyncGenerator<Buffer> {
+  for (const file of (await readdir(folder)).sort()) {
+    const name = unpackedName(file);
+    if (HISTORY_NAME.test(name)) {
+      const text = await readFile(join(folder, file));
+      yield tarHeader(name, text.length);
+      yield text;
+      yield Buffer.alloc((TAR_BLOCK - (text.length % TAR_BLOCK)) % TAR_BLOCK);
+      continue;
+    }
+    const stored = await findStored(folder, name);
+    if (!stored) throw damaged(join(folder, file), 'is not there');
+    yield tarHeader(name, segmentBytes);
+    let left = segmentBytes;
+    for await (const chunk of await readStored(stored, opener)) {
+      left -= (chunk as Buffer).length;
+      if (left < 0) throw damaged(stored.file, `has more than ${segmentBytes} bytes`);
+      yield chunk as Buffer;
+    }
+    // One that was being made when its receiver was killed is shorter.
+    for (; left > 0; left -= Math.min(left, ZEROS.length))
+      yield ZEROS.subarray(0, Math.min(left, ZEROS.length));
+  }
+  yield Buffer.alloc(2 * TAR_BLOCK);
+}
+
+const ZEROS = Buffer.alloc(1024 * 1024);
+
+function tarHeader(path: string, size: number): Buffer {
+  const header = new Header({ path, size, mode: 0o600, mtime: new Date(0), type: 'File' });
+  header.encode();
+  return header.block as Buffer;
+}
+
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
 }
 
 type Recovered = { lastCommit: Date | null; paused: boolean; end: Lsn | undefined };

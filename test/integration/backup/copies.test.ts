@@ -288,6 +288,7 @@ describe('a copy', () => {
     const calls: string[] = [];
     const store: CopyStore = {
       address: 'memory',
+      folder: () => store,
       names: async () => [...files.keys()],
       readText: async (name) => files.get(name)?.toString(),
       writeText: async (name, text) => {

@@ -1,0 +1,31 @@
+import { segmentOf } from '../../postgres/wal.js';
+import type { Base, Catalogue, Segment } from './catalogue.js';
+
+/** What no moment that is to be kept needs. */
+export interface Unneeded {
+  /** Oldest first. */
+  bases: Base[];
+  segments: Segment[];
+}
+
+/**
+ * The newest base of the live timeline that is older than what is to be kept, and all bases after it, stay, with all
+ * WAL from the first of them on: so the last base always stays. What a restore left behind stays until the restore
+ * itself is so old. The receiver has the same rule (templates/protection/receiver.sh).
+ *
+ * @param keepSeconds for how long every moment is to be brought back.
+ */
+export function unneeded(catalogue: Catalogue, keepSeconds: number, now = new Date()): Unneeded {
+  const { bases, live, runs, segmentBytes } = catalogue;
+  const keepFrom = new Date(now.getTime() - keepSeconds * 1000);
+  const timeline = live.at(-1)?.timeline;
+  const switched = live.findLast((one, index) => one.timeline !== live[index - 1]?.timeline)?.at;
+  const anchor = bases.findLast((base) => base.timeline === timeline && base.endedAt <= keepFrom);
+  if (!anchor || !switched || switched >= keepFrom) return { bases: [], segments: [] };
+  const kept = bases.slice(bases.indexOf(anchor));
+  const first = Math.min(...kept.map(({ startLsn }) => segmentOf(startLsn, segmentBytes)));
+  return {
+    bases: bases.slice(0, bases.indexOf(anchor)),
+    segments: runs.flatMap((run) => run.segments).filter(({ number }) => number < first),
+  };
+}

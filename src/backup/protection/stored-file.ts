@@ -1,0 +1,96 @@
+import { createReadStream } from 'node:fs';
+import { access, rename, rm, stat, utimes } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip, createGzip } from 'node:zlib';
+import { hasErrorCode } from '../../errors.js';
+import { explainReadError, syncFolder } from '../../system/files.js';
+import { ArchiveWriter } from '../archive-file.js';
+import { decrypt, encryptInto, type Identities } from '../encryption.js';
+
+const CHUNK_BYTES = 1024 * 1024;
+/** What a file's name ends with where its content is packed, in the order in which it was. */
+const PACKINGS = ['', '.gz', '.age', '.gz.age'] as const;
+
+export type Packing = (typeof PACKINGS)[number];
+
+/** Reads the identities once, and only where something is encrypted. */
+export type Opener = () => Promise<Identities>;
+
+/** A file of the place by the name that it had before it was packed. */
+export interface StoredFile {
+  name: string;
+  packing: Packing;
+  /** Absolute. */
+  file: string;
+}
+
+/** @param options.gzip false: what is compressed already is not compressed again. */
+export function packingOf(options: { gzip: boolean; encrypted: boolean }): Packing {
+  return `${options.gzip ? '.gz' : ''}${options.encrypted ? '.age' : ''}`;
+}
+
+/** A segment's name without its packing. (`base.tar.gz` is not packed.) */
+export function unpackedName(name: string): string {
+  return name.replace(/(\.gz)?(\.age)?$/, '');
+}
+
+/** Undefined where the folder has it neither packed nor as it was. */
+export async function findStored(folder: string, name: string): Promise<StoredFile | undefined> {
+  for (const packing of PACKINGS) {
+    const file = join(folder, `${name}${packing}`);
+    try {
+      await access(file);
+      return { name, packing, file };
+    } catch (error) {
+      if (!hasErrorCode(error, 'ENOENT')) throw explainReadError(error, file);
+    }
+  }
+  return undefined;
+}
+
+/**
+ * The content that a file had before it was packed.
+ * @throws UserError of {@link decrypt} and `opener`, also from the stream.
+ */
+export async function readStored({ file, packing }: StoredFile, opener: Opener): Promise<Readable> {
+  const raw = createReadStream(file, { highWaterMark: CHUNK_BYTES });
+  const stored = packing.endsWith('.age') ? await decrypt(raw, await opener()) : raw;
+  if (!packing.startsWith('.gz')) return stored;
+  const plain = createGunzip({ chunkSize: CHUNK_BYTES });
+  // Whoever reads learns of a failure by the stream.
+  pipeline(stored, plain).catch(() => {});
+  return plain;
+}
+
+/**
+ * Packs a file into a new one, which has its time, and is on the disk when this resolves.
+ * @param recipients none: it is not encrypted.
+ */
+export async function packFile(
+  source: string,
+  target: string,
+  { gzip, recipients, signal }: { gzip: boolean; recipients: readonly string[]; signal: AbortSignal },
+): Promise<void> {
+  const { atime, mtime } = await stat(source);
+  const partial = `${target}.partial`;
+  await rm(partial, { force: true });
+  const writer = await ArchiveWriter.create(partial);
+  try {
+    const sink = recipients.length > 0 ? await encryptInto(writer, recipients) : undefined;
+    const plain = createReadStream(source, { highWaterMark: CHUNK_BYTES });
+    const steps = gzip ? [plain, createGzip({ level: 1, chunkSize: CHUNK_BYTES })] : [plain];
+    await (sink
+      ? pipeline([...steps, sink], { signal })
+      : pipeline([...steps, writer], { end: false, signal }));
+    await writer.finish();
+    await utimes(partial, atime, mtime);
+    await rename(partial, target);
+    await syncFolder(join(target, '..'));
+  } catch (error) {
+    await writer.abandon();
+    await rm(partial, { force: true });
+    throw error;
+  }
+}

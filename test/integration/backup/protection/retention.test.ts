@@ -1,0 +1,144 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync, rmSync } from 'node:fs';
+import fc from 'fast-check';
+import { afterEach, describe, expect, it } from 'vitest';
+import { planRecovery, windowsOf } from '../../../../src/backup/protection/catalogue.js';
+import { readCatalogue, readRecord, removeFromPlace } from '../../../../src/backup/protection/place.js';
+import { unneeded } from '../../../../src/backup/protection/retention.js';
+import {
+  contentOf,
+  emptyPlace,
+  SEGMENT_BYTES,
+  type WrittenPlace,
+  writePlace,
+} from '../../../support/protection/place.js';
+
+const now = new Date();
+const ago = (seconds: number) => new Date(Math.floor(now.getTime() / 1000) * 1000 - seconds * 1000);
+
+/** What the receiver does, without its server. */
+function removeByReceiver(place: string, { keepSeconds, live }: WrittenPlace): void {
+  const script = readFileSync(
+    new URL('../../../../templates/protection/receiver.sh', import.meta.url),
+    'utf8',
+  );
+  const functions = script.slice(0, script.indexOf('\ncase ${1:-} in'));
+  const timeline = Number.parseInt(live.at(-1)?.run.slice(0, 8) ?? '1', 16);
+  execFileSync('sh', ['-s'], {
+    input: `${functions}\ntimeline=${timeline} segment_bytes=${SEGMENT_BYTES}\nremove_old\n`,
+    env: { ...process.env, PLACE: place, KEEP: String(keepSeconds), EVERY: '86400' },
+  });
+}
+
+async function removeByPrune(place: string, { keepSeconds }: WrittenPlace): Promise<void> {
+  const record = await readRecord(place);
+  if (!record) throw new Error('no record');
+  await removeFromPlace(place, unneeded(await readCatalogue(place, record), keepSeconds));
+}
+
+/** An hour a segment, and bases among them; a restore in the middle goes back by some segments, and may be undone. */
+const anyPlace = fc
+  .record({
+    hours: fc.integer({ min: 1, max: 30 }),
+    baseHours: fc.uniqueArray(fc.integer({ min: 0, max: 30 }), { maxLength: 6 }),
+    restore: fc.option(
+      fc.record({
+        hour: fc.integer({ min: 1, max: 20 }),
+        back: fc.integer({ min: 1, max: 8 }),
+        undoneAfter: fc.option(fc.integer({ min: 1, max: 9 })),
+      }),
+    ),
+    keepHours: fc.integer({ min: 1, max: 30 }),
+  })
+  .map(({ hours, baseHours, restore, keepHours }): WrittenPlace => {
+    const at = (hour: number) => ago((hours - hour) * 3600 + 600);
+    const restored = restore?.hour ?? Number.POSITIVE_INFINITY;
+    const undone = restored + (restore?.undoneAfter ?? Number.POSITIVE_INFINITY);
+    const state = (hour: number) => {
+      if (hour < restored) return { timeline: 1, segment: 10 + hour };
+      if (hour < undone) return { timeline: 2, segment: 10 + hour - (restore?.back ?? 0) };
+      return { timeline: 1, segment: 10 + hour - (undone - restored) };
+    };
+    const all = Array.from({ length: hours + 1 }, (_, hour) => ({ hour, ...state(hour) }));
+    const of = (timeline: number) =>
+      all.filter((it) => it.timeline === timeline).map(({ segment }) => segment);
+    const live = all.filter(({ timeline }, index) => timeline !== all[index - 1]?.timeline);
+    // The receiver takes one where a run begins.
+    const wanted = new Set([0, restored, ...baseHours]);
+    return {
+      bases: all.filter(({ hour }) => wanted.has(hour)).map((it) => ({ ...it, endedAt: at(it.hour) })),
+      runs: { '00000001-0001': of(1), ...(restored <= hours ? { '00000002-0001': of(2) } : {}) },
+      histories:
+        restored <= hours ? { 2: [{ timeline: 1, segment: 10 + restored - (restore?.back ?? 0) }] } : {},
+      live: live.map(({ hour, timeline }) => ({ at: at(hour), run: `0000000${timeline}-0001` })),
+      keepSeconds: keepHours * 3600,
+      covered: now,
+    };
+  });
+
+describe('what is too old', () => {
+  const places: string[] = [];
+  afterEach(() => {
+    for (const place of places.splice(0)) rmSync(place, { recursive: true, force: true });
+  });
+  const place = async (written: WrittenPlace) => {
+    const folder = emptyPlace();
+    places.push(folder);
+    await writePlace(folder, written);
+    return folder;
+  };
+  const catalogueOf = async (folder: string) => {
+    const record = await readRecord(folder);
+    if (!record) throw new Error('no record');
+    return readCatalogue(folder, record);
+  };
+
+  it('is the same to the receiver and to prune, and every moment that is to be kept can still be brought back', async () => {
+    await fc.assert(
+      fc.asyncProperty(anyPlace, async (written) => {
+        const [one, other] = [await place(written), await place(written)];
+        const before = await catalogueOf(one);
+        removeByReceiver(one, written);
+        await removeByPrune(other, written);
+        expect(contentOf(other)).toEqual(contentOf(one));
+        const after = await catalogueOf(one);
+        const from = ago(written.keepSeconds);
+        for (let hour = 0; hour < written.keepSeconds / 3600; hour += 1) {
+          const moment = new Date(from.getTime() + hour * 3_600_000 + 1000);
+          expect(planRecovery(after, moment) !== undefined).toBe(planRecovery(before, moment) !== undefined);
+        }
+        expect(windowsOf(after).at(-1)?.until).toEqual(windowsOf(before).at(-1)?.until);
+      }),
+      { numRuns: 25 },
+    );
+  });
+
+  it('goes, with the WAL that only it needs', async () => {
+    const folder = await place({
+      bases: [0, 24, 48, 72].map((hour) => ({
+        timeline: 1,
+        segment: 10 + hour,
+        endedAt: ago((72 - hour) * 3600),
+      })),
+      runs: { '00000001-0001': Array.from({ length: 80 }, (_, i) => 10 + i) },
+      live: [{ at: ago(73 * 3600), run: '00000001-0001' }],
+      keepSeconds: 30 * 3600,
+      covered: now,
+    });
+    const { bases, segments } = unneeded(await catalogueOf(folder), 30 * 3600);
+    expect(bases.length).toBe(1);
+    expect(segments.map(({ number }) => number)).toEqual(Array.from({ length: 24 }, (_, i) => 10 + i));
+  });
+
+  it('is never the last base, nor the WAL that it needs', async () => {
+    const folder = await place({
+      bases: [{ timeline: 1, segment: 12, endedAt: ago(90 * 86_400) }],
+      runs: { '00000001-0001': [11, 12, 13] },
+      live: [{ at: ago(91 * 86_400), run: '00000001-0001' }],
+      keepSeconds: 60,
+      covered: ago(89 * 86_400),
+    });
+    const { bases, segments } = unneeded(await catalogueOf(folder), 60);
+    expect([bases, segments.map(({ number }) => number)]).toEqual([[], [11]]);
+  });
+});

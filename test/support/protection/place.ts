@@ -1,0 +1,103 @@
+import { mkdirSync, mkdtempSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { writeRecord } from '../../../src/backup/protection/place.js';
+import { segmentFile } from '../../../src/postgres/wal.js';
+
+/** As small as PostgreSQL allows: `initdb --wal-segsize=1`. */
+export const SEGMENT_BYTES = 1024 * 1024;
+export const SYSTEM = '7123456789012345678';
+
+export interface WrittenBase {
+  timeline: number;
+  /** Number of the segment that it starts in. */
+  segment: number;
+  endedAt: Date;
+}
+
+/** What a protection's place has, without a server that ever wrote it. */
+export interface WrittenPlace {
+  bases: readonly WrittenBase[];
+  /** Numbers of whole segments by run, `00000001-0001`. */
+  runs: Readonly<Record<string, readonly number[]>>;
+  /** Ancestors by timeline, each with the segment in the middle of which the next left it. */
+  histories?: Readonly<Record<number, readonly { timeline: number; segment: number }[]>>;
+  /** Since when which run was the live one, oldest first. */
+  live: readonly { at: Date; run: string }[];
+  keepSeconds: number;
+  covered: Date;
+  system?: string;
+}
+
+/** Writes a place into `folder`. @returns names of its bases, as they were given. */
+export async function writePlace(folder: string, written: WrittenPlace): Promise<string[]> {
+  const { bases, runs, live, keepSeconds, covered, histories = {}, system = SYSTEM } = written;
+  for (const name of ['state', 'bases', 'wal']) mkdirSync(join(folder, name), { recursive: true });
+  await writeRecord(folder, {
+    systemIdentifier: system,
+    segmentBytes: SEGMENT_BYTES,
+    dataDirectory: '/var/lib/postgresql/data',
+    file: 'compose.yaml',
+    service: 'db-protect',
+    slotLimitBefore: '-1',
+  });
+  const seconds = (at: Date) => Math.floor(at.getTime() / 1000);
+  writeFileSync(
+    join(folder, 'state', 'now'),
+    `state=receiving\nat=${seconds(new Date())}\ncovered=${seconds(covered)}\nlsn=\nevery=86400\nkeep=${keepSeconds}\nmessage=\n`,
+  );
+  writeFileSync(join(folder, 'state', 'runs'), live.map(({ at, run }) => `${seconds(at)} ${run}\n`).join(''));
+  for (const [run, numbers] of Object.entries(runs)) {
+    mkdirSync(join(folder, 'wal', run));
+    for (const number of numbers) {
+      const timeline = Number.parseInt(run.slice(0, 8), 16);
+      writeFileSync(
+        join(folder, 'wal', run, segmentFile(timeline, number, SEGMENT_BYTES)),
+        `${run} ${number}`,
+      );
+    }
+  }
+  for (const [timeline, ancestors] of Object.entries(histories)) {
+    const name = timeline.padStart(8, '0');
+    writeFileSync(
+      join(folder, 'wal', `${name}-0001`, `${name}.history`),
+      ancestors
+        .map((it) => `${it.timeline}\t${lsnText((it.segment + 0.5) * SEGMENT_BYTES)}\tbefore 2000\n`)
+        .join(''),
+    );
+  }
+  return bases.map(({ timeline, segment, endedAt }) => {
+    const id = endedAt.toISOString().replace(/[-:]|\.\d+/g, '');
+    const lsn = segment * SEGMENT_BYTES + 0x28;
+    mkdirSync(join(folder, 'bases', id));
+    writeFileSync(join(folder, 'bases', id, 'base.tar.zst'), `base ${id}`);
+    writeFileSync(
+      join(folder, 'bases', id, 'base.json'),
+      `{"id":"${id}","startedAt":${seconds(endedAt)},"endedAt":${seconds(endedAt)},"timeline":${timeline},"startLsn":"${lsnText(lsn)}","endLsn":"${lsnText(lsn + 0xd8)}"}\n`,
+    );
+    return id;
+  });
+}
+
+function lsnText(at: number): string {
+  return `${Math.floor(at / 2 ** 32).toString(16)}/${(at % 2 ** 32).toString(16)}`.toUpperCase();
+}
+
+/** A new folder of this machine for {@link writePlace}. */
+export function emptyPlace(): string {
+  return mkdtempSync(join(tmpdir(), 'invctl place '));
+}
+
+/** What a place has, sorted: `bases/<id>`, `wal/<run>/<file>`. */
+export function contentOf(folder: string): string[] {
+  const names = (of: string) => readdirSync(join(folder, of)).sort();
+  return [
+    ...names('bases').map((id) => `bases/${id}`),
+    ...names('wal').flatMap((run) => names(join('wal', run)).map((file) => `wal/${run}/${file}`)),
+  ];
+}
+
+/** Gives a file of the place another time of its last change. */
+export function changedAt(folder: string, file: string, at: Date): void {
+  utimesSync(join(folder, file), at, at);
+}
