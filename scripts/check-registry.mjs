@@ -2,6 +2,7 @@
 // What the registry says of the dependencies. Fails for a known vulnerability, high or critical, in what a user
 // installs; versions that are out of date are listed and fail nothing. Where no registry answers, it says so.
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -41,6 +42,13 @@ for (const [name, folder] of Object.entries({ invctl: root, stack: `${root}stack
   for (const [dependency, { current, wanted, latest }] of Object.entries(outdated)) {
     console.log(`${name}: ${dependency} ${current ?? 'not installed'}, in range ${wanted}, latest ${latest}`);
   }
+}
+const [, source, taken] = /`([a-z-]+)` ([\d.]+)/.exec(
+  readFileSync(`${root}src/project/compose-spec/README.md`, 'utf8'),
+);
+const newest = npm(['view', source, 'version'], root);
+if (typeof newest === 'string' && newest !== taken) {
+  console.log(`compose-spec: the schema is that of ${source} ${taken}, latest ${newest}`);
 }
 if (failed) console.error('npm audit --omit=dev      (tells which, and what mends it)');
 process.exitCode = failed ? 1 : 0;

@@ -37,7 +37,7 @@ function checkService(project: TreeMap, name: string, service: TreeMap, active: 
   const invalid = (message: string, node: TreeNode, hint?: string) =>
     invalidProject('COMPOSE_INVALID', `services.${name}: ${message}`, node.at, hint);
   const build = mapAt(service, 'build');
-  if (!build && !textAt(service, 'image')) {
+  if (!build && !textAt(service, 'image') && !mapAt(service, 'provider')) {
     throw invalid('neither an image nor a build context is specified', service, 'add `image:` or `build:`');
   }
   if (build) checkBuild(project, service, build, invalid, active);

@@ -8,8 +8,9 @@ import { COMPOSE_FILE_NAMES, OVERRIDE_FILE_NAMES, type ProjectLocation } from '.
 import { normalize } from './normalize.js';
 import { type ProjectEnvironment, readEnvironment } from './project-environment.js';
 import { ProjectNotes, type Warn } from './project-notes.js';
-import { checkValues } from './schema.js';
+
 import { mapAt, type TreeMap } from './tree.js';
+import { checkValues } from './values.js';
 
 /** A project's files as one checked tree, with what the values in it were made of. */
 export interface LoadedProject {

@@ -228,6 +228,12 @@ export const refusedProjects: RefusedFixture[] = [
     code: 'COMPOSE_INVALID',
     line: 4,
   },
+  {
+    title: 'a GPU whose capabilities are no list',
+    files: service('    gpus:\n      - driver: nvidia\n        capabilities: gpu\n'),
+    code: 'COMPOSE_INVALID',
+    line: 6,
+  },
   { title: 'an empty mount', files: service('    volumes: [":/b"]\n'), code: 'COMPOSE_INVALID', line: 4 },
   {
     title: 'a bind mount without a source',
