@@ -9,6 +9,7 @@ import metrics from './plugins/app/metrics.js';
 import problems, { answerError } from './plugins/app/problems.js';
 import requestLog from './plugins/app/request-log.js';
 import validation from './plugins/app/validation.js';
+import webhookRelay from './plugins/app/webhook-relay.js';
 import openapi from './plugins/external/openapi.js';
 import rateLimit from './plugins/external/rate-limit.js';
 import securityHeaders from './plugins/external/security-headers.js';
@@ -27,6 +28,7 @@ import stock from './routes/stock/stock.js';
 import suppliers from './routes/suppliers/suppliers.js';
 import users from './routes/users/users.js';
 import web from './routes/web/web.js';
+import webhooks from './routes/webhooks/webhooks.js';
 import type { Settings } from './settings/declarations.js';
 
 /** For one thing with its texts, each character written as an escape. Routes that take many say so. */
@@ -48,6 +50,7 @@ const RESOURCES = [
   movements,
   imports,
   reports,
+  webhooks,
   audit,
 ];
 
@@ -92,6 +95,7 @@ export async function build({ settings, schemaVersion, logger }: AppOptions): Pr
   await app.register(database);
   await app.register(housekeeping);
   await app.register(metrics);
+  await app.register(webhookRelay);
   await app.register(authentication);
   await app.register(rateLimit);
   await app.register(problems);

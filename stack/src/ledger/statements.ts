@@ -1,7 +1,8 @@
 import type { Statement } from '../database/database.js';
+import { outboxInsert } from '../webhooks/events.js';
 
 // The statements that move stock. Each is a whole operation in one round trip: it decides, changes the levels,
-// writes the ledger and stores the idempotency key, or it does none of that.
+// writes the ledger, stores the idempotency key and tells the outbox, or it does none of that.
 //
 // Parameters of all: $1 kind, $2 reason, $3 reference, $4 actor, $5 group that is reversed, $6 items,
 // $7 locations, $8 deltas; with a key also $9 key, $10 fingerprint.
@@ -101,6 +102,9 @@ function statement(name: string, { lines, columns }: Shape, keyed: boolean): Sta
       'movements', (SELECT coalesce(json_agg(movement ORDER BY id), '[]') FROM movement)
     )::text AS response
     FROM operation
+  ),
+  told AS (
+    ${outboxInsert('stock.moved', 'response', 'answer')} AND EXISTS (SELECT FROM movement)
   )${
     keyed
       ? `,

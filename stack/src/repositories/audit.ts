@@ -1,5 +1,6 @@
 import type { QueryResultRow } from 'pg';
 import type { Database, Session } from '../database/database.js';
+import { type EventType, outboxInsert } from '../webhooks/events.js';
 import { listPage, type Page } from './keyset.js';
 
 /** Who makes a change: a user in a request, or the API itself. */
@@ -11,6 +12,11 @@ export interface Actor {
 /** The API itself, at start. */
 export const SYSTEM: Actor = { userId: null, requestId: null };
 
+/** Columns whose content no log has. */
+const SECRETS = ['password_hash', 'key_hash', 'secret', 'previous_secret']
+  .map((column) => `'${column}'`)
+  .join(', ');
+
 export interface AuditedChange {
   readonly by: Actor;
   readonly action: string;
@@ -20,16 +26,18 @@ export interface AuditedChange {
   readonly values: readonly unknown[];
   /** Select list over the changed row, `changed`. */
   readonly answer: string;
+  /** What webhooks are told of the change: SQL for JSON over `changed`. */
+  readonly event?: { readonly type: EventType; readonly data: string } | undefined;
 }
 
 /**
- * Makes a change and its line in the audit log as one statement, so that neither is there without the other.
+ * Makes a change, its line in the audit log and its event as one statement, so that none is there without the others.
  *
  * @returns one row for each changed row.
  */
 export function audited<Row extends QueryResultRow>(
   session: Session,
-  { by, action, entity, change, values, answer }: AuditedChange,
+  { by, action, entity, change, values, answer, event }: AuditedChange,
 ): Promise<Row[]> {
   return session.query<Row>(
     {
@@ -37,9 +45,9 @@ export function audited<Row extends QueryResultRow>(
         WITH changed AS (${change}),
         logged AS (
           INSERT INTO audit_log (actor_id, request_id, action, entity, entity_id, state)
-          SELECT $1::bigint, $2::text, $3::text, $4::text, changed.id, to_jsonb(changed) - ARRAY['password_hash', 'key_hash']
+          SELECT $1::bigint, $2::text, $3::text, $4::text, changed.id, to_jsonb(changed) - ARRAY[${SECRETS}]
           FROM changed
-        )
+        )${event ? `, told AS (${outboxInsert(event.type, event.data, 'changed')})` : ''}
         SELECT ${answer} FROM changed`,
     },
     [by.userId, by.requestId, action, entity, ...values],

@@ -118,5 +118,6 @@ export async function recordImport(session: Session, record: ImportRecord, by: A
     change: `INSERT INTO imports (${Object.keys(fields).join(', ')}) VALUES (${parameters.join(', ')}) RETURNING *`,
     values: Object.values(fields),
     answer: 'id',
+    event: record.status === 'applied' ? { type: 'import.applied', data: SHOWN } : undefined,
   });
 }

@@ -1,6 +1,7 @@
 import type { QueryResultRow } from 'pg';
 import type { Database, Session, Statement } from '../database/database.js';
 import { notFound, Problem } from '../problem.js';
+import { eventOf } from '../webhooks/events.js';
 import { type Actor, audited } from './audit.js';
 import { type KeysetQuery, listPage, type Page } from './keyset.js';
 
@@ -22,6 +23,7 @@ export class VersionedTable {
   readonly entity: string;
   readonly #table: string;
   readonly #shown: string;
+  readonly #json: string;
   readonly #row: string;
   readonly #find: Statement;
 
@@ -34,7 +36,8 @@ export class VersionedTable {
     this.entity = entity;
     this.#table = table;
     this.#shown = shown;
-    this.#row = `id, version, row_to_json((SELECT shown FROM (SELECT ${shown}) AS shown))::text AS json`;
+    this.#json = `row_to_json((SELECT shown FROM (SELECT ${shown}) AS shown))::text`;
+    this.#row = `id, version, ${this.#json} AS json`;
     this.#find = { name: `${table}-find`, text: `SELECT ${this.#row} FROM ${table} WHERE id = $1` };
   }
 
@@ -102,7 +105,16 @@ export class VersionedTable {
     values: readonly unknown[],
     change: () => string,
   ): Promise<VersionedRow[]> {
-    return audited(session, { by, action, entity: this.entity, change: change(), values, answer: this.#row });
+    const type = eventOf(this.entity, action);
+    return audited(session, {
+      by,
+      action,
+      entity: this.entity,
+      change: change(),
+      values,
+      answer: this.#row,
+      event: type && { type, data: this.#json },
+    });
   }
 
   /** @throws {Problem} */

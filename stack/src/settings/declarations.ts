@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type Network, parseNetwork } from '../webhooks/addresses.js';
 
 /** The JWT key that `.env.example` carries, so that a copy of it cannot go into service. */
 const PLACEHOLDER_JWT_KEY = 'your-super-secret-jwt-key-change-in-production';
@@ -18,6 +19,13 @@ const integer = (minimum: number, maximum: number) =>
     .pipe(z.number().min(minimum, `must be at least ${minimum}`).max(maximum, `must be at most ${maximum}`));
 
 const text = z.string().min(1, 'must not be empty');
+
+/** Entries of a list that is separated by commas. */
+const entriesOf = (list: string) =>
+  list
+    .split(',')
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== '');
 
 /** Every setting of the API, declared once: type, default, aliases and secrecy all come from here. */
 export const DECLARATIONS = {
@@ -67,12 +75,28 @@ export const DECLARATIONS = {
       .string()
       .regex(/^[0-9A-Fa-f.:/, ]*$/, 'must be addresses or CIDR ranges, separated by commas')
       .default('')
-      .transform((list) =>
-        list
-          .split(',')
-          .map((entry) => entry.trim())
-          .filter((entry) => entry !== ''),
-      ),
+      .transform(entriesOf),
+  },
+  webhooks: {
+    aliases: ['WEBHOOKS'],
+    schema: z.enum(['on', 'off'], { error: 'must be on or off' }).default('on'),
+  },
+  webhookNetworks: {
+    aliases: ['WEBHOOK_ALLOWED_NETWORKS'],
+    schema: z
+      .string()
+      .default('')
+      .transform((list, context): Network[] => {
+        try {
+          return entriesOf(list).map(parseNetwork);
+        } catch {
+          context.addIssue({
+            code: 'custom',
+            message: 'must be addresses or CIDR ranges, separated by commas',
+          });
+          return z.NEVER;
+        }
+      }),
   },
 } satisfies Record<string, Declaration>;
 

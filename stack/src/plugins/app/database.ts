@@ -12,6 +12,7 @@ import { RefreshTokens } from '../../repositories/refresh-tokens.js';
 import { Reports } from '../../repositories/reports.js';
 import { Users } from '../../repositories/users.js';
 import { VersionedTable } from '../../repositories/versioned-table.js';
+import { Webhooks } from '../../repositories/webhooks.js';
 import { Spool } from '../../spool/spool.js';
 
 export interface Repositories {
@@ -26,6 +27,7 @@ export interface Repositories {
   readonly users: Users;
   readonly refreshTokens: RefreshTokens;
   readonly apiKeys: ApiKeys;
+  readonly webhooks: Webhooks;
 }
 
 declare module 'fastify' {
@@ -72,6 +74,7 @@ export default fp(
       users: new Users(database),
       refreshTokens: new RefreshTokens(database),
       apiKeys: new ApiKeys(database),
+      webhooks: new Webhooks(database),
     });
     app.addHook('onClose', () => database.close());
   },

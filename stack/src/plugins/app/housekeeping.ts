@@ -1,4 +1,5 @@
 import fp from 'fastify-plugin';
+import { EVENT_DAYS } from '../../repositories/webhooks.js';
 
 const INTERVAL_MS = 3_600_000;
 /** A batch that is over in a moment, however much there is. */
@@ -14,6 +15,17 @@ const STALE = [
   // A token that is over tells of no reuse any more.
   `DELETE FROM refresh_tokens WHERE ctid = ANY (ARRAY(
      SELECT ctid FROM refresh_tokens WHERE expires_at < now() LIMIT ${BATCH})) RETURNING 1`,
+  // Delivered or not: a receiver that is away for longer does not fill the disk.
+  ...(
+    [
+      ['webhook_events', 'occurred_at'],
+      ['webhook_outbox', 'occurred_at'],
+      ['webhook_deliveries', 'at'],
+    ] as const
+  ).map(
+    ([table, time]) => `DELETE FROM ${table} WHERE ctid = ANY (ARRAY(
+       SELECT ctid FROM ${table} WHERE ${time} < now() - make_interval(days => ${EVENT_DAYS}) LIMIT ${BATCH})) RETURNING 1`,
+  ),
 ];
 
 declare module 'fastify' {
@@ -23,7 +35,7 @@ declare module 'fastify' {
   }
 }
 
-/** Removes idempotency keys and refresh tokens that have served their time, once an hour. */
+/** Removes idempotency keys, refresh tokens and events that have served their time, once an hour. */
 export default fp(
   async (app) => {
     app.decorate('removeStale', async () => {
@@ -40,8 +52,9 @@ export default fp(
 
     const timer = setInterval(() => {
       app.removeStale().then(
-        (removed) => app.log.info({ removed }, 'removed stale keys and tokens'),
-        (error: unknown) => app.log.warn({ err: error }, 'stale keys and tokens could not be removed'),
+        (removed) => app.log.info({ removed }, 'removed stale keys, tokens and events'),
+        (error: unknown) =>
+          app.log.warn({ err: error }, 'stale keys, tokens and events could not be removed'),
       );
     }, INTERVAL_MS);
     timer.unref();

@@ -9,6 +9,8 @@ export interface Metrics {
   readonly movements: Counter<'kind'>;
   /** Imports, by how they ended. */
   readonly imports: Counter<'status'>;
+  /** Attempts to deliver an event to a webhook, by what came of them. */
+  readonly webhookDeliveries: Counter<'outcome'>;
 }
 
 declare module 'fastify' {
@@ -70,11 +72,18 @@ export default fp(
       labelNames: ['status'],
       registers,
     });
+    const webhookDeliveries = new Counter({
+      name: 'inventory_webhook_deliveries_total',
+      help: 'Attempts to deliver an event to a webhook, by outcome.',
+      labelNames: ['outcome'],
+      registers,
+    });
     // From the start, so that the first one is an increase.
     for (const kind of KINDS_COUNTED) movements.inc({ kind }, 0);
     for (const status of STATUSES) imports.inc({ status }, 0);
+    for (const outcome of ['delivered', 'failed', 'given_up']) webhookDeliveries.inc({ outcome }, 0);
 
-    app.decorate('metrics', { registry, movements, imports });
+    app.decorate('metrics', { registry, movements, imports, webhookDeliveries });
   },
   { name: 'metrics', dependencies: ['repositories'] },
 );

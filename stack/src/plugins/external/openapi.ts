@@ -20,6 +20,7 @@ const TAGS = [
   { name: 'movements', description: 'The ledger: every change of stock.' },
   { name: 'imports', description: 'Items from a file.' },
   { name: 'reports', description: 'Stock from a distance.' },
+  { name: 'webhooks', description: 'Who is told of changes.' },
   { name: 'audit', description: 'Who changed what.' },
   { name: 'health', description: 'For whoever watches the API.' },
 ];

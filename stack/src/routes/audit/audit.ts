@@ -26,7 +26,9 @@ const AuditEntry = z
   .meta({ id: 'AuditEntry' });
 
 const AuditQuery = PageQuery.extend({
-  entity: z.enum(['item', 'category', 'supplier', 'location', 'user', 'import', 'api_key']).optional(),
+  entity: z
+    .enum(['item', 'category', 'supplier', 'location', 'user', 'import', 'api_key', 'webhook'])
+    .optional(),
   entity_id: id.optional(),
   actor_id: id.optional(),
 });
