@@ -11,6 +11,7 @@ export default group({
     copy: () => import('./db/copy.js'),
     prune: () => import('./db/prune.js'),
     protect: () => import('./db/protect.js'),
+    history: () => import('./db/history.js'),
     schedule: () => import('./db/schedule.js'),
     psql: () => import('./db/psql.js'),
     exec: () => import('./db/exec.js'),

@@ -5,6 +5,7 @@ import { restoreOperation } from './database/restore-operation.js';
 import { upgradeOperation } from './database/upgrade/operation.js';
 import type { Operation } from './operation.js';
 import { baseOperation } from './protection/base.js';
+import { restoreTableOperation } from './protection/restore-table.js';
 import { restoreToOperation } from './protection/restore-to.js';
 import { protectOffOperation, protectOnOperation } from './protection/switch.js';
 import { adminRotationOperation } from './secrets/rotate-admin.js';
@@ -26,4 +27,5 @@ export const OPERATIONS: readonly Operation<unknown, string, unknown>[] = [
   protectOffOperation,
   baseOperation,
   restoreToOperation,
+  restoreTableOperation,
 ];

@@ -100,6 +100,28 @@ export function planRecovery(catalogue: Catalogue, moment?: Date): RecoveryPlan 
   return { base, timeline, segments, toEnd: moment === undefined };
 }
 
+/** The WAL that is here of the live server, newest first; what a restore left behind is not in it. */
+export function liveWal(catalogue: Catalogue): Segment[] {
+  const timeline = catalogue.live.at(-1)?.timeline;
+  if (timeline === undefined) return [];
+  return [...segmentsOf(catalogue, lineageOf(catalogue, timeline)).values()].sort(
+    (a, b) => b.number - a.number,
+  );
+}
+
+/**
+ * The newest base from which the live server's WAL leads to a position without a gap.
+ * @param lsn of a record, which is not replayed.
+ */
+export function planBefore(catalogue: Catalogue, lsn: Lsn): RecoveryPlan | undefined {
+  const timeline = catalogue.live.at(-1)?.timeline;
+  const [best] = reaches(catalogue)
+    .filter((reach) => reach.timeline === timeline && reach.base.endLsn <= lsn)
+    .filter(({ segments }) => (segments.at(-1)?.number ?? -1) >= segmentOf(lsn, catalogue.segmentBytes))
+    .sort((a, b) => b.base.endedAt.getTime() - a.base.endedAt.getTime());
+  return best && { base: best.base, timeline: best.timeline, segments: best.segments, toEnd: false };
+}
+
 /** How far each base leads on each timeline while that was the live one. */
 function reaches(catalogue: Catalogue): Reach[] {
   const { bases, live, segmentBytes } = catalogue;
@@ -129,12 +151,11 @@ function lineageOf(
   return [{ timeline, switchedAt: undefined }, ...ancestors.toReversed()];
 }
 
-/** From a segment on, each segment of the lineage until the first that is missing. */
-function contiguous(
+/** By number, each segment of a lineage once: whole, and of the newest timeline that has it. */
+function segmentsOf(
   { runs, segmentBytes }: Catalogue,
   lineage: readonly { timeline: number; switchedAt: Lsn | undefined }[],
-  first: number,
-): Segment[] {
+): Map<number, Segment> {
   const newestFirst = new Map<number, Segment>();
   for (const { timeline, switchedAt } of lineage) {
     for (const segment of runs.flatMap((run) => run.segments)) {
@@ -146,6 +167,16 @@ function contiguous(
       }
     }
   }
+  return newestFirst;
+}
+
+/** From a segment on, each segment of the lineage until the first that is missing. */
+function contiguous(
+  catalogue: Catalogue,
+  lineage: readonly { timeline: number; switchedAt: Lsn | undefined }[],
+  first: number,
+): Segment[] {
+  const newestFirst = segmentsOf(catalogue, lineage);
   const found: Segment[] = [];
   for (let number = first; ; number += 1) {
     const segment = newestFirst.get(number);

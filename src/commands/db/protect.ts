@@ -2,7 +2,13 @@ import { group } from '../../cli/command.js';
 
 export default group({
   summary: 'keep every second, to be brought back with db restore --to',
-  examples: ['invctl db protect on', 'invctl db protect status', 'invctl db restore --to 5m-ago'],
+  examples: [
+    'invctl db protect on',
+    'invctl db protect status',
+    'invctl db history orders      (what changed a table, and when)',
+    'invctl db restore --to-before 48213 --table orders      (beside the live one)',
+    'invctl db restore --to 5m-ago      (the whole database)',
+  ],
   commands: {
     on: () => import('./protect/on.js'),
     off: () => import('./protect/off.js'),

@@ -1,6 +1,6 @@
 import { command } from '../../cli/command.js';
 import type { Context } from '../../cli/context.js';
-import { flag, optional, text } from '../../cli/parameters.js';
+import { flag, optional, text, texts } from '../../cli/parameters.js';
 import { usageError } from '../../errors.js';
 import { TransferLine } from '../../output/transfer-line.js';
 import { formatDuration } from '../../output/units.js';
@@ -8,6 +8,7 @@ import { restore } from '../../services/database/restore.js';
 import type { Restored, RestoreInput, RestorePreview } from '../../services/database/restored.js';
 import { parseTarget, parseTransaction } from '../../services/protection/moment.js';
 import { forgetRestores, undoRestore } from '../../services/protection/undo.js';
+import { INTO_EXAMPLE, restoredTables, restoreTableCopies } from './restore-table.js';
 import { restoreMoment } from './restore-to.js';
 import { rowTable } from './row-table.js';
 import { broughtBack } from './shapes.js';
@@ -18,13 +19,16 @@ export default command({
     'invctl db restore shop-20261123T005853Z.dump',
     'invctl db restore backup.sql --yes',
     'invctl db restore --to "2026-11-29 14:05:03"',
+    'invctl db restore --to 5m-ago --table orders      (beside the live table; nothing else changes)',
     'invctl db restore --undo',
     'invctl db restore --forget --confirm shop',
   ],
   args: { file: optional('a path, or a name that `db list` shows; also an SQL dump', { offers: 'backups' }) },
   flags: {
     to: text('time', 'a moment: "2026-11-29 14:05:03", 5m-ago or latest (needs db protect on)'),
-    toBefore: text('transaction', 'the moment before this transaction'),
+    toBefore: text('transaction', 'the moment before this transaction: `db history` shows its number'),
+    table: texts('table', 'with --to: only this table, into a new one beside it; may be given again'),
+    into: text('name', 'with one --table: what the new table is called', { otherwise: 'TABLE_at_TIME' }),
     undo: flag('swap back to the previous database, or the previous server'),
     forget: flag('remove the previous databases and servers that restores kept'),
     confirm: text(
@@ -53,6 +57,7 @@ export default command({
         moment: broughtBack(z).optional().describe('with --to: what was asked for; null: the last one'),
         lastCommit: broughtBack(z).optional().describe('of the last transaction; null: none since the base'),
       }),
+      restoredTables(z),
       z.object({ forgotten: z.array(z.string()).describe('databases, and folders of servers') }),
     ]),
   async run(context, { args: { file }, flags }) {
@@ -64,6 +69,8 @@ export default command({
         'invctl db list      (the backups)',
       );
     }
+    if (flags.table.length > 0) return restoreTableCopies(context, flags);
+    if (flags.into !== undefined) throw usageError('--into needs --table', INTO_EXAMPLE);
     if (forget) return forgetPrevious(context, flags.confirm);
     if (to !== undefined) return restoreMoment(context, parseTarget(to), flags.confirm);
     if (toBefore !== undefined) return restoreMoment(context, parseTransaction(toBefore), flags.confirm);

@@ -18,10 +18,9 @@ export interface Choice {
 /**
  * @throws UserError TARGET_OUTSIDE naming the time that can be brought back, NOTHING_TO_BRING_BACK where there is none.
  */
-export function choose(catalogue: Catalogue, target: Target): Choice {
+export function choose(catalogue: Catalogue, target: Exclude<Target, { kind: 'before' }>): Choice {
   const windows = windowsOf(catalogue);
-  const newest = windows.at(-1);
-  if (!newest) {
+  if (windows.length === 0) {
     throw new UserError({
       code: 'NOTHING_TO_BRING_BACK',
       message: 'no base backup is whole yet, so that no moment can be brought back',
@@ -33,10 +32,9 @@ export function choose(catalogue: Catalogue, target: Target): Choice {
     if (plan) return { plan, target };
     throw outside(target.at, windows);
   }
-  // The oldest base of the last stretch has every transaction of it before it.
-  const plan = planRecovery(catalogue, target.kind === 'latest' ? undefined : newest.from);
+  const plan = planRecovery(catalogue);
   if (!plan) throw new Error('a window without a base that leads to it');
-  return { plan, target: target.kind === 'latest' ? { kind: 'end' } : target };
+  return { plan, target: { kind: 'end' } };
 }
 
 /** `from 22 Nov 2026 10:00:00 CET until …`, several with an `and`. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type Catalogue, planBefore } from '../../backup/protection/catalogue.js';
 import { protectionPlace, readCatalogue, readRecord } from '../../backup/protection/place.js';
 import { openTrials } from '../../engine/open-trials.js';
 import { UserError } from '../../errors.js';
@@ -14,16 +15,18 @@ import { timeId } from '../../system/time-id.js';
 import type { ServiceContext } from '../context.js';
 import { compareRows, type Restored, type RowDifference } from '../database/restored.js';
 import { operation, perform, type Run } from '../operation.js';
-import { choose } from './choose.js';
+import { type Choice, choose } from './choose.js';
 import { type RestoreFolders, removeFolder, restoreFolders, swapFiles, unswapFiles } from './data-files.js';
+import { findCommit } from './history.js';
 import type { Target } from './moment.js';
-import { openBeside, recoverBeside, type ScratchServer } from './scratch-server.js';
+import { openBeside, recoverBeside, type ScratchServer, transactionNotFound } from './scratch-server.js';
 import { notProtected } from './switch.js';
 
 const RESTORE_TO = 'db restore --to';
 const PROMOTE_SECONDS = 300;
 
-const stateSchema = z.object({
+/** Of a second server beside the live one. */
+export const besideSchema = z.object({
   /** Name of the trial's project. */
   trial: z.string(),
   folders: z.object({ data: z.string(), incoming: z.string(), previous: z.string() }),
@@ -33,7 +36,7 @@ const stateSchema = z.object({
   services: z.array(z.string()),
 });
 
-type State = z.infer<typeof stateSchema>;
+type State = z.infer<typeof besideSchema>;
 
 const STEPS = ['recover', 'swap', 'restart'] as const;
 type RestoreToRun = Run<State, (typeof STEPS)[number]>;
@@ -41,7 +44,7 @@ type RestoreToRun = Run<State, (typeof STEPS)[number]>;
 /** What was swapped is finished, and what was not is taken back. */
 export const restoreToOperation = operation({
   name: RESTORE_TO,
-  state: stateSchema,
+  state: besideSchema,
   steps: STEPS,
   final: 'restart',
   reopen: async (context) => findDatabase(await context.engine(), context.project()),
@@ -203,12 +206,16 @@ export async function undoRestoreTo(
   });
 }
 
-async function prepare(context: ServiceContext, database: Database, target: Target) {
+/** What a target is brought back from. @throws UserError NOT_PROTECTED, and of {@link choose} */
+export async function prepare(context: ServiceContext, database: Database, target: Target) {
   const place = protectionPlace(database.location, database.settings);
   const record = await readRecord(place);
   if (!record) throw notProtected();
   const catalogue = await readCatalogue(place, record);
-  const choice = choose(catalogue, target);
+  const choice =
+    target.kind === 'before'
+      ? await chooseBefore(context, place, catalogue, target.transaction)
+      : choose(catalogue, target);
   const live = catalogue.live.at(-1)?.timeline === choice.plan.timeline;
   const newest = choice.plan.segments.at(-1);
   const reachesEnd = catalogue.runs
@@ -221,6 +228,19 @@ async function prepare(context: ServiceContext, database: Database, target: Targ
     moment: target.kind === 'moment' ? target.at : null,
     recovery: { place, record, ...choice, ...(expectedEnd === undefined ? {} : { expectedEnd }) },
   };
+}
+
+/** The transaction may be one of before a restore, or never have been committed: found before anything is made. */
+async function chooseBefore(
+  context: ServiceContext,
+  place: string,
+  catalogue: Catalogue,
+  transaction: string,
+): Promise<Choice> {
+  const commit = await findCommit(context, place, catalogue, Number(transaction));
+  const plan = commit && planBefore(catalogue, commit.lsn);
+  if (!commit || !plan) throw transactionNotFound(transaction);
+  return { plan, target: { kind: 'before', transaction: String(commit.transaction) } };
 }
 
 /** The second server is one to be written to from here on, and stopped cleanly. */
@@ -289,8 +309,8 @@ async function startServices(database: Database, services: readonly string[]): P
   );
 }
 
-/** Safe to do again at any point of it. */
-async function takeBack(context: ServiceContext, database: Database, state: State): Promise<void> {
+/** Removes a second server, and puts the live one's files and services as they were. Safe to do again at any point of it. */
+export async function takeBack(context: ServiceContext, database: Database, state: State): Promise<void> {
   const calm = { ...context, signal: new AbortController().signal };
   const { folders } = state;
   const { trial, run } = await openBeside(calm, database, {
@@ -338,11 +358,12 @@ async function countLive(context: ServiceContext, database: Database): Promise<F
   }
 }
 
-function trialName({ location }: Database, id: string): string {
+export function trialName({ location }: Database, id: string): string {
   return `${location.name}-restore-${id.toLowerCase()}`;
 }
 
-async function withFoundDatabase<T>(
+/** @param command as typed, without `invctl`. */
+export async function withFoundDatabase<T>(
   context: ServiceContext,
   command: string,
   body: (database: Database) => Promise<T>,

@@ -319,10 +319,10 @@ function assertEnd(place: string, { segments }: RecoveryPlan, end: Lsn | undefin
   );
 }
 
-function transactionNotFound(transaction: string): UserError {
+export function transactionNotFound(transaction: string): UserError {
   return new UserError({
     code: 'TARGET_NOT_FOUND',
     message: `the transaction ${transaction} was not committed in the time that can be brought back`,
-    hint: 'invctl db protect status',
+    hint: 'invctl db history TABLE      (the transactions that changed it), invctl db protect status',
   });
 }

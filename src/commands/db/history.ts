@@ -1,0 +1,117 @@
+import { command } from '../../cli/command.js';
+import { number, parsed, required } from '../../cli/parameters.js';
+import { usageError } from '../../errors.js';
+import { table } from '../../output/table.js';
+import { TransferLine } from '../../output/transfer-line.js';
+import { formatBytes } from '../../output/units.js';
+import { type History, tableHistory } from '../../services/protection/history.js';
+import { parseTarget, sayMoment } from '../../services/protection/moment.js';
+
+const LIMIT = 20;
+const DAY_MS = 86_400_000;
+
+export default command({
+  summary: 'what changed a table and when: finds the second to bring back',
+  examples: [
+    'invctl db history orders',
+    'invctl db history orders --since 7d-ago --limit 100',
+    'invctl db restore --to-before 48213 --table orders      (a number of its TRANSACTION column)',
+  ],
+  args: { table: required('with its schema where it is not in `public`; also one that was dropped') },
+  flags: {
+    limit: number('changes', 'to show at most', { initial: LIMIT, whole: true, above: 0 }),
+    since: parsed('time', 'how far to look back: 7d-ago or "2026-11-29 14:05"', sinceOf, {
+      otherwise: '24h-ago',
+    }),
+  },
+  notes:
+    'It reads what `db protect` has received, newest first, and asks the database for the table alone.\nA change of one transaction is one line, whatever the number of its statements.',
+  data: (z) =>
+    z.object({
+      table: z.string(),
+      exists: z.boolean().describe('false: the changes are of every table that was dropped'),
+      changes: z.array(
+        z.object({
+          transaction: z.int().describe('for db restore --to-before'),
+          committedAt: z.string().describe('ISO time'),
+          lsn: z.string(),
+          inserted: z.int(),
+          updated: z.int(),
+          deleted: z.int(),
+          whole: z
+            .enum(['created', 'truncated', 'rewritten', 'dropped'])
+            .nullable()
+            .describe('what happened to all of the table; null: to rows alone'),
+        }),
+      ),
+      more: z.boolean().describe('there may be more, further back'),
+      from: z.string().nullable().describe('ISO time: of what was before, nothing is known'),
+      bytes: z.int().describe('of WAL that were read'),
+    }),
+  async run(context, { args, flags: { limit, since = new Date(Date.now() - DAY_MS) } }) {
+    const line = new TransferLine(await context.output.progress());
+    try {
+      const history = await tableHistory(context, {
+        table: args.table,
+        limit,
+        since,
+        onProgress: (bytes, expected) => line.show('read the WAL', { bytes, expected }),
+      });
+      line.done(`${formatBytes(history.bytes)} of WAL read`);
+      return {
+        data: {
+          ...history,
+          from: history.from?.toISOString() ?? null,
+          changes: history.changes.map((change) => ({
+            ...change,
+            committedAt: change.committedAt.toISOString(),
+            lsn: sayLsn(change.lsn),
+          })),
+        },
+        text: describe(history),
+      };
+    } catch (error) {
+      line.failed('the history cannot be read');
+      throw error;
+    }
+  },
+});
+
+function describe({ table: name, exists, changes, more, from }: History): string {
+  const [newest] = changes;
+  const back = from === null ? 'no WAL was received' : `looked back until ${sayMoment(from)}`;
+  if (!newest) {
+    return exists
+      ? `no change of ${name} is known; ${back}\nfurther back:  invctl db history ${name} --since 7d-ago`
+      : `there is no table ${name}, and none was dropped; ${back}`;
+  }
+  const cell = (rows: number) => (rows === 0 ? '' : rows.toLocaleString('en'));
+  return [
+    ...(exists ? [] : [`there is no table ${name} now; these transactions dropped a table:`]),
+    table(
+      ['COMMITTED', 'TRANSACTION', 'INSERTED', 'UPDATED', 'DELETED', ''],
+      changes.map(({ committedAt, transaction, inserted, updated, deleted, whole }) => [
+        sayMoment(committedAt),
+        String(transaction),
+        cell(inserted),
+        cell(updated),
+        cell(deleted),
+        whole ?? '',
+      ]),
+    ),
+    more ? `there may be more:  --limit 100, --since 7d-ago` : back,
+    `the table as it was before one of them:  invctl db restore --to-before ${newest.transaction} --table ${name}`,
+    `the whole database:  invctl db restore --to-before ${newest.transaction}`,
+  ].join('\n');
+}
+
+function sayLsn(lsn: bigint): string {
+  return `${(lsn >> 32n).toString(16)}/${(lsn & 0xffff_ffffn).toString(16)}`.toUpperCase();
+}
+
+/** @throws UserError USAGE (exit 2) */
+function sinceOf(text: string): Date {
+  const target = parseTarget(text);
+  if (target.kind === 'moment') return target.at;
+  throw usageError('--since names a time', '--since 7d-ago');
+}

@@ -1,0 +1,171 @@
+import { join } from 'node:path';
+import { type Catalogue, liveWal, type Segment } from '../../backup/protection/catalogue.js';
+import { protectionPlace, readCatalogue, readRecord } from '../../backup/protection/place.js';
+import { type TableChange, TableChanges, type Wanted } from '../../backup/protection/table-changes.js';
+import type { Session } from '../../engine/database-access.js';
+import { hasErrorCode, UserError } from '../../errors.js';
+import { findDatabase } from '../../postgres/database.js';
+import { withSession } from '../../postgres/open-session.js';
+import { onlyRow } from '../../postgres/session.js';
+import { findTable } from '../../postgres/tables.js';
+import type { Lsn } from '../../postgres/wal.js';
+import { openWal, readBytes, readStretch, stretchesOf, type WalEvent } from '../../postgres/wal-records.js';
+import type { ServiceContext } from '../context.js';
+import { notProtected } from './switch.js';
+
+export interface HistoryInput {
+  /** As typed. */
+  table: string;
+  /** Changes to tell at most. */
+  limit: number;
+  /** How far to look back. */
+  since: Date;
+  onProgress?: (bytes: number, expected: number) => void;
+}
+
+export interface History {
+  /** Quoted where it has to be; as typed where there is none. */
+  table: string;
+  /** False: there is no such table, and the changes are of every table that was dropped. */
+  exists: boolean;
+  /** Newest first. */
+  changes: TableChange[];
+  /** True: there may be more, further back. */
+  more: boolean;
+  /** How far back was looked: nothing before it is known. */
+  from: Date | null;
+  /** Bytes of WAL that were read. */
+  bytes: number;
+}
+
+/**
+ * What changed a table and when, newest first, as far as the WAL that was received tells. Changes nothing.
+ * @throws UserError NOT_PROTECTED, TABLE_AMBIGUOUS, NOT_A_TABLE
+ */
+export async function tableHistory(context: ServiceContext, input: HistoryInput): Promise<History> {
+  const database = await findDatabase(await context.engine(), context.project());
+  const place = protectionPlace(database.location, database.settings);
+  const record = await readRecord(place);
+  if (!record) throw notProtected();
+  const options = { applicationName: 'invctl db history', signal: context.signal };
+  const { wanted, table } = await withSession(database, options, (session) =>
+    whatToLookFor(session, input.table),
+  );
+  const catalogue = await readCatalogue(place, record);
+  const changes = new TableChanges(wanted);
+  const read = await readBack(context, place, catalogue, input, (events) => changes.add(events, input.limit));
+  const found = changes.changes;
+  if (!changes.followed) {
+    context.warn(
+      'further back the table had another file, which is not known: changes before that are not told',
+    );
+  }
+  return {
+    table,
+    exists: 'tables' in wanted,
+    changes: found.slice(0, input.limit).filter(({ committedAt }) => committedAt >= input.since),
+    more: found.length > input.limit || read.stopped,
+    from: read.from,
+    bytes: read.bytes,
+  };
+}
+
+async function whatToLookFor(session: Session, typed: string): Promise<{ wanted: Wanted; table: string }> {
+  const { database } = await onlyRow<{ database: number }>(
+    session,
+    'SELECT oid::bigint AS database FROM pg_database WHERE datname = current_database()',
+  );
+  try {
+    const { oid, quoted } = await findTable(session, typed, 'now');
+    const tables = await session.rows<{ oid: number; file: number }>(
+      `SELECT c.oid::bigint AS oid, pg_relation_filenode(c.oid)::bigint AS file FROM pg_class c
+        WHERE (c.oid = ${oid} OR c.oid IN (SELECT relid FROM pg_partition_tree(${oid}))) AND relkind = 'r'`,
+    );
+    return { wanted: { tables, database }, table: quoted };
+  } catch (error) {
+    if (!(error instanceof UserError && error.code === 'TABLE_NOT_FOUND')) throw error;
+    const existing = await session.rows<{ oid: number }>('SELECT oid::bigint AS oid FROM pg_class');
+    return { wanted: { existing: new Set(existing.map(({ oid }) => oid)), database }, table: typed };
+  }
+}
+
+/**
+ * Reads the live server's WAL from its end back, a stretch at a time.
+ * @param take told the events of each; true: enough.
+ */
+async function readBack(
+  { signal }: Pick<ServiceContext, 'signal'>,
+  place: string,
+  catalogue: Catalogue,
+  { since, onProgress }: Pick<HistoryInput, 'since' | 'onProgress'>,
+  take: (events: readonly WalEvent[]) => boolean,
+): Promise<{ from: Date | null; bytes: number; stopped: boolean }> {
+  const segments = liveWal(catalogue).filter(({ changedAt }) => changedAt >= since);
+  const { segmentBytes } = catalogue;
+  const expected = segments.length * segmentBytes;
+  let bytes = 0;
+  let from: Date | null = null;
+  let following: { buffer: Buffer; start: Lsn } | undefined;
+  for (const segment of segments) {
+    const file = await openSegment(place, segment);
+    if (!file) break;
+    try {
+      const start = BigInt(segment.number) * BigInt(segmentBytes);
+      for (const stretch of stretchesOf({ path: '', start, segmentBytes })) {
+        signal.throwIfAborted();
+        const buffer = await readBytes(file, stretch.offset, stretch.bytes);
+        const next =
+          following?.start === stretch.start + BigInt(stretch.bytes) ? following.buffer : undefined;
+        const events: WalEvent[] = [];
+        readStretch(buffer, stretch.start, next, (event) => events.push(event));
+        following = { buffer, start: stretch.start };
+        bytes += stretch.bytes;
+        onProgress?.(bytes, expected);
+        for (const event of events) {
+          if (event.kind === 'commit' && (from === null || event.at < from)) from = event.at;
+        }
+        if (take(events)) return { from, bytes, stopped: true };
+      }
+    } finally {
+      await file.close();
+    }
+  }
+  return { from, bytes, stopped: false };
+}
+
+async function openSegment(place: string, { run, file }: Segment) {
+  const path = join(place, 'wal', run, file);
+  // It may have been finished since it was listed.
+  for (const one of [path, path.replace(/\.partial$/, '')]) {
+    try {
+      return await openWal(one);
+    } catch (error) {
+      if (!hasErrorCode(error, 'ENOENT')) throw error;
+    }
+  }
+  return undefined;
+}
+
+/**
+ * Where a transaction was committed, in the WAL of the live server.
+ * @param transaction its number, or that of a part of it (a savepoint), as `xmin` of a row may be.
+ * @returns with the number of the whole transaction; undefined: it is not in what was received.
+ */
+export async function findCommit(
+  context: Pick<ServiceContext, 'signal'>,
+  place: string,
+  catalogue: Catalogue,
+  transaction: number,
+): Promise<{ transaction: number; lsn: Lsn } | undefined> {
+  let found: { transaction: number; lsn: Lsn } | undefined;
+  await readBack(context, place, catalogue, { since: new Date(0) }, (events) => {
+    for (const event of events) {
+      if (event.kind !== 'commit') continue;
+      if (event.xid === transaction || event.parts.includes(transaction)) {
+        found = { transaction: event.xid, lsn: event.lsn };
+      }
+    }
+    return found !== undefined;
+  });
+  return found;
+}
