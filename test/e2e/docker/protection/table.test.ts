@@ -157,10 +157,7 @@ describe.skipIf(withoutDocker)('one table of a moment on Docker', () => {
     const [order, lines, events, secret, gone] = tables;
     // What the live server understands by the same name is kept, and what it does not is readable all the same.
     expect(types(order.into)).toBe(
-      'id bigint, Quoted " name text, feel public.mood, fits text, amount integer, price public."Unit Price", total numeric, extra json, at timestamp with time zone'.replaceAll(
-        'public.',
-        '',
-      ),
+      'id bigint, Quoted " name text, feel mood, fits text, amount integer, price "Unit Price", total numeric, extra json, at timestamp with time zone',
     );
     expect(order.notes.join('\n')).toContain('the type public.quantity is another one now');
     expect(order.followers).toEqual([]);
