@@ -37,6 +37,7 @@ export const COMMANDS: Group = {
     graph: () => import('../commands/graph.js'),
     upgrade: () => import('../commands/upgrade.js'),
     export: () => import('../commands/export.js'),
+    deploy: () => import('../commands/deploy.js'),
     recover: () => import('../commands/recover.js'),
     completion: () => import('../commands/completion.js'),
     help: () => import('../commands/help.js'),

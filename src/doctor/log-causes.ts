@@ -15,6 +15,8 @@ interface ProjectNames {
   database: string;
   superuser: string;
   image: string;
+  /** The command that shows a service's last log lines. */
+  logs(service: string, lines: number): string;
 }
 
 export interface FoundCause {
@@ -54,9 +56,9 @@ const CAUSES: readonly LogCause[] = [
   {
     check: 'db.password-drift',
     pattern: /password authentication failed for user "?([^"\s]+)"?/i,
-    explain: ([, user], { database }) => ({
+    explain: ([, user], { database, logs }) => ({
       message: `the database refuses the login of "${user}": the password is wrong, or the role does not exist`,
-      next: `invctl logs ${database} --tail 20      (the server's log says which of the two)`,
+      next: `${logs(database, 20)}      (the server's log says which of the two)`,
     }),
   },
   {
@@ -131,9 +133,9 @@ const CAUSES: readonly LogCause[] = [
   {
     check: 'db.unhealthy',
     pattern: /ECONNREFUSED ([\d.]+):5432|could not connect to server|the database system is starting up/i,
-    explain: (_, { database }) => ({
+    explain: (_, { database, logs }) => ({
       message: 'the database does not accept connections',
-      next: `invctl logs ${database} --tail 50`,
+      next: logs(database, 50),
     }),
   },
   {
@@ -177,16 +179,23 @@ const CAUSES: readonly LogCause[] = [
   },
 ];
 
-/** The cause that log lines, and what a health check printed, name; undefined where they name none that is known. */
+const composeLogs = (service: string, lines: number) => `invctl logs ${service} --tail ${lines}`;
+
+/**
+ * The cause that log lines, and what a health check printed, name; undefined where they name none that is known.
+ *
+ * @param logs the command that shows a service's last lines
+ */
 export function causeInLogs(
   facts: Facts,
   lines: readonly string[],
   healthOutput = '',
+  logs = composeLogs,
 ): FoundCause | undefined {
   const evidence = [...lines, healthOutput].join('\n');
   for (const { check, pattern, explain } of CAUSES) {
     const match = pattern.exec(evidence);
-    if (match) return { ...(check ? { check } : {}), ...explain(match, namesOf(facts)), match };
+    if (match) return { ...(check ? { check } : {}), ...explain(match, namesOf(facts, logs)), match };
   }
   return undefined;
 }
@@ -201,13 +210,14 @@ export function causeOfCheck(
   const evidence = [...lines, healthOutput].join('\n');
   for (const cause of CAUSES) {
     const match = cause.check === check ? cause.pattern.exec(evidence) : null;
-    if (match) return { check, ...cause.explain(match, namesOf(facts)), match };
+    if (match) return { check, ...cause.explain(match, namesOf(facts, composeLogs)), match };
   }
   return undefined;
 }
 
-function namesOf(facts: Facts): ProjectNames {
+function namesOf(facts: Facts, logs: ProjectNames['logs']): ProjectNames {
   return {
+    logs,
     database: facts.database?.name ?? 'the database',
     superuser: facts.databaseSettings()?.superuser ?? 'postgres',
     image: facts.database?.image ?? 'this one',

@@ -18,7 +18,7 @@ export const STDOUT = '-';
 const DEFAULT_STACK_FILE = 'stack.swarm.yaml';
 const DEFAULT_FOLDER = 'k8s';
 
-export interface SwarmExport extends Omit<StackFile, 'text' | 'files'> {
+export interface SwarmExport extends Omit<StackFile, 'text' | 'files' | 'definitions'> {
   project: string;
   /** Absolute, or `-`. */
   file: string;
@@ -44,8 +44,8 @@ export async function exportSwarm(context: ServiceContext, output?: string): Pro
         ? join(directory, DEFAULT_STACK_FILE)
         : resolve(context.directory, output);
   const name = file === STDOUT ? DEFAULT_STACK_FILE : basename(file);
-  const configs = `${basename(name, extname(name))}.configs`;
-  const { text, files, ...stack } = swarmStackFile(source, configs);
+  const configsFolder = `${basename(name, extname(name))}.configs`;
+  const { text, files, definitions: _, ...stack } = swarmStackFile(source, { configsFolder });
   const result = { project: source.project.name, file, ...stack };
   if (file === STDOUT) return { ...result, written: [], text };
   await refuseForeign(file);
@@ -129,7 +129,7 @@ async function removeStale(folder: string, current: ReadonlySet<string>): Promis
 }
 
 /** The project as Compose reads it on this machine, its env files applied. */
-async function exportSource(context: ServiceContext): Promise<ExportSource> {
+export async function exportSource(context: ServiceContext): Promise<ExportSource> {
   const location = context.project();
   const loaded = loadProject(location, context.env);
   const { project, warnings } = modelProject(loaded, location);

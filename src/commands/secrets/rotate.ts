@@ -1,6 +1,6 @@
 import { relative } from 'node:path';
 import { command } from '../../cli/command.js';
-import { optional } from '../../cli/parameters.js';
+import { flag, optional } from '../../cli/parameters.js';
 import { formatDuration } from '../../output/units.js';
 import { rotateSecret } from '../../services/secrets/rotate.js';
 import type { AdminStep } from '../../services/secrets/rotate-admin.js';
@@ -23,12 +23,14 @@ export default command({
     'invctl secrets rotate',
     'invctl secrets rotate JWT_SECRET_KEY',
     'invctl secrets rotate admin_password      (for one who lost it as well)',
+    'invctl secrets rotate --swarm      (of the stack that `invctl deploy swarm` made)',
   ],
   args: {
     name: optional("of the compose file's secrets, or of an env file; default: the database's password", {
       offers: 'secrets',
     }),
   },
+  flags: { swarm: flag('in the Swarm that the project is deployed to: a new version of the secret') },
   notes:
     'The value is random; of a secret with a command in invctl.yaml, it is what that command prints now.',
   data: (z) =>
@@ -42,13 +44,14 @@ export default command({
       file: z.string(),
       recreated: z.array(z.string()).describe('services that are healthy with the new value'),
     }),
-  async run(context, { args: { name } }) {
+  async run(context, { args: { name }, flags: { swarm } }) {
     const progress = await context.output.progress();
     const started = Date.now();
     const elapsed = () => formatDuration(Date.now() - started);
     try {
       const result = await rotateSecret(context, {
         name,
+        swarm,
         onStep: (step) => progress.set('rotate', 'working', () => `${STEPS[step]}  ${elapsed()}`),
       });
       const { secret, file, recreated } = result;

@@ -33,13 +33,19 @@ const RUNNING = new Set(['running', 'paused']);
 export interface ComposeEngineDependencies {
   processes: ProcessRunner;
   env: NodeJS.ProcessEnv;
+  /**
+   * Finds the container of a service where another than Compose made it.
+   * @throws UserError SERVICE_NOT_RUNNING
+   */
+  containerOf?: (location: ProjectLocation, service: string) => Promise<string>;
 }
 
 /**
  * Docker Engine with Compose v2, driven through the `docker` client. What only some methods need is imported by
  * them: `ps` is on the clock.
  */
-export function createComposeEngine({ processes, env }: ComposeEngineDependencies): Engine {
+export function createComposeEngine({ processes, env, ...found }: ComposeEngineDependencies): Engine {
+  const containerOf = found.containerOf ?? composeContainer;
   const docker = createDocker(processes, env);
   const resolved = new Map<string, Promise<ComposeProject>>();
 
@@ -108,7 +114,7 @@ export function createComposeEngine({ processes, env }: ComposeEngineDependencie
   }
 
   /** Of several containers of a service, the one that `docker compose exec` takes. @throws UserError SERVICE_NOT_RUNNING */
-  async function containerOf(location: ProjectLocation, service: string): Promise<string> {
+  async function composeContainer(location: ProjectLocation, service: string): Promise<string> {
     const [first] = (await docker.containers(location.name))
       .filter(({ Config, State }) => Config.Labels?.[LABEL_SERVICE] === service && RUNNING.has(State.Status))
       .map(({ Id, Config }) => ({ id: Id, number: Number(Config.Labels?.[LABEL_NUMBER]) }))

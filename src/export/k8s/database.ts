@@ -8,7 +8,7 @@ import { sizeOf } from './storage.js';
  * The database as a Cluster of CloudNativePG, empty: its own import takes a live server and no archive. The name by which
  * the services know it leads to its primary.
  */
-export function cloudNativePg(parts: ExportParts, serviceName: string): void {
+export function cloudNativePg(parts: ExportParts, serviceName: string, namespace: string): void {
   const { source, objects, losses } = parts;
   const service = source.project.services[serviceName];
   if (!service) return;
@@ -38,7 +38,7 @@ export function cloudNativePg(parts: ExportParts, serviceName: string): void {
   });
   parts.variables.push({ service: serviceName, name: 'username', asked: `${name}-login` });
   parts.variables.push({ service: serviceName, name: 'password', asked: `${name}-login` });
-  alias(parts, serviceName, `${cluster}-rw.${objectName(source.project.name)}.svc.cluster.local`);
+  alias(parts, serviceName, `${cluster}-rw.${namespace}.svc.cluster.local`);
   const message = `CloudNativePG runs it: the cluster ${cluster} is empty until a backup is restored into it`;
   losses.changed(`services.${serviceName}`, tree, message);
 }

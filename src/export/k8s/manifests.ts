@@ -22,6 +22,8 @@ export interface K8sOptions {
   ingress?: string;
   /** Service that the host leads to. */
   app?: string;
+  /** Default: made of the project's name. */
+  namespace?: string;
 }
 
 /** A Secret that has to be there before the pods start. Its values are no part of the export. */
@@ -50,7 +52,7 @@ export interface Manifests {
 export function kubernetesManifests(source: ExportSource, options: K8sOptions): Manifests {
   const parts: ExportParts = { source, losses: new Losses(), variables: [], objects: [] };
   const files = new Map<string, K8sObject[]>();
-  const namespace = objectName(source.project.name);
+  const namespace = options.namespace ?? objectName(source.project.name);
   files.set('namespace.yaml', [
     { apiVersion: 'v1', kind: 'Namespace', metadata: metadata(namespace, source.project.name) },
   ]);
@@ -58,7 +60,7 @@ export function kubernetesManifests(source: ExportSource, options: K8sOptions): 
   const external = source.database !== undefined && options.database !== 'statefulset';
   for (const name of Object.keys(source.project.services)) {
     const own: ExportParts = { ...parts, objects: [] };
-    if (name === source.database && options.database === 'cnpg') cloudNativePg(own, name);
+    if (name === source.database && options.database === 'cnpg') cloudNativePg(own, name, namespace);
     else if (name === source.database && options.database === 'external') externalDatabase(own, name);
     else for (const volume of exportWorkload(own, name)) templated.add(volume);
     if (name === options.app && options.ingress !== undefined) toHost(own, name, options.ingress);

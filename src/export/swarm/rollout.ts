@@ -66,10 +66,19 @@ export function restartPolicy(
 }
 
 /** How a new version takes over: beside the old one where the two can live side by side, and back when it fails. */
-export function updates({ deploy, out }: WrittenService, tree: TreeMap): void {
+export function updates({ deploy, out, losses, name }: WrittenService, tree: TreeMap): void {
+  const hostPorts = ((out.ports ?? []) as Json[]).some(({ mode }) => mode === 'host');
+  for (const key of ['update_config', 'rollback_config'] as const) {
+    const config = deploy[key] as Json | undefined;
+    const node = mapAt(tree, 'deploy')?.entries.get(key);
+    if (!hostPorts || config?.order !== 'start-first' || !node) continue;
+    deploy[key] = { ...config, order: 'stop-first' };
+    const message =
+      'the new task would wait for ever for the port of the node, which the old one has: stop-first';
+    losses.changed(`services.${name}.deploy.${key}.order`, node, message);
+  }
   const restart = deploy.restart_policy as Json;
   if (restart.condition === 'none') return;
-  const hostPorts = ((out.ports ?? []) as Json[]).some(({ mode }) => mode === 'host');
   const order = hostPorts || namedVolumes(tree).length > 0 ? 'stop-first' : 'start-first';
   deploy.update_config ??= { order, failure_action: 'rollback', monitor: '15s' };
   deploy.rollback_config ??= { order };

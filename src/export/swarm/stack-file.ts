@@ -11,6 +11,8 @@ export interface StackFile {
   /** YAML. */
   text: string;
   services: string[];
+  /** Each service as it is in the text, without {@link StackOptions.labels}. */
+  definitions: Record<string, Json>;
   /** What has to be there before the stack is deployed. */
   secrets: ExportedSecret[];
   /** Variables with secret values that `docker stack deploy` reads from the shell. */
@@ -22,28 +24,40 @@ export interface StackFile {
   losses: Loss[];
 }
 
+export interface StackOptions {
+  /** Where the files of inline configs go, relative to the stack file. */
+  configsFolder: string;
+  /** More labels of a service, from its definition. They are on the service alone: no task is replaced for them. */
+  labels?: (definition: Json) => Record<string, string>;
+}
+
 /**
  * Writes a Compose project as Swarm's `docker stack deploy` takes it. Every key that Swarm refuses, ignores or reads
  * otherwise is among the losses. No value of a secret is in it.
  *
  * Source: docker/cli, `cli/compose/schema` (what it refuses) and `cli/compose/types` (what it ignores).
- *
- * @param configsFolder where the files of inline configs go, relative to the stack file
  */
-export function swarmStackFile(source: ExportSource, configsFolder: string): StackFile {
+export function swarmStackFile(
+  source: ExportSource,
+  { configsFolder, labels = () => ({}) }: StackOptions,
+): StackFile {
   const { project, loaded } = source;
   const losses = new Losses();
   const variables: SecretVariable[] = [];
   const nodeLabels = new Set<string>();
-  const services: Json = {};
+  const services: Record<string, Json> = {};
   const predefined = new Set<string>();
   for (const name of Object.keys(project.services)) {
     services[name] = exportService(source, name, { losses, variables, nodeLabels, predefined });
   }
   const secrets = exportedSecrets(source, losses);
   const configs = exportedConfigs(source, losses, configsFolder);
+  const labelled = Object.entries(services).map(([name, definition]) => [
+    name,
+    withLabels(definition, labels(definition)),
+  ]);
   const root: Json = {
-    services,
+    services: Object.fromEntries(labelled),
     networks: networksOf(source, losses, predefined),
     volumes: volumesOf(source, losses),
     secrets: Object.fromEntries(secrets.map(({ key, written }) => [key, written])),
@@ -55,12 +69,23 @@ export function swarmStackFile(source: ExportSource, configsFolder: string): Sta
   return {
     text: written(root, project.name, secrets),
     services: Object.keys(services),
+    definitions: services,
     secrets,
     variables,
     files: configs.files,
     nodeLabels: [...nodeLabels],
     losses: losses.all,
   };
+}
+
+function withLabels(definition: Json, more: Record<string, string>): Json {
+  if (Object.keys(more).length === 0) return definition;
+  const deploy = definition.deploy as Json;
+  const { labels = {} } = deploy;
+  const own = Array.isArray(labels)
+    ? Object.fromEntries(labels.map((label) => String(label).split(/=(.*)/s).slice(0, 2)))
+    : (labels as Json);
+  return { ...definition, deploy: { ...deploy, labels: { ...own, ...more } } };
 }
 
 /** `name` is what `docker stack deploy` is given at the end; `version` says nothing to either. */

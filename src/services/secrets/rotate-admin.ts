@@ -3,6 +3,7 @@ import { UserError } from '../../errors.js';
 import type { Secret } from '../../system/secret.js';
 import { timeId } from '../../system/time-id.js';
 import type { ServiceContext } from '../context.js';
+import { inSwarm } from '../deploy/swarm-project.js';
 import { operation, perform, type Run } from '../operation.js';
 import { AdminPassword } from './admin-password.js';
 import { runningAmong } from './holders.js';
@@ -18,6 +19,8 @@ const stateSchema = z.object({
   file: z.string(),
   /** Whose container has the program that changes it. */
   service: z.string(),
+  /** True: it is a service of the project's stack in the Swarm. */
+  swarm: z.boolean().default(false),
 });
 type AdminState = z.infer<typeof stateSchema>;
 
@@ -35,7 +38,8 @@ export const adminRotationOperation = operation({
   name: 'secrets rotate admin_password',
   state: stateSchema,
   steps: STEPS,
-  async reopen(context, state): Promise<AdminRotation> {
+  async reopen(world, state): Promise<AdminRotation> {
+    const context = state.swarm ? inSwarm(world) : world;
     const engine = await context.engine();
     const services = [state.service];
     if ((await runningAmong(engine, context.project(), services)).length === 0) {
@@ -76,6 +80,7 @@ export async function rotateAdminPassword(
   context: ServiceContext,
   secret: { name: string; file: string; services: readonly string[] },
   value: Secret,
+  swarm: boolean,
   onStep?: (step: AdminStep | 'revert') => void,
 ): Promise<void> {
   const engine = await context.engine();
@@ -84,10 +89,12 @@ export async function rotateAdminPassword(
     throw new UserError({
       code: 'ADMIN_API_DOWN',
       message: 'the API does not run, and it alone changes the password of its admin',
-      hint: 'invctl up && invctl secrets rotate admin_password',
+      hint: swarm
+        ? 'invctl deploy swarm && invctl secrets rotate --swarm admin_password'
+        : 'invctl up && invctl secrets rotate admin_password',
     });
   }
-  const state: AdminState = { secret: secret.name, file: secret.file, service };
+  const state: AdminState = { secret: secret.name, file: secret.file, service, swarm };
   const subject = await open(context, state);
   const { hash } = await subject.admin.read();
   const input = { id: timeId(new Date()), state, subject, onStep, reverted: explainReverted };

@@ -12,6 +12,7 @@ import { randomSecret } from '../../system/random-secret.js';
 import type { Secret } from '../../system/secret.js';
 import { timeId } from '../../system/time-id.js';
 import type { ServiceContext } from '../context.js';
+import { inSwarm } from '../deploy/swarm-project.js';
 import { perform } from '../operation.js';
 import { type FoundSecret, findSecret } from './find-secret.js';
 import { runningAmong } from './holders.js';
@@ -24,6 +25,8 @@ const SECRET_BYTES = 32;
 export interface RotateInput {
   /** Default: the database's password. */
   name: string | undefined;
+  /** Of the project's stack in the Swarm. */
+  swarm: boolean;
   onStep?: (step: RotationStep | AdminStep | 'revert') => void;
 }
 
@@ -42,7 +45,11 @@ export interface Rotated {
  * @throws UserError of {@link findSecret} and {@link askProvider}, SECRET_UNCHANGED, SERVICE_NOT_RUNNING, PASSWORD_NOT_ASKED, SERVER_READ_ONLY, PROJECT_LOCKED and
  *   DATABASE_LOCKED (exit 9) before anything is changed; ROTATION_REVERTED with the exit code of what failed.
  */
-export async function rotateSecret(context: ServiceContext, { name, onStep }: RotateInput): Promise<Rotated> {
+export async function rotateSecret(
+  world: ServiceContext,
+  { name, swarm, onStep }: RotateInput,
+): Promise<Rotated> {
+  const context = swarm ? inSwarm(world) : world;
   const location = context.project();
   const engine = await context.engine();
   return withProjectLock(location, { command: 'invctl secrets rotate', signal: context.signal }, async () => {
@@ -50,7 +57,7 @@ export async function rotateSecret(context: ServiceContext, { name, onStep }: Ro
     const value = await newValue(context, secret);
     const { name: rotated, kind, file } = secret;
     if (kind === 'admin') {
-      await rotateAdminPassword(context, secret, value, onStep);
+      await rotateAdminPassword(context, secret, value, swarm, onStep);
       return { secret: rotated, kind, file, recreated: [] };
     }
     const state: RotationState = {
@@ -58,6 +65,7 @@ export async function rotateSecret(context: ServiceContext, { name, onStep }: Ro
       kind,
       file,
       services: await runningAmong(engine, location, secret.services),
+      swarm,
       reverting: false,
     };
     const id = timeId(new Date());

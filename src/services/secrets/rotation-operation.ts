@@ -1,5 +1,6 @@
 import { findDatabase } from '../../postgres/database.js';
 import { startDatabase } from '../../postgres/start-database.js';
+import { inSwarm } from '../deploy/swarm-project.js';
 import { operation } from '../operation.js';
 import {
   carryOn,
@@ -18,7 +19,8 @@ export const rotationOperation = operation({
   name: 'secrets rotate',
   state: rotationStateSchema,
   steps: ROTATION_STEPS,
-  async reopen(context, state): Promise<Rotation> {
+  async reopen(world, state): Promise<Rotation> {
+    const context = state.swarm ? inSwarm(world) : world;
     if (state.kind !== 'password') return openRotation(context, state, undefined);
     const database = await findDatabase(await context.engine(), context.project());
     await startDatabase(context, database);

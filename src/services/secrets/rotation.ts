@@ -23,6 +23,8 @@ export const rotationStateSchema = z.object({
   file: z.string(),
   /** Services that ran with the old value. */
   services: z.array(z.string()),
+  /** True: the services are those of the project's stack in the Swarm. */
+  swarm: z.boolean().default(false),
   /** True: everything is on its way back. */
   reverting: z.boolean().default(false),
 });

@@ -88,6 +88,8 @@ const INVOCATIONS: readonly (readonly [command: string, ...invocations: Invocati
   ['graph', { args: ['--view', 'env'] }, { args: ['--format', 'svg'], noJson: true }],
   ['export swarm', { args: [] }, { args: ['-o', '-'] }],
   ['export k8s', { args: ['--ingress', 'shop.example.com'] }],
+  // What they say of a deployment is read where there is a Swarm or a cluster.
+  ['deploy swarm', { args: ['--dry-run'], code: 3 }],
   ['recover', { args: [] }],
   ['completion', { args: ['bash'] }],
   ['help', { args: ['db', 'url'] }],

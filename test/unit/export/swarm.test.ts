@@ -111,6 +111,19 @@ secrets: {db_password: {file: ./password.txt}}
     expect(stack.services.t.deploy.update_config.order).toBe('start-first');
   });
 
+  it('stops a service with a port of the node first, also where the file says otherwise: Swarm would wait for ever', async () => {
+    const { stack, losses } = await exported(
+      projectWithKey(
+        'ports: [{target: 80, published: 8080, mode: host}]\n    deploy: {update_config: {order: start-first, parallelism: 2}}',
+      ),
+    );
+    expect(stack.services.s.deploy).toMatchObject({
+      update_config: { order: 'stop-first', parallelism: 2 },
+      rollback_config: { order: 'stop-first' },
+    });
+    expect(losses.map(({ key }: { key: string }) => key)).toContain('services.s.deploy.update_config.order');
+  });
+
   it('is another config when the content is another one', async () => {
     const one = await exported(projectWithKey('configs: [settings]'));
     const files = projectWithKey('configs: [settings]');

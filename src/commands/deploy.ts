@@ -1,0 +1,9 @@
+import { group } from '../cli/command.js';
+
+export default group({
+  summary: 'hand the project to an orchestrator, and wait until it runs there',
+  examples: ['invctl deploy swarm --dry-run', 'invctl deploy swarm'],
+  commands: {
+    swarm: () => import('./deploy/swarm.js'),
+  },
+});

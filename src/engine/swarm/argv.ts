@@ -1,0 +1,109 @@
+/** Every argument vector for `docker` that speaks with a Swarm. Pure: each function returns the words after `docker`. */
+
+const STACK_LABEL = 'com.docker.stack.namespace';
+
+export function swarmState(): string[] {
+  return ['info', '--format', '{{json .Swarm}}'];
+}
+
+export function nodeIds(): string[] {
+  return ['node', 'ls', '--quiet'];
+}
+
+export function inspectNodes(ids: readonly string[]): string[] {
+  return ['node', 'inspect', ...ids];
+}
+
+export function labelNode(id: string, label: string): string[] {
+  return ['node', 'update', '--label-add', label, id];
+}
+
+export function secretIds(): string[] {
+  return ['secret', 'ls', '--quiet'];
+}
+
+export function inspectSecrets(ids: readonly string[]): string[] {
+  return ['secret', 'inspect', ...ids];
+}
+
+/** The value comes from standard input: a command line is read by everybody on the machine. */
+export function createSecret(name: string, labels: Readonly<Record<string, string>>): string[] {
+  const words = Object.entries(labels).flatMap(([key, value]) => ['--label', `${key}=${value}`]);
+  return ['secret', 'create', ...words, name, '-'];
+}
+
+export function removeSecret(name: string): string[] {
+  return ['secret', 'rm', name];
+}
+
+export function serviceIds(stack: string): string[] {
+  return ['service', 'ls', '--quiet', '--filter', `label=${STACK_LABEL}=${stack}`];
+}
+
+export function inspectServices(ids: readonly string[]): string[] {
+  return ['service', 'inspect', ...ids];
+}
+
+/** Running containers of a service's tasks on this engine, newest first. */
+export function taskContainers(service: string): string[] {
+  return ['ps', '--quiet', '--no-trunc', '--filter', `label=com.docker.swarm.service.name=${service}`];
+}
+
+export function taskIds(services: readonly string[]): string[] {
+  return ['service', 'ps', '--quiet', '--no-trunc', ...services];
+}
+
+export function inspectTasks(ids: readonly string[]): string[] {
+  return ['inspect', '--type', 'task', ...ids];
+}
+
+/** Images are pinned in the file: the client has nothing to look up. It returns once the Swarm has taken the file. */
+export function deployStack(stack: string, file: string): string[] {
+  return [
+    'stack',
+    'deploy',
+    '--detach=true',
+    '--resolve-image=never',
+    '--with-registry-auth',
+    '--compose-file',
+    file,
+    stack,
+  ];
+}
+
+export function rollBack(service: string): string[] {
+  return ['service', 'rollback', '--detach', '--quiet', service];
+}
+
+export function removeServices(names: readonly string[]): string[] {
+  return ['service', 'rm', ...names];
+}
+
+export function removeStack(stack: string): string[] {
+  return ['stack', 'rm', stack];
+}
+
+export function taskLogs(task: string, tail: number): string[] {
+  return ['service', 'logs', '--raw', '--tail', String(tail), task];
+}
+
+export function healthOf(container: string): string[] {
+  return ['container', 'inspect', container];
+}
+
+/** The digest of a name in its registry. */
+export function registryDigest(image: string): string[] {
+  return ['buildx', 'imagetools', 'inspect', '--format', '{{json .Manifest}}', image];
+}
+
+export function inspectImage(image: string): string[] {
+  return ['image', 'inspect', image];
+}
+
+export function pullImage(image: string): string[] {
+  return ['pull', '--quiet', image];
+}
+
+export function tagImage(id: string, name: string): string[] {
+  return ['tag', id, name];
+}

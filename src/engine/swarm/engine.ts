@@ -1,0 +1,83 @@
+import { UserError } from '../../errors.js';
+import type { ProcessRunner } from '../../system/process.js';
+import { createDocker } from '../compose/docker.js';
+import { createComposeEngine } from '../compose/engine.js';
+import type { Engine, UpOptions, UpOutcome } from '../engine.js';
+import type { ServiceStatus } from '../service-status.js';
+import * as argv from './argv.js';
+import { createSwarm, type SwarmService, type SwarmTask } from './swarm.js';
+
+/**
+ * The services of a project that is deployed to the Swarm, as an engine: what runs in a container of a service, or asks
+ * its database, works in the container of its newest task on this node.
+ *
+ * @param deploy brings services up: in a Swarm that is a deployment
+ */
+export function createSwarmEngine(
+  dependencies: { processes: ProcessRunner; env: NodeJS.ProcessEnv; signal: AbortSignal },
+  deploy: (options: UpOptions) => Promise<UpOutcome>,
+): Engine {
+  const { processes, env, signal } = dependencies;
+  const docker = createDocker(processes, env);
+  const swarm = createSwarm(processes, env, signal);
+
+  async function statuses(stack: string): Promise<ServiceStatus[]> {
+    const services = await swarm.services(stack);
+    const tasks = await swarm.tasks([...services.values()]);
+    return [...services].map(([name, service]) => statusOf(name, service, tasks));
+  }
+
+  async function elsewhere(stack: string, service: string): Promise<UserError> {
+    const found = (await swarm.services(stack)).get(service);
+    const tasks = found ? await swarm.tasks([found]) : [];
+    const running = tasks.find(({ Status }) => Status.State === 'running');
+    const node = (await swarm.nodes()).find(({ ID }) => ID === running?.NodeID);
+    return new UserError({
+      code: 'SERVICE_NOT_RUNNING',
+      message: node
+        ? `"${service}" runs on the node ${node.Description.Hostname}, and only the engine of that node reaches its container`
+        : `"${service}" does not run in the Swarm`,
+      hint: node
+        ? `docker context ls      (then DOCKER_CONTEXT=… of ${node.Description.Hostname} before the command)`
+        : `docker service ps --no-trunc ${stack}_${service}`,
+    });
+  }
+
+  const compose = createComposeEngine({
+    processes,
+    env,
+    async containerOf({ name: stack }, service) {
+      const [id] = await docker.list(argv.taskContainers(`${stack}_${service}`));
+      if (id === undefined) throw await elsewhere(stack, service);
+      return id;
+    },
+  });
+  return {
+    ...compose,
+    status: ({ name }) => statuses(name),
+    async up({ name }, options) {
+      const wanted = (await statuses(name)).filter(
+        (status) => options.services.length === 0 || options.services.includes(status.name),
+      );
+      if (options.recreate || wanted.length === 0 || wanted.some(({ state }) => state !== 'running')) {
+        return deploy(options);
+      }
+      const unchanged = wanted.map((status) => status.name);
+      return { services: wanted, seconds: {}, failed: [], unchanged, outdated: [] };
+    },
+  };
+}
+
+function statusOf(name: string, service: SwarmService, tasks: readonly SwarmTask[]): ServiceStatus {
+  const own = tasks.filter(({ ServiceID }) => ServiceID === service.ID);
+  const running = own.some(({ Status }) => Status.State === 'running');
+  // A task with a health check is `running` once it is healthy.
+  const health = service.Spec.TaskTemplate.ContainerSpec.Healthcheck ? 'healthy' : 'none';
+  return {
+    name,
+    state: running ? 'running' : own.length > 0 ? 'restarting' : 'absent',
+    health: running ? health : 'none',
+    restarts: 0,
+    ports: [],
+  };
+}

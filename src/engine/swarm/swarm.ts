@@ -1,0 +1,244 @@
+import type { Readable } from 'node:stream';
+import { CommandError, ExitCode, UserError } from '../../errors.js';
+import type { ProcessRunner } from '../../system/process.js';
+import { createDocker, failedCommand } from '../compose/docker.js';
+import type { ContainerInspect } from '../survey.js';
+import * as argv from './argv.js';
+
+/** The parts of what the Engine API (1.44) says of a service that invctl reads. */
+export interface SwarmService {
+  ID: string;
+  Version: { Index: number };
+  Spec: ServiceSpec;
+  UpdateStatus?: {
+    State:
+      | 'updating'
+      | 'paused'
+      | 'completed'
+      | 'rollback_started'
+      | 'rollback_paused'
+      | 'rollback_completed'
+      | '';
+    Message?: string;
+  };
+}
+
+export interface ServiceSpec {
+  Name: string;
+  Labels?: Record<string, string> | null;
+  TaskTemplate: TaskSpec;
+  Mode: { Replicated?: { Replicas?: number }; Global?: object; ReplicatedJob?: object; GlobalJob?: object };
+  EndpointSpec?: { Ports?: { TargetPort: number; PublishedPort?: number; PublishMode?: string }[] | null };
+}
+
+export interface TaskSpec {
+  ContainerSpec: {
+    Image: string;
+    Env?: string[] | null;
+    Secrets?: { SecretName: string }[] | null;
+    Healthcheck?: { Test?: string[] | null } | null;
+    [field: string]: unknown;
+  };
+  RestartPolicy?: { Condition?: string };
+  Placement?: { Constraints?: string[] | null };
+  ForceUpdate?: number;
+}
+
+export interface SwarmTask {
+  ID: string;
+  ServiceID: string;
+  NodeID?: string;
+  Slot?: number;
+  CreatedAt: string;
+  DesiredState: string;
+  Spec: TaskSpec;
+  Status: {
+    State: string;
+    Message?: string;
+    Err?: string;
+    ContainerStatus?: { ContainerID?: string; ExitCode?: number };
+  };
+}
+
+export interface SwarmNode {
+  ID: string;
+  Spec: { Labels?: Record<string, string> | null; Availability: string };
+  Status: { State: string };
+  Description: { Hostname: string; Platform: { Architecture: string; OS: string } };
+}
+
+export interface SwarmSecret {
+  ID: string;
+  Spec: { Name: string; Labels?: Record<string, string> | null };
+}
+
+/** An image of this engine, or one that lies in a registry. */
+export interface LocalImage {
+  Id: string;
+  Architecture: string;
+  Os: string;
+}
+
+/**
+ * A Swarm, asked through the engine of one of its managers. Every method throws a UserError with exit code 3 where the
+ * engine does not answer, and a CommandError where the Swarm refuses what is asked.
+ */
+export interface Swarm {
+  /** Asks whether this engine manages a Swarm. @throws UserError SWARM_ABSENT, SWARM_NOT_MANAGER (exit 3) */
+  assertManager(): Promise<void>;
+  nodes(): Promise<SwarmNode[]>;
+  /** @param label `name=value` */
+  labelNode(id: string, label: string): Promise<void>;
+  secrets(): Promise<SwarmSecret[]>;
+  createSecret(name: string, labels: Readonly<Record<string, string>>, value: Readable): Promise<void>;
+  /** @returns whether it is gone: Swarm keeps one that a service has. */
+  removeSecret(name: string): Promise<boolean>;
+  /** By their names without the stack's. */
+  services(stack: string): Promise<Map<string, SwarmService>>;
+  /** Of the services, newest first; the Swarm keeps some that have ended. */
+  tasks(services: readonly SwarmService[]): Promise<SwarmTask[]>;
+  /** @returns what the client said on standard error */
+  deploy(stack: string, file: string, env: Readonly<Record<string, string>>): Promise<string>;
+  rollBack(service: SwarmService): Promise<void>;
+  removeServices(services: readonly SwarmService[]): Promise<void>;
+  removeStack(stack: string): Promise<void>;
+  /** The last lines of a task, as far as its container is there. */
+  logs(task: SwarmTask, lines: number): Promise<string[]>;
+  /** What a task's health check said last; empty where its container is on another node, or has none. */
+  healthOutput(task: SwarmTask): Promise<string>;
+  /** Names of containers of a Compose project that run on this engine. */
+  composeContainers(project: string): Promise<string[]>;
+  /** An image of this engine. */
+  image(name: string): Promise<LocalImage | undefined>;
+  pull(image: string): Promise<void>;
+  tag(id: string, name: string): Promise<void>;
+  /** Digest of an image in its registry. */
+  registryDigest(image: string): Promise<string>;
+}
+
+const LOG_TIMEOUT_MS = 20_000;
+
+/** The Swarm that the engine of `env` belongs to. */
+export function createSwarm(processes: ProcessRunner, env: NodeJS.ProcessEnv, signal: AbortSignal): Swarm {
+  const docker = createDocker(processes, env);
+  const run = (args: readonly string[]) => docker.run(args, { signal });
+  const inspectAll = async <T>(listing: string[], inspect: (ids: string[]) => string[]): Promise<T[]> => {
+    const ids = await docker.list(listing);
+    return ids.length === 0 ? [] : docker.inspect<T>(inspect(ids));
+  };
+
+  return {
+    async assertManager() {
+      const { stdout } = await run(argv.swarmState());
+      const { LocalNodeState: state, ControlAvailable: manages } = JSON.parse(stdout || '{}') as {
+        LocalNodeState?: string;
+        ControlAvailable?: boolean;
+      };
+      if (state === 'active' && manages) return;
+      throw state === 'active' ? notManager() : absent(state);
+    },
+    nodes: () => inspectAll<SwarmNode>(argv.nodeIds(), argv.inspectNodes),
+    async labelNode(id, label) {
+      await run(argv.labelNode(id, label));
+    },
+    secrets: () => inspectAll<SwarmSecret>(argv.secretIds(), argv.inspectSecrets),
+    async createSecret(name, labels, input) {
+      await docker.run(argv.createSecret(name, labels), { input, signal });
+    },
+    async removeSecret(name) {
+      return (await docker.run(argv.removeSecret(name), { allowFailure: true })).status === 0;
+    },
+    async services(stack) {
+      const found = await inspectAll<SwarmService>(argv.serviceIds(stack), argv.inspectServices);
+      return new Map(found.map((service) => [service.Spec.Name.slice(stack.length + 1), service]));
+    },
+    async tasks(services) {
+      if (services.length === 0) return [];
+      const result = await docker.run(argv.taskIds(services.map(({ ID }) => ID)), { allowFailure: true });
+      const ids = result.stdout.split('\n').filter((line) => line !== '');
+      // A service that went away meanwhile is complained of; the tasks of the others are there.
+      if (ids.length === 0 && result.status !== 0 && !/no such service/i.test(result.stderr)) {
+        await run(argv.taskIds(services.map(({ ID }) => ID)));
+      }
+      const found = ids.length === 0 ? [] : await docker.inspect<SwarmTask>(argv.inspectTasks(ids));
+      return found.sort((a, b) => b.CreatedAt.localeCompare(a.CreatedAt));
+    },
+    async deploy(stack, file, variables) {
+      return (await docker.run(argv.deployStack(stack, file), { env: variables, signal })).stderr;
+    },
+    async rollBack({ ID }) {
+      await docker.run(argv.rollBack(ID));
+    },
+    async removeServices(services) {
+      if (services.length > 0) await docker.run(argv.removeServices(services.map(({ ID }) => ID)));
+    },
+    async removeStack(stack) {
+      await docker.run(argv.removeStack(stack));
+    },
+    async logs(task, lines) {
+      const options = { allowFailure: true, timeoutMs: LOG_TIMEOUT_MS, signal };
+      const result = await docker.run(argv.taskLogs(task.ID, lines), options);
+      return `${result.stdout}\n${result.status === 0 ? result.stderr : ''}`
+        .split('\n')
+        .filter((line) => line.trim() !== '')
+        .slice(-lines);
+    },
+    async healthOutput(task) {
+      const id = task.Status.ContainerStatus?.ContainerID;
+      if (!id) return '';
+      const [container] = await docker.inspect<ContainerInspect>(argv.healthOf(id));
+      const failed = container?.State.Health?.Log?.filter(({ ExitCode: code }) => code !== 0);
+      return failed?.at(-1)?.Output.trim() ?? '';
+    },
+    async composeContainers(project) {
+      const containers = await docker.containers(project);
+      return containers
+        .filter(({ State }) => State.Status === 'running' || State.Status === 'paused')
+        .map(({ Name }) => Name.replace(/^\//, ''));
+    },
+    async image(name) {
+      const [found] = await docker.inspect<LocalImage>(argv.inspectImage(name));
+      return found;
+    },
+    async pull(image) {
+      await run(argv.pullImage(image));
+    },
+    async tag(id, name) {
+      await run(argv.tagImage(id, name));
+    },
+    async registryDigest(image) {
+      const result = await docker.run(argv.registryDigest(image), { allowFailure: true, signal });
+      const digest = /"digest":\s*"(sha256:[0-9a-f]{64})"/.exec(result.stdout)?.[1];
+      if (result.status !== 0 || digest === undefined) throw failedCommand(result);
+      return digest;
+    },
+  };
+}
+
+function absent(state: string | undefined): UserError {
+  const locked = state === 'locked';
+  return new UserError({
+    code: 'SWARM_ABSENT',
+    message: locked
+      ? 'the Swarm of this engine is locked: its key was asked for when the engine started'
+      : `the Docker engine is not in a Swarm${state && state !== 'inactive' ? ` (${state})` : ''}`,
+    hint: locked
+      ? 'docker swarm unlock'
+      : 'docker swarm init      (on several machines: --advertise-addr with the address that the others reach)',
+    exitCode: ExitCode.engineUnavailable,
+  });
+}
+
+function notManager(): UserError {
+  return new UserError({
+    code: 'SWARM_NOT_MANAGER',
+    message: 'the Docker engine is a worker of its Swarm: only a manager takes a stack',
+    hint: 'docker context ls      (use that of a manager, or: docker node promote NODE on one)',
+    exitCode: ExitCode.engineUnavailable,
+  });
+}
+
+/** What the client said last, where it was the Swarm that refused. */
+export function refusal(error: unknown): string | undefined {
+  return error instanceof CommandError ? error.stderrTail.trim().split('\n').at(-1) : undefined;
+}

@@ -1,0 +1,73 @@
+import { gatherFacts, settingsIn } from '../../doctor/facts.js';
+import { causeInLogs } from '../../doctor/log-causes.js';
+import { ExitCode, UserError } from '../../errors.js';
+import { maskText } from '../../project/secret-values.js';
+import type { ServiceContext } from '../context.js';
+
+/** Why a deployed service is not ready, as far as its orchestrator and its log tell. */
+export interface DeployFailure {
+  service: string;
+  reason: string;
+  /** What happened, in one sentence without the service's name. */
+  message: string;
+  /** What the orchestrator says of the task or pod. */
+  error?: string;
+  exitCode?: number;
+  healthOutput?: string;
+  lastLines: string[];
+  cause?: DeployCause;
+}
+
+export interface DeployCause {
+  /** Id of the doctor's check that knows more. */
+  check?: string;
+  message: string;
+  next: string;
+}
+
+/** Names the cause that a log has, as the doctor does. */
+export type CauseFinder = (lines: readonly string[], healthOutput?: string) => DeployCause | undefined;
+
+/**
+ * The doctor's own list of causes, for this project. No engine is asked.
+ *
+ * @param logs the orchestrator's command for a service's last lines
+ */
+export async function causeFinder(
+  context: ServiceContext,
+  logs: (service: string, lines: number) => string,
+): Promise<CauseFinder> {
+  const location = context.project();
+  const facts = await gatherFacts({
+    location,
+    problems: [],
+    env: context.env,
+    processes: context.processes,
+    settings: await settingsIn(location),
+    signal: context.signal,
+    choice: undefined,
+    absent: new UserError({
+      code: 'ENGINE_NOT_ASKED',
+      message: 'the project is deployed elsewhere',
+      exitCode: ExitCode.engineUnavailable,
+    }),
+  });
+  return (lines, healthOutput) => {
+    const found = causeInLogs(facts, lines, healthOutput, logs);
+    if (!found) return undefined;
+    const { check, message, next } = found;
+    return { ...(check ? { check } : {}), message, next };
+  };
+}
+
+/** A failure without the secrets of the project in its texts. */
+export function masked(failure: DeployFailure, secrets: readonly string[]): DeployFailure {
+  const mask = (text: string) => maskText(text, secrets);
+  return {
+    ...failure,
+    message: mask(failure.message),
+    ...(failure.error === undefined ? {} : { error: mask(failure.error) }),
+    ...(failure.healthOutput === undefined ? {} : { healthOutput: mask(failure.healthOutput) }),
+    lastLines: failure.lastLines.map(mask),
+  };
+}

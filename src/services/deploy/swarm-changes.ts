@@ -1,0 +1,87 @@
+import type { ServiceSpec, SwarmService } from '../../engine/swarm/swarm.js';
+import type { Json } from '../../export/swarm/json.js';
+import type { ComposeProject } from '../../project/model.js';
+import type { PinnedImage } from './swarm-images.js';
+import type { VersionedSecret } from './swarm-secrets.js';
+
+/** What a deployment does to one service. No value of a variable is in it. */
+export interface ServiceChange {
+  service: string;
+  action: 'create' | 'update' | 'unchanged' | 'leave';
+  /** `image`, `environment GREETING`, `secret db_password`, `replicas 1 → 3` */
+  changes: string[];
+}
+
+/** Label of a service: what it was deployed from, so that any other change is noticed. */
+export const DEFINITION = 'dev.invctl.definition';
+
+/**
+ * Compares what runs with what is to be deployed. What somebody changed by hand since is a change as well, as the
+ * deployment takes it back.
+ */
+export function compareServices(
+  stack: string,
+  running: ReadonlyMap<string, SwarmService>,
+  project: ComposeProject,
+  written: Readonly<Record<string, Json>>,
+  definitions: ReadonlyMap<string, string>,
+  images: readonly PinnedImage[],
+  secrets: readonly VersionedSecret[],
+): ServiceChange[] {
+  const compared = Object.keys(written).map((name): ServiceChange => {
+    const now = running.get(name);
+    if (!now) return { service: name, action: 'create', changes: [] };
+    const changes = differences(now.Spec, project, name, written[name] ?? {}, images, secrets);
+    if (changes.length === 0 && now.Spec.Labels?.[DEFINITION] !== definitions.get(name)) {
+      changes.push('another setting of the compose file');
+    }
+    return { service: name, action: changes.length > 0 ? 'update' : 'unchanged', changes };
+  });
+  const left = [...running.keys()].filter((name) => !(name in written));
+  return [
+    ...compared,
+    ...left.map(
+      (service): ServiceChange => ({
+        service,
+        action: 'leave',
+        changes: [`it is not in the project any more: docker service rm ${stack}_${service}`],
+      }),
+    ),
+  ];
+}
+
+function differences(
+  { TaskTemplate, Mode }: ServiceSpec,
+  project: ComposeProject,
+  name: string,
+  written: Json,
+  images: readonly PinnedImage[],
+  secrets: readonly VersionedSecret[],
+): string[] {
+  const changes: string[] = [];
+  const { ContainerSpec: container } = TaskTemplate;
+  const image = images.find(({ service }) => service === name);
+  if (image && container.Image !== image.pinned) changes.push(`image ${image.image}`);
+  changes.push(...variables(container.Env ?? [], project.services[name]?.environment ?? {}));
+  const mounted = new Set(container.Secrets?.map(({ SecretName }) => SecretName));
+  for (const { source } of project.services[name]?.secrets ?? []) {
+    const secret = secrets.find(({ key }) => key === source);
+    if (secret && !mounted.has(secret.name)) changes.push(`secret ${source} → version ${secret.version}`);
+  }
+  const replicas = (written.deploy as Json | undefined)?.replicas;
+  const now = Mode.Replicated?.Replicas;
+  if (now !== undefined && now !== Number(replicas ?? 1)) {
+    changes.push(`replicas ${now} → ${Number(replicas ?? 1)}`);
+  }
+  return changes;
+}
+
+function variables(now: readonly string[], wanted: Readonly<Record<string, string | null>>): string[] {
+  const current = new Map(now.map((line) => line.split(/=(.*)/s).slice(0, 2) as [string, string]));
+  const given = Object.entries(wanted).filter(([name, value]) => value !== null && name !== '');
+  const names = new Set([...current.keys(), ...given.map(([name]) => name)]);
+  return [...names]
+    .filter((name) => current.get(name) !== (wanted[name] ?? undefined))
+    .map((name) => `environment ${name}`)
+    .sort();
+}

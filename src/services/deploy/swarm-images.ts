@@ -1,0 +1,165 @@
+import type { Engine } from '../../engine/engine.js';
+import { refusal, type Swarm, type SwarmNode } from '../../engine/swarm/swarm.js';
+import { CommandError, ExitCode, UserError } from '../../errors.js';
+import type { ProjectLocation } from '../../project/locate.js';
+import { type ComposeProject, type ComposeService, imageName } from '../../project/model.js';
+
+/** What a service runs, by content. */
+export interface PinnedImage {
+  service: string;
+  /** As the compose file names it. */
+  image: string;
+  /** What the stack file gets: the id of an image of the only node, or a name with its digest. */
+  pinned: string;
+  /** A tag that keeps a built image, to which a rollback may go back, from being removed as unnamed. */
+  tag?: string;
+}
+
+export interface ImageInput {
+  /**
+   * `built`: what the compose file builds is built first; several nodes have their images from a registry, and nothing is
+   * built for them. `local`: those that are there. `running`: those that the services have.
+   */
+  from: 'built' | 'local' | 'running';
+  /** What services have, for `running`. */
+  running: ReadonlyMap<string, string>;
+  /** Nothing is built or pulled. */
+  dryRun: boolean;
+  signal: AbortSignal;
+  onBuild?: (service: string, step: string) => void;
+}
+
+/** Docker's word for an architecture that `uname -m` calls otherwise. */
+const ARCHITECTURES: Readonly<Record<string, string>> = { x86_64: 'amd64', aarch64: 'arm64', i686: '386' };
+
+/**
+ * Pins the image of each service: a tag that is built again would change nothing in the Swarm, and a rollback to it would
+ * start what it was rolled back from.
+ *
+ * One node has its images on its own engine, by their id, which Swarm never looks up in a registry. Several have them
+ * from a registry, by their digest.
+ *
+ * @throws UserError IMAGE_MISSING, IMAGE_NOT_IN_REGISTRY, IMAGE_PLATFORM, and of a build
+ */
+export async function pinImages(
+  swarm: Swarm,
+  engine: Engine,
+  location: ProjectLocation,
+  project: ComposeProject,
+  nodes: readonly SwarmNode[],
+  input: ImageInput,
+): Promise<PinnedImage[]> {
+  const services = Object.values(project.services);
+  const keeps = (name: string) => (input.from === 'running' ? input.running.get(name) : undefined);
+  const kept = services.flatMap((service): PinnedImage[] => {
+    const pinned = keeps(service.name);
+    return pinned === undefined
+      ? []
+      : [{ service: service.name, image: imageName(project, service), pinned }];
+  });
+  const others = services.filter(({ name }) => keeps(name) === undefined);
+  return [...kept, ...(await pinAnew(swarm, engine, location, project, others, nodes, input))];
+}
+
+async function pinAnew(
+  swarm: Swarm,
+  engine: Engine,
+  location: ProjectLocation,
+  project: ComposeProject,
+  services: readonly ComposeService[],
+  nodes: readonly SwarmNode[],
+  input: ImageInput,
+): Promise<PinnedImage[]> {
+  const [node] = nodes;
+  if (nodes.length > 1 || node === undefined) {
+    const pinned = new Map<string, string>();
+    for (const service of services) {
+      const image = imageName(project, service);
+      if (!pinned.has(image)) pinned.set(image, await byDigest(swarm, service.name, image, nodes.length));
+    }
+    return services.map((service) => {
+      const image = imageName(project, service);
+      return { service: service.name, image, pinned: pinned.get(image) as string };
+    });
+  }
+  const built = services.filter(({ build }) => build).map(({ name }) => name);
+  if (input.from === 'built' && !input.dryRun && built.length > 0) {
+    const { signal, onBuild } = input;
+    const onRunning =
+      onBuild && ((step: { service: string; name: string }) => onBuild(step.service, step.name));
+    await engine.build(location, { services: built, signal, ...(onRunning ? { onRunning } : {}) }, () => {});
+  }
+  const found: PinnedImage[] = [];
+  for (const service of services) {
+    const image = imageName(project, service);
+    found.push(await byId(swarm, service.name, image, service.build !== undefined, node, input.dryRun));
+  }
+  return found;
+}
+
+async function byId(
+  swarm: Swarm,
+  service: string,
+  image: string,
+  isBuilt: boolean,
+  { Description }: SwarmNode,
+  dryRun: boolean,
+): Promise<PinnedImage> {
+  let found = await swarm.image(image);
+  if (!found && dryRun) return { service, image, pinned: image };
+  if (!found && !isBuilt) {
+    await swarm.pull(image).catch((error) => {
+      throw missing(service, image, `docker pull ${image}`, error);
+    });
+    found = await swarm.image(image);
+  }
+  if (!found) throw missing(service, image, `invctl build ${service}`);
+  const { Architecture: machine, OS: system } = Description.Platform;
+  const wanted = ARCHITECTURES[machine] ?? machine;
+  if (found.Architecture !== '' && (found.Architecture !== wanted || found.Os !== system)) {
+    throw new UserError({
+      code: 'IMAGE_PLATFORM',
+      message: `the image ${image} of "${service}" is for ${found.Os}/${found.Architecture}, and the node ${Description.Hostname} is ${system}/${wanted}`,
+      hint: isBuilt
+        ? `docker buildx build --platform ${system}/${wanted} …, or: invctl build ${service}      (on a machine of that kind)`
+        : `docker pull --platform ${system}/${wanted} ${image}`,
+      details: { service, image, image_platform: `${found.Os}/${found.Architecture}` },
+    });
+  }
+  const id = found.Id;
+  return { service, image, pinned: id, ...(isBuilt ? { tag: keptTag(image, id) } : {}) };
+}
+
+/** `shop-api:deployed-39516502f797` */
+function keptTag(image: string, id: string): string {
+  const name = image.replace(/@.*$/, '').replace(/:[^:/]*$/, '');
+  return `${name}:deployed-${id.replace(/^sha256:/, '').slice(0, 12)}`;
+}
+
+async function byDigest(swarm: Swarm, service: string, image: string, nodes: number): Promise<string> {
+  if (/@sha256:[0-9a-f]{64}$/.test(image)) return image;
+  try {
+    return `${image}@${await swarm.registryDigest(image)}`;
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    throw new UserError({
+      code: 'IMAGE_NOT_IN_REGISTRY',
+      message: `the Swarm has ${nodes} nodes, and no registry has the image ${image} of "${service}" for them: ${refusal(error)}`,
+      hint: `name it by a registry in the compose file (image: registry.example.com/${image.split('/').at(-1)}), then: docker compose build --push ${service}`,
+      details: { service, image },
+      cause: error,
+    });
+  }
+}
+
+function missing(service: string, image: string, hint: string, cause?: unknown): UserError {
+  const why = refusal(cause);
+  return new UserError({
+    code: 'IMAGE_MISSING',
+    message: `the image ${image} of "${service}" is not on this engine${why ? `: ${why}` : ''}`,
+    hint,
+    exitCode: ExitCode.failure,
+    details: { service, image },
+    cause,
+  });
+}

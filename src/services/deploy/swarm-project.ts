@@ -1,0 +1,27 @@
+import { createSwarmEngine } from '../../engine/swarm/engine.js';
+import { createSwarm } from '../../engine/swarm/swarm.js';
+import type { ServiceContext } from '../context.js';
+import { deployLocked } from './swarm.js';
+
+/**
+ * The same project as it is deployed to the Swarm, in place of one that this machine's Compose runs. Bringing services up
+ * is a deployment of the images that run. The caller holds the project's lock.
+ */
+export function inSwarm(context: ServiceContext): ServiceContext {
+  const { processes, env, signal } = context;
+  const engine = createSwarmEngine(context, async ({ timeoutMs }) => {
+    const { seconds, services } = await deployLocked(context, createSwarm(processes, env, signal), {
+      dryRun: false,
+      images: 'running',
+      timeoutMs,
+      chooseNode: async (_, [node]) => {
+        if (!node) throw new Error('a Swarm has a node');
+        return node;
+      },
+      onEvent: () => {},
+    });
+    const unchanged = services.flatMap(({ action, service }) => (action === 'unchanged' ? [service] : []));
+    return { services: [], seconds, failed: [], unchanged, outdated: [] };
+  });
+  return { ...context, project: () => context.project(), engine: async () => engine };
+}

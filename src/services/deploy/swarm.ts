@@ -1,0 +1,362 @@
+import { createHash } from 'node:crypto';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { settingsIn } from '../../doctor/facts.js';
+import { createEngine } from '../../engine/select.js';
+import {
+  createSwarm,
+  refusal,
+  type Swarm,
+  type SwarmNode,
+  type SwarmService,
+} from '../../engine/swarm/swarm.js';
+import { CommandError, ExitCode, UserError } from '../../errors.js';
+import type { ExportSource, Loss } from '../../export/source.js';
+import type { Json } from '../../export/swarm/json.js';
+import { type StackFile, swarmStackFile } from '../../export/swarm/stack-file.js';
+import { withProjectLock } from '../../system/lock.js';
+import type { ServiceContext } from '../context.js';
+import { exportSource } from '../export.js';
+import { provideSecrets } from '../secrets/provide.js';
+import { causeFinder, type DeployFailure } from './evidence.js';
+import { explainFailure } from './swarm-causes.js';
+import { compareServices, DEFINITION, type ServiceChange } from './swarm-changes.js';
+import { type ImageInput, type PinnedImage, pinImages } from './swarm-images.js';
+import { type PlacedLabel, placeLabels, setLabels } from './swarm-placement.js';
+import { awaitRollout, type RolloutEvent, type RolloutFailure } from './swarm-rollout.js';
+import { createSecrets, planSecrets, removeOldSecrets, type VersionedSecret } from './swarm-secrets.js';
+
+/** What a rollback that invctl asked for may take at least. */
+const ROLLBACK_MS = 180_000;
+
+export interface SwarmDeployInput {
+  dryRun: boolean;
+  images: ImageInput['from'];
+  timeoutMs: number;
+  /** Node that gets the data, where none has it yet. */
+  node?: string | undefined;
+  chooseNode: (label: string, nodes: readonly SwarmNode[]) => Promise<SwarmNode>;
+  onEvent: (event: RolloutEvent) => void;
+  /** Called once, with all that the Swarm does not take as the compose file has it. */
+  onLosses?: (losses: readonly Loss[]) => void;
+}
+
+export interface SwarmDeployed {
+  stack: string;
+  /** Whether anything was, or would be, changed. */
+  services: ServiceChange[];
+  secrets: Omit<VersionedSecret, 'content' | 'variable'>[];
+  images: PinnedImage[];
+  labels: { label: string; node: string; kept: boolean }[];
+  seconds: Record<string, number>;
+}
+
+interface Plan {
+  stack: string;
+  file: StackFile;
+  env: Record<string, string>;
+  secrets: VersionedSecret[];
+  images: PinnedImage[];
+  labels: PlacedLabel[];
+  before: Map<string, SwarmService>;
+  services: ServiceChange[];
+  masked: readonly string[];
+}
+
+/**
+ * Hands the project to the Swarm of the engine and waits until every service runs. What does not get there goes back to
+ * the version before, with everything that this deployment changed; a stack that was not there before is removed, its
+ * volumes stay.
+ *
+ * @throws UserError SWARM_ABSENT, SWARM_NOT_MANAGER (exit 3), COMPOSE_RUNNING, of secrets, images and nodes before
+ *   anything is changed; STACK_REFUSED; DEPLOY_FAILED (exit 6) with what is wrong
+ */
+export async function deploySwarm(context: ServiceContext, input: SwarmDeployInput): Promise<SwarmDeployed> {
+  const location = context.project();
+  const swarm = createSwarm(context.processes, context.env, context.signal);
+  return withProjectLock(location, { command: 'invctl deploy swarm', signal: context.signal }, () =>
+    deployLocked(context, swarm, input),
+  );
+}
+
+/** {@link deploySwarm} for a caller that holds the project's lock. */
+export async function deployLocked(
+  context: ServiceContext,
+  swarm: Swarm,
+  input: SwarmDeployInput,
+): Promise<SwarmDeployed> {
+  await swarm.assertManager();
+  const plan = await planDeployment(context, swarm, input);
+  const told: SwarmDeployed = {
+    stack: plan.stack,
+    services: plan.services,
+    secrets: plan.secrets.map(({ content: _, variable: __, ...secret }) => secret),
+    images: plan.images,
+    labels: plan.labels.map(({ label, node, kept }) => ({ label, node: node.Description.Hostname, kept })),
+    seconds: {},
+  };
+  if (input.dryRun) return told;
+  const { tag } = swarm;
+  for (const image of plan.images) if (image.tag) await tag(image.pinned, image.tag);
+  await setLabels(swarm, plan.labels);
+  const made: string[] = [];
+  try {
+    await createSecrets(swarm, plan.stack, plan.secrets, made);
+    await handOver(context, swarm, plan);
+  } catch (error) {
+    // A service that was made or changed before the Swarm refused another one goes back as well.
+    await takeBack(context, swarm, plan, made, input);
+    throw error;
+  }
+  const { failures, seconds } = await watched(context, swarm, plan, input);
+  if (failures.length > 0) {
+    const explained = await explain(context, swarm, plan, failures);
+    const state = await takeBack(context, swarm, plan, made, input);
+    throw deployFailed(plan, explained, state);
+  }
+  await removeOldSecrets(swarm, plan.secrets);
+  return { ...told, seconds };
+}
+
+async function planDeployment(
+  context: ServiceContext,
+  swarm: Swarm,
+  { images: from, dryRun, node, chooseNode, onEvent, onLosses }: SwarmDeployInput,
+): Promise<Plan> {
+  const location = context.project();
+  const source = await exportSource(context);
+  const stack = source.project.name;
+  await assertNoCompose(swarm, stack);
+  const settings = await settingsIn(location);
+  if (settings && !dryRun) await provideSecrets(context, settings.secrets, source.project, []);
+  const nodes = await swarm.nodes();
+  const preview = swarmStackFile(source, { configsFolder: 'configs' });
+  // What becomes of secrets and images is a part of the deployment.
+  onLosses?.(preview.losses.filter(({ key }) => !/^secrets\.|^services\.[^.]+\.build$/.test(key)));
+  const labels = await placeLabels(nodes, preview.nodeLabels, node, chooseNode);
+  const secrets = await planSecrets(swarm, source, preview.secrets);
+  const before = await swarm.services(stack);
+  const engine = await createEngine('docker', context);
+  const started = performance.now();
+  const images = await pinImages(swarm, engine, location, source.project, nodes, {
+    from,
+    running: new Map([...before].map(([name, { Spec }]) => [name, Spec.TaskTemplate.ContainerSpec.Image])),
+    dryRun,
+    signal: context.signal,
+    onBuild: (service, detail) =>
+      onEvent({ service, phase: 'building', elapsedMs: performance.now() - started, detail }),
+  });
+  const pinned = withImages(source, images);
+  const file = swarmStackFile(pinned, {
+    configsFolder: 'configs',
+    labels: (definition) => ({ [DEFINITION]: digest(definition) }),
+  });
+  const definitions = new Map(Object.entries(file.definitions).map(([name, one]) => [name, digest(one)]));
+  return {
+    stack,
+    file,
+    secrets,
+    images,
+    labels,
+    before,
+    masked: source.secrets,
+    env: {
+      ...Object.fromEntries(secrets.map(({ variable, version }) => [variable, String(version)])),
+      ...Object.fromEntries(
+        file.variables.map(({ service, name, asked }) => [
+          asked,
+          source.project.services[service]?.environment[name] ?? '',
+        ]),
+      ),
+    },
+    services: compareServices(stack, before, source.project, file.definitions, definitions, images, secrets),
+  };
+}
+
+function withImages(source: ExportSource, images: readonly PinnedImage[]): ExportSource {
+  const services = { ...source.project.services };
+  for (const { service, pinned } of images) {
+    const own = services[service];
+    if (own) services[service] = { ...own, image: pinned };
+  }
+  return { ...source, project: { ...source.project, services } };
+}
+
+function digest(definition: Json): string {
+  return createHash('sha256').update(JSON.stringify(definition)).digest('hex').slice(0, 16);
+}
+
+/** A stack of the same name has the same volumes: two servers on one data folder destroy it. */
+async function assertNoCompose(swarm: Swarm, project: string): Promise<void> {
+  const running = await swarm.composeContainers(project);
+  if (running.length === 0) return;
+  throw new UserError({
+    code: 'COMPOSE_RUNNING',
+    message: `the project "${project}" runs under Compose on this engine (${running.join(', ')}), and its stack would have the same volumes and networks: two servers on one data folder destroy it`,
+    hint: 'invctl db backup && invctl down && invctl deploy swarm      (the volumes stay, and the stack takes them over)',
+  });
+}
+
+/** From a folder of its own: the client reads configs beside the stack file. */
+async function handOver({ warn }: ServiceContext, swarm: Swarm, plan: Plan): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'invctl-stack-'));
+  try {
+    const path = join(folder, 'stack.yaml');
+    await writeFile(path, plan.file.text, { mode: 0o600 });
+    for (const { path: name, content } of plan.file.files) {
+      await mkdir(dirname(join(folder, name)), { recursive: true });
+      await writeFile(join(folder, name), content, { mode: 0o600 });
+    }
+    const said = await swarm.deploy(plan.stack, path, plan.env);
+    for (const line of said.split('\n').filter((one) => /level=warning/.test(one))) warn(line);
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    throw new UserError({
+      code: 'STACK_REFUSED',
+      message: `the Swarm refuses the stack: ${refusal(error)}`,
+      hint: 'invctl export swarm -o -      (the file that it is given)',
+      cause: error,
+    });
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** The Swarm goes on without us: whoever is cut off has to know. */
+async function watched(
+  context: ServiceContext,
+  swarm: Swarm,
+  { stack, file, before }: Plan,
+  { timeoutMs, onEvent }: SwarmDeployInput,
+): ReturnType<typeof awaitRollout> {
+  try {
+    const input = { before, timeoutMs, signal: context.signal, onEvent };
+    return await awaitRollout(swarm, stack, file.services, input);
+  } catch (error) {
+    if (context.signal.aborted) {
+      context.warn(
+        `the Swarm goes on with the update of "${stack}" by itself, and goes back where it fails: docker stack services ${stack}`,
+      );
+      throw error;
+    }
+    if (!(error instanceof UserError) || error.exitCode !== ExitCode.engineUnavailable) throw error;
+    throw new UserError({
+      code: error.code,
+      message: `the engine went away while the Swarm was updating "${stack}": ${error.message}. The Swarm goes on with it once it is back, and goes back where it fails`,
+      hint: 'invctl deploy swarm      (again, when the engine answers: it changes nothing that is done)',
+      exitCode: error.exitCode,
+      cause: error,
+    });
+  }
+}
+
+async function explain(
+  context: ServiceContext,
+  swarm: Swarm,
+  { stack, masked }: Plan,
+  failures: readonly RolloutFailure[],
+): Promise<DeployFailure[]> {
+  const logs = (service: string, lines: number) => `docker service logs --tail ${lines} ${stack}_${service}`;
+  const findCause = await causeFinder(context, logs);
+  const explained: DeployFailure[] = [];
+  for (const failure of failures) {
+    explained.push(await explainFailure(swarm, stack, failure, findCause, masked));
+  }
+  return explained;
+}
+
+type TakenBack = 'removed' | 'back' | 'stuck';
+
+/** Everything that this deployment changed goes back, also services that are well: they belong to one version. */
+async function takeBack(
+  { warn }: ServiceContext,
+  swarm: Swarm,
+  { stack, file, before, labels }: Plan,
+  made: readonly string[],
+  { timeoutMs }: SwarmDeployInput,
+): Promise<TakenBack> {
+  try {
+    if (before.size === 0) {
+      await swarm.removeStack(stack);
+      for (const { label, node, kept } of labels) {
+        if (!kept)
+          warn(`${node.Description.Hostname} keeps the label ${label}: a volume may have been made there`);
+      }
+    } else await rollBackAll(swarm, stack, file.services, before, Math.max(timeoutMs, ROLLBACK_MS));
+    const left: string[] = [];
+    for (const name of made) if (!(await swarm.removeSecret(name))) left.push(name);
+    if (left.length > 0) warn(`still in use, and left in the Swarm: ${left.join(', ')}`);
+    return before.size === 0 ? 'removed' : 'back';
+  } catch (error) {
+    warn(`the way back was not completed: ${error instanceof Error ? error.message : String(error)}`);
+    return 'stuck';
+  }
+}
+
+async function rollBackAll(
+  swarm: Swarm,
+  stack: string,
+  names: readonly string[],
+  before: ReadonlyMap<string, SwarmService>,
+  timeoutMs: number,
+): Promise<void> {
+  const now = await swarm.services(stack);
+  const isNew = ([name]: [string, SwarmService]) => names.includes(name) && !before.has(name);
+  await swarm.removeServices([...now].filter(isNew).map(([, service]) => service));
+  const goingBack = new Map<string, SwarmService>();
+  for (const [name, service] of now) {
+    const earlier = before.get(name);
+    // Where the index is the same, this deployment never reached it.
+    if (!earlier || earlier.Version.Index === service.Version.Index) continue;
+    const state = service.UpdateStatus?.State ?? '';
+    if (state === 'rollback_completed') continue;
+    if (JSON.stringify(earlier.Spec) === JSON.stringify(service.Spec)) continue;
+    if (state !== 'rollback_started') await swarm.rollBack(service);
+    goingBack.set(name, service);
+  }
+  const deadline = performance.now() + timeoutMs;
+  while (goingBack.size > 0 && performance.now() < deadline) {
+    const services = await swarm.services(stack);
+    for (const name of goingBack.keys()) {
+      const service = services.get(name);
+      const state = service?.UpdateStatus?.State ?? '';
+      if (!service || !['rollback_started', 'updating'].includes(state)) goingBack.delete(name);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+  }
+  if (goingBack.size > 0) {
+    const left = [...goingBack.keys()].map((name) => `${stack}_${name}`);
+    throw new UserError({
+      code: 'ROLLBACK_LATE',
+      message: `${left.join(', ')} did not come back within ${Math.round(timeoutMs / 1000)} s`,
+      hint: `docker service ps --no-trunc ${left[0]}`,
+    });
+  }
+}
+
+const STATES: Readonly<Record<TakenBack, string>> = {
+  removed: 'There was no version before: the stack is removed again, its volumes are kept',
+  back: 'Every service is back on the version before',
+  stuck: 'The version before is not back on all services',
+};
+
+function deployFailed({ stack }: Plan, failures: readonly DeployFailure[], state: TakenBack): UserError {
+  const blocks = failures.map(({ service, message, cause, error, healthOutput, lastLines }) =>
+    [
+      `"${service}": ${cause && cause.message !== message ? `${message}: ${cause.message}` : message}`,
+      ...(error && error !== cause?.message ? [`  the Swarm says: ${error}`] : []),
+      ...(healthOutput ? [`  health check: ${healthOutput.split('\n').slice(-3).join('\n    ')}`] : []),
+      ...(lastLines.length > 0
+        ? ['  last log lines:', ...lastLines.map((line) => `    ${line.slice(0, 200)}`)]
+        : []),
+    ].join('\n'),
+  );
+  return new UserError({
+    code: 'DEPLOY_FAILED',
+    message: `the stack "${stack}" was not deployed\n${blocks.join('\n')}\n${STATES[state]}.`,
+    hint: failures[0]?.cause?.next ?? `docker stack ps --no-trunc ${stack}`,
+    exitCode: ExitCode.unhealthy,
+    details: { stack, state, failed: failures },
+  });
+}

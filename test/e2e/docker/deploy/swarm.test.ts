@@ -1,0 +1,263 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { invctl } from '../../../support/cli.js';
+import { withoutDocker } from '../../../support/docker.js';
+import { type OwnEngine, startOwnEngine, withoutOwnEngine } from '../../../support/export/own-engine.js';
+import { schemaErrors } from '../../../support/schema.js';
+
+/** As `psql` would send it, with the final newline that an editor leaves. */
+const PASSWORD = `s3cret-${randomBytes(9).toString('hex')}`;
+
+/** The API of this stack is a shell that waits for its database, and is healthy once it was let in. */
+const COMPOSE = `name: NAME
+services:
+  db:
+    image: postgres:16
+    environment: {POSTGRES_PASSWORD_FILE: /run/secrets/db_password, POSTGRES_DB: shop}
+    secrets: [db_password]
+    volumes: ["pgdata:/var/lib/postgresql/data"]
+    healthcheck: {test: [CMD, pg_isready, -h, 127.0.0.1, -U, postgres], interval: 1s, retries: 30, start_period: 60s, start_interval: 300ms}
+    restart: unless-stopped
+    deploy: {endpoint_mode: dnsrr}
+  api:
+    build: ./api
+    image: NAME-api
+    environment: {DATABASE_HOST: db, API_KEY: "key-\${KEY_PART:-abcdef}"}
+    secrets: [db_password]
+    ports: ["127.0.0.1:5003:5003"]
+    healthcheck: {test: [CMD, test, -e, /tmp/ready], interval: 1s, retries: 3, start_period: 60s, start_interval: 300ms}
+    restart: unless-stopped
+    deploy: {endpoint_mode: dnsrr, update_config: {order: start-first, failure_action: rollback, monitor: 3s}}
+volumes: {pgdata: {}}
+secrets: {db_password: {file: ./secrets/db_password.txt}}
+`;
+const WAITS = `until PGPASSWORD=$(cat /run/secrets/db_password) psql -h db -U postgres -d shop -c 'select 1'; do sleep 0.5; done
+touch /tmp/ready; exec sleep 1d`;
+
+const dockerfile = (script: string) =>
+  `FROM postgres:16\nRUN echo ${Buffer.from(script).toString('base64')} | base64 -d > /api.sh\nUSER postgres\nENTRYPOINT ["bash", "/api.sh"]\n`;
+
+interface Stack {
+  name: string;
+  folder: string;
+  // biome-ignore lint/suspicious/noExplicitAny: each test knows the shape that it asks for.
+  run(...args: string[]): Promise<{ code: number | null; data: any; error: any; stderr: string }>;
+}
+
+describe.skipIf(withoutDocker || withoutOwnEngine)('deploy swarm', () => {
+  let engine: OwnEngine;
+  const folders: string[] = [];
+
+  async function stack(compose: string): Promise<Stack> {
+    const name = `invctl-e2e-${randomBytes(4).toString('hex')}`;
+    const folder = await mkdtemp(join(tmpdir(), 'invctl-swarm-'));
+    folders.push(folder);
+    writeFileSync(join(folder, 'compose.yaml'), compose.replaceAll('NAME', name));
+    mkdirSync(join(folder, 'secrets'));
+    writeFileSync(join(folder, 'secrets/db_password.txt'), `${PASSWORD}\n`);
+    return {
+      name,
+      folder,
+      async run(...args) {
+        const { code, stdout, stderr } = await invctl([...args, '--json'], {
+          cwd: folder,
+          env: { DOCKER_HOST: engine.host, INVCTL_STATE_DIR: `${folder}-state` },
+        });
+        const document = JSON.parse(stdout);
+        if (document.ok) expect(schemaErrors(args.slice(0, 2).join('-'), document)).toEqual([]);
+        for (const text of [stdout, stderr]) expect(text).not.toContain(PASSWORD);
+        return { code, data: document.data, error: document.error, stderr };
+      },
+    };
+  }
+
+  const inService = (service: string, ...command: string[]) =>
+    engine
+      .docker('ps', '--quiet', '--filter', `label=com.docker.swarm.service.name=${service}`)
+      .then((ids) => engine.docker('exec', ids.split('\n')[0] ?? '', ...command));
+  const left = async (kind: 'service' | 'secret', name: string) =>
+    (await engine.docker(kind, 'ls', '--format', '{{.Name}}'))
+      .split('\n')
+      .filter((one) => one.startsWith(name))
+      .sort();
+
+  beforeAll(async () => {
+    engine = await startOwnEngine();
+    engine.load('postgres:16');
+    const { code, error } = await (await stack(COMPOSE)).run('deploy', 'swarm');
+    expect([code, error.code]).toEqual([3, 'SWARM_ABSENT']);
+    await engine.docker('swarm', 'init', '--advertise-addr', '127.0.0.1');
+  });
+
+  afterAll(async () => {
+    await engine?.remove();
+    for (const folder of folders) {
+      rmSync(folder, { recursive: true, force: true });
+      rmSync(`${folder}-state`, { recursive: true, force: true });
+    }
+  });
+
+  it('goes out, follows a rebuilt image, goes back from a broken one, and rotates its password', async () => {
+    const shop = await stack(COMPOSE);
+    const { name, folder, run } = shop;
+    const api = (script: string) => writeFileSync(join(folder, 'api/Dockerfile'), dockerfile(script));
+    mkdirSync(join(folder, 'api'));
+    api(WAITS);
+
+    const dry = await run('deploy', 'swarm', '--dry-run');
+    expect(dry.data.services.map(({ action }: { action: string }) => action)).toEqual(['create', 'create']);
+    expect([await left('service', name), await left('secret', name)]).toEqual([[], []]);
+
+    const first = await run('deploy', 'swarm', '--verbose');
+    expect([first.code, first.stderr]).toEqual([0, expect.stringContaining('secret create')]);
+    // Its bytes as they are, and never in an argument vector.
+    expect(await inService(`${name}_api`, 'cat', '/run/secrets/db_password')).toBe(PASSWORD);
+    expect(await left('secret', name)).toEqual([`${name}_db_password_v1`]);
+    // The port of the loopback interface is not open, and the data has its node.
+    const ports = await engine.docker(
+      'service',
+      'inspect',
+      `${name}_api`,
+      '--format',
+      '{{json .Endpoint.Ports}}',
+    );
+    expect(ports).toBe('null');
+    const labels = await engine.docker('node', 'inspect', 'self', '--format', '{{json .Spec.Labels}}');
+    expect(JSON.parse(labels)).toEqual({ [`${name}.pgdata`]: 'true' });
+
+    const task = () =>
+      engine.docker('service', 'ps', '--quiet', '--filter', 'desired-state=running', `${name}_api`);
+    const before = await task();
+    const again = await run('deploy', 'swarm');
+    expect(again.data.services.map(({ action }: { action: string }) => action)).toEqual([
+      'unchanged',
+      'unchanged',
+    ]);
+    expect(await task()).toBe(before);
+
+    // Another content under the same name.
+    api(`echo second > /tmp/version\n${WAITS}`);
+    const second = await run('deploy', 'swarm');
+    expect(second.data.services).toEqual([
+      { service: 'db', action: 'unchanged', changes: [] },
+      { service: 'api', action: 'update', changes: [`image ${name}-api`] },
+    ]);
+    expect(await inService(`${name}_api`, 'cat', '/tmp/version')).toBe('second');
+
+    // A broken one, with a secret that changes along with it.
+    api(`echo 'Error: getaddrinfo ENOTFOUND databse' >&2; exit 3`);
+    writeFileSync(join(folder, 'secrets/other.txt'), 'x');
+    const file = join(folder, 'compose.yaml');
+    const text = readFileSync(file, 'utf8');
+    writeFileSync(
+      file,
+      text
+        .replace('secrets: {db_password:', 'secrets: {other: {file: ./secrets/other.txt}, db_password:')
+        .replace(/secrets: \[db_password\]\n {4}ports/, 'secrets: [db_password, other]\n    ports'),
+    );
+    const broken = await run('deploy', 'swarm');
+    expect([broken.code, broken.error.code]).toEqual([6, 'DEPLOY_FAILED']);
+    expect(broken.error.message).toContain('"api": it went back to the version before');
+    expect(broken.error.message).toContain('the host name "databse" is not known in its network');
+    expect(broken.error.state).toBe('back');
+    expect(await inService(`${name}_api`, 'cat', '/tmp/version')).toBe('second');
+    expect(await left('secret', name)).toEqual([`${name}_db_password_v1`]);
+
+    writeFileSync(file, text);
+    // With the images that run: the newest on the engine is the broken one.
+    const rotated = await run('secrets', 'rotate', '--swarm');
+    expect([rotated.error, rotated.data?.recreated]).toEqual([undefined, ['api']]);
+    expect(await inService(`${name}_api`, 'cat', '/tmp/version')).toBe('second');
+    const now = readFileSync(join(folder, 'secrets/db_password.txt'), 'utf8');
+    expect(now.trim()).not.toBe(PASSWORD);
+    expect(await inService(`${name}_api`, 'cat', '/run/secrets/db_password')).toBe(now.trim());
+    expect(await left('secret', name)).toEqual([`${name}_db_password_v1`, `${name}_db_password_v2`]);
+
+    await engine.docker('stack', 'rm', name);
+  });
+
+  it('leaves nothing of a stack that never ran, and says what was in the way', async () => {
+    const { name, run } = await stack(`name: NAME
+services:
+  api:
+    image: postgres:16
+    command: [sleep, 1d]
+    volumes: ["/no/such/path:/data"]
+    secrets: [db_password]
+    deploy: {endpoint_mode: dnsrr}
+secrets: {db_password: {file: ./secrets/db_password.txt}}
+`);
+    const { code, error } = await run('deploy', 'swarm');
+    expect([code, error.code, error.state]).toEqual([6, 'DEPLOY_FAILED', 'removed']);
+    expect(error.message).toContain('the node has no /no/such/path: Swarm carries no files');
+    expect([await left('service', name), await left('secret', name)]).toEqual([[], []]);
+  });
+
+  it('refuses what would harm or never run, before it changes anything', async () => {
+    const { name, folder, run } = await stack(
+      COMPOSE.replace('build: ./api\n    image: NAME-api', 'image: postgres:16'),
+    );
+    const refused = async (...args: string[]) => (await run('deploy', 'swarm', ...args)).error?.code;
+    expect(await refused('--node', 'nobody')).toBe('NODE_UNKNOWN');
+    writeFileSync(join(folder, 'secrets/db_password.txt'), '');
+    expect(await refused()).toBe('SECRET_EMPTY');
+    rmSync(join(folder, 'secrets/db_password.txt'));
+    expect(await refused()).toBe('SECRET_MISSING');
+    writeFileSync(join(folder, 'secrets/db_password.txt'), PASSWORD);
+    const file = join(folder, 'compose.yaml');
+    const text = readFileSync(file, 'utf8');
+    writeFileSync(file, text.replaceAll('postgres:16', 'registry.invalid/nothing:1'));
+    expect(await refused('--no-build')).toBe('IMAGE_MISSING');
+    const other = join(folder, 'other');
+    mkdirSync(other);
+    writeFileSync(join(other, 'Dockerfile'), 'FROM scratch\nCOPY Dockerfile /\n');
+    const platform =
+      (await engine.docker('version', '--format', '{{.Server.Arch}}')) === 'arm64' ? 'amd64' : 'arm64';
+    await engine.docker(
+      'build',
+      '--quiet',
+      '--platform',
+      `linux/${platform}`,
+      '--tag',
+      `${name}-other`,
+      other,
+    );
+    writeFileSync(file, text.replaceAll('postgres:16', `${name}-other`));
+    expect(await refused()).toBe('IMAGE_PLATFORM');
+    writeFileSync(file, text);
+    await engine.docker(
+      'run',
+      '--detach',
+      '--label',
+      `com.docker.compose.project=${name}`,
+      '--label',
+      'com.docker.compose.service=db',
+      '--label',
+      'com.docker.compose.oneoff=False',
+      '--network=none',
+      'postgres:16',
+      'sleep',
+      '1d',
+    );
+    expect(await refused()).toBe('COMPOSE_RUNNING');
+    expect([await left('service', name), await left('secret', name)]).toEqual([[], []]);
+  });
+
+  it('says that the Swarm goes on when the engine goes away', async () => {
+    const { name, run } = await stack(`name: NAME
+services:
+  api: {image: postgres:16, command: [sleep, 1d], healthcheck: {test: [CMD, test, -e, /tmp/go], start_period: 5m, interval: 1s}, restart: always, deploy: {endpoint_mode: dnsrr}}
+`);
+    const running = run('deploy', 'swarm');
+    for (let i = 0; i < 300 && !(await left('service', name)).length; i += 1) await delay(100);
+    await engine.kill();
+    const { code, error } = await running;
+    expect([code, error.code]).toEqual([3, 'ENGINE_UNREACHABLE']);
+    expect(error.message).toContain(`the engine went away while the Swarm was updating "${name}"`);
+  });
+});
