@@ -24,6 +24,7 @@ import locations from './routes/locations/locations.js';
 import metricsRoute from './routes/metrics/metrics.js';
 import movements from './routes/movements/movements.js';
 import reports from './routes/reports/reports.js';
+import countFiles from './routes/stock/count-files.js';
 import stock from './routes/stock/stock.js';
 import suppliers from './routes/suppliers/suppliers.js';
 import users from './routes/users/users.js';
@@ -47,6 +48,7 @@ const RESOURCES = [
   suppliers,
   locations,
   stock,
+  countFiles,
   movements,
   imports,
   reports,

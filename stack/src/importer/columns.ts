@@ -33,12 +33,34 @@ const COLUMNS = {
   supplier: supplierName,
   barcode,
   location: locationCode,
+  counted: count(1_000_000_000),
 } satisfies Record<string, z.ZodType<string>>;
 
 export type Column = keyof typeof COLUMNS;
 
-export const COLUMN_NAMES = Object.keys(COLUMNS) as Column[];
-export const REQUIRED_COLUMNS: readonly Column[] = ['sku', 'name'];
+/** What the rows of a file are, and so which columns it may have. */
+export interface FileKind {
+  readonly name: 'items' | 'counts';
+  readonly columns: readonly Column[];
+  /** Columns that have to be there, and a cell in each row of them. */
+  readonly required: readonly Column[];
+  /** One of these has to be there. */
+  readonly identified: readonly Column[];
+}
+
+export const ITEM_FILE: FileKind = {
+  name: 'items',
+  columns: (Object.keys(COLUMNS) as Column[]).filter((column) => column !== 'counted'),
+  required: ['sku', 'name'],
+  identified: ['sku'],
+};
+
+export const COUNT_FILE: FileKind = {
+  name: 'counts',
+  columns: ['sku', 'barcode', 'location', 'counted'],
+  required: ['counted'],
+  identified: ['sku', 'barcode'],
+};
 
 /** What is wrong with a row, or with one of its cells. */
 export interface RowError {
@@ -64,10 +86,10 @@ const REMEMBERED_CELLS = 1000;
 export class RowChecker {
   readonly #columns: readonly { name: Column; required: boolean; sound: Set<string> }[];
 
-  constructor(header: readonly Column[]) {
+  constructor(header: readonly Column[], { required }: FileKind) {
     this.#columns = header.map((name) => ({
       name,
-      required: REQUIRED_COLUMNS.includes(name),
+      required: required.includes(name),
       sound: new Set(),
     }));
   }

@@ -1,4 +1,4 @@
-import { type Column, type Row, RowChecker } from './columns.js';
+import { type Column, type FileKind, type Row, RowChecker } from './columns.js';
 import { type Delimiter, separationOf } from './delimiter.js';
 import { FileDecoder, UnreadableTextError } from './encoding.js';
 import { type HeaderMapping, type Layout, layoutOf } from './layout.js';
@@ -26,7 +26,11 @@ interface Batch {
  *
  * @throws {Problem} 422 for what is no such file; so does reading its rows.
  */
-export async function openInventory(file: SourceFile, mapping: HeaderMapping): Promise<InventoryFile> {
+export async function openInventory(
+  file: SourceFile,
+  mapping: HeaderMapping,
+  kind: FileKind,
+): Promise<InventoryFile> {
   const batches = readRecords(file);
   let blank = 0;
   for (;;) {
@@ -36,9 +40,10 @@ export async function openInventory(file: SourceFile, mapping: HeaderMapping): P
     blank += at < 0 ? value.records.length : at;
     const header = value.records[at];
     if (!header) continue;
-    const layout = layoutOf(header, value.delimiter, mapping);
+    const layout = layoutOf(header, value.delimiter, mapping, kind);
     let skipped = 0;
     const rows = checkRows(layout, value.records.slice(at + 1), batches, {
+      kind,
       headerRow: blank + 1,
       onSkip: () => {
         skipped += 1;
@@ -53,9 +58,9 @@ async function* checkRows(
   { columns, width, arrange }: Layout,
   first: string[][],
   others: AsyncIterable<Batch>,
-  { headerRow, onSkip }: { headerRow: number; onSkip: () => void },
+  { kind, headerRow, onSkip }: { kind: FileKind; headerRow: number; onSkip: () => void },
 ): AsyncGenerator<Row[]> {
-  const checker = new RowChecker(columns);
+  const checker = new RowChecker(columns, kind);
   let number = headerRow;
   const check = (records: string[][]) => {
     const rows: Row[] = [];

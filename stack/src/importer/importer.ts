@@ -2,8 +2,9 @@ import { stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import type { Database, Session } from '../database/database.js';
 import { type Actor, SYSTEM } from '../repositories/audit.js';
-import { newImportId, recordImport } from '../repositories/imports.js';
+import { newImportId, recordFlaws, recordImport } from '../repositories/imports.js';
 import type { Spool } from '../spool/spool.js';
+import { ITEM_FILE } from './columns.js';
 import { openInventory } from './csv.js';
 import { type HeaderMapping, NO_MAPPING } from './layout.js';
 import { findFlaws, type MergeCounts, merge, planMerge, recordWarnings, settle } from './merge.js';
@@ -112,7 +113,7 @@ export class Importer {
   ): Promise<ImportOutcome> {
     const startedAt = new Date();
     for (const statement of PREPARE_STAGING) await session.query(statement);
-    const inventory = await openInventory(file, mapping);
+    const inventory = await openInventory(file, mapping, ITEM_FILE);
     const rows = await stage(session.client, inventory);
     const errors = await findFlaws(session, inventory.columns);
     const rejected = mode === 'atomic' && errors > 0;
@@ -124,6 +125,7 @@ export class Importer {
       session,
       {
         id,
+        kind: 'items',
         source,
         mode,
         status,
@@ -144,16 +146,7 @@ export class Importer {
       },
       by,
     );
-    if (errors > 0) {
-      await session.query(
-        {
-          text: `INSERT INTO import_errors (import_id, row_number, column_name, code, message, value)
-                 SELECT $1, row_number, "column", code, message, value FROM flawed
-                 ORDER BY row_number, "column"`,
-        },
-        [id],
-      );
-    }
+    if (errors > 0) await recordFlaws(session, id);
     if (counts.quantityIgnored > 0) await recordWarnings(session, id);
     return { id, status, rows, errors, counts };
   }

@@ -1,5 +1,5 @@
 import { invalid, type ProblemDetail } from '../problem.js';
-import { COLUMN_NAMES, type Column, REQUIRED_COLUMNS } from './columns.js';
+import { COUNT_FILE, type Column, type FileKind, ITEM_FILE } from './columns.js';
 import type { Delimiter } from './delimiter.js';
 import { originalCell } from './formulas.js';
 import { normalHeader, type ShopExport, shopExportOf } from './shop-exports.js';
@@ -30,7 +30,7 @@ export const NO_MAPPING: HeaderMapping = { columns: new Map(), others: 'refuse' 
 
 /** Other names that people and programs give to our columns. */
 const ALIASES: Readonly<Record<string, Column>> = {
-  ...Object.fromEntries(COLUMN_NAMES.map((column) => [normalHeader(column), column])),
+  ...Object.fromEntries(ITEM_FILE.columns.map((column) => [normalHeader(column), column])),
   code: 'sku',
   'item code': 'sku',
   'product code': 'sku',
@@ -62,6 +62,25 @@ const ALIASES: Readonly<Record<string, Column>> = {
   'variant barcode': 'barcode',
 };
 
+/** What a file of counts calls what was counted. */
+const COUNTED = ['counted', 'count', 'counted quantity', 'counted qty', 'physical count', 'actual'];
+
+/**
+ * The names that a kind of file knows. A file of counts may be an export with a column more: what an item's file has
+ * besides is left out (null). Its quantity is what was counted, unless another column says so.
+ */
+function namesOf(kind: FileKind, header: readonly string[]): Readonly<Record<string, Column | null>> {
+  if (kind === ITEM_FILE) return ALIASES;
+  const counted = header.some((name) => COUNTED.includes(name)) ? null : 'counted';
+  return Object.fromEntries([
+    ...Object.entries(ALIASES).map(([name, column]) => [
+      name,
+      column === 'quantity' ? counted : COUNT_FILE.columns.includes(column) ? column : null,
+    ]),
+    ...COUNTED.map((name) => [name, 'counted']),
+  ]);
+}
+
 /**
  * Finds out what the columns of a file are: by what the sender says, else as the export of a shop, else by name.
  *
@@ -71,18 +90,21 @@ export function layoutOf(
   header: readonly string[],
   delimiter: Delimiter,
   { columns: mapped, others }: HeaderMapping,
+  kind: FileKind,
 ): Layout {
   const names = header.map((name) => name.trim());
   // Spreadsheets add empty columns at the end.
   while (names.length > 1 && names.at(-1) === '') names.pop();
   const given = new Map([...mapped].map(([name, column]) => [normalHeader(name), column]));
-  const shop = given.size === 0 ? shopExportOf(names.map(normalHeader)) : undefined;
+  const shop = kind === ITEM_FILE && given.size === 0 ? shopExportOf(names.map(normalHeader)) : undefined;
   if (shop) return withDecimals(shopLayout(shop, names), delimiter);
 
+  const known = namesOf(kind, names.map(normalHeader));
   const found = names.map((name) => {
     const normal = normalHeader(name);
     const column = given.get(normal);
-    return column === undefined ? (ALIASES[normal] ?? (others === 'ignore' ? null : undefined)) : column;
+    if (column !== undefined) return column;
+    return Object.hasOwn(known, normal) ? known[normal] : others === 'ignore' ? null : undefined;
   });
   const taken = found.flatMap((column, index) => (column ? [{ column, index }] : []));
   const columns = taken.map(({ column }) => column);
@@ -91,6 +113,7 @@ export function layoutOf(
     found,
     columns,
     [...given.keys()].filter((name) => !names.map(normalHeader).includes(name)),
+    kind,
   );
   const layout: Layout = {
     name: 'plain',
@@ -133,7 +156,12 @@ function refuseFlaws(
   found: readonly (Column | null | undefined)[],
   columns: readonly Column[],
   absent: readonly string[],
+  { required, identified }: FileKind,
 ): void {
+  const missing = [
+    ...required.filter((column) => !columns.includes(column)),
+    ...(identified.some((column) => columns.includes(column) || required.includes(column)) ? [] : ['sku']),
+  ];
   const shown = (name: string) => JSON.stringify(name.slice(0, 64));
   const problems: (readonly [code: string, message: string])[] = [
     ...names
@@ -149,9 +177,7 @@ function refuseFlaws(
           ] as const,
       ),
     ...absent.map((name) => ['absent_column', `The file has no column ${shown(name)}.`] as const),
-    ...REQUIRED_COLUMNS.filter((column) => !columns.includes(column)).map(
-      (column) => ['missing_column', `The column ${column} is missing.`] as const,
-    ),
+    ...missing.map((column) => ['missing_column', `The column ${column} is missing.`] as const),
   ];
   if (problems.length === 0) return;
   throw invalid(problems.map(([code, message]): ProblemDetail => ({ pointer: '/rows/1', code, message })));

@@ -21,7 +21,8 @@ const REFERENCES = [
   { column: 'location', table: 'locations', key: 'code', otherwise: '1' },
 ] as const;
 
-const ERRORS_OF_ROWS = `
+/** Flaws of cells, which were found while the file was read. */
+export const ERRORS_OF_ROWS = `
   SELECT staged.row_number, error.column, error.code, error.message, error.value
   FROM staged, jsonb_to_recordset(errors) AS error ("column" text, code text, message text, value text)
   WHERE errors IS NOT NULL`;

@@ -16,7 +16,8 @@ export const PREPARE_STAGING: readonly Statement[] = [
   {
     text: `CREATE TEMPORARY TABLE staged (
     row_number bigint NOT NULL, sku text COLLATE "C", name text, unit text, unit_price numeric, quantity bigint,
-    reorder_point bigint, category text, supplier text, barcode text COLLATE "C", location text, errors jsonb
+    reorder_point bigint, category text, supplier text, barcode text COLLATE "C", location text, counted bigint,
+    errors jsonb
   ) ON COMMIT DROP`,
   },
 ];

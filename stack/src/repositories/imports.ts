@@ -8,6 +8,7 @@ import { listPage, type Page } from './keyset.js';
 export interface ImportRecord {
   /** From `newImportId`. */
   readonly id: number;
+  readonly kind: 'items' | 'counts';
   readonly source: 'startup' | 'upload';
   readonly mode: 'dry-run' | 'atomic' | 'partial';
   readonly status: 'applied' | 'checked' | 'rejected';
@@ -34,7 +35,7 @@ export interface ImportFlaw {
   readonly message: string;
 }
 
-const COLUMNS = `id, source, mode, status, sha256, bytes, encoding, layout, ignored_columns, row_count AS rows,
+const COLUMNS = `id, kind, source, mode, status, sha256, bytes, encoding, layout, ignored_columns, row_count AS rows,
   skipped_count AS skipped, created_count AS created, updated_count AS updated, unchanged_count AS unchanged,
   stocked_count AS stocked, quantity_ignored_count AS quantity_ignored, error_count AS errors, actor_id, started_at,
   finished_at`;
@@ -52,7 +53,11 @@ export class Imports {
   list(
     limit: number,
     after: { readonly key: string | number; readonly id: number } | undefined,
+    { kind, status }: { readonly kind?: string | undefined; readonly status?: string | undefined } = {},
   ): Promise<Page> {
+    const conditions: [string, unknown][] = [];
+    if (kind !== undefined) conditions.push(['kind = ?', kind]);
+    if (status !== undefined) conditions.push(['status = ?', status]);
     return listPage(this.#database, {
       table: 'imports',
       shown: COLUMNS,
@@ -60,7 +65,7 @@ export class Imports {
       descending: true,
       limit,
       after,
-      conditions: [],
+      conditions,
     });
   }
 
@@ -105,6 +110,18 @@ export async function newImportId(session: Session): Promise<number> {
   });
   if (!row) throw new Error('nextval has one row');
   return row.id;
+}
+
+/** Puts the flaws in the temporary table `flawed` on record. */
+export async function recordFlaws(session: Session, importId: number): Promise<void> {
+  await session.query(
+    {
+      text: `INSERT INTO import_errors (import_id, row_number, column_name, code, message, value)
+             SELECT $1, row_number, "column", code, message, value FROM flawed
+             ORDER BY row_number, "column"`,
+    },
+    [importId],
+  );
 }
 
 /** Puts an import on record. */

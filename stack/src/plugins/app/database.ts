@@ -1,5 +1,6 @@
 import fp from 'fastify-plugin';
 import { Database } from '../../database/database.js';
+import { CountFiles } from '../../importer/counts.js';
 import { Importer } from '../../importer/importer.js';
 import { Ledger } from '../../ledger/ledger.js';
 import { ApiKeys } from '../../repositories/api-keys.js';
@@ -36,6 +37,7 @@ declare module 'fastify' {
     repositories: Repositories;
     ledger: Ledger;
     importer: Importer;
+    countFiles: CountFiles;
     /** Files that wait for a slow client. */
     spool: Spool;
   }
@@ -52,6 +54,7 @@ export default fp(
     const spool = new Spool();
     app.decorate('spool', spool);
     app.decorate('importer', new Importer(database, spool));
+    app.decorate('countFiles', new CountFiles(database, spool));
     app.decorate('repositories', {
       items: new Items(database),
       categories: new VersionedTable(

@@ -1,45 +1,22 @@
 import type { Readable } from 'node:stream';
 import type { FastifyPluginAsync, FastifyReply } from 'fastify';
 import { z } from 'zod';
-import { id, timestamp } from '../../fields.js';
-import { COLUMN_NAMES, type Column } from '../../importer/columns.js';
-import { IMPORT_MODES } from '../../importer/importer.js';
-import type { HeaderMapping } from '../../importer/layout.js';
+import { ITEM_FILE } from '../../importer/columns.js';
 import type { ZodTypes } from '../../plugins/app/validation.js';
-import { ERRORS_SHOWN, invalid, Problem as Refusal } from '../../problem.js';
 import { decodeCursor } from '../cursor.js';
 import { sendPage } from '../page.js';
 import { IdParams, PageQuery, Problem, page } from '../schemas.js';
+import {
+  Import,
+  mappingOf,
+  refuseOtherTypes,
+  STATUSES,
+  sendOutcome,
+  takesCsv,
+  UploadQuery,
+} from './uploads.js';
 
 const tags = ['imports'];
-
-const Import = z
-  .object({
-    id,
-    source: z.enum(['startup', 'upload']),
-    mode: z.enum(IMPORT_MODES),
-    status: z.enum(['applied', 'checked', 'rejected']),
-    sha256: z.string(),
-    bytes: z.int(),
-    encoding: z.string().nullable().meta({ description: 'As the file was read.' }),
-    layout: z.string().nullable().meta({ description: 'plain, or the shop whose export it is.' }),
-    ignored_columns: z.array(z.string()).meta({ description: 'Columns of the file that were not taken.' }),
-    rows: z.int(),
-    skipped: z.int().meta({ description: 'Rows of a shop’s export that are no items.' }),
-    created: z.int(),
-    updated: z.int(),
-    unchanged: z.int(),
-    stocked: z.int().meta({ description: 'Items that got their opening stock.' }),
-    quantity_ignored: z.int().meta({
-      description:
-        'Rows whose quantity is not what is in stock: it was not taken. errors.csv has them as warnings.',
-    }),
-    errors: z.int(),
-    actor_id: id.nullable(),
-    started_at: timestamp,
-    finished_at: timestamp,
-  })
-  .meta({ id: 'Import' });
 
 const CsvFile = z.any().meta({
   description:
@@ -51,39 +28,14 @@ const CsvFile = z.any().meta({
   examples: ['sku,name,unit_price,quantity\nTEAPOT-1,Blue teapot,12.50,10\n'],
 });
 
-const ImportQuery = z.strictObject({
-  mode: z.enum(IMPORT_MODES).default('atomic'),
-  columns: z
-    .string()
-    .max(4000)
-    .optional()
-    .meta({
-      description:
-        'What columns of the file mean, as a JSON object of their names: {"Artikel": "name", "Nr": "sku", "Color": null}. null leaves one out.',
-      examples: ['{"Artikel": "name"}'],
-    }),
-  other_columns: z
-    .enum(['refuse', 'ignore'])
-    .default('refuse')
-    .meta({ description: 'What is done with columns that nobody knows.' }),
+const ImportsQuery = PageQuery.extend({
+  kind: z.enum(['items', 'counts']).optional(),
+  status: z.enum(STATUSES).optional(),
 });
-
-const Mapping = z.record(z.string(), z.enum(COLUMN_NAMES as [Column, ...Column[]]).nullable());
-
-/** @throws {Problem} 422 for what is no such object. */
-function mappingOf({ columns, other_columns: others }: z.output<typeof ImportQuery>): HeaderMapping {
-  if (columns === undefined) return { columns: new Map(), others };
-  try {
-    return { columns: new Map(Object.entries(Mapping.parse(JSON.parse(columns)))), others };
-  } catch {
-    const message = `is no JSON object whose values are null or one of ${COLUMN_NAMES.join(', ')}`;
-    throw invalid([{ pointer: '/query/columns', code: 'mapping', message }]);
-  }
-}
 
 const SORT = '-id';
 
-/** Items from a file. */
+/** Items from a file, and what became of each file. */
 const imports: FastifyPluginAsync = async (instance) => {
   const app = instance.withTypeProvider<ZodTypes>();
   const { importer, metrics, spool } = app;
@@ -110,8 +62,7 @@ const imports: FastifyPluginAsync = async (instance) => {
       .send(content);
   }
 
-  // Only here: the file is read as it arrives, and the importer limits it.
-  app.addContentTypeParser('text/csv', (_request, file, done) => done(null, file));
+  takesCsv(app);
 
   app.post(
     '/imports',
@@ -123,7 +74,7 @@ const imports: FastifyPluginAsync = async (instance) => {
         summary: 'Import items from a CSV file',
         description:
           'atomic takes all rows or, if any is flawed, none. partial leaves out flawed rows. dry-run only looks.',
-        querystring: ImportQuery,
+        querystring: UploadQuery,
         body: { content: { 'text/csv': { schema: CsvFile } } },
         response: { 200: Import, 201: Import },
         responseHeaders: { 200: ['location'], 201: ['location'] },
@@ -131,41 +82,15 @@ const imports: FastifyPluginAsync = async (instance) => {
     },
     async (request, reply) => {
       const { mode } = request.query;
-      if (request.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase() !== 'text/csv') {
-        throw new Refusal(415, 'unsupported_media_type', 'Send the file as text/csv.');
-      }
+      refuseOtherTypes(request);
       const outcome = await importer.upload(
         request.body as Readable,
         mode,
         request.actor,
-        mappingOf(request.query),
+        mappingOf(request.query, ITEM_FILE),
       );
       metrics.imports.inc({ status: outcome.status });
-      const record = await imports.find(outcome.id);
-      if (outcome.status === 'rejected') {
-        const flaws = await imports.flaws(outcome.id, ERRORS_SHOWN);
-        throw new Refusal(
-          422,
-          'import_rejected',
-          `${outcome.errors} flaws in the file; nothing was changed.`,
-          {
-            errors: flaws.map(({ row_number, column_name, code, message }) => ({
-              pointer: `/rows/${row_number}${column_name === null ? '' : `/${column_name}`}`,
-              code,
-              message,
-            })),
-            extensions: {
-              ...(outcome.errors > flaws.length && { errors_omitted: outcome.errors - flaws.length }),
-              import: JSON.parse(record),
-              errors_csv: `/api/v1/imports/${outcome.id}/errors.csv`,
-            },
-          },
-        );
-      }
-      return reply
-        .code(outcome.status === 'applied' ? 201 : 200)
-        .header('location', `/api/v1/imports/${outcome.id}`)
-        .json(record);
+      return sendOutcome(reply, imports, outcome);
     },
   );
 
@@ -177,12 +102,12 @@ const imports: FastifyPluginAsync = async (instance) => {
         tags,
         operationId: 'listImports',
         summary: 'List imports, the newest first',
-        querystring: PageQuery,
+        querystring: ImportsQuery,
         response: { 200: page('Import', Import) },
       },
     },
-    async ({ query: { limit, cursor } }, reply) =>
-      sendPage(reply, await imports.list(limit, decodeCursor(cursor, SORT)), SORT),
+    async ({ query: { limit, cursor, kind, status } }, reply) =>
+      sendPage(reply, await imports.list(limit, decodeCursor(cursor, SORT), { kind, status }), SORT),
   );
 
   app.get(
