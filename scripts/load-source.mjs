@@ -1,24 +1,20 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { build } from 'esbuild';
+import { build } from 'rolldown';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const folder = join(root, 'node_modules/.cache/invctl');
 
 /** Imports a TypeScript module of src/, which no part of the package exports. */
 export async function loadSource(path) {
-  const outfile = join(folder, path.replace(/\.ts$/, '.mjs'));
-  mkdirSync(folder, { recursive: true });
+  const file = join(folder, path.replace(/\.ts$/, '.mjs'));
   await build({
-    absWorkingDir: root,
-    entryPoints: [path],
-    outfile,
-    bundle: true,
-    packages: 'external',
-    format: 'esm',
+    cwd: root,
+    input: path,
     platform: 'node',
-    logLevel: 'warning',
+    external: (id) => !id.startsWith('.') && !id.startsWith('/'),
+    output: { file, format: 'esm', codeSplitting: false },
+    logLevel: 'warn',
   });
-  return import(pathToFileURL(outfile).href);
+  return import(pathToFileURL(file).href);
 }

@@ -1,4 +1,5 @@
 import type { Engine } from '../engine/engine.js';
+import { selectEngine } from '../engine/select.js';
 import { createOutput, type Output, type WorkedIn } from '../output/output.js';
 import { createPrompts, type Prompts } from '../output/prompts.js';
 import type { ChosenEnvironment } from '../project/environments.js';
@@ -66,18 +67,18 @@ export function createContext(
       return location;
     },
     engine() {
-      engine ??= import('../engine/select.js').then(({ selectEngine }) =>
-        selectEngine(settings.engine, context.project(), {
-          processes,
-          env,
-          signal,
-          warn: context.warn,
-          note: output.note,
-        }),
-      );
+      engine ??= openEngine();
       return engine;
     },
   };
+  const openEngine = async () =>
+    selectEngine(settings.engine, context.project(), {
+      processes,
+      env,
+      signal,
+      warn: context.warn,
+      note: output.note,
+    });
   return context;
 }
 

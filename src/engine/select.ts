@@ -3,7 +3,10 @@ import { mkdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ExitCode, UserError, usageError } from '../errors.js';
 import type { ProjectLocation } from '../project/locate.js';
+import { writeFileAtomic } from '../system/files.js';
 import type { ProcessRunner } from '../system/process.js';
+import { createComposeEngine } from './compose/engine.js';
+import { answersOnSocket } from './compose/engine-socket.js';
 import type { Engine, EngineKind } from './engine.js';
 
 export interface EngineDependencies {
@@ -39,7 +42,6 @@ export async function selectEngine(
   const last = await rememberedEngine(location);
   if (last) return createEngine(last, dependencies);
   const docker = await createEngine('docker', dependencies);
-  const { answersOnSocket } = await import('./compose/engine-socket.js');
   if (await answersOnSocket(dependencies.env)) return docker;
   try {
     await docker.info();
@@ -56,10 +58,7 @@ export async function createEngine(
   kind: EngineKind,
   dependencies: Omit<EngineDependencies, 'note'>,
 ): Promise<Engine> {
-  if (kind === 'docker') {
-    const { createComposeEngine } = await import('./compose/engine.js');
-    return createComposeEngine(dependencies);
-  }
+  if (kind === 'docker') return createComposeEngine(dependencies);
   const { createEmbeddedEngine } = await import('./embedded/engine.js');
   return createEmbeddedEngine(dependencies);
 }
@@ -73,7 +72,6 @@ export async function rememberEngine(location: ProjectLocation, kind: EngineKind
   const ours = existsSync(join(location.directory, '.invctl', 'lock.json'));
   if ((kind === 'docker' && !ours) || (await rememberedEngine(location)) === kind) return;
   await mkdir(dirname(file), { recursive: true });
-  const { writeFileAtomic } = await import('../system/files.js');
   await writeFileAtomic(file, `${kind}\n`);
 }
 

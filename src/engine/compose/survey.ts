@@ -1,3 +1,4 @@
+import { CommandError } from '../../errors.js';
 import type { ProjectLocation } from '../../project/locate.js';
 import type { ProcessRunner, RunOptions, RunResult } from '../../system/process.js';
 import { LABEL_ONE_OFF, LABEL_PROJECT, LABEL_SERVICE } from '../labels.js';
@@ -44,11 +45,10 @@ export function surveyDocker(
   async function succeed(args: readonly string[], timeoutMs?: number): Promise<string> {
     const result = await docker(args, timeoutMs === undefined ? {} : { timeoutMs });
     if (result.status === 0) return result.stdout;
-    throw await failure(result);
+    throw failure(result);
   }
 
-  async function failure(result: RunResult): Promise<unknown> {
-    const { CommandError } = await import('../../errors.js');
+  function failure(result: RunResult): unknown {
     return explainDockerError(
       new CommandError({
         argv: result.argv,
@@ -62,7 +62,7 @@ export function surveyDocker(
   /** `docker … inspect` fails for one name that is gone and prints the others all the same. */
   async function inspect<T>(args: readonly string[]): Promise<T[]> {
     const result = await docker(args);
-    if (result.status !== 0 && !saysNotFound(result.stderr)) throw await failure(result);
+    if (result.status !== 0 && !saysNotFound(result.stderr)) throw failure(result);
     return JSON.parse(result.stdout.trim() || '[]') as T[];
   }
 
