@@ -79,6 +79,11 @@ export interface UpOptions {
    * file. (The embedded engine does.)
    */
   recreate?: boolean;
+  /**
+   * Replace what was built again and nothing else, where all else runs as the files say: Compose looks at a
+   * dependency's health half a second apart.
+   */
+  onlyRebuilt?: boolean;
   /** Wait until every started service is healthy (running, where it declares no check; ended with 0, where it is a one-shot). */
   wait: boolean;
   timeoutMs: number;

@@ -3,3 +3,4 @@ export const LABEL_PROJECT = 'com.docker.compose.project';
 export const LABEL_SERVICE = 'com.docker.compose.service';
 export const LABEL_NUMBER = 'com.docker.compose.container-number';
 export const LABEL_ONE_OFF = 'com.docker.compose.oneoff';
+export const LABEL_CONFIG_HASH = 'com.docker.compose.config-hash';

@@ -25,6 +25,8 @@ import type { Cause } from './verdict.js';
 export interface UpInput {
   services: readonly string[];
   build: BuildChoice;
+  /** See `UpOptions`. */
+  onlyRebuilt?: boolean;
   wait: boolean;
   timeoutMs: number;
   onEngine?: (info: EngineInfo) => void;
@@ -81,6 +83,7 @@ export async function up(context: ServiceContext, input: UpInput): Promise<UpRes
       {
         services: input.services,
         build: input.build,
+        ...(input.onlyRebuilt && { onlyRebuilt: true }),
         wait: input.wait,
         timeoutMs: input.timeoutMs,
         signal: context.signal,

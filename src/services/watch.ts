@@ -175,7 +175,14 @@ async function tryOnce(
   try {
     const { location, engine } = await projectNow(context, signal);
     const now = { ...context, signal, project: () => location, engine: async () => engine };
-    return await up(now, { services, build: 'changed', wait: true, timeoutMs, onEvent });
+    return await up(now, {
+      services,
+      build: 'changed',
+      onlyRebuilt: true,
+      wait: true,
+      timeoutMs,
+      onEvent,
+    });
   } catch (error) {
     if (signal.aborted) return undefined;
     if (!(error instanceof UserError)) throw error;

@@ -25,6 +25,11 @@ export function config(location: ProjectLocation): string[] {
   return compose(location, 'config', '--format', 'json');
 }
 
+/** One service a line: its name, and the hash that Compose labels its container with. */
+export function configHashes(location: ProjectLocation): string[] {
+  return compose(location, 'config', '--hash', '*');
+}
+
 /** {@link config} of the project with one of its files read from standard input in place of the disk. */
 export function configWith(location: ProjectLocation, file: string): string[] {
   const files = location.files.map((one) => (one === file ? '-' : one));
@@ -55,7 +60,10 @@ export function build(location: ProjectLocation, options: BuildOptions): string[
 export function up(
   location: ProjectLocation,
   services: readonly string[],
-  { recreate = false }: { recreate?: boolean | undefined } = {},
+  {
+    recreate = false,
+    dependencies = true,
+  }: { recreate?: boolean | undefined; dependencies?: boolean | undefined } = {},
 ): string[] {
   return compose(
     location,
@@ -66,6 +74,7 @@ export function up(
     '--no-build',
     '--quiet-pull',
     ...(recreate ? ['--force-recreate'] : []),
+    ...(dependencies ? [] : ['--no-deps']),
     '--',
     ...services,
   );

@@ -3,13 +3,14 @@ import type { ProjectLocation } from '../../project/locate.js';
 import { type ComposeProject, withDependencies } from '../../project/model.js';
 import type { RunResult } from '../../system/process.js';
 import type { OutdatedImage, RunningStep, ServiceEvent, UpOptions, UpOutcome } from '../engine.js';
+import { LABEL_CONFIG_HASH } from '../labels.js';
 import type { ServiceStatus } from '../service-status.js';
 import * as argv from './argv.js';
 import { buildImages } from './build.js';
 import { BuiltImages } from './built-images.js';
 import { composeComplaint, type Docker, failedCommand } from './docker.js';
 import { explainDockerError } from './errors.js';
-import { serviceStatuses } from './parse.js';
+import { containerStatus, serviceStatuses } from './parse.js';
 import { ContainerWatch } from './watch.js';
 
 /** See `Engine.up`. An abort takes back what this call made. */
@@ -24,12 +25,20 @@ export async function bringUp(
   const status = async (): Promise<ServiceStatus[]> =>
     serviceStatuses(await docker.containers(location.name)).filter(({ name }) => wanted.has(name));
 
+  const runningAsWritten = options.onlyRebuilt ? servicesAsWritten(docker, location) : undefined;
   const outdated = await buildWhatIsAsked(docker, location, project, wanted, options, onEvent);
+  const rebuilt = new Set(outdated.map(({ service }) => service));
+  const replaceAlone = runningAsWritten && standsAlone(project, wanted, rebuilt, await runningAsWritten);
   const volumesBefore = new Set(await docker.list(argv.volumeNames(location.name)));
   const watch = new ContainerWatch(onEvent);
   watch.open(docker.processes, location.name, location.directory);
   try {
-    const result = await startContainers(docker, location, options);
+    const result = await startContainers(
+      docker,
+      location,
+      replaceAlone ? { ...options, services: [...rebuilt] } : options,
+      { dependencies: !replaceAlone },
+    );
     if (result !== 'late' && result.status !== 0) {
       const statuses = await status();
       return {
@@ -64,10 +73,11 @@ async function startContainers(
   docker: Docker,
   location: ProjectLocation,
   { services, timeoutMs, recreate, signal }: UpOptions,
+  { dependencies }: { dependencies: boolean },
 ): Promise<RunResult | 'late'> {
   const deadline = AbortSignal.timeout(timeoutMs);
   try {
-    return await docker.run(argv.up(location, services, { recreate }), {
+    return await docker.run(argv.up(location, services, { recreate, dependencies }), {
       cwd: location.directory,
       allowFailure: true,
       ownSession: true,
@@ -77,6 +87,45 @@ async function startContainers(
     if (deadline.aborted && !signal?.aborted) return 'late';
     throw error;
   }
+}
+
+/** Services of one container that runs, is not unhealthy, and was made from what the files say now. None, where it cannot be told. */
+async function servicesAsWritten(docker: Docker, location: ProjectLocation): Promise<ReadonlySet<string>> {
+  const asked = Promise.all([
+    docker.run(argv.configHashes(location), { cwd: location.directory }),
+    docker.containers(location.name),
+  ]);
+  const [hashes, containers] = await asked.catch(() => [undefined, []] as const);
+  const written = new Set(hashes?.stdout.split('\n'));
+  const services = containers.map((container) => ({
+    ...containerStatus(container),
+    hash: container.Config.Labels?.[LABEL_CONFIG_HASH],
+  }));
+  const alone = (name: string) => services.filter((one) => one.name === name).length === 1;
+  return new Set(
+    services
+      .filter(({ state, health }) => state === 'running' && (health === 'healthy' || health === 'none'))
+      .filter(({ name, hash }) => written.has(`${name} ${hash}`) && alone(name))
+      .map(({ name }) => name),
+  );
+}
+
+/** Whether nothing but `rebuilt` has to be looked at: no other service changed, or hangs on one of them. */
+function standsAlone(
+  project: ComposeProject,
+  wanted: ReadonlySet<string>,
+  rebuilt: ReadonlySet<string>,
+  asWritten: ReadonlySet<string>,
+): boolean {
+  const others = [...wanted].filter((name) => !rebuilt.has(name));
+  return (
+    rebuilt.size > 0 &&
+    others.every((name) => {
+      const service = project.services[name];
+      const follows = Object.keys(service?.dependsOn ?? {}).some((dependency) => rebuilt.has(dependency));
+      return asWritten.has(name) && !follows && !service?.networkMode?.startsWith('service:');
+    })
+  );
 }
 
 /** @returns the services whose source had changed. @throws UserError IMAGE_MISSING, BUILD_FAILED */

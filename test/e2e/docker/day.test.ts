@@ -261,9 +261,13 @@ describe.skipIf(withoutDocker)('a day with a project that invctl did not make', 
 
   it('shows in `status` where to log in, and in `list` every project', async () => {
     const { document } = await project.json(['status']);
-    expect(document.data).toMatchObject({
-      app: { service: 'app', url: `http://127.0.0.1:${project.port}` },
-      database: { reachable: true, user: 'keeper', password: 'store password.txt' },
+    expect(document.error).toBeUndefined();
+    expect(document).toMatchObject({
+      ok: true,
+      data: {
+        app: { service: 'app', url: `http://127.0.0.1:${project.port}` },
+        database: { reachable: true, user: 'keeper', password: 'store password.txt' },
+      },
     });
     const listed = await project.json(['list']);
     expect(listed.document.data.projects).toMatchObject([

@@ -1,0 +1,92 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { bin } from '../../../support/cli.js';
+import { withoutDocker } from '../../../support/docker.js';
+import { createDockerProject, type DockerProject, docker } from '../../../support/docker-project.js';
+
+const COMPOSE = `name: NAME
+services:
+  store:
+    image: debian:trixie-slim
+    command: [sleep, infinity]
+    stop_signal: SIGKILL
+    environment: { SHELF: "1" }
+    healthcheck: { test: ["CMD", "true"], interval: 1s }
+  app:
+    image: NAME-app
+    build: ./app
+    stop_signal: SIGKILL
+    depends_on: { store: { condition: service_healthy } }
+`;
+
+describe.skipIf(withoutDocker)('watch, of a service that waits for another', () => {
+  let project: DockerProject;
+  let child: ChildProcess;
+  const events: { event: string }[] = [];
+  let wake = () => {};
+  const served = async (count: number) => {
+    while (events.filter(({ event }) => event === 'served').length < count) {
+      expect(child.exitCode, JSON.stringify(events)).toBeNull();
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    }
+  };
+  const text = () => docker('exec', `${project.name}-app-1`, 'cat', '/app/text');
+  const container = (service: string) =>
+    docker('inspect', '--format', '{{.Id}}', `${project.name}-${service}-1`);
+
+  beforeAll(async () => {
+    project = await createDockerProject(COMPOSE);
+    await mkdir(join(project.folder, 'app'));
+    await project.write(
+      'app/Dockerfile',
+      'FROM debian:trixie-slim\nCOPY text /app/text\nCMD ["sleep", "infinity"]\n',
+    );
+    await project.write('app/text', 'one');
+    child = spawn(process.execPath, [bin, '--engine', 'docker', '--json', 'watch'], {
+      cwd: project.folder,
+      env: { ...process.env, INVCTL_STATE_DIR: `${project.folder}-state` },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    child.once('close', () => wake());
+    createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (line) => {
+      events.push(JSON.parse(line) as { event: string });
+      wake();
+    });
+    await served(1);
+  });
+  afterAll(async () => {
+    child?.kill('SIGINT');
+    await project?.remove();
+  });
+
+  it('replaces what was built again, and asks nothing of what it depends on', async () => {
+    const before = await container('store');
+    await project.write('app/text', 'two');
+    await served(2);
+    expect(await text()).toBe('two');
+    expect(await container('store')).toBe(before);
+  });
+
+  it('brings up everything where the compose file says another thing now', async () => {
+    const [store, app] = [await container('store'), await container('app')];
+    await project.write('compose.yaml', COMPOSE.replaceAll('NAME', project.name).replace('"1"', '"2"'));
+    await project.write('app/text', 'three');
+    await served(3);
+    expect(await text()).toBe('three');
+    expect(await container('store')).not.toBe(store);
+    expect(await container('app')).not.toBe(app);
+  });
+
+  it('brings up again what ended meanwhile', async () => {
+    await docker('kill', `${project.name}-store-1`);
+    await project.write('app/text', 'four');
+    await served(4);
+    expect(await text()).toBe('four');
+    expect(await docker('inspect', '--format', '{{.State.Running}}', `${project.name}-store-1`)).toBe('true');
+  });
+});
