@@ -54,7 +54,7 @@ export async function readManifest(file: string): Promise<Manifest | undefined> 
   try {
     text = await readFile(manifestPath(file), 'utf8');
   } catch (error) {
-    if (hasErrorCode(error, 'ENOENT')) return undefined;
+    if (hasErrorCode(error, 'ENOENT', 'ENOTDIR')) return undefined;
     throw explainReadError(error, manifestPath(file));
   }
   return parseManifest(text);

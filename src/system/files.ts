@@ -64,11 +64,14 @@ export async function syncFolder(folder: string): Promise<void> {
 
 /** Turns a refusal to read into a UserError that names the path. */
 export function explainReadError(error: unknown, path: string): unknown {
-  if (!hasErrorCode(error, 'EACCES', 'EPERM')) return error;
+  if (!hasErrorCode(error, 'EACCES', 'EPERM', 'ENOTDIR')) return error;
+  const aFile = error.code === 'ENOTDIR';
   return new UserError({
     code: 'NOT_READABLE',
-    message: `${path} cannot be read: permission denied`,
-    hint: `ls -ld ${path}      (run the same command as the user whose it is)`,
+    message: `${path} cannot be read: ${aFile ? 'it, or a part of its path, is a file and not a folder' : 'permission denied'}`,
+    hint: aFile
+      ? `ls -ld ${path} ${dirname(path)}      (move the file away, or name another folder)`
+      : `ls -ld ${path}      (run the same command as the user whose it is)`,
     file: path,
     cause: error,
   });

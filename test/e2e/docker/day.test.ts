@@ -146,6 +146,11 @@ describe.skipIf(withoutDocker)('a day with a project that invctl did not make', 
     const second = await project.json(['db', 'reset', '--confirm', project.name]);
     expect(second.document.error.code).toBe('BACKUP_FAILED');
     expect(second.document.error.hint).toContain('--no-backup');
+    const { document: listed } = await project.json(['db', 'list']);
+    expect(listed.error).toMatchObject({
+      code: 'NOT_READABLE',
+      message: expect.stringContaining('is a file and not'),
+    });
     expect(await sql('SELECT count(*) FROM items')).toBe('38');
   });
 
@@ -261,7 +266,6 @@ describe.skipIf(withoutDocker)('a day with a project that invctl did not make', 
 
   it('shows in `status` where to log in, and in `list` every project', async () => {
     const { document } = await project.json(['status']);
-    expect(document.error).toBeUndefined();
     expect(document).toMatchObject({
       ok: true,
       data: {
