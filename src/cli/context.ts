@@ -1,12 +1,14 @@
 import type { Engine } from '../engine/engine.js';
 import { selectEngine } from '../engine/select.js';
-import { createOutput, type Output, type WorkedIn } from '../output/output.js';
+import { createOutput, type Output } from '../output/output.js';
 import { createPrompts, type Prompts } from '../output/prompts.js';
 import type { ChosenEnvironment } from '../project/environments.js';
-import { locateProject, type ProjectLocation } from '../project/locate.js';
+import { type LocatedHost, locateProject, type ProjectLocation } from '../project/locate.js';
 import type { ServiceContext } from '../services/context.js';
 import type { Interruption } from '../system/interruption.js';
 import type { ProcessRunner, ProcessRunnerOptions } from '../system/process.js';
+import type { RemoteHost } from '../system/ssh/remote-host.js';
+import type { EnginePlace } from './engine-place.js';
 import type { GlobalSettings } from './settings.js';
 
 /** What a command gets: the world as services see it, and the ways to speak with the person. */
@@ -14,19 +16,37 @@ export interface Context extends ServiceContext {
   readonly settings: GlobalSettings;
   readonly output: Output;
   readonly prompts: Prompts;
+  /** Ends the connection to another machine, where there is one. */
+  close(): Promise<void>;
 }
 
-/**
- * The only place that builds real dependencies.
- * @param environment everything works in it, and everything that speaks with the person names it
- */
-export function createContext(
+/** Where a command works. */
+export interface Place {
+  /** Everything works in it, and everything that speaks with the person names it. */
+  environment?: ChosenEnvironment | undefined;
+  engine?: EnginePlace | undefined;
+  /** Names of the commands that work in such a place. */
+  commands: readonly string[];
+}
+
+/** The only place that builds real dependencies. */
+export async function createContext(
   settings: GlobalSettings,
   interruption: Interruption,
-  environment?: ChosenEnvironment & Pick<WorkedIn, 'commands'>,
-): Context {
+  { environment, engine: place, commands }: Place,
+): Promise<Context> {
   const { signal } = interruption;
-  const env = environment ? { ...process.env, ...environment.variables } : process.env;
+  const env = { ...process.env, ...environment?.variables, ...place?.variables };
+  const flags = [
+    ...(environment ? [`--environment ${environment.name}`] : []),
+    ...(place?.flags ? [place.flags] : []),
+  ];
+  const worksIn = {
+    ...(environment ? { name: environment.name } : {}),
+    ...(place?.address ? { host: place.address.url } : {}),
+    flags: flags.join(' '),
+    commands,
+  };
   const output = createOutput({
     stdout: process.stdout,
     stderr: process.stderr,
@@ -34,7 +54,7 @@ export function createContext(
     json: settings.json,
     quiet: settings.quiet,
     noColor: settings.noColor,
-    ...(environment ? { environment } : {}),
+    ...(environment || place ? { worksIn } : {}),
   });
   const prompts = createPrompts({
     stdin: process.stdin,
@@ -45,11 +65,21 @@ export function createContext(
     signal,
     ...(environment ? { environment } : {}),
   });
-  const processes = lazyProcessRunner({
+  const ownProcesses = lazyProcessRunner({
     env,
     handOver: interruption.handOver,
     ...(settings.verbose ? { trace: (argv: string) => output.trace(argv) } : {}),
   });
+  const { remote, processes } = await reach(place, ownProcesses, {
+    env,
+    signal,
+    asks: asksOnTerminal(settings, env),
+  });
+  const host: LocatedHost | undefined = place && {
+    ...(remote ? { remote } : {}),
+    ...(place.stateName === undefined ? {} : { stateName: place.stateName }),
+  };
+  if (remote) env.DOCKER_HOST = `unix://${remote.socket}`;
   let location: ProjectLocation | undefined;
   let engine: Promise<Engine> | undefined;
   const context: Context = {
@@ -61,15 +91,17 @@ export function createContext(
     processes,
     signal,
     ...(environment ? { environment } : {}),
+    ...(host ? { host } : {}),
     warn: (message) => output.warn(message),
     project() {
-      location ??= locateProject(settings.directory, env, environment);
+      location ??= locateProject(settings.directory, env, environment, host);
       return location;
     },
     engine() {
       engine ??= openEngine();
       return engine;
     },
+    close: async () => remote?.close(),
   };
   const openEngine = async () =>
     selectEngine(settings.engine, context.project(), {
@@ -80,6 +112,22 @@ export function createContext(
       note: output.note,
     });
   return context;
+}
+
+/** The other machine, and a runner whose programs find the way to it made. */
+async function reach(
+  place: EnginePlace | undefined,
+  processes: ProcessRunner,
+  { asks, ...world }: { env: NodeJS.ProcessEnv; signal: AbortSignal; asks: boolean },
+): Promise<{ remote?: RemoteHost; processes: ProcessRunner }> {
+  if (!place?.address) return { processes };
+  const { createRemoteHost, throughHost } = await import('../system/ssh/remote-host.js');
+  const remote = createRemoteHost(place.address, { processes, ...world, interactive: asks });
+  return { remote, processes: throughHost(processes, remote) };
+}
+
+function asksOnTerminal({ noInput }: GlobalSettings, env: NodeJS.ProcessEnv): boolean {
+  return Boolean(process.stdin.isTTY && process.stderr.isTTY) && !env.CI && !noInput;
 }
 
 /** Loaded when a program first runs: `ps` is on the clock, has its answer from the engine's socket, and runs none. */

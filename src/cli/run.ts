@@ -1,11 +1,11 @@
 import { CommanderError } from 'commander';
 import { ExitCode, hasErrorCode, UserError } from '../errors.js';
-import { createOutput, type WorkedIn } from '../output/output.js';
+import { createOutput } from '../output/output.js';
 import type { ChosenEnvironment } from '../project/environments.js';
 import { watchSignals } from '../system/interruption.js';
 import { redact } from '../system/secret.js';
 import { COMMANDS } from './commands.js';
-import { type Context, createContext } from './context.js';
+import { type Context, createContext, type Place } from './context.js';
 import { createProgram, type Execute, helpOf, typedWords } from './program.js';
 import { type GlobalSettings, isTruthy, resolveSettings } from './settings.js';
 import { sourceStack } from './stack-trace.js';
@@ -24,7 +24,7 @@ export async function runProgram(argv: readonly string[], version: string): Prom
   const execute: Execute = async (command, { name, globals, args, flags }) => {
     running = name;
     const settings = await resolveSettings(globals, process.env, process.cwd(), flags.format);
-    context = createContext(settings, interruption, await environmentFor(running, settings));
+    context = await createContext(settings, interruption, await placeFor(running, settings));
     const report = await command.run(context, {
       args,
       flags,
@@ -53,29 +53,37 @@ export async function runProgram(argv: readonly string[], version: string): Prom
       output.fail(running, interruptedError(ExitCode.interrupted));
       return ExitCode.interrupted;
     }
-    const userError = error instanceof UserError ? error : (timeoutError(error) ?? bugError(error, version));
+    const known = error instanceof UserError ? error : (timeoutError(error) ?? bugError(error, version));
+    const userError = (await context?.host?.remote?.explain(known)) ?? known;
     output.fail(running, userError);
     return userError.exitCode;
   } finally {
+    await context?.close();
     interruption.stop();
   }
 }
 
-/** They are about the project's files, which its environments have in common, or about no project at all. */
-const WITHOUT_ENVIRONMENT = ['init', 'upgrade', 'completion', 'list', 'help', 'version'];
+/** They are about the project's files, which its environments have in common, about this machine, or about no project. */
+const WITHOUT_PLACE = ['init', 'upgrade', 'completion', 'list', 'help', 'version'];
+
+/** Where a command works. @throws UserError as `chooseEnvironment` and `enginePlace` */
+async function placeFor(command: string, settings: GlobalSettings): Promise<Place> {
+  const commands = Object.keys(COMMANDS.commands).filter((name) => !WITHOUT_PLACE.includes(name));
+  if (!commands.includes(command.split(' ', 1)[0] as string)) return { commands };
+  const environment = await environmentFor(settings);
+  const { enginePlace } = await import('./engine-place.js');
+  return { environment, engine: await enginePlace(settings, process.env, environment), commands };
+}
 
 /** The environment that a command works in. @throws UserError as `chooseEnvironment` */
-async function environmentFor(
-  command: string,
-  { directory, environment, hasEnvironments }: GlobalSettings,
-): Promise<(ChosenEnvironment & Pick<WorkedIn, 'commands'>) | undefined> {
-  if (WITHOUT_ENVIRONMENT.includes(command) || (environment === undefined && !hasEnvironments))
-    return undefined;
+async function environmentFor({
+  directory,
+  environment,
+  hasEnvironments,
+}: GlobalSettings): Promise<ChosenEnvironment | undefined> {
+  if (environment === undefined && !hasEnvironments) return undefined;
   const { assertNoEnvironmentNeeded, chooseEnvironment } = await import('../project/environments.js');
-  if (environment !== undefined) {
-    const commands = Object.keys(COMMANDS.commands).filter((name) => !WITHOUT_ENVIRONMENT.includes(name));
-    return { ...(await chooseEnvironment(directory, process.env, environment)), commands };
-  }
+  if (environment !== undefined) return chooseEnvironment(directory, process.env, environment);
   await assertNoEnvironmentNeeded(directory, process.env);
   return undefined;
 }

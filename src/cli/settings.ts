@@ -14,6 +14,9 @@ export interface GlobalSettings {
   engine: EngineChoice;
   /** Name of an environment of the project. */
   environment?: string;
+  /** The engine of another machine: its address, or the docker context that has it. One of them at most. */
+  host?: string;
+  context?: string;
   /** `invctl.yaml` has environments, whether one was chosen or not. */
   hasEnvironments: boolean;
   json: boolean;
@@ -30,6 +33,10 @@ export const GLOBAL_FLAGS = {
   engine: choice('engine', ENGINE_CHOICES, 'auto, docker or embedded (INVCTL_ENGINE)'),
   environment: text('name', 'an environment that invctl.yaml declares (INVCTL_ENVIRONMENT)', {
     offers: 'environments',
+  }),
+  host: text('address', 'the engine of that machine, as ssh://user@host[:port] (INVCTL_HOST)'),
+  context: text('name', 'the engine of a docker context (INVCTL_CONTEXT)', {
+    offers: async () => (await import('../engine/compose/contexts.js')).contextNames(process.env),
   }),
   json: flag('one JSON document on stdout (INVCTL_JSON)'),
   yes: flag('answer ordinary questions with yes (INVCTL_YES)', { short: 'y' }),
@@ -56,6 +63,7 @@ export async function resolveSettings(
   const engine = flags.engine ?? (env.INVCTL_ENGINE || fromFile.engine || 'auto');
   const environment = flags.environment ?? (env.INVCTL_ENVIRONMENT || undefined);
   if (environment === '') throw usageError('--environment "" is no name', '--environment production');
+  const place = engineChosen(flags, env);
   if (!isEngineChoice(engine)) {
     throw usageError(`unknown engine "${engine}"`, `--engine ${ENGINE_CHOICES.join('|')}`);
   }
@@ -63,6 +71,7 @@ export async function resolveSettings(
     directory,
     engine,
     ...(environment === undefined ? {} : { environment }),
+    ...place,
     hasEnvironments: fromFile.hasEnvironments,
     json: flags.json || format === 'json' || isTruthy('INVCTL_JSON', env),
     yes: flags.yes || isTruthy('INVCTL_YES', env),
@@ -71,6 +80,21 @@ export async function resolveSettings(
     verbose: flags.verbose || isTruthy('INVCTL_VERBOSE', env),
     noColor: flags.noColor || isTruthy('INVCTL_NO_COLOR', env),
   };
+}
+
+/** A flag goes before both variables. @throws UserError USAGE where both are said */
+function engineChosen(flags: GlobalFlags, env: NodeJS.ProcessEnv): Pick<GlobalSettings, 'host' | 'context'> {
+  const typed = flags.host !== undefined || flags.context !== undefined;
+  const host = typed ? flags.host : env.INVCTL_HOST || undefined;
+  const context = typed ? flags.context : env.INVCTL_CONTEXT || undefined;
+  if (host !== undefined && context !== undefined) {
+    throw usageError(
+      `${typed ? '--host and --context' : 'INVCTL_HOST and INVCTL_CONTEXT'} both say which engine is meant`,
+      'leave one of them away',
+    );
+  }
+  if (context === '') throw usageError('--context "" is no name', 'docker context ls');
+  return { ...(host === undefined ? {} : { host }), ...(context === undefined ? {} : { context }) };
 }
 
 /** @throws UserError USAGE for a value that is neither yes nor no. */

@@ -1,6 +1,8 @@
+import { once } from 'node:events';
 import { command } from '../cli/command.js';
 import { flag, optional } from '../cli/parameters.js';
-import { serviceUrl } from '../engine/service-url.js';
+import type { ServiceStatus } from '../engine/service-status.js';
+import { forwardCommand, serviceUrl, webPort } from '../engine/service-url.js';
 import { UserError } from '../errors.js';
 import { openedService } from '../services/opened-service.js';
 import { openInBrowser } from '../system/desktop.js';
@@ -13,22 +15,56 @@ export default command({
     docs: flag('its /docs: what the API can do, to read and to try'),
     print: flag('print the URL and open nothing'),
   },
-  data: (z) => z.object({ service: z.string(), url: z.string(), opened: z.boolean() }),
+  notes: `Of a service that another machine (--host, --context) publishes for itself alone, the port is forwarded to this one for
+as long as the command runs; --print then says how to forward it.`,
+  data: (z) =>
+    z.object({
+      service: z.string(),
+      url: z.string(),
+      opened: z.boolean(),
+      temporary: z.boolean().optional().describe('true: there until the command ends'),
+    }),
   async run(context, { args: { service: named }, flags: { docs, print } }) {
     const status = await openedService(context, named);
-    const address = serviceUrl(status);
-    if (address === undefined) throw noUrl(status.name, status.state === 'running');
-    const url = docs ? `${address}/docs` : address;
-    // A script that asks for the URL wants no window.
-    const wanted = !print && Boolean(process.stdout.isTTY) && !context.env.CI;
-    const opened = wanted && (await openInBrowser(context, url));
-    if (wanted && !opened) context.output.note('no program here opens a browser; this is the address:');
-    return { data: { service: status.name, url, opened }, text: url };
+    const port = webPort(status);
+    const direct = serviceUrl(status);
+    if (!port || (direct === undefined && print)) throw noUrl(status);
+    const forward =
+      direct === undefined
+        ? await (await context.engine()).forward(context.project(), status.name, { target: port.target })
+        : undefined;
+    try {
+      const address = direct ?? `http://${forward?.host}:${forward?.port}`;
+      const url = docs ? `${address}/docs` : address;
+      // A script that asks for the URL wants no window.
+      const wanted = !print && Boolean(process.stdout.isTTY) && !context.env.CI;
+      const opened = wanted && (await openInBrowser(context, url));
+      if (wanted && !opened) context.output.note('no program here opens a browser; this is the address:');
+      const data = { service: status.name, url, opened };
+      if (!forward) return { data, text: url };
+      context.output.succeed('open', { ...data, temporary: true });
+      context.output.print(url);
+      context.output.note('there until Ctrl-C');
+      if (!context.signal.aborted) await once(context.signal, 'abort');
+      return { interrupted: true };
+    } finally {
+      await forward?.close();
+    }
   },
 });
 
-function noUrl(service: string, running: boolean): UserError {
-  return running
+function noUrl(status: ServiceStatus): UserError {
+  const { name: service, state } = status;
+  const command = forwardCommand(status);
+  if (command !== undefined) {
+    const port = webPort(status)?.published;
+    return new UserError({
+      code: 'NO_URL',
+      message: `"${service}" is published on ${status.machine?.name} for that machine alone`,
+      hint: `${command}      (then http://127.0.0.1:${port} leads there; or: invctl open ${service})`,
+    });
+  }
+  return state === 'running'
     ? new UserError({
         code: 'NO_URL',
         message: `"${service}" publishes no port of this machine`,

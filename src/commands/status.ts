@@ -19,6 +19,10 @@ export default command({
         .object({
           service: z.string(),
           url: z.string().optional(),
+          forward: z
+            .string()
+            .optional()
+            .describe('command that makes a port of another machine one of this machine'),
           docs: z.string().optional().describe('absent: nothing answers there'),
           login: z.object({ user: z.string(), password: z.string().describe('where it lies') }).optional(),
         })
@@ -117,9 +121,12 @@ function inIsoTime({ from, until }: KnownProtection['windows'][number]) {
 
 function appLines(app: AppStatus | undefined, style: Style): string[] {
   if (!app) return [];
-  const { url, docs, login } = app;
+  const { service, url, forward, docs, login } = app;
   return [
     ...(url === undefined ? [] : [`url         ${style.cyan(url)}`]),
+    ...(forward === undefined
+      ? []
+      : [`url         from here by ${style.bold(`invctl open ${service}`)}, or: ${forward}`]),
     ...(docs === undefined ? [] : [`docs        ${style.cyan(docs)}`]),
     ...(login ? [`login       ${login.user}, password: ${login.password}`] : []),
   ];

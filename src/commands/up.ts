@@ -3,7 +3,7 @@ import { command } from '../cli/command.js';
 import type { Context } from '../cli/context.js';
 import { flag, number, rest } from '../cli/parameters.js';
 import type { BuildChoice, OutdatedImage } from '../engine/engine.js';
-import { serviceUrl } from '../engine/service-url.js';
+import { forwardCommand, serviceUrl } from '../engine/service-url.js';
 import { usageError } from '../errors.js';
 import { serviceRow, serviceTable } from '../output/service-table.js';
 import { serviceList } from '../output/shapes.js';
@@ -112,7 +112,10 @@ function report(context: Context, result: UpResult, started: number, build: Buil
   }
   for (const status of result.services) {
     const url = serviceUrl(status);
+    const forward = forwardCommand(status);
     if (url) lines.push(`${status.name}: ${style.cyan(url)}`);
+    if (forward)
+      lines.push(`${status.name}: from here by ${style.bold(`invctl open ${status.name}`)}, or: ${forward}`);
     if (url && result.login?.service === status.name) {
       const file = relative(process.cwd(), result.login.passwordFile);
       lines.push(`log in there as ${style.bold(result.login.user)}, with the password in ${file}`);

@@ -122,7 +122,7 @@ export interface FactsInput {
 
 /** `invctl.yaml` of a folder, undefined where there is none. @throws UserError CONFIG_INVALID (exit 4) */
 export async function settingsIn(
-  location: Pick<ProjectLocation, 'directory' | 'environment'>,
+  location: Pick<ProjectLocation, 'directory' | 'environment' | 'host'>,
 ): Promise<ProjectSettings | undefined> {
   if (!existsSync(join(location.directory, SETTINGS_FILE))) return undefined;
   const { readSettings } = await import('../project/settings-file.js');

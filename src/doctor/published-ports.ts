@@ -1,13 +1,16 @@
+import { clientEndpoint } from '../engine/compose/contexts.js';
 import type { EngineKind } from '../engine/engine.js';
 import type { ServiceStatus } from '../engine/service-status.js';
 import { UserError } from '../errors.js';
 import { itemsAt } from '../project/canonical.js';
 import { mapAt } from '../project/tree.js';
-import { findListener, isPortFree } from '../system/ports.js';
+import { findFreePort, findListener, isPortFree } from '../system/ports.js';
+import type { RemoteHost } from '../system/ssh/remote-host.js';
 import type { Facts } from './facts.js';
+import { parseListeningSockets } from './listening-sockets.js';
 import { place, placeOf } from './reading.js';
 
-/** A TCP port that the project wants of this machine, and who has it now. */
+/** A TCP port that the project wants of the machine that the engine is on, and who has it now. */
 export interface WantedPort {
   service: string;
   host: string;
@@ -24,7 +27,7 @@ export type PortHolder =
   | { kind: 'container'; instance: string; project?: string }
   /** This project's own service, on the engine that is not in use now. */
   | { kind: 'other-engine'; engine: EngineKind; service: string }
-  /** `pid` is unknown where the process is another user's. */
+  /** `pid` is unknown where the process is another user's, or another machine's. */
   | { kind: 'process'; pid?: number; name?: string };
 
 const asked = new WeakMap<Facts, Promise<WantedPort[]>>();
@@ -102,8 +105,10 @@ async function holderOf(
       };
     }
   }
-  // With an engine on another machine, this one's ports say nothing.
-  if (isRemoteEngine(facts.env) || (await isPortFree(host, port))) return { kind: 'nobody' };
+  const taken = await portsOfHost(facts);
+  if (taken) return { kind: taken.has(port) ? 'process' : 'nobody' };
+  // With an engine on another machine that nobody asks, this one's ports say nothing.
+  if (isRemoteEngine(facts) || (await isPortFree(host, port))) return { kind: 'nobody' };
   const other = await onOtherEngine(facts, port);
   if (other) return other;
   const listener = await findListener(port);
@@ -137,6 +142,33 @@ function overlap(a: string, b: string): boolean {
   return any(a) || any(b) || a === b;
 }
 
-function isRemoteEngine(env: NodeJS.ProcessEnv): boolean {
-  return /^(tcp|ssh|https?):\/\//.test(env.DOCKER_HOST ?? '');
+/** A port above this one that nobody has, on the machine that the engine is on. */
+export async function freePortAbove(facts: Facts, host: string, port: number): Promise<number> {
+  const taken = await portsOfHost(facts);
+  if (!taken) return findFreePort(host, port);
+  let free = port + 1;
+  while (taken.has(free)) free += 1;
+  return free;
+}
+
+const ofHosts = new WeakMap<Facts, Promise<ReadonlySet<number>>>();
+
+/** The ports that somebody listens on there, where the engine's machine is reached by SSH. */
+async function portsOfHost(facts: Facts): Promise<ReadonlySet<number> | undefined> {
+  const remote = facts.location.host?.remote;
+  if (!remote) return undefined;
+  const known = ofHosts.get(facts) ?? readPorts(remote);
+  ofHosts.set(facts, known);
+  return known;
+}
+
+async function readPorts(remote: RemoteHost): Promise<ReadonlySet<number>> {
+  const { stdout } = await remote.script('cat /proc/net/tcp /proc/net/tcp6 2>/dev/null', [], {
+    allowFailure: true,
+  });
+  return new Set(parseListeningSockets(stdout).map(({ port }) => port));
+}
+
+function isRemoteEngine({ env }: Facts): boolean {
+  return /^(tcp|ssh|https?):\/\//.test(clientEndpoint(env) ?? '');
 }

@@ -2,7 +2,12 @@ import { UserError } from '../errors.js';
 import { itemsAt } from '../project/canonical.js';
 import { projectFromConfig } from '../project/from-config.js';
 import { type LoadedProject, loadProject } from '../project/loaded-project.js';
-import { type LocatedEnvironment, locateProject, type ProjectLocation } from '../project/locate.js';
+import {
+  type LocatedEnvironment,
+  type LocatedHost,
+  locateProject,
+  type ProjectLocation,
+} from '../project/locate.js';
 import type { ComposeProject } from '../project/model.js';
 import { ProjectEnvironment } from '../project/project-environment.js';
 import { ProjectNotes } from '../project/project-notes.js';
@@ -33,13 +38,14 @@ export function locateBroken(
   directory: string,
   env: NodeJS.ProcessEnv,
   environment?: LocatedEnvironment,
+  host?: LocatedHost,
 ): { location: ProjectLocation; problems: UserError[] } {
   try {
-    return { location: locateProject(directory, env, environment), problems: [] };
+    return { location: locateProject(directory, env, environment, host), problems: [] };
   } catch (error) {
     if (!isProblem(error) || !ENV_FILE_CODES.has(error.code)) throw error;
     const withoutFiles = { ...env, COMPOSE_DISABLE_ENV_FILE: '1', COMPOSE_ENV_FILES: undefined };
-    const location = locateProject(directory, withoutFiles, environment);
+    const location = locateProject(directory, withoutFiles, environment, host);
     return { location, problems: [error] };
   }
 }

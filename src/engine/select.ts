@@ -28,14 +28,18 @@ export async function selectEngine(
   location: ProjectLocation,
   dependencies: EngineDependencies,
 ): Promise<Engine> {
-  const { environment } = location;
-  if (environment?.context !== undefined) {
+  const { environment, host } = location;
+  if (host || environment?.context !== undefined) {
+    const lives = host
+      ? `the project lives on ${host.remote?.address.host ?? 'another Docker engine'}`
+      : `the environment "${environment?.name}" lives on the docker context ${environment?.context}`;
     if (choice === 'embedded') {
       throw usageError(
-        `the environment "${environment.name}" lives on the docker context ${environment.context}, and the embedded engine is of this machine`,
+        `${lives}, and the embedded engine is of this machine`,
         'leave --engine and INVCTL_ENGINE away',
       );
     }
+    await host?.remote?.connect();
     return createEngine('docker', dependencies);
   }
   if (choice !== 'auto') return createEngine(choice, dependencies);

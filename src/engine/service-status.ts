@@ -13,7 +13,7 @@ export type ServiceState =
 export type ServiceHealth = 'none' | 'starting' | 'healthy' | 'unhealthy';
 
 export interface PublishedPort {
-  /** Address of this machine. */
+  /** Address of the machine that the engine is on. */
   host: string;
   published: number;
   target: number;
@@ -35,6 +35,8 @@ export interface ServiceStatus {
   /** Times that the engine started it again by its restart policy. */
   restarts: number;
   ports: PublishedPort[];
+  /** The machine that the ports are of, where it is another one: its name in the network, and how one logs in there. */
+  machine?: { name: string; ssh: string };
   /** What the last health check printed. */
   healthOutput?: string;
 }

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Shape } from './shapes.js';
 
 const environment = z.string().optional().describe('of invctl.yaml, where one was chosen');
+const host = z.string().optional().describe('ssh://…, where the engine is on another machine');
 
 /** The JSON document of a command that succeeded. */
 export function successSchema(command: string, data: Shape): z.ZodType {
@@ -10,6 +11,7 @@ export function successSchema(command: string, data: Shape): z.ZodType {
     command: z.literal(command),
     ok: z.literal(true),
     environment,
+    host,
     data: data(z),
     warnings: z.array(z.string()),
   });
@@ -21,6 +23,7 @@ export const errorSchema = z.object({
   command: z.string(),
   ok: z.literal(false),
   environment,
+  host,
   error: z.looseObject({
     code: z.string().regex(/^[A-Z][A-Z0-9_]*$/),
     message: z.string(),

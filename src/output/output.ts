@@ -5,8 +5,13 @@ import { createStyle, type Style, wantsColor } from './style.js';
 const SCHEMA_VERSION = 1;
 
 export interface WorkedIn {
-  name: string;
-  /** Names of our commands that work in an environment. */
+  /** The environment. */
+  name?: string;
+  /** Address of the machine that the engine is on, where that is another one. */
+  host?: string;
+  /** What a command that is typed next has to name: `--environment production`. */
+  flags: string;
+  /** Names of our commands that work there. */
   commands: readonly string[];
 }
 
@@ -17,8 +22,8 @@ export interface OutputOptions {
   json: boolean;
   quiet: boolean;
   noColor: boolean;
-  /** The environment that is worked in: documents say so, and what is to be typed next names it. */
-  environment?: WorkedIn;
+  /** The environment and the engine that are worked in: documents say so, and what is to be typed next names them. */
+  worksIn?: WorkedIn;
 }
 
 /** What a command hands to the person or the script. stdout gets the result and nothing else. */
@@ -26,7 +31,7 @@ export interface Output {
   readonly json: boolean;
   /** Colours for text that goes to stdout. */
   readonly style: Style;
-  /** A text in which each command of ours names the environment that is worked in, for what is no output. */
+  /** A text in which each command of ours names the environment and the engine that are worked in, for what is no output. */
   typed(text: string): string;
   /** Width of the terminal behind stdout; 80 where it is none. */
   readonly columns: number;
@@ -49,8 +54,8 @@ export interface Output {
 }
 
 export function createOutput(options: OutputOptions): Output {
-  const { stdout, stderr, json, quiet, env, environment } = options;
-  const here = (text: string) => inEnvironment(text, environment);
+  const { stdout, stderr, json, quiet, env, worksIn } = options;
+  const here = (text: string) => namingPlace(text, worksIn);
   const style = createStyle(wantsColor(stdout, env, options.noColor));
   const errStyle = createStyle(wantsColor(stderr, env, options.noColor));
   const animated = Boolean(stderr.isTTY) && !env.CI && env.TERM !== 'dumb';
@@ -62,7 +67,10 @@ export function createOutput(options: OutputOptions): Output {
     else stderr.write(`${text}\n`);
   };
   const document = ({ command, ok, ...fields }: Record<string, unknown>) => {
-    const where = environment ? { environment: environment.name } : {};
+    const where = {
+      ...(worksIn?.name === undefined ? {} : { environment: worksIn.name }),
+      ...(worksIn?.host === undefined ? {} : { host: worksIn.host }),
+    };
     stdout.write(`${JSON.stringify({ schemaVersion: SCHEMA_VERSION, command, ok, ...where, ...fields })}\n`);
   };
 
@@ -130,14 +138,21 @@ export function createOutput(options: OutputOptions): Output {
 }
 
 /**
- * A text in which each command of ours names the environment that it is about, and Compose's go through ours: by
- * themselves they would reach the project without it.
+ * A text in which each command of ours names the environment and the engine that it is about, and Compose's go through
+ * ours: by themselves they would reach the project without them.
  */
-export function inEnvironment(text: string, environment: WorkedIn | undefined): string {
-  if (!environment) return text;
-  const ours = `invctl --environment ${environment.name}`;
-  const typed = new RegExp(`(?<![\\w./-])invctl (?=(?:${environment.commands.join('|')})(?![\\w-]))`, 'g');
-  return text
+export function namingPlace(text: string, worksIn: WorkedIn | undefined): string {
+  if (!worksIn) return text;
+  const { flags, host, commands } = worksIn;
+  const ours = ['invctl', flags].filter(Boolean).join(' ');
+  const typed = new RegExp(`(?<![\\w./-])invctl (?=(?:${commands.join('|')})(?![\\w-]))`, 'g');
+  const named = text
     .replace(/(?<![\w./-])docker compose (?=[a-z]+\b)/g, `${ours} compose -- `)
     .replace(typed, `${ours} `);
+  // What is typed there, by ssh, is about that machine already.
+  return host === undefined || /\bssh /.test(text) ? named : named.replace(DOCKER, `docker --host ${host} `);
 }
+
+/** The docker client's own commands in a hint. */
+const DOCKER =
+  /(?<![\w./-])docker (?=(?:builder|container|image|info|inspect|logs|network|ps|pull|rm|system|version|volume)\b)/g;

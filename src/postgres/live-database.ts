@@ -1,6 +1,6 @@
 import type { Session } from '../engine/database-access.js';
 import { UserError } from '../errors.js';
-import { shellWord } from '../project/shell-words.js';
+import { shellWord } from '../system/argv.js';
 import type { Database } from './database.js';
 import type { DatabaseFacts } from './database-facts.js';
 import { readProperties } from './database-properties.js';

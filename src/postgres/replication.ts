@@ -1,5 +1,5 @@
 import type { Session } from '../engine/database-access.js';
-import { shellWord } from '../project/shell-words.js';
+import { shellWord } from '../system/argv.js';
 import { identifier, literal } from './sql.js';
 
 export interface Subscription {

@@ -1,13 +1,13 @@
 import { existsSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { ExitCode, UserError, usageError } from '../errors.js';
+import { shellWord } from '../system/argv.js';
 import { type LocatedEnvironment, locateProject, normalizeName } from './locate.js';
 import { nearest } from './nearest.js';
 import { exampleOf } from './project-environment.js';
 import { invalidSettings, lineIn } from './settings-document.js';
 import { ENVIRONMENT_NAME, type EnvironmentSettings, readSettings } from './settings-file.js';
 import { SETTINGS_FILE } from './settings-path.js';
-import { shellWord } from './shell-words.js';
 
 /** An environment as the command line chose it. */
 export interface ChosenEnvironment extends LocatedEnvironment {
@@ -39,16 +39,21 @@ export async function chooseEnvironment(
   const variables = variablesOf(place);
   const project = variables.COMPOSE_PROJECT_NAME as string;
   for (const [other, declared] of Object.entries(environments)) {
-    if (other === name || declared.context !== settings.context) continue;
+    if (other === name || declared.context !== settings.context || declared.host !== settings.host) continue;
     if (projectOf({ root, name: other, settings: declared, env }) !== project) continue;
     throw invalidEnvironment(place, `it is the project ${project}, and so is environments.${other}`);
   }
   for (const [variable, value] of Object.entries(variables)) assertNotSet(place, variable, value);
   if (settings.context !== undefined) assertNotSet(place, 'DOCKER_HOST', undefined);
+  if (settings.host !== undefined) {
+    assertNotSet(place, 'DOCKER_HOST', settings.host);
+    assertNotSet(place, 'DOCKER_CONTEXT', undefined);
+  }
   return {
     name,
     protected: settings.protected,
     ...(settings.context === undefined ? {} : { context: settings.context }),
+    ...(settings.host === undefined ? {} : { host: settings.host }),
     variables: { ...variables, INVCTL_ENVIRONMENT: name },
   };
 }
@@ -64,6 +69,7 @@ export async function assertNoEnvironmentNeeded(directory: string, env: NodeJS.P
   const own = nameOf(root, env);
   for (const [name, settings] of Object.entries(environments)) {
     if (settings.project !== own || (settings.context ?? env.DOCKER_CONTEXT) !== env.DOCKER_CONTEXT) continue;
+    if ((settings.host ?? env.DOCKER_HOST) !== env.DOCKER_HOST) continue;
     throw new UserError({
       code: 'ENVIRONMENT_NEEDED',
       message: `the project ${own} is the environment "${name}"`,

@@ -2,7 +2,8 @@ import { readFileSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, join, resolve } from 'node:path';
 import { ExitCode, UserError } from '../errors.js';
-import { STATE_FOLDER } from '../system/state-folder.js';
+import type { RemoteHost } from '../system/ssh/remote-host.js';
+import { type SharedLock, STATE_FOLDER } from '../system/state-folder.js';
 import { interpolate, TemplateError } from './interpolate.js';
 import { type ProjectEnvironment, readEnvironment } from './project-environment.js';
 
@@ -21,6 +22,21 @@ export interface ProjectLocation {
   stateFolder: string;
   /** The environment of `invctl.yaml` that was chosen, where one was. */
   environment?: LocatedEnvironment;
+  /** The engine that it lives on, where it is not simply the client's own. */
+  host?: LocatedHost;
+  /** The lock of the project there. */
+  sharedLock?: SharedLock;
+}
+
+/** What a project knows of an engine that is not simply the client's own. */
+export interface LocatedHost {
+  /** The machine, where it is reached by SSH. */
+  remote?: RemoteHost;
+  /**
+   * Name of the folder that it has below the state folder and that of the backups: what invctl knows of a project here
+   * says nothing of the one there. Absent where the environment has them for itself.
+   */
+  stateName?: string;
 }
 
 /** What a command knows of the environment that it works in. */
@@ -30,6 +46,8 @@ export interface LocatedEnvironment {
   protected: boolean;
   /** The docker context that it lives on, where it names one. */
   context?: string;
+  /** The same as an address. */
+  host?: string;
 }
 
 // The names, their order and the search through parent folders are those of compose-go's cli package.
@@ -51,12 +69,14 @@ export const OVERRIDE_FILE_NAMES = [
  * in the folder or the nearest parent that has one, whose `.env` may again set `COMPOSE_FILE`.
  *
  * @param env with the variables of `environment`, where one was chosen
+ * @param host the engine that it lives on, where it is not simply the client's own
  * @throws UserError NO_PROJECT, PROJECT_NAME_INVALID, or what is wrong with `.env` (exit 4).
  */
 export function locateProject(
   directory: string,
   env: NodeJS.ProcessEnv,
   environment?: LocatedEnvironment,
+  host?: LocatedHost,
 ): ProjectLocation {
   const folder = statSync(directory, { throwIfNoEntry: false });
   if (!folder) throw noProject(`there is no folder ${directory}`, `invctl init ${directory}`);
@@ -81,24 +101,42 @@ export function locateProject(
   }
   const projectDirectory = dirname(files[0] as string);
   const allEnvFiles = [...new Set([...dotEnvFiles(directory, projectDirectory, env), ...envFiles])];
+  const name = projectName(
+    projectDirectory,
+    files,
+    readEnvironment(allEnvFiles, env, () => {}),
+  );
   return {
-    name: projectName(
-      projectDirectory,
-      files,
-      readEnvironment(allEnvFiles, env, () => {}),
-    ),
+    name,
     directory: projectDirectory,
     files,
     explicitFiles: named !== undefined,
     envFiles: allEnvFiles,
-    stateFolder: stateFolder(projectDirectory, environment),
+    stateFolder: stateFolder(projectDirectory, environment, host),
     ...(environment ? { environment } : {}),
+    ...(host ? { host } : {}),
+    ...(host?.remote ? { sharedLock: sharedLock(host.remote, name) } : {}),
   };
 }
 
-function stateFolder(directory: string, environment: LocatedEnvironment | undefined): string {
-  const folder = join(directory, STATE_FOLDER);
-  return environment ? join(folder, 'environments', environment.name) : folder;
+function sharedLock(remote: RemoteHost, name: string): SharedLock {
+  return async (options) => {
+    const { hostLock } = await import('../system/ssh/host-lock.js');
+    return hostLock(remote, name)(options);
+  };
+}
+
+function stateFolder(
+  directory: string,
+  environment: LocatedEnvironment | undefined,
+  host: LocatedHost | undefined,
+): string {
+  return join(
+    directory,
+    STATE_FOLDER,
+    environment ? join('environments', environment.name) : '',
+    host?.stateName === undefined ? '' : join('hosts', host.stateName),
+  );
 }
 
 /** The files that `COMPOSE_FILE` names; relative ones start at the folder that was asked for. */

@@ -89,24 +89,37 @@ export const ENVIRONMENT_NAME = /^[a-z0-9][a-z0-9_-]*$/;
 const path = z.string().min(1);
 
 /** What is another in one environment of the project, in Compose's own terms. Paths are relative to invctl.yaml. */
-const environmentSchema = z.strictObject({
-  /** In merge order, as with `docker compose -f`. Default: what Compose takes by itself. */
-  files: z
-    .array(path, { error: 'no list of files, such as [compose.yaml, compose.production.yaml]' })
-    .min(1)
-    .optional(),
-  /** In place of `.env`, as with `docker compose --env-file`; of several, a later one wins. */
-  envFile: z.union([path, z.array(path).min(1)], { error: 'no file, and no list of files' }).optional(),
-  /** Default: the project's name and the environment's, joined by a hyphen. */
-  project: z
-    .string()
-    .regex(ENVIRONMENT_NAME, 'no project name: lower-case letters, digits, - and _, a letter or digit first')
-    .optional(),
-  /** Of `docker context ls`: the engine that it runs on. Default: the client's own. */
-  context: z.string().min(1).optional(),
-  /** What loses data in it needs `--confirm`. */
-  protected: z.boolean().default(false),
-});
+const environmentSchema = z
+  .strictObject({
+    /** In merge order, as with `docker compose -f`. Default: what Compose takes by itself. */
+    files: z
+      .array(path, { error: 'no list of files, such as [compose.yaml, compose.production.yaml]' })
+      .min(1)
+      .optional(),
+    /** In place of `.env`, as with `docker compose --env-file`; of several, a later one wins. */
+    envFile: z.union([path, z.array(path).min(1)], { error: 'no file, and no list of files' }).optional(),
+    /** Default: the project's name and the environment's, joined by a hyphen. */
+    project: z
+      .string()
+      .regex(
+        ENVIRONMENT_NAME,
+        'no project name: lower-case letters, digits, - and _, a letter or digit first',
+      )
+      .optional(),
+    /** Of `docker context ls`: the engine that it runs on. Default: the client's own. */
+    context: z.string().min(1).optional(),
+    /** The same as an address, `ssh://user@host[:port]`. */
+    host: z
+      .string()
+      .regex(/^ssh:\/\/./, 'no address of the form ssh://user@host[:port]')
+      .optional(),
+    /** What loses data in it needs `--confirm`. */
+    protected: z.boolean().default(false),
+  })
+  .refine(({ context, host }) => context === undefined || host === undefined, {
+    error: 'context and host both say where it lives: one of them has to go',
+    path: ['host'],
+  });
 
 const settingsSchema = z.strictObject({
   /** Read, and judged, by the command line before any command. */
@@ -133,18 +146,23 @@ export type SecretProvider = z.infer<typeof providerSchema>;
 export type RetentionPolicy = z.infer<typeof keepSchema>;
 
 /**
- * `invctl.yaml` of a project, with its defaults where there is none. Backups of an environment have a folder of their
- * own below that of all.
+ * `invctl.yaml` of a project, with its defaults where there is none. Backups of an environment, and of a project on
+ * another machine, have a folder of their own below that of all.
  * @throws UserError CONFIG_INVALID (exit 4) with the file, and the line or the key.
  */
 export async function readSettings({
   directory,
   environment,
-}: Pick<ProjectLocation, 'directory' | 'environment'>): Promise<ProjectSettings> {
+  host,
+}: Pick<ProjectLocation, 'directory' | 'environment' | 'host'>): Promise<ProjectSettings> {
   const settings = await readFileOf(directory);
-  if (!environment) return settings;
   const { backup } = settings;
-  return { ...settings, backup: { ...backup, folder: join(backup.folder, environment.name) } };
+  const folder = join(
+    backup.folder,
+    environment?.name ?? '',
+    host?.stateName === undefined ? '' : join('hosts', host.stateName),
+  );
+  return folder === join(backup.folder) ? settings : { ...settings, backup: { ...backup, folder } };
 }
 
 async function readFileOf(directory: string): Promise<ProjectSettings> {

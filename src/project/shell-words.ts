@@ -57,8 +57,3 @@ export function shellWords(text: string): string[] | undefined {
   if (started) words.push(word);
   return escaped || quote || backquoted || substitution ? undefined : words;
 }
-
-/** A word as a shell takes it: in single quotes where it needs them. */
-export function shellWord(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
-}

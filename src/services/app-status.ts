@@ -1,6 +1,6 @@
 import { firstLogin } from '../doctor/admin-password.js';
 import type { ServiceStatus } from '../engine/service-status.js';
-import { serviceUrl } from '../engine/service-url.js';
+import { forwardCommand, serviceUrl } from '../engine/service-url.js';
 import { UserError } from '../errors.js';
 import type { ComposeProject, ComposeService } from '../project/model.js';
 import { insideProject } from '../project/paths.js';
@@ -16,6 +16,8 @@ export interface AppStatus {
   service: string;
   /** Absent: it is not running, or publishes no port. */
   url?: string;
+  /** What a person types to reach it from here, where another machine publishes it for itself alone. */
+  forward?: string;
   /** Absent: nothing answers there. */
   docs?: string;
   /** Who can log in at first, and where the password lies: a file, relative to the project. */
@@ -39,11 +41,13 @@ export async function appStatus(
   const status = services.find(({ name }) => name === app.name);
   const url = status && serviceUrl(status);
   const docs = url !== undefined && (await answers(`${url}/docs`, signal)) ? `${url}/docs` : undefined;
+  const forward = status && forwardCommand(status);
   const first = firstLogin(project);
   const login = first?.service === app.name ? first : undefined;
   return {
     service: app.name,
     ...(url === undefined ? {} : { url }),
+    ...(forward === undefined ? {} : { forward }),
     ...(docs === undefined ? {} : { docs }),
     ...(login
       ? { login: { user: login.user, password: insideProject(project.directory, login.passwordFile) } }

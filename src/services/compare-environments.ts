@@ -92,6 +92,7 @@ async function sideOf(context: ServiceContext, name: string): Promise<Side> {
   const env = { ...context.env };
   // Of the environment that the command itself is in: the other one has its own.
   for (const variable of Object.keys(context.environment?.variables ?? {})) delete env[variable];
+  if (context.host) delete env.DOCKER_HOST;
   const environment = await chooseEnvironment(context.directory, env, name);
   const own = { ...env, ...environment.variables };
   return read(locateProject(context.directory, own, environment), own);

@@ -89,8 +89,13 @@ async function examineOnce(
 
 /** The facts of the project in the context's folder, whatever is wrong with it. */
 async function gatherProjectFacts(context: ServiceContext, engine: DoctorInput['engine']): Promise<Facts> {
-  const { location, problems } = locateBroken(context.directory, context.env, context.environment);
-  const onDocker = location.environment?.context !== undefined ? 'docker' : undefined;
+  const { location, problems } = locateBroken(
+    context.directory,
+    context.env,
+    context.environment,
+    context.host,
+  );
+  const onDocker = location.host || location.environment?.context !== undefined ? 'docker' : undefined;
   const choice = engine === 'auto' ? (onDocker ?? (await rememberedEngine(location))) : engine;
   return gatherFacts({
     location,

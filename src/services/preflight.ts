@@ -54,10 +54,11 @@ export async function preflight(
     if (wanted.has(service.name)) checkBuild(location, service);
   }
   const facts = await engineFacts(context, engine, wanted);
-  // A free port needs no engine to tell who holds it, and this is on the way of every `up`.
-  const checks = (await portsAreFree(project, wanted))
-    ? PREFLIGHT_CHECKS.filter(({ chapter }) => chapter !== 'ports')
-    : PREFLIGHT_CHECKS;
+  // A free port of this machine needs no engine to tell who holds it, and this is on the way of every `up`.
+  const checks =
+    !location.host && (await portsAreFree(project, wanted))
+      ? PREFLIGHT_CHECKS.filter(({ chapter }) => chapter !== 'ports')
+      : PREFLIGHT_CHECKS;
   for (const { check, outcome, findings } of await runChecks(checks, facts)) {
     const [finding] = findings;
     if (outcome !== 'fail' || !finding || !check.blocksUp) continue;

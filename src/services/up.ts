@@ -77,7 +77,8 @@ export async function up(context: ServiceContext, input: UpInput): Promise<UpRes
     if (settings) await provideSecrets(context, settings.secrets, project, input.services);
     await preflight(context, engine, location, project, input.services);
     await rememberEngine(location, engine.kind);
-    await noteProject(location, engine.kind, context.env);
+    // `list` is about the projects of this machine.
+    if (!location.host) await noteProject(location, engine.kind, context.env);
     const outcome = await engine.up(
       location,
       {

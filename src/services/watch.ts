@@ -111,7 +111,7 @@ async function projectNow(
   context: ServiceContext,
   signal = context.signal,
 ): Promise<{ location: ProjectLocation; engine: Engine; project: ComposeProject }> {
-  const location = locateProject(context.directory, context.env, context.environment);
+  const location = locateProject(context.directory, context.env, context.environment, context.host);
   const { kind } = await context.engine();
   const engine = await selectEngine(kind, location, {
     processes: context.processes,

@@ -6,8 +6,13 @@ const STDERR_TAIL_LINES = 20;
 export function formatArgv(argv: readonly string[]): string {
   return argv
     .map((word) => redact(word))
-    .map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`))
+    .map(shellWord)
     .join(' ');
+}
+
+/** A word as a shell takes it: in single quotes where it needs them. */
+export function shellWord(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
 /** The last lines of a program's output, redacted: what goes into an error message. */

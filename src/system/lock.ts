@@ -32,7 +32,8 @@ export interface LockOptions {
 const POLL_MS = 100;
 
 /**
- * Runs `body` while no other invctl changes this project. The lock is a file with its holder's identity, linked
+ * Runs `body` while no other invctl changes this project, and of a project on another machine none from elsewhere. The
+ * lock is a file with its holder's identity, linked
  * into place whole; one whose process is gone is taken over.
  *
  * @throws UserError PROJECT_LOCKED (exit 9) naming the holder; UNFINISHED_OPERATION where one was cut off.
@@ -55,7 +56,12 @@ export async function withProjectLock<T>(
     await acquire(path, holder, options);
     try {
       if (!options.recovers) await assertNothingUnfinished(owner);
-      return await body();
+      const release = await owner.sharedLock?.(options);
+      try {
+        return await body();
+      } finally {
+        await release?.();
+      }
     } finally {
       await rm(path, { force: true });
     }

@@ -6,10 +6,24 @@ import { explainFileError } from './files.js';
 /** Of a project: what invctl keeps for itself there. An environment has a folder below it. */
 export const STATE_FOLDER = '.invctl';
 
+/**
+ * Takes a lock that other machines see as well.
+ * @param options.waitMs milliseconds to wait for another holder; default 0
+ * @returns what releases it
+ * @throws UserError PROJECT_LOCKED (exit 9)
+ */
+export type SharedLock = (options: {
+  command: string;
+  waitMs?: number;
+  signal?: AbortSignal;
+}) => Promise<() => Promise<void>>;
+
 /** Whoever has a state folder: a project, or an environment of it. */
 export interface StateOwner {
   /** Absolute. */
   readonly stateFolder: string;
+  /** Of a project that lives on another machine: the lock there. */
+  readonly sharedLock?: SharedLock;
 }
 
 /** The folder that a state folder belongs to. */

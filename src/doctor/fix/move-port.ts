@@ -1,9 +1,8 @@
 import { isMap, isScalar, isSeq, parseDocument } from 'yaml';
 import { replaceScalar } from '../../project/compose-text.js';
-import { findFreePort } from '../../system/ports.js';
 import type { FixStep } from '../check.js';
 import type { Facts } from '../facts.js';
-import { type PortHolder, wantedPorts } from '../published-ports.js';
+import { freePortAbove, type PortHolder, wantedPorts } from '../published-ports.js';
 import { editService } from './compose-edit.js';
 
 /** Steps that publish the next free port in place of each that somebody else holds. */
@@ -12,7 +11,7 @@ export async function movePort(facts: Facts, holder: PortHolder['kind']): Promis
   for (const wanted of await wantedPorts(facts)) {
     if (wanted.holder.kind !== holder) continue;
     const { service, port, host } = wanted;
-    const free = await findFreePort(host, port);
+    const free = await freePortAbove(facts, host, port);
     steps.push(
       ...(await editService(
         facts,

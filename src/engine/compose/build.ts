@@ -99,6 +99,22 @@ export function lastBaseImage(dockerfile: string, target?: string): string | und
   return last?.includes('$') ? undefined : last;
 }
 
+/** Every image that a Dockerfile starts from or copies out of, and that is no stage of its own. */
+export function baseImages(dockerfile: string): string[] {
+  const stages = new Set<string>();
+  const images = new Set<string>();
+  for (const match of dockerfile.matchAll(
+    /^\s*(?:FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?|COPY\s+(?:--\S+\s+)*--from=(\S+))/gim,
+  )) {
+    const [, from, stage, copied] = match;
+    const image = from ?? copied ?? '';
+    const own = stages.has(image.toLowerCase()) || image === 'scratch' || /^\d+$/.test(image);
+    if (!own && !image.includes('$')) images.add(image);
+    if (stage) stages.add(stage.toLowerCase());
+  }
+  return [...images];
+}
+
 /** A failed build says why in the last lines of its log, and names a place in the source where a compiler did. */
 function buildFailed(
   error: CommandError,

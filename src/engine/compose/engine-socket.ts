@@ -1,9 +1,7 @@
-import { readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { join } from 'node:path';
 import { getJson } from '../../system/unix-socket.js';
 import { LABEL_ONE_OFF, LABEL_PROJECT } from '../labels.js';
 import type { ContainerInspect } from '../survey.js';
+import { configuredContext } from './contexts.js';
 
 /** An engine that needs longer for one answer is asked through the client, which explains itself. */
 const PATIENCE_MS = 2000;
@@ -15,18 +13,9 @@ const PATIENCE_MS = 2000;
 export function engineSocket(env: NodeJS.ProcessEnv): string | undefined {
   if (env.DOCKER_HOST) return /^unix:\/\/(.+)$/.exec(env.DOCKER_HOST)?.[1];
   if (env.DOCKER_CONTEXT && env.DOCKER_CONTEXT !== 'default') return undefined;
-  if (process.platform === 'win32' || (!env.DOCKER_CONTEXT && hasConfiguredContext(env))) return undefined;
+  if (process.platform === 'win32' || (!env.DOCKER_CONTEXT && configuredContext(env) !== 'default'))
+    return undefined;
   return '/var/run/docker.sock';
-}
-
-function hasConfiguredContext(env: NodeJS.ProcessEnv): boolean {
-  try {
-    const file = join(env.DOCKER_CONFIG || join(env.HOME || homedir(), '.docker'), 'config.json');
-    const { currentContext } = JSON.parse(readFileSync(file, 'utf8')) as { currentContext?: string };
-    return Boolean(currentContext && currentContext !== 'default');
-  } catch {
-    return false;
-  }
 }
 
 /** Whether an engine answers on the client's socket. False says nothing: the client may have another way. */

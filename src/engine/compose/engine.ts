@@ -1,7 +1,8 @@
 import { statSync } from 'node:fs';
 import { ExitCode, UserError } from '../../errors.js';
+import type { ComposeConfig } from '../../project/from-config.js';
 import type { ProjectLocation } from '../../project/locate.js';
-import type { ComposeProject } from '../../project/model.js';
+import { type ComposeProject, withDependencies } from '../../project/model.js';
 import type { ProcessRunner } from '../../system/process.js';
 import type {
   Engine,
@@ -18,6 +19,7 @@ import type {
   VolumeStatus,
 } from '../engine.js';
 import { LABEL_NUMBER, LABEL_PROJECT, LABEL_SERVICE } from '../labels.js';
+import type { ServiceStatus } from '../service-status.js';
 import type { ContainerInspect } from '../survey.js';
 import * as argv from './argv.js';
 import { containerDatabase } from './database-access.js';
@@ -38,21 +40,32 @@ export interface ComposeEngineDependencies {
    * @throws UserError SERVICE_NOT_RUNNING
    */
   containerOf?: (location: ProjectLocation, service: string) => Promise<string>;
+  warn?: (message: string) => void;
 }
 
 /**
  * Docker Engine with Compose v2, driven through the `docker` client. What only some methods need is imported by
  * them: `ps` is on the clock.
  */
-export function createComposeEngine({ processes, env, ...found }: ComposeEngineDependencies): Engine {
+export function createComposeEngine({
+  processes,
+  env,
+  warn = () => {},
+  ...found
+}: ComposeEngineDependencies): Engine {
   const containerOf = found.containerOf ?? composeContainer;
   const docker = createDocker(processes, env);
-  const resolved = new Map<string, Promise<ComposeProject>>();
+  const resolved = new Map<string, Promise<{ config: ComposeConfig; project: ComposeProject }>>();
 
-  async function readConfig(location: ProjectLocation): Promise<ComposeProject> {
+  async function readConfig(
+    location: ProjectLocation,
+  ): Promise<{ config: ComposeConfig; project: ComposeProject }> {
     const { projectFromConfig } = await import('../../project/from-config.js');
     const result = await docker.run(argv.config(location), { cwd: location.directory, allowFailure: true });
-    if (result.status === 0) return projectFromConfig(JSON.parse(result.stdout), location);
+    if (result.status === 0) {
+      const config = JSON.parse(result.stdout) as ComposeConfig;
+      return { config, project: projectFromConfig(config, location) };
+    }
     const known = explainDockerError(failedCommand(result));
     if (known instanceof UserError && known.exitCode === ExitCode.engineUnavailable) throw known;
     // Compose names no line for most of what it refuses. Our own reader does.
@@ -67,12 +80,47 @@ export function createComposeEngine({ processes, env, ...found }: ComposeEngineD
     });
   }
 
-  function resolve(location: ProjectLocation): Promise<ComposeProject> {
+  const resolve = async (location: ProjectLocation) => (await resolveConfig(location)).project;
+
+  function resolveConfig(
+    location: ProjectLocation,
+  ): Promise<{ config: ComposeConfig; project: ComposeProject }> {
     // A command may edit a file and go on with what it says then.
     const key = location.files.map((file) => `${file} ${statSync(file).mtimeMs}`).join('\n');
     const known = resolved.get(key) ?? readConfig(location);
     resolved.set(key, known);
     return known;
+  }
+
+  /** The location for a command that makes containers. */
+  async function carried(location: ProjectLocation, services: readonly string[]): Promise<ProjectLocation> {
+    if (!location.host?.remote) return location;
+    const { carryFiles } = await import('./carried-files.js');
+    const { config, project } = await resolveConfig(location);
+    return carryFiles(location, config, withDependencies(project, services), warn);
+  }
+
+  /** Statuses that say whose their ports are. */
+  async function onMachine(
+    { host }: ProjectLocation,
+    statuses: readonly ServiceStatus[],
+  ): Promise<ServiceStatus[]> {
+    if (!host?.remote) return [...statuses];
+    const { sshCommand } = await import('../../system/ssh/address.js');
+    const { networkName } = await host.remote.connect();
+    const machine = { name: networkName, ssh: sshCommand(host.remote.address) };
+    return statuses.map((status) => ({ ...status, machine }));
+  }
+
+  /** Best effort: the next `up`, or `down`, does the same. */
+  async function tidy(location: ProjectLocation): Promise<void> {
+    if (!location.host?.remote) return;
+    const { tidyCarried } = await import('./carried-files.js');
+    await docker
+      .containers(location.name)
+      .then((containers) => containers.flatMap(({ Mounts }) => Mounts.map(({ Source }) => Source)))
+      .then((mounted) => tidyCarried(location, mounted))
+      .catch(() => {});
   }
 
   async function info(): Promise<EngineInfo> {
@@ -255,25 +303,44 @@ export function createComposeEngine({ processes, env, ...found }: ComposeEngineD
     },
     async up(location, options, onEvent) {
       const { bringUp } = await import('./up.js');
-      return bringUp(docker, location, await resolve(location), options, onEvent);
+      const project = await resolve(location);
+      const there = await carried(location, options.services);
+      try {
+        const outcome = await bringUp(docker, there, project, options, onEvent);
+        return { ...outcome, services: await onMachine(location, outcome.services) };
+      } finally {
+        await tidy(location);
+      }
     },
-    down: (location, { volumes: all, signal }) =>
-      change(location, argv.down(location, { volumes: all }), signal),
+    async down(location, { volumes: all, signal }) {
+      await change(location, argv.down(location, { volumes: all }), signal);
+      if (!location.host?.remote) return;
+      const { removeCarried } = await import('./carried-files.js');
+      await removeCarried(location, all);
+    },
     stop: (location, services) => change(location, argv.lifecycle(location, 'stop', services)),
     start: (location, services) => change(location, argv.lifecycle(location, 'start', services)),
     restart: (location, services) => change(location, argv.lifecycle(location, 'restart', services)),
     remove: (location, services, { stop }) => change(location, argv.remove(location, services, stop)),
     async status(location) {
-      return serviceStatuses(await docker.containers(location.name));
+      return onMachine(location, serviceStatuses(await docker.containers(location.name)));
     },
     logs,
     exec,
     pipe,
     database: (location, service) => containerDatabase({ exec, pipe }, location, service),
-    run: (location, service, command, options) =>
-      passThrough(location, argv.run(location, service, command, options), options),
+    async run(location, service, command, options) {
+      const there = await carried(location, [service]);
+      return passThrough(location, argv.run(there, service, command, options), options);
+    },
     async forward(location, service, options) {
-      const { forwardPort } = await import('./forward.js');
+      const { forwardPort, forwardPublished } = await import('./forward.js');
+      const { remote } = location.host ?? {};
+      const status =
+        remote &&
+        serviceStatuses(await docker.containers(location.name)).find(({ name }) => name === service);
+      const published = status?.ports.find(({ target }) => target === options.target);
+      if (remote && published) return forwardPublished(remote, published, options.port);
       const containerId = await containerOf(location, service);
       return forwardPort(docker, { location, service, containerId, ...options });
     },

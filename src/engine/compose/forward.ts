@@ -3,7 +3,9 @@ import { type AddressInfo, createServer } from 'node:net';
 import { Readable } from 'node:stream';
 import { hasErrorCode, UserError } from '../../errors.js';
 import type { ProjectLocation } from '../../project/locate.js';
+import type { RemoteHost } from '../../system/ssh/remote-host.js';
 import type { Forward } from '../engine.js';
+import type { PublishedPort } from '../service-status.js';
 import * as argv from './argv.js';
 import type { Docker } from './docker.js';
 
@@ -85,6 +87,17 @@ export async function forwardPort(docker: Docker, input: ForwardInput): Promise<
       await Promise.all(joined);
     },
   };
+}
+
+/** The same for a port that another machine publishes: the connection carries it, and no program runs for it there. */
+export async function forwardPublished(
+  remote: RemoteHost,
+  { host, published }: PublishedPort,
+  port: number | undefined,
+): Promise<Forward> {
+  const everywhere = ['0.0.0.0', '::'].includes(host);
+  const forward = await remote.forward({ host: everywhere ? LOOPBACK : host, port: published }, port);
+  return { host: LOOPBACK, port: forward.port, temporary: true, close: forward.close };
 }
 
 function explainListening(error: unknown, port: number | undefined): unknown {

@@ -62,6 +62,7 @@ export function createComposeTrials(engine: Engine, dependencies: TrialDependenc
         explicitFiles: true,
         envFiles: [],
         stateFolder: live.stateFolder,
+        ...(live.host ? { host: live.host } : {}),
       },
       file,
     };

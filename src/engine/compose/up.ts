@@ -25,6 +25,21 @@ export async function bringUp(
   const status = async (): Promise<ServiceStatus[]> =>
     serviceStatuses(await docker.containers(location.name)).filter(({ name }) => wanted.has(name));
 
+  if (location.host?.remote) {
+    const started = Date.now();
+    const { shipImages } = await import('./shipped-images.js');
+    await shipImages(docker, location, project, wanted, {
+      signal: options.signal,
+      onShipped: (service, image, bytes, of) =>
+        onEvent({
+          service,
+          phase: 'building',
+          elapsedMs: Date.now() - started,
+          detail: `sending ${image}, ${Math.round(of / 1e6)} MB`,
+          ...(bytes === 0 ? {} : { output: `${Math.round(bytes / 1e6)} of ${Math.round(of / 1e6)} MB` }),
+        }),
+    });
+  }
   const runningAsWritten = options.onlyRebuilt ? servicesAsWritten(docker, location) : undefined;
   const outdated = await buildWhatIsAsked(docker, location, project, wanted, options, onEvent);
   const rebuilt = new Set(outdated.map(({ service }) => service));

@@ -28,6 +28,7 @@ interface Api {
   url: string;
   user: string;
   password: Secret;
+  close(): Promise<void>;
 }
 
 /**
@@ -39,6 +40,18 @@ export async function importThroughApi(
   file: string,
 ): Promise<{ rows: number; unchanged: number }> {
   const api = await findApi(context);
+  try {
+    return await importInto(context, api, file);
+  } finally {
+    await api.close();
+  }
+}
+
+async function importInto(
+  context: ServiceContext,
+  api: Api,
+  file: string,
+): Promise<{ rows: number; unchanged: number }> {
   const body = await readFile(file);
   const { access_token } = token.parse(await logIn(context, api));
   const response = await fetchWithin(`${api.url}/api/v1/imports?mode=atomic`, {
@@ -78,8 +91,10 @@ async function findApi(context: ServiceContext): Promise<Api> {
       hint: 'invctl secrets check',
     });
   }
+  const forward = status?.machine && (await engine.forward(location, app.name, { target: port.target }));
   return {
-    url: `http://127.0.0.1:${port.published}`,
+    url: `http://127.0.0.1:${forward?.port ?? port.published}`,
+    close: async () => forward?.close(),
     user: app.environment.ADMIN_USERNAME || 'admin',
     password: new Secret(password),
   };

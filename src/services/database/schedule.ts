@@ -4,8 +4,7 @@ import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
 import { UserError } from '../../errors.js';
 import { readSettings } from '../../project/settings-file.js';
-import { shellWord } from '../../project/shell-words.js';
-import { outputTail } from '../../system/argv.js';
+import { outputTail, shellWord } from '../../system/argv.js';
 import { explainFileError, writeFileAtomic } from '../../system/files.js';
 import type { ServiceContext } from '../context.js';
 

@@ -121,6 +121,14 @@ export interface Protected {
  *   and what `confirm` throws.
  */
 export async function protectOn(context: ServiceContext, input: ProtectInput): Promise<Protected> {
+  const remote = context.host?.remote;
+  if (remote) {
+    throw new UserError({
+      code: 'PROTECTION_NOT_HERE',
+      message: `what protects every second is a folder of the machine that the database is on, and that is ${remote.address.host}`,
+      hint: `run invctl on ${remote.address.host} itself; from here: invctl db backup, and invctl db schedule`,
+    });
+  }
   return changeProtection(context, PROTECT_ON, async (database) => {
     assertDocker(database);
     const { location, settings, service, project } = database;

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { UserError } from '../../../src/errors.js';
-import { createOutput, inEnvironment } from '../../../src/output/output.js';
+import { createOutput, namingPlace } from '../../../src/output/output.js';
 
-const production = { name: 'production', commands: ['up', 'db', 'down'] };
+const production = { name: 'production', flags: '--environment production', commands: ['up', 'db', 'down'] };
 
 describe('a command to type next', () => {
   it.each([
@@ -14,7 +14,7 @@ describe('a command to type next', () => {
     ['docker compose up -d --wait', 'invctl --environment production compose -- up -d --wait'],
     ['cd shop && invctl up', 'cd shop && invctl --environment production up'],
   ])('names the environment: %s', (text, expected) => {
-    expect(inEnvironment(text, production)).toBe(expected);
+    expect(namingPlace(text, production)).toBe(expected);
   });
 
   it.each([
@@ -26,11 +26,23 @@ describe('a command to type next', () => {
     'docker compose',
     'invctl --environment x up',
   ])('is not to be seen in: %s', (text) => {
-    expect(inEnvironment(text, production)).toBe(text);
+    expect(namingPlace(text, production)).toBe(text);
+  });
+
+  it.each([
+    ['invctl up', 'invctl --host ssh://me@shop up'],
+    ['docker system df', 'docker --host ssh://me@shop system df'],
+    ['docker compose config', 'invctl --host ssh://me@shop compose -- config'],
+    ['ssh me@shop docker version', 'ssh me@shop docker version'],
+    ['the docker context ls', 'the docker context ls'],
+  ])('names another machine: %s', (text, expected) => {
+    const there = { host: 'ssh://me@shop', flags: '--host ssh://me@shop', commands: ['up'] };
+    expect(namingPlace(text, there)).toBe(expected);
+    expect(namingPlace('invctl up', { ...there, flags: '' })).toBe('invctl up');
   });
 
   it('is as it was where there is none', () => {
-    expect(inEnvironment('invctl up', undefined)).toBe('invctl up');
+    expect(namingPlace('invctl up', undefined)).toBe('invctl up');
   });
 });
 
@@ -44,7 +56,7 @@ it('documents name the environment, and so do their hints and warnings', () => {
     json: true,
     quiet: false,
     noColor: true,
-    environment: production,
+    worksIn: production,
   });
   output.warn('too old; take one with: invctl db backup');
   output.fail('up', new UserError({ code: 'X', message: 'no', hint: 'invctl up' }));

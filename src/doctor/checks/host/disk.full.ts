@@ -1,4 +1,6 @@
 import { statfs } from 'node:fs/promises';
+import { sshCommand } from '../../../system/ssh/address.js';
+import type { RemoteHost } from '../../../system/ssh/remote-host.js';
 import { defineCheck, type Finding } from '../../check.js';
 import { causeOfCheck } from '../../log-causes.js';
 
@@ -17,20 +19,18 @@ export const check = defineCheck({
   async probe(facts) {
     const findings: Finding[] = [];
     const engine = await facts.engine();
-    const folders = [{ folder: facts.location.directory, what: 'the project' }];
     const { DockerRootDir } = (await (await facts.survey())?.info()) ?? {};
-    if (DockerRootDir) folders.push({ folder: DockerRootDir, what: "Docker's data" });
-    for (const { folder, what } of folders) {
-      // The engine may be on another machine.
-      const stats = await statfs(folder).catch(() => undefined);
-      // Some virtual file systems count no blocks at all.
-      if (!stats || stats.blocks === 0) continue;
-      const free = stats.bavail * stats.bsize;
+    const remote = facts.location.host?.remote;
+    const disks = await diskHere(facts.location.directory, 'the project');
+    if (DockerRootDir && remote) disks.push(...(await diskThere(remote, DockerRootDir)));
+    else if (DockerRootDir && !facts.location.host)
+      disks.push(...(await diskHere(DockerRootDir, "Docker's data")));
+    for (const { free, message, look } of disks) {
       if (free >= WARN_BYTES) continue;
       findings.push({
-        message: `the disk of ${what} (${folder}) has ${Math.round(free / 1e6)} MB left`,
+        message: `${message} has ${Math.round(free / 1e6)} MB left`,
         ...(free < FAIL_BYTES ? {} : { severity: 'warn' as const }),
-        next: 'docker system df && df -h      (then: docker builder prune)',
+        next: look,
       });
     }
     if (engine.kind !== 'none' && facts.reading.project) {
@@ -48,3 +48,41 @@ export const check = defineCheck({
     return findings;
   },
 });
+
+interface Disk {
+  /** Bytes. */
+  free: number;
+  /** Which disk it is: the beginning of a sentence. */
+  message: string;
+  /** What to type. */
+  look: string;
+}
+
+async function diskHere(folder: string, what: string): Promise<Disk[]> {
+  const stats = await statfs(folder).catch(() => undefined);
+  // Some virtual file systems count no blocks at all.
+  if (!stats || stats.blocks === 0) return [];
+  return [
+    {
+      free: stats.bavail * stats.bsize,
+      message: `the disk of ${what} (${folder})`,
+      look: 'docker system df && df -h      (then: docker builder prune)',
+    },
+  ];
+}
+
+/** By `df -P`, in blocks of 1024 bytes. */
+async function diskThere(remote: RemoteHost, folder: string): Promise<Disk[]> {
+  const { stdout } = await remote.script('df -Pk "$1"', [folder], { allowFailure: true });
+  const fields = stdout.trim().split('\n').at(-1)?.split(/\s+/) ?? [];
+  const [total, free] = [Number(fields[1]), Number(fields[3])];
+  if (!(total > 0) || Number.isNaN(free)) return [];
+  const ssh = sshCommand(remote.address);
+  return [
+    {
+      free: free * 1024,
+      message: `the disk of Docker's data on ${remote.address.host} (${folder})`,
+      look: `${ssh} "docker system df; df -h"      (then: ${ssh} docker builder prune)`,
+    },
+  ];
+}

@@ -1,7 +1,7 @@
-import { findFreePort } from '../../../system/ports.js';
+import { sshCommand } from '../../../system/ssh/address.js';
 import { defineCheck, type Finding } from '../../check.js';
 import { movePort } from '../../fix/move-port.js';
-import { type WantedPort, wantedPorts } from '../../published-ports.js';
+import { freePortAbove, type WantedPort, wantedPorts } from '../../published-ports.js';
 
 export const check = defineCheck({
   id: 'port.in-use',
@@ -17,15 +17,17 @@ export const check = defineCheck({
       const { service, host, port, place, holder } = wanted;
       if (holder.kind === 'other-engine') return [heldByOtherEngine(wanted, holder)];
       if (holder.kind !== 'process') return [];
-      const who =
-        holder.pid === undefined
+      const address = facts.location.host?.remote?.address;
+      const who = address
+        ? `a process of ${address.host}`
+        : holder.pid === undefined
           ? 'a process that you cannot look into'
           : `the process ${holder.pid} (${holder.name})`;
       const look =
         holder.pid === undefined
-          ? `sudo ss -ltnp 'sport = :${port}'`
+          ? `${address ? `${sshCommand(address)} ` : ''}sudo ss -ltnp ${address ? 'sport' : "'sport"} = :${port}${address ? '' : "'"}`
           : `ps -p ${holder.pid} -o pid,user,etime,args`;
-      const free = await findFreePort(host, port);
+      const free = await freePortAbove(facts, host, port);
       return [
         {
           message: `port ${port} of "${service}" is held by ${who}`,

@@ -49,6 +49,8 @@ interface Unreadable {
 async function unreadable(facts: Facts): Promise<Unreadable[]> {
   // On another system the engine's machine has its own owners and modes.
   if (process.platform !== 'linux') return [];
+  // What is carried to another machine can be read there by everybody in the container.
+  if (facts.location.host?.remote) return [];
   const found: Unreadable[] = [];
   for (const secret of grantedSecrets(facts)) {
     const stats = statSync(secret.file, { throwIfNoEntry: false });

@@ -2,6 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { imageOfMajor } from '../../../postgres/image.js';
 import type { ComposeMount, ComposeService } from '../../../project/model.js';
+import type { RemoteHost } from '../../../system/ssh/remote-host.js';
 import { defineCheck } from '../../check.js';
 import { dataFolder, imageMajor, NEW_PATH, OLD_PATH } from '../../data-folder.js';
 import type { Facts } from '../../facts.js';
@@ -20,6 +21,10 @@ export const check = defineCheck({
     if (!database) return [];
     const wanted = await imageMajor(facts, database);
     const found = (await majorOnDisk(facts, database)) ?? (await majorInLogs(facts, database.name));
+    const remote = facts.location.host?.remote;
+    if (found === undefined && remote && !(await facts.runningDatabase())) {
+      return { unknown: `the data files on ${remote.address.host} cannot be read from here` };
+    }
     if (found === undefined || found === wanted) return [];
     if (wanted === undefined) {
       return { unknown: `the tag of ${database.image ?? 'the image'} does not say which PostgreSQL it is` };
@@ -47,6 +52,12 @@ async function majorOnDisk(facts: Facts, service: ComposeService): Promise<numbe
   for (const mount of mounts) {
     const source = await sourceOf(facts, mount);
     if (source === undefined) continue;
+    const remote = facts.location.host?.remote;
+    if (remote) {
+      const there = await majorThere(remote, source);
+      if (there !== undefined) return there;
+      continue;
+    }
     const inside = folder !== undefined && covers(mount) ? relative(mount.target, folder) : '';
     const major =
       (await majorOf(join(source, inside))) ??
@@ -56,6 +67,14 @@ async function majorOnDisk(facts: Facts, service: ComposeService): Promise<numbe
     if (major !== undefined) return major;
   }
   return undefined;
+}
+
+/** The same on another machine, as far as whoever logs in there may read it: volumes are root's. */
+async function majorThere(remote: RemoteHost, folder: string): Promise<number | undefined> {
+  const find =
+    'cd "$1" && cat PG_VERSION data/PG_VERSION [0-9]*/docker/PG_VERSION 2>/dev/null | sort -n | tail -n 1';
+  const { stdout } = await remote.script(find, [folder], { allowFailure: true });
+  return Number.parseInt(stdout, 10) || undefined;
 }
 
 async function sourceOf(facts: Facts, { type, source }: ComposeMount): Promise<string | undefined> {

@@ -78,6 +78,8 @@ function initFindings(facts: Facts, service: ComposeService, said: string): Find
 
 /** What is mounted for the first start, and the server's user may not read. */
 async function closedInitScripts(facts: Facts, service: ComposeService): Promise<Finding[]> {
+  // What is carried to another machine can be read there by everybody in the container.
+  if (facts.location.host?.remote) return [];
   if (process.platform !== 'linux' || !isOfficialPostgres(service)) return [];
   const user = service.user === undefined ? postgresUser(service) : await containerUser(facts, service);
   const closed = user && user.uid !== 0 ? closedTo(user, service) : [];
@@ -120,6 +122,7 @@ function initFinding(facts: Facts, service: ComposeService, { file, target, fold
 
 /** Folders of this machine that are mounted for writing, and are closed to the container's user. */
 async function closedFolders(facts: Facts, service: ComposeService): Promise<Finding[]> {
+  if (facts.location.host?.remote) return [];
   // PostgreSQL's entrypoint begins as root and takes its folder over.
   if (process.platform !== 'linux' || (isOfficialPostgres(service) && !service.user)) return [];
   const user = await containerUser(facts, service);

@@ -1,0 +1,77 @@
+import { clientEndpoint, contextEndpoint } from '../engine/compose/contexts.js';
+import { usageError } from '../errors.js';
+import type { ChosenEnvironment } from '../project/environments.js';
+import { shellWord } from '../system/argv.js';
+import type { SshAddress } from '../system/ssh/address.js';
+import type { GlobalSettings } from './settings.js';
+
+/** The engine that is not simply the docker client's own. */
+export interface EnginePlace {
+  /** For the docker client; undefined takes a name away. */
+  variables: Record<string, string | undefined>;
+  /** Where it is another machine's, by SSH. */
+  address?: SshAddress;
+  /** See `LocatedHost`. */
+  stateName?: string;
+  /** What a command that is typed next has to name, as it was typed now. */
+  flags?: string;
+}
+
+/**
+ * Where the engine is: what the command line says, else the environment, else the docker client's own variables and
+ * settings. Whatever of them leads to another machine by SSH is reached in one way.
+ * @throws UserError USAGE for an address that is none
+ */
+export async function enginePlace(
+  { host, context, engine }: Pick<GlobalSettings, 'host' | 'context' | 'engine'>,
+  env: NodeJS.ProcessEnv,
+  environment: ChosenEnvironment | undefined,
+): Promise<EnginePlace | undefined> {
+  if (engine === 'embedded' && (host !== undefined || context !== undefined)) {
+    throw usageError(
+      `${host === undefined ? `--context ${context}` : `--host ${host}`} is for Docker, and the embedded engine is of this machine`,
+      'leave --engine and INVCTL_ENGINE away',
+    );
+  }
+  if (host !== undefined) return bySsh(host, '--host', { flags: `--host ${shellWord(host)}` });
+  if (context !== undefined) {
+    const endpoint = contextEndpoint(env, context);
+    const flags = `--context ${shellWord(context)}`;
+    if (isSsh(endpoint)) return bySsh(endpoint, `the docker context ${context}`, { flags });
+    const variables = { DOCKER_HOST: undefined, DOCKER_CONTEXT: context };
+    const own = context === 'default' || endpoint === clientEndpoint(env);
+    return { variables, flags, ...(own ? {} : { stateName: `context-${context}` }) };
+  }
+  if (environment?.host !== undefined) {
+    return bySsh(environment.host, `environments.${environment.name}.host`, { stateName: undefined });
+  }
+  if (environment?.context !== undefined) {
+    const endpoint = contextEndpoint(env, environment.context);
+    if (!isSsh(endpoint)) return undefined;
+    return bySsh(endpoint, `the docker context ${environment.context}`, { stateName: undefined });
+  }
+  const endpoint = engine === 'embedded' ? undefined : clientEndpoint(env);
+  return isSsh(endpoint)
+    ? bySsh(endpoint, env.DOCKER_HOST ? 'DOCKER_HOST' : 'the docker context', {})
+    : undefined;
+}
+
+function isSsh(endpoint: string | undefined): endpoint is string {
+  return /^ssh:\/\//i.test(endpoint ?? '');
+}
+
+async function bySsh(
+  text: string,
+  from: string,
+  more: { flags?: string; stateName?: undefined },
+): Promise<EnginePlace> {
+  const { folderName, parseSshAddress } = await import('../system/ssh/address.js');
+  const address = parseSshAddress(text, from);
+  return {
+    // Whoever makes the connection adds the socket.
+    variables: { DOCKER_CONTEXT: undefined, DOCKER_TLS_VERIFY: undefined, DOCKER_TLS: undefined },
+    address,
+    ...('stateName' in more ? {} : { stateName: folderName(address) }),
+    ...(more.flags === undefined ? {} : { flags: more.flags }),
+  };
+}

@@ -1,0 +1,116 @@
+import { hostname, userInfo } from 'node:os';
+import { PassThrough, Writable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ExitCode, UserError } from '../../errors.js';
+import type { SharedLock } from '../state-folder.js';
+import { sshCommand } from './address.js';
+import type { RemoteHost } from './remote-host.js';
+
+const POLL_MS = 500;
+/** The lock is a link, whose target is its text: it appears whole, and every user of the host can read it. */
+const LOCK = '/tmp/invctl-';
+
+/**
+ * Takes the lock `$1` for the words `$2`, and holds it until its standard input ends: with the process of ours, or with
+ * the connection. A holder is told from a later process of its id by its start, and from one before a reboot by the
+ * boot's id. While one removes a lock of a holder that is gone, no other does.
+ */
+const HOLD = `
+start() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f 20; }
+boot=$(cat /proc/sys/kernel/random/boot_id 2>/dev/null)
+lock=$1
+me="$$ $(start $$)/$boot $2"
+tries=0
+until ln -s "$me" "$lock" 2>/dev/null; do
+  other=$(readlink "$lock") || other=
+  if [ -n "$other" ]; then
+    set -- $other
+    if [ "$2" = "$(start "$1")/$boot" ]; then echo "busy $other"; exit 0; fi
+    if mkdir "$lock.evict" 2>/dev/null; then
+      [ "$(readlink "$lock")" = "$other" ] && rm -f "$lock" 2>/dev/null
+      rmdir "$lock.evict"
+    else
+      find "$lock.evict" -maxdepth 0 -mmin +1 -exec rmdir {} + 2>/dev/null
+    fi
+  fi
+  tries=$((tries + 1))
+  if [ $tries -gt 20 ]; then echo "stuck $other"; exit 0; fi
+  [ $tries -lt 3 ] || sleep 0.2
+done
+release() { [ "$(readlink "$lock")" = "$me" ] && rm -f "$lock"; }
+trap release EXIT
+trap 'exit 0' HUP TERM
+echo held
+cat >/dev/null
+`;
+
+/** The lock of a project on its host: whoever works with that engine from another machine, or as another user, waits. */
+export function hostLock(host: RemoteHost, project: string): SharedLock {
+  const path = `${LOCK}${project}.lock`;
+  return async ({ command, waitMs = 0, signal }) => {
+    const deadline = Date.now() + waitMs;
+    for (;;) {
+      signal?.throwIfAborted();
+      const words = [path, `${userInfo().username}@${hostname()} ${new Date().toISOString()} ${command}`];
+      const { answer, release } = await holdOn(host, words);
+      if (answer === 'held') return release;
+      await release();
+      if (!answer.startsWith('busy ') || Date.now() >= deadline) throw refused(host, path, answer);
+      await sleep(POLL_MS, undefined, signal ? { signal } : {});
+    }
+  };
+}
+
+async function holdOn(
+  host: RemoteHost,
+  words: readonly string[],
+): Promise<{ answer: string; release: () => Promise<void> }> {
+  const input = new PassThrough();
+  let said = '';
+  let tell: (line: string) => void = () => {};
+  const answered = new Promise<string>((resolve) => {
+    tell = resolve;
+  });
+  const output = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      said += chunk.toString('utf8');
+      if (said.includes('\n')) tell(said.split('\n', 1)[0] ?? '');
+      done();
+    },
+  });
+  // Out of reach of Ctrl-C: what is taken back after it is under the lock still.
+  const holding = host.script(HOLD, words, { input, output, allowFailure: true, ownSession: true });
+  const ended = holding.then(({ stderr }) => `stuck ${stderr.trim()}`);
+  ended.catch(() => {});
+  const answer = await Promise.race([answered, ended]);
+  return {
+    answer,
+    async release() {
+      input.end();
+      await ended.catch(() => {});
+    },
+  };
+}
+
+function refused(host: RemoteHost, path: string, answer: string): UserError {
+  const ssh = sshCommand(host.address);
+  const [, kind = '', pid = '', who = '', since = '', command = ''] =
+    /^(busy|stuck) (\d+) \S+ (\S+) (\S+) (.*)$/.exec(answer) ?? [];
+  if (kind === 'busy') {
+    return new UserError({
+      code: 'PROJECT_LOCKED',
+      message: `\`${command}\` of ${who}, since ${since}, holds this project on ${host.address.host}`,
+      hint: `wait for it to end; where that machine is gone: ${ssh} kill ${pid}`,
+      exitCode: ExitCode.locked,
+      details: { holder: { who, since, command, pid: Number(pid), host: host.address.host } },
+    });
+  }
+  return new UserError({
+    code: 'PROJECT_LOCKED',
+    message: who
+      ? `\`${command}\` of ${who}, since ${since}, left its lock on ${host.address.host}, and it is another user's to remove`
+      : `the lock ${path} on ${host.address.host} cannot be made${answer.slice('stuck'.length).trim() ? `: ${answer.slice('stuck '.length)}` : ''}`,
+    hint: who ? `${ssh} sudo rm ${path}` : `${ssh} "ls -ld /tmp ${path}*; df -h /tmp"`,
+    exitCode: ExitCode.locked,
+  });
+}

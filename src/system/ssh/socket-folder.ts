@@ -1,0 +1,60 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { explainFileError } from '../files.js';
+import { identifyProcess, isAlive, type ProcessIdentity } from '../process-identity.js';
+
+const PREFIX = 'invctl-ssh-';
+/** A unix socket's path has 104 bytes (macOS), of which our names and what ssh appends for a moment take 44. */
+const LONGEST_PARENT = 60;
+/** A folder without an owner may be one that is being made. */
+const YOUNG_MS = 60_000;
+
+/** Where the sockets of a connection go: a path that is not there yet, short enough for a unix socket. */
+export function newSocketFolder(env: NodeJS.ProcessEnv): string {
+  return join(parentFolder(env), `${PREFIX}${randomBytes(4).toString('hex')}`);
+}
+
+/** Makes it, for this user alone, and removes what processes left that are gone. */
+export function makeSocketFolder(folder: string, env: NodeJS.ProcessEnv): void {
+  removeLeftOvers(parentFolder(env));
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+    writeFileSync(join(folder, 'owner'), JSON.stringify(identifyProcess(process.pid)), { mode: 0o600 });
+  } catch (error) {
+    throw explainFileError(error, folder);
+  }
+}
+
+/** A connection whose process is gone ends by itself; its sockets stay. */
+function removeLeftOvers(parent: string): void {
+  for (const name of readdirSync(parent)) {
+    if (!name.startsWith(PREFIX)) continue;
+    const folder = join(parent, name);
+    try {
+      const stat = statSync(folder);
+      if (stat.uid !== process.getuid?.() || !isLeftOver(folder, stat.mtimeMs)) continue;
+      rmSync(folder, { recursive: true, force: true });
+    } catch {
+      // Somebody else removed it first.
+    }
+  }
+}
+
+function isLeftOver(folder: string, changedMs: number): boolean {
+  try {
+    return !isAlive(JSON.parse(readFileSync(join(folder, 'owner'), 'utf8')) as ProcessIdentity);
+  } catch {
+    return Date.now() - changedMs > YOUNG_MS;
+  }
+}
+
+function parentFolder(env: NodeJS.ProcessEnv): string {
+  const candidates = [env.XDG_RUNTIME_DIR, tmpdir(), '/tmp'];
+  const usable = (folder: string | undefined): folder is string =>
+    Boolean(
+      folder && folder.length <= LONGEST_PARENT && statSync(folder, { throwIfNoEntry: false })?.isDirectory(),
+    );
+  return candidates.find(usable) ?? tmpdir();
+}
