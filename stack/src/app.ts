@@ -10,6 +10,7 @@ import problems, { answerError } from './plugins/app/problems.js';
 import requestLog from './plugins/app/request-log.js';
 import validation from './plugins/app/validation.js';
 import webhookRelay from './plugins/app/webhook-relay.js';
+import cors from './plugins/external/cors.js';
 import openapi from './plugins/external/openapi.js';
 import rateLimit from './plugins/external/rate-limit.js';
 import securityHeaders from './plugins/external/security-headers.js';
@@ -92,6 +93,7 @@ export async function build({ settings, schemaVersion, logger }: AppOptions): Pr
   await app.register(requestLog);
   await app.register(closing);
   await app.register(securityHeaders);
+  await app.register(cors);
   await app.register(validation);
   await app.register(jsonReply);
   await app.register(database);

@@ -103,6 +103,21 @@ export const timestamp = z.iso
   .datetime({ offset: true })
   .meta({ examples: ['2026-01-31T09:30:00.125+00:00'] });
 
+/** A time zone of the IANA database. `Etc/GMT+3` is one; `UTC+3`, which PostgreSQL would take as the opposite, is not. */
+export const timeZone = z
+  .string()
+  .max(64)
+  .regex(/^[A-Za-z][A-Za-z_]*([/+-][A-Za-z0-9_+-]+)*$/)
+  .meta({ examples: ['Europe/Berlin'] });
+
+export function isTimeZone(name: string): boolean {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== '';
+  } catch {
+    return false;
+  }
+}
+
 /** A count of units. The ledger's own limit for what is on hand is 10^12. */
 export const quantity = z.int().min(1).max(1_000_000_000);
 

@@ -55,7 +55,7 @@ test('movements by day and kind', async () => {
   ]);
   expect(Date.parse(report.to) - Date.parse(report.from)).toBe(29 * 86_400_000);
   const past = await viewer('GET', '/reports/movements-daily?from=2020-01-01&to=2020-12-31');
-  expect(past.json()).toEqual({ from: '2020-01-01', to: '2020-12-31', days: [] });
+  expect(past.json()).toEqual({ from: '2020-01-01', to: '2020-12-31', tz: 'UTC', days: [] });
 });
 
 test.each([

@@ -28,6 +28,7 @@ export interface ItemQuery {
   readonly archived: boolean;
   /** Whether each item is listed with what is in stock of it. */
   readonly stock?: boolean;
+  readonly total?: boolean;
 }
 
 // As an array, so that the matches are found by the indexes first. As a plain condition, PostgreSQL would rather
@@ -84,6 +85,7 @@ export class Items extends VersionedTable {
     supplierId,
     archived,
     stock,
+    total,
   }: ItemQuery): Promise<Page> {
     const conditions: [string, ...unknown[]][] = [[`archived_at IS ${archived ? 'NOT NULL' : 'NULL'}`]];
     if (categoryId !== undefined) conditions.push(['category_id = ?', categoryId]);
@@ -102,6 +104,7 @@ export class Items extends VersionedTable {
       limit,
       after,
       conditions,
+      total,
       ...(stock && { shown: ITEM_COLUMNS_WITH_STOCK }),
     });
   }

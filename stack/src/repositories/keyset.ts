@@ -8,6 +8,8 @@ const DEFAULT_PAGE_SIZE = 50;
 export interface Page {
   readonly json: string;
   readonly last: { readonly key: string | number; readonly id: number } | null;
+  /** How many rows there are on all pages, where that was asked for. */
+  readonly total?: number | undefined;
 }
 
 export interface KeysetQuery {
@@ -21,6 +23,8 @@ export interface KeysetQuery {
   readonly after: { readonly key: string | number; readonly id: number } | undefined;
   /** SQL conditions with a `?` for each value, and the values. */
   readonly conditions: readonly (readonly [sql: string, ...values: unknown[]])[];
+  /** Whether all rows are counted as well. Unlike a page, that costs more the more there are. */
+  readonly total?: boolean | undefined;
 }
 
 /**
@@ -37,6 +41,12 @@ export async function listPage(database: Database, query: KeysetQuery): Promise<
       return `$${next}`;
     });
   });
+  const where = () => (conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : '');
+  const counting = query.total
+    ? database.query<{ count: number }>({ text: `SELECT count(*) FROM ${table} ${where()}` }, [...values])
+    : undefined;
+  // Waited for below; a page that fails must not leave it unhandled.
+  counting?.catch(() => {});
   const keys = column === 'id' ? ['id'] : [column, 'id'];
   if (after) {
     const start = values.length;
@@ -53,7 +63,7 @@ export async function listPage(database: Database, query: KeysetQuery): Promise<
       SELECT ${column} AS key, id, row_number() OVER () AS position, (SELECT s FROM (SELECT ${shown}) AS s) AS shown
       FROM (
         SELECT * FROM ${table}
-        ${conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : ''}
+        ${where()}
         ORDER BY ${keys.map((key) => `${key} ${direction}`).join(', ')}
         LIMIT ${limit + 1}
       ) AS found
@@ -63,7 +73,12 @@ export async function listPage(database: Database, query: KeysetQuery): Promise<
     values,
   );
   if (!row) throw new Error('an aggregate has one row');
-  return { json: row.json, last: row.key === null || row.id === null ? null : { key: row.key, id: row.id } };
+  const total = (await counting)?.[0]?.count;
+  return {
+    json: row.json,
+    total,
+    last: row.key === null || row.id === null ? null : { key: row.key, id: row.id },
+  };
 }
 
 const statements = new Map<string, Statement>();

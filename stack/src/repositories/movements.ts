@@ -14,6 +14,7 @@ export interface MovementQuery {
   readonly from?: string | undefined;
   /** ISO 8601; exclusive. */
   readonly to?: string | undefined;
+  readonly total?: boolean | undefined;
 }
 
 /** The ledger to read, the newest first. */
@@ -24,7 +25,18 @@ export class Movements {
     this.#database = database;
   }
 
-  list({ limit, after, itemId, locationId, group, kind, actorId, from, to }: MovementQuery): Promise<Page> {
+  list({
+    limit,
+    after,
+    itemId,
+    locationId,
+    group,
+    kind,
+    actorId,
+    from,
+    to,
+    total,
+  }: MovementQuery): Promise<Page> {
     const conditions = (
       [
         ['item_id = ?', itemId],
@@ -45,6 +57,7 @@ export class Movements {
       limit,
       after,
       conditions,
+      total,
     });
   }
 }

@@ -18,15 +18,19 @@ const VALUATION = `
   )::text AS json
   FROM valued LEFT JOIN categories ON categories.id = category_id`;
 
+// A movement is of the day on which it happened at a place. The outer bounds are for the index: no zone is a day off, and
+// midnight may be there twice, or not at all, where clocks are changed.
 const MOVEMENTS_DAILY = `
-  SELECT json_build_object('from', $1::date, 'to', $2::date, 'days', coalesce(json_agg(json_build_object(
+  SELECT json_build_object('from', $1::date, 'to', $2::date, 'tz', $3::text, 'days', coalesce(json_agg(json_build_object(
     'day', day, 'kind', kind, 'movements', movements, 'units_in', units_in, 'units_out', units_out)
     ORDER BY day, kind), '[]'))::text AS json
   FROM (
-    SELECT created_at::date AS day, kind, count(*) AS movements,
+    SELECT (created_at AT TIME ZONE $3)::date AS day, kind, count(*) AS movements,
       coalesce(sum(delta) FILTER (WHERE delta > 0), 0) AS units_in,
       coalesce(-sum(delta) FILTER (WHERE delta < 0), 0) AS units_out
-    FROM movements WHERE created_at >= $1::date AND created_at < $2::date + 1
+    FROM movements
+    WHERE created_at >= $1::date - 1 AND created_at < $2::date + 2
+      AND (created_at AT TIME ZONE $3)::date BETWEEN $1::date AND $2::date
     GROUP BY 1, 2
   ) AS daily`;
 
@@ -80,6 +84,7 @@ export class Reports {
   lowStock(
     limit: number,
     after: { readonly key: string | number; readonly id: number } | undefined,
+    total: boolean,
   ): Promise<Page> {
     return listPage(this.#database, {
       table: `(
@@ -95,6 +100,7 @@ export class Reports {
       limit,
       after,
       conditions: [],
+      total,
     });
   }
 
@@ -104,13 +110,14 @@ export class Reports {
   }
 
   /**
-   * Movements by day (UTC) and kind, as JSON text.
+   * Movements by day and kind, as JSON text.
    *
    * @param from the first day, YYYY-MM-DD.
    * @param to the last day.
+   * @param tz the time zone whose days they are.
    */
-  movementsDaily(from: string, to: string): Promise<string> {
-    return this.#json(MOVEMENTS_DAILY, [from, to]);
+  movementsDaily(from: string, to: string, tz: string): Promise<string> {
+    return this.#json(MOVEMENTS_DAILY, [from, to, tz]);
   }
 
   /** Whether levels and ledger agree, as JSON text. */

@@ -55,6 +55,14 @@ export const PageQuery = z.strictObject({
 /** An answer without a body. */
 export const Empty = z.undefined();
 
+/** For lists that are counted on request. */
+export const CountedPageQuery = PageQuery.extend({
+  total: z
+    .boolean()
+    .default(false)
+    .meta({ description: 'Counts all that match as well. Ask once, not with every page: it is work.' }),
+});
+
 /** One page of a list. */
 export const page = (name: string, entry: z.ZodType) =>
   z
@@ -62,4 +70,10 @@ export const page = (name: string, entry: z.ZodType) =>
       data: z.array(entry),
       next_cursor: z.string().nullable().meta({ description: 'null on the last page.' }),
     })
+    .meta({ id: `${name}Page` });
+
+/** One page of a list that is counted on request. */
+export const countedPage = (name: string, entry: z.ZodType) =>
+  page(name, entry)
+    .extend({ total: z.int().optional().meta({ description: 'With total=true: of all pages.' }) })
     .meta({ id: `${name}Page` });

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isTimeZone, timeZone } from '../fields.js';
 import { type Network, parseNetwork } from '../webhooks/addresses.js';
 
 /** The JWT key that `.env.example` carries, so that a copy of it cannot go into service. */
@@ -26,6 +27,10 @@ const entriesOf = (list: string) =>
     .split(',')
     .map((entry) => entry.trim())
     .filter((entry) => entry !== '');
+
+/** An origin as browsers send it: no path, no slash at its end, no port that is usual. */
+const isOrigin = (text: string) =>
+  /^https?:\/\//.test(text) && URL.canParse(text) && new URL(text).origin === text;
 
 /** Every setting of the API, declared once: type, default, aliases and secrecy all come from here. */
 export const DECLARATIONS = {
@@ -76,6 +81,27 @@ export const DECLARATIONS = {
       .regex(/^[0-9A-Fa-f.:/, ]*$/, 'must be addresses or CIDR ranges, separated by commas')
       .default('')
       .transform(entriesOf),
+  },
+  timeZone: {
+    aliases: ['TIME_ZONE'],
+    schema: z
+      .string()
+      .refine(
+        (name) => timeZone.safeParse(name).success && isTimeZone(name),
+        'must be a time zone such as Europe/Berlin',
+      )
+      .default('UTC'),
+  },
+  corsOrigins: {
+    aliases: ['CORS_ORIGINS'],
+    schema: z
+      .string()
+      .default('')
+      .transform(entriesOf)
+      .refine(
+        (origins) => origins.every((origin) => origin === '*' || isOrigin(origin)),
+        'must be origins such as https://shop.example.com, separated by commas, or *',
+      ),
   },
   webhooks: {
     aliases: ['WEBHOOKS'],

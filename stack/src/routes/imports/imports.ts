@@ -33,6 +33,18 @@ const ImportsQuery = PageQuery.extend({
   status: z.enum(STATUSES).optional(),
 });
 
+const FileQuery = z.strictObject({
+  bom: z
+    .boolean()
+    .default(false)
+    .meta({ description: 'Begins the file with a byte order mark, by which Excel knows that it is UTF-8.' }),
+});
+
+async function* withByteOrderMark(rows: Readable): AsyncGenerator<Buffer> {
+  yield Buffer.from('\ufeff');
+  for await (const chunk of rows) yield chunk as Buffer;
+}
+
 const SORT = '-id';
 
 /** Items from a file, and what became of each file. */
@@ -45,11 +57,12 @@ const imports: FastifyPluginAsync = async (instance) => {
   async function sendFile(
     reply: FastifyReply,
     name: string,
+    bom: boolean,
     write: (take: (rows: Readable) => Promise<void>) => Promise<void>,
   ): Promise<FastifyReply> {
     const file = await spool.create();
     try {
-      await write((rows) => file.store(rows));
+      await write((rows) => file.store(bom ? withByteOrderMark(rows) : rows));
     } catch (error) {
       await file.close();
       throw error;
@@ -135,6 +148,7 @@ const imports: FastifyPluginAsync = async (instance) => {
         summary: 'Download the errors and warnings of an import',
         description: 'A cell that a spreadsheet would take for a formula has an apostrophe before it.',
         params: IdParams,
+        querystring: FileQuery,
         produces: ['text/csv'],
         responseHeaders: { 200: ['content-disposition'] },
         response: { 404: Problem },
@@ -142,7 +156,9 @@ const imports: FastifyPluginAsync = async (instance) => {
     },
     async (request, reply) => {
       await imports.find(request.params.id);
-      return sendFile(reply, 'import-errors.csv', (take) => imports.flawsAsCsv(request.params.id, take));
+      return sendFile(reply, 'import-errors.csv', request.query.bom, (take) =>
+        imports.flawsAsCsv(request.params.id, take),
+      );
     },
   );
 
@@ -156,12 +172,13 @@ const imports: FastifyPluginAsync = async (instance) => {
         summary: 'Download all items that are not archived',
         description:
           'An import takes the file, and finds nothing changed. quantity is the sum over all locations. A cell that a spreadsheet would take for a formula has an apostrophe before it, which an import takes off.',
+        querystring: FileQuery,
         produces: ['text/csv'],
         responseHeaders: { 200: ['content-disposition'] },
       },
     },
-    async (_request, reply) =>
-      sendFile(reply, 'items.csv', (take) => app.repositories.reports.itemsAsCsv(take)),
+    async (request, reply) =>
+      sendFile(reply, 'items.csv', request.query.bom, (take) => app.repositories.reports.itemsAsCsv(take)),
   );
 };
 

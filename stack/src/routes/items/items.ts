@@ -26,7 +26,7 @@ const items: FastifyPluginAsync = async (instance) => {
       },
     },
     async (request, reply) => {
-      const { sort, limit, cursor, search, sku, barcode, category_id, supplier_id, archived, stock } =
+      const { sort, limit, cursor, search, sku, barcode, category_id, supplier_id, archived, stock, total } =
         request.query;
       const page = await items.search({
         sort,
@@ -39,6 +39,7 @@ const items: FastifyPluginAsync = async (instance) => {
         supplierId: supplier_id,
         archived,
         stock,
+        total,
       });
       return sendPage(reply, page, sort);
     },

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { barcode, id, itemName, line, price, reorderPoint, sku, timestamp, unit } from '../../fields.js';
 import { ITEM_SORTS } from '../../repositories/items.js';
-import { PageQuery, page } from '../schemas.js';
+import { CountedPageQuery, countedPage } from '../schemas.js';
 
 const fields = {
   sku,
@@ -27,7 +27,7 @@ export const Item = z
 
 const stocked = z.int().optional().meta({ description: 'With stock=true: over all locations.' });
 
-export const ItemPage = page('Item', Item.extend({ on_hand: stocked, available: stocked }));
+export const ItemPage = countedPage('Item', Item.extend({ on_hand: stocked, available: stocked }));
 
 export const NewItem = z
   .strictObject({
@@ -52,7 +52,7 @@ export const ItemPatch = z
   .partial()
   .meta({ id: 'ItemPatch', minProperties: 1, examples: [{ unit_price: '13.00' }] });
 
-export const ItemQuery = PageQuery.extend({
+export const ItemQuery = CountedPageQuery.extend({
   sort: z.enum(ITEM_SORTS).default('sku').meta({ description: '`-` for descending.' }),
   search: line(100).optional().meta({
     description:

@@ -5,7 +5,7 @@ import { KINDS } from '../../ledger/ledger.js';
 import type { ZodTypes } from '../../plugins/app/validation.js';
 import { decodeCursor } from '../cursor.js';
 import { sendPage } from '../page.js';
-import { IdParams, PageQuery, Problem, page } from '../schemas.js';
+import { CountedPageQuery, countedPage, IdParams, Problem } from '../schemas.js';
 import { Movement } from '../stock/schemas.js';
 
 const SORT = '-id';
@@ -18,7 +18,7 @@ const time = z
   .and(z.iso.datetime({ offset: true }))
   .meta({ examples: ['2026-01-31T00:00:00Z'] });
 
-const MovementQuery = PageQuery.extend({
+const MovementQuery = CountedPageQuery.extend({
   location_id: id.optional(),
   kind: z.enum(KINDS).optional(),
   actor_id: id.optional(),
@@ -26,7 +26,7 @@ const MovementQuery = PageQuery.extend({
   to: time.optional().meta({ description: 'Exclusive.' }),
 });
 
-const MovementPage = page('Movement', Movement);
+const MovementPage = countedPage('Movement', Movement);
 
 /** The ledger: every change of stock, the newest first. */
 const movements: FastifyPluginAsync = async (instance) => {
@@ -45,7 +45,8 @@ const movements: FastifyPluginAsync = async (instance) => {
         response: { 200: MovementPage },
       },
     },
-    async ({ query: { limit, cursor, item_id, location_id, group, kind, actor_id, from, to } }, reply) => {
+    async ({ query }, reply) => {
+      const { limit, cursor, item_id, location_id, group, kind, actor_id, from, to, total } = query;
       const after = decodeCursor(cursor, SORT);
       const found = await movements.list({
         limit,
@@ -57,6 +58,7 @@ const movements: FastifyPluginAsync = async (instance) => {
         actorId: actor_id,
         from,
         to,
+        total,
       });
       return sendPage(reply, found, SORT);
     },
@@ -75,7 +77,8 @@ const movements: FastifyPluginAsync = async (instance) => {
         response: { 200: MovementPage, 404: Problem },
       },
     },
-    async ({ params, query: { limit, cursor, location_id, kind, actor_id, from, to } }, reply) => {
+    async ({ params, query }, reply) => {
+      const { limit, cursor, location_id, kind, actor_id, from, to, total } = query;
       const after = decodeCursor(cursor, SORT);
       await items.find(params.id);
       const found = await movements.list({
@@ -87,6 +90,7 @@ const movements: FastifyPluginAsync = async (instance) => {
         actorId: actor_id,
         from,
         to,
+        total,
       });
       return sendPage(reply, found, SORT);
     },

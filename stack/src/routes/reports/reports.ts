@@ -1,12 +1,12 @@
 import type { FastifyPluginAsync } from 'fastify';
 import { z } from 'zod';
-import { id } from '../../fields.js';
+import { id, isTimeZone, timeZone } from '../../fields.js';
 import { KINDS } from '../../ledger/ledger.js';
 import type { ZodTypes } from '../../plugins/app/validation.js';
 import { invalid } from '../../problem.js';
 import { decodeCursor } from '../cursor.js';
 import { sendPage } from '../page.js';
-import { PageQuery, page } from '../schemas.js';
+import { CountedPageQuery, countedPage } from '../schemas.js';
 
 const DAY_MS = 86_400_000;
 const DEFAULT_DAYS = 30;
@@ -44,13 +44,17 @@ const day = z
 
 const DailyQuery = z.strictObject({
   from: day.optional().meta({ description: `Without it: ${DEFAULT_DAYS} days up to the last.` }),
-  to: day.optional().meta({ description: 'The last day; without it: today (UTC).' }),
+  to: day.optional().meta({ description: 'The last day; without it: today.' }),
+  tz: timeZone
+    .optional()
+    .meta({ description: 'The time zone whose days they are; without it: that of the setting TIME_ZONE.' }),
 });
 
 const MovementsDaily = z
   .object({
     from: z.iso.date(),
     to: z.iso.date(),
+    tz: z.string(),
     days: z.array(
       z.object({
         day: z.iso.date(),
@@ -62,6 +66,11 @@ const MovementsDaily = z
     ),
   })
   .meta({ id: 'MovementsDaily' });
+
+/** YYYY-MM-DD, which is how Sweden writes a date. */
+function todayIn(timeZone: string): string {
+  return new Intl.DateTimeFormat('sv-SE', { timeZone, dateStyle: 'short' }).format(new Date());
+}
 
 /** Stock from a distance. */
 const reports: FastifyPluginAsync = async (instance) => {
@@ -76,12 +85,12 @@ const reports: FastifyPluginAsync = async (instance) => {
         tags,
         operationId: 'getLowStock',
         summary: 'List items at or below their reorder point',
-        querystring: PageQuery,
-        response: { 200: page('LowStock', LowStockItem) },
+        querystring: CountedPageQuery,
+        response: { 200: countedPage('LowStock', LowStockItem) },
       },
     },
-    async ({ query: { limit, cursor } }, reply) =>
-      sendPage(reply, await reports.lowStock(limit, decodeCursor(cursor, 'sku')), 'sku'),
+    async ({ query: { limit, cursor, total } }, reply) =>
+      sendPage(reply, await reports.lowStock(limit, decodeCursor(cursor, 'sku'), total), 'sku'),
   );
 
   app.get(
@@ -111,7 +120,11 @@ const reports: FastifyPluginAsync = async (instance) => {
       },
     },
     async ({ query }, reply) => {
-      const to = query.to ?? new Date().toISOString().slice(0, 10);
+      const tz = query.tz ?? app.settings.timeZone;
+      if (!isTimeZone(tz)) {
+        throw invalid([{ pointer: '/query/tz', code: 'time_zone', message: 'is no time zone' }]);
+      }
+      const to = query.to ?? todayIn(tz);
       const from =
         query.from ?? new Date(Date.parse(to) - (DEFAULT_DAYS - 1) * DAY_MS).toISOString().slice(0, 10);
       const days = (Date.parse(to) - Date.parse(from)) / DAY_MS + 1;
@@ -119,7 +132,7 @@ const reports: FastifyPluginAsync = async (instance) => {
         const message = `is not between 1 and ${MAXIMUM_DAYS} days before the last`;
         throw invalid([{ pointer: '/query/from', code: 'range', message }]);
       }
-      return reply.json(await reports.movementsDaily(from, to));
+      return reply.json(await reports.movementsDaily(from, to, tz));
     },
   );
 };

@@ -145,7 +145,10 @@ function MovementsView() {
   );
   const { times, series } = useMemo(() => unitsByDay(data), [data]);
   return (
-    <View title="Movements" about="Units in (above) and out (below), by day in UTC.">
+    <View
+      title="Movements"
+      about={`Units in (above) and out (below), by day${data ? ` in ${data.tz}` : ''}.`}
+    >
       <form class="filters" onSubmit={(event) => event.preventDefault()}>
         {(['from', 'to'] as const).map((end) => (
           <label key={end} class="inline">
