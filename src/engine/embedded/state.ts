@@ -133,7 +133,8 @@ export class StateStore {
   static async open(location: ProjectLocation, env: NodeJS.ProcessEnv): Promise<StateStore> {
     const folders = stateFolders(location, env);
     const known = await readState(join(folders.project, 'state.json'));
-    const directory = realpathSync(location.directory);
+    // A folder that is gone left its data here, which is still known by the path that it had.
+    const directory = existsSync(location.directory) ? realpathSync(location.directory) : location.directory;
     if (known && known.directory !== directory) refuseSecondOwner(known, env);
     const state: EmbeddedState = {
       ...(known ?? { version: 1, project: location.name, services: {}, builds: {}, volumes: {} }),

@@ -130,7 +130,11 @@ test('a renamed folder keeps its data; a copy beside the original is refused', a
 
   await down();
   const renamed = join(stack.home, 'renamed');
+  const before = stack.location();
   await rename(stack.directory, renamed);
+  // What `invctl list` asks of a project whose folder is gone.
+  const [volume] = await embeddedEngine(env).volumes(before);
+  expect(volume?.bytes).toBeGreaterThan(1_000_000);
   expect((await up(locateProject(renamed, {}))).failed).toEqual([]);
   await rename(renamed, stack.directory);
   expect((await up()).failed).toEqual([]);
