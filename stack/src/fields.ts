@@ -12,15 +12,9 @@ const NOT_SCIENTIFIC = /^(?!\d([.,]\d+)?[Ee]\+\d+$)/;
 const IS_SCIENTIFIC =
   'was turned into a number by a spreadsheet, and its last digits are lost: format the column as text, and export it again';
 
-/**
- * The keyword by which JSON Schema names what no regular expression says that JavaScript, Go (RE2) and Python all
- * read: lookarounds, Unicode properties, composition. Its values are the names of `TEXT_RULES`.
- */
-export const TEXT_KEYWORD = 'x-text';
-
-/** What text of a kind must be, and what is said of text that is not. */
-export interface TextRule {
-  readonly code: 'pattern' | 'format';
+/** What text must be, and what is said of text that is not: a keyword of JSON Schema, and words. */
+interface TextRule {
+  readonly keyword: 'pattern' | 'format';
   readonly message: string;
   readonly holds: (value: string) => boolean;
 }
@@ -31,9 +25,13 @@ const LINE = /^(?![\s\p{Cf}])[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}]+(?<![\s\p{Cf}])$/u;
 // In a code, two of which people must be able to tell apart, no invisible character and no other space than the usual.
 const CODE = /^(?! )[^\p{C}\p{Zl}\p{Zp}\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]+(?<! )$/u;
 
-const composed: TextRule = { code: 'format', message: 'must be composed (Unicode NFC)', holds: isComposed };
+const composed: TextRule = {
+  keyword: 'format',
+  message: 'must be composed (Unicode NFC)',
+  holds: isComposed,
+};
 const matches = (pattern: RegExp, message: string): TextRule => ({
-  code: 'pattern',
+  keyword: 'pattern',
   message,
   holds: (value) => pattern.test(value),
 });
@@ -60,29 +58,62 @@ const KINDS_OF_TEXT = {
 
 type KindOfText = keyof typeof KINDS_OF_TEXT;
 
-/** The rules of each kind of text, in the order in which they are checked. */
-export const TEXT_RULES: Readonly<Record<KindOfText, readonly TextRule[]>> = {
-  line: KINDS_OF_TEXT.line.rules,
-  code: KINDS_OF_TEXT.code.rules,
-};
+/**
+ * By which JSON Schema names what no regular expression says that JavaScript, Go (RE2) and Python all read:
+ * lookarounds, Unicode properties, composition.
+ */
+const TEXT_KEYWORD = 'x-text';
 
-/** No control characters: as much of the rules as every regular expression can say. */
+/** No control characters: as much of the rules as JavaScript, Go (RE2) and Python all read. */
 const PRINTABLE = '^[^\\x00-\\x1f\\x7f-\\x9f]+$';
 
 function text(kind: KindOfText, maximum: number) {
   const { description, rules } = KINDS_OF_TEXT[kind];
-  let schema = z.string();
-  for (const { holds, message } of rules) schema = schema.refine(holds, message);
-  return (
-    schema
-      // Characters, as JSON Schema counts them, rather than UTF-16 units.
-      .refine(
-        (value) => value.length <= maximum || [...value].length <= maximum,
-        `must have at most ${maximum} characters`,
-      )
-      .meta({ description, minLength: 1, maxLength: maximum, pattern: PRINTABLE, [TEXT_KEYWORD]: kind })
-  );
+  let schema = z
+    .string()
+    .min(1)
+    // Characters, as JSON Schema counts them, rather than UTF-16 units.
+    .refine((value) => value.length <= maximum || [...value].length <= maximum, {
+      message: `must have at most ${maximum} characters`,
+      params: { keyword: 'maxLength' },
+      abort: true,
+    });
+  // The first that is broken is named.
+  for (const { holds, message, keyword } of rules) {
+    schema = schema.refine(holds, { message, params: { keyword }, abort: true });
+  }
+  return schema.meta({
+    description,
+    minLength: 1,
+    maxLength: maximum,
+    pattern: PRINTABLE,
+    [TEXT_KEYWORD]: kind,
+  });
 }
+
+/**
+ * A list whose length is looked at before its entries: to collect the flaws of any number of them costs more than it
+ * helps.
+ */
+export const list = <Entry extends z.ZodType>(entry: Entry, maximum: number) => {
+  const bounded = z.array(entry).min(1).max(maximum);
+  return z.preprocess((entries, { addIssue }) => {
+    if (!Array.isArray(entries) || entries.length <= maximum) return entries;
+    addIssue({ code: 'too_big', origin: 'array', maximum, inclusive: true, input: entries });
+    return z.NEVER;
+  }, bounded);
+};
+
+/** Some of the fields of an object, of which at least one has to be there. */
+export const someOf = <Shape extends z.core.$ZodLooseShape>(fields: Shape) =>
+  z
+    .strictObject(fields)
+    .partial()
+    .refine((given) => Object.keys(given).length > 0, {
+      message: 'must name at least one field to change',
+      params: { keyword: 'minProperties' },
+    })
+    .meta({ minProperties: 1 });
 
 /** A secret or a name that somebody types: anything but control characters. */
 export const typed = (maximum: number) =>

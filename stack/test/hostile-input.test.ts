@@ -206,17 +206,20 @@ describe('a value that PostgreSQL refuses, or that means something else, is neve
   );
 });
 
-test.each(['/items/1', '/categories/1', '/suppliers/1', '/locations/1'])(
-  'PATCH %s of {} says what it wants',
-  async (path) => {
-    expect((await manager('PATCH', path, {}, { 'if-match': '*' })).json()).toMatchObject({
+test('PATCH of {} says what it wants, of whatever it is', async () => {
+  const { paths } = (await api.app.inject('/openapi.json')).json() as { paths: Record<string, object> };
+  const patched = Object.keys(paths).filter((path) => 'patch' in (paths[path] ?? {}));
+  expect(patched.length).toBeGreaterThan(5);
+  for (const path of patched) {
+    const url = path.replace('/api/v1', '').replace('{id}', '1');
+    expect((await api.as('admin')('PATCH', url, {}, { 'if-match': '*' })).json(), path).toMatchObject({
       status: 422,
       errors: [
         { pointer: '/body', code: 'minProperties', message: 'must name at least one field to change' },
       ],
     });
-  },
-);
+  }
+});
 
 test.each(['TEXT/CSV', 'Text/Csv; Charset=UTF-8', 'text/csv;header=present'])(
   '%s is text/csv',

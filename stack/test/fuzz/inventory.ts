@@ -89,7 +89,7 @@ export class Inventory {
     drawn: Readonly<Record<string, string>>,
     pick: number,
   ): Promise<Readonly<Record<string, string>>> {
-    const [, collection, parameter] = /^\/api\/v1\/(\w+)\/\{(\w+)\}/.exec(path) ?? [];
+    const [, collection, parameter] = /^\/api\/v1\/([\w-]+)\/\{(\w+)\}/.exec(path) ?? [];
     if (collection === undefined || parameter === undefined) return drawn;
     const { data } = (await this.#admin('GET', `/${collection}?limit=200`)).json() as {
       readonly data: readonly Readonly<Record<string, number>>[];

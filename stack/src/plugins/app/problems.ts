@@ -1,9 +1,12 @@
 import { STATUS_CODES } from 'node:http';
 import type { FastifyError, FastifyReply, FastifyRequest, FastifySchemaValidationError } from 'fastify';
 import fp from 'fastify-plugin';
+import { RequestValidationError } from 'fastify-zod-openapi';
 import pg from 'pg';
+import type { z } from 'zod';
 import { DatabaseUnavailableError, isSerializationFailure, isTimeout } from '../../database/connection.js';
 import { codesOf, ERRORS_SHOWN, invalid, Problem, type ProblemDetail } from '../../problem.js';
+import { keywordOf } from './flaws.js';
 
 const IF_MATCH = 'if-match';
 const RETRY_AFTER_SECONDS = '2';
@@ -59,7 +62,7 @@ export default fp(
 
 /** Answers any error. Also for what Fastify refuses before it has found a route. */
 export function answerError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const problem = asProblem(error);
+  const problem = asProblem(error, request);
   if (problem.status >= 500) request.log.error({ err: error }, problem.message);
   return sendProblem(problem, request, reply);
 }
@@ -93,14 +96,9 @@ function shown(text: string): string {
 }
 
 /** The problem that stands for any error. What is not foreseen is a 500 that tells nothing. */
-function asProblem(error: FastifyError): Problem {
+function asProblem(error: FastifyError, request: FastifyRequest): Problem {
   if (error instanceof Problem) return error;
-  if (error.validation?.some(({ params }) => params.missingProperty === IF_MATCH)) {
-    const detail = 'Send If-Match with the ETag of the version that you have read.';
-    return new Problem(428, 'if_match_required', detail);
-  }
-  if (error.validation)
-    return invalid(error.validation.map((issue) => detailOf(issue, error.validationContext)));
+  if (error.validation) return refusedInput(error.validation, error.validationContext, request);
   if (error instanceof DatabaseUnavailableError || isSerializationFailure(error)) {
     return new Problem(503, 'unavailable', 'The database cannot serve this request now. Try again.', {
       headers: { 'retry-after': RETRY_AFTER_SECONDS },
@@ -137,25 +135,43 @@ function databaseProblem(error: pg.DatabaseError): Problem {
   return new Problem(500, 'internal', 'Something went wrong on our side.');
 }
 
-const PARTS: Record<string, string> = {
-  body: '/body',
-  querystring: '/query',
-  params: '/path',
-  headers: '/headers',
+/** What each part of a request is called in a pointer, and where it is. */
+const PARTS: Record<string, readonly [name: string, key: 'body' | 'query' | 'params' | 'headers']> = {
+  body: ['body', 'body'],
+  querystring: ['query', 'query'],
+  params: ['path', 'params'],
+  headers: ['headers', 'headers'],
 };
 
-function detailOf(issue: FastifySchemaValidationError, context: string | undefined): ProblemDetail {
-  const property = issue.params.missingProperty ?? issue.params.additionalProperty;
-  const tail = typeof property === 'string' ? `/${property.replaceAll('~', '~0').replaceAll('/', '~1')}` : '';
-  return {
-    pointer: `${PARTS[context ?? 'body'] ?? ''}${issue.instancePath}${tail}`,
-    code: issue.keyword,
-    message: MESSAGES[issue.keyword] ?? issue.message ?? 'is not acceptable',
-  };
+function refusedInput(
+  flaws: readonly FastifySchemaValidationError[],
+  context: string | undefined,
+  request: FastifyRequest,
+): Problem {
+  const [name, key] = PARTS[context ?? 'body'] ?? ['body', 'body'];
+  if (key === 'headers' && request.headers[IF_MATCH] === undefined && flaws.some(concernsIfMatch)) {
+    const detail = 'Send If-Match with the ETag of the version that you have read.';
+    return new Problem(428, 'if_match_required', detail);
+  }
+  return invalid(
+    flaws.flatMap((flaw) =>
+      flaw instanceof RequestValidationError ? detailsOf(flaw.params.issue, name, request[key]) : [],
+    ),
+  );
 }
 
-/** Where ajv's own words would not say what to do. */
-const MESSAGES: Record<string, string> = {
-  minProperties: 'must name at least one field to change',
-  additionalProperties: 'is not known here',
-};
+function concernsIfMatch({ instancePath }: FastifySchemaValidationError): boolean {
+  return instancePath === `/${IF_MATCH}`;
+}
+
+function detailsOf(issue: z.core.$ZodIssue, part: string, input: unknown): ProblemDetail[] {
+  const { message } = issue;
+  const code = keywordOf(issue, input);
+  const paths =
+    issue.code === 'unrecognized_keys' ? issue.keys.map((key) => [...issue.path, key]) : [issue.path];
+  return paths.map((path) => ({ pointer: pointerOf([part, ...path]), code, message }));
+}
+
+function pointerOf(path: readonly PropertyKey[]): string {
+  return path.map((key) => `/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+}

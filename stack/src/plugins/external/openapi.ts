@@ -1,7 +1,13 @@
 import { STATUS_CODES } from 'node:http';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
+import type { FastifySchema, RouteOptions } from 'fastify';
 import fp from 'fastify-plugin';
+import {
+  fastifyZodOpenApiPlugin,
+  fastifyZodOpenApiTransform,
+  fastifyZodOpenApiTransformObject,
+} from 'fastify-zod-openapi';
 import { z } from 'zod';
 import { codesOf } from '../../problem.js';
 import { Empty, Problem } from '../../routes/schemas.js';
@@ -46,31 +52,22 @@ interface RouteSchema {
   readonly [key: string]: unknown;
 }
 
+/** An answer that is a file. */
+const File = z.string();
+
 /** The OpenAPI document, made from the routes and their schemas, and a page to read and try it. */
 export default fp(async (app) => {
-  const components: Record<string, unknown> = {};
-
-  /** A zod schema as JSON Schema; what has a name goes to the components. */
-  function convert(schema: z.ZodType, io: 'input' | 'output'): Record<string, unknown> {
-    const { $schema, $defs, id, ...json } = z.toJSONSchema(schema, { target: 'draft-2020-12', io }) as Record<
-      string,
-      unknown
-    > & { $defs?: Record<string, object> };
-    for (const [name, definition] of Object.entries($defs ?? {})) components[name] = relocate(definition);
-    if (typeof id !== 'string') return relocate(json);
-    components[id] = relocate(json);
-    return { $ref: `#/components/schemas/${id}` };
-  }
-
-  function convertBody(body: z.ZodType | TypedBody): Record<string, unknown> {
-    if (!('content' in body)) return convert(body, 'input');
-    const content = Object.entries(body.content).map(([type, { schema }]) => {
-      const { description, examples } = z.globalRegistry.get(schema) ?? {};
-      return [type, { schema: { type: 'string', description, examples } }];
-    });
-    return { content: Object.fromEntries(content) };
-  }
-
+  await app.register(fastifyZodOpenApiPlugin, {
+    documentOpts: {
+      override: ({ zodSchema, jsonSchema }) => {
+        // What zod says of every integer without a bound of its own; examples would be this number.
+        if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
+        // zod leaves out those of input that is transformed. Ours is only looked at (`list`).
+        const examples = z.globalRegistry.get(zodSchema)?.examples;
+        if (examples) jsonSchema.examples ??= examples as unknown[];
+      },
+    },
+  });
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -90,79 +87,8 @@ export default fp(async (app) => {
         },
       },
     },
-    transform: ({ schema: original, url, route }) => {
-      const {
-        body,
-        querystring,
-        params,
-        headers,
-        response,
-        produces,
-        responseHeaders: declared,
-        ...rest
-      } = (original ?? {}) as unknown as RouteSchema;
-      if (!rest.hide && !rest.operationId)
-        throw new Error(`${String(route.method)} ${url} has no operationId`);
-      const limited = route.config?.rateLimit !== false;
-      const isPublic = route.config?.role === undefined;
-      const inputs = [body, querystring, params].some((part) => part !== undefined);
-      const refusals = [
-        ...(body || params ? ['400'] : []),
-        ...(body ? ['413', '415'] : []),
-        ...(params ? ['414'] : []),
-        ...(isPublic ? [] : ['401', '403']),
-        ...(inputs || headers ? ['422'] : []),
-        ...(limited ? ['429', '503'] : []),
-      ];
-      const answers = { ...Object.fromEntries(refusals.map((status) => [status, Problem])), ...response };
-      return {
-        url,
-        schema: {
-          ...rest,
-          security: isPublic ? [] : [{ bearer: [] }],
-          ...(body && { body: convertBody(body) }),
-          ...(querystring && { querystring: convert(querystring, 'input') }),
-          ...(params && { params: convert(params, 'input') }),
-          ...(headers && { headers: convert(headers, 'input') }),
-          response: {
-            ...(produces && {
-              200: {
-                description: 'OK',
-                headers: responseHeaders('200', declared?.[200] ?? [], limited),
-                content: { [produces[0]]: { schema: { type: 'string' } } },
-              },
-            }),
-            ...Object.fromEntries(
-              Object.entries(answers).map(([status, schema]) => [
-                status,
-                {
-                  description: schema === Problem ? describe(status) : (STATUS_CODES[status] ?? status),
-                  headers: responseHeaders(status, declared?.[status] ?? [], limited),
-                  ...(schema === Empty
-                    ? { type: 'null' }
-                    : {
-                        content:
-                          schema === Problem
-                            ? {
-                                'application/problem+json': {
-                                  schema: convert(schema, 'output'),
-                                  example: exampleProblem(Number(status)),
-                                },
-                              }
-                            : { 'application/json': { schema: convert(schema, 'output') } },
-                      }),
-                },
-              ]),
-            ),
-          },
-        } as never,
-      };
-    },
-    transformObject: (document) => {
-      if (!('openapiObject' in document)) throw new Error('the document is OpenAPI');
-      const { openapiObject } = document;
-      return { ...openapiObject, components: { ...openapiObject.components, schemas: components } } as never;
-    },
+    transform: (route) => fastifyZodOpenApiTransform({ ...route, schema: described(route) as never }),
+    transformObject: fastifyZodOpenApiTransformObject,
   });
 
   app.get('/openapi.json', { schema: { hide: true } as never }, async () => app.swagger());
@@ -182,11 +108,58 @@ const CONTENT_SECURITY_POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; " +
   "connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
-function relocate<Json>(json: Json): Json {
-  return JSON.parse(JSON.stringify(json).replaceAll('"#/$defs/', '"#/components/schemas/'), (key, value) =>
-    // What zod says of every integer without a bound of its own; examples would be this number.
-    key === 'minimum' && value === Number.MIN_SAFE_INTEGER ? undefined : value,
-  );
+/** A route's schema with what every route of its kind has: refusals, headers of answers, who may ask. */
+function described({
+  schema,
+  url,
+  route,
+}: {
+  schema: FastifySchema;
+  url: string;
+  route: RouteOptions;
+}): object {
+  const { response, produces, responseHeaders: declared, ...rest } = (schema ?? {}) as RouteSchema;
+  if (!rest.hide && !rest.operationId) throw new Error(`${String(route.method)} ${url} has no operationId`);
+  const { body, querystring, params, headers } = rest;
+  const limited = route.config?.rateLimit !== false;
+  const isPublic = route.config?.role === undefined;
+  const refusals = [
+    ...(body || params ? ['400'] : []),
+    ...(body ? ['413', '415'] : []),
+    ...(params ? ['414'] : []),
+    ...(isPublic ? [] : ['401', '403']),
+    ...(body || querystring || params || headers ? ['422'] : []),
+    ...(limited ? ['429', '503'] : []),
+  ];
+  const answers: Record<string, z.ZodType> = {
+    ...(produces && { 200: File }),
+    ...Object.fromEntries(refusals.map((status) => [status, Problem])),
+    ...response,
+  };
+  return {
+    ...rest,
+    security: isPublic ? [] : [{ bearer: [] }],
+    response: Object.fromEntries(
+      Object.entries(answers).map(([status, answer]) => [
+        status,
+        {
+          description: answer === Problem ? describe(status) : (STATUS_CODES[status] ?? status),
+          headers: responseHeaders(status, declared?.[status] ?? [], limited),
+          ...(answer === Empty
+            ? { content: undefined, type: 'null' }
+            : { content: contentOf(status, answer, produces) }),
+        },
+      ]),
+    ),
+  };
+}
+
+function contentOf(status: string, answer: z.ZodType, produces: RouteSchema['produces']): object {
+  if (answer === Problem) {
+    return { 'application/problem+json': { schema: answer, example: exampleProblem(Number(status)) } };
+  }
+  const type = answer === File ? produces?.[0] : undefined;
+  return { [type ?? 'application/json']: { schema: answer } };
 }
 
 /** A status with the codes that its problems may have. */

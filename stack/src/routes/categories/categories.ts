@@ -1,6 +1,6 @@
 import type { FastifyPluginAsync } from 'fastify';
 import { z } from 'zod';
-import { categoryName, id, timestamp } from '../../fields.js';
+import { categoryName, id, someOf, timestamp } from '../../fields.js';
 import { versionedResource } from '../versioned-resource.js';
 
 const fields = { name: categoryName };
@@ -9,7 +9,7 @@ const Category = z
   .object({ id, ...fields, version: z.int(), created_at: timestamp, updated_at: timestamp })
   .meta({ id: 'Category' });
 const NewCategory = z.strictObject(fields).meta({ id: 'NewCategory', examples: [{ name: 'Kitchen' }] });
-const CategoryPatch = z.strictObject(fields).partial().meta({ id: 'CategoryPatch', minProperties: 1 });
+const CategoryPatch = someOf(fields).meta({ id: 'CategoryPatch' });
 
 /** What items are grouped by. */
 const categories: FastifyPluginAsync = async (app) => {

@@ -1,9 +1,10 @@
 import type { Readable } from 'node:stream';
-import type { FastifyPluginAsync, FastifyReply } from 'fastify';
+import type { FastifyPluginAsync } from 'fastify';
 import { z } from 'zod';
 import { ITEM_FILE } from '../../importer/columns.js';
 import type { ZodTypes } from '../../plugins/app/validation.js';
 import { decodeCursor } from '../cursor.js';
+import { FileQuery, sendFile } from '../file.js';
 import { sendPage } from '../page.js';
 import { IdParams, PageQuery, Problem, page } from '../schemas.js';
 import {
@@ -19,6 +20,7 @@ import {
 const tags = ['imports'];
 
 const CsvFile = z.any().meta({
+  type: 'string',
   description:
     'CSV with a header: UTF-8, UTF-16 or Windows-1252, cells separated by comma, semicolon, tab or bar. Columns: ' +
     'sku, name, and any of unit, unit_price, quantity, reorder_point, category, supplier, barcode, location; usual ' +
@@ -33,18 +35,6 @@ const ImportsQuery = PageQuery.extend({
   status: z.enum(STATUSES).optional(),
 });
 
-const FileQuery = z.strictObject({
-  bom: z
-    .boolean()
-    .default(false)
-    .meta({ description: 'Begins the file with a byte order mark, by which Excel knows that it is UTF-8.' }),
-});
-
-async function* withByteOrderMark(rows: Readable): AsyncGenerator<Buffer> {
-  yield Buffer.from('\ufeff');
-  for await (const chunk of rows) yield chunk as Buffer;
-}
-
 const SORT = '-id';
 
 /** Items from a file, and what became of each file. */
@@ -52,28 +42,6 @@ const imports: FastifyPluginAsync = async (instance) => {
   const app = instance.withTypeProvider<ZodTypes>();
   const { importer, metrics, spool } = app;
   const { imports } = app.repositories;
-
-  /** Sends CSV that the database writes into the spool: it does not wait for who reads it. */
-  async function sendFile(
-    reply: FastifyReply,
-    name: string,
-    bom: boolean,
-    write: (take: (rows: Readable) => Promise<void>) => Promise<void>,
-  ): Promise<FastifyReply> {
-    const file = await spool.create();
-    try {
-      await write((rows) => file.store(bom ? withByteOrderMark(rows) : rows));
-    } catch (error) {
-      await file.close();
-      throw error;
-    }
-    const content = file.read();
-    content.once('close', () => void file.close());
-    return reply
-      .type('text/csv; charset=utf-8')
-      .header('content-disposition', `attachment; filename="${name}"`)
-      .send(content);
-  }
 
   takesCsv(app);
 
@@ -156,29 +124,10 @@ const imports: FastifyPluginAsync = async (instance) => {
     },
     async (request, reply) => {
       await imports.find(request.params.id);
-      return sendFile(reply, 'import-errors.csv', request.query.bom, (take) =>
+      return sendFile(reply, spool, 'import-errors.csv', request.query, (take) =>
         imports.flawsAsCsv(request.params.id, take),
       );
     },
-  );
-
-  app.get(
-    '/items/export.csv',
-    {
-      config: { role: 'viewer' },
-      schema: {
-        tags: ['items'],
-        operationId: 'exportItems',
-        summary: 'Download all items that are not archived',
-        description:
-          'An import takes the file, and finds nothing changed. quantity is the sum over all locations. A cell that a spreadsheet would take for a formula has an apostrophe before it, which an import takes off.',
-        querystring: FileQuery,
-        produces: ['text/csv'],
-        responseHeaders: { 200: ['content-disposition'] },
-      },
-    },
-    async (request, reply) =>
-      sendFile(reply, 'items.csv', request.query.bom, (take) => app.repositories.reports.itemsAsCsv(take)),
   );
 };
 

@@ -2,6 +2,7 @@ import type { FastifyPluginAsync } from 'fastify';
 import type { ZodTypes } from '../../plugins/app/validation.js';
 import { decodeCursor } from '../cursor.js';
 import { etag, hasVersion, matchedVersions } from '../etag.js';
+import { FileQuery, sendFile } from '../file.js';
 import { sendPage } from '../page.js';
 import { Empty, IdParams, IfMatchHeader, IfNoneMatchHeader, Problem } from '../schemas.js';
 import { Item, ItemPage, ItemPatch, ItemQuery, ItemStock, NewItem } from './schemas.js';
@@ -43,6 +44,27 @@ const items: FastifyPluginAsync = async (instance) => {
       });
       return sendPage(reply, page, sort);
     },
+  );
+
+  app.get(
+    '/items/export.csv',
+    {
+      config: { role: 'viewer' },
+      schema: {
+        tags,
+        operationId: 'exportItems',
+        summary: 'Download all items that are not archived',
+        description:
+          'An import takes the file, and finds nothing changed. quantity is the sum over all locations. A cell that a spreadsheet would take for a formula has an apostrophe before it, which an import takes off.',
+        querystring: FileQuery,
+        produces: ['text/csv'],
+        responseHeaders: { 200: ['content-disposition'] },
+      },
+    },
+    async (request, reply) =>
+      sendFile(reply, app.spool, 'items.csv', request.query, (take) =>
+        app.repositories.reports.itemsAsCsv(take),
+      ),
   );
 
   app.post(

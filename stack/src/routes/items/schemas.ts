@@ -1,5 +1,16 @@
 import { z } from 'zod';
-import { barcode, id, itemName, line, price, reorderPoint, sku, timestamp, unit } from '../../fields.js';
+import {
+  barcode,
+  id,
+  itemName,
+  line,
+  price,
+  reorderPoint,
+  sku,
+  someOf,
+  timestamp,
+  unit,
+} from '../../fields.js';
 import { ITEM_SORTS } from '../../repositories/items.js';
 import { CountedPageQuery, countedPage } from '../schemas.js';
 
@@ -44,13 +55,10 @@ export const NewItem = z
     examples: [{ sku: 'TEAPOT-1', name: 'Blue teapot', unit_price: '12.50', reorder_point: 5 }],
   });
 
-export const ItemPatch = z
-  .strictObject({
-    ...fields,
-    archived: z.literal(false).meta({ description: 'Brings an archived item back.' }),
-  })
-  .partial()
-  .meta({ id: 'ItemPatch', minProperties: 1, examples: [{ unit_price: '13.00' }] });
+export const ItemPatch = someOf({
+  ...fields,
+  archived: z.literal(false).meta({ description: 'Brings an archived item back.' }),
+}).meta({ id: 'ItemPatch', examples: [{ unit_price: '13.00' }] });
 
 export const ItemQuery = CountedPageQuery.extend({
   sort: z.enum(ITEM_SORTS).default('sku').meta({ description: '`-` for descending.' }),

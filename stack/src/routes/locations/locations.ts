@@ -1,6 +1,6 @@
 import type { FastifyPluginAsync } from 'fastify';
 import { z } from 'zod';
-import { id, line, locationCode, timestamp } from '../../fields.js';
+import { id, line, locationCode, someOf, timestamp } from '../../fields.js';
 import { versionedResource } from '../versioned-resource.js';
 
 const fields = { code: locationCode, name: line(100) };
@@ -11,7 +11,7 @@ const Location = z
 const NewLocation = z
   .strictObject(fields)
   .meta({ id: 'NewLocation', examples: [{ code: 'attic', name: 'Attic' }] });
-const LocationPatch = z.strictObject(fields).partial().meta({ id: 'LocationPatch', minProperties: 1 });
+const LocationPatch = someOf(fields).meta({ id: 'LocationPatch' });
 
 /** Where stock is. */
 const locations: FastifyPluginAsync = async (app) => {

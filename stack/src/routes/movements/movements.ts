@@ -6,7 +6,8 @@ import type { ZodTypes } from '../../plugins/app/validation.js';
 import { decodeCursor } from '../cursor.js';
 import { sendPage } from '../page.js';
 import { CountedPageQuery, countedPage, IdParams, Problem } from '../schemas.js';
-import { Movement } from '../stock/schemas.js';
+import { headers, operationOf, response, responseHeaders, sendPosted } from '../stock/operation.js';
+import { Movement, Reversal } from '../stock/schemas.js';
 
 const SORT = '-id';
 const tags = ['movements'];
@@ -93,6 +94,28 @@ const movements: FastifyPluginAsync = async (instance) => {
         total,
       });
       return sendPage(reply, found, SORT);
+    },
+  );
+
+  app.post(
+    '/movements/:group/reverse',
+    {
+      config: { role: 'manager' },
+      schema: {
+        tags: ['stock'],
+        operationId: 'reverseOperation',
+        summary: 'Reverse an operation',
+        description: 'Each of its movements is followed by its opposite; the ledger keeps both. Once only.',
+        params: z.strictObject({ group: id }),
+        headers,
+        body: Reversal,
+        response: { ...response, 404: Problem },
+        responseHeaders,
+      },
+    },
+    async (request, reply) => {
+      const operation = operationOf(request, 'reversal', request.body);
+      return sendPosted(reply, 'reversal', await app.ledger.reverse(operation, request.params.group));
     },
   );
 };

@@ -16,6 +16,7 @@ import {
 } from '../imports/uploads.js';
 
 const CountsFile = z.any().meta({
+  type: 'string',
   description:
     'CSV as an import takes it, with the columns sku or barcode, counted, and location if you like. Columns of an ' +
     'export of items are left out; without a column counted, its quantity is what was counted.',

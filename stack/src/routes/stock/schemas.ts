@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { id, line, quantity, timestamp } from '../../fields.js';
+import { id, line, list, quantity, timestamp } from '../../fields.js';
 import { KINDS } from '../../ledger/ledger.js';
 import { DEFAULT_LOCATION } from '../../repositories/locations.js';
 
@@ -17,7 +17,7 @@ const notes = {
 };
 
 const operation = <Line extends z.ZodType>(entry: Line) =>
-  z.strictObject({ lines: z.array(entry).min(1).max(MAXIMUM_LINES), ...notes });
+  z.strictObject({ lines: list(entry, MAXIMUM_LINES), ...notes });
 
 const QuantityLine = z.strictObject({ item_id: id, location_id: location, quantity });
 
@@ -33,20 +33,18 @@ export const Issue = operation(QuantityLine).meta({
 
 export const Adjustment = z
   .strictObject({
-    lines: z
-      .array(
-        z.strictObject({
-          item_id: id,
-          location_id: location,
-          delta: z
-            .int()
-            .min(-1_000_000_000)
-            .max(1_000_000_000)
-            .meta({ description: 'Units to add; negative to take.' }),
-        }),
-      )
-      .min(1)
-      .max(MAXIMUM_LINES),
+    lines: list(
+      z.strictObject({
+        item_id: id,
+        location_id: location,
+        delta: z
+          .int()
+          .min(-1_000_000_000)
+          .max(1_000_000_000)
+          .meta({ description: 'Units to add; negative to take.' }),
+      }),
+      MAXIMUM_LINES,
+    ),
     ...notes,
     reason,
   })

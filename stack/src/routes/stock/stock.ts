@@ -1,25 +1,9 @@
-import { createHash } from 'node:crypto';
-import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
-import { z } from 'zod';
-import { id } from '../../fields.js';
-import type { Kind, Operation, Posted } from '../../ledger/ledger.js';
+import type { FastifyPluginAsync } from 'fastify';
 import type { ZodTypes } from '../../plugins/app/validation.js';
-import { IdempotencyHeader, Problem } from '../schemas.js';
-import {
-  Adjustment,
-  Issue,
-  Receipt,
-  Reversal,
-  StockCount,
-  StockOperation,
-  Transfer,
-  Verification,
-} from './schemas.js';
+import { headers, operationOf, response, responseHeaders, sendPosted } from './operation.js';
+import { Adjustment, Issue, Receipt, StockCount, Transfer, Verification } from './schemas.js';
 
 const tags = ['stock'];
-const response = { 201: StockOperation, 409: Problem };
-const headers = IdempotencyHeader;
-const responseHeaders = { 201: ['idempotency-replayed'], 409: ['retry-after'] } as const;
 const manager = { role: 'manager' } as const;
 /** For as many lines as there may be, indented, and the notes. */
 const bodyLimit = 128 * 1024;
@@ -27,13 +11,7 @@ const bodyLimit = 128 * 1024;
 /** Stock that comes, goes, moves and is counted. */
 const stock: FastifyPluginAsync = async (instance) => {
   const app = instance.withTypeProvider<ZodTypes>();
-  const { ledger, metrics } = app;
-
-  function send(reply: FastifyReply, kind: Kind, { response, replayed, moved }: Posted): FastifyReply {
-    metrics.movements.inc({ kind }, moved);
-    if (replayed) reply.header('idempotency-replayed', 'true');
-    return reply.code(201).json(response);
-  }
+  const { ledger } = app;
 
   app.post(
     '/stock/receive',
@@ -56,7 +34,11 @@ const stock: FastifyPluginAsync = async (instance) => {
         locationId: location_id,
         delta: quantity,
       }));
-      return send(reply, 'receive', await ledger.post(operationOf(request, 'receive', request.body), lines));
+      return sendPosted(
+        reply,
+        'receive',
+        await ledger.post(operationOf(request, 'receive', request.body), lines),
+      );
     },
   );
 
@@ -69,7 +51,7 @@ const stock: FastifyPluginAsync = async (instance) => {
         tags,
         operationId: 'issueStock',
         summary: 'Issue stock',
-        description: 'All lines or none; never more than is on hand and not reserved.',
+        description: 'All lines or none; never more than is on hand.',
         headers,
         body: Issue,
         response,
@@ -82,7 +64,11 @@ const stock: FastifyPluginAsync = async (instance) => {
         locationId: location_id,
         delta: -quantity,
       }));
-      return send(reply, 'issue', await ledger.post(operationOf(request, 'issue', request.body), lines));
+      return sendPosted(
+        reply,
+        'issue',
+        await ledger.post(operationOf(request, 'issue', request.body), lines),
+      );
     },
   );
 
@@ -107,7 +93,11 @@ const stock: FastifyPluginAsync = async (instance) => {
         locationId: location_id,
         delta,
       }));
-      return send(reply, 'adjust', await ledger.post(operationOf(request, 'adjust', request.body), lines));
+      return sendPosted(
+        reply,
+        'adjust',
+        await ledger.post(operationOf(request, 'adjust', request.body), lines),
+      );
     },
   );
 
@@ -133,7 +123,11 @@ const stock: FastifyPluginAsync = async (instance) => {
         locationId: location_id,
         counted,
       }));
-      return send(reply, 'count', await ledger.count(operationOf(request, 'count', request.body), counts));
+      return sendPosted(
+        reply,
+        'count',
+        await ledger.count(operationOf(request, 'count', request.body), counts),
+      );
     },
   );
 
@@ -156,33 +150,11 @@ const stock: FastifyPluginAsync = async (instance) => {
         { itemId: item_id, locationId: from_location_id, delta: -quantity },
         { itemId: item_id, locationId: to_location_id, delta: quantity },
       ]);
-      return send(
+      return sendPosted(
         reply,
         'transfer',
         await ledger.post(operationOf(request, 'transfer', request.body), lines),
       );
-    },
-  );
-
-  app.post(
-    '/movements/:group/reverse',
-    {
-      config: manager,
-      schema: {
-        tags,
-        operationId: 'reverseOperation',
-        summary: 'Reverse an operation',
-        description: 'Each of its movements is followed by its opposite; the ledger keeps both. Once only.',
-        params: z.strictObject({ group: id }),
-        headers,
-        body: Reversal,
-        response: { ...response, 404: Problem },
-        responseHeaders,
-      },
-    },
-    async (request, reply) => {
-      const operation = operationOf(request, 'reversal', request.body);
-      return send(reply, 'reversal', await ledger.reverse(operation, request.params.group));
     },
   );
 
@@ -204,25 +176,3 @@ const stock: FastifyPluginAsync = async (instance) => {
 };
 
 export default stock;
-
-/** The operation that a request asks for, apart from its lines. */
-function operationOf(
-  request: FastifyRequest,
-  kind: Kind,
-  { reason, reference }: { readonly reason?: string | undefined; readonly reference?: string | undefined },
-): Operation {
-  const key = request.headers['idempotency-key'];
-  return {
-    kind,
-    reason,
-    reference,
-    actorId: request.actor.userId,
-    idempotency: typeof key === 'string' ? { key, fingerprint: fingerprintOf(request) } : undefined,
-  };
-}
-
-function fingerprintOf({ method, url, body }: FastifyRequest): Buffer {
-  return createHash('sha256')
-    .update(`${method} ${url}\n${JSON.stringify(body)}`)
-    .digest();
-}

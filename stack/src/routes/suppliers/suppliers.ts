@@ -1,6 +1,6 @@
 import type { FastifyPluginAsync } from 'fastify';
 import { z } from 'zod';
-import { id, line, supplierName, timestamp } from '../../fields.js';
+import { id, line, someOf, supplierName, timestamp } from '../../fields.js';
 import { versionedResource } from '../versioned-resource.js';
 
 // Without lookarounds, which other languages do not read.
@@ -19,7 +19,7 @@ const Supplier = z
 const NewSupplier = z
   .strictObject({ ...fields, email: fields.email.default(null), phone: fields.phone.default(null) })
   .meta({ id: 'NewSupplier', examples: [{ name: 'Acme Ltd', email: 'orders@example.com' }] });
-const SupplierPatch = z.strictObject(fields).partial().meta({ id: 'SupplierPatch', minProperties: 1 });
+const SupplierPatch = someOf(fields).meta({ id: 'SupplierPatch' });
 
 /** Whom items come from. */
 const suppliers: FastifyPluginAsync = async (app) => {

@@ -1,7 +1,7 @@
 import type { FastifyPluginAsync } from 'fastify';
 import { z } from 'zod';
 import { hashPassword } from '../../auth/passwords.js';
-import { id, timestamp } from '../../fields.js';
+import { id, someOf, timestamp } from '../../fields.js';
 import type { ZodTypes } from '../../plugins/app/validation.js';
 import { ROLES } from '../../repositories/users.js';
 import { newPassword, refuseFlaw } from '../auth/schemas.js';
@@ -30,10 +30,10 @@ const User = z
   })
   .meta({ id: 'User' });
 const NewUser = z.strictObject({ username, password: newPassword, role }).meta({ id: 'NewUser' });
-const UserPatch = z
-  .strictObject({ password: newPassword, role, active: z.boolean() })
-  .partial()
-  .meta({ id: 'UserPatch', minProperties: 1, examples: [{ role: 'manager' }] });
+const UserPatch = someOf({ password: newPassword, role, active: z.boolean() }).meta({
+  id: 'UserPatch',
+  examples: [{ role: 'manager' }],
+});
 
 const tags = ['users'];
 

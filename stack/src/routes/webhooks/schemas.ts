@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { id, timestamp } from '../../fields.js';
+import { id, list, someOf, timestamp } from '../../fields.js';
 import { PENDING_COUNTED } from '../../repositories/webhooks.js';
 import { EVENT_TYPES } from '../../webhooks/events.js';
 
@@ -12,7 +12,7 @@ const fields = {
       description: 'Where events are sent to, by POST.',
       examples: ['https://shop.example.com/stock'],
     }),
-  events: z.array(z.enum(EVENT_TYPES)).min(1).max(EVENT_TYPES.length),
+  events: list(z.enum(EVENT_TYPES), EVENT_TYPES.length),
   active: z.boolean().meta({ description: 'false: events wait, for seven days.' }),
 };
 
@@ -48,10 +48,7 @@ export const NewWebhook = z.strictObject({ ...fields, active: fields.active.defa
   examples: [{ url: 'https://shop.example.com/stock', events: ['stock.moved'] }],
 });
 
-export const WebhookPatch = z
-  .strictObject(fields)
-  .partial()
-  .meta({ id: 'WebhookPatch', minProperties: 1, examples: [{ active: false }] });
+export const WebhookPatch = someOf(fields).meta({ id: 'WebhookPatch', examples: [{ active: false }] });
 
 export const Replay = z
   .strictObject({ from: timestamp.meta({ description: 'Events from this time on are sent again.' }) })
