@@ -48,7 +48,7 @@ export function formatBase(base: ScaffoldBase): Buffer {
     const isText = Buffer.from(text).equals(content);
     return { path, policy, mode, ...(isText ? { text } : { base64: content.toString('base64') }) };
   });
-  return gzipSync(JSON.stringify({ baseVersion: 1, files }), { level: 9 });
+  return gzipSync(JSON.stringify({ baseVersion: 1, files }));
 }
 
 /** Undefined where it is none: cut off, from a merge of two branches, or of a later version of invctl. */

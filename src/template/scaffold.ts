@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import ignore from 'ignore';
 import type { Template } from './manifest.js';
@@ -69,8 +69,12 @@ async function listTree(root: string, excluded: ignore.Ignore, below = ''): Prom
   const entries = await readdir(join(root, below), { withFileTypes: true });
   for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
     const path = posix.join(below, entry.name);
-    if (excluded.ignores(entry.isDirectory() ? `${path}/` : path)) continue;
-    if (entry.isDirectory()) paths.push(...(await listTree(root, excluded, path)));
+    // The `node_modules` of a checkout may be a link.
+    const isFolder = entry.isSymbolicLink()
+      ? (await stat(join(root, path))).isDirectory()
+      : entry.isDirectory();
+    if (excluded.ignores(isFolder ? `${path}/` : path)) continue;
+    if (isFolder) paths.push(...(await listTree(root, excluded, path)));
     else paths.push(path);
   }
   return paths;

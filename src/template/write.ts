@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { chmod, copyFile, link, mkdir, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { hasErrorCode } from '../errors.js';
-import { explainFileError, writeFileAtomic } from '../system/files.js';
+import { explainFileError, removePartials, syncFiles, syncFolders, writePartial } from '../system/files.js';
 import { Secret } from '../system/secret.js';
 
 export interface FileWrite {
@@ -29,26 +29,19 @@ export interface WriteOptions {
 type Undo = (() => Promise<unknown>)[];
 
 /**
- * Writes all of the files in order, or none: a failure or an abort puts everything back as it was, folders included.
+ * Writes all of the files, or none: a failure or an abort puts everything back as it was, folders included. What a
+ * killed one, or a power cut, leaves is whole files of the first ones in order, and the last file only with all others.
  *
  * @throws UserError READ_ONLY, DISK_FULL, NOT_A_FOLDER; AbortError
  */
 export async function writeFiles(writes: readonly FileWrite[], options: WriteOptions): Promise<void> {
   const undo: Undo = [];
   try {
-    for (const { path, content, mode, existing } of writes) {
-      options.signal.throwIfAborted();
-      await createFolders(dirname(path), undo, options.folderModes);
-      if (existing === 'none') {
-        undo.push(() => rm(path, { force: true }));
-      } else {
-        const folder = existing === 'copy' ? options.copiesFolder : options.asideFolder;
-        const aside = join(folder, relative(options.root, path));
-        await createFolders(dirname(aside), undo);
-        await duplicate(path, aside);
-        undo.push(() => rename(aside, path));
-      }
-      await writeFileAtomic(path, content instanceof Secret ? content.reveal() : content, mode);
+    const prepared = await prepare(writes, undo, options);
+    await syncFiles(prepared.map(({ partial }) => partial));
+    for (const group of [prepared.slice(0, -1), prepared.slice(-1)]) {
+      for (const one of group) await putInPlace(one, undo, options);
+      await syncFolders([...new Set(group.map(({ path }) => dirname(path)))]);
     }
     options.signal.throwIfAborted();
   } catch (error) {
@@ -56,6 +49,52 @@ export async function writeFiles(writes: readonly FileWrite[], options: WriteOpt
     throw error;
   }
   await rm(options.asideFolder, { recursive: true, force: true });
+}
+
+interface PreparedWrite extends FileWrite {
+  /** Holds the content, beside `path`. */
+  partial: string;
+}
+
+async function prepare(
+  writes: readonly FileWrite[],
+  undo: Undo,
+  { folderModes, signal }: WriteOptions,
+): Promise<PreparedWrite[]> {
+  const prepared: PreparedWrite[] = [];
+  for (const folder of new Set(writes.map(({ path }) => dirname(path)))) {
+    await createFolders(folder, undo, folderModes);
+    await removePartials(folder);
+  }
+  for (const write of writes) {
+    signal.throwIfAborted();
+    const { path, content, mode } = write;
+    const partial = await writePartial(path, content instanceof Secret ? content.reveal() : content, mode);
+    undo.push(() => rm(partial, { force: true }));
+    prepared.push({ ...write, partial });
+  }
+  return prepared;
+}
+
+async function putInPlace(
+  { path, partial, existing }: PreparedWrite,
+  undo: Undo,
+  { root, copiesFolder, asideFolder, signal }: WriteOptions,
+): Promise<void> {
+  signal.throwIfAborted();
+  if (existing === 'none') {
+    undo.push(() => rm(path, { force: true }));
+  } else {
+    const aside = join(existing === 'copy' ? copiesFolder : asideFolder, relative(root, path));
+    await createFolders(dirname(aside), undo);
+    await duplicate(path, aside);
+    undo.push(() => rename(aside, path));
+  }
+  try {
+    await rename(partial, path);
+  } catch (error) {
+    throw explainFileError(error, path);
+  }
 }
 
 /**

@@ -15,7 +15,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { invctl, repository } from '../../support/cli.js';
 import { snapshot, temporaryFolder } from '../../support/folder.js';
 
@@ -29,6 +29,16 @@ interface InitFile {
 
 let root: string;
 let shop: string;
+/** What a first init without options made, once for all tests that begin behind it. */
+let first: string;
+beforeAll(async () => {
+  first = await mkdtemp(join(tmpdir(), 'invctl-test-'));
+  const { code, stdout, stderr } = await invctl(['init', 'shop'], { cwd: first });
+  expect(code).toBe(0);
+  refuseSecrets(`${stdout}${stderr}`, await secretsOf(join(first, 'shop')));
+});
+afterAll(() => rm(first, { recursive: true, force: true }));
+
 beforeEach(async () => {
   root = await temporaryFolder();
   shop = join(root, 'shop');
@@ -37,10 +47,17 @@ beforeEach(async () => {
 /** Runs init in the test's folder and sees that no secret of the scaffold is in what it prints. */
 async function init(...args: string[]) {
   const result = await invctl(['init', 'shop', ...args], { cwd: root });
-  for (const secret of await secretsOf(shop)) {
-    if (`${result.stdout}${result.stderr}`.includes(secret)) throw new Error('init printed a secret');
-  }
+  refuseSecrets(`${result.stdout}${result.stderr}`, await secretsOf(shop));
   return result;
+}
+
+function refuseSecrets(printed: string, secrets: readonly string[]): void {
+  if (secrets.some((secret) => printed.includes(secret))) throw new Error('init printed a secret');
+}
+
+/** The scaffold of a first init, in the test's folder. */
+async function scaffolded(): Promise<void> {
+  execFileSync('cp', ['-a', join(first, 'shop'), shop]);
 }
 
 async function initJson(...args: string[]) {
@@ -129,7 +146,7 @@ describe('a first init', () => {
   });
 
   it('makes secrets that other users cannot reach and containers can read', async () => {
-    await init();
+    await scaffolded();
     expect(await mode('secrets')).toBe('700');
     expect(await mode('secrets/db_password.txt')).toBe('444');
     expect(await mode('secrets/admin_password.txt')).toBe('444');
@@ -142,7 +159,7 @@ describe('a first init', () => {
   });
 
   it('takes the .env from the example, comments and all', async () => {
-    await init();
+    await scaffolded();
     const [example, own] = await Promise.all(
       ['stack/.env.example', 'stack/.env'].map((path) => readFile(join(shop, path), 'utf8')),
     );
@@ -152,7 +169,7 @@ describe('a first init', () => {
   });
 
   it('hides from git what must stay on the machine, and nothing else', async () => {
-    await init();
+    await scaffolded();
     execFileSync('git', ['init', '-q'], { cwd: shop });
     const ignored = (path: string) => {
       try {
@@ -198,7 +215,7 @@ describe('a first init', () => {
   });
 
   it('has a name for a folder whose own has no character that would do', async () => {
-    const { stdout } = await invctl(['init', '日本', '--json'], { cwd: root });
+    const { stdout } = await invctl(['init', '日本', '--dry-run', '--json'], { cwd: root });
     expect(JSON.parse(stdout).data.name).toBe('inventory');
   });
 
@@ -224,7 +241,7 @@ describe('a first init', () => {
 
 describe('a second init', () => {
   it('changes nothing, not even a time, and says so', async () => {
-    await init();
+    await scaffolded();
     const before = await snapshot(shop);
     const { code, stdout } = await init();
     expect(code).toBe(0);
@@ -248,7 +265,7 @@ describe('a second init', () => {
   });
 
   it('leaves an edited file alone until --force, which keeps a copy', async () => {
-    await init();
+    await scaffolded();
     await appendFile(join(shop, 'compose.yaml'), '# mine\n');
     const edited = await readFile(join(shop, 'compose.yaml'), 'utf8');
     const before = await snapshot(shop);
@@ -270,7 +287,7 @@ describe('a second init', () => {
   });
 
   it('with other options says what they would change; with --force it changes that and remembers', async () => {
-    await init();
+    await scaffolded();
     const lock = () => readFile(join(shop, '.invctl/lock.json'), 'utf8');
     const before = await snapshot(shop);
     const { files, status } = await initJson('--port', '5081');
@@ -284,7 +301,7 @@ describe('a second init', () => {
   });
 
   it('adds the settings that .env lacks, and changes none', async () => {
-    await init();
+    await scaffolded();
     await writeFile(join(shop, 'stack/.env'), '# mine\nJWT_SECRET_KEY=own\nENVIRONMENT=production', {
       mode: 0o600,
     });
@@ -301,7 +318,7 @@ describe('a second init', () => {
   });
 
   it('makes a missing database password anew and warns of the volume that has the old one', async () => {
-    await init();
+    await scaffolded();
     await rm(join(shop, 'secrets/db_password.txt'));
     const { status, document } = await initJson();
     expect(status['secrets/db_password.txt']).toBe('created');
@@ -310,7 +327,7 @@ describe('a second init', () => {
   });
 
   it('keeps an empty secret and warns of it', async () => {
-    await init();
+    await scaffolded();
     await rm(join(shop, 'secrets/db_password.txt'));
     await writeFile(join(shop, 'secrets/db_password.txt'), '');
     const { status, document } = await initJson('--force');
@@ -319,7 +336,7 @@ describe('a second init', () => {
   });
 
   it('completes one that was killed', async () => {
-    await init();
+    await scaffolded();
     const before = await snapshot(shop);
     for (const path of ['.invctl', 'secrets/admin_password.txt', 'stack/src']) {
       await rm(join(shop, path), { recursive: true });
@@ -350,11 +367,15 @@ describe('a second init', () => {
       });
       clearInterval(look);
       expect(interrupted.code).toBe(expected);
-      if (signal !== 'SIGKILL') expect(await readdir(root)).toEqual([]);
+      if (signal !== 'SIGKILL') {
+        expect(await readdir(root)).toEqual([]);
+        return;
+      }
       const { code, document } = await initJson();
       expect([code, document.data.created]).toEqual([0, true]);
       expect(Object.values((await initJson()).status)).not.toContain('created');
       expect(await secretsOf(shop)).toHaveLength(3);
+      expect(Object.keys(await snapshot(shop)).filter((path) => path.endsWith('.partial'))).toEqual([]);
     },
   );
 
@@ -374,7 +395,7 @@ describe('a second init', () => {
   });
 
   it('refuses a lock that is not what it wrote', async () => {
-    await init();
+    await scaffolded();
     await writeFile(join(shop, '.invctl/lock.json'), '{"lockVersion":1}');
     const { code, document } = await initJson();
     expect(code).toBe(4);
@@ -392,7 +413,7 @@ describe('--dry-run and --diff', () => {
   });
 
   it('writes nothing over what is there', async () => {
-    await init();
+    await scaffolded();
     await writeFile(join(shop, 'stack/.env'), 'ENVIRONMENT=production\n');
     await appendFile(join(shop, 'compose.yaml'), '# mine\n');
     const before = await snapshot(shop);
@@ -404,7 +425,7 @@ describe('--dry-run and --diff', () => {
   });
 
   it('shows what differs as a unified diff, credentials hidden', async () => {
-    await init();
+    await scaffolded();
     const file = join(shop, 'compose.yaml');
     const text = await readFile(file, 'utf8');
     await writeFile(
@@ -442,7 +463,7 @@ describe('bad input', () => {
   });
 
   it.each(['compose.yaml', 'compose.yml', 'docker-compose.yml', 'docker-compose.yaml'])(
-    'a project with a %s that invctl did not make is left alone until --force',
+    'a project with a %s that invctl did not make is left alone',
     async (name) => {
       await mkdir(shop);
       await writeFile(join(shop, name), 'services: {}\n');
@@ -451,14 +472,21 @@ describe('bad input', () => {
       expect(code).toBe(4);
       expect(document.error).toMatchObject({ code: 'FOREIGN_PROJECT', file: join(shop, name) });
       expect(await snapshot(shop)).toEqual(before);
-      const forced = await initJson('--force');
-      expect(forced.code).toBe(0);
-      expect(forced.status['compose.yaml']).toBe(name === 'compose.yaml' ? 'replaced' : 'created');
-      if (name === 'compose.yaml') {
-        expect(await readFile(join(forced.document.data.copies, name), 'utf8')).toBe('services: {}\n');
-      }
     },
   );
+
+  it.each([
+    ['compose.yaml', 'replaced'],
+    ['docker-compose.yml', 'created'],
+  ])('with --force it lives beside a %s that it did not make', async (name, status) => {
+    await mkdir(shop);
+    await writeFile(join(shop, name), 'services: {}\n');
+    const forced = await initJson('--force');
+    expect(forced.code).toBe(0);
+    expect(forced.status['compose.yaml']).toBe(status);
+    const kept = status === 'replaced' ? join(forced.document.data.copies, name) : join(shop, name);
+    expect(await readFile(kept, 'utf8')).toBe('services: {}\n');
+  });
 
   it('a file in place of the project folder', async () => {
     await writeFile(shop, 'a file\n');

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { cp, mkdir, writeFile } from 'node:fs/promises';
+import { cp, mkdir, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
@@ -76,6 +76,17 @@ describe('renderScaffold', () => {
       'compose.yaml',
     ]);
     expect(template.version).toBe('9.8.7');
+  });
+
+  it('leaves out a node_modules that is a link, and takes along a folder of sources that is one', async () => {
+    const folder = await packageWith({ ...inStack(STACK), 'elsewhere/a.ts': 'x\n' });
+    for (const link of ['node_modules', 'src/linked']) {
+      await symlink(join(folder, 'elsewhere'), join(folder, 'stack', link));
+    }
+    const files = await renderScaffold(await loadTemplate(folder), options);
+    const paths = files.map(({ path }) => path);
+    expect(paths).toContain('stack/src/linked/a.ts');
+    expect(paths.filter((path) => path.includes('node_modules'))).toEqual([]);
   });
 
   it('puts the options into the Dockerfile and the env example, and leaves other sources as they are', async () => {
