@@ -31,7 +31,7 @@ export default command({
     watch: flag('draw it anew every few seconds, until Ctrl-C'),
     every: number('seconds', 'between two looks of --watch', { initial: 2, above: 0 }),
   },
-  notes: `It reads only, waits for no lock, and gives up a look that takes long.\nSections: ${IDS.join(', ')}.`,
+  notes: 'It reads only, waits for no lock, and gives up a look that takes long.',
   data: inspectionShape,
   async run(context, { flags: { section, rows, database, watch, every } }) {
     if (watch && (context.output.json || !process.stdout.isTTY)) {

@@ -18,8 +18,8 @@ export { visible };
 export const INSPECTION: readonly Pick<Section, 'id' | 'title' | 'meaning' | 'columns'>[] = SECTIONS;
 
 /** No look lasts longer, nor waits longer for a lock. A look that needs more says so, and the others go on. */
-const IMPATIENT =
-  "SET statement_timeout = '20s'; SET lock_timeout = '2s'; SET default_transaction_read_only = on;";
+const MOST_SECONDS = 20;
+const IMPATIENT = `SET jit = off; SET statement_timeout = '${MOST_SECONDS}s'; SET lock_timeout = '2s'; SET default_transaction_read_only = on;`;
 
 export interface InspectInput {
   /** Ids; empty: all. */
@@ -98,7 +98,7 @@ export async function openInspector(
           look.rows = await ask((open) => open.rows<Row<Columns>>(section.sql(server)));
         } catch (error) {
           if (!(error instanceof UserError)) throw error;
-          look.unavailable = { reason: visible(error.message), next: `invctl db inspect --section ${id}` };
+          look.unavailable = { reason: whyNot(error.message), next: `invctl db inspect --section ${id}` };
           continue;
         }
         const advice = [
@@ -112,6 +112,13 @@ export async function openInspector(
     },
     close: async () => session?.close(),
   };
+}
+
+/** @param said what the session failed of */
+function whyNot(said: string): string {
+  if (/statement timeout/.test(said)) return `it took more than ${MOST_SECONDS} s, and was given up`;
+  if (/lock timeout/.test(said)) return 'it would have to wait for a lock that somebody holds';
+  return visible(said);
 }
 
 function whatIsHidden({ seesAll, role }: Server): Inspection['blind'] {

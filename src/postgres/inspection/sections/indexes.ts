@@ -24,7 +24,7 @@ const COVERED_BY = `
      AND (i.indcollation::oid[])[0:i.indnkeyatts - 1] = (o.indcollation::oid[])[0:i.indnkeyatts - 1]
      AND (i.indoption::int2[])[0:i.indnkeyatts - 1] = (o.indoption::int2[])[0:i.indnkeyatts - 1]
      AND (NOT i.indisunique OR (o.indisunique AND o.indnkeyatts = i.indnkeyatts))
-     AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = i.indexrelid)
+     AND i.indexrelid NOT IN (SELECT conindid FROM guards)
      AND (o.indnkeyatts > i.indnkeyatts OR o.indisunique > i.indisunique OR o.indisprimary
        OR (o.indisunique = i.indisunique AND o.indexrelid < i.indexrelid))
    ORDER BY o.indisprimary DESC, o.indisunique DESC, o.indnkeyatts, oc.relname LIMIT 1`;
@@ -46,11 +46,11 @@ export const indexes = defineSection({
     invalid: column('flag', 'invalid', 'and nobody builds it now'),
   },
   sql: () => `
-WITH ${HELD}, judged AS (
+WITH ${HELD}, guards AS MATERIALIZED (SELECT conindid FROM pg_constraint), judged AS (
   SELECT n.nspname AS schema, c.relname AS "table", ic.relname AS name, ${bytesOf('ic')} AS bytes,
     coalesce(s.idx_scan, 0) AS scans,
     (coalesce(s.idx_scan, 0) = 0 AND i.indisvalid AND NOT i.indisunique AND NOT i.indisexclusion
-      AND NOT i.indisreplident AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = i.indexrelid)) AS unused,
+      AND NOT i.indisreplident AND i.indexrelid NOT IN (SELECT conindid FROM guards)) AS unused,
     (${COVERED_BY}) AS "coveredBy",
     (NOT i.indisvalid AND NOT EXISTS (SELECT FROM pg_stat_progress_create_index p WHERE p.index_relid = i.indexrelid)
       AND NOT EXISTS (SELECT FROM pg_locks l WHERE l.relation = i.indrelid AND l.mode = 'ShareUpdateExclusiveLock'

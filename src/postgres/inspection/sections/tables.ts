@@ -27,9 +27,9 @@ WITH ${HELD}, sized AS (
   SELECT c.oid, n.nspname, c.relname, c.reltuples, ${bytesOf('c')} AS own,
     (SELECT coalesce(sum(${bytesOf('ic')}), 0) FROM pg_index i JOIN pg_class ic ON ic.oid = i.indexrelid
       WHERE i.indrelid = c.oid) AS indexes,
-    (SELECT coalesce(sum(${bytesOf('tc')}), 0) FROM pg_class tc WHERE tc.oid = c.reltoastrelid
-        OR tc.oid IN (SELECT i.indexrelid FROM pg_index i WHERE i.indrelid = c.reltoastrelid AND c.reltoastrelid <> 0)
-    ) AS toast
+    (SELECT coalesce(sum(${bytesOf('tc')}), 0) FROM pg_class tc WHERE tc.oid = c.reltoastrelid)
+      + (SELECT coalesce(sum(${bytesOf('ic')}), 0) FROM pg_index i JOIN pg_class ic ON ic.oid = i.indexrelid
+        WHERE i.indrelid = c.reltoastrelid) AS toast
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE c.relkind IN ('r', 'm') AND ${OF_PEOPLE})
 SELECT z.nspname AS schema, z.relname AS name, z.own + z.indexes + z.toast AS bytes, z.indexes AS "indexBytes",
