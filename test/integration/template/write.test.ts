@@ -71,15 +71,27 @@ describe('writeFiles', () => {
     expect(await readFile(join(root, '.invctl/replaced/now/compose.yaml'), 'utf8')).toBe('mine\n');
   });
 
-  it.each([1, 2, 3, 4, 5, 6])('puts everything back when it is interrupted at step %i', async (step) => {
-    const before = await snapshot(root);
-    await expect(write(abortedAtLook(step))).rejects.toMatchObject({ name: 'AbortError' });
-    expect(await snapshot(root)).toEqual(before);
-  });
+  // Once before each of the five files is written beside its place, once before each is put there, once at the end.
+  it.each(Array.from({ length: 11 }, (_, index) => index + 1))(
+    'puts everything back when it is interrupted at step %i',
+    async (step) => {
+      const before = await snapshot(root);
+      await expect(write(abortedAtLook(step))).rejects.toMatchObject({ name: 'AbortError' });
+      expect(await snapshot(root)).toEqual(before);
+    },
+  );
 
   it('looks at the signal no more often than these steps', async () => {
-    await write(abortedAtLook(7));
+    await write(abortedAtLook(12));
     expect((await stat(join(root, 'last.txt'))).size).toBe(1);
+  });
+
+  it('removes what a killed one left beside its files, and nothing of anybody else', async () => {
+    const left = ['.compose.yaml.0123456789ab.partial', 'stack/.a.txt.ba9876543210.partial'];
+    for (const path of [...left, '.mine.partial']) await writeFile(join(root, path), 'half');
+    await write();
+    const found = Object.keys(await snapshot(root)).filter((path) => path.endsWith('.partial'));
+    expect(found).toEqual(['.mine.partial']);
   });
 
   it('puts everything back when a file stands where a folder must be', async () => {
