@@ -20,7 +20,11 @@ const CORE = /\/src\/(cli\/run|commands\/ps)\.ts$/;
 
 const bundle = await rolldown({
   cwd: root,
-  input: { 'cli/main': 'src/cli/main.ts' },
+  input: {
+    'cli/main': 'src/cli/main.ts',
+    // Programs beside a server that comes without them.
+    'engine/replication': 'src/engine/embedded/replication/main.ts',
+  },
   platform: 'node',
   transform: { target: 'node20.19' },
   external: (id) => unbundled.some((name) => id === name || id.startsWith(`${name}/`)),

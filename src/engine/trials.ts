@@ -1,7 +1,8 @@
+import type { Readable } from 'node:stream';
 import { UserError } from '../errors.js';
 import type { ComposeConfig } from '../project/from-config.js';
 import type { ProjectLocation } from '../project/locate.js';
-import type { ComposeService } from '../project/model.js';
+import type { ComposeProject, ComposeService } from '../project/model.js';
 import type { ProcessRunner } from '../system/process.js';
 import type { Engine } from './engine.js';
 
@@ -61,11 +62,22 @@ export interface TrialInput {
 /** A second server on the project's own data volume, beside the live one and in a folder of its own. */
 export interface BesideInput {
   name: string;
-  config: ComposeConfig;
+  project: ComposeProject;
   /** The database. */
-  service: string;
-  /** Absent: its data lies in a folder of this machine, which its bind mount names. */
-  volume?: TrialVolume;
+  service: ComposeService;
+  /** Of the live server, as it names it. */
+  dataDirectory: string;
+  /** The second server's, in the first one's. */
+  folder: string;
+}
+
+/** Such a server, not started yet. */
+export interface BesideTrial extends Trial {
+  /**
+   * Runs a program where the data folder is, as the user that the server runs as; also where no server runs.
+   * @param command its output is also what it says of errors.
+   */
+  runOnData(command: readonly string[], input: Readable): Promise<{ status: number; output: string }>;
 }
 
 /** What moves a project's database to a server of a later major, beyond what an {@link Engine} does for everybody. */
@@ -99,10 +111,10 @@ export interface Trials {
    */
   prepare(location: ProjectLocation, input: TrialInput): Promise<Trial>;
   /**
-   * Makes a trial's project of the database alone, on the volume that the live one has. Its PGDATA must be another.
-   * @throws UserError PROTECTION_IMPOSSIBLE where the engine has none.
+   * Makes a trial's project of the database alone, on the volume that the live one has; a volume that is gone is made.
+   * @throws UserError PROTECTION_IMPOSSIBLE where its data lies in no volume and no folder.
    */
-  prepareBeside(location: ProjectLocation, input: BesideInput): Promise<Trial>;
+  prepareBeside(location: ProjectLocation, input: BesideInput): Promise<BesideTrial>;
   /** Ends a trial and removes all of it but the volume, which the project has from then on. */
   release(location: ProjectLocation, name: string, service: string, volume: TrialVolume): Promise<void>;
   /** Removes all that there is of a trial, whatever became of it; a volume of the project is none of it. */

@@ -1,4 +1,4 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import type { Lsn } from './wal.js';
 
 /**
@@ -49,29 +49,17 @@ export type WalEvent =
   /** No transaction from `next` on has anything before this. */
   | { kind: 'snapshot'; next: number };
 
-/** A piece of the log: a segment's file. */
-export interface WalFile {
-  path: string;
-  /** Position of its first byte. */
-  start: Lsn;
-  segmentBytes: number;
-}
-
 /** The stretches of a segment, newest first. */
-export function stretchesOf({
-  start,
-  segmentBytes,
-}: WalFile): { offset: number; bytes: number; start: Lsn }[] {
+export function stretchesOf(
+  start: Lsn,
+  segmentBytes: number,
+): { offset: number; bytes: number; start: Lsn }[] {
   const bytes = Math.min(STRETCH, segmentBytes);
   return Array.from({ length: segmentBytes / bytes }, (_, i) => ({
     offset: i * bytes,
     bytes,
     start: start + BigInt(i * bytes),
   })).reverse();
-}
-
-export async function openWal(path: string): Promise<FileHandle> {
-  return open(path, 'r');
 }
 
 /** Reads a stretch; what a file that was cut lacks is not in it. */

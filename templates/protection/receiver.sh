@@ -8,10 +8,14 @@ umask 077
 
 place=${PLACE:-/protection}
 slot=invctl
-beat_seconds=2
+beat_seconds=${BEAT_SECONDS:-2}
 keep_house_beats=15
 export PGPASSFILE="$place/.pgpass" PGCONNECT_TIMEOUT=10 PGAPPNAME=invctl_protect
 mkdir -p "$place/state" "$place/wal" "$place/bases"
+
+# macOS has these under other names, or not: its engine starts one receiver alone.
+command -v flock >/dev/null || flock() { :; }
+command -v sha256sum >/dev/null || sha256sum() { shasum -a 256 "$@"; }
 
 # --- asking the server -------------------------------------------------------------------------------------------
 
@@ -69,7 +73,7 @@ take_base() {
   started=$(date +%s)
   # A server or a client without zstd refuses it.
   made=1
-  for method in zstd gzip; do
+  for method in ${COMPRESSIONS:-zstd gzip}; do
     pg_basebackup --no-password --pgdata="$partial" --format=tar --wal-method=none --checkpoint=fast \
       --compress="client-$method:1" --label="invctl $id" 2>"$place/state/base.txt" &
     copying=$!

@@ -1,4 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Readable, Writable } from 'node:stream';
 import { ExitCode, UserError } from '../../errors.js';
@@ -10,6 +10,7 @@ import type { RunOptions } from '../../system/process.js';
 import type { Engine } from '../engine.js';
 import type {
   BesideInput,
+  BesideTrial,
   LeftVolume,
   Trial,
   TrialDependencies,
@@ -146,6 +147,49 @@ export function createComposeTrials(engine: Engine, dependencies: TrialDependenc
     });
   }
 
+  async function prepareBeside(
+    live: ProjectLocation,
+    { name, project, service, dataDirectory, folder }: BesideInput,
+  ): Promise<BesideTrial> {
+    const file = live.files[0] as string;
+    const config = await configWith(live, file, await readFile(file, 'utf8'));
+    const own = config.services[service.name];
+    if (own) own.environment = { ...own.environment, PGDATA: folder };
+    const mount = service.mounts
+      .filter(({ target }) => `${dataDirectory}/`.startsWith(`${target.replace(/\/$/, '')}/`))
+      .sort((a, b) => b.target.length - a.target.length)[0];
+    if (!mount || (mount.type === 'volume' && mount.source === undefined)) {
+      throw new UserError({
+        code: 'PROTECTION_IMPOSSIBLE',
+        message: `the data lies in ${dataDirectory}, where no named volume and no folder is mounted: it ends with the container`,
+        hint: 'mount a volume there: invctl doctor',
+      });
+    }
+    const key = mount.type === 'volume' ? mount.source : undefined;
+    const trial = await prepare(live, {
+      name,
+      config,
+      services: [service.name],
+      ...(key === undefined ? {} : { volume: { key, name: project.volumes[key]?.name ?? key } }),
+    });
+    return {
+      ...trial,
+      async runOnData(command, input) {
+        let output = '';
+        const stdout = new Writable({
+          write(chunk: Buffer, _encoding, done) {
+            output += chunk;
+            done();
+          },
+        });
+        const words = ['sh', '-c', '"$@" 2>&1', 'sh', ...command];
+        // Root may not run a server, and its files are not root's.
+        const options = { user: service.user ?? 'postgres', stdin: input, stdout };
+        return { status: await trial.engine.run(trial.location, service.name, words, options), output };
+      },
+    };
+  }
+
   async function askStopped(
     location: ProjectLocation,
     service: ComposeService,
@@ -201,8 +245,7 @@ export function createComposeTrials(engine: Engine, dependencies: TrialDependenc
       return engine;
     },
     prepare,
-    prepareBeside: (live, { service, ...input }: BesideInput) =>
-      prepare(live, { ...input, services: [service] }),
+    prepareBeside,
     release: remove,
     remove,
     removeVolume: async (location, name) => {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { ExitCode, UserError } from '../../errors.js';
 import { postgresImage } from '../../postgres/image.js';
 import type { ComposeProject, ComposeService } from '../../project/model.js';
+import { receiverPlace } from '../../project/receiver.js';
 
 /** A service that this engine runs as a PostgreSQL server of this machine. */
 export interface DatabaseService {
@@ -20,13 +21,23 @@ export interface NodeService {
   folder: string;
 }
 
-export type EmbeddedService = DatabaseService | NodeService;
+/** The service of `db protect`, which this engine runs as a program of the place itself. */
+export interface ReceiverService {
+  kind: 'receiver';
+  service: ComposeService;
+  /** Absolute folder of the protection. */
+  place: string;
+}
+
+export type EmbeddedService = DatabaseService | NodeService | ReceiverService;
 
 /**
  * How to run a service without containers.
  * @throws UserError EMBEDDED_UNSUPPORTED_SERVICE (exit 4) for what is neither PostgreSQL nor a Node package.
  */
 export function classify(service: ComposeService): EmbeddedService {
+  const place = receiverPlace(service);
+  if (place !== undefined) return { kind: 'receiver', service, place };
   if (service.image !== undefined && !service.build) {
     if (/^(?:[^\s]+\/)?postgres(?::[^@]+)?(?:@.+)?$/.test(service.image)) {
       const { major } = postgresImage(service.image) ?? {};
@@ -49,7 +60,8 @@ export function databaseServices(project: ComposeProject): DatabaseService[] {
       (service) =>
         service.image !== undefined && !service.build && /(^|\/)postgres(:|@|$)/.test(service.image),
     )
-    .map((service) => classify(service) as DatabaseService);
+    .map((service) => classify(service))
+    .filter((embedded) => embedded.kind === 'postgres');
 }
 
 /** Arguments that the service's `command` adds to the server's own. */

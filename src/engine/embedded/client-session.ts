@@ -70,7 +70,12 @@ export class ClientSession implements Session {
       ...(settings === undefined ? {} : { options: settings }),
     });
     const session = new ClientSession(client, options);
-    await client.connect();
+    try {
+      await client.connect();
+    } catch (error) {
+      session.#stop();
+      throw error;
+    }
     return session;
   }
 

@@ -52,7 +52,7 @@ export async function prepareDatabase(run: EngineRun, database: DatabaseService)
   const record = store.service(service.name, 'postgres');
   const volume = databaseVolume(project.name, service, project.volumes);
   store.state.volumes[volume.folder] = volume.status;
-  const dataFolder = join(store.folders.volumes, volume.folder);
+  const dataFolder = run.trial?.dataFolder ?? join(store.folders.volumes, volume.folder);
   const existingMajor = dataMajor(dataFolder);
   const user = await findServerUser(processes);
   const installation =

@@ -3,11 +3,12 @@ import { findListener } from '../../system/ports.js';
 import { findProcesses } from '../../system/process-table.js';
 import { isSecretName, redact } from '../../system/secret.js';
 import type { PortOwner, ServiceDetails } from '../engine.js';
-import { classify, type NodeService, serverArguments } from './classify.js';
+import { classify, type ReceiverService, serverArguments } from './classify.js';
 import { type EmbeddedContext, notRunningError } from './context.js';
 import { dataFolderOf } from './database.js';
 import { isRunning, markOf } from './launch.js';
 import { startCommand } from './node-service.js';
+import { receiverCommand } from './receiver.js';
 import { serviceEnvironment } from './service-environment.js';
 import { serviceStatus } from './status.js';
 
@@ -55,10 +56,16 @@ export async function inspect(
   return [
     {
       ...(await serviceStatus(name, record)),
-      image: record.server ? `PostgreSQL ${record.server.version}` : (embedded as NodeService).folder,
+      ...(record.server
+        ? { image: `PostgreSQL ${record.server.version}` }
+        : embedded.kind === 'node'
+          ? { image: embedded.folder }
+          : {}),
       command: started
         ? [started.program, ...started.args]
-        : ['postgres', ...(embedded.kind === 'postgres' ? serverArguments(embedded) : [])],
+        : embedded.kind === 'postgres'
+          ? ['postgres', ...serverArguments(embedded)]
+          : receiverCommand((embedded as ReceiverService).place),
       mounts: dataFolder
         ? [{ type: 'volume', source: dataFolder, target: '/var/lib/postgresql/data', readOnly: false }]
         : [],

@@ -10,6 +10,7 @@ import { type EmbeddedContext, notRunningError } from './context.js';
 import { onlyEnvironment } from './environment.js';
 import { isRunning } from './launch.js';
 import { startCommand } from './node-service.js';
+import { receiverEnvironment } from './receiver.js';
 import { readGrantedSecrets, writeSecrets } from './secrets.js';
 import { serviceEnvironment } from './service-environment.js';
 import type { StateStore } from './state.js';
@@ -142,12 +143,15 @@ async function passThrough(
 
 /** Where a program of a service runs and what it finds in its environment; beside a database, how to reach it. */
 function surroundings(
-  { clientPrograms }: EmbeddedContext,
+  { clientPrograms, env }: EmbeddedContext,
   store: StateStore,
   service: ComposeService,
   environment: Record<string, string>,
 ) {
   const embedded = classify(service);
+  if (embedded.kind === 'receiver') {
+    return { folder: '/', server: undefined, env: receiverEnvironment({ store, env }, embedded) };
+  }
   const { server, port } = store.state.services[service.name] ?? {};
   const database =
     server && port !== undefined

@@ -21,4 +21,6 @@ export interface TrialRun {
   project: ComposeProject;
   /** What its database runs on, whatever else this machine has. */
   server: Installation;
+  /** Where its database's data lies; absent: in a volume of its own. */
+  dataFolder?: string;
 }

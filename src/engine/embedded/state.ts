@@ -38,7 +38,7 @@ const serverState = z.object({
 });
 
 const serviceState = z.object({
-  kind: z.enum(['postgres', 'node']),
+  kind: z.enum(['postgres', 'node', 'receiver']),
   /** Port of 127.0.0.1, kept from one `up` to the next where nobody else took it. */
   port: z.int().optional(),
   /** Port in the container that it stands for. */
@@ -87,6 +87,8 @@ export interface StateFolders {
   logs: string;
   secrets: string;
   volumes: string;
+  /** Programs of ours that stand in for those that a bare server lacks. */
+  programs: string;
 }
 
 /**
@@ -112,6 +114,7 @@ export function stateFolders(location: ProjectLocation, env: NodeJS.ProcessEnv):
     logs: join(project, 'logs'),
     secrets: join(project, 'secrets'),
     volumes: join(project, 'volumes'),
+    programs: join(project, 'programs'),
   };
 }
 
@@ -166,7 +169,12 @@ export class StateStore {
   async destroy(): Promise<void> {
     await this.#pending.catch(() => {});
     // The state file goes last: cut off in the middle, the rest is still known and the removal can be repeated.
-    for (const folder of [this.folders.logs, this.folders.secrets, this.folders.volumes]) {
+    for (const folder of [
+      this.folders.logs,
+      this.folders.secrets,
+      this.folders.volumes,
+      this.folders.programs,
+    ]) {
       await rm(folder, { recursive: true, force: true });
     }
     await rm(join(this.folders.project, 'state.json'), { force: true });

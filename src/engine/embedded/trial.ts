@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { rename } from 'node:fs/promises';
+import { chown, mkdir, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { UserError } from '../../errors.js';
 import { projectFromModel } from '../../project/from-config.js';
@@ -7,8 +7,10 @@ import type { ProjectLocation } from '../../project/locate.js';
 import type { ComposeProject, ComposeService } from '../../project/model.js';
 import { readConfig } from '../../project/read.js';
 import { syncFolder } from '../../system/files.js';
-import { stateRoot } from '../../system/state-root.js';
+import { makeStateFolder, stateRoot } from '../../system/state-root.js';
 import type {
+  BesideInput,
+  BesideTrial,
   LeftVolume,
   ServerMove,
   Trial,
@@ -22,7 +24,7 @@ import { classify } from './classify.js';
 import { createEmbeddedContext, notRunningError } from './context.js';
 import { dataFolderOf, dataMount } from './database.js';
 import { createEmbeddedEngine } from './engine.js';
-import { findMove, findServer, type MovePrograms } from './find-postgres.js';
+import { findMove, findPostgres, findServer, type MovePrograms } from './find-postgres.js';
 import { serviceMark } from './launch.js';
 import { runSingleUser } from './postgres.js';
 import { findServerUser } from './server-user.js';
@@ -61,6 +63,46 @@ export function createEmbeddedTrials(dependencies: TrialDependencies): Trials {
     return {
       engine: createEmbeddedEngine({ ...quiet, clientPrograms, trial: { project, server } }),
       location: { ...live, name },
+    };
+  }
+
+  async function prepareBeside(
+    live: ProjectLocation,
+    { name, project, service, dataDirectory, folder }: BesideInput,
+  ): Promise<BesideTrial> {
+    const user = await findServerUser(processes);
+    const { state } = await context.open(live);
+    const known = state.services[service.name]?.server;
+    const database = classify(service);
+    const major = database.kind === 'postgres' ? database.major : undefined;
+    const server = known
+      ? { ...known, major: Number.parseInt(known.version, 10) }
+      : await findPostgres(major === undefined ? {} : { major }, {
+          processes,
+          env,
+          user,
+          stateRoot: stateRoot(env),
+        });
+    if (!existsSync(dataDirectory)) {
+      await makeStateFolder(dirname(dataDirectory), 'traversable');
+      await mkdir(dataDirectory, { mode: 0o700 });
+      if (user.ids.uid !== undefined) await chown(dataDirectory, user.ids.uid, user.ids.gid);
+    }
+    const alone = { ...project, services: { [service.name]: { ...service, dependsOn: {} } } };
+    const trial = { project: withoutPublishedPorts(alone), server, dataFolder: folder };
+    return {
+      engine: createEmbeddedEngine({ ...quiet, trial }),
+      location: { ...live, name },
+      async runOnData([program = '', ...words], input) {
+        const { status, stdout, stderr } = await processes.run(program, words, {
+          ...user.ids,
+          cwd: '/',
+          input,
+          allowFailure: true,
+          ownSession: true,
+        });
+        return { status: status ?? 1, output: stdout + stderr };
+      },
     };
   }
 
@@ -151,13 +193,7 @@ export function createEmbeddedTrials(dependencies: TrialDependencies): Trials {
       return createEmbeddedEngine({ ...quiet, clientPrograms });
     },
     prepare,
-    prepareBeside: async () => {
-      throw new UserError({
-        code: 'PROTECTION_IMPOSSIBLE',
-        message: 'the embedded engine has no second server on the data of the first',
-        hint: 'invctl db list      (the backups)',
-      });
-    },
+    prepareBeside,
     release,
     remove,
     removeVolume,

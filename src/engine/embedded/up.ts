@@ -6,11 +6,12 @@ import { type ComposeService, startOrder } from '../../project/model.js';
 import { findFreePort, isPortFree } from '../../system/ports.js';
 import type { BuildChoice, OutdatedImage, ServiceEvent, ServicePhase, UpOutcome } from '../engine.js';
 import { buildPackage, lastBuild } from './build.js';
-import { classify, type EmbeddedService, type NodeService } from './classify.js';
+import { classify, type EmbeddedService, type NodeService, type ReceiverService } from './classify.js';
 import { prepareDatabase } from './database.js';
 import { httpProbe } from './health.js';
 import { configHash, endService, endStrays, isRunning, type LaunchPlan, startLaunch } from './launch.js';
 import { startCommand } from './node-service.js';
+import { receiverPlan } from './receiver.js';
 import type { EngineRun } from './run.js';
 import { type GrantedSecret, readGrantedSecrets, writeSecrets } from './secrets.js';
 import { serviceEnvironment } from './service-environment.js';
@@ -152,7 +153,9 @@ class BringUp {
     const started = this.#start(embedded, () =>
       database
         ? Promise.resolve({ plan: database.plan, beforeStart: database.prepare })
-        : this.#planNode(embedded as NodeService),
+        : embedded.kind === 'receiver'
+          ? this.#planReceiver(embedded)
+          : this.#planNode(embedded as NodeService),
     );
     // Whoever waits for it gets the error; without anybody it would be an unhandled one.
     started.catch(() => {});
@@ -190,6 +193,10 @@ class BringUp {
     this.#started.push(name);
     await startLaunch(store, name, plan, processes);
     return 'started';
+  }
+
+  async #planReceiver(receiver: ReceiverService) {
+    return { plan: await receiverPlan(this.#run, receiver), beforeStart: () => Promise.resolve() };
   }
 
   async #planNode(node: NodeService): Promise<{ plan: LaunchPlan; beforeStart: () => Promise<void> }> {

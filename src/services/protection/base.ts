@@ -7,11 +7,11 @@ import {
 } from '../../backup/protection/place.js';
 import { UserError } from '../../errors.js';
 import { type Database, findDatabase, programFailed } from '../../postgres/database.js';
+import { PLACE_IN_CONTAINER, receiverName } from '../../project/receiver.js';
 import { withProjectLock } from '../../system/lock.js';
 import { timeId } from '../../system/time-id.js';
 import type { ServiceContext } from '../context.js';
 import { operation, perform } from '../operation.js';
-import { PLACE_IN_CONTAINER, receiverName } from './receiver-service.js';
 import { notProtected } from './switch.js';
 
 /** What is not whole has another name, and the next base backup removes it. */
@@ -66,7 +66,7 @@ async function takeByReceiver(
   const result = await engine.pipe(
     location,
     receiverName(service),
-    ['sh', `${PLACE_IN_CONTAINER}/receiver.sh`, 'base'],
+    ['sh', '-c', `exec sh "\${PLACE:-${PLACE_IN_CONTAINER}}/receiver.sh" base`],
     { signal: context.signal },
   );
   if (result.status !== 0) throw programFailed('BASE_FAILED', 'the base backup failed', result, 'df -h');

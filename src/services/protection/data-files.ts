@@ -1,7 +1,6 @@
-import { Readable, Writable } from 'node:stream';
-import type { Trial } from '../../engine/trials.js';
+import { Readable } from 'node:stream';
+import type { BesideTrial } from '../../engine/trials.js';
 import { ExitCode, UserError } from '../../errors.js';
-import type { ComposeService } from '../../project/model.js';
 import { outputTail } from '../../system/argv.js';
 
 /**
@@ -83,26 +82,14 @@ export async function idsOfPrevious(run: FileProgram, data: string): Promise<str
 /** Runs a program where the data folder is; returns what it printed. @throws UserError DATA_FILES_FAILED */
 export type FileProgram = (command: readonly string[], input?: Readable) => Promise<string>;
 
-/** Runs programs on the trial's volume while no server of it runs, as the user that the server runs as. */
-export function fileProgram({ engine, location }: Trial, service: ComposeService): FileProgram {
-  return async (command, input) => {
-    let output = '';
-    const stdout = new Writable({
-      write(chunk: Buffer, _encoding, done) {
-        output += chunk;
-        done();
-      },
-    });
-    const status = await engine.run(location, service.name, ['sh', '-c', '"$@" 2>&1', 'sh', ...command], {
-      // Root may not run a server, and its files are not root's.
-      user: service.user ?? 'postgres',
-      stdin: input ?? Readable.from([]),
-      stdout,
-    });
+/** Programs of a trial that is beside the database's service. */
+export function fileProgram(trial: BesideTrial, service: string): FileProgram {
+  return async (command, input = Readable.from([])) => {
+    const { status, output } = await trial.runOnData(command, input);
     if (status === 0) return output;
     throw new UserError({
       code: /No space left/.test(output) ? 'DATABASE_DISK_FULL' : 'DATA_FILES_FAILED',
-      message: `the files of a second server cannot be written beside those of ${service.name}: ${outputTail(output, 4) || `exit status ${status}`}`,
+      message: `the files of a second server cannot be written beside those of ${service}: ${outputTail(output, 4) || `exit status ${status}`}`,
       hint: 'invctl doctor      (is the disk full?)',
       exitCode: ExitCode.failure,
     });

@@ -1,15 +1,19 @@
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import { readIdentities } from '../../backup/encryption.js';
 import { type Catalogue, liveWal, type Segment } from '../../backup/protection/catalogue.js';
 import { protectionPlace, readCatalogue, readRecord } from '../../backup/protection/place.js';
+import { findStored, type Opener, readStored, unpackedName } from '../../backup/protection/stored-file.js';
 import { type TableChange, TableChanges, type Wanted } from '../../backup/protection/table-changes.js';
 import type { Session } from '../../engine/database-access.js';
-import { hasErrorCode, UserError } from '../../errors.js';
-import { findDatabase } from '../../postgres/database.js';
+import { UserError } from '../../errors.js';
+import { type Database, findDatabase } from '../../postgres/database.js';
 import { withSession } from '../../postgres/open-session.js';
 import { onlyRow } from '../../postgres/session.js';
 import { findTable } from '../../postgres/tables.js';
 import type { Lsn } from '../../postgres/wal.js';
-import { openWal, readBytes, readStretch, stretchesOf, type WalEvent } from '../../postgres/wal-records.js';
+import { readBytes, readStretch, stretchesOf, type WalEvent } from '../../postgres/wal-records.js';
 import type { ServiceContext } from '../context.js';
 import { notProtected } from './switch.js';
 
@@ -53,7 +57,9 @@ export async function tableHistory(context: ServiceContext, input: HistoryInput)
   );
   const catalogue = await readCatalogue(place, record);
   const changes = new TableChanges(wanted);
-  const read = await readBack(context, place, catalogue, input, (events) => changes.add(events, input.limit));
+  const read = await readBack(context, database, place, catalogue, input, (events) =>
+    changes.add(events, input.limit),
+  );
   const found = changes.changes;
   if (!changes.followed) {
     context.warn(
@@ -94,12 +100,19 @@ async function whatToLookFor(session: Session, typed: string): Promise<{ wanted:
  * @param take told the events of each; true: enough.
  */
 async function readBack(
-  { signal }: Pick<ServiceContext, 'signal'>,
+  context: ServiceContext,
+  database: Database,
   place: string,
   catalogue: Catalogue,
   { since, onProgress }: Pick<HistoryInput, 'since' | 'onProgress'>,
   take: (events: readonly WalEvent[]) => boolean,
 ): Promise<{ from: Date | null; bytes: number; stopped: boolean }> {
+  const { signal } = context;
+  let identities: ReturnType<Opener> | undefined;
+  const opener: Opener = () => {
+    identities ??= readIdentities(context, database);
+    return identities;
+  };
   const segments = liveWal(catalogue).filter(({ changedAt }) => changedAt >= since);
   const { segmentBytes } = catalogue;
   const expected = segments.length * segmentBytes;
@@ -107,18 +120,18 @@ async function readBack(
   let from: Date | null = null;
   let following: { buffer: Buffer; start: Lsn } | undefined;
   for (const segment of segments) {
-    const file = await openSegment(place, segment);
+    const file = await openSegment(place, segment, opener);
     if (!file) break;
     try {
       const start = BigInt(segment.number) * BigInt(segmentBytes);
-      for (const stretch of stretchesOf({ path: '', start, segmentBytes })) {
+      for (const stretch of stretchesOf(start, segmentBytes)) {
         signal.throwIfAborted();
-        const buffer = await readBytes(file, stretch.offset, stretch.bytes);
+        const bytesOf = await file.read(stretch.offset, stretch.bytes);
         const next =
           following?.start === stretch.start + BigInt(stretch.bytes) ? following.buffer : undefined;
         const events: WalEvent[] = [];
-        readStretch(buffer, stretch.start, next, (event) => events.push(event));
-        following = { buffer, start: stretch.start };
+        readStretch(bytesOf, stretch.start, next, (event) => events.push(event));
+        following = { buffer: bytesOf, start: stretch.start };
         bytes += stretch.bytes;
         onProgress?.(bytes, expected);
         for (const event of events) {
@@ -133,17 +146,27 @@ async function readBack(
   return { from, bytes, stopped: false };
 }
 
-async function openSegment(place: string, { run, file }: Segment) {
-  const path = join(place, 'wal', run, file);
-  // It may have been finished since it was listed.
-  for (const one of [path, path.replace(/\.partial$/, '')]) {
-    try {
-      return await openWal(one);
-    } catch (error) {
-      if (!hasErrorCode(error, 'ENOENT')) throw error;
-    }
+/** A segment's bytes, whether it is packed or not. Undefined: it has gone since it was listed. */
+async function openSegment(
+  place: string,
+  { run, file }: Segment,
+  opener: Opener,
+): Promise<{ read(offset: number, bytes: number): Promise<Buffer>; close(): Promise<void> } | undefined> {
+  const folder = join(place, 'wal', run);
+  const name = unpackedName(file);
+  // It may have been finished or packed since it was listed.
+  const stored =
+    (await findStored(folder, name)) ?? (await findStored(folder, name.replace(/\.partial$/, '')));
+  if (!stored) return undefined;
+  if (stored.packing === '') {
+    const handle = await open(stored.file, 'r');
+    return { read: (offset, bytes) => readBytes(handle, offset, bytes), close: () => handle.close() };
   }
-  return undefined;
+  const content = await buffer(await readStored(stored, opener));
+  return {
+    read: async (offset, bytes) => content.subarray(offset, offset + bytes),
+    close: async () => {},
+  };
 }
 
 /**
@@ -152,13 +175,14 @@ async function openSegment(place: string, { run, file }: Segment) {
  * @returns with the number of the whole transaction; undefined: it is not in what was received.
  */
 export async function findCommit(
-  context: Pick<ServiceContext, 'signal'>,
+  context: ServiceContext,
+  database: Database,
   place: string,
   catalogue: Catalogue,
   transaction: number,
 ): Promise<{ transaction: number; lsn: Lsn } | undefined> {
   let found: { transaction: number; lsn: Lsn } | undefined;
-  await readBack(context, place, catalogue, { since: new Date(0) }, (events) => {
+  await readBack(context, database, place, catalogue, { since: new Date(0) }, (events) => {
     for (const event of events) {
       if (event.kind !== 'commit') continue;
       if (event.xid === transaction || event.parts.includes(transaction)) {

@@ -1,10 +1,10 @@
 import { chmod, mkdir, readFile, rm } from 'node:fs/promises';
 import { isAbsolute, join, relative } from 'node:path';
 import type { ProjectLocation } from '../../project/locate.js';
+import { PROTECT_ROLE } from '../../project/receiver.js';
 import { explainFileError, writeFileAtomic } from '../../system/files.js';
 import type { Secret } from '../../system/secret.js';
 import { PACKAGE_FOLDER } from '../../template/manifest.js';
-import { PROTECT_ROLE } from './receiver-service.js';
 
 const SCRIPT = join(PACKAGE_FOLDER, 'templates', 'protection', 'receiver.sh');
 

@@ -2,16 +2,10 @@ import { isScalar, parseDocument } from 'yaml';
 import { UserError } from '../../errors.js';
 import { addAfter, scalarYaml } from '../../project/compose-text.js';
 import { type ComposeProject, type ComposeService, imageName } from '../../project/model.js';
+import { PLACE_IN_CONTAINER, PROTECT_ROLE, receiverName } from '../../project/receiver.js';
 
-/** What the database's service is called with, as the receiver's. */
-const SUFFIX = '-protect';
 const BEGIN = '# invctl db protect: from here';
 const END = '# invctl db protect: to here';
-/** Where the service has the protection's place. */
-export const PLACE_IN_CONTAINER = '/protection';
-
-/** Role that the receiver logs in as. */
-export const PROTECT_ROLE = 'invctl_protect';
 
 export interface ReceiverSettings {
   /** Seconds between two base backups. */
@@ -36,10 +30,6 @@ export interface ComposeEdit {
   file: string;
   before: string;
   after: string;
-}
-
-export function receiverName(database: Pick<ComposeService, 'name'>): string {
-  return `${database.name}${SUFFIX}`;
 }
 
 /**

@@ -214,7 +214,7 @@ export async function prepare(context: ServiceContext, database: Database, targe
   const catalogue = await readCatalogue(place, record);
   const choice =
     target.kind === 'before'
-      ? await chooseBefore(context, place, catalogue, target.transaction)
+      ? await chooseBefore(context, database, place, catalogue, target.transaction)
       : choose(catalogue, target);
   const live = catalogue.live.at(-1)?.timeline === choice.plan.timeline;
   const newest = choice.plan.segments.at(-1);
@@ -233,11 +233,12 @@ export async function prepare(context: ServiceContext, database: Database, targe
 /** The transaction may be one of before a restore, or never have been committed: found before anything is made. */
 async function chooseBefore(
   context: ServiceContext,
+  database: Database,
   place: string,
   catalogue: Catalogue,
   transaction: string,
 ): Promise<Choice> {
-  const commit = await findCommit(context, place, catalogue, Number(transaction));
+  const commit = await findCommit(context, database, place, catalogue, Number(transaction));
   const plan = commit && planBefore(catalogue, commit.lsn);
   if (!commit || !plan) throw transactionNotFound(transaction);
   return { plan, target: { kind: 'before', transaction: String(commit.transaction) } };

@@ -59,29 +59,9 @@ export async function openBeside(
   { name, dataDirectory, folder }: { name: string; dataDirectory: string; folder: string },
 ): Promise<{ trial: Trial; run: FileProgram }> {
   const trials = await openTrials(engine, context);
-  const file = location.files[0] as string;
-  const config = await trials.configWith(location, file, await readFile(file, 'utf8'));
-  const own = config.services[service.name];
-  if (own) own.environment = { ...own.environment, PGDATA: `${folder}/data` };
-  const mount = service.mounts
-    .filter(({ target }) => `${dataDirectory}/`.startsWith(`${target.replace(/\/$/, '')}/`))
-    .sort((a, b) => b.target.length - a.target.length)[0];
-  if (!mount || (mount.type === 'volume' && mount.source === undefined)) {
-    throw new UserError({
-      code: 'PROTECTION_IMPOSSIBLE',
-      message: `the data lies in ${dataDirectory}, where no named volume and no folder is mounted: it ends with the container`,
-      hint: 'mount a volume there: invctl doctor',
-    });
-  }
-  const key = mount.type === 'volume' ? mount.source : undefined;
-  const volume = key === undefined ? undefined : { key, name: project.volumes[key]?.name ?? key };
-  const trial = await trials.prepareBeside(location, {
-    name,
-    config,
-    service: service.name,
-    ...(volume ? { volume } : {}),
-  });
-  return { trial, run: fileProgram(trial, service) };
+  const input = { name, project, service, dataDirectory, folder: `${folder}/data` };
+  const trial = await trials.prepareBeside(location, input);
+  return { trial, run: fileProgram(trial, service.name) };
 }
 
 /**

@@ -4,9 +4,9 @@ import { type Database, programFailed, runProgram } from '../../postgres/databas
 import { writeVerifier } from '../../postgres/role-password.js';
 import { onlyRow } from '../../postgres/session.js';
 import { identifier, literal } from '../../postgres/sql.js';
+import { PROTECT_ROLE } from '../../project/receiver.js';
 import { scramVerifier } from '../../system/scram.js';
 import type { Secret } from '../../system/secret.js';
-import { PROTECT_ROLE } from './receiver-service.js';
 
 /** Of the receiver's replication slot. */
 export const PROTECT_SLOT = 'invctl';

@@ -14,6 +14,7 @@ import { ExitCode, UserError } from '../../errors.js';
 import { type Database, findDatabase } from '../../postgres/database.js';
 import { withMaintenance } from '../../postgres/server-sessions.js';
 import { startDatabase } from '../../postgres/start-database.js';
+import { receiverName } from '../../project/receiver.js';
 import { writeFileAtomic } from '../../system/files.js';
 import { withProjectLock } from '../../system/lock.js';
 import { randomSecret } from '../../system/random-secret.js';
@@ -24,7 +25,6 @@ import { emptyPlace, furnishPlace, placeInCompose } from './place.js';
 import {
   type ComposeEdit,
   type ReceiverSettings,
-  receiverName,
   withoutReceiver,
   withReceiver,
 } from './receiver-service.js';
@@ -130,7 +130,6 @@ export async function protectOn(context: ServiceContext, input: ProtectInput): P
     });
   }
   return changeProtection(context, PROTECT_ON, async (database) => {
-    assertDocker(database);
     const { location, settings, service, project } = database;
     const place = protectionPlace(location, settings);
     const server = await withMaintenance(database, sessionOptions(context, PROTECT_ON), readServer);
@@ -286,7 +285,6 @@ export async function protectOff(
   input: { confirm: (edit: ComposeEdit | undefined, place: string) => Promise<void> },
 ): Promise<Unprotected> {
   return changeProtection(context, PROTECT_OFF, async (database) => {
-    assertDocker(database);
     const { location, settings, service } = database;
     const place = protectionPlace(location, settings);
     const record = await readRecord(place);
@@ -361,15 +359,6 @@ function assertOwnPlace(place: string, known: ProtectionRecord | undefined, serv
     message: `${place} has the base backups and the WAL of another server (${known.systemIdentifier}; this one is ${server.systemIdentifier}): the two would spoil each other`,
     hint: `keep them elsewhere:  mv ${place} ${place}-${known.systemIdentifier}      (or name another backup.folder in invctl.yaml)`,
     file: place,
-  });
-}
-
-function assertDocker({ engine }: Database): void {
-  if (engine.kind === 'docker') return;
-  throw new UserError({
-    code: 'PROTECTION_IMPOSSIBLE',
-    message: 'the embedded engine has no service that could receive the WAL',
-    hint: 'invctl db schedule      (backups by the clock)',
   });
 }
 

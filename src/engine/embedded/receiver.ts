@@ -1,0 +1,95 @@
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
+import { UserError } from '../../errors.js';
+import { receivedFrom } from '../../project/receiver.js';
+import { writeFileAtomic } from '../../system/files.js';
+import { makeStateFolder } from '../../system/state-root.js';
+import { PACKAGE_FOLDER } from '../../template/manifest.js';
+import type { ReceiverService } from './classify.js';
+import { machineEnvironment } from './environment.js';
+import type { LaunchPlan } from './launch.js';
+import type { EngineRun } from './run.js';
+import type { StateStore } from './state.js';
+
+/** Our own, of what a bare server comes without. */
+const OWN_PROGRAMS = join(PACKAGE_FOLDER, 'dist', 'engine', 'replication.js');
+const PROGRAMS = ['psql', 'pg_receivewal', 'pg_basebackup'];
+/** Each look at the server is a program that starts; our own take longer than psql. */
+const OWN_BEAT_SECONDS = 5;
+
+/** As in a container: a clone of the project has no place, and its stack comes up all the same. */
+const RECEIVE = `[ -f "$0/receiver.sh" ] && exec sh "$0/receiver.sh" receive
+echo "not protected on this machine: invctl db protect on"; exec tail -f /dev/null`;
+
+/** What runs in the stead of the receiver's container. */
+export function receiverCommand(place: string): string[] {
+  return ['sh', '-c', RECEIVE, place];
+}
+
+/**
+ * The environment of a receiver's programs: the server that its database runs on, and the programs beside it. Where
+ * these are missing, our own take their names.
+ * @throws UserError SERVICE_NOT_RUNNING where the database was never started.
+ */
+export function receiverEnvironment(
+  { store, env }: Pick<EngineRun, 'store' | 'env'>,
+  { service, place }: ReceiverService,
+): Record<string, string> {
+  const database = receivedFrom(service);
+  const { server, port } = store.state.services[database] ?? {};
+  if (!server || port === undefined) {
+    throw new UserError({
+      code: 'SERVICE_NOT_RUNNING',
+      message: `the service "${service.name}" receives from ${database}, which was never started`,
+      hint: `invctl up ${database}`,
+    });
+  }
+  const complete = PROGRAMS.every((name) => existsSync(join(server.programs, name)));
+  const machine = machineEnvironment(env);
+  const { EVERY, KEEP, PGUSER } = service.environment;
+  return {
+    ...machine,
+    PATH: [complete ? server.programs : store.folders.programs, machine.PATH].join(delimiter),
+    PLACE: place,
+    PGHOST: server.socketFolder,
+    PGPORT: String(port),
+    PGUSER: PGUSER ?? '',
+    EVERY: EVERY ?? '',
+    KEEP: KEEP ?? '',
+    // This machine may have no zstd, which would have to unpack it.
+    COMPRESSIONS: 'gzip',
+    ...(complete ? {} : { BEAT_SECONDS: String(OWN_BEAT_SECONDS) }),
+  };
+}
+
+/** How the receiver runs here. */
+export async function receiverPlan(run: EngineRun, receiver: ReceiverService): Promise<LaunchPlan> {
+  const { store } = run;
+  await writeOwnPrograms(store);
+  const [program = 'sh', ...args] = receiverCommand(receiver.place);
+  return {
+    program,
+    args,
+    cwd: '/',
+    env: receiverEnvironment(run, receiver),
+    ids: {},
+    fingerprint: [await digestOf(join(receiver.place, 'receiver.sh')), await digestOf(OWN_PROGRAMS)],
+  };
+}
+
+/** Small programs of sh that call ours by the name that the script knows. */
+async function writeOwnPrograms(store: StateStore): Promise<void> {
+  const folder = store.folders.programs;
+  await makeStateFolder(folder, 'private');
+  const quoted = [process.execPath, OWN_PROGRAMS].map((word) => `'${word.replaceAll("'", `'\\''`)}'`);
+  for (const name of PROGRAMS) {
+    await writeFileAtomic(join(folder, name), `#!/bin/sh\nexec ${quoted.join(' ')} ${name} "$@"\n`, 0o700);
+  }
+}
+
+async function digestOf(file: string): Promise<string> {
+  const content = await readFile(file).catch(() => '');
+  return createHash('sha256').update(content).digest('hex');
+}

@@ -1,0 +1,45 @@
+import type { Client } from 'pg';
+import type { Lsn } from '../../../postgres/wal.js';
+
+/**
+ * What pg's types leave out of a connection: the streaming replication protocol, as
+ * postgresql.org/docs/current/protocol-replication.html has it.
+ */
+interface ReplicationConnection {
+  stream: { pause(): void; resume(): void };
+  on(event: 'copyData', listener: (message: { chunk: Buffer }) => void): void;
+  once(event: 'replicationStart', listener: () => void): void;
+  sendCopyFromChunk(chunk: Buffer): void;
+}
+
+/** Connects as libpq would be told to, by PGHOST, PGPORT, PGUSER and PGPASSFILE. @param replication a walsender's session */
+export async function connect(
+  applicationName: string,
+  replication: boolean,
+): Promise<{ client: Client; connection: ReplicationConnection }> {
+  const pg = (await import('pg')).default;
+  const client = new pg.Client({
+    database: 'postgres',
+    application_name: applicationName,
+    connectionTimeoutMillis: 10_000,
+    ...(replication ? { replication: 'true' } : {}),
+  });
+  await client.connect();
+  const { connection } = client as unknown as { connection: ReplicationConnection };
+  return { client, connection };
+}
+
+/** Rows of a command, each value as the server writes it. Of several results, each one's. */
+export async function ask(client: Client, text: string): Promise<(string | null)[][][]> {
+  const answer: unknown = await client.query({
+    text,
+    rowMode: 'array',
+    types: { getTypeParser: () => (value: string) => value },
+  });
+  const results = (Array.isArray(answer) ? answer : [answer]) as { rows: (string | null)[][] }[];
+  return results.map(({ rows }) => rows);
+}
+
+export function formatLsn(lsn: Lsn): string {
+  return `${(lsn >> 32n).toString(16)}/${(lsn & 0xffff_ffffn).toString(16)}`.toUpperCase();
+}
