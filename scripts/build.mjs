@@ -23,7 +23,7 @@ const bundle = await rolldown({
   input: {
     'cli/main': 'src/cli/main.ts',
     // Programs beside a server that comes without them.
-    'engine/replication': 'src/engine/embedded/replication/main.ts',
+    'postgres/replication': 'src/postgres/replication/main.ts',
   },
   platform: 'node',
   transform: { target: 'node20.19' },

@@ -2,8 +2,7 @@ import { readFileSync } from 'node:fs';
 import { SourceMap, type SourceMapPayload } from 'node:module';
 import { dirname, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-
-const PACKAGE_FOLDER = fileURLToPath(new URL('../../', import.meta.url));
+import { PACKAGE_FOLDER } from '../system/package-folder.js';
 
 /**
  * A stack trace with the files and lines of the sources in place of the bundle's. Only what failed pays for reading

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { PACKAGE_FOLDER } from '../system/package-folder.js';
 
 const mode = z.int().min(0).max(0o777);
 /** Relative, with `/`, inside the scaffold. */
@@ -47,9 +47,6 @@ export interface Template {
   /** Absolute folder of the package, where `trees` start. */
   packageFolder: string;
 }
-
-/** Absolute folder of this package, from a source file of this depth and from the bundle's. */
-export const PACKAGE_FOLDER = fileURLToPath(new URL('../../', import.meta.url));
 
 /** Reads the template that `init` uses. */
 export async function loadTemplate(packageFolder = PACKAGE_FOLDER): Promise<Template> {

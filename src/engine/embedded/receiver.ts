@@ -5,8 +5,8 @@ import { delimiter, join } from 'node:path';
 import { UserError } from '../../errors.js';
 import { receivedFrom } from '../../project/receiver.js';
 import { writeFileAtomic } from '../../system/files.js';
+import { PACKAGE_FOLDER } from '../../system/package-folder.js';
 import { makeStateFolder } from '../../system/state-root.js';
-import { PACKAGE_FOLDER } from '../../template/manifest.js';
 import type { ReceiverService } from './classify.js';
 import { machineEnvironment } from './environment.js';
 import type { LaunchPlan } from './launch.js';
@@ -14,7 +14,7 @@ import type { EngineRun } from './run.js';
 import type { StateStore } from './state.js';
 
 /** Our own, of what a bare server comes without. */
-const OWN_PROGRAMS = join(PACKAGE_FOLDER, 'dist', 'engine', 'replication.js');
+const OWN_PROGRAMS = join(PACKAGE_FOLDER, 'dist', 'postgres', 'replication.js');
 const PROGRAMS = ['psql', 'pg_receivewal', 'pg_basebackup'];
 /** Each look at the server is a program that starts; our own take longer than psql. */
 const OWN_BEAT_SECONDS = 5;

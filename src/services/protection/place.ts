@@ -3,8 +3,8 @@ import { isAbsolute, join, relative } from 'node:path';
 import type { ProjectLocation } from '../../project/locate.js';
 import { PROTECT_ROLE } from '../../project/receiver.js';
 import { explainFileError, writeFileAtomic } from '../../system/files.js';
+import { PACKAGE_FOLDER } from '../../system/package-folder.js';
 import type { Secret } from '../../system/secret.js';
-import { PACKAGE_FOLDER } from '../../template/manifest.js';
 
 const SCRIPT = join(PACKAGE_FOLDER, 'templates', 'protection', 'receiver.sh');
 

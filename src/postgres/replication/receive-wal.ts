@@ -11,7 +11,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { type Lsn, parseLsn, parseSegment, segmentFile, segmentOf } from '../../../postgres/wal.js';
+import { type Lsn, parseLsn, parseSegment, segmentFile, segmentOf } from '../wal.js';
 import { ask, connect, formatLsn } from './server.js';
 
 const STATUS_MS = 1000;

@@ -1,5 +1,5 @@
 import type { Client } from 'pg';
-import type { Lsn } from '../../../postgres/wal.js';
+import type { Lsn } from '../wal.js';
 
 /**
  * What pg's types leave out of a connection: the streaming replication protocol, as
