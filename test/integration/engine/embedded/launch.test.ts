@@ -17,7 +17,7 @@ async function stateFolders(): Promise<StateFolders> {
   const root = await temporaryFolder();
   const project = join(root, 'project');
   await mkdir(project);
-  return { root, project, logs: project, secrets: project, volumes: project };
+  return { root, project, logs: project, secrets: project, volumes: project, programs: project };
 }
 
 /** A process that bears the mark of a service; resolves when it has said that it is ready. */
