@@ -24,6 +24,7 @@ const files = [
   'test/e2e/docker/protection/protection.test.ts',
   'test/e2e/docker/protection/recover.test.ts',
   'test/e2e/docker/day.test.ts',
+  'test/e2e/docker/remote.test.ts',
   'test/e2e/docker/secrets/rotate.test.ts',
   'test/e2e/embedded/database/backup-restore.test.ts',
   'test/e2e/embedded/database/upgrade-faults.test.ts',

@@ -18,7 +18,7 @@ export default command({
         confirmed: flags.confirm,
       });
     }
-    return { exitCode: await passToCompose(context.processes, location, words) };
+    return { exitCode: await passToCompose(context.processes, location, words, context.warn) };
   },
 });
 

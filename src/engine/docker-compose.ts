@@ -1,16 +1,24 @@
+import type { ComposeConfig } from '../project/from-config.js';
 import type { ProjectLocation } from '../project/locate.js';
 import type { ProcessRunner } from '../system/process.js';
-import { compose } from './compose/argv.js';
+import { compose, config } from './compose/argv.js';
 import { explainDockerError } from './compose/errors.js';
+
+/** Commands of Compose that make containers. */
+const MAKING = ['create', 'run', 'up', 'watch'];
 
 /** `docker compose` on a project, with our terminal. @returns its exit status. */
 export async function passToCompose(
   processes: ProcessRunner,
   location: ProjectLocation,
   words: readonly string[],
+  warn: (message: string) => void,
 ): Promise<number> {
   try {
-    return await processes.passThrough('docker', compose(location, ...words), { cwd: location.directory });
+    const there = words.some((word) => MAKING.includes(word))
+      ? await withFilesThere(processes, location, warn)
+      : location;
+    return await processes.passThrough('docker', compose(there, ...words), { cwd: location.directory });
   } catch (error) {
     throw explainDockerError(error);
   }
@@ -24,5 +32,19 @@ export async function recreateContainer(
   signal: AbortSignal,
 ): Promise<void> {
   const words = ['up', '--detach', '--no-deps', '--no-build', '--', service];
-  await processes.run('docker', compose(location, ...words), { cwd: location.directory, signal });
+  const there = await withFilesThere(processes, location, () => {});
+  await processes.run('docker', compose(there, ...words), { cwd: location.directory, signal });
+}
+
+/** The location for a command that makes containers: on another machine they mount what was carried there. */
+async function withFilesThere(
+  processes: ProcessRunner,
+  location: ProjectLocation,
+  warn: (message: string) => void,
+): Promise<ProjectLocation> {
+  if (!location.host?.remote) return location;
+  const { carryFiles } = await import('./compose/carried-files.js');
+  const { stdout } = await processes.run('docker', config(location), { cwd: location.directory });
+  const project = JSON.parse(stdout) as ComposeConfig;
+  return carryFiles(location, project, new Set(Object.keys(project.services)), warn);
 }

@@ -107,7 +107,7 @@ const REMOVE = `
 cd "$HOME/.invctl" 2>/dev/null || exit 0
 rm -rf "$1/files" "$1/incoming"
 [ "$2" = all ] && rm -rf "$1/kept"
-rmdir "$1/kept" 2>/dev/null && rm -rf "$1"
+if [ ! -d "$1/kept" ] || rmdir "$1/kept" 2>/dev/null; then rm -rf "$1"; fi
 cd / && rmdir "$HOME/.invctl" 2>/dev/null
 exit 0
 `;

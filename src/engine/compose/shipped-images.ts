@@ -4,7 +4,7 @@ import { PassThrough, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { ExitCode, UserError } from '../../errors.js';
 import type { ProjectLocation } from '../../project/locate.js';
-import type { ComposeProject, ComposeService } from '../../project/model.js';
+import { type ComposeProject, type ComposeService, imageName } from '../../project/model.js';
 import * as argv from './argv.js';
 import { baseImages } from './build.js';
 import { type Docker, failedCommand } from './docker.js';
@@ -37,6 +37,7 @@ export type OnShipped = (service: string, image: string, bytes: number, of: numb
  * Sends the images that the engine of another machine lacks, and has nowhere to pull from, while this machine's has
  * them: what services run, and what they are built on. All else is the engine's to pull.
  *
+ * @param options.builds services are built there; else their own images are sent
  * @throws UserError IMAGE_OF_ANOTHER_ARCHITECTURE (exit 3), DISK_FULL
  */
 export async function shipImages(
@@ -44,14 +45,15 @@ export async function shipImages(
   location: ProjectLocation,
   project: ComposeProject,
   wanted: ReadonlySet<string>,
-  options: { signal?: AbortSignal | undefined; onShipped: OnShipped },
+  options: { builds: boolean; signal?: AbortSignal | undefined; onShipped: OnShipped },
 ): Promise<void> {
   const remote = location.host?.remote;
   if (!remote) return;
   const users = new Map<string, string>();
   for (const service of Object.values(project.services)) {
     if (!wanted.has(service.name)) continue;
-    for (const image of await imagesOf(service)) users.set(image, users.get(image) ?? service.name);
+    const images = options.builds && service.build ? await basesOf(service) : [imageName(project, service)];
+    for (const image of images) users.set(image, users.get(image) ?? service.name);
   }
   const there = await docker.images([...users.keys()]);
   const { machine, system } = await remote.connect();
@@ -74,8 +76,8 @@ export async function shipImages(
   }
 }
 
-async function imagesOf({ image, build }: ComposeService): Promise<string[]> {
-  if (!build) return image === undefined ? [] : [image];
+async function basesOf({ build }: ComposeService): Promise<string[]> {
+  if (!build) return [];
   if (/^[a-z]+:\/\//i.test(build.context)) return [];
   const file = join(build.context, build.dockerfile ?? 'Dockerfile');
   const text = build.dockerfileInline ?? (await readFile(file, 'utf8').catch(() => ''));

@@ -29,6 +29,7 @@ export async function bringUp(
     const started = Date.now();
     const { shipImages } = await import('./shipped-images.js');
     await shipImages(docker, location, project, wanted, {
+      builds: options.build !== 'none',
       signal: options.signal,
       onShipped: (service, image, bytes, of) =>
         onEvent({

@@ -79,7 +79,7 @@ const CONNECT_S = 15;
 /** Seconds after which a host that does not answer any more is given up. */
 const [ALIVE_INTERVAL_S, ALIVE_COUNT] = [10, 3];
 /** Seconds that the connection outlives a process of ours that was killed. */
-const PERSIST_S = 15;
+const PERSIST_S = 5;
 const PATIENCE_MS = 60_000;
 const ANSWER_MS = 15_000;
 /** Of ssh itself, as opposed to the program that it ran. */
@@ -213,7 +213,7 @@ export function createRemoteHost(address: SshAddress, dependencies: RemoteHostDe
     const ssh = sshCommand(address);
     const user = said.get('user');
     if (!stdout.includes(MARK) || user === undefined) {
-      const last = `${stdout}\n${stderr}`.trim().split('\n').at(-1);
+      const last = (stdout.trim() || stderr.trim()).split('\n').at(-1);
       throw hostError(
         'HOST_WITHOUT_SHELL',
         `${address.host} lets you in and runs no programs for you${last ? `: ${last}` : ''}`,
@@ -294,17 +294,30 @@ export function createRemoteHost(address: SshAddress, dependencies: RemoteHostDe
       allowFailure: true,
     });
     if (result.status === SSH_FAILED) throw lost();
-    if (result.status !== 0 && !options.allowFailure) {
-      throw new CommandError({
-        code: 'HOST_COMMAND_FAILED',
-        message: `${address.host}: ${result.stderr.trim().split('\n').at(-1) || `a command ended with status ${result.status}`}`,
-        argv: ['ssh', address.host],
-        status: result.status,
-        signal: result.signal,
-        stderrTail: result.stderr.trim(),
-      });
-    }
+    if (result.status !== 0 && !options.allowFailure) throw explainScript(result);
     return result;
+  }
+
+  function explainScript({ status, signal, stderr }: RunResult): UserError {
+    const full = /^.*(?:No space left on device|Disk quota exceeded).*$/im.exec(stderr);
+    const ssh = sshCommand(address);
+    if (full)
+      return hostError(
+        'HOST_DISK_FULL',
+        `the disk of ${address.host} is full: ${full[0].trim()}`,
+        `${ssh} df -h      (make room, then run the same command again)`,
+      );
+    const last = stderr.trim().split('\n').at(-1) || `a command ended with status ${status}`;
+    return new CommandError({
+      code: 'HOST_COMMAND_FAILED',
+      message: `${address.host}: ${last}`,
+      hint: `${ssh} ls -ld . .invctl      (may it write there?)`,
+      exitCode: ExitCode.engineUnavailable,
+      argv: ['ssh', address.host],
+      status,
+      signal,
+      stderrTail: stderr.trim(),
+    });
   }
 
   function lost(cause?: UserError): UserError {
