@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { connectionArguments, type Database, runClient, runProgram } from '../postgres/database.js';
+import { type Database, psqlForScript, runClient, runProgram } from '../postgres/database.js';
 import { restoreFailed } from '../postgres/unqualified-calls.js';
 import { type ReadOptions, readArchive } from './archive.js';
 import type { Archive } from './archive-kinds.js';
@@ -28,16 +28,7 @@ export async function loadSql(
   const restrict = (await knowsRestrict(database))
     ? [`--command=\\restrict ${randomBytes(16).toString('hex')}`]
     : [];
-  const command = [
-    'psql',
-    ...connectionArguments(database, login.database),
-    '--no-psqlrc',
-    '--no-password',
-    '--quiet',
-    '--set=ON_ERROR_STOP=1',
-    ...restrict,
-    '--file=-',
-  ];
+  const command = [...psqlForScript(database, login.database), '--quiet', ...restrict, '--file=-'];
   const input = Readable.from(restorableSql(stream, database.name), { objectMode: false });
   const result = await runClient(database, command, { ...login, input });
   if (result.status !== 0) throw restoreFailed('the dump does not restore', result);

@@ -83,6 +83,17 @@ export function connectionArguments(database: Database, name = database.name): s
   return [`--username=${database.user}`, `--dbname=${name}`];
 }
 
+/** psql as a script is run: nothing of its user's settings, no question, and an end at the first error. */
+export function psqlForScript(database: Database, name = database.name): string[] {
+  return [
+    'psql',
+    ...connectionArguments(database, name),
+    '--no-psqlrc',
+    '--no-password',
+    '--set=ON_ERROR_STOP=1',
+  ];
+}
+
 /**
  * Runs a client program of the server's own installation, beside the server.
  * @returns whatever its exit status; `programFailed` makes an error of it.

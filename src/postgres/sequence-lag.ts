@@ -1,4 +1,5 @@
 import type { Session } from '../engine/database-access.js';
+import { literal } from './sql.js';
 
 /** A sequence whose next value is not beyond those of a column that it fills. */
 export interface SequenceLag {
@@ -98,5 +99,5 @@ function lagQuery({ sequence, table, only, column, increment, minimum, maximum, 
 
 /** What is wrong, and the statement that mends it. */
 export function describeLag({ sequence, table, column, furthest }: SequenceLag): string {
-  return `the next value of ${sequence} is already in ${table}.${column}; mend it: SELECT setval('${sequence.replaceAll("'", "''")}', ${furthest});`;
+  return `the next value of ${sequence} is already in ${table}.${column}; mend it: SELECT setval(${literal(sequence)}, ${furthest});`;
 }

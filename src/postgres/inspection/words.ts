@@ -1,10 +1,11 @@
+import { identifier } from '../sql.js';
 import type { Server } from './server.js';
 
 const CONTROL = /[\p{Cc}\u2028\u2029]/u;
 
 /** A name as an SQL identifier on one line: with a line break or another control character in it, as an escape. */
 export function identifierOnOneLine(name: string): string {
-  if (!CONTROL.test(name)) return `"${name.replaceAll('"', '""')}"`;
+  if (!CONTROL.test(name)) return identifier(name);
   const escaped = [...name].map((character) => {
     if (character === '\\') return '\\\\';
     if (character === '"') return '""';
@@ -55,13 +56,6 @@ export function changeSetting(
 function shellWord(text: string): string {
   if (/^[\w./-]+$/.test(text)) return text;
   return text.includes("'") && !/["$`\\!]/.test(text) ? `"${text}"` : `'${text.replaceAll("'", "'\\''")}'`;
-}
-
-/** An SQL string constant. */
-export function constant(text: string): string {
-  return text.includes('\\')
-    ? `E'${text.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`
-    : `'${text.replaceAll("'", "''")}'`;
 }
 
 /** Text of the outside on one line, with nothing in it that moves a terminal's cursor. */

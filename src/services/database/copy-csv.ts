@@ -3,10 +3,10 @@ import { basename } from 'node:path';
 import { Readable } from 'node:stream';
 import { UserError } from '../../errors.js';
 import {
-  connectionArguments,
   type Database,
   findDatabase,
   lacksClientPrograms,
+  psqlForScript,
   runProgram,
 } from '../../postgres/database.js';
 import { identifier } from '../../postgres/sql.js';
@@ -29,22 +29,11 @@ export async function copyCsv(context: ServiceContext, file: string, table?: str
   const columns = headerColumns(await readHeader(file), file);
   const target = qualified(table ?? basename(file).replace(/\.csv$/i, ''));
   const copy = `COPY ${target} (${columns.map(identifier).join(', ')}) FROM STDIN WITH (FORMAT csv, HEADER true, ENCODING 'UTF8')`;
-  const result = await runProgram(
-    database,
-    [
-      'psql',
-      ...connectionArguments(database),
-      '--no-psqlrc',
-      '--no-password',
-      '--set=ON_ERROR_STOP=1',
-      `--command=${copy}`,
-    ],
-    {
-      input: Readable.from(content(file)),
-      env: { PGAPPNAME: 'invctl db seed', PGCLIENTENCODING: 'UTF8' },
-      signal: context.signal,
-    },
-  );
+  const result = await runProgram(database, [...psqlForScript(database), `--command=${copy}`], {
+    input: Readable.from(content(file)),
+    env: { PGAPPNAME: 'invctl db seed', PGCLIENTENCODING: 'UTF8' },
+    signal: context.signal,
+  });
   if (result.status !== 0) throw copyFailed(database, file, result.stderr);
   return Number(/^COPY (\d+)/m.exec(result.stdout)?.[1] ?? 0);
 }

@@ -4,12 +4,7 @@ import { access } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { ExitCode, UserError } from '../../errors.js';
-import {
-  connectionArguments,
-  findDatabase,
-  lacksClientPrograms,
-  runProgram,
-} from '../../postgres/database.js';
+import { findDatabase, lacksClientPrograms, psqlForScript, runProgram } from '../../postgres/database.js';
 import { endSessions } from '../../postgres/server-sessions.js';
 import { outputTail } from '../../system/argv.js';
 import type { ServiceContext } from '../context.js';
@@ -55,22 +50,11 @@ export async function executeFile(
     await executeStatements(context, database, file, input.transaction);
     return { file, output: '', seconds: (Date.now() - started) / 1000 };
   }
-  const result = await runProgram(
-    database,
-    [
-      'psql',
-      ...connectionArguments(database),
-      '--no-psqlrc',
-      '--no-password',
-      '--set=ON_ERROR_STOP=1',
-      '--file=-',
-    ],
-    {
-      input: Readable.from(script(file, input.transaction, marker)),
-      env: { PGAPPNAME: applicationName, PGCLIENTENCODING: 'UTF8' },
-      signal: context.signal,
-    },
-  ).catch(async (error) => {
+  const result = await runProgram(database, [...psqlForScript(database), '--file=-'], {
+    input: Readable.from(script(file, input.transaction, marker)),
+    env: { PGAPPNAME: applicationName, PGCLIENTENCODING: 'UTF8' },
+    signal: context.signal,
+  }).catch(async (error) => {
     await endSessions(database, applicationName).catch(() => {});
     throw error;
   });

@@ -5,7 +5,7 @@ import type { Columns, Row } from '../../postgres/inspection/column.js';
 import type { Advice, Section } from '../../postgres/inspection/section.js';
 import { SECTIONS } from '../../postgres/inspection/sections.js';
 import { SERVER_SQL, type Server } from '../../postgres/inspection/server.js';
-import { psqlCommand, visible } from '../../postgres/inspection/words.js';
+import { identifierOnOneLine, psqlCommand, visible } from '../../postgres/inspection/words.js';
 import { openSession } from '../../postgres/open-session.js';
 import { onlyRow } from '../../postgres/session.js';
 import type { ServiceContext } from '../context.js';
@@ -123,7 +123,7 @@ function whyNot(said: string): string {
 
 function whatIsHidden({ seesAll, role }: Server): Inspection['blind'] {
   if (seesAll) return undefined;
-  const grant = `GRANT pg_monitor TO "${role.replaceAll('"', '""')}"`;
+  const grant = `GRANT pg_monitor TO ${identifierOnOneLine(role)}`;
   return {
     reason: `the role ${visible(role)} is no member of pg_monitor: of other roles' sessions it sees neither state nor query, and not every size and sequence`,
     next: `as a superuser: ${psqlCommand(grant)}`,

@@ -1,7 +1,8 @@
+import { literal } from '../../sql.js';
 import { column } from '../column.js';
 import { defineSection } from '../section.js';
 import { secondsSince } from '../sql-parts.js';
-import { constant, identifierOnOneLine, psqlCommand } from '../words.js';
+import { identifierOnOneLine, psqlCommand } from '../words.js';
 
 /** Transactions that were prepared and that nobody has ended. */
 export const prepared = defineSection({
@@ -25,6 +26,6 @@ FROM pg_prepared_xacts ORDER BY prepared, gid`,
       .map(({ name, database, role, seconds }) => ({
         weight: 'warn',
         message: `the transaction ${identifierOnOneLine(name)} of ${role} was prepared ${Math.floor(seconds / 60)} min ago, and nobody has ended it`,
-        next: `ask its transaction manager; where that is gone: ${psqlCommand(`ROLLBACK PREPARED ${constant(name)}`, database)}      (or COMMIT PREPARED)`,
+        next: `ask its transaction manager; where that is gone: ${psqlCommand(`ROLLBACK PREPARED ${literal(name)}`, database)}      (or COMMIT PREPARED)`,
       })),
 });

@@ -1,6 +1,7 @@
+import { literal } from '../../sql.js';
 import { column, optional } from '../column.js';
 import { defineSection } from '../section.js';
-import { constant, identifierOnOneLine, psqlCommand } from '../words.js';
+import { identifierOnOneLine, psqlCommand } from '../words.js';
 
 const megabytes = (bytes: number) => `${Math.round(bytes / 1_000_000).toLocaleString('en')} MB`;
 
@@ -38,6 +39,6 @@ FROM pg_replication_slots s WHERE NOT s.temporary ORDER BY 5 DESC NULLS LAST, 1`
           state === 'lost'
             ? `the replication slot ${identifierOnOneLine(name)} has lost its WAL: its reader cannot go on`
             : `nobody reads the replication slot ${identifierOnOneLine(name)}, and it holds ${megabytes(heldBytes ?? 0)} of WAL, more each hour`,
-        next: `start its reader again; where there is none any more: ${psqlCommand(`SELECT pg_drop_replication_slot(${constant(name)})`)}      (a reader that comes back after that begins anew)`,
+        next: `start its reader again; where there is none any more: ${psqlCommand(`SELECT pg_drop_replication_slot(${literal(name)})`)}      (a reader that comes back after that begins anew)`,
       })),
 });

@@ -1,8 +1,9 @@
+import { literal } from '../../sql.js';
 import { column } from '../column.js';
 import { defineSection } from '../section.js';
 import type { Server } from '../server.js';
 import { MOST_ROWS, oneLine } from '../sql-parts.js';
-import { changeSetting, constant, psqlCommand } from '../words.js';
+import { changeSetting, psqlCommand } from '../words.js';
 
 const LIBRARY = 'pg_stat_statements';
 
@@ -34,7 +35,7 @@ export const statements = defineSection({
           next: 'install its contrib package; the official images have it',
         };
       }
-      const list = [...libraries(server), LIBRARY].map(constant).join(', ');
+      const list = [...libraries(server), LIBRARY].map(literal).join(', ');
       return {
         reason:
           'the server does not count what queries cost; to count takes a restart, and a few per cent of time',

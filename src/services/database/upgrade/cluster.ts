@@ -1,5 +1,5 @@
 import type { Session } from '../../../engine/database-access.js';
-import { type Database, programFailed, runClient } from '../../../postgres/database.js';
+import { type Database, programFailed, psqlForScript, runClient } from '../../../postgres/database.js';
 import { maintenanceDatabase, withMaintenance } from '../../../postgres/server-sessions.js';
 import type { ServiceContext } from '../../context.js';
 
@@ -39,17 +39,7 @@ export async function loadRoles({ signal }: ServiceContext, roles: string, to: D
   const statements = roles.split('\n').filter((line) => !existing.has(line));
   const load = await runClient(
     to,
-    [
-      'psql',
-      `--username=${to.user}`,
-      `--dbname=${maintenanceDatabase(to)}`,
-      '--no-psqlrc',
-      '--no-password',
-      '--quiet',
-      '--set=ON_ERROR_STOP=1',
-      '--single-transaction',
-      '--file=-',
-    ],
+    [...psqlForScript(to, maintenanceDatabase(to)), '--quiet', '--single-transaction', '--file=-'],
     { database: maintenanceDatabase(to), input: statements.join('\n'), signal },
   );
   if (load.status !== 0) throw programFailed('UPGRADE_FAILED', 'the new server refuses the roles', load);
