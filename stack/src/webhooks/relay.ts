@@ -150,7 +150,7 @@ export class Relay {
         const outcome = attempt.delivered ? 'delivered' : over ? 'given_up' : 'failed';
         this.#onAttempt(outcome);
         if (outcome === 'failed') {
-          const seconds = this.#waitSeconds(number);
+          const seconds = waitSeconds(number, this.#firstWaitSeconds);
           const noted = { attempt, outcome, number, seconds } as const;
           return this.#webhooks.postpone(claim, this.#lease, position, event, noted);
         }
@@ -172,10 +172,15 @@ export class Relay {
   #send({ url, secrets }: Claim, { eventId, body }: PendingEvent): Promise<Attempt> {
     return this.#sender.send(url, secrets, { id: eventId, body }, this.#aborting.signal);
   }
+}
 
-  /** Longer each time, and never the same for all: receivers that come back are not asked by everybody at once. */
-  #waitSeconds(failures: number): number {
-    const wait = Math.min(this.#firstWaitSeconds * 2 ** (failures - 1), LONGEST_WAIT_SECONDS);
-    return wait * (1 + Math.random() / 5);
-  }
+/**
+ * How long to wait after so many failures: longer each time, and never the same for all, so that a receiver that comes
+ * back is not asked by everybody at once.
+ *
+ * @param first the wait after the first, in seconds.
+ */
+export function waitSeconds(failures: number, first = FIRST_WAIT_SECONDS): number {
+  const wait = Math.min(first * 2 ** (failures - 1), LONGEST_WAIT_SECONDS);
+  return wait * (1 + Math.random() / 5);
 }

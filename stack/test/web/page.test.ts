@@ -18,10 +18,18 @@ const VIEWS = [
   '/stock/receive',
   '/stock/transfer',
   '/import',
+  '/import-counts',
+  '/import/1',
+  '/imports',
+  '/categories',
+  '/suppliers',
+  '/locations',
   '/reports/low-stock',
   '/reports/valuation',
   '/reports/movements',
   '/users',
+  '/api-keys',
+  '/webhooks',
   '/audit',
 ];
 
@@ -38,6 +46,8 @@ beforeAll(async () => {
   url = await api.app.listen({ host: '127.0.0.1', port: 0 });
   browser = await startBrowser();
   const manager = api.as('manager');
+  // The first file on record, with an error to show.
+  await manager('POST', '/imports', 'sku,name\nX,\n', { 'content-type': 'text/csv' });
   await manager('POST', '/locations', { code: 'attic', name: 'Attic' });
   await manager('POST', '/categories', { name: 'Kitchen' });
   await api.database.client.query(
@@ -293,6 +303,89 @@ describe.skipIf(program === undefined)('in a browser', () => {
     });
     const { data } = (await api.as('viewer')('GET', '/items?search=X-')).json();
     expect(data).toEqual([expect.objectContaining({ sku: 'X-1', name: 'Teekanne', unit_price: '12.50' })]);
+  });
+
+  test('a stocktake shows what it would change before it is booked, and is on record', async () => {
+    const csv = 'EAN;Menge\n5012345678900;77\n';
+    await visit('/import-counts', async (page) => {
+      await page
+        .getByLabel('Choose a file')
+        .setInputFiles({ name: 'count.csv', mimeType: 'text/csv', buffer: Buffer.from(csv) });
+      await page.getByLabel('Meaning of Menge').selectOption('Counted');
+      await page
+        .getByLabel('Rows without a location were counted at')
+        .selectOption({ label: 'attic · Attic' });
+      await page.getByRole('button', { name: 'Check the file' }).click();
+      await page.getByText('would change 0 on hand by +77').waitFor();
+      await page.getByRole('button', { name: 'Book 1 rows' }).click();
+      await page.getByText('count.csv is booked.').waitFor();
+      await page.goto('/imports');
+      await page.getByLabel('Files of').selectOption('Counts');
+      await page
+        .getByRole('row', { name: /counts\s+atomic\s+applied/ })
+        .getByRole('link')
+        .click();
+      await page.getByText('Nothing was wrong with it.').waitFor();
+    });
+    const { locations } = (await api.as('viewer')('GET', '/items/3/stock')).json();
+    expect(locations).toContainEqual(expect.objectContaining({ location: 'attic', on_hand: 77 }));
+  });
+
+  test('locations are added, changed by one of two, and removed', async () => {
+    await visit('/locations', async (page) => {
+      await page.getByLabel('Code', { exact: true }).fill('cellar');
+      await page.getByLabel('Name', { exact: true }).fill('Cellar');
+      await page.getByRole('button', { name: 'Add location' }).click();
+      await page.getByRole('button', { name: 'Edit cellar' }).click();
+      const { data } = (await api.as('viewer')('GET', '/locations')).json();
+      const { id } = data.find(({ code }: { code: string }) => code === 'cellar');
+      await api.as('manager')('PATCH', `/locations/${id}`, { name: 'Theirs' }, { 'if-match': '*' });
+      await page.getByLabel('Name of cellar').fill('Mine');
+      await page.keyboard.press('Enter');
+      await page.getByRole('alert').getByText('Somebody else has changed it').waitFor();
+      await page.getByRole('cell', { name: 'Theirs' }).waitFor();
+      await page.getByRole('button', { name: 'Remove cellar' }).click();
+      await page.getByRole('status').getByText('cellar is removed.').waitFor();
+      await page.getByRole('button', { name: 'Remove main' }).click();
+      await page.getByRole('alert').getByText('The default location stays.').waitFor();
+    });
+  });
+
+  test('an admin makes a key that works, sees its use, and revokes it; and adds a webhook', async () => {
+    await visit(
+      '/api-keys',
+      async (page) => {
+        await page.getByLabel('Name', { exact: true }).fill('till');
+        await page.getByLabel('Read movements').check();
+        await page.getByRole('button', { name: 'Add key' }).click();
+        const key = await page.getByLabel('Secret').inputValue();
+        const withKey = () =>
+          api.app.inject({ url: '/api/v1/movements', headers: { authorization: `Bearer ${key}` } });
+        expect((await withKey()).statusCode).toBe(200);
+        await page.reload();
+        await page.getByRole('row', { name: /till.*stock:read/ }).waitFor();
+        expect(await page.getByText(key).count()).toBe(0);
+        await page.getByRole('button', { name: 'Revoke till' }).click();
+        await page.getByRole('status').getByText('till is revoked.').waitFor();
+        expect((await withKey()).statusCode).toBe(401);
+
+        await page.goto('/webhooks');
+        await page.getByLabel('Receiver').fill('https://127.0.0.1/hook');
+        await page.getByLabel('stock.moved').check();
+        await page.getByRole('button', { name: 'Add webhook' }).click();
+        await page.getByText('is refused: the address is not a public one').first().waitFor();
+        await page.getByLabel('Receiver').fill('https://receiver.invalid/hook');
+        await page.getByRole('button', { name: 'Add webhook' }).click();
+        expect(await page.getByLabel('Secret').inputValue()).toMatch(/^whsec_/);
+        await page.getByRole('button', { name: 'Test https://receiver.invalid/hook' }).click();
+        await page.getByRole('status').getByText('The test failed: the receiver cannot be reached').waitFor();
+        await page.getByRole('button', { name: 'Pause https://receiver.invalid/hook' }).click();
+        await page.getByText('paused', { exact: true }).waitFor();
+        await page.goto('/audit');
+        await page.getByRole('row', { name: /admin\s+create api key till/ }).waitFor();
+      },
+      { as: 'admin' },
+    );
   });
 
   test('a session that ends is begun again over the form, which is sent then', async () => {

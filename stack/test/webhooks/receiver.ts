@@ -7,7 +7,6 @@ export interface Received {
   readonly headers: IncomingHttpHeaders;
   readonly text: string;
   readonly body: { readonly type: string; readonly timestamp: string; readonly data: Data };
-  readonly at: number;
 }
 
 /** What the tests look at, of an operation or of an item. */
@@ -42,7 +41,6 @@ export async function startReceiver(): Promise<Receiver> {
         headers,
         text,
         body: JSON.parse(text),
-        at: performance.now(),
       };
       received.push(entry);
       if (typeof receiver.answer === 'number') response.writeHead(receiver.answer).end();

@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { Destinations, parseNetwork } from '../../src/webhooks/addresses.js';
-import { Relay } from '../../src/webhooks/relay.js';
+import { Relay, waitSeconds } from '../../src/webhooks/relay.js';
 import { Sender } from '../../src/webhooks/sender.js';
 import { type Ask, startApi, type TestApi } from '../api.js';
 import { isSigned, type Received, type Receiver, startReceiver } from './receiver.js';
@@ -55,22 +55,19 @@ const deliveries = async (id: number) => (await admin('GET', `/webhooks/${id}/de
 
 interface RelayTimes {
   readonly answerLimitMs?: number;
-  readonly leaseMs?: number;
   readonly firstWaitSeconds?: number;
 }
 
 /** A process that delivers, in a hurry. */
-function startRelay({
-  answerLimitMs = 2000,
-  leaseMs = 4000,
-  firstWaitSeconds = 0.05,
-}: RelayTimes = {}): Relay {
+function startRelay({ answerLimitMs, firstWaitSeconds = 0.05 }: RelayTimes = {}): Relay {
   const relay = new Relay({
     webhooks: api.app.repositories.webhooks,
-    sender: new Sender(new Destinations([parseNetwork('127.0.0.0/8')]), { answerLimitMs }),
+    sender: new Sender(
+      new Destinations([parseNetwork('127.0.0.0/8')]),
+      answerLimitMs ? { answerLimitMs } : {},
+    ),
     log: api.app.log,
     pollMs: 20,
-    leaseMs,
     firstWaitSeconds,
   });
   relays.push(relay);
@@ -154,13 +151,13 @@ test('two processes send each event once, and those of an item in its order', as
   startRelay();
   startRelay();
   const groups: number[] = [];
-  for (let round = 0; round < 6; round += 1) {
-    const answers = await Promise.all(Array.from({ length: 50 }, (_, index) => issue(1 + (index % 3))));
+  for (let round = 0; round < 4; round += 1) {
+    const answers = await Promise.all(Array.from({ length: 40 }, (_, index) => issue(1 + (index % 3))));
     groups.push(...answers.map((answer) => answer.json().group as number));
   }
-  await expect.poll(() => receiver.received.length, { timeout: 20_000 }).toBe(600);
+  await expect.poll(() => receiver.received.length).toBe(320);
   await delay(200);
-  expect(receiver.received).toHaveLength(600);
+  expect(receiver.received).toHaveLength(320);
   const times = new Map<unknown, number>();
   for (const group of groupsOf(receiver.received)) times.set(group, (times.get(group) ?? 0) + 1);
   expect([...times.keys()].sort()).toEqual([...groups].sort());
@@ -195,7 +192,7 @@ test('an event that is committed after a younger one is not left out', async () 
 });
 
 describe('a receiver', () => {
-  test('that fails is asked again, later each time, and gets everything in order when it is back', async () => {
+  test('that fails is asked again, and gets everything in order when it is back', async () => {
     const { id } = await addWebhook();
     receiver.answer = 500;
     startRelay();
@@ -207,12 +204,10 @@ describe('a receiver', () => {
     expect(state).toMatchObject({ pending: 3, last_error: 'the receiver answered 500' });
     expect(state.attempts).toBeGreaterThanOrEqual(3);
     expect(Date.parse(state.next_attempt_at)).toBeGreaterThan(Date.parse(state.failing_since));
-    const times = receiver.received.map(({ at }) => at);
-    expect((times[3] ?? 0) - (times[2] ?? 0)).toBeGreaterThan((times[1] ?? 0) - (times[0] ?? 0));
 
     receiver.answer = 204;
     const before = receiver.received.length;
-    await expect.poll(() => receiver.received.length, { timeout: 10_000 }).toBe(before + 3);
+    await expect.poll(() => receiver.received.length).toBe(before + 3);
     expect(groupsOf(receiver.received.slice(before))).toEqual(groups);
     expect(new Set(receiver.received.map((one) => one.id)).size).toBe(3);
     await expect.poll(async () => (await webhook(id)).failing_since).toBeNull();
@@ -226,10 +221,8 @@ describe('a receiver', () => {
     const other = await startReceiver();
     await addWebhook(['stock.moved'], other.url);
     startRelay({ answerLimitMs: 400 });
-    const started = performance.now();
     for (let times = 0; times < 10; times += 1) expect((await issue()).statusCode).toBe(201);
     await expect.poll(() => other.received.length).toBe(10);
-    expect(performance.now() - started).toBeLessThan(5000);
     await expect.poll(async () => (await webhook(id)).last_error).toBe('no answer within 0.4 s');
     expect(api.app.database.connections.waiting).toBe(0);
     await other.close();
@@ -283,9 +276,19 @@ describe('a receiver', () => {
     await expect.poll(async () => (await webhook(id)).attempts).toBeGreaterThan(1);
     expect(groupsOf(receiver.received)).not.toContain(group);
     await api.database.client.query(`UPDATE webhooks SET failing_since = now() - interval '25 hours'`);
-    await expect.poll(() => groupsOf(receiver.received), { timeout: 10_000 }).toContain(group);
+    await expect.poll(() => groupsOf(receiver.received)).toContain(group);
     expect((await deliveries(id)).map(({ outcome }: { outcome: string }) => outcome)).toContain('given_up');
   });
+});
+
+test('the waits grow from a second to ten minutes, and are never quite the same', () => {
+  const waits = Array.from({ length: 14 }, (_, failures) => waitSeconds(failures + 1));
+  for (const [index, wait] of waits.entries()) {
+    const least = Math.min(2 ** index, 600);
+    expect(wait).toBeGreaterThanOrEqual(least);
+    expect(wait).toBeLessThanOrEqual(least * 1.2);
+  }
+  expect(new Set(Array.from({ length: 5 }, () => waitSeconds(20))).size).toBe(5);
 });
 
 describe('an address', () => {
@@ -441,6 +444,25 @@ describe('an admin', () => {
     await admin('PATCH', `/webhooks/${id}`, { url: receiver.url }, { 'if-match': '*' });
     await expect.poll(() => groupsOf(receiver.received)).toEqual([group]);
   });
+});
+
+test('nothing is sent where the settings have it off, and nothing is lost', async () => {
+  const off = await startApi({ ...LOOPBACK, WEBHOOKS: 'off' });
+  try {
+    const ask = off.as('admin');
+    const { id } = (
+      await ask('POST', '/webhooks', { url: receiver.url, events: ['category.created'] })
+    ).json();
+    await off.app.listen({ host: '127.0.0.1', port: 0 });
+    await ask('POST', '/categories', { name: 'Kitchen' });
+    expect((await ask('POST', `/webhooks/${id}/test`)).json().error).toContain('WEBHOOKS is off');
+    await delay(1500);
+    expect(receiver.received).toEqual([]);
+    const { rows } = await off.database.client.query('SELECT type FROM webhook_outbox');
+    expect(rows).toEqual([{ type: 'category.created' }]);
+  } finally {
+    await off.close();
+  }
 });
 
 test('what has served its time is removed, delivered or not', async () => {

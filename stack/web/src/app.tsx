@@ -7,7 +7,15 @@ import { LogIn } from './views/log-in';
 
 const NewItemView = lazy(() => import('./views/new-item'));
 const StockView = lazy(() => import('./views/stock'));
-const ImportView = lazy(() => import('./views/import'));
+const ImportView = lazy(() => import('./views/import').then((views) => views.ImportItemsView));
+const CountFileView = lazy(() => import('./views/import').then((views) => views.ImportCountsView));
+const ImportsView = lazy(() => import('./views/imports').then((views) => views.ImportsView));
+const ImportRecordView = lazy(() => import('./views/imports').then((views) => views.ImportRecordView));
+const LocationsView = lazy(() => import('./views/names').then((views) => views.LocationsView));
+const CategoriesView = lazy(() => import('./views/names').then((views) => views.CategoriesView));
+const SuppliersView = lazy(() => import('./views/names').then((views) => views.SuppliersView));
+const ApiKeysView = lazy(() => import('./views/api-keys'));
+const WebhooksView = lazy(() => import('./views/webhooks'));
 const ReportsView = lazy(() => import('./views/reports'));
 const UsersView = lazy(() => import('./views/users'));
 const AuditView = lazy(() => import('./views/audit'));
@@ -22,7 +30,15 @@ const SECTIONS: readonly {
   readonly roles?: readonly Role[];
   readonly links: readonly (readonly [path: string, text: string])[];
 }[] = [
-  { title: 'Catalogue', links: [['/items', 'Items']] },
+  {
+    title: 'Catalogue',
+    links: [
+      ['/items', 'Items'],
+      ['/categories', 'Categories'],
+      ['/suppliers', 'Suppliers'],
+      ['/locations', 'Locations'],
+    ],
+  },
   {
     title: 'Stock',
     roles: WRITERS,
@@ -32,6 +48,8 @@ const SECTIONS: readonly {
       ['/stock/transfer', 'Transfer'],
       ['/stock/count', 'Count'],
       ['/import', 'Import'],
+      ['/import-counts', 'Count from a file'],
+      ['/imports', 'Files taken'],
     ],
   },
   {
@@ -47,6 +65,8 @@ const SECTIONS: readonly {
     roles: ADMINS,
     links: [
       ['/users', 'Users'],
+      ['/api-keys', 'API keys'],
+      ['/webhooks', 'Webhooks'],
       ['/audit', 'Audit log'],
     ],
   },
@@ -144,6 +164,14 @@ function Shell({ me }: { readonly me: Me }) {
           <Route path="/items/:id" component={ItemView} />
           <Route path="/stock/:kind" component={StockView} />
           <Route path="/import" component={ImportView} />
+          <Route path="/import-counts" component={CountFileView} />
+          <Route path="/imports" component={ImportsView} />
+          <Route path="/import/:id" component={ImportRecordView} />
+          <Route path="/locations" component={LocationsView} />
+          <Route path="/categories" component={CategoriesView} />
+          <Route path="/suppliers" component={SuppliersView} />
+          <Route path="/api-keys" component={ApiKeysView} />
+          <Route path="/webhooks" component={WebhooksView} />
           <Route path="/reports/:report?" component={ReportsView} />
           <Route path="/users" component={UsersView} />
           <Route path="/audit" component={AuditView} />

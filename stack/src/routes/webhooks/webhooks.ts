@@ -217,6 +217,9 @@ const webhooks: FastifyPluginAsync = async (instance) => {
     },
     async (request) => {
       const { url, secrets } = await webhooks.target(request.params.id);
+      if (app.settings.webhooks === 'off') {
+        return { delivered: false, status: null, error: 'nothing is sent: WEBHOOKS is off', duration_ms: 0 };
+      }
       const body = JSON.stringify({ type: 'webhook.test', timestamp: new Date().toISOString(), data: {} });
       const stop = new AbortController();
       const { durationMs, ...attempt } = await app.webhookSender.send(

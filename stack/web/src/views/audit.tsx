@@ -4,7 +4,16 @@ import { timeText } from '../parts/numbers';
 import { Paged } from '../parts/paged';
 import { View } from '../parts/view';
 
-const ENTITIES = ['item', 'category', 'supplier', 'location', 'user', 'import'] as const;
+const ENTITIES = [
+  'item',
+  'category',
+  'supplier',
+  'location',
+  'user',
+  'import',
+  'api_key',
+  'webhook',
+] as const;
 
 export default function AuditView() {
   const [entity, setEntity] = useState<(typeof ENTITIES)[number]>();
@@ -41,13 +50,21 @@ export default function AuditView() {
         row={(entry) => (
           <tr key={entry.id}>
             <td>{timeText(entry.at)}</td>
-            <td>{entry.actor_id === null ? <span class="faint">the API</span> : `user ${entry.actor_id}`}</td>
             <td>
-              {entry.action} {entry.entity}{' '}
-              {entry.entity === 'item' ? (
-                <a href={`/items/${entry.entity_id}`}>{entry.entity_id}</a>
+              {entry.actor_id === null ? (
+                <span class="faint">the API</span>
               ) : (
-                entry.entity_id
+                (entry.actor ?? `user ${entry.actor_id}`)
+              )}
+            </td>
+            <td>
+              {entry.action} {entry.entity.replace('_', ' ')}{' '}
+              {entry.entity === 'item' ? (
+                <a href={`/items/${entry.entity_id}`}>{nameOf(entry)}</a>
+              ) : entry.entity === 'import' ? (
+                <a href={`/import/${entry.entity_id}`}>{entry.entity_id}</a>
+              ) : (
+                nameOf(entry)
               )}
             </td>
             <td class="text">
@@ -61,11 +78,16 @@ export default function AuditView() {
   );
 }
 
+/** By what people know it; its number where the log has no more. */
+function nameOf({ state, entity_id }: Schemas['AuditEntry']): string {
+  return String(state?.sku ?? state?.username ?? state?.code ?? state?.name ?? state?.url ?? entity_id);
+}
+
 function State({ state }: { readonly state: Schemas['AuditEntry']['state'] }) {
   if (!state) return <span class="faint">by an import</span>;
   return (
     <details>
-      <summary>{String(state.sku ?? state.username ?? state.name ?? state.code ?? 'details')}</summary>
+      <summary>{String(state.name ?? state.username ?? state.url ?? 'details')}</summary>
       <pre>{JSON.stringify(state, null, 2)}</pre>
     </details>
   );

@@ -1,6 +1,9 @@
 import type { CsvHead } from '../parts/csv-head';
 
-const TARGETS = [
+/** What a column may mean. */
+export type Targets = readonly (readonly [column: string, text: string])[];
+
+export const ITEM_TARGETS: Targets = [
   ['sku', 'SKU'],
   ['name', 'Name'],
   ['unit', 'Unit'],
@@ -11,7 +14,14 @@ const TARGETS = [
   ['supplier', 'Supplier'],
   ['barcode', 'Barcode'],
   ['location', 'Location'],
-] as const;
+];
+
+export const COUNT_TARGETS: Targets = [
+  ['sku', 'SKU'],
+  ['barcode', 'Barcode'],
+  ['location', 'Location'],
+  ['counted', 'Counted'],
+];
 
 /** What columns mean where somebody has said so: a field, or null for one that is left out. */
 export type Meanings = Readonly<Record<string, string | null>>;
@@ -23,13 +33,14 @@ export function meaningsText(meanings: Meanings): string | undefined {
 
 interface ColumnsProps {
   readonly head: CsvHead;
+  readonly targets: Targets;
   readonly meanings: Meanings;
   readonly disabled: boolean;
   readonly onChange: (meanings: Meanings) => void;
 }
 
 /** What each column of a file means, with its first values. */
-export function Columns({ head: { columns, rows }, meanings, disabled, onChange }: ColumnsProps) {
+export function Columns({ head: { columns, rows }, targets, meanings, disabled, onChange }: ColumnsProps) {
   const choose = (column: string, value: string) => {
     const { [column]: _, ...others } = meanings;
     onChange(value === '' ? others : { ...others, [column]: value === 'none' ? null : value });
@@ -57,7 +68,7 @@ export function Columns({ head: { columns, rows }, meanings, disabled, onChange 
                 >
                   <option value="">what its name says</option>
                   <option value="none">nothing: leave it out</option>
-                  {TARGETS.map(([value, text]) => (
+                  {targets.map(([value, text]) => (
                     <option key={value} value={value}>
                       {text}
                     </option>

@@ -13,9 +13,13 @@ export interface Flaw {
   readonly severity: string;
 }
 
+/** A dry run of counts has what would change as warnings. */
+const flawCount = ({ kind, status, errors, updated, quantity_ignored }: Omit<Schemas['Import'], 'id'>) =>
+  errors + quantity_ignored + (kind === 'counts' && status === 'checked' ? updated : 0);
+
 /** The errors and warnings of an import, as the API has them. */
-export async function flawsOf({ id, errors, quantity_ignored }: Schemas['Import']): Promise<readonly Flaw[]> {
-  if (errors === 0 && quantity_ignored === 0) return [];
+export async function flawsOf({ id, ...report }: Schemas['Import']): Promise<readonly Flaw[]> {
+  if (flawCount(report) === 0) return [];
   const text = await answer(
     api.GET('/api/v1/imports/{id}/errors.csv', { params: { path: { id } }, parseAs: 'text' }),
   );
@@ -38,7 +42,7 @@ export function Flaws({
   readonly flaws: readonly Flaw[];
 }) {
   if (flaws.length === 0) return null;
-  const more = report.errors + report.quantity_ignored - flaws.length;
+  const more = flawCount(report) - flaws.length;
   return (
     <section class="scroll" tabIndex={0} aria-label="Errors and warnings">
       <table>

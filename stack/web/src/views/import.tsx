@@ -2,11 +2,13 @@ import { useState } from 'preact/hooks';
 import { answer, api, type Schemas } from '../api/client';
 import { Failure } from '../api/failure';
 import { type CsvHead, csvHead } from '../parts/csv-head';
+import { Field } from '../parts/field';
 import { useLoad } from '../parts/load';
+import { useLocations } from '../parts/lookups';
 import { FailureNotice, Notice } from '../parts/notice';
 import { countText, timeText } from '../parts/numbers';
 import { View } from '../parts/view';
-import { Columns, type Meanings, meaningsText } from './import-columns';
+import { COUNT_TARGETS, Columns, ITEM_TARGETS, type Meanings, meaningsText } from './import-columns';
 import { type Flaw, Flaws, flawsOf } from './import-flaws';
 
 type Import = Schemas['Import'];
@@ -17,9 +19,34 @@ interface Source {
   readonly head: CsvHead;
 }
 
-export default function ImportView() {
+type Kind = Import['kind'];
+
+const KINDS = {
+  items: {
+    title: 'Import',
+    about: 'Items from a CSV file. Nothing is written before you have seen what it would do.',
+    hint: 'Columns: sku, name, and any of unit, unit_price, quantity, reorder_point, category, supplier, barcode, location; or a product export of Shopify, WooCommerce or Medusa.',
+    targets: ITEM_TARGETS,
+  },
+  counts: {
+    title: 'Count from a file',
+    about:
+      'A stocktake: each row sets the stock of one item. Nothing is written before you have seen what it would change.',
+    hint: 'Columns: sku or barcode, counted, and location if you like. An export of items with a column “counted” added will do.',
+    targets: COUNT_TARGETS,
+  },
+} as const;
+
+export const ImportItemsView = () => <ImportView key="items" kind="items" />;
+export const ImportCountsView = () => <ImportView key="counts" kind="counts" />;
+
+function ImportView({ kind }: { readonly kind: Kind }) {
+  const { title, about, hint } = KINDS[kind];
   const [source, setSource] = useState<Source>();
-  const imports = useLoad(() => answer(api.GET('/api/v1/imports', { params: { query: { limit: 10 } } })), []);
+  const imports = useLoad(
+    () => answer(api.GET('/api/v1/imports', { params: { query: { limit: 10, kind } } })),
+    [kind],
+  );
   const [over, setOver] = useState(false);
 
   async function choose(file: File | undefined) {
@@ -27,13 +54,11 @@ export default function ImportView() {
   }
 
   return (
-    <View
-      title="Import"
-      about="Items from a CSV file. Nothing is written before you have seen what it would do."
-    >
+    <View title={title} about={about}>
       {source ? (
         <FileImport
           key={source.file}
+          kind={kind}
           source={source}
           onApplied={imports.again}
           onOther={() => setSource(undefined)}
@@ -63,14 +88,13 @@ export default function ImportView() {
             accept=".csv,.tsv,.txt,text/csv"
             onChange={(event) => void choose(event.currentTarget.files?.[0])}
           />
-          <p class="note">
-            Columns: sku, name, and any of unit, unit_price, quantity, reorder_point, category, supplier,
-            barcode, location; or a product export of Shopify, WooCommerce or Medusa.
-          </p>
+          <p class="note">{hint}</p>
         </div>
       )}
-      <section class="panel" aria-label="Last imports">
-        <h2>Last imports</h2>
+      <section class="panel" aria-label="Last files">
+        <h2>
+          Last files <a href="/imports">All files</a>
+        </h2>
         <FailureNotice failure={imports.failure}>
           <button type="button" onClick={imports.again}>
             Try again
@@ -100,7 +124,9 @@ export default function ImportView() {
             <tbody>
               {imports.data?.data.map((entry) => (
                 <tr key={entry.id}>
-                  <td>{timeText(entry.finished_at)}</td>
+                  <td>
+                    <a href={`/import/${entry.id}`}>{timeText(entry.finished_at)}</a>
+                  </td>
                   <td>{entry.source === 'startup' ? 'at the start' : entry.mode}</td>
                   <td>{entry.status}</td>
                   <td class="number">{countText(entry.rows)}</td>
@@ -118,28 +144,37 @@ export default function ImportView() {
 }
 
 interface FileImportProps {
+  readonly kind: Kind;
   readonly source: Source;
   readonly onApplied: () => void;
   readonly onOther: () => void;
 }
 
 /** From a file to what its columns mean, to what it would do, to the import. */
-function FileImport({ source: { file, head }, onApplied, onOther }: FileImportProps) {
+function FileImport({ kind, source: { file, head }, onApplied, onOther }: FileImportProps) {
   const [meanings, setMeanings] = useState<Meanings>({});
   const [others, setOthers] = useState<'refuse' | 'ignore'>('refuse');
   const [checked, setChecked] = useState<{ report: Import; flaws: readonly Flaw[] }>();
   const [applied, setApplied] = useState<Import>();
   const [failure, setFailure] = useState<Failure>();
   const [busy, setBusy] = useState(false);
+  const [location, setLocation] = useState(1);
+  const locations = useLocations();
 
   async function send(mode: Mode): Promise<Import> {
+    const query = { mode, columns: meaningsText(meanings), other_columns: others };
+    const sent = {
+      headers: { 'content-type': 'text/csv' },
+      body: file as never,
+      bodySerializer: (body: unknown) => body as never,
+    };
     return answer(
-      api.POST('/api/v1/imports', {
-        params: { query: { mode, columns: meaningsText(meanings), other_columns: others } },
-        headers: { 'content-type': 'text/csv' },
-        body: file as never,
-        bodySerializer: (body: unknown) => body as never,
-      }),
+      kind === 'items'
+        ? api.POST('/api/v1/imports', { params: { query }, ...sent })
+        : api.POST('/api/v1/stock/counts', {
+            params: { query: { ...query, location_id: location } },
+            ...sent,
+          }),
     );
   }
 
@@ -163,12 +198,17 @@ function FileImport({ source: { file, head }, onApplied, onOther }: FileImportPr
     return (
       <Notice>
         <p>
-          <b>{file.name} is imported.</b> {outcome(applied)}
+          <b>
+            {file.name} is {kind === 'items' ? 'imported' : 'booked'}.
+          </b>{' '}
+          {outcome(applied)}
         </p>
         <div class="actions">
-          <a class="button" href="/items?sort=-id">
-            Newest items
-          </a>
+          {kind === 'items' && (
+            <a class="button" href="/items?sort=-id">
+              Newest items
+            </a>
+          )}
           <button type="button" onClick={onOther}>
             Another file
           </button>
@@ -184,6 +224,7 @@ function FileImport({ source: { file, head }, onApplied, onOther }: FileImportPr
       </h2>
       <Columns
         head={head}
+        targets={KINDS[kind].targets}
         meanings={meanings}
         disabled={busy}
         onChange={(changed) => {
@@ -191,6 +232,27 @@ function FileImport({ source: { file, head }, onApplied, onOther }: FileImportPr
           setChecked(undefined);
         }}
       />
+      {kind === 'counts' && (
+        <Field label="Rows without a location were counted at">
+          {(own) => (
+            <select
+              {...own}
+              disabled={busy}
+              value={location}
+              onChange={(event) => {
+                setLocation(Number(event.currentTarget.value));
+                setChecked(undefined);
+              }}
+            >
+              {locations.data?.map(({ id, code, name }) => (
+                <option key={id} value={id}>
+                  {code} · {name}
+                </option>
+              ))}
+            </select>
+          )}
+        </Field>
+      )}
       <label class="check">
         <input
           type="checkbox"
@@ -216,12 +278,12 @@ function FileImport({ source: { file, head }, onApplied, onOther }: FileImportPr
       <div class="actions">
         {report && report.errors === 0 && (
           <button type="button" class="main" disabled={busy} onClick={() => run('atomic')}>
-            Import {countText(report.rows)} rows
+            {kind === 'items' ? 'Import' : 'Book'} {countText(report.rows)} rows
           </button>
         )}
         {report && report.errors > 0 && (
           <button type="button" disabled={busy} onClick={() => run('partial')}>
-            Import the good rows alone
+            {kind === 'items' ? 'Import' : 'Book'} the good rows alone
           </button>
         )}
         <button type="button" class={report ? '' : 'main'} disabled={busy} onClick={() => run('dry-run')}>
@@ -235,7 +297,10 @@ function FileImport({ source: { file, head }, onApplied, onOther }: FileImportPr
   );
 }
 
-function outcome({ status, rows, created, updated, unchanged, stocked }: Import): string {
+function outcome({ kind, status, rows, created, updated, unchanged, stocked }: Import): string {
   const verb = status === 'applied' ? '' : 'would be ';
+  if (kind === 'counts') {
+    return `${countText(rows)} rows: ${countText(updated)} ${verb}changed, ${countText(unchanged)} as counted.`;
+  }
   return `${countText(rows)} rows: ${countText(created)} ${verb}new, ${countText(updated)} ${verb}changed, ${countText(unchanged)} ${verb}as they are; ${countText(stocked)} with opening stock.`;
 }
