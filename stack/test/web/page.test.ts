@@ -345,8 +345,10 @@ describe.skipIf(program === undefined)('in a browser', () => {
       await page.getByRole('alert').getByText('Somebody else has changed it').waitFor();
       await page.getByRole('cell', { name: 'Theirs' }).waitFor();
       await page.getByRole('button', { name: 'Remove cellar' }).click();
+      await page.getByRole('button', { name: 'Really remove cellar' }).click();
       await page.getByRole('status').getByText('cellar is removed.').waitFor();
       await page.getByRole('button', { name: 'Remove main' }).click();
+      await page.getByRole('button', { name: 'Really remove main' }).click();
       await page.getByRole('alert').getByText('The default location stays.').waitFor();
     });
   });
@@ -356,7 +358,7 @@ describe.skipIf(program === undefined)('in a browser', () => {
       '/api-keys',
       async (page) => {
         await page.getByLabel('Name', { exact: true }).fill('till');
-        await page.getByLabel('Read movements').check();
+        await page.getByLabel('Read movements', { exact: true }).check();
         await page.getByRole('button', { name: 'Add key' }).click();
         const key = await page.getByLabel('Secret').inputValue();
         const withKey = () =>
@@ -366,6 +368,7 @@ describe.skipIf(program === undefined)('in a browser', () => {
         await page.getByRole('row', { name: /till.*stock:read/ }).waitFor();
         expect(await page.getByText(key).count()).toBe(0);
         await page.getByRole('button', { name: 'Revoke till' }).click();
+        await page.getByRole('button', { name: 'Really revoke till' }).click();
         await page.getByRole('status').getByText('till is revoked.').waitFor();
         expect((await withKey()).statusCode).toBe(401);
 

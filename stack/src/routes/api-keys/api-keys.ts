@@ -1,7 +1,7 @@
 import type { FastifyPluginAsync } from 'fastify';
 import { z } from 'zod';
 import { newApiKey, SCOPES } from '../../auth/api-keys.js';
-import { id, line, timestamp } from '../../fields.js';
+import { id, line, list, timestamp } from '../../fields.js';
 import type { ZodTypes } from '../../plugins/app/validation.js';
 import { invalid } from '../../problem.js';
 import { decodeCursor } from '../cursor.js';
@@ -11,11 +11,10 @@ import { IdParams, PageQuery, Problem, page } from '../schemas.js';
 const tags = ['api keys'];
 const SORT = '-id';
 
-const scopes = z
-  .array(z.enum(SCOPES))
-  .min(1)
-  .max(SCOPES.length)
-  .meta({ description: 'What the key may be used for. write includes read.', examples: [['stock:write']] });
+const scopes = list(z.enum(SCOPES), SCOPES.length).meta({
+  description: 'What the key may be used for. write includes read.',
+  examples: [['stock:write']],
+});
 
 const fields = {
   id,

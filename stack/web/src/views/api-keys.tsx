@@ -6,6 +6,7 @@ import { FailureNotice, Notice } from '../parts/notice';
 import { timeText } from '../parts/numbers';
 import { Paged } from '../parts/paged';
 import { Secret } from '../parts/secret';
+import { SureButton } from '../parts/sure-button';
 import { View } from '../parts/view';
 
 type ApiKey = Schemas['ApiKey'];
@@ -13,11 +14,11 @@ type Scope = ApiKey['scopes'][number];
 
 const SCOPES: readonly (readonly [scope: Scope, text: string])[] = [
   ['items:read', 'Read items, categories, suppliers and locations'],
-  ['items:write', 'Change them'],
+  ['items:write', 'Read and change them'],
   ['stock:read', 'Read movements'],
-  ['stock:write', 'Move and count stock'],
+  ['stock:write', 'Read movements, move and count stock'],
   ['imports:read', 'Read imports'],
-  ['imports:write', 'Import files'],
+  ['imports:write', 'Read imports, import files'],
   ['reports:read', 'Read reports'],
 ];
 
@@ -70,9 +71,7 @@ export default function ApiKeysView() {
             </td>
             <td>
               {!key.revoked_at && (
-                <button type="button" class="quiet small" disabled={busy} onClick={() => revoke(key)}>
-                  Revoke<span class="hidden"> {key.name}</span>
-                </button>
+                <SureButton text="Revoke" of={key.name} disabled={busy} onSure={() => revoke(key)} />
               )}
             </td>
           </tr>

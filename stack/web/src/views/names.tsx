@@ -6,6 +6,7 @@ import { Field } from '../parts/field';
 import { FailureNotice, Notice } from '../parts/notice';
 import { timeText } from '../parts/numbers';
 import { Paged } from '../parts/paged';
+import { SureButton } from '../parts/sure-button';
 import { View } from '../parts/view';
 
 interface Entry {
@@ -194,9 +195,7 @@ function Row({ path, entry, writer, action: { busy, run }, onChanged }: RowProps
                 >
                   Edit<span class="hidden"> {name}</span>
                 </button>
-                <button type="button" class="quiet small" disabled={busy} onClick={remove}>
-                  Remove<span class="hidden"> {name}</span>
-                </button>
+                <SureButton text="Remove" of={name} disabled={busy} onSure={remove} />
               </>
             )}
           </div>

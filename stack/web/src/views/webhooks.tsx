@@ -6,6 +6,7 @@ import { FailureNotice, Notice } from '../parts/notice';
 import { countText, timeText } from '../parts/numbers';
 import { Paged } from '../parts/paged';
 import { Secret } from '../parts/secret';
+import { SureButton } from '../parts/sure-button';
 import { View } from '../parts/view';
 
 type Webhook = Schemas['Webhook'];
@@ -161,14 +162,11 @@ function Actions({ webhook, action: { busy, run }, onChanged, onSecret, onAttemp
         return 'For a day, the secret before signs as well.';
       },
     ],
-    [
-      'Remove',
-      async () => {
-        await answer(api.DELETE('/api/v1/webhooks/{id}', { params }));
-        return `${url} is removed.`;
-      },
-    ],
   ];
+  const remove = async () => {
+    await answer(api.DELETE('/api/v1/webhooks/{id}', { params }));
+    return `${url} is removed.`;
+  };
   return (
     <div class="buttons">
       <button type="button" class="quiet small" onClick={onAttempts}>
@@ -180,6 +178,7 @@ function Actions({ webhook, action: { busy, run }, onChanged, onSecret, onAttemp
           <span class="hidden"> {url}</span>
         </button>
       ))}
+      <SureButton text="Remove" of={url} disabled={busy} onSure={() => act(remove)} />
     </div>
   );
 }
