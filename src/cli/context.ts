@@ -75,10 +75,13 @@ export async function createContext(
     signal,
     asks: asksOnTerminal(settings, env),
   });
-  const host: LocatedHost | undefined = place && {
-    ...(remote ? { remote } : {}),
-    ...(place.stateName === undefined ? {} : { stateName: place.stateName }),
-  };
+  const host: LocatedHost | undefined =
+    remote || place?.stateName !== undefined
+      ? {
+          ...(remote ? { remote } : {}),
+          ...(place?.stateName === undefined ? {} : { stateName: place.stateName }),
+        }
+      : undefined;
   if (remote) env.DOCKER_HOST = `unix://${remote.socket}`;
   let location: ProjectLocation | undefined;
   let engine: Promise<Engine> | undefined;

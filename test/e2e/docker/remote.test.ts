@@ -370,7 +370,7 @@ describe.skipIf(reason)('another machine by SSH', () => {
     } finally {
       own.close();
     }
-    const listen = `perl -MIO::Socket::INET -e 'IO::Socket::INET->new(LocalAddr=>"127.0.0.1:8080",Listen=>1) or die; sleep 60'`;
+    const listen = `perl -MIO::Socket::INET -e 'our $held = IO::Socket::INET->new(LocalAddr=>"127.0.0.1:8080",Listen=>1) or die; sleep 60'`;
     await machine.run(
       `setsid nohup ${listen} >/dev/null 2>&1 </dev/null & echo $! > /tmp/listener; until grep -q :1F90 /proc/net/tcp; do sleep 0.1; done`,
     );
