@@ -114,7 +114,8 @@ describe.skipIf(reason)('another machine by SSH', () => {
   async function json(...args: string[]) {
     const { stdout } = await there('--json', ...args);
     const document = JSON.parse(stdout);
-    expect(schemaErrors(document.ok ? (args[0]?.replaceAll(' ', '-') ?? '') : 'error', document)).toEqual([]);
+    const schema = document.ok ? document.command.replaceAll(' ', '-') : 'error';
+    expect(schemaErrors(schema, document)).toEqual([]);
     return document;
   }
   const down = async (...flags: string[]) => expect((await there('down', ...flags)).code).toBe(0);

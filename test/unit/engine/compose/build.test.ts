@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { lastBaseImage } from '../../../../src/engine/compose/build.js';
+import { baseImages, lastBaseImage } from '../../../../src/engine/compose/build.js';
 
 describe('the base of an image', () => {
   it.each([
@@ -12,5 +12,24 @@ describe('the base of an image', () => {
     ['# only a comment\n', undefined, undefined],
   ])('%j, stage %s: %s', (dockerfile, target, base) => {
     expect(lastBaseImage(dockerfile, target)).toBe(base);
+  });
+});
+
+describe('the images that a Dockerfile needs', () => {
+  it('are those of every stage and copy, and no stage of its own', () => {
+    const dockerfile = `# FROM comment
+ARG TAG=1
+FROM --platform=linux/amd64 node:24-slim AS Build
+COPY --from=ghcr.io/tools:2 /bin/tool /bin
+from build as check
+FROM scratch
+FROM node:24-slim
+COPY --chown=1:1 --from=build /app /app
+COPY --from=0 /app /more
+COPY . .
+FROM other:$TAG
+`;
+    expect(baseImages(dockerfile)).toEqual(['node:24-slim', 'ghcr.io/tools:2']);
+    expect(baseImages('')).toEqual([]);
   });
 });
