@@ -2,10 +2,11 @@
 //   docker compose exec -T db pg_dump … > backup.sql        docker compose exec -T db psql … < backup.sql
 // and beside PostgreSQL's own programs with nothing proved: what a proof costs is what is above them.
 //
-//   node scripts/bench-db.mjs [--megabytes 1000] [--csv ledger.csv]
+//   node scripts/bench-db.mjs [--megabytes 1000] [--csv ledger.csv] [--postgres 16] [--kills 3]
 //
 // The CSV is a ledger of order lines with a header (invoice, code, description, quantity, date, price, …), loaded as
-// text and multiplied; without one, rows like it are made up. Needs Docker and a built dist/.
+// text and multiplied; without one, rows like it are made up. Then the protection is switched on, and the database
+// killed and its volume removed under load. Needs Docker and a built dist/.
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -13,9 +14,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { measureLoss, measureProtection } from './bench-protection.mjs';
 
 const { values } = parseArgs({
-  options: { megabytes: { type: 'string', default: '1000' }, csv: { type: 'string' } },
+  options: {
+    megabytes: { type: 'string', default: '1000' },
+    csv: { type: 'string' },
+    postgres: { type: 'string', default: '16' },
+    kills: { type: 'string', default: '3' },
+  },
 });
 const bin = fileURLToPath(new URL('../bin/invctl.js', import.meta.url));
 const directory = mkdtempSync(join(tmpdir(), 'invctl-bench-db-'));
@@ -103,7 +110,8 @@ writeFileSync(
   `name: ${name}
 services:
   db:
-    image: postgres:16
+    image: postgres:${values.postgres}
+    ports: ["127.0.0.1::5432"]
     environment: {POSTGRES_DB: shop, POSTGRES_USER: owner, POSTGRES_PASSWORD: bench}
     volumes: ["pgdata:/var/lib/postgresql/data"]
     shm_size: 128mb
@@ -148,6 +156,19 @@ try {
   const restore = await timed(process.execPath, [bin, 'db', 'restore', file, '--yes', '--json']);
   const { swapMs } = JSON.parse(restore.printed).data;
   const peak = Math.max(backup.peak, restore.peak) / 1e6;
+  const bench = {
+    name,
+    compose,
+    docker: (args) => execFileSync('docker', args, { stdio: 'pipe' }),
+    sql,
+    invctl: (args) => timed(process.execPath, [bin, ...args, '--json']),
+    baseline: { dump: baseDump.seconds, restore: baseRestore.seconds },
+    rows: { ratio: row },
+    address: () => `postgresql://owner:bench@${compose(['port', 'db', '5432']).trim()}/shop`,
+  };
+  await bench.invctl(['db', 'restore', '--forget', '--confirm', name]);
+  const protection = await measureProtection(bench);
+  const loss = await measureLoss(bench, Number(values.kills));
   process.stdout.write(`database: ${(bytes / 1e6).toFixed(0)} MB, ${manifest.tables[0].rows} rows
 
 | | without invctl | invctl | ratio | goal | |
@@ -159,6 +180,7 @@ ${floor('pg_restore -j2, unproved', baseRestore.seconds, bareRestore.seconds)}
 ${row('restore, wall', baseRestore.seconds, restore.seconds, 0.7, 's')}
 | nobody can connect during the swap | | ${swapMs.toFixed(0)} ms | | ≤ 250 ms | ${swapMs <= 250 ? 'ok' : 'MISSED'} |
 | invctl's own memory, peak | | ${peak.toFixed(0)} MB | | ≤ 150 MB | ${peak <= 150 ? 'ok' : 'MISSED'} |
+${[...protection, loss].join('\n')}
 `);
 } finally {
   compose(['down', '--volumes', '--timeout', '1']);

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// The fault tests of the database at full size. Each count can be set: FAULT_CUTS, FAULT_FLIPS, FAULT_COPY_LINES
-// (numbers), FAULT_STEPS=all (a kill before and after every step of the journal, a row of 900 MB). Needs Docker and a built dist/.
+// The fault tests of the database at full size. Each count can be set: FAULT_CUTS, FAULT_FLIPS, FAULT_COPY_LINES,
+// FAULT_KILLS (numbers), REPLAY_SECONDS and REPLAY_MOMENTS (of the ledger's replay), FAULT_STEPS=all (a kill before and after every step of the journal, a row of 900 MB). Needs Docker and a built dist/.
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
@@ -8,6 +8,9 @@ const env = {
   FAULT_CUTS: '99',
   FAULT_FLIPS: '1000',
   FAULT_COPY_LINES: '500',
+  FAULT_KILLS: '100',
+  REPLAY_SECONDS: '3600',
+  REPLAY_MOMENTS: '60',
   FAULT_STEPS: 'all',
   REQUIRE_DOCKER: '1',
   ...process.env,
@@ -21,8 +24,12 @@ const files = [
   'test/e2e/docker/database/recover.test.ts',
   'test/e2e/docker/database/server-killed.test.ts',
   'test/e2e/docker/database/upgrade-faults.test.ts',
+  'test/e2e/docker/protection/copies.test.ts',
+  'test/e2e/docker/protection/faults.test.ts',
+  'test/e2e/docker/protection/incremental.test.ts',
   'test/e2e/docker/protection/protection.test.ts',
   'test/e2e/docker/protection/recover.test.ts',
+  'test/e2e/docker/protection/replay.test.ts',
   'test/e2e/docker/day.test.ts',
   'test/e2e/docker/remote.test.ts',
   'test/e2e/docker/secrets/rotate.test.ts',

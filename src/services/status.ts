@@ -63,7 +63,7 @@ export async function projectStatus(context: ServiceContext): Promise<ProjectSta
     newestBackup(location.directory, settings),
     appStatus(project, settings.services, services, context.signal),
     databaseStatus(context, database, services),
-    knownProtection(protectionPlace(location, settings), project),
+    knownProtection(protectionPlace(location, settings), project, settings),
   ]);
   return {
     ...common,

@@ -10,6 +10,8 @@ place=${PLACE:-/protection}
 slot=invctl
 beat_seconds=${BEAT_SECONDS:-2}
 keep_house_beats=15
+# Bases that one restore is made of, at most.
+longest_chain=7
 export PGPASSFILE="$place/.pgpass" PGCONNECT_TIMEOUT=10 PGAPPNAME=invctl_protect
 mkdir -p "$place/state" "$place/wal" "$place/bases"
 
@@ -34,13 +36,24 @@ reaches() {
 # --- what it says of itself --------------------------------------------------------------------------------------
 
 covered=0
-# receiving, waiting, refused
+# Seconds since 1970, as the clock of the machine, but never back: where that is set back, what was written since counts
+# for the latest second that there was.
+clock() {
+  now=$(date +%s)
+  last=$(sed -n 's/^covered=//p' "$place/state/now" 2>/dev/null)
+  [ "$now" -ge "${last:-0}" ] || now=$last
+  echo "$now"
+}
+
+# receiving, waiting, refused. On a full disk it goes into the blocks that the last one has.
 note() {
-  {
+  text=$(
     printf 'state=%s\nat=%s\ncovered=%s\n' "$1" "$(date +%s)" "$covered"
     printf 'lsn=%s\ntimeline=%s\nrun=%s\n' "${flushed:-}" "${timeline:-}" "${run:-}"
     printf 'every=%s\nkeep=%s\nmessage=%s\n' "$EVERY" "$KEEP" "${2:-}"
-  } >"$place/state/now.tmp" && mv "$place/state/now.tmp" "$place/state/now"
+  )
+  { printf '%s\n' "$text" >"$place/state/now.tmp" && mv "$place/state/now.tmp" "$place/state/now"; } 2>/dev/null ||
+    printf '%s\n%512s\n' "$text" '' 1<>"$place/state/now"
 }
 
 # The first error of a program, which later ones follow from; else the last that it said.
@@ -58,6 +71,39 @@ ended_at() {
   sed -n 's/.*"endedAt":\([0-9]*\).*/\1/p' "$place/bases/$1/base.json" 2>/dev/null
 }
 
+parent_of() {
+  sed -n 's/.*"parent":"\([0-9TZ]*\)".*/\1/p' "$place/bases/$1/base.json" 2>/dev/null
+}
+
+# Bases that one is made of, itself among them; 0: one of them is missing.
+chain_length() {
+  length=0
+  at=$1
+  while [ -n "$at" ]; do
+    [ -f "$place/bases/$at/base.json" ] || { echo 0; return; }
+    length=$((length + 1))
+    at=$(parent_of "$at")
+  done
+  echo "$length"
+}
+
+# The base that the next one may hold the changes to alone: of the same run, where the server keeps summaries of its WAL
+# (17 and later).
+choose_parent() {
+  command -v pg_combinebackup >/dev/null && [ "$(ask -c 'SHOW summarize_wal')" = on ] || return 0
+  newest=$(newest_base)
+  [ -n "$newest" ] && [ -f "$place/bases/$newest/backup_manifest" ] || return 0
+  [ "$(sed -n 's/^run=//p' "$place/state/now")" = "$(sed -n 's/.*"run":"\([^"]*\)".*/\1/p' "$place/bases/$newest/base.json")" ] ||
+    return 0
+  length=$(chain_length "$newest")
+  [ "$length" -gt 0 ] && [ "$length" -lt $longest_chain ] && echo "$newest"
+}
+
+# GNU's and BusyBox's date, or that of a BSD.
+name_of() {
+  date -u -d "@$1" +%Y%m%dT%H%M%SZ 2>/dev/null || date -u -r "$1" +%Y%m%dT%H%M%SZ
+}
+
 stop_base() {
   kill "$copying" 2>/dev/null
   wait "$copying"
@@ -68,27 +114,34 @@ stop_base() {
 # Whoever calls it holds the lock of bases.
 take_base() {
   rm -rf "$place"/bases/*.partial
-  while id=$(date -u +%Y%m%dT%H%M%SZ) && [ -e "$place/bases/$id" ]; do sleep 1; done
+  started=$(clock)
+  while id=$(name_of "$started") && [ -e "$place/bases/$id" ]; do started=$((started + 1)); done
   partial="$place/bases/$id.partial"
-  started=$(date +%s)
-  # A server or a client without zstd refuses it.
+  parent=$(choose_parent)
   made=1
-  for method in ${COMPRESSIONS:-zstd gzip}; do
-    pg_basebackup --no-password --pgdata="$partial" --format=tar --wal-method=none --checkpoint=fast \
-      --compress="client-$method:1" --label="invctl $id" 2>"$place/state/base.txt" &
-    copying=$!
-    trap stop_base TERM INT
-    wait "$copying" && made=0 && break
-    rm -rf "$partial"
-    [ $method = zstd ] && grep -q zstd "$place/state/base.txt" || break
+  for kind in ${parent:+incremental} full; do
+    [ $kind = incremental ] || parent=
+    for method in ${COMPRESSIONS:-zstd gzip}; do
+      pg_basebackup --no-password --pgdata="$partial" --format=tar --wal-method=none --checkpoint=fast \
+        --compress="client-$method:1" --label="invctl $id" ${parent:+"--incremental=$place/bases/$parent/backup_manifest"} \
+        2>"$place/state/base.txt" &
+      copying=$!
+      trap stop_base TERM INT
+      wait "$copying" && made=0 && break 2
+      rm -rf "$partial"
+      # A server or a client without zstd refuses it.
+      grep -q zstd "$place/state/base.txt" || break
+    done
   done
   if [ $made -eq 0 ]; then
-    ended=$(date +%s)
+    ended=$(clock)
+    [ "$ended" -ge "$started" ] || ended=$started
     range=$(sed -n 's/.*"Timeline": \([0-9]*\), "Start-LSN": "\([0-9A-F/]*\)", "End-LSN": "\([0-9A-F/]*\)".*/"timeline":\1,"startLsn":"\2","endLsn":"\3"/p' \
       "$partial/backup_manifest" | tail -n 1)
     (cd "$partial" && sha256sum -- * >SHA256SUMS) &&
       [ -n "$range" ] &&
-      printf '{"id":"%s","startedAt":%s,"endedAt":%s,%s}\n' "$id" "$started" "$ended" "$range" >"$partial/base.json" &&
+      printf '{"id":"%s","startedAt":%s,"endedAt":%s,%s,"run":"%s"%s}\n' "$id" "$started" "$ended" "$range" \
+        "$(sed -n 's/^run=//p' "$place/state/now")" "${parent:+,\"parent\":\"$parent\"}" >"$partial/base.json" &&
       sync && mv "$partial" "$place/bases/$id" && sync && made=0 || made=1
   fi
   if [ $made -ne 0 ]; then
@@ -105,7 +158,7 @@ base_is_due() {
   [ -z "$(find "$place/state/base-failed" -mmin -1 2>/dev/null)" ] || return 1
   [ -e "$place/state/base-wanted" ] && return 0
   newest=$(newest_base)
-  [ -z "$newest" ] || [ $(($(date +%s) - $(ended_at "$newest"))) -ge "$EVERY" ]
+  [ -z "$newest" ] || [ $(($(clock) - $(ended_at "$newest"))) -ge "$EVERY" ]
 }
 
 # --- keeping house -----------------------------------------------------------------------------------------------
@@ -129,20 +182,24 @@ last_switch() {
 }
 
 # src/backup/protection/retention.ts has the same rule: the newest base of the live timeline that is older than what is
-# to be kept, and all after it, stay. What a restore left behind stays until the restore itself is so old.
+# to be kept, and all after it, stay, with those that they are made of. What a restore left behind stays until the
+# restore itself is so old.
 remove_old() {
   keep_from=$(($(date +%s) - KEEP))
   switched=$(last_switch)
   [ "${switched:-$keep_from}" -lt "$keep_from" ] || return 0
   anchor=
   lowest=
+  parents=
   for id in $(ls "$place/bases" | grep -E '^[0-9]{8}T[0-9]{6}Z$' | sort -r); do
     about="$place/bases/$id/base.json"
     [ -f "$about" ] || continue
+    case " $parents " in *" $id "*) parents="$parents $(parent_of "$id")"; [ -z "$anchor" ] || continue ;; esac
     if [ -n "$anchor" ]; then
       rm -f "$about" && rm -rf "$place/bases/$id"
       continue
     fi
+    parents="$parents $(parent_of "$id")"
     lsn=$(sed -n 's/.*"startLsn":"\([0-9A-F/]*\)".*/\1/p' "$about")
     if [ -z "$lowest" ] || reaches "$lowest" "$lsn"; then lowest=$lsn; fi
     [ "$(sed -n 's/.*"timeline":\([0-9]*\).*/\1/p' "$about")" = "$timeline" ] &&
@@ -207,7 +264,7 @@ choose_run() {
 
 beat() {
   answers=$(ask -c IDENTIFY_SYSTEM -c "READ_REPLICATION_SLOT $slot") || return
-  now=$(date +%s)
+  now=$(clock)
   flushed=$(printf '%s\n' "$answers" | sed -n 's/^physical|\([0-9A-F/]*\)|.*/\1/p')
   # All that the server had at the last beat is here.
   if reaches "$flushed" "${server_lsn:-}"; then covered=$server_at; fi
@@ -249,7 +306,7 @@ receive() {
     IFS='|' read -r system timeline server_lsn _ <<END
 $identity
 END
-    server_at=$(date +%s)
+    server_at=$(clock)
     { read -r ours; read -r segment_bytes; } <"$place/system"
     if [ "$system" != "$ours" ]; then
       note refused "this place is for the server $ours, and the database is $system"

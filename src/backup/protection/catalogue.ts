@@ -11,6 +11,8 @@ export interface Base {
   startedAt: Date;
   endedAt: Date;
   bytes: number;
+  /** Name of the base that it holds the changes to; absent: it is whole by itself. */
+  parent?: string;
 }
 
 export interface Segment extends SegmentName {
@@ -53,6 +55,8 @@ export interface Window {
 /** What is needed for one moment. */
 export interface RecoveryPlan {
   base: Base;
+  /** What the base is made of, oldest first; it is the last. */
+  chain: Base[];
   timeline: number;
   /** From the base on, in order, each once. */
   segments: Segment[];
@@ -62,6 +66,7 @@ export interface RecoveryPlan {
 
 interface Reach {
   base: Base;
+  chain: Base[];
   timeline: number;
   segments: Segment[];
   from: Date;
@@ -96,8 +101,8 @@ export function planRecovery(catalogue: Catalogue, moment?: Date): RecoveryPlan 
     .filter(({ until }) => moment !== undefined || until.getTime() === latest)
     .sort((a, b) => b.base.endedAt.getTime() - a.base.endedAt.getTime());
   if (!best) return undefined;
-  const { base, timeline, segments } = best;
-  return { base, timeline, segments, toEnd: moment === undefined };
+  const { base, chain, timeline, segments } = best;
+  return { base, chain, timeline, segments, toEnd: moment === undefined };
 }
 
 /** The WAL that is here of the live server, newest first; what a restore left behind is not in it. */
@@ -119,7 +124,21 @@ export function planBefore(catalogue: Catalogue, lsn: Lsn): RecoveryPlan | undef
     .filter((reach) => reach.timeline === timeline && reach.base.endLsn <= lsn)
     .filter(({ segments }) => (segments.at(-1)?.number ?? -1) >= segmentOf(lsn, catalogue.segmentBytes))
     .sort((a, b) => b.base.endedAt.getTime() - a.base.endedAt.getTime());
-  return best && { base: best.base, timeline: best.timeline, segments: best.segments, toEnd: false };
+  if (!best) return undefined;
+  const { base, chain, timeline: from, segments } = best;
+  return { base, chain, timeline: from, segments, toEnd: false };
+}
+
+/** What a base is made of, oldest first; undefined where a part of it is missing. */
+export function chainOf(bases: readonly Base[], base: Base): Base[] | undefined {
+  const chain = [base];
+  for (let { parent } = base; parent !== undefined; ) {
+    const found = bases.find(({ id }) => id === parent);
+    if (!found || chain.includes(found)) return undefined;
+    chain.unshift(found);
+    parent = found.parent;
+  }
+  return chain;
 }
 
 /** How far each base leads on each timeline while that was the live one. */
@@ -129,15 +148,16 @@ function reaches(catalogue: Catalogue): Reach[] {
     const liveUntil = live[index + 1]?.at;
     const lineage = lineageOf(catalogue, timeline);
     return bases.flatMap((base): Reach[] => {
+      const chain = chainOf(bases, base);
       const own = lineage.find((one) => one.timeline === base.timeline);
-      if (!own || (own.switchedAt !== undefined && base.endLsn > own.switchedAt)) return [];
+      if (!chain || !own || (own.switchedAt !== undefined && base.endLsn > own.switchedAt)) return [];
       const segments = contiguous(catalogue, lineage, segmentOf(base.startLsn, segmentBytes));
       const last = segments.at(-1);
       // The last byte that it needs, and not the first after it.
       if (!last || last.number < segmentOf(base.endLsn - 1n, segmentBytes)) return [];
       const from = new Date(Math.max(base.endedAt.getTime(), index === 0 ? 0 : at.getTime()));
       const until = untilOf(catalogue, last, timeline, liveUntil);
-      return until < from ? [] : [{ base, timeline, segments, from, until }];
+      return until < from ? [] : [{ base, chain, timeline, segments, from, until }];
     });
   });
 }

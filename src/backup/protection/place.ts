@@ -24,7 +24,7 @@ export function protectionPlace(location: ProjectLocation, settings: ProjectSett
 }
 
 /** What invctl knows of the server that is protected. */
-const recordSchema = z.object({
+export const recordSchema = z.object({
   systemIdentifier: z.string(),
   /** The server's `wal_segment_size`. */
   segmentBytes: z.int(),
@@ -35,6 +35,8 @@ const recordSchema = z.object({
   service: z.string(),
   /** What `max_slot_wal_keep_size` was before; null: it was left as it was. */
   slotLimitBefore: z.string().nullable(),
+  /** True: `summarize_wal` was switched on for incremental bases. */
+  summaries: z.boolean().default(false),
 });
 
 export type ProtectionRecord = z.infer<typeof recordSchema>;
@@ -46,6 +48,7 @@ const baseSchema = z.object({
   timeline: z.int(),
   startLsn: z.string(),
   endLsn: z.string(),
+  parent: z.string().optional(),
 });
 
 /** What the receiver last said of itself. */
@@ -141,25 +144,29 @@ async function readBases(place: string): Promise<Base[]> {
       const folder = join(place, 'bases', id);
       const text = await readIfThere(join(folder, 'base.json'));
       if (text === undefined) return [];
-      const { startLsn, endLsn, startedAt, endedAt, timeline } = baseSchema.parse(JSON.parse(text));
       const sizes = await Promise.all(
         (await names(folder)).map(async (name) => (await stat(join(folder, name))).size),
       );
-      return [
-        {
-          id,
-          folder,
-          timeline,
-          startLsn: parseLsn(startLsn),
-          endLsn: parseLsn(endLsn),
-          startedAt: new Date(startedAt * 1000),
-          endedAt: new Date(endedAt * 1000),
-          bytes: sizes.reduce((sum, bytes) => sum + bytes, 0),
-        },
-      ];
+      return [baseOf(text, { folder, bytes: sizes.reduce((sum, bytes) => sum + bytes, 0) })];
     }),
   );
   return bases.flat();
+}
+
+/** @param text of `base.json`. */
+export function baseOf(text: string, { folder, bytes }: Pick<Base, 'folder' | 'bytes'>): Base {
+  const { id, startLsn, endLsn, startedAt, endedAt, timeline, parent } = baseSchema.parse(JSON.parse(text));
+  return {
+    id,
+    folder,
+    timeline,
+    startLsn: parseLsn(startLsn),
+    endLsn: parseLsn(endLsn),
+    startedAt: new Date(startedAt * 1000),
+    endedAt: new Date(endedAt * 1000),
+    bytes,
+    ...(parent === undefined ? {} : { parent }),
+  };
 }
 
 async function readRuns(place: string, segmentBytes: number): Promise<Run[]> {
@@ -253,7 +260,7 @@ export function damaged(file: string, what: string): UserError {
 }
 
 /** SHA-256 of the files of a folder, in hex, by the names that they had before they were packed. */
-export async function readSums(folder: string): Promise<Map<string, string>> {
+async function readSums(folder: string): Promise<Map<string, string>> {
   const text = (await readIfThere(join(folder, 'SHA256SUMS'))) ?? '';
   // One that is being appended to may end in the middle of a line.
   const lines = text.slice(0, text.lastIndexOf('\n') + 1).split('\n');

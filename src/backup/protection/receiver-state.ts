@@ -1,5 +1,7 @@
 import type { ComposeProject } from '../../project/model.js';
+import type { ProjectSettings } from '../../project/settings-file.js';
 import { type Window, windowsOf } from './catalogue.js';
+import { copyMessage, readCopyNote } from './notes.js';
 import { baseFailure, type ReceiverNote, readCatalogue, readReceiverNote, readRecord } from './place.js';
 
 /** Without a word from the receiver for so long, it is not at work. */
@@ -21,6 +23,7 @@ export interface KnownProtection {
 export async function knownProtection(
   place: string,
   { services }: Pick<ComposeProject, 'services'>,
+  { backup }: Pick<ProjectSettings, 'backup'>,
   now = new Date(),
 ): Promise<KnownProtection | undefined> {
   const record = await readRecord(place);
@@ -31,7 +34,10 @@ export async function knownProtection(
     baseFailure(place),
   ]);
   const receiver = receiverState(note, now);
-  return { receiver, message: receiverMessage(receiver, note, failure), windows: windowsOf(catalogue) };
+  const message =
+    receiverMessage(receiver, note, failure) ||
+    (backup.copyTo === undefined ? '' : copyMessage(await readCopyNote(place), now));
+  return { receiver, message, windows: windowsOf(catalogue) };
 }
 
 export function receiverState(note: ReceiverNote | undefined, now = new Date()): ReceiverState {

@@ -1,5 +1,5 @@
 import { segmentOf } from '../../postgres/wal.js';
-import type { Base, Catalogue, Segment } from './catalogue.js';
+import { type Base, type Catalogue, chainOf, type Segment } from './catalogue.js';
 
 /** What no moment that is to be kept needs. */
 export interface Unneeded {
@@ -9,8 +9,8 @@ export interface Unneeded {
 }
 
 /**
- * The newest base of the live timeline that is older than what is to be kept, and all bases after it, stay, with all
- * WAL from the first of them on: so the last base always stays. What a restore left behind stays until the restore
+ * The newest base of the live timeline that is older than what is to be kept, and all bases after it, stay, with
+ * those that they are made of, and all WAL from the first of them on: so the last base always stays. What a restore left behind stays until the restore
  * itself is so old. The receiver has the same rule (templates/protection/receiver.sh).
  *
  * @param keepSeconds for how long every moment is to be brought back.
@@ -23,9 +23,10 @@ export function unneeded(catalogue: Catalogue, keepSeconds: number, now = new Da
   const anchor = bases.findLast((base) => base.timeline === timeline && base.endedAt <= keepFrom);
   if (!anchor || !switched || switched >= keepFrom) return { bases: [], segments: [] };
   const kept = bases.slice(bases.indexOf(anchor));
+  const parts = new Set(kept.flatMap((base) => chainOf(bases, base) ?? [base]));
   const first = Math.min(...kept.map(({ startLsn }) => segmentOf(startLsn, segmentBytes)));
   return {
-    bases: bases.slice(0, bases.indexOf(anchor)),
+    bases: bases.filter((base) => !parts.has(base)),
     segments: runs.flatMap((run) => run.segments).filter(({ number }) => number < first),
   };
 }

@@ -26,7 +26,16 @@ export default command({
         .object({
           place: z.string().describe('absolute folder'),
           bases: z.array(
-            z.object({ id: z.string(), folder: z.string(), endedAt: z.string(), bytes: z.int() }),
+            z.object({
+              id: z.string(),
+              folder: z.string(),
+              endedAt: z.string(),
+              bytes: z.int(),
+              parent: z
+                .string()
+                .nullable()
+                .describe('holds the changes to that one alone; null: it is whole'),
+            }),
           ),
           wal: z.object({ segments: z.int(), bytes: z.int() }),
           windows: z
@@ -80,11 +89,12 @@ export default command({
 function inJson({ place, bases, wal, windows }: ListedProtection) {
   return {
     place,
-    bases: bases.map(({ id, folder, endedAt, bytes }) => ({
+    bases: bases.map(({ id, folder, endedAt, bytes, parent = null }) => ({
       id,
       folder,
       endedAt: endedAt.toISOString(),
       bytes,
+      parent,
     })),
     wal,
     windows: windows.map(({ from, until }) => ({ from: from.toISOString(), until: until.toISOString() })),
@@ -95,11 +105,12 @@ function describe({ bases, wal, windows }: ListedProtection, now: Date): string 
   if (bases.length === 0) return 'no base backup yet: invctl db protect status';
   return [
     table(
-      ['BASE', 'AGE', 'SIZE'],
-      bases.map(({ id, endedAt, bytes }) => [
+      ['BASE', 'AGE', 'SIZE', 'HOLDS'],
+      bases.map(({ id, endedAt, bytes, parent }) => [
         id,
         formatDuration(Math.max(0, now.getTime() - endedAt.getTime())),
         formatBytes(bytes),
+        parent === undefined ? 'everything' : `what changed since ${parent}`,
       ]),
     ),
     `with ${count(wal.segments, 'segment')} of WAL (${formatBytes(wal.bytes)}), every second can be brought back ${windows.map((window) => sayWindow(window, now)).join(', and ')}`,

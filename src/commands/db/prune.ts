@@ -29,7 +29,13 @@ export default command({
         .optional()
         .describe('what is older than `db protect on --keep`; absent: nothing was ever protected here'),
       copies: z
-        .object({ kept: z.array(z.string()), removed: z.array(z.string()) })
+        .object({
+          kept: z.array(z.string()),
+          removed: z.array(z.string()),
+          protection: z
+            .array(z.string())
+            .describe('names of files of base backups and WAL that were removed'),
+        })
         .optional()
         .describe('addresses; where there is a place for copies'),
     }),
@@ -46,6 +52,9 @@ export default command({
     const lines = [
       ...namesOf({ kept, removed, ...(protection ? { protection } : {}) }).map(gone),
       ...(copies?.removed.map(gone) ?? []),
+      ...(copies && copies.protection.length > 0
+        ? [gone(`${count(copies.protection.length, 'file')} of base backups and WAL among the copies`)]
+        : []),
       `${count(kept.length, 'backup')} kept${copies ? `, and ${count(copies.kept.length, 'copy', 'copies')}` : ''}${protection ? `, and ${count(protection.basesKept, 'base backup')} with the WAL from there on` : ''}`,
     ];
     return {

@@ -46,6 +46,7 @@ export default command({
         moment: broughtBack(z).describe('what was asked for; null: the last one'),
         lastCommit: broughtBack(z).describe('of the last transaction; null: none since the base backup'),
         base: z.string().describe('name of the base backup that it is made of'),
+        amcheck: z.boolean().describe('pg_amcheck found nothing; false: it could not be used'),
         tables: z.array(z.object({ name: z.string(), rows: z.int() })),
       }),
     ]),
@@ -80,7 +81,8 @@ async function drillMoment(context: Context, to: string) {
       onStep: (step) => line.show(step, { bytes: 0 }),
     });
     const rows = result.tables.reduce((sum, table) => sum + table.rows, 0);
-    line.done(`brought back: ${count(rows, 'row')} of ${count(result.tables.length, 'table')}`);
+    const looked = result.amcheck ? '; pg_amcheck finds no damage' : '';
+    line.done(`brought back: ${count(rows, 'row')} of ${count(result.tables.length, 'table')}${looked}`);
     const last = lastCommit === null ? 'none since the base backup' : sayMoment(lastCommit);
     return {
       data: { ...result, moment: isoOrNull(moment), lastCommit: isoOrNull(lastCommit) },

@@ -6,6 +6,7 @@ import { UserError } from '../../errors.js';
 import { readSettings } from '../../project/settings-file.js';
 import { withProjectLock } from '../../system/lock.js';
 import type { ServiceContext } from '../context.js';
+import { shipProtection } from '../protection/copy-away.js';
 
 export interface Copied {
   /** Where: `/mnt/backups`, `s3://bucket/prefix`. */
@@ -14,15 +15,19 @@ export interface Copied {
   copied: string[];
   /** Archives that were there already. */
   present: string[];
+  /** Of the protection: what was sent. Absent: nothing is protected, or another process is at it. */
+  protection?: { bases: number; segments: number };
 }
 
 /**
- * Copies the backups that are not away yet, oldest first: all of the project's folder, or one.
- * @throws UserError NO_COPY_STORE (exit 4), BACKUP_NOT_FOUND, COPIES_UNREACHABLE, COPY_FAILED.
+ * Copies the backups that are not away yet, oldest first: all of the project's folder, or one. With all, also the base
+ * backups and the WAL.
+ * @param input.takeOver the WAL of another machine that is there is gone on with.
+ * @throws UserError NO_COPY_STORE (exit 4), BACKUP_NOT_FOUND, COPIES_UNREACHABLE, COPY_FAILED, COPY_OF_ANOTHER.
  */
 export async function copyAway(
   context: ServiceContext,
-  input: { file?: string; onProgress?: (bytes: number, expected: number) => void },
+  input: { file?: string; takeOver?: boolean; onProgress?: (bytes: number, expected?: number) => void },
 ): Promise<Copied> {
   const location = context.project();
   return withProjectLock(location, { command: 'invctl db copy', signal: context.signal }, async () => {
@@ -37,7 +42,13 @@ export async function copyAway(
       });
       (sent ? result.copied : result.present).push(backup.file);
     }
-    return result;
+    if (input.file !== undefined) return result;
+    const shipped = await shipProtection(
+      context,
+      { location, settings, store },
+      { takeOver: input.takeOver ?? false, onBytes: (bytes) => input.onProgress?.(bytes) },
+    );
+    return shipped ? { ...result, protection: { bases: shipped.bases, segments: shipped.segments } } : result;
   });
 }
 

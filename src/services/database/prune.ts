@@ -1,6 +1,8 @@
 import { backupFolder, listBackups, removeBackup, type StoredBackup } from '../../backup/backup-folder.js';
 import { configuredStore } from '../../backup/configured-store.js';
 import { type BackupCopy, listCopies, removeCopy } from '../../backup/copies.js';
+import { readCopied } from '../../backup/protection/copied.js';
+import { copyFolder } from '../../backup/protection/copy-names.js';
 import {
   protectionPlace,
   readCatalogue,
@@ -9,6 +11,7 @@ import {
   removeFromPlace,
 } from '../../backup/protection/place.js';
 import { type Unneeded, unneeded } from '../../backup/protection/retention.js';
+import { pruneCopied } from '../../backup/protection/ship.js';
 import { UserError } from '../../errors.js';
 import { type RetentionPolicy, readSettings } from '../../project/settings-file.js';
 import { withProjectLock } from '../../system/lock.js';
@@ -20,7 +23,12 @@ export interface PruneResult {
   /** Of the protection: what no moment needs that is to be kept. Absent: nothing was ever protected here. */
   protection?: Unneeded & { bytes: number; basesKept: number };
   /** Of the copies, where invctl.yaml names a place for them: their addresses. */
-  copies?: { kept: string[]; removed: string[] };
+  copies?: {
+    kept: string[];
+    removed: string[];
+    /** Names of base backups' and WAL's files that went. */
+    protection: string[];
+  };
 }
 
 /**
@@ -56,8 +64,13 @@ export async function prune(
       if (!store) return here;
       const copies = divide(await listCopies(store, location.name), policy);
       if (!input.dryRun) for (const { name } of copies.removed) await removeCopy(store, name);
+      const copied = await readCopied(store.folder(copyFolder(location.name)));
+      const protection = copied ? await pruneCopied(copied, { dryRun: input.dryRun }) : [];
       const addresses = (of: readonly BackupCopy[]) => of.map(({ name }) => `${store.address}/${name}`);
-      return { ...here, copies: { kept: addresses(copies.kept), removed: addresses(copies.removed) } };
+      return {
+        ...here,
+        copies: { kept: addresses(copies.kept), removed: addresses(copies.removed), protection },
+      };
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
       const { code, message, hint, exitCode, details } = error;

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
+import { protectionPlace, readRecord } from '../../backup/protection/place.js';
 import { UserError } from '../../errors.js';
 import { readSettings } from '../../project/settings-file.js';
 import { outputTail, shellWord } from '../../system/argv.js';
@@ -25,7 +26,8 @@ export interface ScheduledFile {
 /**
  * A backup that is proved by restoring it, the copies that are missing where there is a place for them, then the
  * removal of old ones, every day. What is encrypted is restored where invctl.yaml names the identity, and read whole
- * otherwise.
+ * otherwise. Where the project is protected, the last moment is brought back for a try each day, and what is received
+ * is copied all the time. (The receiver takes base backups by itself.)
  *
  * @throws UserError CONFIG_INVALID (exit 4)
  */
@@ -35,7 +37,9 @@ export async function renderSchedule(
 ): Promise<ScheduledFile[]> {
   const location = context.project();
   const { name, directory, environment } = location;
-  const { encryptTo, identity, copyTo } = (await readSettings(location)).backup;
+  const settings = await readSettings(location);
+  const { encryptTo, identity, copyTo } = settings.backup;
+  const isProtected = (await readRecord(protectionPlace(location, settings))) !== undefined;
   const credentials = ['AWS_ACCESS_KEY_ID', 'AWS_PROFILE'].find((variable) => context.env[variable]);
   if (typeof copyTo === 'object' && credentials) {
     context.warn(
@@ -45,23 +49,26 @@ export async function renderSchedule(
   const chosen = environment ? ['--environment', environment.name] : [];
   const program = [...input.program, '-C', directory, ...chosen];
   const level = encryptTo && identity === undefined ? '1' : '2';
-  const steps = [['backup', '--level', level], ...(copyTo === undefined ? [] : [['copy']]), ['prune']].map(
-    (words) => [...program, 'db', ...words, '--quiet'],
-  );
+  const inDatabase = (words: readonly string[]) => [...program, 'db', ...words, '--quiet'];
+  const steps = [
+    ['backup', '--level', level],
+    ...(copyTo === undefined ? [] : [['copy']]),
+    ['prune'],
+    ...(isProtected ? [['verify', '--to', 'latest']] : []),
+  ].map(inDatabase);
+  const follow = isProtected && copyTo !== undefined ? inDatabase(['copy', '--follow']) : undefined;
   const { hour, minute } = input.at;
   const searchPath = context.env.PATH ?? '/usr/local/bin:/usr/bin:/bin';
   if (input.format === 'cron') {
     // cron's own has /usr/bin and /bin alone.
     const path = `export PATH=${shellWord(searchPath)}`;
     const run = steps.map((words) => `${words.map(shellWord).join(' ')} >/dev/null`);
-    const command = [path, ...run].join(' && ');
     // cron turns a bare % into a line end
-    return [
-      {
-        name: 'crontab',
-        content: `${minute} ${hour} * * * ${command.replaceAll('%', '\\%')} ${mark(name)}\n`,
-      },
-    ];
+    const line = (when: string, commands: readonly string[]) =>
+      `${when} ${[path, ...commands].join(' && ').replaceAll('%', '\\%')} ${mark(name)}\n`;
+    // One that finds another at it ends at once.
+    const following = follow && line('* * * * *', [`${follow.map(shellWord).join(' ')} >/dev/null 2>&1`]);
+    return [{ name: 'crontab', content: `${line(`${minute} ${hour} * * *`, run)}${following ?? ''}` }];
   }
   const unit = `invctl-backup-${name}`;
   const time = `${String(hour).padStart(2, '0')}:${String(minute).padStart(2, '0')}`;
@@ -92,7 +99,29 @@ Persistent=true
 WantedBy=timers.target
 `,
     },
+    ...(follow
+      ? [{ name: `invctl-copy-${name}.service`, content: followUnit(name, searchPath, follow) }]
+      : []),
   ];
+}
+
+function followUnit(name: string, searchPath: string, command: readonly string[]): string {
+  return `[Unit]
+Description=Copies of what is received of ${name}
+After=network-online.target docker.service
+Wants=network-online.target
+
+[Service]
+Environment=${systemdWord(`PATH=${searchPath}`)}
+ExecStart=${systemdCommand(command)}
+SuccessExitStatus=130 143
+Restart=always
+RestartSec=30
+Nice=10
+
+[Install]
+WantedBy=default.target
+`;
 }
 
 /** Ends a project's line, so that the next installation finds it. To the shell that cron starts it is a comment. */
@@ -132,13 +161,18 @@ export async function installSchedule(
   if (!existsSync('/run/systemd/system')) {
     context.warn('systemd does not run on this machine; a crontab line: invctl db schedule --cron --install');
   }
-  const timer = basename(paths.find((path) => path.endsWith('.timer')) ?? '');
+  const enabled = paths
+    .filter((_, index) => files[index]?.content.includes('[Install]'))
+    .map((path) => basename(path));
   const systemctl = root ? 'systemctl' : 'systemctl --user';
-  return { files: paths, enable: `${systemctl} daemon-reload && ${systemctl} enable --now ${timer}` };
+  return {
+    files: paths,
+    enable: `${systemctl} daemon-reload && ${systemctl} enable --now ${enabled.join(' ')}`,
+  };
 }
 
 /** @throws UserError NO_CRONTAB, CRONTAB_FAILED, CommandError of a crontab that refuses the line. */
-async function writeCrontab({ processes, project, signal }: ServiceContext, line: string): Promise<void> {
+async function writeCrontab({ processes, project, signal }: ServiceContext, lines: string): Promise<void> {
   const listed = await processes.run('crontab', ['-l'], { signal, allowFailure: true }).catch((error) => {
     if (!(error instanceof UserError) || error.code !== 'PROGRAM_NOT_FOUND') throw error;
     throw new UserError({
@@ -159,7 +193,7 @@ async function writeCrontab({ processes, project, signal }: ServiceContext, line
   const others = listed.stdout
     .split('\n')
     .filter((existing) => existing !== '' && !existing.endsWith(mark(project().name)));
-  await processes.run('crontab', ['-'], { signal, input: [...others, line].join('\n') });
+  await processes.run('crontab', ['-'], { signal, input: [...others, lines].join('\n') });
 }
 
 /** systemd.syntax(7): double quotes with backslash escapes, `%` doubled. */

@@ -14,6 +14,10 @@ const BEFORE = `${PREFIX}before_`;
 const UNPACK_BASE = `umask 077
 mkdir -p "$1" && "$2" -dc | tar -x -f - -C "$1"`;
 
+// With what was there before that: the changes alone are no data folder. PostgreSQL 17 and later.
+const COMBINE = `umask 077
+cd "$1" && pg_combinebackup --no-manifest --no-sync --output=data part-* && rm -rf part-*`;
+
 const UNPACK_WAL = `umask 077
 mkdir -p "$1/wal" && tar -x -f - -C "$1/wal" &&
 cd "$1/data" && touch recovery.signal &&
@@ -104,16 +108,25 @@ export interface BaseArchive {
 
 /**
  * Makes the incoming server's files.
+ * @param chain what the base is made of, oldest first.
  * @param wal a tar of segments.
  * @param settings what is added to its `postgresql.auto.conf`.
  */
 export async function fillFolder(
   run: FileProgram,
   { incoming }: RestoreFolders,
-  { base, wal, settings }: { base: BaseArchive; wal: Readable; settings: string },
+  {
+    chain,
+    wal,
+    settings,
+  }: { chain: readonly (() => Promise<BaseArchive>)[]; wal: Readable; settings: string },
 ): Promise<void> {
-  const { content, decompressor } = base;
-  await run(['sh', '-c', UNPACK_BASE, 'sh', `${incoming}/data`, decompressor], content);
+  for (const [index, open] of chain.entries()) {
+    const { content, decompressor } = await open();
+    const folder = chain.length === 1 ? 'data' : `part-${String(index).padStart(3, '0')}`;
+    await run(['sh', '-c', UNPACK_BASE, 'sh', `${incoming}/${folder}`, decompressor], content);
+  }
+  if (chain.length > 1) await run(['sh', '-c', COMBINE, 'sh', incoming]);
   await run(['sh', '-c', UNPACK_WAL, 'sh', incoming, settings], wal);
 }
 

@@ -122,7 +122,7 @@ export async function restoreTables(
   input: RestoreTablesInput,
 ): Promise<RestoredTables> {
   return withFoundDatabase(context, RESTORE_TABLE, async (database) => {
-    const { record, recovery, moment } = await prepare(context, database, input.target);
+    const { record, recovery, moment } = await prepare(context, database, input.target, input.onStep);
     const options = { applicationName: `invctl ${RESTORE_TABLE}`, signal: context.signal };
     // What can be refused is refused before anything is made.
     await withSession(database, options, async (session) => {

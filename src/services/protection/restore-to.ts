@@ -1,6 +1,13 @@
 import { z } from 'zod';
+import { readIdentities } from '../../backup/encryption.js';
 import { type Catalogue, planBefore } from '../../backup/protection/catalogue.js';
-import { protectionPlace, readCatalogue, readRecord } from '../../backup/protection/place.js';
+import { type DrillNote, writeDrillNote } from '../../backup/protection/notes.js';
+import {
+  type ProtectionRecord,
+  protectionPlace,
+  readCatalogue,
+  readRecord,
+} from '../../backup/protection/place.js';
 import { openTrials } from '../../engine/open-trials.js';
 import { UserError } from '../../errors.js';
 import { runningServices, startAgain } from '../../postgres/clients.js';
@@ -15,7 +22,9 @@ import { timeId } from '../../system/time-id.js';
 import type { ServiceContext } from '../context.js';
 import { compareRows, type Restored, type RowDifference } from '../database/restored.js';
 import { operation, perform, type Run } from '../operation.js';
+import { checkFiles } from './check-files.js';
 import { type Choice, choose } from './choose.js';
+import { chooseFromCopies } from './copies.js';
 import { type RestoreFolders, removeFolder, restoreFolders, swapFiles, unswapFiles } from './data-files.js';
 import { findCommit } from './history.js';
 import type { Target } from './moment.js';
@@ -24,6 +33,8 @@ import { notProtected } from './switch.js';
 
 const RESTORE_TO = 'db restore --to';
 const PROMOTE_SECONDS = 300;
+/** Codes of what the copies may have. */
+const HERE_NO_MORE = ['NOT_PROTECTED', 'NOTHING_TO_BRING_BACK', 'TARGET_OUTSIDE', 'TARGET_NOT_FOUND'];
 
 /** Of a second server beside the live one. */
 export const besideSchema = z.object({
@@ -62,7 +73,15 @@ export const restoreToOperation = operation({
   },
 });
 
-export type RestoreToStep = 'check' | 'unpack' | 'recover' | 'compare' | 'promote' | 'swap' | 'restart';
+export type RestoreToStep =
+  | 'fetch'
+  | 'check'
+  | 'unpack'
+  | 'recover'
+  | 'compare'
+  | 'promote'
+  | 'swap'
+  | 'restart';
 
 export interface RestoreToPreview {
   /** The moment that was asked for; null: the last one, or before a transaction. */
@@ -95,7 +114,7 @@ export interface RestoredTo extends Restored {
  */
 export async function restoreTo(context: ServiceContext, input: RestoreToInput): Promise<RestoredTo> {
   return withFoundDatabase(context, RESTORE_TO, async (database) => {
-    const { record, recovery, moment } = await prepare(context, database, input.target);
+    const { record, recovery, moment } = await prepare(context, database, input.target, input.onStep);
     const id = timeId(new Date());
     const folders = restoreFolders(record.dataDirectory, id);
     const state: State = {
@@ -141,33 +160,69 @@ export async function restoreTo(context: ServiceContext, input: RestoreToInput):
   });
 }
 
-/** All of {@link restoreTo} but the swap: nothing of it stays. */
+export interface Drill {
+  moment: Date | null;
+  lastCommit: Date | null;
+  base: string;
+  tables: Facts['tables'];
+  /** False: the image has no pg_amcheck, or it may not be used. */
+  amcheck: boolean;
+}
+
+/** All of {@link restoreTo} but the swap: nothing of it stays but a note of how it went. */
 export async function drill(
   context: ServiceContext,
   input: Pick<RestoreToInput, 'target' | 'onStep'>,
-): Promise<{ moment: Date | null; lastCommit: Date | null; base: string; tables: Facts['tables'] }> {
+): Promise<Drill> {
   return withFoundDatabase(context, 'db verify --to', async (database) => {
-    const { record, recovery, moment } = await prepare(context, database, input.target);
-    const id = timeId(new Date());
-    const state: State = {
-      trial: trialName(database, id),
-      folders: restoreFolders(record.dataDirectory, id),
-      made: true,
-      services: [],
+    const place = protectionPlace(database.location, database.settings);
+    const started = performance.now();
+    const note = async (result: Pick<DrillNote, 'base' | 'rows' | 'failure'>) => {
+      const seconds = Math.round((performance.now() - started) / 100) / 10;
+      if (await readRecord(place))
+        await writeDrillNote(place, { ...result, seconds, at: new Date().toISOString() });
     };
-    return perform(restoreToOperation, context, { id, state, subject: database }, async (run) => {
-      await run.begin('recover');
-      const scratch = await recoverBeside(context, database, {
-        ...recovery,
-        folders: state.folders,
-        name: state.trial,
-        ...(input.onStep ? { onStep: input.onStep } : {}),
-      });
-      input.onStep?.('compare');
-      const tables = await countIn(context, scratch.database);
-      await takeBack(context, database, state);
-      return { moment, lastCommit: scratch.lastCommit, base: recovery.plan.base.id, tables };
+    try {
+      const result = await drillIn(context, database, input);
+      const rows = result.tables.reduce((sum, table) => sum + table.rows, 0);
+      await note({ base: result.base, rows, failure: null });
+      return result;
+    } catch (error) {
+      // What was asked for wrongly says nothing of what is there.
+      const tells = error instanceof UserError && !['NOT_PROTECTED', 'TARGET_OUTSIDE'].includes(error.code);
+      if (tells && !context.signal.aborted) await note({ base: null, rows: 0, failure: error.message });
+      throw error;
+    }
+  });
+}
+
+async function drillIn(
+  context: ServiceContext,
+  database: Database,
+  input: Pick<RestoreToInput, 'target' | 'onStep'>,
+): Promise<Drill> {
+  const { record, recovery, moment } = await prepare(context, database, input.target, input.onStep);
+  const id = timeId(new Date());
+  const state: State = {
+    trial: trialName(database, id),
+    folders: restoreFolders(record.dataDirectory, id),
+    made: true,
+    services: [],
+  };
+  return perform(restoreToOperation, context, { id, state, subject: database }, async (run) => {
+    await run.begin('recover');
+    const scratch = await recoverBeside(context, database, {
+      ...recovery,
+      folders: state.folders,
+      name: state.trial,
+      ...(input.onStep ? { onStep: input.onStep } : {}),
     });
+    input.onStep?.('compare');
+    const tables = await countIn(context, scratch.database);
+    await promote(context, scratch);
+    const amcheck = await checkFiles(context, scratch.database);
+    await takeBack(context, database, state);
+    return { moment, lastCommit: scratch.lastCommit, base: recovery.plan.base.id, tables, amcheck };
   });
 }
 
@@ -206,16 +261,18 @@ export async function undoRestoreTo(
   });
 }
 
-/** What a target is brought back from. @throws UserError NOT_PROTECTED, and of {@link choose} */
-export async function prepare(context: ServiceContext, database: Database, target: Target) {
+/**
+ * What a target is brought back from; what is not here is fetched from the copies.
+ * @throws UserError NOT_PROTECTED, TARGET_NOT_FOUND, and of {@link choose}
+ */
+export async function prepare(
+  context: ServiceContext,
+  database: Database,
+  target: Target,
+  onStep: (step: 'fetch') => void = () => {},
+) {
   const place = protectionPlace(database.location, database.settings);
-  const record = await readRecord(place);
-  if (!record) throw notProtected();
-  const catalogue = await readCatalogue(place, record);
-  const choice =
-    target.kind === 'before'
-      ? await chooseBefore(context, database, place, catalogue, target.transaction)
-      : choose(catalogue, target);
+  const { record, catalogue, choice } = await found(context, database, { place, target, onStep });
   const live = catalogue.live.at(-1)?.timeline === choice.plan.timeline;
   const newest = choice.plan.segments.at(-1);
   const reachesEnd = catalogue.runs
@@ -228,6 +285,31 @@ export async function prepare(context: ServiceContext, database: Database, targe
     moment: target.kind === 'moment' ? target.at : null,
     recovery: { place, record, ...choice, ...(expectedEnd === undefined ? {} : { expectedEnd }) },
   };
+}
+
+/** What leads to the target: what is here, or with what is here no more, the copies. */
+async function found(
+  context: ServiceContext,
+  database: Database,
+  { place, target, onStep }: { place: string; target: Target; onStep: (step: 'fetch') => void },
+): Promise<{ record: ProtectionRecord; catalogue: Catalogue; choice: Choice }> {
+  const record = await readRecord(place);
+  const here = record && (await readCatalogue(place, record));
+  const chosen = async (catalogue: Catalogue) =>
+    target.kind === 'before'
+      ? chooseBefore(context, database, place, catalogue, target.transaction)
+      : choose(catalogue, target);
+  try {
+    if (record && here) return { record, catalogue: here, choice: await chosen(here) };
+    throw notProtected();
+  } catch (error) {
+    if (!(error instanceof UserError) || !HERE_NO_MORE.includes(error.code)) throw error;
+    onStep('fetch');
+    const away = { place, record, here, chosen, everything: target.kind === 'before' };
+    const fetched = await chooseFromCopies(context, database, away);
+    if (!fetched) throw error;
+    return fetched;
+  }
 }
 
 /** The transaction may be one of before a restore, or never have been committed: found before anything is made. */
@@ -245,24 +327,28 @@ async function chooseBefore(
 }
 
 /** The second server is one to be written to from here on, and stopped cleanly. */
-async function settle(context: ServiceContext, { database, paused, trial }: ScratchServer): Promise<void> {
+async function settle(context: ServiceContext, scratch: ScratchServer): Promise<void> {
+  await promote(context, scratch);
+  const { database, trial } = scratch;
+  const options = { applicationName: `invctl ${RESTORE_TO}`, signal: context.signal };
+  await withMaintenance(database, options, (session) => session.run('CHECKPOINT;'));
+  await trial.engine.stop(trial.location, [database.service.name]);
+}
+
+async function promote(context: ServiceContext, { database, paused }: ScratchServer): Promise<void> {
+  if (!paused) return;
   const options = { applicationName: `invctl ${RESTORE_TO}`, signal: context.signal };
   await withMaintenance(database, options, async (session) => {
-    if (paused) {
-      const [promoted] = await session.rows<{ done: boolean }>(
-        `SELECT pg_promote(true, ${PROMOTE_SECONDS}) AS done`,
-      );
-      if (!promoted?.done) {
-        throw new UserError({
-          code: 'RECOVERY_FAILED',
-          message: `the server that was brought back did not leave recovery within ${PROMOTE_SECONDS} seconds`,
-          hint: 'the same command again',
-        });
-      }
-    }
-    await session.run('CHECKPOINT;');
+    const [promoted] = await session.rows<{ done: boolean }>(
+      `SELECT pg_promote(true, ${PROMOTE_SECONDS}) AS done`,
+    );
+    if (promoted?.done) return;
+    throw new UserError({
+      code: 'RECOVERY_FAILED',
+      message: `the server that was brought back did not leave recovery within ${PROMOTE_SECONDS} seconds`,
+      hint: 'the same command again',
+    });
   });
-  await trial.engine.stop(trial.location, [database.service.name]);
 }
 
 /** @returns milliseconds in which nobody could connect. */

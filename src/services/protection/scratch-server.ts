@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Header } from 'tar';
 import { readIdentities } from '../../backup/encryption.js';
-import type { RecoveryPlan } from '../../backup/protection/catalogue.js';
+import type { Base, RecoveryPlan } from '../../backup/protection/catalogue.js';
 import { damaged, type ProtectionRecord, proveSums } from '../../backup/protection/place.js';
 import { findStored, type Opener, readStored, unpackedName } from '../../backup/protection/stored-file.js';
 import { openTrials } from '../../engine/open-trials.js';
@@ -89,7 +89,7 @@ export async function recoverBeside(
   input.onStep?.('check');
   const opener = once(() => readIdentities(context, live));
   const proof = { signal: context.signal, opener };
-  await proveSums(plan.base.folder, [], { ...proof, all: true });
+  for (const { folder } of plan.chain) await proveSums(folder, [], { ...proof, all: true });
   await proveSegments(place, plan, proof);
   input.onStep?.('unpack');
   const { trial, run } = await openBeside(context, live, {
@@ -99,9 +99,9 @@ export async function recoverBeside(
   });
   const settings = (to: RecoveryTarget) => recoverySettings(`${folders.incoming}/wal`, plan.timeline, to);
   await withWalFolder(place, name, plan, async (folder) => {
-    const base = await openBase(plan, opener);
+    const chain = plan.chain.map((base) => () => openBase(base, opener));
     const wal = Readable.from(walArchive(folder, input.record.segmentBytes, opener), { objectMode: false });
-    await fillFolder(run, folders, { base, wal, settings: settings(target) });
+    await fillFolder(run, folders, { chain, wal, settings: settings(target) });
   });
   input.onStep?.('recover');
   const database: Database = { ...live, engine: trial.engine, location: trial.location };
@@ -130,12 +130,12 @@ async function proveSegments(
   }
 }
 
-async function openBase({ base }: RecoveryPlan, opener: Opener): Promise<BaseArchive> {
+async function openBase({ folder }: Base, opener: Opener): Promise<BaseArchive> {
   for (const { name, decompressor } of BASE_ARCHIVES) {
-    const stored = await findStored(base.folder, name);
+    const stored = await findStored(folder, name);
     if (stored) return { content: await readStored(stored, opener), decompressor };
   }
-  throw damaged(join(base.folder, BASE_ARCHIVES[0].name), 'is not there');
+  throw damaged(join(folder, BASE_ARCHIVES[0].name), 'is not there');
 }
 
 /** The WAL that is needed in one folder, by links: what is removed or renamed meanwhile is still there. */

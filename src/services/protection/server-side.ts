@@ -1,3 +1,4 @@
+import type { ProtectionRecord } from '../../backup/protection/place.js';
 import type { Session } from '../../engine/database-access.js';
 import { ExitCode, UserError } from '../../errors.js';
 import { type Database, programFailed, runProgram } from '../../postgres/database.js';
@@ -31,6 +32,8 @@ export interface ServerFacts {
   dataDirectory: string;
   hbaFile: string;
   slotLimit: string;
+  /** `summarize_wal`; null: a server of before 17, which has none. */
+  summaries: string | null;
 }
 
 /**
@@ -45,7 +48,8 @@ export async function readServer(session: Session): Promise<ServerFacts> {
     `SELECT (SELECT system_identifier::text FROM pg_control_system()) AS "systemIdentifier",
             pg_size_bytes(current_setting('wal_segment_size'))::int AS "segmentBytes",
             current_setting('data_directory') AS "dataDirectory", current_setting('hba_file') AS "hbaFile",
-            current_setting('max_slot_wal_keep_size') AS "slotLimit", current_setting('wal_level') AS "walLevel",
+            current_setting('max_slot_wal_keep_size') AS "slotLimit",
+            current_setting('summarize_wal', true) AS summaries, current_setting('wal_level') AS "walLevel",
             current_setting('max_wal_senders')::int AS senders, current_setting('max_replication_slots')::int AS slots,
             (SELECT string_agg(spcname, ', ') FROM pg_tablespace WHERE spcname NOT IN ('pg_default', 'pg_global'))
               AS tablespaces`,
@@ -71,11 +75,11 @@ export async function readServer(session: Session): Promise<ServerFacts> {
   return facts;
 }
 
-/** Makes the role, lets it in, and bounds what the slot keeps. Nothing of it needs a restart. */
+/** Makes the role, lets it in, bounds what the slot keeps, and has WAL summarized. Nothing of it needs a restart. */
 export async function prepareServer(
   database: Database,
   session: Session,
-  { hbaFile, slotLimit }: ServerFacts,
+  { hbaFile, slotLimit, summaries }: ServerFacts,
   password: Secret,
 ): Promise<void> {
   const [role] = await session.rows(`SELECT 1 FROM pg_roles WHERE rolname = ${literal(PROTECT_ROLE)}`);
@@ -87,14 +91,18 @@ export async function prepareServer(
   await editHba(database, hbaFile, ADD_LINE);
   if (slotLimit === '-1')
     await session.run(`ALTER SYSTEM SET max_slot_wal_keep_size = ${literal(SLOT_LIMIT)};`);
+  if (summaries === 'off') await session.run('ALTER SYSTEM SET summarize_wal = on;');
   await session.run('SELECT pg_reload_conf();');
 }
 
-/** Takes back what {@link prepareServer} made, as far as it is there. @param slotLimitBefore null: it was not ours. */
+/**
+ * Takes back what {@link prepareServer} made, as far as it is there.
+ * @param ours.slotLimitBefore null: it was not ours. @param ours.summaries false: they were not ours.
+ */
 export async function clearServer(
   database: Database,
   session: Session,
-  slotLimitBefore: string | null,
+  { slotLimitBefore, summaries }: Pick<ProtectionRecord, 'slotLimitBefore' | 'summaries'>,
 ): Promise<void> {
   const { hbaFile } = await onlyRow<{ hbaFile: string }>(
     session,
@@ -109,6 +117,7 @@ export async function clearServer(
   );
   await editHba(database, hbaFile, REMOVE_LINE);
   if (slotLimitBefore !== null) await session.run('ALTER SYSTEM RESET max_slot_wal_keep_size;');
+  if (summaries) await session.run('ALTER SYSTEM RESET summarize_wal;');
   await session.run('SELECT pg_reload_conf();');
 }
 

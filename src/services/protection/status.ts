@@ -1,4 +1,5 @@
 import { type Window, windowsOf } from '../../backup/protection/catalogue.js';
+import { copyMessage, type DrillNote, readCopyNote, readDrillNote } from '../../backup/protection/notes.js';
 import {
   baseFailure,
   protectionPlace,
@@ -16,6 +17,7 @@ import { type Database, findDatabase } from '../../postgres/database.js';
 import { withMaintenance } from '../../postgres/server-sessions.js';
 import { literal } from '../../postgres/sql.js';
 import { receiverName } from '../../project/receiver.js';
+import type { ProjectSettings } from '../../project/settings-file.js';
 import type { ServiceContext } from '../context.js';
 import { receiverSettings } from './receiver-service.js';
 import { PROTECT_SLOT } from './server-side.js';
@@ -36,6 +38,10 @@ export interface ProtectionStatus {
   bases: number;
   newestBase: { id: string; endedAt: Date; bytes: number } | null;
   bytes: { bases: number; wal: number };
+  /** Where the copies are, and until when all is there; null: invctl.yaml names no place. */
+  copy: { address: string; covered: Date | null; message: string } | null;
+  /** The newest `db verify --to`; null: there was none. */
+  drill: DrillNote | null;
   everySeconds: number | null;
   keepSeconds: number | null;
 }
@@ -47,7 +53,8 @@ export async function protectionStatus(context: ServiceContext): Promise<Protect
 }
 
 async function statusOf(context: ServiceContext, database: Database): Promise<ProtectionStatus> {
-  const place = protectionPlace(database.location, database.settings);
+  const { location, settings } = database;
+  const place = protectionPlace(location, settings);
   const record = await readRecord(place);
   const service = database.project.services[receiverName(database.service)];
   const catalogue = record && (await readCatalogue(place, record));
@@ -71,7 +78,22 @@ async function statusOf(context: ServiceContext, database: Database): Promise<Pr
       bases: catalogue?.bases.reduce((sum, { bytes }) => sum + bytes, 0) ?? 0,
       wal: segments.reduce((sum, { bytes }) => sum + bytes, 0),
     },
+    copy: settings.backup.copyTo === undefined ? null : await copyOf(place, settings.backup.copyTo),
+    drill: (await readDrillNote(place)) ?? null,
     ...(on && service ? receiverSettings(service) : { everySeconds: null, keepSeconds: null }),
+  };
+}
+
+async function copyOf(
+  place: string,
+  copyTo: ProjectSettings['backup']['copyTo'] & {},
+): Promise<ProtectionStatus['copy']> {
+  const note = await readCopyNote(place);
+  const configured = typeof copyTo === 'string' ? copyTo : `s3://${copyTo.bucket}/${copyTo.prefix ?? ''}`;
+  return {
+    address: note?.address ?? configured,
+    covered: note?.covered ? new Date(note.covered) : null,
+    message: copyMessage(note),
   };
 }
 

@@ -45,6 +45,7 @@ const stateSchema = z.object({
   already: z.boolean(),
   file: z.string(),
   slotLimitBefore: z.string().nullable(),
+  summaries: z.boolean().default(false),
 });
 
 type State = z.infer<typeof stateSchema>;
@@ -152,8 +153,10 @@ export async function protectOn(context: ServiceContext, input: ProtectInput): P
       file: edit.file,
       service: receiverName(service),
       slotLimitBefore: known && already ? known.slotLimitBefore : server.slotLimit === '-1' ? '-1' : null,
+      summaries: known && already ? known.summaries : server.summaries === 'off',
     };
-    const state: State = { place, already, file: edit.file, slotLimitBefore: record.slotLimitBefore };
+    const { slotLimitBefore, summaries } = record;
+    const state: State = { place, already, file: edit.file, slotLimitBefore, summaries };
     const performing = {
       id: `${timeId(new Date())}-protect`,
       state,
@@ -304,6 +307,7 @@ export async function protectOff(
       already: false,
       file: found?.file ?? record?.file ?? '',
       slotLimitBefore: record?.slotLimitBefore ?? null,
+      summaries: record?.summaries ?? false,
     };
     const performing = { id: `${timeId(new Date())}-protect`, state, subject: database };
     await perform(protectOffOperation, context, performing, async (run) => {
@@ -334,7 +338,7 @@ async function takeBack(database: Database, state: State): Promise<void> {
     await writeEdit(state.file, bare);
   }
   await withMaintenance(database, { applicationName: PROTECT_OFF }, (session) =>
-    clearServer(database, session, state.slotLimitBefore),
+    clearServer(database, session, state),
   );
   await emptyPlace(state.place);
   const record = await readRecord(state.place);

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { writeRecord } from '../../../src/backup/protection/place.js';
@@ -6,13 +6,15 @@ import { segmentFile } from '../../../src/postgres/wal.js';
 
 /** As small as PostgreSQL allows: `initdb --wal-segsize=1`. */
 export const SEGMENT_BYTES = 1024 * 1024;
-export const SYSTEM = '7123456789012345678';
+const SYSTEM = '7123456789012345678';
 
 export interface WrittenBase {
   timeline: number;
   /** Number of the segment that it starts in. */
   segment: number;
   endedAt: Date;
+  /** Index of the base that it holds the changes to. */
+  parent?: number | undefined;
 }
 
 /** What a protection's place has, without a server that ever wrote it. */
@@ -40,6 +42,7 @@ export async function writePlace(folder: string, written: WrittenPlace): Promise
     file: 'compose.yaml',
     service: 'db-protect',
     slotLimitBefore: '-1',
+    summaries: false,
   });
   const seconds = (at: Date) => Math.floor(at.getTime() / 1000);
   writeFileSync(
@@ -66,17 +69,19 @@ export async function writePlace(folder: string, written: WrittenPlace): Promise
         .join(''),
     );
   }
-  return bases.map(({ timeline, segment, endedAt }) => {
-    const id = endedAt.toISOString().replace(/[-:]|\.\d+/g, '');
+  const ids = bases.map(({ endedAt }) => endedAt.toISOString().replace(/[-:]|\.\d+/g, ''));
+  bases.forEach(({ timeline, segment, endedAt, parent }, index) => {
+    const id = ids[index] as string;
+    const madeOf = parent === undefined ? '' : `,"parent":"${ids[parent]}"`;
     const lsn = segment * SEGMENT_BYTES + 0x28;
     mkdirSync(join(folder, 'bases', id));
     writeFileSync(join(folder, 'bases', id, 'base.tar.zst'), `base ${id}`);
     writeFileSync(
       join(folder, 'bases', id, 'base.json'),
-      `{"id":"${id}","startedAt":${seconds(endedAt)},"endedAt":${seconds(endedAt)},"timeline":${timeline},"startLsn":"${lsnText(lsn)}","endLsn":"${lsnText(lsn + 0xd8)}"}\n`,
+      `{"id":"${id}","startedAt":${seconds(endedAt)},"endedAt":${seconds(endedAt)},"timeline":${timeline},"startLsn":"${lsnText(lsn)}","endLsn":"${lsnText(lsn + 0xd8)}"${madeOf}}\n`,
     );
-    return id;
   });
+  return ids;
 }
 
 function lsnText(at: number): string {
@@ -95,9 +100,4 @@ export function contentOf(folder: string): string[] {
     ...names('bases').map((id) => `bases/${id}`),
     ...names('wal').flatMap((run) => names(join('wal', run)).map((file) => `wal/${run}/${file}`)),
   ];
-}
-
-/** Gives a file of the place another time of its last change. */
-export function changedAt(folder: string, file: string, at: Date): void {
-  utimesSync(join(folder, file), at, at);
 }

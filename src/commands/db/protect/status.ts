@@ -22,16 +22,35 @@ export default command({
       bases: z.int(),
       newestBase: z.object({ id: z.string(), endedAt: z.string(), bytes: z.int() }).nullable(),
       bytes: z.object({ bases: z.int(), wal: z.int() }),
+      copy: z
+        .object({
+          address: z.string(),
+          covered: z.string().nullable().describe('ISO time until when all that was committed is there'),
+          message: z.string().describe('what is wrong with the copies; else empty'),
+        })
+        .nullable()
+        .describe('of the base backups and the WAL; null: backup.copyTo is not set'),
+      drill: z
+        .object({
+          at: z.string(),
+          seconds: z.number(),
+          base: z.string().nullable(),
+          rows: z.int(),
+          failure: z.string().nullable().describe('null: it went well'),
+        })
+        .nullable()
+        .describe('the newest `db verify --to`'),
       everySeconds: z.int().nullable(),
       keepSeconds: z.int().nullable(),
     }),
   async run(context) {
     const status = await protectionStatus(context);
-    const { windows, newestBase } = status;
+    const { windows, newestBase, copy } = status;
     return {
       data: {
         ...status,
         windows: windows.map(({ from, until }) => ({ from: from.toISOString(), until: until.toISOString() })),
+        copy: copy && { ...copy, covered: copy.covered?.toISOString() ?? null },
         newestBase: newestBase && { ...newestBase, endedAt: newestBase.endedAt.toISOString() },
       },
       text: describe(status, new Date()),
@@ -57,6 +76,7 @@ function describe(status: ProtectionStatus, now: Date): string {
       `${count(bases, 'base backup')} of ${formatBytes(bytes.bases)}, the newest ${formatDuration(now.getTime() - newestBase.endedAt.getTime())} old; WAL of ${formatBytes(bytes.wal)}`,
     );
   }
+  lines.push(...sayDrill(status, now), ...sayCopy(status, now));
   if (everySeconds !== null && keepSeconds !== null) {
     lines.push(
       `a base backup every ${formatDuration(everySeconds * 1000)}; kept for ${formatDuration(keepSeconds * 1000)}`,
@@ -72,4 +92,23 @@ function sayLag({ lagSeconds, lagBytes }: ProtectionStatus): string {
   const behind =
     lagSeconds === null ? 'no commit is safe yet' : `behind by ${formatDuration(lagSeconds * 1000)}`;
   return lagBytes === null ? behind : `${behind}, ${formatBytes(lagBytes)}`;
+}
+
+function sayDrill({ drill, newestBase }: ProtectionStatus, now: Date): string[] {
+  if (!newestBase) return [];
+  if (!drill) return ['never tried: invctl db verify --to latest'];
+  const age = formatDuration(now.getTime() - Date.parse(drill.at));
+  return drill.failure === null
+    ? [
+        `tried ${age} ago: ${count(drill.rows, 'row')} brought back in ${formatDuration(drill.seconds * 1000)}`,
+      ]
+    : [`tried ${age} ago, in vain: ${drill.failure}`];
+}
+
+function sayCopy({ copy }: ProtectionStatus, now: Date): string[] {
+  if (!copy) return [];
+  const until = copy.covered
+    ? `safe there until ${formatDuration(now.getTime() - copy.covered.getTime())} ago`
+    : 'nothing yet';
+  return [`copies in ${copy.address}: ${until}`, ...(copy.message === '' ? [] : [copy.message])];
 }

@@ -19,13 +19,18 @@ export const check = defineCheck({
     const folder = resolve(facts.location.directory, backup.folder);
     const { knownProtection } = await import('../../../backup/protection/receiver-state.js');
     const { protectionPlace } = await import('../../../backup/protection/place.js');
-    const protection = await knownProtection(protectionPlace(facts.location, settings), facts.project);
+    const protection = await knownProtection(
+      protectionPlace(facts.location, settings),
+      facts.project,
+      settings,
+    );
     if (protection?.receiver === 'receiving' && protection.windows.length > 0 && protection.message === '')
       return [];
     const verified = await newestBackup(facts.location.directory, settings);
     const hours = verified?.ageHours ?? (await newestFileHours(folder));
     const young = hours !== undefined && hours <= backup.maxAgeHours;
-    if (protection && (protection.receiver === 'refused' || !young)) {
+    // One that was never heard of is that of a project which is down.
+    if (protection && (protection.receiver !== 'silent' || !young)) {
       const message = protection.message || 'it has no base backup yet';
       return [{ message: `the database is not protected now: ${message}`, next: 'invctl db protect status' }];
     }

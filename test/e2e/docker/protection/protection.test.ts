@@ -3,9 +3,13 @@ import { readdirSync, readFileSync, renameSync, statSync, writeFileSync } from '
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { acknowledgedLoad } from '../../../../scripts/acknowledged-load.mjs';
 import { withoutDocker } from '../../../support/docker.js';
+import { faultCount } from '../../../support/fault-counts.js';
 import { schemaErrors } from '../../../support/schema.js';
 import { type DatabaseProject, startDatabaseProject } from '../database/fixture.js';
+
+const kills = faultCount('FAULT_KILLS', 1);
 
 const APP = `
   app:
@@ -23,7 +27,10 @@ describe.skipIf(withoutDocker)('db protect and db restore --to on Docker', () =>
   let hundred: string;
 
   beforeAll(() => {
-    project = startDatabaseProject('protect', { services: APP });
+    project = startDatabaseProject('protect', {
+      services: APP,
+      more: '    ports: ["127.0.0.1::5432"]\n',
+    });
     place = join(project.directory, 'backups', 'protection');
     composeBefore = composeFile();
     project.sql('CREATE TABLE notes (id serial PRIMARY KEY, text text NOT NULL)');
@@ -241,16 +248,32 @@ describe.skipIf(withoutDocker)('db protect and db restore --to on Docker', () =>
     project.sql('SELECT pg_reload_conf()');
   });
 
-  it('loses nothing that was acknowledged when the database is killed and its volume removed', async () => {
-    await untilStatus(({ receiver }) => receiver === 'receiving');
-    const before = rows();
-    add(1000);
-    compose('kill', 'db');
-    compose('rm', '--force', 'db');
-    execFileSync('docker', ['volume', 'rm', `${project.name}_pgdata`], { stdio: 'ignore' });
-    const { code, stdout } = await restore('--to', 'latest');
-    expect({ code, error: JSON.parse(stdout).error }).toEqual({ code: 0, error: undefined });
-    expect(rows()).toBe(before + 1000);
+  it(`loses nothing that was acknowledged when the database is killed under load and its volume removed, ${kills} times`, {
+    timeout: 300_000 + kills * 60_000,
+  }, async () => {
+    project.sql('CREATE TABLE acknowledged (id text PRIMARY KEY)');
+    for (let kill = 0; kill < kills; kill += 1) {
+      await untilStatus(({ receiver, windows }) => receiver === 'receiving' && windows.length > 0);
+      const before = rows();
+      const address = compose('port', 'db', '5432');
+      const load = acknowledgedLoad(
+        `postgresql://owner:seeded-marker-password@${address}/shop`,
+        `kill${kill}`,
+      );
+      const wanted = 100 + Math.floor(Math.random() * 2000);
+      while (load.count() < wanted) await sleep(2);
+      compose('kill', 'db');
+      const acknowledged = await load.stop();
+      compose('rm', '--force', 'db');
+      execFileSync('docker', ['volume', 'rm', `${project.name}_pgdata`], { stdio: 'ignore' });
+      const { code, stdout } = await restore('--to', 'latest');
+      expect({ code, error: JSON.parse(stdout).error }).toEqual({ code: 0, error: undefined });
+      expect(rows()).toBe(before);
+      const there = new Set(
+        project.sql(`SELECT id FROM acknowledged WHERE id LIKE 'kill${kill}-%'`).split('\n'),
+      );
+      expect(acknowledged.filter((id) => !there.has(id))).toEqual([]);
+    }
   });
 
   it('stands in the way of an upgrade, which its WAL would not survive', async () => {

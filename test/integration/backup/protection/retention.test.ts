@@ -49,8 +49,9 @@ const anyPlace = fc
       }),
     ),
     keepHours: fc.integer({ min: 1, max: 30 }),
+    fullEvery: fc.integer({ min: 1, max: 4 }),
   })
-  .map(({ hours, baseHours, restore, keepHours }): WrittenPlace => {
+  .map(({ hours, baseHours, restore, keepHours, fullEvery }): WrittenPlace => {
     const at = (hour: number) => ago((hours - hour) * 3600 + 600);
     const restored = restore?.hour ?? Number.POSITIVE_INFINITY;
     const undone = restored + (restore?.undoneAfter ?? Number.POSITIVE_INFINITY);
@@ -65,8 +66,13 @@ const anyPlace = fc
     const live = all.filter(({ timeline }, index) => timeline !== all[index - 1]?.timeline);
     // The receiver takes one where a run begins.
     const wanted = new Set([0, restored, ...baseHours]);
+    const taken = all.filter(({ hour }) => wanted.has(hour));
     return {
-      bases: all.filter(({ hour }) => wanted.has(hour)).map((it) => ({ ...it, endedAt: at(it.hour) })),
+      bases: taken.map((it, index) => ({
+        ...it,
+        endedAt: at(it.hour),
+        parent: index % fullEvery === 0 || taken[index - 1]?.timeline !== it.timeline ? undefined : index - 1,
+      })),
       runs: { '00000001-0001': of(1), ...(restored <= hours ? { '00000002-0001': of(2) } : {}) },
       histories:
         restored <= hours ? { 2: [{ timeline: 1, segment: 10 + restored - (restore?.back ?? 0) }] } : {},

@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import type { ServiceContext } from '../../../../src/services/context.js';
 import { renderSchedule } from '../../../../src/services/database/schedule.js';
 import { withProject } from '../../../support/project/project-on-disk.js';
+import { writePlace } from '../../../support/protection/place.js';
 
 const directory = `/srv/my "shop" 100%/it's $HOME`;
 const context = {
@@ -86,6 +87,51 @@ describe('renderSchedule', () => {
       `ExecStart=/usr/bin/invctl -C "/srv/my \\"shop\\" 100%%/it's $$HOME" db backup --level 2 --quiet\n`,
     );
     expect(service?.content).toContain('Environment="PATH=/usr/bin:/my tools"\n');
+  });
+
+  describe('of a project that is protected', () => {
+    const now = new Date();
+    const inProtected = async (backup: object, body: (here: ServiceContext) => Promise<void>) =>
+      withProject({ 'invctl.yaml': JSON.stringify({ backup }) }, async (folder) => {
+        await writePlace(join(folder, 'backups', 'protection'), {
+          bases: [],
+          runs: {},
+          live: [],
+          keepSeconds: 60,
+          covered: now,
+        });
+        await body({ ...context, project: () => ({ name: 'shop', directory: folder }) } as ServiceContext);
+      });
+
+    it('has a drill at the end, and a service that ships what is received', async () => {
+      await inProtected({ copyTo: '/mnt' }, async (here) => {
+        const files = await renderSchedule(here, { at, format: 'systemd', program: ['x'] });
+        expect(files.map(({ name }) => name)).toEqual([
+          'invctl-backup-shop.service',
+          'invctl-backup-shop.timer',
+          'invctl-copy-shop.service',
+        ]);
+        const steps = [...(files[0]?.content ?? '').matchAll(/^ExecStart=x -C \S+ (.*)$/gm)];
+        expect(steps.at(-1)?.[1]).toBe('db verify --to latest --quiet');
+        expect(files[2]?.content).toMatch(/^ExecStart=x -C \S+ db copy --follow --quiet$/m);
+        expect(files[2]?.content).toContain('Restart=always\n');
+      });
+      await inProtected({}, async (here) => {
+        const files = await renderSchedule(here, { at, format: 'systemd', program: ['x'] });
+        expect(files.length).toBe(2);
+      });
+    });
+
+    it('has a second line of cron, each minute', async () => {
+      await inProtected({ copyTo: '/mnt' }, async (here) => {
+        const [crontab] = await renderSchedule(here, { at, format: 'cron', program: ['x'] });
+        const lines = (crontab?.content ?? '').trimEnd().split('\n');
+        expect(lines.length).toBe(2);
+        expect(lines[1]).toMatch(
+          /^\* \* \* \* \* .* db copy --follow --quiet >\/dev\/null 2>&1 # invctl shop$/,
+        );
+      });
+    });
   });
 
   it.skipIf(!hasSystemdAnalyze())('writes units that systemd accepts', async () => {

@@ -1,0 +1,114 @@
+// What point-in-time recovery takes, beside the same baseline: rows of bench-db.mjs.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { acknowledgedLoad } from './acknowledged-load.mjs';
+
+/** As `POST /stock/issue` of the inventory API writes: a line of the ledger, and the stock. */
+const ISSUE = `\\set item random(1, 5000)
+BEGIN;
+UPDATE stock SET quantity = quantity - 1 WHERE item = :item;
+INSERT INTO movements (item, quantity, reason) VALUES (:item, -1, 'issue');
+COMMIT;`;
+const CLIENTS = 8;
+const SECONDS = 8;
+const ROUNDS = 3;
+
+/**
+ * Issues stock for some seconds, as often as it goes.
+ * @returns transactions a second: of several rounds the middle one.
+ */
+async function issueThroughput({ compose }) {
+  compose(['exec', '-T', 'db', 'sh', '-c', 'cat >/tmp/issue.sql'], { input: ISSUE });
+  const rates = [];
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const said = compose([
+      ...['exec', '-T', 'db', 'pgbench', '-U', 'owner', '-n', '-f', '/tmp/issue.sql'],
+      ...['-c', String(CLIENTS), '-j', '2', '-T', String(SECONDS), 'shop'],
+    ]);
+    rates.push(Number(/tps = ([\d.]+)/.exec(said)?.[1]));
+  }
+  return rates.sort((a, b) => a - b)[Math.floor(ROUNDS / 2)];
+}
+
+/** Microseconds of CPU that a service's container has used; NaN where nobody says. */
+function cpuOf({ compose }, service) {
+  const said = compose([
+    'exec',
+    '-T',
+    service,
+    'sh',
+    '-c',
+    'cat /sys/fs/cgroup/cpu.stat 2>/dev/null || true',
+  ]);
+  return Number(/usage_usec (\d+)/.exec(said)?.[1] ?? Number.NaN);
+}
+
+/** Waits until all that was committed before this call is safe. */
+async function untilSafe({ invctl }) {
+  const since = Date.now();
+  for (;;) {
+    const { windows } = JSON.parse((await invctl(['db', 'protect', 'status'])).printed).data;
+    if (Date.parse(windows.at(-1)?.until ?? '') > since + 1000) return;
+    await sleep(250);
+  }
+}
+
+/**
+ * The base backup and the restore of the last moment, beside a dump and its restore; and what the protection takes of
+ * the app. The protection is on afterwards.
+ *
+ * @param bench.invctl runs invctl, and returns what `timed` does.
+ * @param bench.baseline seconds of the dump and of its restore.
+ */
+export async function measureProtection(bench) {
+  const { sql, invctl, baseline, rows } = bench;
+  sql(`CREATE TABLE stock (item int PRIMARY KEY, quantity int NOT NULL);
+       CREATE TABLE movements (id bigserial PRIMARY KEY, item int NOT NULL, quantity int NOT NULL, reason text,
+         at timestamptz NOT NULL DEFAULT now());
+       INSERT INTO stock SELECT i, 1000000 FROM generate_series(1, 5000) i; VACUUM ANALYZE; CHECKPOINT;`);
+  const before = await issueThroughput(bench);
+  await invctl(['db', 'protect', 'on', '--yes']);
+  const [usedBefore, startedAt] = [cpuOf(bench, 'db-protect'), performance.now()];
+  const during = await issueThroughput(bench);
+  const cpu = (cpuOf(bench, 'db-protect') - usedBefore) / 1000 / (performance.now() - startedAt);
+  const cost = (before - during) / before;
+  const base = await invctl(['db', 'backup', '--base']);
+  await untilSafe(bench);
+  const restore = await invctl(['db', 'restore', '--to', 'latest', '--yes']);
+  const { swapMs } = JSON.parse(restore.printed).data;
+  await invctl(['db', 'restore', '--forget', '--confirm', bench.name]);
+  return [
+    rows.ratio('base backup, wall', baseline.dump, base.seconds, 0.5, 's'),
+    rows.ratio('restore --to latest, ask to healthy', baseline.restore, restore.seconds, 0.35, 's'),
+    `| nobody can connect during that swap | | ${(swapMs / 1000).toFixed(1)} s | | | |`,
+    `| issues a second, ${CLIENTS} clients | ${before.toFixed(0)} | ${during.toFixed(0)} | ${(-cost * 100).toFixed(1)} % | ≥ −5 % | ${cost <= 0.05 ? 'ok' : 'MISSED'} |`,
+    `| CPU of the receiver meanwhile | | ${(cpu * 100).toFixed(1)} % of a core | | | |`,
+  ];
+}
+
+/**
+ * Kills the database under load, removes its container and its volume, and brings the last moment back.
+ * @returns a row: how many acknowledged commits were lost in all.
+ */
+export async function measureLoss({ compose, docker, sql, invctl, name, address }, kills) {
+  let lost = 0;
+  let acknowledged = 0;
+  sql('DROP TABLE IF EXISTS lines; CREATE TABLE acknowledged (id text PRIMARY KEY)');
+  for (let round = 0; round < kills; round += 1) {
+    await untilSafe({ invctl });
+    const load = acknowledgedLoad(address(), round);
+    const wanted = 200 + Math.floor(Math.random() * 1500);
+    while (load.count() < wanted) await sleep(5);
+    compose(['kill', 'db']);
+    const ids = await load.stop();
+    acknowledged += ids.length;
+    compose(['rm', '--force', 'db']);
+    docker(['volume', 'rm', `${name}_pgdata`]);
+    await invctl(['db', 'restore', '--to', 'latest', '--yes']);
+    const there = new Set(sql(`SELECT id FROM acknowledged WHERE id LIKE '${round}-%'`).split('\n'));
+    lost += ids.filter((id) => !there.has(id)).length;
+    process.stderr.write(
+      `killed ${round + 1} of ${kills}: ${ids.length} acknowledged, ${lost} lost so far\n`,
+    );
+  }
+  return `| acknowledged commits lost, ${kills} times killed with the volume removed | | ${lost} of ${acknowledged} | | 0 | ${lost === 0 ? 'ok' : 'MISSED'} |`;
+}

@@ -1,0 +1,262 @@
+import { mkdir, rename, rm, utimes } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { z } from 'zod';
+import { ExitCode, UserError } from '../../errors.js';
+import { type Ancestor, parseHistory, parseLsn } from '../../postgres/wal.js';
+import { syncFolder, writeFileAtomic } from '../../system/files.js';
+import { ArchiveWriter } from '../archive-file.js';
+import { assertDigest } from '../archive-reader.js';
+import { assertSpace } from '../backup-folder.js';
+import type { CopyStore, TransferOptions } from '../copy-store.js';
+import type { Base, Catalogue, RecoveryPlan, Run } from './catalogue.js';
+import {
+  baseMark,
+  basePart,
+  type CopiedSegment,
+  type CopyNames,
+  RECORD_NAME,
+  readNames,
+  STATE_NAME,
+} from './copy-names.js';
+import {
+  baseOf,
+  type ProtectionRecord,
+  parseLive,
+  parseReceiverNote,
+  recordSchema,
+  writeRecord,
+} from './place.js';
+import { findStored, unpackedName } from './stored-file.js';
+
+const HISTORY = /^([0-9A-F]{8})\.history$/;
+
+/** Whose protection it is. What differs between two machines with copies of one server is `owner`. */
+export const copiedRecordSchema = recordSchema.omit({ file: true }).extend({
+  /** Drawn by chance for each place. */
+  owner: z.string(),
+  host: z.string(),
+});
+
+export type CopiedRecord = z.infer<typeof copiedRecordSchema>;
+
+/** What the receiver had said when the copy was written. */
+const copiedStateSchema = z.object({
+  /** Of the place: `state/now` and `state/runs`. */
+  now: z.string(),
+  runs: z.string(),
+});
+
+const copiedBaseSchema = z.object({
+  /** As `base.json` of the place has it. */
+  base: z.string(),
+  /** As they are stored. */
+  files: z.array(z.object({ name: z.string(), bytes: z.int(), sha256: z.string() })),
+});
+
+export type CopiedBase = z.infer<typeof copiedBaseSchema>;
+
+/** What lies where copies go. */
+export interface CopiedProtection {
+  store: CopyStore;
+  record: CopiedRecord;
+  catalogue: Catalogue;
+  names: CopyNames;
+  /** Text of the state; undefined: it was never written whole. */
+  state: z.infer<typeof copiedStateSchema> | undefined;
+}
+
+/**
+ * @param store the folder of the project's protection.
+ * @returns undefined where nothing was ever copied.
+ * @throws UserError COPIES_UNREACHABLE
+ */
+export async function readCopied(store: CopyStore): Promise<CopiedProtection | undefined> {
+  const record = await readJson(store, RECORD_NAME, copiedRecordSchema);
+  if (!record) return undefined;
+  const state = await readJson(store, STATE_NAME, copiedStateSchema);
+  // After the state: what it tells of is there by then.
+  const names = readNames(await store.names(), record.segmentBytes);
+  const note = state && parseReceiverNote(state.now);
+  const bases = await Promise.all(
+    names.bases.map(async (id): Promise<Base[]> => {
+      const mark = await readJson(store, baseMark(id), copiedBaseSchema);
+      if (!mark) return [];
+      const bytes = mark.files.reduce((sum, file) => sum + file.bytes, 0);
+      return [
+        baseOf(mark.base, { folder: `${store.address}/${basePart(id, '')}`.replace(/\.$/, ''), bytes }),
+      ];
+    }),
+  );
+  const catalogue: Catalogue = {
+    segmentBytes: record.segmentBytes,
+    bases: bases.flat(),
+    runs: runsOf(names.segments, note?.covered),
+    histories: await readHistories(store, names),
+    live: parseLive(state?.runs ?? ''),
+    ...(note?.covered ? { covered: note.covered } : {}),
+    ...(note?.lsn ? { end: parseLsn(note.lsn) } : {}),
+  };
+  return { store, record, catalogue, names, state };
+}
+
+function runsOf(segments: readonly CopiedSegment[], covered = new Date(0)): Run[] {
+  return [...new Set(segments.map(({ run }) => run))].map((name) => ({
+    name,
+    timeline: Number.parseInt(name.slice(0, 8), 16),
+    segments: segments
+      .filter(({ run }) => run === name)
+      .map(({ changedAt = covered, ...segment }) => ({ ...segment, bytes: 0, changedAt })),
+  }));
+}
+
+async function readHistories(store: CopyStore, { beside }: CopyNames): Promise<Map<number, Ancestor[]>> {
+  const histories = new Map<number, Ancestor[]>();
+  for (const { file, name } of beside) {
+    const [, timeline] = HISTORY.exec(file) ?? [];
+    if (timeline === undefined) continue;
+    histories.set(Number.parseInt(timeline, 16), parseHistory((await store.readText(name)) ?? ''));
+  }
+  return histories;
+}
+
+/** Undefined where there is none. @throws UserError COPY_DAMAGED (exit 8) for what is none of ours. */
+export async function readJson<T>(
+  store: CopyStore,
+  name: string,
+  schema: z.ZodType<T>,
+): Promise<T | undefined> {
+  const text = await store.readText(name);
+  if (text === undefined) return undefined;
+  try {
+    return schema.parse(JSON.parse(text));
+  } catch (error) {
+    if (!(error instanceof z.ZodError || error instanceof SyntaxError)) throw error;
+    throw new UserError({
+      code: 'COPY_DAMAGED',
+      message: `${store.address}/${name} is not what invctl writes there`,
+      hint: 'a version of it from before, where the place keeps versions; else move it away, and: invctl db copy',
+      exitCode: ExitCode.dataUnverified,
+      details: { address: `${store.address}/${name}` },
+    });
+  }
+}
+
+/**
+ * Brings what a plan needs from the copies into the place, as it is stored there; what the place has is not fetched
+ * again. Then the place is as that of the machine which wrote the copies, as far as the plan goes.
+ *
+ * @param record of the place; written where it has none.
+ * @throws UserError COPIES_UNREACHABLE, DISK_FULL, BACKUP_UNREADABLE (exit 8) for a part of a base that has changed.
+ */
+export async function fetchPlan(
+  { store, names, state, catalogue }: CopiedProtection,
+  place: string,
+  { plan, record }: { plan: RecoveryPlan; record: ProtectionRecord },
+  options: TransferOptions,
+): Promise<void> {
+  for (const folder of ['state', 'wal', 'bases'])
+    await mkdir(join(place, folder), { recursive: true, mode: 0o700 });
+  await assertSpace(
+    place,
+    plan.chain.reduce((sum, { bytes }) => sum + bytes, 0),
+  );
+  let total = 0;
+  const onBytes = (bytes: number) => options.onBytes?.(total + bytes);
+  const fetch = async (name: string, file: string, changedAt?: Date) => {
+    const digest = await fetchFile(store, name, file, { ...options, onBytes });
+    total += digest.bytes;
+    if (changedAt) await utimes(file, changedAt, changedAt);
+    return digest;
+  };
+  const wanted = new Map(
+    plan.segments.map((segment) => [`${segment.run}/${unpackedName(segment.file)}`, segment]),
+  );
+  for (const { run, file, name, changedAt } of names.segments) {
+    const folder = join(place, 'wal', run);
+    const plain = unpackedName(file);
+    if (!wanted.has(`${run}/${plain}`) || (await findStored(folder, plain))) continue;
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await fetch(name, join(folder, file), changedAt ?? catalogue.covered);
+  }
+  const runs = new Set(plan.segments.map(({ run }) => run));
+  for (const { run, file, name } of names.beside) {
+    const path = join(place, 'wal', run, file);
+    if ((!runs.has(run) && !HISTORY.test(file)) || (await findStored(dirname(path), file))) continue;
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await writeFileAtomic(path, (await store.readText(name)) ?? '', 0o600);
+  }
+  for (const { id } of plan.chain) await fetchBase(store, place, id, fetch);
+  if (!(await findStored(place, 'protection.json'))) {
+    if (state) {
+      await writeFileAtomic(join(place, 'state', 'runs'), state.runs, 0o600);
+      await writeFileAtomic(join(place, 'state', 'now'), state.now, 0o600);
+    }
+    await writeRecord(place, record);
+  }
+}
+
+async function fetchBase(
+  store: CopyStore,
+  place: string,
+  id: string,
+  fetch: (name: string, file: string) => Promise<{ bytes: number; sha256: string }>,
+): Promise<void> {
+  const folder = join(place, 'bases', id);
+  if (await findStored(folder, 'base.json')) return;
+  const mark = await readJson(store, baseMark(id), copiedBaseSchema);
+  if (!mark) return;
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder, { mode: 0o700 });
+  for (const { name, ...digest } of mark.files) {
+    assertDigest(await fetch(basePart(id, name), join(folder, name)), digest);
+  }
+  await writeFileAtomic(join(folder, 'base.json'), mark.base, 0o600);
+}
+
+async function fetchFile(
+  store: CopyStore,
+  name: string,
+  file: string,
+  { signal, onBytes }: TransferOptions,
+): Promise<{ bytes: number; sha256: string }> {
+  const partial = `${file}.fetched`;
+  await rm(partial, { force: true });
+  const writer = await ArchiveWriter.create(partial);
+  try {
+    const source = await store.read(name, signal);
+    source.on('data', () => onBytes?.(writer.bytes));
+    await pipeline(source, writer, { end: false, signal });
+    const digest = await writer.finish();
+    await rename(partial, file);
+    await syncFolder(dirname(file));
+    return digest;
+  } catch (error) {
+    await writer.abandon();
+    await rm(partial, { force: true });
+    throw error;
+  }
+}
+
+/** Bases and WAL of two catalogues of one server; the state is that of the first, or of the second where it has none. */
+export function united(here: Catalogue | undefined, away: Catalogue): Catalogue {
+  if (!here || here.live.length === 0) return { ...away, bases: unite(away.bases, here?.bases ?? []) };
+  const runs = new Map(here.runs.map((run) => [run.name, run]));
+  for (const run of away.runs) {
+    const own = runs.get(run.name);
+    const known = new Set(own?.segments.map(({ file }) => unpackedName(file)));
+    const more = run.segments.filter(({ file }) => !known.has(unpackedName(file)));
+    runs.set(run.name, { ...run, segments: [...(own?.segments ?? []), ...more] });
+  }
+  return {
+    ...here,
+    bases: unite(here.bases, away.bases),
+    runs: [...runs.values()].sort((a, b) => a.name.localeCompare(b.name)),
+    histories: new Map([...away.histories, ...here.histories]),
+  };
+}
+
+function unite(first: readonly Base[], second: readonly Base[]): Base[] {
+  const known = new Set(first.map(({ id }) => id));
+  return [...first, ...second.filter(({ id }) => !known.has(id))].sort((a, b) => a.id.localeCompare(b.id));
+}

@@ -1,0 +1,292 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { ExitCode, hasErrorCode, UserError } from '../../errors.js';
+import { explainReadError, writeFileAtomic } from '../../system/files.js';
+import { type Digest, digestOf } from '../archive-file.js';
+import { assertDigest } from '../archive-reader.js';
+import type { CopyStore, TransferOptions } from '../copy-store.js';
+import type { Base, Segment } from './catalogue.js';
+import { type CopiedBase, type CopiedRecord, copiedRecordSchema, readCopied, readJson } from './copied.js';
+import {
+  baseMark,
+  basePart,
+  besideSegments,
+  RECORD_NAME,
+  readNames,
+  STATE_NAME,
+  wholeSegment,
+} from './copy-names.js';
+import { type ProtectionRecord, parseReceiverNote, readCatalogue } from './place.js';
+import { unneeded } from './retention.js';
+import { findStored, packFile, packingOf, type StoredFile, unpackedName } from './stored-file.js';
+
+const OWNER_FILE = 'copy-owner';
+const BESIDE = /^(SHA256SUMS|[0-9A-F]{8}\.history)$/;
+const RETENTION_MS = 3_600_000;
+
+export interface ShipInput {
+  /** Of the project's protection, where copies go. */
+  store: CopyStore;
+  place: string;
+  record: ProtectionRecord;
+  /** Public keys of age; none: what is copied is not encrypted. */
+  recipients: readonly string[];
+  /** True: what another machine wrote there is gone on with. */
+  takeOver: boolean;
+}
+
+export interface Shipped {
+  bases: number;
+  /** Whole ones. */
+  segments: number;
+  /** Until when all that was committed is there; absent: nothing is yet. */
+  covered?: Date;
+}
+
+/**
+ * Ships a place to where copies go, again and again: each time what has come since. A base is there when it is whole,
+ * which its mark tells; a segment when it is full, and until then as far as it is received.
+ */
+export class Shipper {
+  readonly #input: ShipInput;
+  readonly #scratch: string;
+  /** Names that are there; undefined: nobody has looked yet. */
+  #there: Set<string> | undefined;
+  /** What was last sent under a name, where that changes. */
+  readonly #sent = new Map<string, string>();
+  #keptHouseAt = 0;
+
+  constructor(input: ShipInput) {
+    this.#input = input;
+    this.#scratch = join(input.place, 'state', 'shipping');
+  }
+
+  /**
+   * @throws UserError COPIES_UNREACHABLE, COPY_OF_ANOTHER where another server or another machine writes there. What
+   *   was sent until then counts.
+   */
+  async ship(options: TransferOptions): Promise<Shipped> {
+    try {
+      return await this.#ship(options);
+    } catch (error) {
+      // What is there may be another than was thought.
+      this.#there = undefined;
+      throw error;
+    } finally {
+      await rm(this.#scratch, { recursive: true, force: true });
+    }
+  }
+
+  async #ship(options: TransferOptions): Promise<Shipped> {
+    const { store, place, record } = this.#input;
+    await mkdir(this.#scratch, { recursive: true, mode: 0o700 });
+    const first = this.#there === undefined;
+    if (first) await this.#own();
+    this.#there ??= new Set(await store.names());
+    // Before the WAL: all that it tells of is sent with this round.
+    const state = {
+      now: await readIfThere(join(place, 'state', 'now')),
+      runs: await readIfThere(join(place, 'state', 'runs')),
+    };
+    const catalogue = await readCatalogue(place, record);
+    const result: Shipped = { bases: 0, segments: 0 };
+    for (const run of catalogue.runs) {
+      const present = this.#presentOf(run.name);
+      for (const segment of run.segments) {
+        if (segment.partial || present.has(unpackedName(segment.file))) continue;
+        if (await this.#shipSegment(segment, options)) result.segments += 1;
+      }
+      await this.#shipBeside(run.name);
+      for (const segment of run.segments) if (segment.partial) await this.#shipOpen(segment, options);
+    }
+    for (const base of catalogue.bases) {
+      if (this.#there.has(baseMark(base.id))) continue;
+      await this.#shipBase(base, options);
+      result.bases += 1;
+    }
+    await this.#writeChanged(STATE_NAME, `${JSON.stringify(state)}\n`);
+    await this.#removeFinished();
+    if (first || result.bases > 0 || Date.now() - this.#keptHouseAt > RETENTION_MS) await this.#keepHouse();
+    const { covered } = state.now === '' ? {} : parseReceiverNote(state.now);
+    return { ...result, ...(covered ? { covered } : {}) };
+  }
+
+  /** Makes the place there ours, or finds that it is another's. */
+  async #own(): Promise<void> {
+    const { store, place, record, takeOver } = this.#input;
+    const file = join(place, 'state', OWNER_FILE);
+    let owner = (await readIfThere(file)).trim();
+    if (owner === '') {
+      owner = randomBytes(16).toString('hex');
+      await writeFileAtomic(file, `${owner}\n`, 0o600);
+    }
+    const there = await readJson(store, RECORD_NAME, copiedRecordSchema);
+    const { file: _, ...own } = record;
+    const ours: CopiedRecord = { ...own, owner, host: hostname() };
+    if (there && there.systemIdentifier !== ours.systemIdentifier) {
+      throw copyOfAnother(
+        `${store.address} has the WAL of the server ${there.systemIdentifier}, and the database is ${ours.systemIdentifier}`,
+        `give this project another place (backup.copyTo), or move what is in ${store.address} away`,
+      );
+    }
+    if (there && (there.owner !== owner || there.host !== ours.host) && !takeOver) {
+      throw copyOfAnother(
+        `${store.address} is written by another copy of this server, on the machine ${there.host}`,
+        'invctl db copy --take-over      (once that one is gone for good)',
+      );
+    }
+    if (JSON.stringify(there) !== JSON.stringify(ours)) {
+      await store.writeText(RECORD_NAME, `${JSON.stringify(ours, null, 2)}\n`);
+    }
+  }
+
+  /** Names of a run's whole segments that are there, as they were before they were packed. */
+  #presentOf(run: string): Set<string> {
+    const { segmentBytes } = this.#input.record;
+    const { segments } = readNames([...(this.#there ?? [])], segmentBytes);
+    return new Set(
+      segments
+        .filter((segment) => segment.run === run && !segment.partial)
+        .map(({ file }) => unpackedName(file)),
+    );
+  }
+
+  async #shipSegment({ run, file, changedAt }: Segment, options: TransferOptions): Promise<boolean> {
+    const packed = await this.#packed(join(this.#input.place, 'wal', run), unpackedName(file), options);
+    // It was removed in the meantime: too old.
+    if (!packed) return false;
+    await this.#send(wholeSegment(run, `${packed.name}${packed.packing}`, changedAt), packed.file, options);
+    return true;
+  }
+
+  /** The segment that is being received, as far as it is, where it has changed. */
+  async #shipOpen({ run, file }: Segment, options: TransferOptions): Promise<void> {
+    const folder = join(this.#input.place, 'wal', run);
+    const before = await stat(join(folder, file)).catch(() => undefined);
+    if (!before) return;
+    const key = `${run}/${file}`;
+    if (this.#sent.get(key) === String(before.mtimeMs)) return;
+    const packed = await this.#packed(folder, unpackedName(file), options);
+    if (!packed) return;
+    await this.#send(besideSegments(run, `${packed.name}${packed.packing}`), packed.file, options);
+    this.#sent.set(key, String(before.mtimeMs));
+  }
+
+  /** A segment as it is stored there: gzip, and encrypted where there are recipients. */
+  async #packed(folder: string, name: string, { signal }: TransferOptions): Promise<StoredFile | undefined> {
+    const { recipients } = this.#input;
+    const stored = await findStored(folder, name);
+    const encrypted = recipients.length > 0;
+    const packing = packingOf({ gzip: true, encrypted });
+    if (!stored || stored.packing === packing || stored.packing.endsWith('.age')) return stored;
+    const file = join(this.#scratch, `${name}${packing}`);
+    try {
+      await packFile(stored.file, file, { gzip: stored.packing === '', recipients, signal });
+    } catch (error) {
+      if (hasErrorCode(error, 'ENOENT')) return undefined;
+      throw error;
+    }
+    return { name, packing, file };
+  }
+
+  async #shipBeside(run: string): Promise<void> {
+    const folder = join(this.#input.place, 'wal', run);
+    for (const file of await readdir(folder)) {
+      if (BESIDE.test(file))
+        await this.#writeChanged(besideSegments(run, file), await readIfThere(join(folder, file)));
+    }
+  }
+
+  async #shipBase({ id, folder }: Base, options: TransferOptions): Promise<void> {
+    const { store, recipients } = this.#input;
+    const files: CopiedBase['files'] = [];
+    for (const name of (await readdir(folder)).sort()) {
+      if (name === 'base.json') continue;
+      const encrypted = recipients.length > 0 && !name.endsWith('.age') && name !== 'SHA256SUMS';
+      const source = join(folder, name);
+      const stored = encrypted ? join(this.#scratch, `${name}.age`) : source;
+      if (encrypted) await packFile(source, stored, { gzip: false, recipients, signal: options.signal });
+      const named = encrypted ? `${name}.age` : name;
+      const sent = await this.#send(basePart(id, named), stored, options);
+      assertDigest(await digestOf(await store.read(basePart(id, named), options.signal)), sent);
+      files.push({ name: named, ...sent });
+      if (encrypted) await rm(stored, { force: true });
+    }
+    const mark: CopiedBase = { base: await readFile(join(folder, 'base.json'), 'utf8'), files };
+    await store.writeText(baseMark(id), `${JSON.stringify(mark)}\n`);
+    this.#there?.add(baseMark(id));
+  }
+
+  async #send(name: string, file: string, options: TransferOptions): Promise<Digest> {
+    const { size: bytes } = await stat(file);
+    const digest = await this.#input.store.write(name, file, { ...options, bytes });
+    this.#there?.add(name);
+    return digest;
+  }
+
+  async #writeChanged(name: string, text: string): Promise<void> {
+    if (this.#sent.get(name) === text) return;
+    await this.#input.store.writeText(name, text);
+    this.#sent.set(name, text);
+    this.#there?.add(name);
+  }
+
+  /** What was sent of segments that are whole now. */
+  async #removeFinished(): Promise<void> {
+    const { store, record } = this.#input;
+    const { segments } = readNames([...(this.#there ?? [])], record.segmentBytes);
+    const whole = new Set(
+      segments.filter(({ partial }) => !partial).map(({ run, file }) => `${run}/${unpackedName(file)}`),
+    );
+    for (const { run, file, name, partial } of segments) {
+      if (!partial || !whole.has(`${run}/${unpackedName(file).replace(/\.partial$/, '')}`)) continue;
+      await store.remove(name);
+      this.#there?.delete(name);
+    }
+  }
+
+  async #keepHouse(): Promise<void> {
+    const copied = await readCopied(this.#input.store);
+    if (copied) for (const name of await pruneCopied(copied)) this.#there?.delete(name);
+    this.#keptHouseAt = Date.now();
+  }
+}
+
+/**
+ * Removes what is older than the receiver was told to keep, by the rule for the place.
+ * @returns names that are gone.
+ */
+export async function pruneCopied(
+  { store, catalogue, names, state }: Awaited<ReturnType<typeof readCopied>> & object,
+  { dryRun = false } = {},
+): Promise<string[]> {
+  const { keepSeconds = Number.POSITIVE_INFINITY } = state ? parseReceiverNote(state.now) : {};
+  const { bases, segments } = unneeded(catalogue, keepSeconds);
+  const old = new Set(segments.map(({ run, file }) => `${run}/${file}`));
+  const going = [
+    // The mark first: from then on it is none.
+    ...bases.map(({ id }) => baseMark(id)),
+    ...bases.flatMap(({ id }) =>
+      names.parts.filter((part) => part.id === id && part.name !== baseMark(id)).map(({ name }) => name),
+    ),
+    ...names.segments.filter(({ run, file }) => old.has(`${run}/${file}`)).map(({ name }) => name),
+  ];
+  if (!dryRun) for (const name of going) await store.remove(name);
+  return going;
+}
+
+function copyOfAnother(message: string, hint: string): UserError {
+  return new UserError({ code: 'COPY_OF_ANOTHER', message, hint, exitCode: ExitCode.failure });
+}
+
+/** Empty where there is no such file. */
+async function readIfThere(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    if (hasErrorCode(error, 'ENOENT')) return '';
+    throw explainReadError(error, file);
+  }
+}

@@ -1,0 +1,40 @@
+import { ExitCode, UserError } from '../../errors.js';
+import { type Database, runClient } from '../../postgres/database.js';
+import { outputTail } from '../../system/argv.js';
+import type { ServiceContext } from '../context.js';
+
+/** pg_amcheck.c: it was at work, and has found something. */
+const CORRUPT_STATUS = 2;
+
+/**
+ * Looks for damage in each table and B-tree of a database, with PostgreSQL's own `pg_amcheck`. It leaves its extension
+ * there: not for a live one.
+ *
+ * @returns false where it could not be used, which is warned of.
+ * @throws UserError DATA_DAMAGED (exit 8) with what was found.
+ */
+export async function checkFiles(context: ServiceContext, database: Database): Promise<boolean> {
+  const command = [
+    'pg_amcheck',
+    '--install-missing',
+    '--jobs=2',
+    `--username=${database.user}`,
+    database.name,
+  ];
+  const result = await runClient(database, command, { signal: context.signal });
+  context.signal.throwIfAborted();
+  if (result.status === 0) return true;
+  const said = outputTail(`${result.stdout}\n${result.stderr}`, 6);
+  if (result.status !== CORRUPT_STATUS) {
+    context.warn(
+      `tables and indexes were counted, and not looked through: pg_amcheck ended with ${result.status}: ${said}`,
+    );
+    return false;
+  }
+  throw new UserError({
+    code: 'DATA_DAMAGED',
+    message: `what was brought back is damaged, as the live database may be:\n${said}`,
+    hint: 'an index: REINDEX INDEX CONCURRENTLY …; a table: bring back a moment before the damage',
+    exitCode: ExitCode.dataUnverified,
+  });
+}
