@@ -88,8 +88,9 @@ chain_length() {
 }
 
 # The base that the next one may hold the changes to alone: of the same run, where the server keeps summaries of its WAL
-# (17 and later).
+# (17 and later). Without a container, what restores it may not have the program that it needs.
 choose_parent() {
+  [ -z "${COMPRESSIONS:-}" ] || return 0
   command -v pg_combinebackup >/dev/null && [ "$(ask -c 'SHOW summarize_wal')" = on ] || return 0
   newest=$(newest_base)
   [ -n "$newest" ] && [ -f "$place/bases/$newest/backup_manifest" ] || return 0

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { readIdentities } from '../../backup/encryption.js';
 import { type Catalogue, planBefore } from '../../backup/protection/catalogue.js';
 import { type DrillNote, writeDrillNote } from '../../backup/protection/notes.js';
 import {
