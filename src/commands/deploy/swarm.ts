@@ -1,11 +1,10 @@
 import { command } from '../../cli/command.js';
 import { flag, number, text } from '../../cli/parameters.js';
-import type { ServiceEvent } from '../../engine/engine.js';
 import { formatDuration } from '../../output/units.js';
 import { deploySwarm, type SwarmDeployed } from '../../services/deploy/swarm.js';
 import { nodeUndecided } from '../../services/deploy/swarm-placement.js';
 import { warnOf } from '../export/losses.js';
-import { createBoard } from '../up/board.js';
+import { createRolloutBoard } from './rollout-board.js';
 
 export default command({
   summary: 'deploy to a Docker Swarm; what does not become healthy goes back to the version before',
@@ -57,15 +56,7 @@ export default command({
     }),
   async run(context, { flags: { dryRun, noBuild, node, timeout } }) {
     const started = Date.now();
-    const board = dryRun ? undefined : await createBoard(context, true);
-    const phases = new Map<string, string>();
-    const show = (event: ServiceEvent) => {
-      // A line a second is for a terminal that changes in place.
-      const state = `${event.phase} ${event.detail ?? ''}`;
-      if (phases.get(event.service) === state) return;
-      phases.set(event.service, state);
-      board?.show(event);
-    };
+    const board = dryRun ? undefined : await createRolloutBoard(context);
     try {
       const result = await deploySwarm(context, {
         dryRun,
@@ -78,7 +69,7 @@ export default command({
           const choices = nodes.map((one) => ({ name: one.Description.Hostname, value: one }));
           return context.prompts.choose(`Which node keeps the data (${label})?`, choices, first);
         },
-        onEvent: show,
+        onEvent: (event) => board?.show(event),
         onLosses: (losses) => warnOf(context, losses),
       });
       const data = { ...result, dryRun };

@@ -8,6 +8,7 @@ import { type LiveState, liveState } from '../../postgres/live-database.js';
 import { endSessions, withMaintenance } from '../../postgres/server-sessions.js';
 import { startDatabase } from '../../postgres/start-database.js';
 import { setAllowConnections } from '../../postgres/swap.js';
+import { inCluster } from '../deploy/cluster-project.js';
 import { operation, type Run } from '../operation.js';
 
 /** What `recover` needs to finish or revert a restore. */
@@ -21,6 +22,8 @@ const stateSchema = z.object({
   previous: z.string().nullable(),
   /** Services to restart once the live name has changed hands. */
   clients: z.array(z.string()),
+  /** The namespace that the project is deployed to, where the database is there. */
+  cluster: z.object({ context: z.string().optional(), namespace: z.string() }).optional(),
 });
 
 export type RestoreState = z.infer<typeof stateSchema>;
@@ -39,7 +42,8 @@ export const restoreOperation = operation({
   state: stateSchema,
   steps: STEPS,
   final: 'restart',
-  async reopen(context, { id }) {
+  async reopen(world, { id, cluster }) {
+    const context = cluster ? inCluster(world, cluster) : world;
     const database = await findDatabase(await context.engine(), context.project());
     await startDatabase(context, database);
     await removeCopy(database, id);
@@ -78,6 +82,7 @@ function stateOf(database: Database, name: string, signal: AbortSignal | undefin
 }
 
 /** What to do where a service does not come back on the restored database. */
-export function restartHint({ previous }: Pick<RestoreState, 'previous'>): string {
+export function restartHint({ previous, cluster }: Pick<RestoreState, 'previous' | 'cluster'>): string {
+  if (cluster) return `kubectl --namespace ${cluster.namespace} get pods`;
   return previous === null ? 'invctl logs' : 'invctl logs, or go back: invctl db restore --undo';
 }

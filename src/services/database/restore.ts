@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { assertOpens, openArchive, proveContent, proveDigest } from '../../backup/archive.js';
+import type { Archive } from '../../backup/archive-kinds.js';
 import { findOrFetch } from '../../backup/copies.js';
 import { readIdentities } from '../../backup/encryption.js';
 import { examineArchive } from '../../backup/examine-archive.js';
@@ -28,6 +29,7 @@ import { previousDatabases, setAllowConnections, swapDatabases } from '../../pos
 import { withProjectLock } from '../../system/lock.js';
 import { timeId } from '../../system/time-id.js';
 import type { ServiceContext } from '../context.js';
+import { type DeployedCluster, inCluster } from '../deploy/cluster-project.js';
 import { perform } from '../operation.js';
 import { proveRestored } from './prove-restored.js';
 import { assertRestorable } from './restore-checks.js';
@@ -48,19 +50,14 @@ import {
  *   `confirm` throws, and NOT_HEALTHY (exit 6) when a service does not come back on the restored database.
  */
 export async function restore(
-  context: ServiceContext,
-  input: RestoreInput & { file: string },
+  world: ServiceContext,
+  input: RestoreInput & { file: string; cluster?: DeployedCluster },
 ): Promise<Restored> {
+  const context = input.cluster ? inCluster(world, input.cluster) : world;
   return changeDatabase(context, async (database) => {
-    const file = await findOrFetch(context, database, input.file, {
-      signal: context.signal,
-      onBytes: (bytes) => input.onProgress?.('fetch', bytes, bytes),
-    });
-    const archive = await openArchive(file, {
-      identities: () => readIdentities(context, database),
-      processes: context.processes,
-    });
-    await assertOpens(archive);
+    const archive = await openBackup(context, database, input.file, (bytes) =>
+      input.onProgress?.('fetch', bytes, bytes),
+    );
     const { manifest } = archive;
     if (manifest && manifest.project !== database.location.name)
       await input.confirmForeign?.(manifest.project);
@@ -79,6 +76,7 @@ export async function restore(
       });
     }
     if (manifest?.format === 'physical') {
+      if (input.cluster) throw physicalInCluster();
       const { restorePhysical } = await import('./physical-restore.js');
       return restorePhysical(context, database, { ...archive, manifest }, input);
     }
@@ -90,6 +88,7 @@ export async function restore(
       incoming: derivedName(database.name, 'restore', id),
       previous: null,
       clients: input.restartClients ? await strugglingClients(database) : [],
+      ...(input.cluster ? { cluster: input.cluster } : {}),
     };
     const options = { applicationName: loadApplicationName(id), signal: context.signal };
     const live = await withMaintenance(database, options, (one) => assertSwappable(one, database));
@@ -357,6 +356,42 @@ async function countAside(
   } finally {
     await setAllowConnections(database, name, false);
   }
+}
+
+/** @throws UserError where there is no such backup, or it cannot be read */
+async function openBackup(
+  context: ServiceContext,
+  database: Database,
+  named: string,
+  onBytes: (bytes: number) => void,
+): Promise<Archive> {
+  const file = await findOrFetch(context, database, named, { signal: context.signal, onBytes });
+  const archive = await openArchive(file, {
+    identities: () => readIdentities(context, database),
+    processes: context.processes,
+  });
+  await assertOpens(archive);
+  return archive;
+}
+
+/** Looks at a backup that is to be restored into a cluster, before anything is deployed there. @throws as {@link restore} */
+export async function assertForCluster(
+  context: ServiceContext,
+  file: string,
+  cluster: DeployedCluster,
+): Promise<void> {
+  const engine = await inCluster(context, cluster).engine();
+  const database = await findDatabase(engine, context.project());
+  const { manifest } = await openBackup(context, database, file, () => {});
+  if (manifest?.format === 'physical') throw physicalInCluster();
+}
+
+function physicalInCluster(): UserError {
+  return new UserError({
+    code: 'BACKUP_PHYSICAL',
+    message: 'the backup is a copy of the data folder, and a cluster takes a dump alone',
+    hint: 'invctl db backup      (where the data runs now; without --base)',
+  });
 }
 
 function nothingKept(code: string, message: string): UserError {

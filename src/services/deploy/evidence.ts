@@ -69,5 +69,25 @@ export function masked(failure: DeployFailure, secrets: readonly string[]): Depl
     ...(failure.error === undefined ? {} : { error: mask(failure.error) }),
     ...(failure.healthOutput === undefined ? {} : { healthOutput: mask(failure.healthOutput) }),
     lastLines: failure.lastLines.map(mask),
+    ...(failure.cause
+      ? { cause: { ...failure.cause, message: mask(failure.cause.message), next: mask(failure.cause.next) } }
+      : {}),
   };
+}
+
+/**
+ * An orchestrator that does not answer any more can be asked to take nothing back: it has what it was given, and goes on.
+ *
+ * @param name of what was being deployed
+ * @returns undefined for another error
+ */
+export function wentAway(error: unknown, command: string, name: string): UserError | undefined {
+  if (!(error instanceof UserError) || error.exitCode !== ExitCode.engineUnavailable) return undefined;
+  return new UserError({
+    code: error.code,
+    message: `the orchestrator went away while "${name}" was being deployed: ${error.message}. What it has taken stays, and it goes on with that once it is back`,
+    hint: `${command}      (again, when it answers: what is done already is not done twice)`,
+    exitCode: error.exitCode,
+    cause: error,
+  });
 }

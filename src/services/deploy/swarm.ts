@@ -19,7 +19,7 @@ import { withProjectLock } from '../../system/lock.js';
 import type { ServiceContext } from '../context.js';
 import { exportSource } from '../export.js';
 import { provideSecrets } from '../secrets/provide.js';
-import { causeFinder, type DeployFailure } from './evidence.js';
+import { causeFinder, type DeployFailure, wentAway } from './evidence.js';
 import { explainFailure } from './swarm-causes.js';
 import { compareServices, DEFINITION, type ServiceChange } from './swarm-changes.js';
 import { type ImageInput, type PinnedImage, pinImages } from './swarm-images.js';
@@ -105,6 +105,8 @@ export async function deployLocked(
     await createSecrets(swarm, plan.stack, plan.secrets, made);
     await handOver(context, swarm, plan);
   } catch (error) {
+    const away = wentAway(error, 'invctl deploy swarm', plan.stack);
+    if (away) throw away;
     // A service that was made or changed before the Swarm refused another one goes back as well.
     await takeBack(context, swarm, plan, made, input);
     throw error;
@@ -240,14 +242,7 @@ async function watched(
       );
       throw error;
     }
-    if (!(error instanceof UserError) || error.exitCode !== ExitCode.engineUnavailable) throw error;
-    throw new UserError({
-      code: error.code,
-      message: `the engine went away while the Swarm was updating "${stack}": ${error.message}. The Swarm goes on with it once it is back, and goes back where it fails`,
-      hint: 'invctl deploy swarm      (again, when the engine answers: it changes nothing that is done)',
-      exitCode: error.exitCode,
-      cause: error,
-    });
+    throw wentAway(error, 'invctl deploy swarm', stack) ?? error;
   }
 }
 

@@ -19,10 +19,19 @@ export interface KubectlResult {
   stderr: string;
 }
 
+/** What a program needs to speak with that server, and no other. */
+export const clusterEnvironment = { PATH: process.env.PATH, HOME: home, KUBECONFIG: kubeconfig };
+
 export function kubectl(...args: string[]): KubectlResult {
+  return kubectlWith('', ...args);
+}
+
+/** @param input standard input */
+export function kubectlWith(input: string, ...args: string[]): KubectlResult {
   return spawnSync('kubectl', args, {
     encoding: 'utf8',
-    env: { PATH: process.env.PATH, HOME: home, KUBECONFIG: kubeconfig },
+    input,
+    env: clusterEnvironment,
     maxBuffer: 64 * 1024 ** 2,
   });
 }

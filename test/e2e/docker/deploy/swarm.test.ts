@@ -258,6 +258,6 @@ services:
     await engine.kill();
     const { code, error } = await running;
     expect([code, error.code]).toEqual([3, 'ENGINE_UNREACHABLE']);
-    expect(error.message).toContain(`the engine went away while the Swarm was updating "${name}"`);
+    expect(error.message).toContain(`the orchestrator went away while "${name}" was being deployed`);
   });
 });

@@ -1,0 +1,97 @@
+/** Every argument vector for `kubectl` that invctl runs. Pure: each function returns the words after `kubectl`. */
+
+export interface Target {
+  /** Of the kubeconfig; absent: its current one. */
+  context?: string;
+  namespace: string;
+}
+
+/** Who owns the fields that a deployment sets. */
+const MANAGER = '--field-manager=invctl';
+/** A server that takes no connection is not waited for by kubectl's own measure. */
+const TIMEOUT = '--request-timeout=30s';
+
+function at({ context, namespace }: Target, ...words: readonly string[]): string[] {
+  return [...(context === undefined ? [] : ['--context', context]), '--namespace', namespace, ...words];
+}
+
+export function render(folder: string): string[] {
+  return ['kustomize', folder];
+}
+
+export function get(target: Target, words: readonly string[]): string[] {
+  return at(target, 'get', ...words, '--output=json', TIMEOUT);
+}
+
+/** Those of the objects on standard input that are there. */
+export function getFromInput(target: Target): string[] {
+  return at(target, 'get', '--filename=-', '--ignore-not-found', '--output=json', TIMEOUT);
+}
+
+/** The objects come from standard input: those with secrets too. */
+export function apply(
+  target: Target,
+  { dryRun, force }: { dryRun?: boolean; force?: boolean } = {},
+): string[] {
+  return at(
+    target,
+    'apply',
+    '--server-side',
+    MANAGER,
+    ...(dryRun ? ['--dry-run=server'] : []),
+    ...(force ? ['--force-conflicts'] : []),
+    '--output=name',
+    '--filename=-',
+    TIMEOUT,
+  );
+}
+
+/** Exit status 1: there are differences. */
+export function diff(target: Target): string[] {
+  return at(target, 'diff', '--server-side', MANAGER, '--force-conflicts', '--filename=-');
+}
+
+/** @param names `deployment.apps/api` */
+export function remove(target: Target, names: readonly string[]): string[] {
+  return at(target, 'delete', '--ignore-not-found', '--wait=false', ...names, TIMEOUT);
+}
+
+export function logs(
+  target: Target,
+  pod: string,
+  { container, lines, previous }: { container: string; lines: number; previous: boolean },
+): string[] {
+  return at(
+    target,
+    'logs',
+    pod,
+    `--container=${container}`,
+    `--tail=${lines}`,
+    ...(previous ? ['--previous'] : []),
+    TIMEOUT,
+  );
+}
+
+export function exec(
+  target: Target,
+  pod: string,
+  container: string,
+  command: readonly string[],
+  { tty = false }: { tty?: boolean } = {},
+): string[] {
+  return at(
+    target,
+    'exec',
+    '--stdin',
+    ...(tty ? ['--tty'] : []),
+    pod,
+    `--container=${container}`,
+    '--',
+    ...command,
+  );
+}
+
+/** @param name `deployment/api` */
+export function restart(target: Target, name: string): string[] {
+  return at(target, 'rollout', 'restart', name, TIMEOUT);
+}

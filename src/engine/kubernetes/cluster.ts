@@ -1,0 +1,129 @@
+import { CommandError, UserError } from '../../errors.js';
+import type { ProcessRunner, RunOptions, RunResult } from '../../system/process.js';
+import { failedCommand } from '../compose/docker.js';
+import * as argv from './argv.js';
+import { explainKubectlError } from './errors.js';
+
+/** An object as the API server gives it, as far as every kind is alike. */
+export interface KubeObject {
+  apiVersion: string;
+  kind: string;
+  metadata: {
+    name: string;
+    namespace?: string;
+    uid?: string;
+    generation?: number;
+    labels?: Record<string, string>;
+    annotations?: Record<string, string>;
+    ownerReferences?: { kind: string; name: string; uid: string }[];
+    creationTimestamp?: string;
+    [field: string]: unknown;
+  };
+  // biome-ignore lint/suspicious/noExplicitAny: each kind has a shape of its own.
+  spec?: any;
+  // biome-ignore lint/suspicious/noExplicitAny: as above.
+  status?: any;
+  [field: string]: unknown;
+}
+
+/**
+ * A namespace of a cluster, asked through `kubectl`. Every method throws a UserError with exit code 3 where the API server
+ * does not answer, or does not know who asks.
+ */
+export interface Cluster {
+  readonly target: argv.Target;
+  /** The objects of a Kustomize folder. @throws UserError KUSTOMIZE_FAILED */
+  render(folder: string): Promise<string>;
+  /** Absent: there is none. @throws UserError KUBE_FORBIDDEN */
+  get(kind: string, name: string): Promise<KubeObject | undefined>;
+  list(kind: string, selector?: string): Promise<KubeObject[]>;
+  /** Those of the objects that are there. */
+  existing(objects: readonly KubeObject[]): Promise<KubeObject[]>;
+  /** Asks the server whether it would take them: their fields, rights, quota, admission. */
+  validate(objects: readonly KubeObject[], options?: { force?: boolean }): Promise<void>;
+  apply(objects: readonly KubeObject[], options?: { force?: boolean }): Promise<void>;
+  /** A unified diff; empty where nothing would change. */
+  diff(objects: readonly KubeObject[]): Promise<string>;
+  /** @param names `Deployment/api` */
+  remove(names: readonly string[]): Promise<void>;
+  /** Last lines of a container, of its last end where it has one. */
+  logs(pod: string, container: string, lines: number): Promise<string[]>;
+}
+
+const LOG_TIMEOUT_MS = 20_000;
+
+export function createCluster(processes: ProcessRunner, target: argv.Target, signal: AbortSignal): Cluster {
+  async function run(args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+    try {
+      return await processes.run('kubectl', args, { signal, ...options });
+    } catch (error) {
+      throw explainKubectlError(error);
+    }
+  }
+
+  const asInput = (objects: readonly KubeObject[]) =>
+    JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects });
+  const itemsOf = (text: string): KubeObject[] => {
+    if (text.trim() === '') return [];
+    const found = JSON.parse(text) as KubeObject & { items?: KubeObject[] };
+    return found.items ?? [found];
+  };
+
+  return {
+    target,
+    async render(folder) {
+      const result = await run(argv.render(folder), { allowFailure: true });
+      if (result.status === 0) return result.stdout;
+      throw new UserError({
+        code: 'KUSTOMIZE_FAILED',
+        message: `kubectl cannot put the manifests together: ${result.stderr.trim().split('\n').at(-1)}`,
+        hint: 'kubectl kustomize k8s/overlays/production      (your overlay does not fit the base)',
+      });
+    },
+    async get(kind, name) {
+      const result = await run(argv.get(target, [kind, name]), { allowFailure: true });
+      if (result.status === 0) return itemsOf(result.stdout)[0];
+      if (/\(NotFound\)/.test(result.stderr)) return undefined;
+      throw explainKubectlError(failedCommand(result));
+    },
+    async list(kind, selector) {
+      const words = selector === undefined ? [kind] : [kind, `--selector=${selector}`];
+      return itemsOf((await run(argv.get(target, words))).stdout);
+    },
+    async existing(objects) {
+      if (objects.length === 0) return [];
+      return itemsOf((await run(argv.getFromInput(target), { input: asInput(objects) })).stdout);
+    },
+    async validate(objects, { force = false } = {}) {
+      await run(argv.apply(target, { dryRun: true, force }), { input: asInput(objects) });
+    },
+    async apply(objects, { force = false } = {}) {
+      await run(argv.apply(target, { force }), { input: asInput(objects) });
+    },
+    async diff(objects) {
+      const result = await run(argv.diff(target), { input: asInput(objects), allowFailure: true });
+      if (result.status === 0 || (result.status === 1 && result.stdout !== '')) return result.stdout;
+      throw explainKubectlError(failedCommand(result));
+    },
+    async remove(names) {
+      if (names.length > 0) await run(argv.remove(target, names));
+    },
+    async logs(pod, container, lines) {
+      const options = { allowFailure: true, timeoutMs: LOG_TIMEOUT_MS };
+      for (const previous of [true, false]) {
+        const result = await run(argv.logs(target, pod, { container, lines, previous }), options);
+        const said = result.status === 0 ? result.stdout.split('\n').filter((line) => line.trim()) : [];
+        if (said.length > 0) return said.slice(-lines);
+      }
+      return [];
+    },
+  };
+}
+
+/** What the server said last, where it refused. */
+export function kubectlRefusal(error: unknown): string {
+  if (error instanceof CommandError) {
+    return error.stderrTail.trim().split('\n').slice(-3).join('\n') || error.message;
+  }
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,114 @@
+import { CommandError, ExitCode, UserError } from '../../errors.js';
+
+interface Known {
+  pattern: RegExp;
+  explain(match: RegExpExecArray): { code: string; message: string; hint: string; exitCode?: number };
+}
+
+/** What kubectl 1.20 to 1.34 says when it, its kubeconfig, the API server or its rules are the problem. */
+const KNOWN: readonly Known[] = [
+  {
+    pattern: /context "([^"]*)" does not exist|no context exists with the name: "([^"]*)"/i,
+    explain: ([, one, other]) => ({
+      code: 'KUBE_CONTEXT_UNKNOWN',
+      message: `the kubeconfig has no context called "${one ?? other}"`,
+      hint: 'kubectl config get-contexts',
+      exitCode: ExitCode.engineUnavailable,
+    }),
+  },
+  {
+    pattern:
+      /Unauthorized|must be logged in to the server|token (?:has )?expired|certificate has expired|getting credentials: (.*)/i,
+    explain: ([said]) => ({
+      code: 'KUBE_LOGIN_EXPIRED',
+      message: `the API server does not accept the login of the kubeconfig: it is wrong, or has expired (${said})`,
+      hint: 'kubectl auth can-i get pods      (log in again the way you got the kubeconfig, until it answers)',
+      exitCode: ExitCode.engineUnavailable,
+    }),
+  },
+  {
+    pattern:
+      /error loading config file "?([^":\n]*)"?|invalid configuration: ([^\n]*)|stat ([^:\n]+): no such file or directory/i,
+    explain: ([, file, why, path]) => ({
+      code: 'KUBECONFIG_INVALID',
+      message:
+        file || path
+          ? `kubectl cannot read the kubeconfig ${file || path}`
+          : `the kubeconfig is not valid: ${why}`,
+      hint: 'kubectl config view      (KUBECONFIG, or ~/.kube/config)',
+      exitCode: ExitCode.engineUnavailable,
+    }),
+  },
+  {
+    pattern:
+      /(?:connection to the server (\S+) was refused|Unable to connect to the server: ([^\n]*)|dial tcp ([^\n]*)|connect: connection refused|net\/http: TLS handshake timeout|context deadline exceeded|(?:http2: )?(?:client|server) [^\n]*connection lost|unexpected EOF|etcdserver: [^\n]*)/i,
+    explain: ([said, server, why]) => ({
+      code: 'KUBE_UNREACHABLE',
+      message: `the API server does not answer: ${why ?? (server ? `${server} refuses the connection` : said)}`,
+      hint: 'kubectl cluster-info      (kubectl config current-context says which cluster that is)',
+      exitCode: ExitCode.engineUnavailable,
+    }),
+  },
+  {
+    pattern: /exceeded quota: ([^\n]*)/i,
+    explain: ([, quota]) => ({
+      code: 'KUBE_QUOTA',
+      message: `the namespace's quota does not allow it: ${quota}`,
+      hint: 'kubectl describe resourcequota      (or lower deploy.resources in the compose file)',
+    }),
+  },
+  {
+    pattern: /Error from server \(Forbidden\): ([^\n]*)|is forbidden: (User [^\n]*)/i,
+    explain: ([, whole, part]) => ({
+      code: 'KUBE_FORBIDDEN',
+      message: `the cluster does not allow it: ${whole ?? part}`,
+      hint: 'kubectl auth can-i --list      (ask who runs the cluster for a role in the namespace, such as `edit`)',
+    }),
+  },
+  {
+    pattern: /conflicts? with "([^"]+)"[^\n]*:\n?([^\n]*)/i,
+    explain: ([, manager, fields]) => ({
+      code: 'KUBE_CONFLICT',
+      message: `"${manager}" has changed what the deployment sets as well: ${fields?.trim() || 'see kubectl diff'}`,
+      hint: 'invctl deploy k8s --dry-run, then --take-over      (the deployment wins)',
+    }),
+  },
+  {
+    pattern: /no matches for kind "([^"]+)" in version "([^"]+)"/i,
+    explain: ([, kind, version]) => ({
+      code: 'KUBE_KIND_UNKNOWN',
+      message: `the cluster knows no ${kind} (${version})`,
+      hint: version?.startsWith('postgresql.cnpg.io')
+        ? 'install CloudNativePG: https://cloudnative-pg.io/documentation/current/installation_upgrade/, or --db statefulset'
+        : 'kubectl api-resources      (an older server, or what defines it is not installed)',
+    }),
+  },
+];
+
+/** A known complaint as an error that says what to do; what is not recognised is returned as it came. */
+export function explainKubectlError(error: unknown): unknown {
+  if (error instanceof UserError && error.code === 'PROGRAM_NOT_FOUND') {
+    return new UserError({
+      code: 'KUBECTL_MISSING',
+      message: 'the program `kubectl` is not installed',
+      hint: 'https://kubernetes.io/docs/tasks/tools/      (on Debian: sudo apt-get install kubernetes-client)',
+      exitCode: ExitCode.engineUnavailable,
+      cause: error,
+    });
+  }
+  if (error instanceof UserError && error.code === 'TIMEOUT') {
+    return new UserError({
+      code: 'KUBE_UNREACHABLE',
+      message: `the API server does not answer: ${error.message}`,
+      hint: 'kubectl cluster-info',
+      exitCode: ExitCode.engineUnavailable,
+      cause: error,
+    });
+  }
+  if (!(error instanceof CommandError)) return error;
+  for (const { pattern, explain } of KNOWN) {
+    const match = pattern.exec(error.stderrTail);
+    if (match) return new UserError({ ...explain(match), cause: error });
+  }
+  return error;
+}

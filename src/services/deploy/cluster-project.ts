@@ -1,0 +1,20 @@
+import { createKubernetesEngine } from '../../engine/kubernetes/engine.js';
+import { objectName } from '../../export/k8s/objects.js';
+import type { ServiceContext } from '../context.js';
+
+/** Where a project is deployed to. */
+export interface DeployedCluster {
+  /** Of the kubeconfig; absent: its current one. */
+  context?: string | undefined;
+  namespace: string;
+}
+
+/** The same project as it is deployed to a cluster, in place of one that this machine's engine runs. */
+export function inCluster(
+  context: ServiceContext,
+  { context: kube, namespace }: DeployedCluster,
+): ServiceContext {
+  const target = { namespace, ...(kube === undefined ? {} : { context: kube }) };
+  const engine = createKubernetesEngine({ ...context, target, objectName });
+  return { ...context, project: () => context.project(), engine: async () => engine };
+}

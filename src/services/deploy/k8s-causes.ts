@@ -1,0 +1,234 @@
+import type { Cluster, KubeObject } from '../../engine/kubernetes/cluster.js';
+import { type CauseFinder, type DeployCause, type DeployFailure, masked } from './evidence.js';
+import { containerStatuses, type KubeFailure, podsOf } from './k8s-rollout.js';
+
+const LAST_LINES = 12;
+const OVERLAY = 'k8s/overlays/production/kustomization.yaml';
+
+/** What the cluster says of a workload, its pods and its claims. */
+interface Told {
+  text: string;
+  service: string;
+  kubectl: string;
+}
+
+/** Texts of Kubernetes 1.20 to 1.34: what they mean, and what to do. The first that matches wins. */
+const CAUSES: readonly {
+  pattern: RegExp;
+  explain(match: RegExpExecArray, told: Told): Omit<DeployCause, 'check'>;
+}[] = [
+  {
+    pattern:
+      /exceeded quota: ([^,\n]+), requested: ([^,\n]+)(?:, used: ([^,\n]+))?(?:, limited: ([^,\n]+))?/i,
+    explain: ([, quota, asked, , limit], { kubectl }) => ({
+      message: `the quota ${quota} of the namespace does not allow it: ${asked} is asked for${limit ? `, ${limit} is the limit` : ''}`,
+      next: `${kubectl} describe resourcequota ${quota}      (or lower deploy.resources in the compose file)`,
+    }),
+  },
+  {
+    pattern: /violates PodSecurity "([^"]+)": ([^\n]+)/i,
+    explain: ([, level, why]) => ({
+      message: `the namespace allows ${level} pods alone: ${why}`,
+      next: 'set cap_drop: [ALL], security_opt: ["no-new-privileges:true"] and a numeric user in the compose file',
+    }),
+  },
+  {
+    pattern: /is forbidden: ([^\n]+)/i,
+    explain: ([, why], { kubectl }) => ({
+      message: `the cluster refuses its pods: ${why}`,
+      next: `${kubectl} get events --sort-by=.lastTimestamp`,
+    }),
+  },
+  {
+    pattern: /no match for platform|no matching manifest for (\S+)|exec format error/i,
+    explain: ([, platform], { service }) => ({
+      message: `its image is for another processor than the node has${platform ? ` (${platform})` : ''}`,
+      next: `docker buildx build --platform linux/amd64,linux/arm64 --push …      (of "${service}"), or a nodeSelector in ${OVERLAY}`,
+    }),
+  },
+  {
+    pattern: /(?:ErrImagePull|ImagePullBackOff|InvalidImageName)[^\n]*?(?:"([^"]+)"|$)/i,
+    explain: ([, image], { text, kubectl }) => {
+      const denied = /unauthorized|authentication required|denied|403/i.test(text);
+      return {
+        message: `the node cannot pull its image${image ? ` ${image}` : ''}${denied ? ': the registry demands a login' : ''}`,
+        next: denied
+          ? `${kubectl} create secret docker-registry pull --docker-server=… --docker-username=… and imagePullSecrets in ${OVERLAY}`
+          : `push the image, and name it under images in ${OVERLAY}`,
+      };
+    },
+  },
+  {
+    pattern: /no persistent volumes available for this claim and no storage class is set/i,
+    explain: (_, { kubectl }) => ({
+      message: 'its volume cannot be made: the cluster has no default storage class',
+      next: `kubectl get storageclass      (then storageClassName in ${OVERLAY}, or make one the default; ${kubectl} get pvc shows who waits)`,
+    }),
+  },
+  {
+    pattern: /storageclass(?:\.storage\.k8s\.io)? "([^"]+)" not found/i,
+    explain: ([, name]) => ({
+      message: `its volume cannot be made: the cluster has no storage class "${name}"`,
+      next: `kubectl get storageclass      (then storageClassName in ${OVERLAY})`,
+    }),
+  },
+  {
+    pattern:
+      /unbound immediate PersistentVolumeClaims|waiting for a volume to be created|persistentvolumeclaim "([^"]+)" not found/i,
+    explain: (_, { kubectl }) => ({
+      message: 'its volume is not there yet',
+      next: `${kubectl} describe pvc      (what the storage class says)`,
+    }),
+  },
+  {
+    pattern: /(\d+\/\d+ nodes are available: [^\n]*Insufficient [^\n]*)/i,
+    explain: ([, nodes]) => ({
+      message: `no node has room for it: ${nodes}`,
+      next: 'lower deploy.resources.reservations in the compose file, or add a node',
+    }),
+  },
+  {
+    pattern: /(\d+\/\d+ nodes are available[^\n]*|no nodes available to schedule pods)/i,
+    explain: ([, nodes]) => ({
+      message: `no node takes it: ${nodes}`,
+      next: 'kubectl get nodes --show-labels      (taints and labels against the pod)',
+    }),
+  },
+  {
+    pattern: /(secret|configmap) "([^"]+)" not found/i,
+    explain: ([, kind, name], { kubectl }) => ({
+      message: `the ${kind} ${name} that it needs is not there`,
+      next: `${kubectl} get ${kind}      (then: invctl deploy k8s)`,
+    }),
+  },
+  {
+    pattern: /container has runAsNonRoot and image (?:will run as root|has non-numeric user[^\n]*)/i,
+    explain: ([said], { service }) => ({
+      message: `the cluster demands a user that is not root: ${said}`,
+      next: `write user: "UID:GID" at "${service}" in the compose file`,
+    }),
+  },
+  {
+    pattern: /OOMKilled/,
+    explain: () => ({
+      message: 'it was killed, as it needs more memory than its limit',
+      next: 'raise deploy.resources.limits.memory in the compose file',
+    }),
+  },
+];
+
+/** Gathers what the cluster, its events and the log say of a workload that is not ready. Asked before anything is taken back. */
+export async function explainKubeFailure(
+  cluster: Cluster,
+  { object, reason, message }: KubeFailure,
+  findCause: CauseFinder,
+  secrets: readonly string[],
+): Promise<DeployFailure> {
+  const service = object.metadata.labels?.['app.kubernetes.io/component'] ?? object.metadata.name;
+  const { target } = cluster;
+  const kubectl = `kubectl${target.context ? ` --context ${target.context}` : ''} --namespace ${target.namespace}`;
+  const [pods, events, claims] = await Promise.all([
+    cluster.list('pod').catch(() => []),
+    cluster.list('event').catch(() => []),
+    cluster.list('pvc').catch(() => []),
+  ]);
+  const own = podsOf(object, pods);
+  const pod = own.find((one) => containerStatuses(one).some(({ ready }) => !ready)) ?? own[0];
+  const container = pod && containerStatuses(pod).find(({ ready }) => !ready);
+  const ended = container?.lastState?.terminated ?? container?.state?.terminated;
+  const lastLines =
+    pod && container ? await cluster.logs(pod.metadata.name, container.name, LAST_LINES).catch(() => []) : [];
+  const said = [object, ...own].flatMap((one) => eventsOf(one, events));
+  const probe = said.find(({ reason: why }) => why === 'Unhealthy')?.message?.trim();
+  const state = container?.state?.waiting;
+  // The container's own state first, as an event may tell of a time before; its volume before those who wait for it.
+  const evidence = [
+    [message, ...wordsOf(state), ...wordsOf(ended)],
+    claims
+      .filter((claim) => isOf(claim, pod))
+      .flatMap((claim) => eventsOf(claim, events).map((event) => event.message)),
+    conditionsOf(pod),
+    said.map((event) => `${event.reason}: ${event.message}`),
+  ];
+  const error = [state?.message, ended?.message, conditionsOf(pod)[0], lastWarning(said)]
+    .find(Boolean)
+    ?.trim();
+  const cause = findCause(lastLines, probe) ??
+    causeAmong(evidence, service, kubectl) ?? {
+      message: error ?? message,
+      next: `${kubectl} describe ${object.kind.toLowerCase()} ${object.metadata.name}`,
+    };
+  const failure: DeployFailure = {
+    service,
+    reason,
+    message,
+    lastLines,
+    cause,
+    ...(error ? { error } : {}),
+    ...(ended?.exitCode ? { exitCode: ended.exitCode } : {}),
+    ...(probe ? { healthOutput: probe } : {}),
+  };
+  return masked(failure, secrets);
+}
+
+function causeAmong(
+  evidence: readonly string[][],
+  service: string,
+  kubectl: string,
+): DeployCause | undefined {
+  for (const lines of evidence) {
+    const cause = causeIn({ text: lines.join('\n'), service, kubectl });
+    if (cause) return cause;
+  }
+  return undefined;
+}
+
+function wordsOf(state: { reason?: string; message?: string } | undefined): string[] {
+  return state ? [`${state.reason ?? ''} ${state.message ?? ''}`] : [];
+}
+
+function causeIn(told: Told): DeployCause | undefined {
+  for (const { pattern, explain } of CAUSES) {
+    const match = pattern.exec(told.text);
+    if (match) return explain(match, told);
+  }
+  return undefined;
+}
+
+function isOf(claim: KubeObject, pod: KubeObject | undefined): boolean {
+  const volumes = (pod?.spec?.volumes ?? []) as { persistentVolumeClaim?: { claimName: string } }[];
+  return volumes.some(
+    ({ persistentVolumeClaim }) => persistentVolumeClaim?.claimName === claim.metadata.name,
+  );
+}
+
+function conditionsOf(pod: KubeObject | undefined): string[] {
+  const conditions = (pod?.status?.conditions ?? []) as { type: string; status: string; message?: string }[];
+  return conditions
+    .filter(({ type, status, message }) => type === 'PodScheduled' && status === 'False' && message)
+    .map(({ message }) => message as string);
+}
+
+interface KubeEvent {
+  reason: string;
+  message: string;
+  type: string;
+}
+
+function eventsOf(object: KubeObject, events: readonly KubeObject[]): KubeEvent[] {
+  return events
+    .filter(({ involvedObject }) => {
+      const { uid, name, kind } = involvedObject as { uid?: string; name: string; kind: string };
+      return uid === object.metadata.uid || (name === object.metadata.name && kind === object.kind);
+    })
+    .map((event) => ({
+      reason: String(event.reason),
+      message: String(event.message),
+      type: String(event.type),
+    }))
+    .reverse();
+}
+
+function lastWarning(events: readonly KubeEvent[]): string | undefined {
+  return events.find(({ type }) => type === 'Warning')?.message;
+}

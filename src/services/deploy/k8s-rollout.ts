@@ -1,0 +1,231 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { ServicePhase } from '../../engine/engine.js';
+import type { Cluster, KubeObject } from '../../engine/kubernetes/cluster.js';
+import { nameOf } from './k8s-objects.js';
+
+const POLL_MS = 1000;
+/** A pod that waits for such a reason is not waited for to the end: the node has tried several times by then. */
+const HOPELESS_MS = 30_000;
+const HOPELESS = [
+  'ImagePullBackOff',
+  'ErrImagePull',
+  'InvalidImageName',
+  'CreateContainerConfigError',
+  'CreateContainerError',
+  'RunContainerError',
+];
+const CRASHES = 3;
+
+export interface KubeFailure {
+  object: KubeObject;
+  reason: 'deadline' | 'waiting' | 'crashing' | 'refused' | 'failed' | 'timeout';
+  message: string;
+}
+
+export interface KubeRolloutInput {
+  timeoutMs: number;
+  signal: AbortSignal;
+  onEvent: (event: { service: string; phase: ServicePhase; elapsedMs: number; detail?: string }) => void;
+}
+
+/** The kinds whose pods are waited for. */
+export function isWorkload({ kind }: KubeObject): boolean {
+  return ['Deployment', 'StatefulSet', 'DaemonSet', 'Job', 'Cluster'].includes(kind);
+}
+
+/** Waits until every workload has what its specification says, or one of them does not get there. */
+export async function awaitKubeRollout(
+  cluster: Cluster,
+  workloads: readonly KubeObject[],
+  { timeoutMs, signal, onEvent }: KubeRolloutInput,
+): Promise<{ failures: KubeFailure[]; seconds: Record<string, number> }> {
+  const started = performance.now();
+  const elapsed = () => performance.now() - started;
+  const hopelessSince = new Map<string, number>();
+  const seconds: Record<string, number> = {};
+  for (;;) {
+    const [now, pods, replicaSets] = await Promise.all([
+      cluster.existing(workloads),
+      cluster.list('pod'),
+      cluster.list('replicaset'),
+    ]);
+    const failures: KubeFailure[] = [];
+    for (const wanted of workloads) {
+      const { name } = wanted.metadata;
+      const object = now.find((one) => nameOf(one) === nameOf(wanted));
+      if (!object) {
+        failures.push({
+          object: wanted,
+          reason: 'failed',
+          message: 'it is not there any more: somebody removed it',
+        });
+        continue;
+      }
+      const { ready, detail, failure } = progressOf(object);
+      if (ready) seconds[name] ??= elapsed() / 1000;
+      else delete seconds[name];
+      onEvent({
+        service: name,
+        phase: ready ? (object.kind === 'Job' ? 'completed' : 'healthy') : failure ? 'failed' : 'starting',
+        elapsedMs: elapsed(),
+        ...(ready ? {} : { detail: failure?.message ?? detail }),
+      });
+      if (ready) continue;
+      const found =
+        failure ??
+        hopeless(ofNewest(object, pods, replicaSets), hopelessSince, elapsed()) ??
+        (elapsed() > timeoutMs
+          ? {
+              reason: 'timeout' as const,
+              message: `it was not ready within ${Math.round(timeoutMs / 1000)} s`,
+            }
+          : undefined);
+      if (found) failures.push({ object, ...found });
+    }
+    if (
+      failures.length > 0 ||
+      Object.keys(seconds).length === new Set(workloads.map(({ metadata }) => metadata.name)).size
+    ) {
+      return { failures, seconds };
+    }
+    await delay(POLL_MS, undefined, { signal });
+  }
+}
+
+interface Progress {
+  ready: boolean;
+  detail: string;
+  failure?: Omit<KubeFailure, 'object'>;
+}
+
+interface Condition {
+  type: string;
+  status: string;
+  reason?: string;
+  message?: string;
+}
+
+/** Conditions and counts that `kubectl rollout status` goes by (kubectl 1.34, pkg/polymorphichelpers). */
+export function progressOf({ kind, metadata, spec = {}, status = {} }: KubeObject): Progress {
+  const conditions = (status.conditions ?? []) as Condition[];
+  const condition = (type: string, value: string) =>
+    conditions.find((one) => one.type === type && one.status === value);
+  if (kind === 'Job') {
+    const failed = condition('Failed', 'True');
+    return {
+      ready:
+        condition('Complete', 'True') !== undefined || (status.succeeded ?? 0) >= (spec.completions ?? 1),
+      detail: `${status.active ?? 0} active, ${status.failed ?? 0} failed`,
+      ...(failed
+        ? { failure: { reason: 'failed', message: failed.message ?? 'it ended with a failure' } }
+        : {}),
+    };
+  }
+  if (kind === 'Cluster') {
+    const wanted = spec.instances ?? 1;
+    const ready = status.readyInstances ?? 0;
+    return { ready: ready >= wanted, detail: status.phase ?? `${ready} of ${wanted} instances are ready` };
+  }
+  const seen = (status.observedGeneration ?? 0) >= (metadata.generation ?? 0);
+  const wanted = kind === 'DaemonSet' ? (status.desiredNumberScheduled ?? 1) : (spec.replicas ?? 1);
+  const updated = (kind === 'DaemonSet' ? status.updatedNumberScheduled : status.updatedReplicas) ?? 0;
+  const available =
+    (kind === 'DaemonSet'
+      ? status.numberAvailable
+      : kind === 'StatefulSet'
+        ? status.readyReplicas
+        : status.availableReplicas) ?? 0;
+  const total = kind === 'DaemonSet' ? wanted : (status.replicas ?? 0);
+  const ready = seen && updated >= wanted && available >= wanted && total <= wanted;
+  const late = condition('Progressing', 'False');
+  const refused = condition('ReplicaFailure', 'True');
+  const failure: Progress['failure'] = !seen
+    ? undefined
+    : refused
+      ? { reason: 'refused', message: refused.message ?? 'no pod can be made' }
+      : late?.reason === 'ProgressDeadlineExceeded'
+        ? { reason: 'deadline', message: late.message ?? 'it makes no progress' }
+        : undefined;
+  return {
+    ready,
+    detail: seen
+      ? `${Math.min(updated, available)} of ${wanted} pods are ready`
+      : 'not seen by its controller yet',
+    ...(failure && !ready ? { failure } : {}),
+  };
+}
+
+/** The pods of the version that is to run: one before, which may crash, is replaced. */
+function ofNewest(
+  object: KubeObject,
+  pods: readonly KubeObject[],
+  replicaSets: readonly KubeObject[],
+): KubeObject[] {
+  const all = podsOf(object, pods).filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+  if (object.kind === 'StatefulSet') {
+    const revision = object.status?.updateRevision;
+    return all.filter(({ metadata }) => metadata.labels?.['controller-revision-hash'] === revision);
+  }
+  if (object.kind !== 'Deployment') return all;
+  const revision = ({ metadata }: KubeObject) => metadata.annotations?.['deployment.kubernetes.io/revision'];
+  const newest = replicaSets.find(
+    (set) =>
+      set.metadata.ownerReferences?.some(({ uid }) => uid === object.metadata.uid) &&
+      revision(set) === revision(object),
+  );
+  const hash = newest?.metadata.labels?.['pod-template-hash'];
+  return all.filter(({ metadata }) => hash !== undefined && metadata.labels?.['pod-template-hash'] === hash);
+}
+
+/** A pod of the newest version for which waiting is of no use. */
+function hopeless(
+  pods: readonly KubeObject[],
+  since: Map<string, number>,
+  now: number,
+): Omit<KubeFailure, 'object'> | undefined {
+  for (const pod of pods) {
+    for (const container of containerStatuses(pod)) {
+      const waiting = container.state?.waiting;
+      if (waiting?.reason === 'CrashLoopBackOff' && container.restartCount >= CRASHES) {
+        return { reason: 'crashing', message: 'it keeps crashing and is started again' };
+      }
+      const key = `${pod.metadata.uid} ${container.name}`;
+      if (!HOPELESS.includes(waiting?.reason ?? '')) {
+        since.delete(key);
+        continue;
+      }
+      const begun = since.get(key) ?? now;
+      since.set(key, begun);
+      if (now - begun >= HOPELESS_MS)
+        return { reason: 'waiting', message: `it does not start (${waiting?.reason})` };
+    }
+  }
+  return undefined;
+}
+
+export interface ContainerStatus {
+  name: string;
+  restartCount: number;
+  ready: boolean;
+  state?: {
+    waiting?: { reason?: string; message?: string };
+    terminated?: { reason?: string; exitCode?: number; message?: string };
+    running?: object;
+  };
+  lastState?: { terminated?: { reason?: string; exitCode?: number; message?: string } };
+}
+
+export function containerStatuses({ status }: KubeObject): ContainerStatus[] {
+  return [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])];
+}
+
+/** The pods of a workload, newest first. */
+export function podsOf(object: KubeObject, pods: readonly KubeObject[]): KubeObject[] {
+  const labels: Record<string, string> = object.spec?.selector?.matchLabels ??
+    object.spec?.template?.metadata?.labels ?? { 'cnpg.io/cluster': object.metadata.name };
+  return pods
+    .filter(({ metadata }) =>
+      Object.entries(labels).every(([key, value]) => metadata.labels?.[key] === value),
+    )
+    .sort((a, b) => String(b.metadata.creationTimestamp).localeCompare(String(a.metadata.creationTimestamp)));
+}

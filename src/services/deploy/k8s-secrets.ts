@@ -1,0 +1,204 @@
+import type { Cluster, KubeObject } from '../../engine/kubernetes/cluster.js';
+import { ExitCode, UserError } from '../../errors.js';
+import type { NeededSecret } from '../../export/k8s/manifests.js';
+import { objectName } from '../../export/k8s/objects.js';
+import type { ExportSource } from '../../export/source.js';
+import { fingerprint, hasFingerprint } from './fingerprint.js';
+import { podSpec } from './k8s-objects.js';
+import { secretContent } from './secret-values.js';
+
+const BASE = 'invctl.dev/secret';
+const FINGERPRINT = 'invctl.dev/fingerprint';
+
+/** A Secret of the project as it is deployed: never changed, a new content is a new one. */
+export interface VersionedKubeSecret {
+  /** Name that the export gives it. */
+  base: string;
+  /** Name in the cluster. */
+  name: string;
+  version: number;
+  keys: string[];
+  /** `external`: somebody else keeps it, under its own name. */
+  state: 'kept' | 'new' | 'changed' | 'external';
+  content: Record<string, Buffer>;
+}
+
+/**
+ * Which version of each Secret holds. A pod keeps the version that it started with, so that a rollback finds it.
+ *
+ * @throws UserError of {@link secretContent}, SECRET_EXTERNAL_MISSING
+ */
+export async function planKubeSecrets(
+  cluster: Cluster,
+  source: ExportSource,
+  needed: readonly NeededSecret[],
+  namespaceIsThere: boolean,
+): Promise<VersionedKubeSecret[]> {
+  const there = namespaceIsThere ? await cluster.list('secret', BASE) : [];
+  const planned: VersionedKubeSecret[] = [];
+  for (const { name: base, keys } of needed) {
+    const names = keys.map(({ key }) => key);
+    const external = Object.entries(source.project.secrets).find(
+      ([key, one]) => one.external && objectName(key) === base,
+    );
+    if (external) {
+      if (namespaceIsThere) await assertThere(cluster, base, names);
+      planned.push({ base, name: base, version: 0, keys: names, state: 'external', content: {} });
+      continue;
+    }
+    const content: Record<string, Buffer> = {};
+    for (const key of keys) content[key.key] = await keyContent(source, base, key);
+    planned.push(versionOf(there, base, content));
+  }
+  return planned;
+}
+
+async function keyContent(
+  source: ExportSource,
+  base: string,
+  { key, service }: NeededSecret['keys'][number],
+): Promise<Buffer> {
+  const composed = service === undefined ? undefined : source.project.services[service];
+  if (!composed) {
+    const named = Object.keys(source.project.secrets).find((one) => objectName(one) === base);
+    return secretContent(source, named ?? key);
+  }
+  const login = await cnpgLogin(source, base, key, composed.name);
+  return login ?? Buffer.from(composed.environment[key] ?? '');
+}
+
+/** CloudNativePG reads the database's login from a Secret of its own shape. */
+async function cnpgLogin(
+  source: ExportSource,
+  base: string,
+  key: string,
+  service: string,
+): Promise<Buffer | undefined> {
+  if (base !== `${objectName(service)}-login`) return undefined;
+  const environment = source.project.services[service]?.environment ?? {};
+  if (key === 'username') return Buffer.from(environment.POSTGRES_USER || 'postgres');
+  if (environment.POSTGRES_PASSWORD) return Buffer.from(environment.POSTGRES_PASSWORD);
+  const secret = source.project.services[service]?.secrets.find(
+    ({ target }) => target === environment.POSTGRES_PASSWORD_FILE,
+  );
+  const content = await secretContent(source, secret?.source ?? '');
+  return Buffer.from(content.toString('utf8').replace(/[\r\n]+$/, ''));
+}
+
+function versionOf(
+  there: readonly KubeObject[],
+  base: string,
+  content: Record<string, Buffer>,
+): VersionedKubeSecret {
+  const versions = versionsOf(there, base);
+  const whole = joined(content);
+  const same = versions.find(({ secret }) =>
+    hasFingerprint(whole, secret.metadata.annotations?.[FINGERPRINT]),
+  );
+  const common = { base, keys: Object.keys(content), content };
+  if (same) return { ...common, name: same.secret.metadata.name, version: same.version, state: 'kept' };
+  const version = (versions[0]?.version ?? 0) + 1;
+  return {
+    ...common,
+    name: `${base}-v${version}`,
+    version,
+    state: versions.length === 0 ? 'new' : 'changed',
+  };
+}
+
+/** Newest first. */
+function versionsOf(there: readonly KubeObject[], base: string): { version: number; secret: KubeObject }[] {
+  return there
+    .filter(({ metadata }) => metadata.labels?.[BASE] === base)
+    .flatMap((secret) => {
+      const version = secret.metadata.name.slice(base.length + 2);
+      return /^[1-9]\d*$/.test(version) ? [{ version: Number(version), secret }] : [];
+    })
+    .sort((a, b) => b.version - a.version);
+}
+
+function joined(content: Record<string, Buffer>): Buffer {
+  return Buffer.concat(
+    Object.entries(content)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .flatMap(([key, value]) => [Buffer.from(`${key}\0${value.length}\0`), value]),
+  );
+}
+
+async function assertThere(cluster: Cluster, name: string, keys: readonly string[]): Promise<void> {
+  const found = await cluster.get('secret', name);
+  const data = (found?.data ?? {}) as Record<string, string>;
+  const missing = keys.filter((key) => !(key in data));
+  if (found && missing.length === 0) return;
+  throw new UserError({
+    code: 'SECRET_EXTERNAL_MISSING',
+    message: found
+      ? `the Secret ${name} of the cluster has no key ${missing.join(', ')}`
+      : `the secret ${name} is external, and the namespace ${cluster.target.namespace} has none of that name`,
+    hint: `kubectl --namespace ${cluster.target.namespace} create secret generic ${name} ${keys.map((key) => `--from-file=${key}=FILE`).join(' ')}`,
+    exitCode: ExitCode.projectInvalid,
+  });
+}
+
+/** The Secrets that are to be made. They reach kubectl through standard input. */
+export function secretObjects(
+  secrets: readonly VersionedKubeSecret[],
+  namespace: string,
+  labels: Readonly<Record<string, string>>,
+): KubeObject[] {
+  return secrets
+    .filter(({ state }) => state === 'new' || state === 'changed')
+    .map(({ base, name, content }) => ({
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: {
+        name,
+        namespace,
+        labels: { ...labels, [BASE]: base },
+        annotations: { [FINGERPRINT]: fingerprint(joined(content)) },
+      },
+      type: 'Opaque',
+      immutable: true,
+      data: Object.fromEntries(
+        Object.entries(content).map(([key, value]) => [key, value.toString('base64')]),
+      ),
+    }));
+}
+
+/** The objects with the names of the versions in place of those that the export gives. */
+export function withVersions(
+  objects: readonly KubeObject[],
+  secrets: readonly VersionedKubeSecret[],
+): KubeObject[] {
+  const named = new Map(secrets.map(({ base, name }) => [base, name]));
+  const renamed = (name: string | undefined) => (name === undefined ? undefined : (named.get(name) ?? name));
+  return structuredClone(objects as KubeObject[]).map((object) => {
+    const pod = podSpec(object);
+    for (const volume of pod?.volumes ?? []) {
+      if (volume.secret) volume.secret.secretName = renamed(volume.secret.secretName);
+    }
+    for (const container of [...(pod?.containers ?? []), ...(pod?.initContainers ?? [])]) {
+      for (const { secretRef } of container.envFrom ?? [])
+        if (secretRef) secretRef.name = renamed(secretRef.name);
+    }
+    if (object.kind === 'Cluster') {
+      const { superuserSecret, bootstrap } = object.spec ?? {};
+      for (const ref of [superuserSecret, bootstrap?.initdb?.secret]) if (ref) ref.name = renamed(ref.name);
+    }
+    return object;
+  });
+}
+
+/** Removes versions older than the one before; that one is what a rollback goes back to. */
+export async function removeOldKubeSecrets(
+  cluster: Cluster,
+  secrets: readonly VersionedKubeSecret[],
+): Promise<void> {
+  const there = await cluster.list('secret', BASE);
+  const old = secrets.flatMap(({ base, version }) =>
+    versionsOf(there, base)
+      .filter((one) => one.version < version)
+      .slice(1),
+  );
+  await cluster.remove(old.map(({ secret }) => `Secret/${secret.metadata.name}`));
+}

@@ -1,0 +1,376 @@
+import { join, resolve } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { settingsIn } from '../../doctor/facts.js';
+import {
+  type Cluster,
+  createCluster,
+  type KubeObject,
+  kubectlRefusal,
+} from '../../engine/kubernetes/cluster.js';
+import { CommandError, ExitCode, UserError } from '../../errors.js';
+import { objectName } from '../../export/k8s/objects.js';
+import type { DatabaseForm } from '../../export/k8s/part.js';
+import type { Loss } from '../../export/source.js';
+import { appService } from '../../project/service-roles.js';
+import { readSettings } from '../../project/settings-file.js';
+import { withProjectLock } from '../../system/lock.js';
+import type { ServiceContext } from '../context.js';
+import { assertForCluster } from '../database/restore.js';
+import { exportSource } from '../export.js';
+import { provideSecrets } from '../secrets/provide.js';
+import { causeFinder, type DeployFailure, wentAway } from './evidence.js';
+import { explainKubeFailure } from './k8s-causes.js';
+import { exportedForm, nameOf, projectObjects } from './k8s-objects.js';
+import {
+  awaitKubeRollout,
+  isWorkload,
+  type KubeFailure,
+  type KubeRolloutInput,
+  podsOf,
+} from './k8s-rollout.js';
+import {
+  planKubeSecrets,
+  removeOldKubeSecrets,
+  secretObjects,
+  type VersionedKubeSecret,
+  withVersions,
+} from './k8s-secrets.js';
+
+/** What a rollback may take at least. */
+const ROLLBACK_MS = 120_000;
+
+export interface K8sDeployInput extends Omit<KubeRolloutInput, 'signal'> {
+  /** Of the kubeconfig. */
+  kubeContext?: string | undefined;
+  namespace?: string | undefined;
+  /** Folder of `export k8s`, relative to where the person is; `k8s` of the project by default. */
+  folder?: string | undefined;
+  /** Default: as it was exported. */
+  database?: DatabaseForm | undefined;
+  ingress?: string | undefined;
+  dryRun: boolean;
+  /** The deployment wins where somebody else changed what it sets. */
+  takeOver: boolean;
+  /** Backup that the database gets afterwards. It is looked at before anything is changed. */
+  restore?: string | undefined;
+  onLosses?: (losses: readonly Loss[]) => void;
+}
+
+export interface K8sDeployed {
+  namespace: string;
+  objects: { kind: string; name: string; action: 'create' | 'change' | 'unchanged' }[];
+  secrets: Omit<VersionedKubeSecret, 'content'>[];
+  /** What the server would change, as a unified diff; with a dry run. */
+  diff?: string;
+  seconds: Record<string, number>;
+}
+
+interface Plan {
+  cluster: Cluster;
+  /** With the Namespace first, where it is to be made. */
+  objects: KubeObject[];
+  secrets: VersionedKubeSecret[];
+  /** As they were before. */
+  before: KubeObject[];
+  newNamespace: KubeObject | undefined;
+  masked: readonly string[];
+}
+
+/**
+ * Applies the project to a namespace of a cluster and waits until every workload is ready. What does not get there goes
+ * back to what was there before, with everything that this deployment changed; claims, and with them data, are never removed.
+ *
+ * @throws UserError KUBECTL_MISSING, KUBE_UNREACHABLE, KUBE_LOGIN_EXPIRED, KUBE_CONTEXT_UNKNOWN (exit 3), KUBE_FORBIDDEN,
+ *   KUBE_QUOTA, KUBE_CONFLICT, MANIFEST_REFUSED and of secrets before anything is changed; DEPLOY_FAILED (exit 6)
+ */
+export async function deployK8s(context: ServiceContext, input: K8sDeployInput): Promise<K8sDeployed> {
+  const options = { command: 'invctl deploy k8s', signal: context.signal };
+  return withProjectLock(context.project(), options, () => deploy(context, input));
+}
+
+async function deploy(context: ServiceContext, input: K8sDeployInput): Promise<K8sDeployed> {
+  const plan = await planDeployment(context, input);
+  const { cluster, objects, secrets, before, newNamespace } = plan;
+  const options = { force: input.takeOver };
+  const told: K8sDeployed = {
+    namespace: cluster.target.namespace,
+    objects: [],
+    secrets: secrets.map(({ content: _, ...secret }) => secret),
+    seconds: {},
+  };
+  const made = secretObjects(secrets, cluster.target.namespace, { 'app.kubernetes.io/managed-by': 'invctl' });
+  if (newNamespace) {
+    // The server looks at nothing in a namespace that is not there.
+    if (input.dryRun) {
+      await refusing(cluster.validate([newNamespace]));
+      const all = [newNamespace, ...objects];
+      return { ...told, objects: all.map((one) => ({ ...titleOf(one), action: 'create' })) };
+    }
+    await refusing(cluster.apply([newNamespace]));
+  }
+  let diff: string;
+  try {
+    await refusing(cluster.validate([...made, ...objects], options));
+    diff = newNamespace ? '' : await cluster.diff(objects);
+  } catch (error) {
+    if (newNamespace) await cluster.remove([nameOf(newNamespace)]);
+    throw error;
+  }
+  const done: K8sDeployed = { ...told, objects: actionsOf(objects, before, diff) };
+  if (input.dryRun) return { ...done, diff };
+  try {
+    await refusing(cluster.apply([...made, ...objects], options));
+  } catch (error) {
+    const away = wentAway(error, 'invctl deploy k8s', cluster.target.namespace);
+    if (away) throw away;
+    await takeBack(context, plan, made, input);
+    throw error;
+  }
+  const { failures, seconds } = await watched(context, cluster, objects, input);
+  if (failures.length > 0) {
+    const explained = await explain(context, cluster, failures, plan.masked);
+    const state = await takeBack(context, plan, made, input);
+    throw deployFailed(cluster.target.namespace, explained, state);
+  }
+  await removeOldKubeSecrets(cluster, secrets);
+  return { ...done, seconds };
+}
+
+async function planDeployment(context: ServiceContext, input: K8sDeployInput): Promise<Plan> {
+  const location = context.project();
+  const source = await exportSource(context);
+  const folder =
+    input.folder === undefined ? join(location.directory, 'k8s') : resolve(context.directory, input.folder);
+  const exported = await exportedForm(folder, source.database && objectName(source.database));
+  const ingress = input.ingress ?? exported.ingress;
+  const namespace = input.namespace ?? objectName(source.project.name);
+  const target = { namespace, ...(input.kubeContext === undefined ? {} : { context: input.kubeContext }) };
+  const cluster = createCluster(context.processes, target, context.signal);
+  const database = input.database ?? exported.database ?? 'statefulset';
+  if (input.restore !== undefined) {
+    if (database !== 'statefulset') throw restoredElsewhere(database, namespace);
+    await assertForCluster(context, input.restore, target);
+  }
+  const there = await namespaceState(cluster);
+  const settings = await settingsIn(location);
+  if (settings && !input.dryRun) await provideSecrets(context, settings.secrets, source.project, []);
+  const { services } = await readSettings(location);
+  const { manifests, objects } = await projectObjects(
+    cluster,
+    source,
+    {
+      namespace,
+      database,
+      ...(ingress === undefined ? {} : { ingress, app: appService(source.project, services).name }),
+    },
+    folder,
+  );
+  // What becomes of secrets and images is a part of the deployment.
+  input.onLosses?.(manifests.losses.filter(({ key }) => !/^secrets\.|^services\.[^.]+\.build$/.test(key)));
+  const secrets = await planKubeSecrets(cluster, source, manifests.secrets, there !== 'absent');
+  const own = withVersions(
+    objects.filter(({ kind }) => kind !== 'Namespace'),
+    secrets,
+  );
+  return {
+    cluster,
+    objects: own,
+    secrets,
+    before: there === 'absent' ? [] : await cluster.existing(own),
+    newNamespace: there === 'absent' ? objects.find(({ kind }) => kind === 'Namespace') : undefined,
+    masked: source.secrets,
+  };
+}
+
+function restoredElsewhere(database: DatabaseForm, namespace: string): UserError {
+  return new UserError({
+    code: 'RESTORE_NOT_HERE',
+    message: `--restore fills the StatefulSet that the export makes, and this project's database is ${database}`,
+    hint:
+      database === 'cnpg'
+        ? `invctl db verify FILE, then: kubectl --namespace ${namespace} exec --stdin db-cluster-1 -- pg_restore --dbname=NAME --no-owner --exit-on-error < FILE      (docs/orchestrators.md)`
+        : 'invctl db verify FILE, then: pg_restore --host=… --dbname=NAME --exit-on-error FILE',
+    exitCode: ExitCode.usage,
+  });
+}
+
+/** Who may deploy into a namespace need not be allowed to look at it. */
+async function namespaceState(cluster: Cluster): Promise<'there' | 'absent'> {
+  try {
+    return (await cluster.get('namespace', cluster.target.namespace)) ? 'there' : 'absent';
+  } catch (error) {
+    if (error instanceof UserError && error.code === 'KUBE_FORBIDDEN') return 'there';
+    throw error;
+  }
+}
+
+/** What a server says of an object that it does not take. */
+async function refusing<T>(asked: Promise<T>): Promise<T> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    const immutable = /updates to statefulset spec|field is immutable|may not be changed/i.test(
+      error.stderrTail,
+    );
+    throw new UserError({
+      code: 'MANIFEST_REFUSED',
+      message: `the API server does not take the manifests: ${kubectlRefusal(error)}`,
+      hint: immutable
+        ? 'kubectl delete --cascade=orphan the object that it names, then: invctl deploy k8s      (pods and claims stay)'
+        : 'invctl export k8s, then: kubectl apply --server-side --dry-run=server --kustomize k8s/overlays/production',
+      cause: error,
+    });
+  }
+}
+
+function titleOf({ kind, metadata }: KubeObject): { kind: string; name: string } {
+  return { kind, name: metadata.name };
+}
+
+/** kubectl names the files that it compares `GROUP.VERSION.KIND.NAMESPACE.NAME`. */
+function actionsOf(
+  objects: readonly KubeObject[],
+  before: readonly KubeObject[],
+  diff: string,
+): K8sDeployed['objects'] {
+  const compared = diff.split('\n').filter((line) => line.startsWith('+++ '));
+  return objects.map((object) => {
+    const { kind, metadata } = object;
+    const isNew = !before.some((one) => nameOf(one) === nameOf(object));
+    const isChanged = compared.some((line) =>
+      line.split('\t')[0]?.endsWith(`.${kind}.${metadata.namespace}.${metadata.name}`),
+    );
+    return { kind, name: metadata.name, action: isNew ? 'create' : isChanged ? 'change' : 'unchanged' };
+  });
+}
+
+async function watched(
+  context: ServiceContext,
+  cluster: Cluster,
+  objects: readonly KubeObject[],
+  { timeoutMs, onEvent }: K8sDeployInput,
+): ReturnType<typeof awaitKubeRollout> {
+  const { namespace } = cluster.target;
+  try {
+    const input = { timeoutMs, signal: context.signal, onEvent };
+    return await awaitKubeRollout(cluster, objects.filter(isWorkload), input);
+  } catch (error) {
+    if (context.signal.aborted) {
+      context.warn(
+        `the cluster goes on with what it was given, and nobody takes it back: kubectl --namespace ${namespace} get pods`,
+      );
+      throw error;
+    }
+    throw wentAway(error, 'invctl deploy k8s', namespace) ?? error;
+  }
+}
+
+async function explain(
+  context: ServiceContext,
+  cluster: Cluster,
+  failures: readonly KubeFailure[],
+  secrets: readonly string[],
+): Promise<DeployFailure[]> {
+  const { namespace } = cluster.target;
+  const logs = (service: string, lines: number) =>
+    `kubectl --namespace ${namespace} logs --tail ${lines} --selector app.kubernetes.io/component=${objectName(service)}`;
+  const findCause = await causeFinder(context, logs);
+  const explained: DeployFailure[] = [];
+  for (const failure of failures)
+    explained.push(await explainKubeFailure(cluster, failure, findCause, secrets));
+  return explained;
+}
+
+type TakenBack = 'removed' | 'back' | 'stuck';
+
+/** What was there comes back as it was; what was not there goes, but for claims. */
+async function takeBack(
+  { warn, signal }: ServiceContext,
+  { cluster, objects, before }: Plan,
+  made: readonly KubeObject[],
+  { timeoutMs }: K8sDeployInput,
+): Promise<TakenBack> {
+  try {
+    const now = await cluster.existing(objects);
+    const changed = before.filter((one) => {
+      const live = now.find((other) => nameOf(other) === nameOf(one));
+      return !live || !isDeepStrictEqual(configured(live), configured(one));
+    });
+    if (changed.length > 0) await cluster.apply(changed.map(configured), { force: true });
+    const isNew = (object: KubeObject) => !before.some((one) => nameOf(one) === nameOf(object));
+    const removed = [...objects.filter(isNew), ...made].filter(
+      ({ kind }) => kind !== 'PersistentVolumeClaim',
+    );
+    await cluster.remove(removed.map(nameOf));
+    const workloads = changed.filter(isWorkload);
+    await dropStuckPods(cluster, workloads);
+    if (workloads.length > 0) {
+      const input = { timeoutMs: Math.max(timeoutMs, ROLLBACK_MS), signal, onEvent: () => {} };
+      const { failures } = await awaitKubeRollout(cluster, workloads, input);
+      if (failures.length > 0) {
+        warn(
+          `${failures.map(({ object }) => nameOf(object)).join(', ')}: is not ready on the version before either`,
+        );
+        return 'stuck';
+      }
+    }
+    return before.some(isWorkload) ? 'back' : 'removed';
+  } catch (error) {
+    warn(`the way back was not completed: ${error instanceof Error ? error.message : String(error)}`);
+    return 'stuck';
+  }
+}
+
+/** An object as somebody could have written it: without what the server keeps in it. */
+function configured({ status: _, ...object }: KubeObject): KubeObject {
+  const { managedFields, uid, resourceVersion, generation, creationTimestamp, selfLink, ...metadata } =
+    object.metadata;
+  const { 'deployment.kubernetes.io/revision': __, ...annotations } = metadata.annotations ?? {};
+  return { ...object, metadata: { ...metadata, annotations } } as KubeObject;
+}
+
+/**
+ * A StatefulSet replaces a pod of a version that never became ready by nothing: it waits for it, also on the way back.
+ * Source: kubernetes.io, StatefulSets, forced rollback.
+ */
+async function dropStuckPods(cluster: Cluster, workloads: readonly KubeObject[]): Promise<void> {
+  const sets = workloads.filter(({ kind }) => kind === 'StatefulSet');
+  if (sets.length === 0) return;
+  const pods = await cluster.list('pod');
+  const stuck = sets.flatMap((set) =>
+    podsOf(set, pods).filter(
+      ({ status }) =>
+        !status?.conditions?.some(
+          ({ type, status: is }: { type: string; status: string }) => type === 'Ready' && is === 'True',
+        ),
+    ),
+  );
+  await cluster.remove(stuck.map(nameOf));
+}
+
+const STATES: Readonly<Record<TakenBack, string>> = {
+  removed: 'There was no version before: what was made is removed again, but for volumes',
+  back: 'Everything is back as it was before',
+  stuck: 'The version before is not back on everything',
+};
+
+function deployFailed(namespace: string, failures: readonly DeployFailure[], state: TakenBack): UserError {
+  const blocks = failures.map(({ service, message, cause, error, healthOutput, lastLines }) =>
+    [
+      `"${service}": ${cause && cause.message !== message ? `${message}: ${cause.message}` : message}`,
+      ...(error && error !== cause?.message ? [`  the cluster says: ${error.slice(0, 400)}`] : []),
+      ...(healthOutput ? [`  probe: ${healthOutput.split('\n').slice(-3).join('\n    ')}`] : []),
+      ...(lastLines.length > 0
+        ? ['  last log lines:', ...lastLines.map((line) => `    ${line.slice(0, 200)}`)]
+        : []),
+    ].join('\n'),
+  );
+  return new UserError({
+    code: 'DEPLOY_FAILED',
+    message: `"${namespace}" was not deployed\n${blocks.join('\n')}\n${STATES[state]}.`,
+    hint: failures[0]?.cause?.next ?? `kubectl --namespace ${namespace} get pods`,
+    exitCode: ExitCode.unhealthy,
+    details: { namespace, state, failed: failures },
+  });
+}

@@ -1,0 +1,285 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
+import { connect, createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { parse, stringify } from 'yaml';
+import { invctl } from '../../support/cli.js';
+import { clusterEnvironment, kubectl, kubectlWith, withoutCluster } from '../../support/export/cluster.js';
+import { type Played, playKubelet } from '../../support/export/played-kubelet.js';
+import { schemaErrors } from '../../support/schema.js';
+
+const PASSWORD = `s3cret-${randomBytes(9).toString('hex')}`;
+const COMPOSE = `name: NAME
+services:
+  db:
+    image: postgres:16
+    environment: {POSTGRES_PASSWORD_FILE: /run/secrets/db_password}
+    secrets: [db_password]
+    volumes: ["pgdata:/var/lib/postgresql/data"]
+  api:
+    image: shop/api:1
+    environment: {DATABASE_HOST: db, GREETING: hello, API_KEY: key-${PASSWORD}}
+    expose: [5003]
+    secrets: [db_password]
+volumes: {pgdata: {}}
+secrets: {db_password: {file: ./secrets/db_password.txt}}
+`;
+
+interface Project {
+  namespace: string;
+  folder: string;
+  edit(from: string | RegExp, to: string): void;
+  deploy(args?: string[], env?: NodeJS.ProcessEnv): Promise<Deployed>;
+}
+
+interface Deployed {
+  code: number | null;
+  // biome-ignore lint/suspicious/noExplicitAny: each test knows the shape that it asks for.
+  data: any;
+  // biome-ignore lint/suspicious/noExplicitAny: as above.
+  error: any;
+  stderr: string;
+}
+
+describe.skipIf(withoutCluster)('deploy k8s', () => {
+  const folders: string[] = [];
+  const namespaces: string[] = [];
+
+  async function project(): Promise<Project> {
+    const namespace = `invctl-test-${randomBytes(4).toString('hex')}`;
+    namespaces.push(namespace);
+    const folder = await mkdtemp(join(tmpdir(), 'invctl-k8s-test-'));
+    folders.push(folder, `${folder}-state`);
+    const file = join(folder, 'compose.yaml');
+    writeFileSync(file, COMPOSE.replace('NAME', namespace));
+    mkdirSync(join(folder, 'secrets'));
+    writeFileSync(join(folder, 'secrets/db_password.txt'), `${PASSWORD}\n`);
+    return {
+      namespace,
+      folder,
+      edit: (from, to) => writeFileSync(file, readFileSync(file, 'utf8').replace(from, to)),
+      async deploy(args = [], env = {}) {
+        const { code, stdout, stderr } = await invctl(['deploy', 'k8s', '--json', '--verbose', ...args], {
+          cwd: folder,
+          env: { ...clusterEnvironment, INVCTL_STATE_DIR: `${folder}-state`, ...env },
+        });
+        const document = JSON.parse(stdout);
+        if (document.ok) expect(schemaErrors('deploy-k8s', document)).toEqual([]);
+        // Argument vectors are in what --verbose prints.
+        for (const text of [stdout, stderr]) {
+          expect(text).not.toContain(PASSWORD);
+          expect(text).not.toContain(Buffer.from(PASSWORD).toString('base64').slice(0, 20));
+        }
+        return { code, data: document.data, error: document.error, stderr };
+      },
+    };
+  }
+
+  // biome-ignore lint/suspicious/noExplicitAny: as Kubernetes has it.
+  const get = (namespace: string, ...words: string[]): any =>
+    JSON.parse(kubectl('get', '-n', namespace, ...words, '-o', 'json').stdout || '{"items":[]}');
+  const secretsOf = (namespace: string): string[] =>
+    get(namespace, 'secrets', '-l', 'invctl.dev/secret')
+      .items.map(({ metadata }: { metadata: { name: string } }) => metadata.name)
+      .sort();
+
+  afterAll(() => {
+    for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+    if (!withoutCluster) kubectl('delete', 'namespace', '--ignore-not-found', '--wait=false', ...namespaces);
+  });
+
+  it('is ready, unchanged the second time, and back where a new version does not become ready', async () => {
+    const { namespace, folder, edit, deploy } = await project();
+    const dry = await deploy(['--dry-run']);
+    expect([dry.code, dry.data.objects.length > 5]).toEqual([0, true]);
+    expect(kubectl('get', 'namespace', namespace).status).toBe(1);
+
+    const plays: Record<string, Played> = {
+      'shop/api:broken': 'ImagePullBackOff',
+      'shop/api:fat': 'CrashLoopBackOff',
+    };
+    const kubelet = playKubelet(namespace, (image) => plays[image] ?? 'ready');
+    try {
+      const first = await deploy();
+      expect([first.error, Object.keys(first.data.seconds).sort()]).toEqual([undefined, ['api', 'db']]);
+      expect(secretsOf(namespace)).toEqual(['api-env-v1', 'db-password-v1']);
+      const { data } = get(namespace, 'secret', 'db-password-v1');
+      expect(Buffer.from(data.db_password, 'base64').toString()).toBe(`${PASSWORD}\n`);
+      const { spec } = get(namespace, 'deployment', 'api').spec.template;
+      expect(spec.volumes[0].secret.secretName).toBe('db-password-v1');
+
+      const again = await deploy();
+      expect(again.data.objects.filter(({ action }: { action: string }) => action !== 'unchanged')).toEqual(
+        [],
+      );
+      const generation = get(namespace, 'deployment', 'api').metadata.generation;
+
+      // A new image that nobody can pull, with another secret and another setting.
+      edit('shop/api:1', 'shop/api:broken');
+      edit('GREETING: hello', 'GREETING: goodbye');
+      writeFileSync(join(folder, 'secrets/db_password.txt'), `${PASSWORD}-2`);
+      const change = await deploy(['--dry-run']);
+      expect(change.data.diff).toMatch(/-\s+image: shop\/api:1\n\+\s+image: shop\/api:broken/);
+      expect(get(namespace, 'deployment', 'api').metadata.generation).toBe(generation);
+      const broken = await deploy(['--timeout', '4']);
+      expect([broken.code, broken.error.code, broken.error.state]).toEqual([6, 'DEPLOY_FAILED', 'back']);
+      expect(broken.error.message).toContain('the node cannot pull its image shop/api:broken');
+      const back = get(namespace, 'deployment', 'api');
+      expect(back.spec.template.spec.containers[0].image).toBe('shop/api:1');
+      expect(back.status.availableReplicas).toBe(1);
+      expect(secretsOf(namespace)).toEqual(['api-env-v1', 'db-password-v1']);
+      expect(get(namespace, 'statefulset', 'db').status.readyReplicas).toBe(1);
+
+      // What goes back leaves no field behind that the next deployment would stumble over.
+      edit('shop/api:broken', 'shop/api:fat');
+      const fat = await deploy([]);
+      expect(fat.error.message).toContain('it was killed, as it needs more memory than its limit');
+      edit('shop/api:fat', 'shop/api:2');
+      const second = await deploy();
+      expect([second.error, secretsOf(namespace)]).toEqual([
+        undefined,
+        ['api-env-v1', 'db-password-v1', 'db-password-v2'],
+      ]);
+
+      // Somebody else's field, and whoever takes it over.
+      const scaled = ['--type=merge', '--field-manager=scaler', '--patch', '{"spec": {"replicas": 2}}'];
+      expect(kubectl('patch', '-n', namespace, 'deployment/api', ...scaled).status).toBe(0);
+      edit('expose: [5003]', 'expose: [5003]\n    deploy: {replicas: 3}');
+      expect((await deploy()).error.code).toBe('KUBE_CONFLICT');
+      expect((await deploy(['--take-over'])).error).toBeUndefined();
+      expect(get(namespace, 'deployment', 'api').status.availableReplicas).toBe(3);
+    } finally {
+      await kubelet.stop();
+    }
+  }, 240_000);
+
+  it('removes what it made where nothing was there before, and names the want of a storage class or a quota', async () => {
+    const { namespace, deploy } = await project();
+    const without = await deploy(['--timeout', '4']);
+    expect([without.code, without.error.state]).toEqual([6, 'removed']);
+    expect(without.error.message).toContain('the cluster has no default storage class');
+    expect(
+      get(
+        namespace,
+        'deployments,statefulsets,services,configmaps',
+        '-l',
+        'app.kubernetes.io/managed-by=invctl',
+      ).items,
+    ).toEqual([]);
+    expect(secretsOf(namespace)).toEqual([]);
+    expect(get(namespace, 'pvc').items).toHaveLength(1);
+
+    kubectlWith(
+      `{"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "small", "namespace": "${namespace}"}, "spec": {"hard": {"pods": "0"}}}`,
+      'create',
+      '-f',
+      '-',
+    );
+    const { error } = await deploy(['--timeout', '20']);
+    expect(error.message).toContain('the quota small of the namespace does not allow it');
+  });
+
+  it('changes nothing where it cannot be done, and says what to type', async () => {
+    const { namespace, folder, edit, deploy } = await project();
+    const kubeconfig = parse(readFileSync(clusterEnvironment.KUBECONFIG as string, 'utf8'));
+    const withConfig = (change: (config: typeof kubeconfig) => void): NodeJS.ProcessEnv => {
+      const changed = structuredClone(kubeconfig);
+      change(changed);
+      const file = join(folder, `kubeconfig-${randomBytes(3).toString('hex')}`);
+      writeFileSync(file, stringify(changed));
+      return { KUBECONFIG: file };
+    };
+    const refused = async (env: NodeJS.ProcessEnv = {}, args: string[] = []) => {
+      const { code, error } = await deploy(args, env);
+      return [code, error?.code];
+    };
+    expect(await refused({}, ['--context', 'nowhere'])).toEqual([3, 'KUBE_CONTEXT_UNKNOWN']);
+    expect(
+      await refused(
+        withConfig((config) => {
+          config.users[0].user = { token: 'expired' };
+        }),
+      ),
+    ).toEqual([3, 'KUBE_LOGIN_EXPIRED']);
+    expect(
+      await refused(
+        withConfig((config) => {
+          config.clusters[0].cluster.server = 'https://127.0.0.1:1';
+        }),
+      ),
+    ).toEqual([3, 'KUBE_UNREACHABLE']);
+    writeFileSync(join(folder, 'broken'), '{');
+    expect(await refused({ KUBECONFIG: join(folder, 'broken') })).toEqual([3, 'KUBECONFIG_INVALID']);
+    mkdirSync(join(folder, 'bin'));
+    expect(await refused({ PATH: join(folder, 'bin') })).toEqual([3, 'KUBECTL_MISSING']);
+
+    // Somebody who may read one namespace, and change nothing.
+    kubectl('create', 'namespace', namespace);
+    kubectl('create', 'serviceaccount', 'reader', '-n', namespace);
+    kubectl(
+      'create',
+      'rolebinding',
+      'reader',
+      '-n',
+      namespace,
+      '--clusterrole=view',
+      `--serviceaccount=${namespace}:reader`,
+    );
+    let token = '';
+    for (let i = 0; i < 50 && token === ''; i += 1) {
+      const own = get(namespace, 'secrets').items.find(({ metadata }: { metadata: { name: string } }) =>
+        metadata.name.startsWith('reader-token'),
+      );
+      token = Buffer.from(own?.data?.token ?? '', 'base64').toString();
+    }
+
+    expect(
+      await refused(
+        withConfig((config) => {
+          config.users[0].user = { token };
+        }),
+      ),
+    ).toEqual([1, 'KUBE_FORBIDDEN']);
+
+    edit('image: shop/api:1', 'build: ./api');
+    mkdirSync(join(folder, 'api'));
+    writeFileSync(join(folder, 'api/Dockerfile'), 'FROM scratch\n');
+    expect(await refused()).toEqual([4, 'OVERLAY_UNFINISHED']);
+    edit('build: ./api', 'image: shop/api:1');
+    edit('{file: ./secrets/db_password.txt}', '{external: true}');
+    expect(await refused()).toEqual([4, 'SECRET_EXTERNAL_MISSING']);
+    expect(get(namespace, 'all', '-l', 'app.kubernetes.io/managed-by=invctl').items).toEqual([]);
+  });
+
+  it('says that the cluster goes on when the API server goes away', async () => {
+    const { folder, deploy } = await project();
+    const kubeconfig = parse(readFileSync(clusterEnvironment.KUBECONFIG as string, 'utf8'));
+    const port = Number(new URL(kubeconfig.clusters[0].cluster.server).port);
+    const sockets: Socket[] = [];
+    const proxy = createServer((socket) => {
+      const server = connect(port, '127.0.0.1');
+      sockets.push(socket, server);
+      for (const one of [socket, server]) one.on('error', () => {});
+      socket.pipe(server).pipe(socket);
+    });
+    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+    const address = proxy.address();
+    kubeconfig.clusters[0].cluster.server = `https://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`;
+    const file = join(folder, 'kubeconfig');
+    writeFileSync(file, stringify(kubeconfig));
+    const running = deploy([], { KUBECONFIG: file });
+    const namespace = namespaces.at(-1) as string;
+    for (let i = 0; i < 200 && get(namespace, 'pods').items.length === 0; i += 1) {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    proxy.close();
+    for (const socket of sockets) socket.destroy();
+    const { code, error } = await running;
+    expect([code, error.code]).toEqual([3, 'KUBE_UNREACHABLE']);
+    expect(error.message).toContain('the orchestrator went away while');
+    expect(error.hint).toContain('invctl deploy k8s');
+  });
+});
