@@ -1,5 +1,6 @@
 import { command } from '../../cli/command.js';
 import { choice, flag, number, text } from '../../cli/parameters.js';
+import { usageError } from '../../errors.js';
 import { DATABASE_FORMS } from '../../export/k8s/part.js';
 import { formatDuration } from '../../output/units.js';
 import { deployK8s, type K8sDeployed } from '../../services/deploy/k8s.js';
@@ -11,13 +12,13 @@ export default command({
   summary: 'deploy to a Kubernetes cluster; what does not become ready goes back to what was there before',
   examples: [
     'invctl export k8s      (then say in k8s/overlays/production where the images are)',
-    'invctl deploy k8s --context staging --dry-run',
-    'invctl deploy k8s --context staging --namespace shop',
+    'invctl deploy k8s --kube-context staging --dry-run',
+    'invctl deploy k8s --kube-context staging --namespace shop',
     'invctl deploy k8s --restore shop-20261123T005853Z.dump      (with the data of this machine)',
   ],
   flags: {
     dryRun: flag('show what the server would change, and change nothing'),
-    context: text('name', 'context of the kubeconfig', { otherwise: 'its current one' }),
+    kubeContext: text('name', 'context of the kubeconfig', { otherwise: 'its current one' }),
     namespace: text('name', 'the namespace', { otherwise: "made of the project's name" }),
     output: text('dir', 'the folder of invctl export k8s, whose overlay holds', {
       otherwise: 'k8s of the project',
@@ -79,17 +80,14 @@ export default command({
       seconds: z.record(z.string(), z.number()).describe('until each workload was ready'),
     }),
   async run(context, { flags }) {
-    const {
-      dryRun,
-      context: kubeContext,
-      namespace,
-      output,
-      db,
-      ingress,
-      timeout,
-      takeOver,
-      restore,
-    } = flags;
+    const { dryRun, kubeContext, namespace, output, db, ingress, timeout, takeOver, restore } = flags;
+    const { host, context: engine } = context.settings;
+    if (host !== undefined || engine !== undefined) {
+      throw usageError(
+        '--host and --context say which Docker engine is meant, and a cluster is none: its context is one of the kubeconfig',
+        `invctl deploy k8s --kube-context ${engine ?? 'NAME'}`,
+      );
+    }
     if (restore !== undefined && !dryRun) assertAnswerable(context);
     const started = Date.now();
     const board = dryRun ? undefined : await createRolloutBoard(context);
