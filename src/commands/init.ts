@@ -1,13 +1,15 @@
 import { basename, relative, resolve } from 'node:path';
 import { command } from '../cli/command.js';
 import type { Context } from '../cli/context.js';
-import { flag, optional, parsed, type ValuesOf } from '../cli/parameters.js';
+import { choice, flag, optional, parsed, type ValuesOf } from '../cli/parameters.js';
 import { UserError } from '../errors.js';
 import { count } from '../output/units.js';
 import { type InitFile, type InitResult, initProject, readScaffoldOptions } from '../services/init.js';
+import { addToScaffold, type InitAdditionsResult, repositoryAbove } from '../services/init-additions.js';
 import { type InitEnvironmentResult, initEnvironment } from '../services/init-environment.js';
 import { firstPort, portInUse } from '../services/scaffold-port.js';
 import { formatArgv } from '../system/argv.js';
+import { CI_SYSTEMS, type ScaffoldAdditions } from '../template/additions.js';
 import {
   DEFAULT_OPTIONS,
   NODE_MAJORS,
@@ -35,6 +37,7 @@ const FLAGS = {
   }),
   dbName: option('dbName', 'name', 'database', { otherwise: DEFAULT_OPTIONS.dbName }),
   dbUser: option('dbUser', 'name', 'database user', { otherwise: DEFAULT_OPTIONS.dbUser }),
+  ci: choice('system', CI_SYSTEMS, 'add a pipeline: test, build, scan, push by digest, deploy'),
   dryRun: flag('write nothing, list what would be written'),
   diff: flag('show how files differ from the template'),
   force: flag('overwrite files that differ, keeping copies; never secrets or .env'),
@@ -46,6 +49,7 @@ export default command({
   examples: [
     'invctl init shop',
     'invctl init --environment production      (another environment of the project)',
+    'invctl init --ci github      (a pipeline for the project)',
     'invctl init --dry-run --diff      (what differs from the template?)',
   ],
   args: { dir: optional('folder of the project (default: this one)', { offers: 'folders' }) },
@@ -80,9 +84,11 @@ export default command({
     const { dryRun, force, diff } = flags;
     const isScaffold = (await readScaffoldOptions(directory)) !== undefined;
     const options = await chooseOptions(context, directory, flags);
-    // Who adds an environment to a scaffold is told of that alone.
-    const base =
-      environment !== undefined && isScaffold
+    const asked: ScaffoldAdditions = flags.ci ? { ci: [flags.ci] } : {};
+    const isAdding = Object.keys(asked).length > 0;
+    // Who adds something to a scaffold is told of that alone.
+    let base: InitResult =
+      (environment !== undefined || isAdding) && isScaffold
         ? {
             directory,
             name: options.name,
@@ -93,6 +99,13 @@ export default command({
             files: [],
           }
         : await initProject(context, { directory, options, dryRun, force, diff });
+    if (isAdding) {
+      base = withFiles(
+        base,
+        await addToScaffold(context, { directory, options, asked, dryRun, force, diff }),
+      );
+      warnOfPlace(context, directory, flags);
+    }
     if (environment === undefined) {
       const next = nextCommands(base, flags);
       return { data: { ...base, next }, text: formatResult(context, base, next) };
@@ -105,7 +118,7 @@ export default command({
       force,
       diff,
     });
-    const result = withEnvironment(base, added);
+    const result = withFiles(base, added);
     const next = environmentCommands(result, added);
     return {
       data: { ...result, environment: { name: added.name, port: added.port }, next },
@@ -181,8 +194,17 @@ function problemWith(key: 'name' | 'port'): (answer: string) => true | string {
   };
 }
 
-/** An environment goes over files of the scaffold that may have been written just now. */
-function withEnvironment(base: InitResult, { files, copies }: InitEnvironmentResult): InitResult {
+/** GitHub and GitLab read a pipeline at the root of the repository alone. */
+function warnOfPlace(context: Context, directory: string, { ci }: InitFlags): void {
+  const repository = ci && repositoryAbove(directory);
+  if (!repository) return;
+  context.warn(
+    `the repository begins at ${repository}, where ${ci === 'github' ? 'GitHub' : 'GitLab'} looks for a pipeline: move it there, and put ${relative(repository, directory)}/ before the paths in it`,
+  );
+}
+
+/** What is added goes over files of the scaffold that may have been written just now. */
+function withFiles(base: InitResult, { files, copies }: InitAdditionsResult): InitResult {
   const known = new Set(base.files.map(({ path }) => path));
   return {
     ...base,

@@ -11,13 +11,16 @@ import { mapAt } from '../project/tree.js';
 import { withProjectLock } from '../system/lock.js';
 import { findFreePort } from '../system/ports.js';
 import { STATE_FOLDER } from '../system/state-folder.js';
+import { withAdditions } from '../template/additions.js';
 import { type ComparedFile, compareFile, containedPath, readIfPresent } from '../template/compare.js';
 import { apiImage, environmentFiles, renderEnvironment } from '../template/environment.js';
+import { LOCK_PATH } from '../template/lock.js';
 import { loadTemplate } from '../template/manifest.js';
 import type { ScaffoldOptions } from '../template/options.js';
 import { writeFiles } from '../template/write.js';
 import type { ServiceContext } from './context.js';
 import { type InitFile, initFile } from './init.js';
+import { type OwnedFile, recordAdditions, recorded } from './init-additions.js';
 
 export interface InitEnvironmentInput {
   /** Absolute folder of a scaffold. */
@@ -98,14 +101,19 @@ async function plan({ directory, options, name, force }: InitEnvironmentInput): 
   const port = await portOf(directory, options, name, Object.keys(environments));
   const template = await loadTemplate();
   const files: ComparedFile[] = [];
+  const known = (await isPresent(directory)) ? await recorded(directory) : undefined;
+  const accepted: OwnedFile[] = [];
   for (const file of await renderEnvironment(template, options, { name, port })) {
-    files.push(await compareFile(directory, file, undefined, force));
+    const compared = await compareFile(directory, file, known?.lock, force);
+    files.push(compared);
+    if (file.policy === 'owned' && compared.status !== 'differs') accepted.push(file);
   }
-  return {
-    port,
-    image: await apiImage(template, options),
-    files: [...files, await comparedSettings(directory, name)],
-  };
+  files.push(await comparedSettings(directory, name));
+  if (known) {
+    const additions = withAdditions(known.lock.additions ?? {}, { environments: { [name]: { port } } });
+    files.push(...(await recordAdditions(await realpath(directory), template, known, additions, accepted)));
+  }
+  return { port, image: await apiImage(template, options), files };
 }
 
 function reported(
@@ -135,6 +143,11 @@ async function comparedSettings(directory: string, name: string): Promise<Compar
       existing: current === undefined ? 'none' : 'discard',
     },
   };
+}
+
+/** Whether the scaffold is there: its lock is written last. */
+async function isPresent(directory: string): Promise<boolean> {
+  return (await readIfPresent(join(directory, LOCK_PATH))) !== undefined;
 }
 
 /** The one that its settings have; else the first that is free and that no other environment here has. */

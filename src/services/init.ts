@@ -10,6 +10,7 @@ import { formatArgv } from '../system/argv.js';
 import { withProjectLock } from '../system/lock.js';
 import { redact } from '../system/secret.js';
 import { STATE_FOLDER } from '../system/state-folder.js';
+import { renderAdditions } from '../template/additions.js';
 import { BASE_PATH, baseOf, formatBase, parseBase, type ScaffoldBase, sameBase } from '../template/base.js';
 import {
   type ComparedFile,
@@ -150,10 +151,14 @@ async function plan(template: Template, { directory, options, force }: InitInput
   const kept = await readBase(directory);
   const provided = (await settingsIn({ directory }))?.secrets ?? {};
   // What has a provider is written by `up`: a random value in its place would become the database's.
-  const rendered = placed(await renderScaffold(template, options), lock?.renumbered ?? {}).filter(
+  const scaffolded = [
+    ...(await renderScaffold(template, options)),
+    ...(await renderAdditions(template, options, lock?.additions ?? {})),
+  ];
+  const rendered = placed(scaffolded, lock?.renumbered ?? {}).filter(
     ({ policy, path }) => policy !== 'secret' || !(basename(path, '.txt') in provided),
   );
-  const next = createLock(template, options, rendered, lock?.renumbered);
+  const next = createLock(template, options, rendered, lock?.renumbered, lock?.additions);
   const templateChanged =
     lock !== undefined &&
     isDeepStrictEqual(lock.options, options) &&

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { ExitCode, UserError } from '../errors.js';
+import { type ScaffoldAdditions, scaffoldAdditions } from './additions.js';
 import { scaffoldPath, type Template } from './manifest.js';
 import { type ScaffoldOptions, scaffoldOptions } from './options.js';
 import type { ScaffoldFile } from './scaffold.js';
@@ -11,6 +12,8 @@ const lockSchema = z.object({
   lockVersion: z.literal(1),
   template: z.object({ name: z.string(), version: z.string() }),
   options: scaffoldOptions,
+  /** Absent in a lock of an invctl that knew none, and where nothing was added. */
+  additions: scaffoldAdditions.optional(),
   /** SHA-256, in hex, of each file that the template owns, as it was rendered. */
   files: z.record(scaffoldPath, z.string().regex(/^[0-9a-f]{64}$/)),
   /** Migrations of the template whose number was taken here: the template's path, and the path that they have. */
@@ -25,11 +28,13 @@ export function createLock(
   options: ScaffoldOptions,
   files: readonly ScaffoldFile[],
   renumbered: ScaffoldLock['renumbered'] = {},
+  additions: ScaffoldAdditions = {},
 ): ScaffoldLock {
   return {
     lockVersion: 1,
     template: { name: template.manifest.name, version: template.version },
     options,
+    ...(Object.keys(additions).length > 0 ? { additions } : {}),
     files: Object.fromEntries(
       files.flatMap((file) => (file.policy === 'owned' ? [[file.path, sha256(file.content)]] : [])),
     ),

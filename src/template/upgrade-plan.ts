@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import { Secret } from '../system/secret.js';
+import { renderAdditions } from './additions.js';
 import { BASE_PATH, baseOf, formatBase, parseBase, type ScaffoldBase, sameBase } from './base.js';
 import { compareFile } from './compare.js';
 import { type FileHere, fileHere, fileNames } from './file-here.js';
@@ -67,7 +68,10 @@ export interface UpgradeSources {
 export async function planUpgrade(sources: UpgradeSources): Promise<UpgradePlan> {
   const { root, template, lock } = sources;
   const kept = await keptBase(root);
-  const rendered = await renderScaffold(template, lock.options);
+  const rendered = [
+    ...(await renderScaffold(template, lock.options)),
+    ...(await renderAdditions(template, lock.options, lock.additions ?? {})),
+  ];
   const renumbered = {
     ...lock.renumbered,
     ...(await newNumbers(sources, placed(rendered, lock.renumbered ?? {}))),
@@ -86,7 +90,7 @@ export async function planUpgrade(sources: UpgradeSources): Promise<UpgradePlan>
       ...(await recordChange(
         root,
         LOCK_PATH,
-        Buffer.from(formatLock(createLock(template, lock.options, theirs, renumbered))),
+        Buffer.from(formatLock(createLock(template, lock.options, theirs, renumbered, lock.additions))),
       )),
       ...(kept && sameBase(kept, baseOf(theirs))
         ? []

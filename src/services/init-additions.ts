@@ -1,0 +1,245 @@
+import { existsSync } from 'node:fs';
+import { realpath } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { ExitCode, UserError } from '../errors.js';
+import { withProjectLock } from '../system/lock.js';
+import { STATE_FOLDER } from '../system/state-folder.js';
+import { renderAdditions, type ScaffoldAdditions, withAdditions } from '../template/additions.js';
+import { BASE_PATH, baseOf, formatBase, parseBase, type ScaffoldBase } from '../template/base.js';
+import { type ComparedFile, containedPath, readIfPresent } from '../template/compare.js';
+import { fileHere } from '../template/file-here.js';
+import { createLock, formatLock, LOCK_PATH, parseLock, type ScaffoldLock, sha256 } from '../template/lock.js';
+import { loadTemplate, type Template } from '../template/manifest.js';
+import type { ScaffoldOptions } from '../template/options.js';
+import type { ScaffoldFile } from '../template/scaffold.js';
+import { sameText } from '../template/three-way.js';
+import { decide } from '../template/upgrade-file.js';
+import { type FileWrite, writeFiles } from '../template/write.js';
+import type { ServiceContext } from './context.js';
+import { type InitFile, initFile } from './init.js';
+
+/** How long a second `init` of the same folder waits for the first, in milliseconds. */
+const LOCK_WAIT_MS = 10_000;
+
+export interface InitAdditionsInput {
+  /** Absolute folder of a scaffold; with `dryRun`, also of one that is still to be written. */
+  directory: string;
+  /** What the scaffold is made with. */
+  options: ScaffoldOptions;
+  /** What is asked for now; what was added before stays. */
+  asked: ScaffoldAdditions;
+  dryRun: boolean;
+  /** Overwrite files that are in the way or were edited, keeping copies. */
+  force: boolean;
+  diff: boolean;
+}
+
+export interface InitAdditionsResult {
+  files: InitFile[];
+  /** Where replaced files were copied to. */
+  copies?: string;
+}
+
+/**
+ * Adds to a scaffold: files that the template owns from now on, in the lock and the base, so that `upgrade` merges
+ * them. All or nothing. A file that somebody else wrote stops it; one that was edited since gets what changed in the
+ * template where both fit, and else stays.
+ *
+ * @throws UserError NOT_A_SCAFFOLD, LOCK_INVALID, ADDITION_TAKEN (exit 4), and those of `initProject`
+ */
+export async function addToScaffold(
+  context: ServiceContext,
+  input: InitAdditionsInput,
+): Promise<InitAdditionsResult> {
+  const { directory, dryRun, diff } = input;
+  const template = await loadTemplate();
+  const reported = (files: readonly ComparedFile[]) => files.map((file) => initFile(file, diff));
+  const first = await plan(template, input);
+  if (dryRun || first.every(({ write }) => write === undefined)) return { files: reported(first) };
+  return withProjectLock(
+    { stateFolder: join(directory, STATE_FOLDER) },
+    {
+      command: 'invctl init',
+      waitMs: LOCK_WAIT_MS,
+      onWait: ({ pid }) => context.warn(`waiting for process ${pid}, which works in this folder`),
+      signal: context.signal,
+    },
+    async () => {
+      const files = await plan(template, input);
+      const root = await realpath(directory);
+      const copies = join(root, STATE_FOLDER, 'replaced', new Date().toISOString().replaceAll(':', '-'));
+      await writeFiles(
+        files.flatMap(({ write }) => write ?? []),
+        {
+          root,
+          copiesFolder: copies,
+          asideFolder: join(root, STATE_FOLDER, 'aside'),
+          folderModes: new Map(),
+          signal: context.signal,
+        },
+      );
+      const replaced = files.some(({ status }) => status === 'replaced');
+      return { files: reported(files), ...(replaced ? { copies } : {}) };
+    },
+  );
+}
+
+/** Where a file of the project's repository has to lie, seen from a project in a folder of it. Undefined: right here. */
+export function repositoryAbove(directory: string): string | undefined {
+  for (let folder = directory; ; folder = dirname(folder)) {
+    if (existsSync(join(folder, '.git'))) return folder === directory ? undefined : folder;
+    if (dirname(folder) === folder) return undefined;
+  }
+}
+
+async function plan(
+  template: Template,
+  { directory, options, asked, dryRun, force }: InitAdditionsInput,
+): Promise<ComparedFile[]> {
+  const isThere = !dryRun || (await readIfPresent(join(directory, LOCK_PATH))) !== undefined;
+  const { lock, base } = isThere
+    ? await recorded(directory)
+    : { lock: createLock(template, options, []), base: undefined };
+  const additions = withAdditions(lock.additions ?? {}, asked);
+  const [rendered, before] = await Promise.all([
+    renderAdditions(template, lock.options, asked),
+    renderAdditions(template, lock.options, lock.additions ?? {}),
+  ]);
+  const earlier = new Map(before.map((file) => [file.path, file]));
+  const root = isThere ? await realpath(directory) : directory;
+  const files: ComparedFile[] = [];
+  const accepted: OwnedFile[] = [];
+  for (const file of rendered) {
+    const same = earlier.get(file.path)?.content.equals(file.content) === true;
+    const compared = await compareAddition(root, file, { lock, base, force, same });
+    files.push(compared);
+    if (compared.status !== 'differs') accepted.push(file);
+  }
+  const taken = files.filter(({ path, status }) => status === 'differs' && lock.files[path] === undefined);
+  if (taken.length > 0) {
+    throw takenBy(
+      taken.map(({ path }) => path),
+      directory,
+    );
+  }
+  if (!isThere) return files;
+  return [...files, ...(await recordAdditions(root, template, { lock, base }, additions, accepted))];
+}
+
+export type OwnedFile = Extract<ScaffoldFile, { policy: 'owned' }>;
+
+interface Recorded {
+  lock: ScaffoldLock;
+  /** Undefined: of a scaffold without one. */
+  base: ScaffoldBase | undefined;
+}
+
+/** @throws UserError NOT_A_SCAFFOLD, LOCK_INVALID (exit 4) */
+export async function recorded(directory: string): Promise<Recorded> {
+  const file = join(directory, LOCK_PATH);
+  const text = await readIfPresent(file);
+  if (!text) {
+    throw new UserError({
+      code: 'NOT_A_SCAFFOLD',
+      message: `${directory} has no ${LOCK_PATH}: invctl did not make this project, and what is added would not fit it`,
+      hint: 'in an empty folder, invctl init makes a project that it fits',
+      exitCode: ExitCode.projectInvalid,
+    });
+  }
+  const kept = await readIfPresent(join(directory, BASE_PATH));
+  return { lock: parseLock(text.toString('utf8'), file), base: kept && parseBase(kept) };
+}
+
+/** Lock and base with the additions and with what the template made of these files. */
+export async function recordAdditions(
+  root: string,
+  template: Template,
+  { lock, base }: Recorded,
+  additions: ScaffoldAdditions,
+  files: readonly OwnedFile[],
+): Promise<ComparedFile[]> {
+  const hashes: ScaffoldLock['files'] = {
+    ...lock.files,
+    ...Object.fromEntries(files.map(({ path, content }) => [path, sha256(content)])),
+  };
+  // In the order in which `init` records them.
+  const ordered = (await renderAdditions(template, lock.options, additions)).map(({ path }) => path);
+  const isAdded = (path: string) => ordered.includes(path);
+  const paths = [...Object.keys(hashes).filter((path) => !isAdded(path)), ...ordered];
+  const next: ScaffoldLock = {
+    lockVersion: lock.lockVersion,
+    template: lock.template,
+    options: lock.options,
+    additions,
+    files: Object.fromEntries(
+      paths.flatMap((path) => (hashes[path] === undefined ? [] : [[path, hashes[path]]])),
+    ),
+    ...(lock.renumbered ? { renumbered: lock.renumbered } : {}),
+  };
+  const records: { path: string; content: Buffer }[] = [
+    { path: LOCK_PATH, content: Buffer.from(formatLock(next)) },
+  ];
+  const isKept = files.every(({ path, content }) => base?.get(path)?.content.equals(content));
+  if (base && !isKept) {
+    records.unshift({ path: BASE_PATH, content: formatBase(new Map([...base, ...baseOf(files)])) });
+  }
+  const compared: ComparedFile[] = [];
+  for (const { path, content } of records) {
+    const current = await readIfPresent(join(root, path));
+    if (current?.equals(content)) continue;
+    const write: FileWrite = {
+      path: await containedPath(root, path),
+      content,
+      mode: 0o644,
+      existing: 'discard',
+    };
+    compared.push({ path, status: 'updated', write });
+  }
+  return compared;
+}
+
+async function compareAddition(
+  root: string,
+  file: OwnedFile,
+  { lock, base, force, same }: Recorded & { force: boolean; same: boolean },
+): Promise<ComparedFile> {
+  const { path, content, mode } = file;
+  const current = await readIfPresent(join(root, path));
+  const write = async (text: Buffer, existing: FileWrite['existing']): Promise<FileWrite> => ({
+    path: await containedPath(root, path),
+    content: text,
+    mode,
+    existing,
+  });
+  if (current === undefined) return { path, status: 'created', write: await write(content, 'none') };
+  // Git may have checked it out with other line ends.
+  if (sameText(current, content)) return { path, status: 'unchanged' };
+  const texts = { here: current.toString('utf8'), template: content.toString('utf8') };
+  if (force) return { path, status: 'replaced', texts, write: await write(content, 'copy') };
+  const hash = lock.files[path];
+  const kept = base?.get(path);
+  if (hash !== undefined && !same && kept && sha256(kept.content) === hash) {
+    const decision = decide({
+      path,
+      here: await fileHere(root, path),
+      theirs: file,
+      earlier: { known: true, file: kept },
+      frozen: false,
+      labels: { ours: 'yours', base: 'before', theirs: 'template' },
+    });
+    if (decision.status === 'updated' || decision.status === 'merged') {
+      return { path, status: 'updated', write: await write(decision.content, 'discard') };
+    }
+  }
+  return { path, status: 'differs', edited: hash !== sha256(current), texts };
+}
+
+function takenBy(paths: readonly string[], directory: string): UserError {
+  return new UserError({
+    code: 'ADDITION_TAKEN',
+    message: `${paths.join(', ')} ${paths.length === 1 ? 'is' : 'are'} there already, and invctl did not write ${paths.length === 1 ? 'it' : 'them'}: nothing was changed`,
+    hint: 'move it away, or let it be replaced, with a copy kept: the same command with --force',
+    exitCode: ExitCode.projectInvalid,
+    file: join(directory, paths[0] as string),
+  });
+}
