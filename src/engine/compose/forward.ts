@@ -8,6 +8,8 @@ import type { Forward } from '../engine.js';
 import type { PublishedPort } from '../service-status.js';
 import * as argv from './argv.js';
 import type { Docker } from './docker.js';
+import { serviceStatuses } from './parse.js';
+import type { ContainerOf } from './programs.js';
 
 const LOOPBACK = '127.0.0.1';
 /** Of the script: nobody listens at that port. */
@@ -38,10 +40,9 @@ command -v nc >/dev/null 2>&1 || exit ${NO_PROGRAM}
 exec nc "$(hostname -i | cut -d" " -f1)" "$1"
 `;
 
-export interface ForwardInput {
+interface ForwardInput {
   location: ProjectLocation;
   service: string;
-  containerId: string;
   /** Port in the container. */
   target: number;
   /** Port of this machine; absent: any that is free. */
@@ -49,13 +50,31 @@ export interface ForwardInput {
 }
 
 /**
- * A port of this machine's loopback that leads into a container for as long as this process lives: nothing is
- * published, and containers of internal networks are reached as well.
+ * A port of this machine's loopback that leads to a service for as long as this process lives: nothing is published,
+ * and containers of internal networks are reached as well. Of a service on another machine, to the port that it
+ * publishes there, if it does.
  *
- * @throws UserError FORWARD_FAILED, PORT_IN_USE
+ * @throws UserError FORWARD_FAILED, PORT_IN_USE, SERVICE_NOT_RUNNING
  */
-export async function forwardPort(docker: Docker, input: ForwardInput): Promise<Forward> {
-  const { containerId, target, location } = input;
+export async function forward(
+  docker: Docker,
+  containerOf: ContainerOf,
+  input: ForwardInput,
+): Promise<Forward> {
+  const { location, service } = input;
+  const { remote } = location.host ?? {};
+  if (remote) {
+    const status = serviceStatuses(await docker.containers(location.name)).find(
+      ({ name }) => name === service,
+    );
+    const published = status?.ports.find(({ target }) => target === input.target);
+    if (published) return forwardPublished(remote, published, input.port);
+  }
+  return forwardInto(docker, await containerOf(location, service), input);
+}
+
+async function forwardInto(docker: Docker, containerId: string, input: ForwardInput): Promise<Forward> {
+  const { target, location } = input;
   const command = argv.exec(containerId, ['sh', '-c', JOIN, 'sh', String(target)], {});
   const options = { cwd: location.directory, allowFailure: true, ownSession: true } as const;
   const trial = await docker.run(command, { ...options, input: Readable.from([]) });
@@ -89,8 +108,8 @@ export async function forwardPort(docker: Docker, input: ForwardInput): Promise<
   };
 }
 
-/** The same for a port that another machine publishes: the connection carries it, and no program runs for it there. */
-export async function forwardPublished(
+/** The connection to the other machine carries it, and no program runs for it there. */
+async function forwardPublished(
   remote: RemoteHost,
   { host, published }: PublishedPort,
   port: number | undefined,

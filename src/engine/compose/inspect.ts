@@ -1,9 +1,13 @@
+import type { ProjectLocation } from '../../project/locate.js';
 import { isSecretName, redact, Secret } from '../../system/secret.js';
-import type { NetworkStatus, ServiceDetails, VolumeStatus } from '../engine.js';
+import type { NetworkStatus, PortOwner, ServiceDetails, VolumeStatus } from '../engine.js';
 import { parseEnvironment } from '../environment-list.js';
-import { LABEL_SERVICE } from '../labels.js';
+import { LABEL_PROJECT, LABEL_SERVICE } from '../labels.js';
 import type { ContainerInspect } from '../survey.js';
+import * as argv from './argv.js';
+import type { Docker } from './docker.js';
 import { containerStatus } from './parse.js';
+import { notRunning } from './programs.js';
 
 interface DetailedContainer extends ContainerInspect {
   Image?: string;
@@ -23,7 +27,56 @@ interface DetailedContainer extends ContainerInspect {
   };
 }
 
-export function serviceDetails(inspected: ContainerInspect): ServiceDetails {
+/** @throws UserError SERVICE_NOT_RUNNING */
+export async function inspectService(
+  docker: Docker,
+  location: ProjectLocation,
+  service: string,
+): Promise<ServiceDetails[]> {
+  const containers = (await docker.containers(location.name)).filter(
+    ({ Config }) => Config.Labels?.[LABEL_SERVICE] === service,
+  );
+  if (containers.length === 0) throw notRunning(service);
+  return containers.map(serviceDetails);
+}
+
+export async function inspectNetworks(docker: Docker, location: ProjectLocation): Promise<NetworkStatus[]> {
+  const ids = await docker.list(argv.networkIds(location.name));
+  if (ids.length === 0) return [];
+  return networkStatuses(
+    await docker.inspect<NetworkInspect>(argv.inspectNetworks(ids)),
+    await docker.containers(location.name),
+  );
+}
+
+export async function inspectVolumes(docker: Docker, location: ProjectLocation): Promise<VolumeStatus[]> {
+  const names = await docker.list(argv.volumeNames(location.name));
+  if (names.length === 0) return [];
+  const [inspected, usage, attached] = await Promise.all([
+    docker.inspect<VolumeInspect>(argv.inspectVolumes(names)),
+    docker.run(argv.diskUsage()),
+    docker.containers(location.name),
+  ]);
+  return volumeStatuses(inspected, JSON.parse(usage.stdout) as VolumeUsage[], attached);
+}
+
+/** What publishes a port of the engine's machine. */
+export async function portOwner(docker: Docker, port: number): Promise<PortOwner | undefined> {
+  const [id] = await docker.list(argv.containerOnPort(port));
+  if (!id) return undefined;
+  const [container] = await docker.inspect<ContainerInspect>(argv.inspectContainers([id]));
+  if (!container) return undefined;
+  const labels = container.Config.Labels ?? {};
+  const project = labels[LABEL_PROJECT];
+  const service = labels[LABEL_SERVICE];
+  return {
+    instance: container.Name.replace(/^\//, ''),
+    ...(project ? { project } : {}),
+    ...(service ? { service } : {}),
+  };
+}
+
+function serviceDetails(inspected: ContainerInspect): ServiceDetails {
   const container = inspected as DetailedContainer;
   const { HostConfig: host, Config: config } = container;
   return {
@@ -54,7 +107,7 @@ export function serviceDetails(inspected: ContainerInspect): ServiceDetails {
   };
 }
 
-export interface NetworkInspect {
+interface NetworkInspect {
   Name: string;
   Id: string;
   Driver: string;
@@ -63,7 +116,7 @@ export interface NetworkInspect {
   Labels?: Record<string, string> | null;
 }
 
-export function networkStatuses(
+function networkStatuses(
   networks: readonly NetworkInspect[],
   containers: readonly ContainerInspect[],
 ): NetworkStatus[] {
@@ -91,7 +144,7 @@ export function networkStatuses(
   });
 }
 
-export interface VolumeInspect {
+interface VolumeInspect {
   Name: string;
   Driver: string;
   Mountpoint: string;
@@ -99,13 +152,13 @@ export interface VolumeInspect {
   Labels?: Record<string, string> | null;
 }
 
-export interface VolumeUsage {
+interface VolumeUsage {
   Name: string;
   /** Such as `7.9MB`, or `N/A`. */
   Size: string;
 }
 
-export function volumeStatuses(
+function volumeStatuses(
   volumes: readonly VolumeInspect[],
   usage: readonly VolumeUsage[],
   containers: readonly ContainerInspect[],
