@@ -443,6 +443,20 @@ describe.skipIf(reason)('another machine by SSH', () => {
     await down('--yes', '--volumes', '--no-backup', '--confirm', name);
   });
 
+  it('has an image sent that this machine built, with --no-build', async () => {
+    const build = 'build: { dockerfile_inline: "FROM debian:trixie-slim\\nRUN echo built > /made" }';
+    folder = await project(COMPOSE.replace('image: debian:trixie-slim', build));
+    try {
+      expect((await run(['--engine', 'docker', 'build'])).code).toBe(0);
+      const up = await there('up', '--no-build');
+      expect([up.code, up.stderr]).toEqual([0, expect.stringContaining(`sending ${name}-web`)]);
+      expect((await there('exec', 'web', '--', 'cat', '/made')).stdout).toBe('built\n');
+      await down();
+    } finally {
+      await docker('image', 'rm', '--force', `${name}-web`);
+    }
+  });
+
   it.skipIf(process.env.FAULT_STEPS !== 'all')(
     'brings up a whole scaffold, whose image this machine built',
     async () => {
@@ -461,6 +475,7 @@ describe.skipIf(reason)('another machine by SSH', () => {
         await docker('image', 'rm', '--force', `${name}-api`);
       }
     },
+    900_000,
   );
 });
 
