@@ -6,6 +6,7 @@ import { TransferLine } from '../../output/transfer-line.js';
 import { formatBytes } from '../../output/units.js';
 import { type History, tableHistory } from '../../services/protection/history.js';
 import { parseTarget, sayMoment } from '../../services/protection/moment.js';
+import { formatArgv } from '../../system/argv.js';
 
 const LIMIT = 20;
 const DAY_MS = 86_400_000;
@@ -82,9 +83,10 @@ function describe({ table: name, exists, changes, more, from }: History): string
   const back = from === null ? 'no WAL was received' : `looked back until ${sayMoment(from)}`;
   if (!newest) {
     return exists
-      ? `no change of ${name} is known; ${back}\nfurther back:  invctl db history ${name} --since 7d-ago`
+      ? `no change of ${name} is known; ${back}\nfurther back:  ${formatArgv(['invctl', 'db', 'history', name, '--since', '7d-ago'])}`
       : `there is no table ${name}, and none was dropped; ${back}`;
   }
+  const before = ['invctl', 'db', 'restore', '--to-before', String(newest.transaction)];
   const cell = (rows: number) => (rows === 0 ? '' : rows.toLocaleString('en'));
   return [
     ...(exists ? [] : [`there is no table ${name} now; these transactions dropped a table:`]),
@@ -100,8 +102,8 @@ function describe({ table: name, exists, changes, more, from }: History): string
       ]),
     ),
     more ? `there may be more:  --limit 100, --since 7d-ago` : back,
-    `the table as it was before one of them:  invctl db restore --to-before ${newest.transaction} --table ${name}`,
-    `the whole database:  invctl db restore --to-before ${newest.transaction}`,
+    `the table as it was before one of them:  ${formatArgv([...before, '--table', name])}`,
+    `the whole database:  ${formatArgv(before)}`,
   ].join('\n');
 }
 

@@ -97,6 +97,8 @@ export function createEmbeddedTrials(dependencies: TrialDependencies): Trials {
         const { status, stdout, stderr } = await processes.run(program, words, {
           ...user.ids,
           cwd: '/',
+          // What a base is put together with comes with the server.
+          env: { PATH: `${server.programs}:${env.PATH ?? '/usr/bin:/bin'}` },
           input,
           allowFailure: true,
           ownSession: true,

@@ -43,6 +43,8 @@ async function run(): Promise<void> {
     case 'pg_basebackup': {
       const method = /^(?:client-)?(\w+)/.exec(option('compress'))?.[1];
       if (method !== 'gzip') throw new Error(`this build does not support compression with ${method}`);
+      if (words.some((word) => word.startsWith('--incremental')))
+        throw new Error('it takes no incremental base backup');
       const { baseBackup } = await import('./base-backup.js');
       return baseBackup({ folder: option('pgdata'), label: option('label') });
     }

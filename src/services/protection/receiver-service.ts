@@ -1,4 +1,4 @@
-import { isScalar, parseDocument } from 'yaml';
+import { isMap, isScalar, parseDocument } from 'yaml';
 import { UserError } from '../../errors.js';
 import { addAfter, scalarYaml } from '../../project/compose-text.js';
 import { type ComposeProject, type ComposeService, imageName } from '../../project/model.js';
@@ -18,11 +18,21 @@ export interface ReceiverServiceInput extends ReceiverSettings {
   project: ComposeProject;
   database: ComposeService;
   /** Compose files in merge order. */
-  files: readonly { file: string; text: string }[];
+  files: readonly ComposeText[];
+  /**
+   * True: the last of them is to be edited, since the others may be those of another installation as well, which must
+   * not receive into this one's place.
+   */
+  lastFile: boolean;
   /** The protection's place as the compose file names it. */
   place: string;
   /** Who owns the place on this machine. */
   user: { uid: number; gid: number };
+}
+
+interface ComposeText {
+  file: string;
+  text: string;
 }
 
 /** The edit of a compose file. */
@@ -33,23 +43,31 @@ export interface ComposeEdit {
 }
 
 /**
- * The compose file with the receiver's service in it, right behind the database's. One that is there is written anew.
+ * The compose file with the receiver's service in it, right behind the database's, or behind the last service of a
+ * file that has others alone. One that is there is written anew.
  * @throws UserError COMPOSE_NOT_EDITABLE with the service's text, for a person to write it.
  */
 export function withReceiver(input: ReceiverServiceInput): ComposeEdit {
-  const { project, database, files } = input;
+  const { project, database, files, lastFile } = input;
   const name = receiverName(database);
-  const found = files.find(({ text }) => has(text, database.name));
+  const found = lastFile
+    ? files.findLast(({ text }) => lastService(text) !== undefined)
+    : files.find(({ text }) => has(text, database.name));
   const before = found?.text ?? '';
   const bare = withoutReceiver(before) ?? before;
-  const lines = serviceLines(input, found && imageText(bare, database.name));
+  const images = files.toReversed().map(({ text }) => imageText(text, database.name));
+  const lines = serviceLines(
+    input,
+    images.find((text) => text !== undefined),
+  );
   if (!found) throw notEditable(`"${database.name}" comes from an include or an extends`, lines);
-  if (name in project.services && bare === before) {
+  if (name in project.services && files.every(({ text }) => withoutReceiver(text) === undefined)) {
     throw notEditable(`there is a service "${name}" already, and it is not invctl's`, lines, found.file);
   }
-  const after = addAfter(bare, ['services', database.name], lines);
+  const anchor = has(bare, database.name) ? database.name : lastService(bare);
+  const after = anchor === undefined ? undefined : addAfter(bare, ['services', anchor], lines);
   if (after === undefined) {
-    throw notEditable(`the place behind "${database.name}" is not written as a block`, lines, found.file);
+    throw notEditable(`the place behind "${anchor}" is not written as a block`, lines, found.file);
   }
   return { file: found.file, before, after };
 }
@@ -118,6 +136,12 @@ function networkLines(networks: readonly string[]): string[] {
 function imageText(text: string, service: string): string | undefined {
   const image = parseDocument(text, { merge: true }).getIn(['services', service, 'image'], true);
   return isScalar(image) && image.range ? text.slice(image.range[0], image.range[1]) : undefined;
+}
+
+/** A file's own, in its order. */
+function lastService(text: string): string | undefined {
+  const services = parseDocument(text, { merge: true }).get('services');
+  return isMap(services) ? services.items.map(({ key }) => String(key)).at(-1) : undefined;
 }
 
 function has(text: string, service: string): boolean {

@@ -1,7 +1,7 @@
 import type { ProtectionRecord } from '../../backup/protection/place.js';
 import type { Session } from '../../engine/database-access.js';
 import { ExitCode, UserError } from '../../errors.js';
-import { type Database, programFailed, runProgram } from '../../postgres/database.js';
+import { type Database, lacksClientPrograms, programFailed, runProgram } from '../../postgres/database.js';
 import { writeVerifier } from '../../postgres/role-password.js';
 import { onlyRow } from '../../postgres/session.js';
 import { identifier, literal } from '../../postgres/sql.js';
@@ -34,6 +34,7 @@ export interface ServerFacts {
   slotLimit: string;
   /** `summarize_wal`; null: a server of before 17, which has none. */
   summaries: string | null;
+  major: number;
 }
 
 /**
@@ -50,6 +51,7 @@ export async function readServer(session: Session): Promise<ServerFacts> {
             current_setting('data_directory') AS "dataDirectory", current_setting('hba_file') AS "hbaFile",
             current_setting('max_slot_wal_keep_size') AS "slotLimit",
             current_setting('summarize_wal', true) AS summaries, current_setting('wal_level') AS "walLevel",
+            current_setting('server_version_num')::int / 10000 AS major,
             current_setting('max_wal_senders')::int AS senders, current_setting('max_replication_slots')::int AS slots,
             (SELECT string_agg(spcname, ', ') FROM pg_tablespace WHERE spcname NOT IN ('pg_default', 'pg_global'))
               AS tablespaces`,
@@ -73,6 +75,46 @@ export async function readServer(session: Session): Promise<ServerFacts> {
     );
   }
   return facts;
+}
+
+/**
+ * The programs beside the server have to be at least as new as it is: earlier ones refuse to receive from it
+ * (CheckServerVersionForStreaming in receivelog.c). Where there are none, the engine has its own.
+ * @throws UserError PROTECTION_IMPOSSIBLE
+ */
+export async function assertPrograms(database: Database, { major }: ServerFacts): Promise<void> {
+  if (await lacksClientPrograms(database)) return;
+  for (const program of ['pg_receivewal', 'pg_basebackup']) {
+    const { status, stdout } = await runProgram(database, [program, '--version']);
+    const found = Number(/\(PostgreSQL\) (\d+)/.exec(stdout)?.[1]);
+    if (status === 0 && found >= major) continue;
+    throw impossible(
+      status === 0
+        ? `its image has the ${program} of PostgreSQL ${found}, which receives nothing from a server of ${major}`
+        : `its image has no ${program}`,
+      `use an image whose client programs are of ${major} (docker.io/library/postgres:${major} is one), then: invctl db protect on`,
+    );
+  }
+}
+
+/**
+ * An image may declare a volume of its own for its data: without a name it belongs to one container, and a second
+ * server does not find it.
+ * @throws UserError PROTECTION_IMPOSSIBLE
+ */
+export async function assertDataOutlivesContainer(
+  { engine, location, service }: Pick<Database, 'engine' | 'location' | 'service'>,
+  { dataDirectory }: Pick<ServerFacts, 'dataDirectory'>,
+): Promise<void> {
+  const [details] = await engine.inspect(location, service.name);
+  const mount = details?.mounts
+    .filter(({ target }) => `${dataDirectory}/`.startsWith(`${target.replace(/\/$/, '')}/`))
+    .sort((a, b) => b.target.length - a.target.length)[0];
+  if (!mount || service.mounts.some(({ target }) => target.replace(/\/$/, '') === mount.target)) return;
+  throw impossible(
+    `its data lies in ${dataDirectory}, in a volume without a name that the image has made at ${mount.target}`,
+    `mount a volume at ${mount.target}: invctl doctor --only vol.path`,
+  );
 }
 
 /** Makes the role, lets it in, bounds what the slot keeps, and has WAL summarized. Nothing of it needs a restart. */

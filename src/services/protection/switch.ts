@@ -28,7 +28,14 @@ import {
   withoutReceiver,
   withReceiver,
 } from './receiver-service.js';
-import { clearServer, prepareServer, readServer, type ServerFacts } from './server-side.js';
+import {
+  assertDataOutlivesContainer,
+  assertPrograms,
+  clearServer,
+  prepareServer,
+  readServer,
+  type ServerFacts,
+} from './server-side.js';
 
 const PROTECT_ON = 'db protect on';
 const PROTECT_OFF = 'db protect off';
@@ -134,6 +141,8 @@ export async function protectOn(context: ServiceContext, input: ProtectInput): P
     const { location, settings, service, project } = database;
     const place = protectionPlace(location, settings);
     const server = await withMaintenance(database, sessionOptions(context, PROTECT_ON), readServer);
+    await assertPrograms(database, server);
+    await assertDataOutlivesContainer(database, server);
     const known = await readRecord(place);
     assertOwnPlace(place, known, server);
     const edit = withReceiver({
@@ -141,6 +150,7 @@ export async function protectOn(context: ServiceContext, input: ProtectInput): P
       project,
       database: service,
       files: await readFiles(location.files),
+      lastFile: location.environment !== undefined,
       place: placeInCompose(location, place),
       user: { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 },
     });
@@ -292,7 +302,7 @@ export async function protectOff(
     const place = protectionPlace(location, settings);
     const record = await readRecord(place);
     const files = await readFiles(location.files);
-    const found = files.find(({ text }) => withoutReceiver(text) !== undefined);
+    const found = files.findLast(({ text }) => withoutReceiver(text) !== undefined);
     if (!record && !found) throw notProtected();
     // The slot, the role and the rest are the server's: it has to run.
     await withMaintenance(database, sessionOptions(context, PROTECT_OFF), readServer);
