@@ -31,6 +31,7 @@ const files = [
   'test/e2e/docker/protection/recover.test.ts',
   'test/e2e/docker/protection/replay.test.ts',
   'test/e2e/docker/day.test.ts',
+  'test/e2e/docker/deploy/swarm.test.ts',
   'test/e2e/docker/remote.test.ts',
   'test/e2e/docker/secrets/rotate.test.ts',
   'test/e2e/embedded/database/backup-restore.test.ts',

@@ -88,6 +88,8 @@ export async function startOwnEngine(): Promise<OwnEngine> {
     kill: () => end('SIGKILL'),
     start,
     async remove() {
+      // What an engine that was killed ran outlives it: started again, it ends that.
+      if (daemon?.exitCode !== null || daemon.signalCode !== null) await start();
       await docker('swarm', 'leave', '--force').catch(() => {});
       const containers = (await docker('ps', '--all', '--quiet').catch(() => '')).split('\n').filter(Boolean);
       if (containers.length > 0) await docker('rm', '--force', ...containers).catch(() => {});
