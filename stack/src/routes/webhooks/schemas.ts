@@ -12,7 +12,9 @@ const fields = {
       description: 'Where events are sent to, by POST.',
       examples: ['https://shop.example.com/stock'],
     }),
-  events: list(z.enum(EVENT_TYPES), EVENT_TYPES.length),
+  events: list(z.enum(EVENT_TYPES), EVENT_TYPES.length).meta({
+    description: 'A file, of items or of counts, is one event, import.applied, whatever it changed.',
+  }),
   active: z.boolean().meta({ description: 'false: events wait, for seven days.' }),
 };
 
