@@ -16,7 +16,7 @@ import { postgresServices } from '../project/service-roles.js';
 import type { ProjectSettings } from '../project/settings-file.js';
 import { SETTINGS_FILE } from '../project/settings-path.js';
 import type { ProcessRunner } from '../system/process.js';
-import { Secret } from '../system/secret.js';
+import { databaseQuestions } from './database-questions.js';
 import { type Reading, readBroken, readingOfConfig } from './reading.js';
 
 /** Which engine is there. `expected`: the project ran on it, or it was asked for, so that its absence is a fault. */
@@ -32,8 +32,6 @@ export interface RunningDatabase {
 
 /** How many of a container's last log lines a diagnosis reads. */
 const LOG_LINES = 200;
-/** What the server says where it is the password that it refuses, or the role. */
-const PASSWORD_REFUSED = /authentication failed for user|no password supplied|role ".*" does not exist/i;
 
 /** What is known of a project and its machine. Everything is gathered once, when a check first asks for it. */
 export interface Facts {
@@ -165,9 +163,15 @@ export async function gatherFacts(input: FactsInput): Promise<Facts> {
   const mask = (text: string) => maskText(text, secrets());
   const logCache = new Map<string, Promise<string[]>>();
   const variableCache = new Map<string, Map<string, ServiceVariable>>();
-  const loginCache = new Map<string, Promise<boolean | undefined>>();
 
   const containersOf = async (service: string) => (await (await survey())?.containersOf(service)) ?? [];
+
+  async function accessToDatabase(): Promise<DatabaseAccess> {
+    const found = await engine();
+    if (found.kind === 'none') throw found.error;
+    if (!database) throw new Error('a check without a database asked for it');
+    return found.engine.database(location, database.name);
+  }
 
   const facts: Facts = {
     location,
@@ -197,7 +201,7 @@ export async function gatherFacts(input: FactsInput): Promise<Facts> {
     }),
     containersOf,
     logs(service) {
-      const known = logCache.get(service) ?? readLogs(service);
+      const known = logCache.get(service) ?? readLogs(facts, service);
       logCache.set(service, known);
       return known;
     },
@@ -218,24 +222,8 @@ export async function gatherFacts(input: FactsInput): Promise<Facts> {
           )
         : undefined,
     ),
-    query,
-    login(user, password) {
-      const key = `${user}\n${password}`;
-      const known = loginCache.get(key) ?? tryPassword(user, password);
-      loginCache.set(key, known);
-      return known;
-    },
-    session,
-    tracked: once(async () => {
-      const result = await processes
-        .run('git', ['ls-files', '-z'], { cwd: location.directory, allowFailure: true })
-        .catch((error: unknown) => {
-          if (error instanceof UserError && error.code === 'PROGRAM_NOT_FOUND') return undefined;
-          throw error;
-        });
-      if (result?.status !== 0) return undefined;
-      return new Set(result.stdout.split('\0').filter((path) => path !== ''));
-    }),
+    ...databaseQuestions(accessToDatabase, mask, signal),
+    tracked: once(() => trackedFiles(processes, location.directory)),
     shown(path) {
       const inside = relative(location.directory, path);
       return inside.startsWith('..') ? path : inside || '.';
@@ -247,67 +235,31 @@ export async function gatherFacts(input: FactsInput): Promise<Facts> {
     mask,
   };
   return facts;
+}
 
-  async function readLogs(service: string): Promise<string[]> {
-    const found = await engine();
-    if (found.kind === 'none') throw found.error;
-    if (found.engine.survey) {
-      const [newest] = await containersOf(service);
-      return newest ? (await docker.logs(newest.Id, LOG_LINES)).map(mask) : [];
-    }
-    const lines: string[] = [];
-    const options = { services: [service], tail: LOG_LINES };
-    for await (const entry of found.engine.logs(location, options)) lines.push(mask(entry.line));
-    return lines;
+async function readLogs(facts: Facts, service: string): Promise<string[]> {
+  const found = await facts.engine();
+  if (found.kind === 'none') throw found.error;
+  if (found.engine.survey) {
+    const [newest] = await facts.containersOf(service);
+    return newest ? (await facts.docker.logs(newest.Id, LOG_LINES)).map(facts.mask) : [];
   }
+  const lines: string[] = [];
+  const options = { services: [service], tail: LOG_LINES };
+  for await (const entry of found.engine.logs(facts.location, options)) lines.push(facts.mask(entry.line));
+  return lines;
+}
 
-  async function accessToDatabase(): Promise<DatabaseAccess> {
-    const found = await engine();
-    if (found.kind === 'none') throw found.error;
-    if (!database) throw new Error('a check without a database asked for it');
-    return found.engine.database(location, database.name);
-  }
-
-  async function session(
-    role: string,
-    {
-      database: name = 'template1',
-      settings: more,
-    }: { database?: string; settings?: readonly string[] } = {},
-  ): Promise<Session> {
-    return (await accessToDatabase()).session({
-      user: role,
-      role,
-      database: name,
-      applicationName: 'invctl doctor',
-      signal,
-      ...(more ? { settings: more } : { asProject: true }),
-    });
-  }
-
-  async function query<Row>(role: string, sql: string): Promise<{ rows: Row[] } | { refusal: string }> {
-    try {
-      const opened = await session(role);
-      return { rows: await opened.rows<Row>(sql).finally(() => opened.close()) };
-    } catch (error) {
-      if (!(error instanceof UserError)) throw error;
-      return { refusal: mask(error.message) };
-    }
-  }
-
-  async function tryPassword(user: string, password: string): Promise<boolean | undefined> {
-    try {
-      const login = { user, role: user, database: 'template1' };
-      const answer = await (await accessToDatabase()).accepts(login, new Secret(password), signal);
-      if (answer.accepted) return true;
-      // Anything else, such as a rule of pg_hba.conf, says nothing about the password.
-      return PASSWORD_REFUSED.test(answer.said) ? false : undefined;
-    } catch (error) {
-      // A server that is starting, or has no psql.
-      if (error instanceof UserError) return undefined;
+/** Paths that git knows; undefined where it knows no repository, or is not there. */
+async function trackedFiles(processes: ProcessRunner, directory: string): Promise<Set<string> | undefined> {
+  const result = await processes
+    .run('git', ['ls-files', '-z'], { cwd: directory, allowFailure: true })
+    .catch((error: unknown) => {
+      if (error instanceof UserError && error.code === 'PROGRAM_NOT_FOUND') return undefined;
       throw error;
-    }
-  }
+    });
+  if (result?.status !== 0) return undefined;
+  return new Set(result.stdout.split('\0').filter((path) => path !== ''));
 }
 
 async function findEngine(
