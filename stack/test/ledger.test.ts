@@ -95,10 +95,8 @@ describe('count', () => {
     expect(await levels(id)).toEqual({ main: 2 });
   });
 
-  test('is refused below what is reserved, and for a level that is there twice', async () => {
+  test('is refused for a level that is there twice', async () => {
     const id = await newItem(5);
-    await api.database.client.query('UPDATE stock_levels SET reserved = 3 WHERE item_id = $1', [id]);
-    expect((await count([{ item_id: id, counted: 2 }])).json()).toMatchObject({ status: 409 });
     const twice = [
       { item_id: id, counted: 5 },
       { item_id: id, counted: 6 },
@@ -273,7 +271,6 @@ describe('verify', () => {
   });
 
   test('is clean after all that this file has done', async () => {
-    await api.database.client.query('UPDATE stock_levels SET reserved = 0');
     expect((await manager('GET', '/stock/verify')).json()).toMatchObject({ clean: true, flaws: [] });
   });
 });

@@ -201,3 +201,39 @@ test('keys and tokens that have served their time are removed, and no others', a
   expect((await client.query('SELECT key FROM idempotency_keys')).rows).toEqual([{ key: 'new' }]);
   expect((await client.query('SELECT FROM refresh_tokens')).rows).toHaveLength(1);
 });
+
+test('imports and their flaws are removed by age and number, but not the memory of a file that is there at the start', async () => {
+  const { client } = api.database;
+  await client.query(`
+    INSERT INTO imports (source, mode, status, sha256, bytes, row_count, created_count, updated_count, unchanged_count,
+      stocked_count, error_count, started_at, finished_at)
+    SELECT source, 'partial', 'applied', name, 1, 1, 0, 0, 0, 0, 1, now(), now() - age
+    FROM (VALUES
+      ('upload', 'forgotten', interval '366 days'), ('startup', 'ancient', interval '5 years'),
+      ('upload', 'old', interval '31 days'), ('upload', 'fresh', interval '29 days')
+    ) AS import (source, name, age);
+    INSERT INTO import_errors (import_id, row_number, code, message) SELECT id, 1, 'x', 'x' FROM imports`);
+  const left = async () => ({
+    imports: (await client.query('SELECT sha256 FROM imports ORDER BY id')).rows.map((row) => row.sha256),
+    flaws: (
+      await client.query('SELECT sha256 FROM import_errors JOIN imports ON id = import_id ORDER BY id')
+    ).rows.map((row) => row.sha256),
+  });
+  // Three flaws, and one import.
+  expect(await api.app.removeStale()).toBe(4);
+  expect(await left()).toEqual({ imports: ['ancient', 'old', 'fresh'], flaws: ['fresh'] });
+  expect(await api.app.removeStale()).toBe(0);
+
+  await client.query(`
+    INSERT INTO imports (source, mode, status, sha256, bytes, row_count, created_count, updated_count, unchanged_count,
+      stocked_count, error_count, started_at)
+    SELECT 'upload', 'partial', 'applied', n, 1, 1, 0, 0, 0, 0, 1, now() FROM generate_series(1, 999) AS n;
+    INSERT INTO import_errors (import_id, row_number, code, message) SELECT max(id), 1, 'x', 'x' FROM imports`);
+  expect(await api.app.removeStale()).toBe(0);
+  await client.query(`
+    INSERT INTO imports (source, mode, status, sha256, bytes, row_count, created_count, updated_count, unchanged_count,
+      stocked_count, error_count, started_at)
+    VALUES ('upload', 'partial', 'applied', 'newest', 1, 1, 0, 0, 0, 0, 1, now())`);
+  expect(await api.app.removeStale()).toBe(1);
+  expect((await left()).flaws).toEqual(['999']);
+});

@@ -5,6 +5,7 @@ import { combineLines, type Line } from './lines.js';
 import {
   DIAGNOSE,
   FIND_KEY,
+  inOrder,
   type LedgerStatement,
   ON_HAND_LIMIT,
   OPEN_LEVELS,
@@ -12,6 +13,7 @@ import {
   POST_LINE,
   POST_LINES,
   REVERSED_LINES,
+  type StatementValues,
 } from './statements.js';
 
 export const KINDS = ['receive', 'issue', 'adjust', 'count', 'transfer', 'reversal', 'import'] as const;
@@ -61,7 +63,6 @@ interface Outcome {
 
 interface Level {
   readonly onHand: number;
-  readonly reserved: number;
 }
 
 interface Diagnosis extends Level {
@@ -92,7 +93,7 @@ const UNIQUE_VIOLATION = '23505';
 
 /**
  * The ledger. Every operation is one statement that changes levels and writes movements together; stock cannot
- * go below what is reserved, whoever else is at it.
+ * go below zero, whoever else is at it.
  */
 export class Ledger {
   readonly #database: Database;
@@ -113,12 +114,9 @@ export class Ledger {
         itemId,
         locationId,
         value: delta,
-        check: ({ onHand, reserved }) => {
-          if (onHand + delta < reserved) {
-            return {
-              code: 'insufficient_stock',
-              reason: `${onHand - reserved} available, ${-delta} asked for.`,
-            };
+        check: ({ onHand }) => {
+          if (onHand + delta < 0) {
+            return { code: 'insufficient_stock', reason: `${onHand} on hand, ${-delta} asked for.` };
           }
           if (onHand + delta <= ON_HAND_LIMIT) return undefined;
           const reason = `${onHand} on hand, ${delta} more would exceed ${ON_HAND_LIMIT}.`;
@@ -129,7 +127,11 @@ export class Ledger {
     if (wanted.length === 0) throw invalid([nothingToMove]);
     const [only] = wanted;
     return only && wanted.length === 1
-      ? this.#post(operation, POST_LINE, wanted, [only.itemId, only.locationId, only.value])
+      ? this.#post(operation, POST_LINE, wanted, {
+          items: only.itemId,
+          locations: only.locationId,
+          quantities: only.value,
+        })
       : this.#postMany(operation, POST_LINES, wanted);
   }
 
@@ -149,10 +151,7 @@ export class Ledger {
           itemId,
           locationId,
           value: counted,
-          check: ({ reserved }) =>
-            counted < reserved
-              ? { code: 'insufficient_stock', reason: `${reserved} reserved, ${counted} counted.` }
-              : undefined,
+          check: () => undefined,
         }),
       );
     return this.#postMany(operation, POST_COUNTS, wanted);
@@ -170,25 +169,32 @@ export class Ledger {
   }
 
   #postMany(operation: Operation, statement: LedgerStatement, wanted: readonly Wanted[]): Promise<Posted> {
-    return this.#post(operation, statement, wanted, [
-      wanted.map((line) => line.itemId),
-      wanted.map((line) => line.locationId),
-      wanted.map((line) => line.value),
-    ]);
+    return this.#post(operation, statement, wanted, {
+      items: wanted.map((line) => line.itemId),
+      locations: wanted.map((line) => line.locationId),
+      quantities: wanted.map((line) => line.value),
+    });
   }
 
   async #post(
     operation: Operation,
     statement: LedgerStatement,
     wanted: readonly Wanted[],
-    lineValues: readonly unknown[],
+    lines: Pick<StatementValues, 'items' | 'locations' | 'quantities'>,
   ): Promise<Posted> {
     const { kind, reason, reference, actorId, reverses, idempotency } = operation;
-    const values = [kind, reason ?? null, reference ?? null, actorId, reverses ?? null, ...lineValues];
+    const values: StatementValues = {
+      kind,
+      reason: reason ?? null,
+      reference: reference ?? null,
+      actor: actorId,
+      reverses: reverses ?? null,
+      ...lines,
+    };
     for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
       const outcome = idempotency
         ? await this.#tryKeyed(statement, values, actorId, idempotency)
-        : (await this.#database.query<Outcome & pg.QueryResultRow>(statement.plain, values))[0];
+        : (await this.#database.query<Outcome & pg.QueryResultRow>(statement.plain, inOrder(values)))[0];
       const prior = idempotency && priorAnswer(outcome, idempotency);
       if (prior) return prior;
       if (outcome?.response)
@@ -209,16 +215,15 @@ export class Ledger {
 
   async #tryKeyed(
     statement: LedgerStatement,
-    values: readonly unknown[],
+    values: StatementValues,
     actorId: number,
     { key, fingerprint }: IdempotencyKey,
   ): Promise<Outcome | undefined> {
     try {
-      const [outcome] = await this.#database.query<Outcome & pg.QueryResultRow>(statement.keyed, [
-        ...values,
-        key,
-        fingerprint,
-      ]);
+      const [outcome] = await this.#database.query<Outcome & pg.QueryResultRow>(
+        statement.keyed,
+        inOrder({ ...values, key, fingerprint }),
+      );
       if (outcome?.claimed) return outcome;
     } catch (error) {
       const usedMeanwhile =

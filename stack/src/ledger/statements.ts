@@ -4,9 +4,6 @@ import { outboxInsert } from '../webhooks/events.js';
 // The statements that move stock. Each is a whole operation in one round trip: it decides, changes the levels,
 // writes the ledger, stores the idempotency key and tells the outbox, or it does none of that.
 //
-// Parameters of all: $1 kind, $2 reason, $3 reference, $4 actor, $5 group that is reversed, $6 items,
-// $7 locations, $8 deltas; with a key also $9 key, $10 fingerprint.
-//
 // Columns: response (JSON text, NULL if nothing was done), moved (how many movements), and with a key: claimed (false
 // while another request holds the key), prior_fingerprint and prior_response (if the key was used before). The one for
 // many lines also has levels: if nothing was done though all levels are there and open, each as it was then.
@@ -14,15 +11,56 @@ import { outboxInsert } from '../webhooks/events.js';
 /** The most that a level may hold, so that every quantity is an exact number in JSON: `stock_levels_on_hand_limit`. */
 export const ON_HAND_LIMIT = 1_000_000_000_000;
 
+/** What the statements that move stock are given, in the order of their parameters; the key only where there is one. */
+const PARAMETERS = [
+  'kind',
+  'reason',
+  'reference',
+  'actor',
+  'reverses',
+  'items',
+  'locations',
+  'quantities',
+  'key',
+  'fingerprint',
+] as const;
+type Parameter = (typeof PARAMETERS)[number];
+
+/** The values of a statement's parameters: for one line, `items`, `locations` and `quantities` are not arrays. */
+export type StatementValues = Readonly<Record<Exclude<Parameter, 'key' | 'fingerprint'>, unknown>> & {
+  readonly key?: string;
+  readonly fingerprint?: Buffer;
+};
+
+/** The values in the order in which a statement takes them. */
+export function inOrder(values: StatementValues): unknown[] {
+  return PARAMETERS.filter((name) => name in values).map((name) => values[name]);
+}
+
+const parameter = (name: Parameter) => `$${PARAMETERS.indexOf(name) + 1}`;
+const KIND = `${parameter('kind')}::text`;
+const REASON = `${parameter('reason')}::text`;
+const REFERENCE = `${parameter('reference')}::text`;
+const ACTOR = `${parameter('actor')}::bigint`;
+const REVERSES = `${parameter('reverses')}::bigint`;
+const ITEM = `${parameter('items')}::bigint`;
+const LOCATION = `${parameter('locations')}::bigint`;
+const DELTA = `${parameter('quantities')}::bigint`;
+const ITEMS = `${ITEM}[]`;
+const LOCATIONS = `${LOCATION}[]`;
+const QUANTITIES = `${DELTA}[]`;
+const IDEMPOTENCY_KEY = `${parameter('key')}::text`;
+const FINGERPRINT = `${parameter('fingerprint')}::bytea`;
+
 /** A space of advisory locks of its own: 'idem' in ASCII. */
 const IDEMPOTENCY_LOCKS = 0x6964656d;
 
 const KEY = `
   prior AS MATERIALIZED (
-    SELECT fingerprint, response FROM idempotency_keys WHERE actor_id = $4::bigint AND key = $9::text
+    SELECT fingerprint, response FROM idempotency_keys WHERE actor_id = ${ACTOR} AND key = ${IDEMPOTENCY_KEY}
   ),
   claim AS MATERIALIZED (
-    SELECT pg_try_advisory_xact_lock(${IDEMPOTENCY_LOCKS}, hashtext($4::bigint || '/' || $9::text)) AS claimed
+    SELECT pg_try_advisory_xact_lock(${IDEMPOTENCY_LOCKS}, hashtext(${ACTOR} || '/' || ${IDEMPOTENCY_KEY})) AS claimed
   ),`;
 
 const KEY_IS_FREE = `
@@ -31,10 +69,10 @@ const KEY_IS_FREE = `
 /** A level is locked and changed by the same UPDATE, whose condition is checked against its latest state. */
 const ONE_LINE = (keyed: boolean) => `
   level AS (
-    UPDATE stock_levels SET on_hand = on_hand + $8::bigint
-    WHERE item_id = $6::bigint AND location_id = $7::bigint
-      AND NOT closed AND on_hand + $8::bigint BETWEEN reserved AND ${ON_HAND_LIMIT}${keyed ? KEY_IS_FREE : ''}
-    RETURNING item_id, location_id, $8::bigint AS delta, on_hand
+    UPDATE stock_levels SET on_hand = on_hand + ${DELTA}
+    WHERE item_id = ${ITEM} AND location_id = ${LOCATION}
+      AND NOT closed AND on_hand + ${DELTA} BETWEEN 0 AND ${ON_HAND_LIMIT}${keyed ? KEY_IS_FREE : ''}
+    RETURNING item_id, location_id, ${DELTA} AS delta, on_hand
   ),
   done AS (SELECT WHERE EXISTS (SELECT FROM level)),`;
 
@@ -43,26 +81,25 @@ const ONE_LINE = (keyed: boolean) => `
  *
  * Where another has changed a level since the statement's snapshot, the lock brings its latest state, and `locked` is
  * computed from that. The UPDATE finds the state of the snapshot again, and PostgreSQL holds a row's CHECKs against
- * what would follow from it before it looks for the latest one. So every column of a CHECK is set from `locked`.
+ * what would follow from it before it looks for the latest one. So the new level is computed from `locked`.
  */
 const MANY_LINES = (keyed: boolean, change: string) => `
   line AS (
-    SELECT * FROM unnest($6::bigint[], $7::bigint[], $8::bigint[]) AS line (item_id, location_id, quantity)
+    SELECT * FROM unnest(${ITEMS}, ${LOCATIONS}, ${QUANTITIES}) AS line (item_id, location_id, quantity)
   ),
   locked AS MATERIALIZED (
-    SELECT item_id, location_id, ${change} AS delta, stock_levels.on_hand, stock_levels.reserved,
-      stock_levels.closed, NOT stock_levels.closed
-        AND stock_levels.on_hand + ${change} BETWEEN stock_levels.reserved AND ${ON_HAND_LIMIT} AS feasible
+    SELECT item_id, location_id, ${change} AS delta, stock_levels.on_hand, stock_levels.closed,
+      NOT stock_levels.closed AND stock_levels.on_hand + ${change} BETWEEN 0 AND ${ON_HAND_LIMIT} AS feasible
     FROM stock_levels JOIN line USING (item_id, location_id)
     WHERE true${keyed ? KEY_IS_FREE : ''}
     ORDER BY item_id, location_id
     FOR UPDATE OF stock_levels
   ),
   done AS MATERIALIZED (
-    SELECT WHERE (SELECT coalesce(bool_and(feasible), false) AND count(*) = cardinality($6::bigint[]) FROM locked)
+    SELECT WHERE (SELECT coalesce(bool_and(feasible), false) AND count(*) = cardinality(${ITEMS}) FROM locked)
   ),
   level AS (
-    UPDATE stock_levels SET on_hand = locked.on_hand + locked.delta, reserved = locked.reserved
+    UPDATE stock_levels SET on_hand = locked.on_hand + locked.delta
     FROM locked
     WHERE stock_levels.item_id = locked.item_id AND stock_levels.location_id = locked.location_id
       AND locked.delta <> 0 AND EXISTS (SELECT FROM done)
@@ -71,9 +108,9 @@ const MANY_LINES = (keyed: boolean, change: string) => `
 
 /** All levels in the order of the lines, if each is there and open but they cannot change as asked for. */
 const REFUSED_LEVELS = `,
-    (SELECT json_agg(json_build_object('onHand', on_hand, 'reserved', reserved) ORDER BY item_id, location_id)
+    (SELECT json_agg(json_build_object('onHand', on_hand) ORDER BY item_id, location_id)
      FROM locked WHERE NOT EXISTS (SELECT FROM done)
-     HAVING count(*) = cardinality($6::bigint[]) AND NOT bool_or(closed)) AS levels`;
+     HAVING count(*) = cardinality(${ITEMS}) AND NOT bool_or(closed)) AS levels`;
 
 interface Shape {
   readonly lines: (keyed: boolean) => string;
@@ -90,15 +127,15 @@ function statement(name: string, { lines, columns }: Shape, keyed: boolean): Sta
   movement AS (
     INSERT INTO movements (group_id, item_id, location_id, delta, balance_after, kind, reason, reference, reverses,
       actor_id, idempotency_key)
-    SELECT group_id, item_id, location_id, delta, on_hand, $1::text, $2::text, $3::text, $5::bigint, $4::bigint,
-      ${keyed ? '$9::text' : 'NULL'}
+    SELECT group_id, item_id, location_id, delta, on_hand, ${KIND}, ${REASON}, ${REFERENCE}, ${REVERSES}, ${ACTOR},
+      ${keyed ? IDEMPOTENCY_KEY : 'NULL'}
     FROM level, operation
     RETURNING id, item_id, location_id, delta, balance_after, created_at
   ),
   answer AS (
     SELECT json_build_object(
-      'group', group_id, 'kind', $1::text, 'reason', $2::text, 'reference', $3::text, 'reverses', $5::bigint,
-      'actor_id', $4::bigint,
+      'group', group_id, 'kind', ${KIND}, 'reason', ${REASON}, 'reference', ${REFERENCE}, 'reverses', ${REVERSES},
+      'actor_id', ${ACTOR},
       'movements', (SELECT coalesce(json_agg(movement ORDER BY id), '[]') FROM movement)
     )::text AS response
     FROM operation
@@ -110,7 +147,7 @@ function statement(name: string, { lines, columns }: Shape, keyed: boolean): Sta
       ? `,
   stored AS (
     INSERT INTO idempotency_keys (actor_id, key, fingerprint, response)
-    SELECT $4::bigint, $9::text, $10::bytea, response FROM answer
+    SELECT ${ACTOR}, ${IDEMPOTENCY_KEY}, ${FINGERPRINT}, response FROM answer
   )
   SELECT claimed, (SELECT fingerprint FROM prior) AS prior_fingerprint,
     (SELECT response FROM prior) AS prior_response, (SELECT response FROM answer) AS response,
@@ -132,16 +169,16 @@ const both = (name: string, shape: Shape): LedgerStatement => ({
   keyed: statement(name, shape, true),
 });
 
-/** Moves one line; $6 to $8 are plain values. */
+/** Moves one line. */
 export const POST_LINE = both('line', { lines: ONE_LINE, columns: '' });
 
-/** Moves any number of lines, all or none; $6 to $8 are arrays. */
+/** Moves any number of lines, all or none. */
 export const POST_LINES = both('lines', {
   lines: (keyed) => MANY_LINES(keyed, 'line.quantity'),
   columns: REFUSED_LEVELS,
 });
 
-/** Sets levels to what was counted ($8); a level that was right gets no movement. */
+/** Sets levels to the quantities that were counted; a level that was right gets no movement. */
 export const POST_COUNTS = both('counts', {
   lines: (keyed) => MANY_LINES(keyed, '(line.quantity - stock_levels.on_hand)'),
   columns: REFUSED_LEVELS,
@@ -166,7 +203,7 @@ export const DIAGNOSE: Statement = {
   text: `
     SELECT items.id IS NOT NULL AS "itemExists", items.archived_at IS NOT NULL AS "itemArchived",
       locations.id IS NOT NULL AS "locationExists", stock_levels.item_id IS NOT NULL AS "levelExists",
-      coalesce(stock_levels.on_hand, 0) AS "onHand", coalesce(stock_levels.reserved, 0) AS reserved
+      coalesce(stock_levels.on_hand, 0) AS "onHand"
     FROM unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY AS line (item_id, location_id, position)
     LEFT JOIN items ON items.id = line.item_id
     LEFT JOIN locations ON locations.id = line.location_id

@@ -95,8 +95,8 @@ export class ApiKeys {
       action: 'create',
       entity: 'api_key',
       change: `INSERT INTO api_keys (id, name, scopes, expires_at, key_hash, key_start, created_by)
-               VALUES (nextval(pg_get_serial_sequence('users', 'id')), $5, $6, $7, $8, $9, $1) RETURNING *`,
-      values: [name, [...new Set(scopes)], expiresAt, hash, start],
+               VALUES (nextval(pg_get_serial_sequence('users', 'id')), $1, $2, $3, $4, $5, $6) RETURNING *`,
+      values: [name, [...new Set(scopes)], expiresAt, hash, start, by.userId],
       answer: `${SHOWN}, key_hash AS hash`,
     });
     if (!row) throw new Error('INSERT returned no row');
@@ -110,7 +110,7 @@ export class ApiKeys {
       by,
       action: 'revoke',
       entity: 'api_key',
-      change: 'UPDATE api_keys SET revoked_at = now() WHERE id = $5 AND revoked_at IS NULL RETURNING *',
+      change: 'UPDATE api_keys SET revoked_at = now() WHERE id = $1 AND revoked_at IS NULL RETURNING *',
       values: [id],
       answer,
     });

@@ -21,7 +21,7 @@ export interface AuditedChange {
   readonly by: Actor;
   readonly action: string;
   readonly entity: string;
-  /** An INSERT, UPDATE or DELETE with `RETURNING *`; its parameters start at $5. */
+  /** An INSERT, UPDATE or DELETE with `RETURNING *`, of `values`. */
   readonly change: string;
   readonly values: readonly unknown[];
   /** Select list over the changed row, `changed`. */
@@ -39,18 +39,20 @@ export function audited<Row extends QueryResultRow>(
   session: Session,
   { by, action, entity, change, values, answer, event }: AuditedChange,
 ): Promise<Row[]> {
+  const [actor, request, actionName, entityName] = [1, 2, 3, 4].map((n) => `$${values.length + n}`);
   return session.query<Row>(
     {
       text: `
         WITH changed AS (${change}),
         logged AS (
           INSERT INTO audit_log (actor_id, request_id, action, entity, entity_id, state)
-          SELECT $1::bigint, $2::text, $3::text, $4::text, changed.id, to_jsonb(changed) - ARRAY[${SECRETS}]
+          SELECT ${actor}::bigint, ${request}::text, ${actionName}::text, ${entityName}::text, changed.id,
+            to_jsonb(changed) - ARRAY[${SECRETS}]
           FROM changed
         )${event ? `, told AS (${outboxInsert(event.type, event.data, 'changed')})` : ''}
         SELECT ${answer} FROM changed`,
     },
-    [by.userId, by.requestId, action, entity, ...values],
+    [...values, by.userId, by.requestId, action, entity],
   );
 }
 

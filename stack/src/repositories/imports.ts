@@ -5,6 +5,13 @@ import { notFound } from '../problem.js';
 import { type Actor, audited } from './audit.js';
 import { listPage, type Page } from './keyset.js';
 
+/** How long the flaws of a file are kept: by then it was mended, or is of no use. */
+export const FLAW_DAYS = 30;
+/** And of how many files at most, the newest: one may have a million flaws. */
+export const IMPORTS_WITH_FLAWS = 1000;
+/** How long it is on record that a file was uploaded; that items were changed by it, in the audit log, stays. */
+export const IMPORT_DAYS = 365;
+
 export interface ImportRecord {
   /** From `newImportId`. */
   readonly id: number;
@@ -127,7 +134,7 @@ export async function recordFlaws(session: Session, importId: number): Promise<v
 /** Puts an import on record. */
 export async function recordImport(session: Session, record: ImportRecord, by: Actor): Promise<void> {
   const fields = { ...record, actor_id: by.userId };
-  const parameters = Object.keys(fields).map((_, index) => `$${index + 5}`);
+  const parameters = Object.keys(fields).map((_, index) => `$${index + 1}`);
   await audited(session, {
     by,
     action: 'import',

@@ -12,8 +12,7 @@ const ITEM_COLUMNS = `id, sku, name, category_id, supplier_id, unit, unit_price:
 
 /** What is in stock of an item that a list has found, over all locations. */
 const ITEM_COLUMNS_WITH_STOCK = `${ITEM_COLUMNS},
-  (SELECT coalesce(sum(on_hand), 0)::bigint FROM stock_levels WHERE item_id = found.id) AS on_hand,
-  (SELECT coalesce(sum(on_hand - reserved), 0)::bigint FROM stock_levels WHERE item_id = found.id) AS available`;
+  (SELECT coalesce(sum(on_hand), 0)::bigint FROM stock_levels WHERE item_id = found.id) AS on_hand`;
 
 export interface ItemQuery {
   readonly sort: ItemSort;
@@ -51,12 +50,9 @@ const STOCK: Statement = {
     SELECT json_build_object(
       'item_id', items.id,
       'on_hand', coalesce(sum(on_hand), 0),
-      'reserved', coalesce(sum(reserved), 0),
-      'available', coalesce(sum(on_hand - reserved), 0),
       'locations', coalesce(
         json_agg(
-          json_build_object('location_id', locations.id, 'location', locations.code, 'on_hand', on_hand,
-            'reserved', reserved, 'available', on_hand - reserved)
+          json_build_object('location_id', locations.id, 'location', locations.code, 'on_hand', on_hand)
           ORDER BY locations.code
         ) FILTER (WHERE locations.id IS NOT NULL),
         '[]'

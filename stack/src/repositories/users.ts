@@ -82,7 +82,7 @@ export class Users extends VersionedTable {
       by,
       action: 'create',
       entity: this.entity,
-      change: `INSERT INTO users (username, password_hash, role) SELECT $5, $6, $7
+      change: `INSERT INTO users (username, password_hash, role) SELECT $1, $2, $3
                WHERE NOT EXISTS (SELECT FROM users) ON CONFLICT (lower(username)) DO NOTHING RETURNING *`,
       values: [username, passwordHash, role],
       answer: 'id',

@@ -1,4 +1,4 @@
-import type { QueryResultRow } from 'pg';
+import pg, { type QueryResultRow } from 'pg';
 import type { Database, Session, Statement } from '../database/database.js';
 import { notFound, Problem } from '../problem.js';
 import { eventOf } from '../webhooks/events.js';
@@ -14,8 +14,11 @@ export interface Versioned {
 
 type VersionedRow = Versioned & QueryResultRow;
 
-/** Column names and values. The names come from a schema, never from a request as such. */
+/** Column names and values. */
 export type Fields = Readonly<Record<string, unknown>>;
+
+/** A row ($1) in one of the versions that may be changed ($2), or in any. */
+const OF_A_VERSION = 'id = $1 AND ($2::integer[] IS NULL OR version = ANY ($2))';
 
 /** A table with id, version and updated_at, whose every change is audited. */
 export class VersionedTable {
@@ -54,11 +57,10 @@ export class VersionedTable {
   }
 
   async create(fields: Fields, by: Actor): Promise<Versioned> {
-    const columns = Object.keys(fields);
-    const [row] = await this.#change(this.database, by, 'create', Object.values(fields), () => {
-      const parameters = columns.map((_, index) => `$${index + 5}`);
-      return `INSERT INTO ${this.#table} (${columns.join(', ')}) VALUES (${parameters.join(', ')}) RETURNING *`;
-    });
+    const columns = Object.keys(fields).map(pg.escapeIdentifier);
+    const parameters = columns.map((_, index) => `$${index + 1}`);
+    const change = `INSERT INTO ${this.#table} (${columns.join(', ')}) VALUES (${parameters.join(', ')}) RETURNING *`;
+    const [row] = await this.#change(this.database, by, 'create', Object.values(fields), change);
     if (!row) throw new Error('INSERT returned no row');
     return row;
   }
@@ -76,25 +78,19 @@ export class VersionedTable {
     by: Actor,
     { session = this.database, action = 'update' }: { session?: Session; action?: string } = {},
   ): Promise<Versioned> {
-    const assignments = Object.keys(fields).map((column, index) => `${column} = $${index + 7}`);
-    const [row] = await this.#change(session, by, action, [id, versions, ...Object.values(fields)], () => {
-      const all = [...assignments, 'version = version + 1', 'updated_at = now()'];
-      return `UPDATE ${this.#table} SET ${all.join(', ')}
-        WHERE id = $5 AND ($6::integer[] IS NULL OR version = ANY ($6)) RETURNING *`;
-    });
+    const assignments = Object.keys(fields).map(
+      (column, index) => `${pg.escapeIdentifier(column)} = $${index + 3}`,
+    );
+    const all = [...assignments, 'version = version + 1', 'updated_at = now()'];
+    const change = `UPDATE ${this.#table} SET ${all.join(', ')} WHERE ${OF_A_VERSION} RETURNING *`;
+    const [row] = await this.#change(session, by, action, [id, versions, ...Object.values(fields)], change);
     return row ?? this.#explain(id, session);
   }
 
   /** Removes one row. Errors as for `update`. */
   async remove(id: number, versions: readonly number[] | null, by: Actor): Promise<void> {
-    const [row] = await this.#change(
-      this.database,
-      by,
-      'delete',
-      [id, versions],
-      () => `DELETE FROM ${this.#table}
-        WHERE id = $5 AND ($6::integer[] IS NULL OR version = ANY ($6)) RETURNING *`,
-    );
+    const change = `DELETE FROM ${this.#table} WHERE ${OF_A_VERSION} RETURNING *`;
+    const [row] = await this.#change(this.database, by, 'delete', [id, versions], change);
     if (!row) await this.#explain(id, this.database);
   }
 
@@ -103,14 +99,14 @@ export class VersionedTable {
     by: Actor,
     action: string,
     values: readonly unknown[],
-    change: () => string,
+    change: string,
   ): Promise<VersionedRow[]> {
     const type = eventOf(this.entity, action);
     return audited(session, {
       by,
       action,
       entity: this.entity,
-      change: change(),
+      change,
       values,
       answer: this.#row,
       event: type && { type, data: this.#json },

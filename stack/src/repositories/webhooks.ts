@@ -71,7 +71,7 @@ export class Webhooks extends VersionedTable {
       action: 'create',
       entity: this.entity,
       change: `INSERT INTO webhooks (url, events, active, secret, position)
-               VALUES ($5, $6, $7, $8, (${HEAD})) RETURNING *`,
+               VALUES ($1, $2, $3, $4, (${HEAD})) RETURNING *`,
       values: [url, [...new Set(events)], active, secret],
       answer: ROW,
     });
@@ -96,9 +96,9 @@ export class Webhooks extends VersionedTable {
     const row = await this.#change(
       'rotate-secret',
       by,
-      `UPDATE webhooks SET previous_secret = secret, secret = $6, version = version + 1, updated_at = now(),
+      `UPDATE webhooks SET previous_secret = secret, secret = $2, version = version + 1, updated_at = now(),
          previous_secret_until = now() + make_interval(hours => ${PREVIOUS_SECRET_HOURS})
-       WHERE id = $5 RETURNING *`,
+       WHERE id = $1 RETURNING *`,
       [id, secret],
     );
     return { ...row, secret };
@@ -110,8 +110,8 @@ export class Webhooks extends VersionedTable {
       'replay',
       by,
       `UPDATE webhooks SET attempts = 0, failing_since = NULL, next_attempt_at = now(), position = least(position,
-         (SELECT min(sequence) - 1 FROM webhook_events WHERE occurred_at >= $6::timestamptz))
-       WHERE id = $5 RETURNING *`,
+         (SELECT min(sequence) - 1 FROM webhook_events WHERE occurred_at >= $2::timestamptz))
+       WHERE id = $1 RETURNING *`,
       [id, from],
     );
   }

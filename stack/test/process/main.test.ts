@@ -150,6 +150,8 @@ describe('stopping', () => {
       await database.untilBlocked(1);
       api.child.kill(signal);
       await untilRefused(url);
+      // An impatient Ctrl-C changes nothing.
+      api.child.kill(signal);
       await database.client.query('COMMIT');
       expect((await inProgress).status).toBe(201);
       expect(await api.exited).toBe(0);

@@ -7,8 +7,8 @@ const INVARIANTS = {
     FROM (SELECT item_id, location_id, sum(delta) AS total FROM movements GROUP BY 1, 2) AS summed
     FULL JOIN stock_levels USING (item_id, location_id)
     WHERE coalesce(on_hand, 0) <> coalesce(total, 0)`,
-  'on hand ≥ reserved ≥ 0': `
-    SELECT item_id, location_id, on_hand, reserved FROM stock_levels WHERE NOT (on_hand >= reserved AND reserved >= 0)`,
+  'on hand ≥ 0': `
+    SELECT item_id, location_id, on_hand FROM stock_levels WHERE on_hand < 0`,
   'each balance follows from the one before': `
     SELECT id, item_id, location_id, delta, balance_after, before FROM (
       SELECT *, coalesce(lag(balance_after) OVER (PARTITION BY item_id, location_id ORDER BY id), 0) AS before

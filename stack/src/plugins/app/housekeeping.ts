@@ -1,4 +1,5 @@
 import fp from 'fastify-plugin';
+import { FLAW_DAYS, IMPORT_DAYS, IMPORTS_WITH_FLAWS } from '../../repositories/imports.js';
 import { EVENT_DAYS } from '../../repositories/webhooks.js';
 
 const INTERVAL_MS = 3_600_000;
@@ -15,6 +16,16 @@ const STALE = [
   // A token that is over tells of no reuse any more.
   `DELETE FROM refresh_tokens WHERE ctid = ANY (ARRAY(
      SELECT ctid FROM refresh_tokens WHERE expires_at < now() LIMIT ${BATCH})) RETURNING 1`,
+  `DELETE FROM import_errors WHERE ctid = ANY (ARRAY(
+     SELECT import_errors.ctid FROM imports JOIN import_errors ON import_id = imports.id
+     WHERE finished_at < now() - make_interval(days => ${FLAW_DAYS})
+       OR imports.id <= (SELECT id FROM imports ORDER BY id DESC OFFSET ${IMPORTS_WITH_FLAWS} LIMIT 1)
+     LIMIT ${BATCH})) RETURNING 1`,
+  // By the others, a file that is there at the start is known not to be imported again.
+  `DELETE FROM imports WHERE ctid = ANY (ARRAY(
+     SELECT ctid FROM imports
+     WHERE source = 'upload' AND finished_at < now() - make_interval(days => ${IMPORT_DAYS})
+     LIMIT ${BATCH})) RETURNING 1`,
   // Delivered or not: a receiver that is away for longer does not fill the disk.
   ...(
     [
@@ -35,7 +46,7 @@ declare module 'fastify' {
   }
 }
 
-/** Removes idempotency keys, refresh tokens and events that have served their time, once an hour. */
+/** Removes idempotency keys, refresh tokens, imports and events that have served their time, once an hour. */
 export default fp(
   async (app) => {
     app.decorate('removeStale', async () => {
@@ -52,9 +63,9 @@ export default fp(
 
     const timer = setInterval(() => {
       app.removeStale().then(
-        (removed) => app.log.info({ removed }, 'removed stale keys, tokens and events'),
+        (removed) => app.log.info({ removed }, 'removed stale keys, tokens, imports and events'),
         (error: unknown) =>
-          app.log.warn({ err: error }, 'stale keys, tokens and events could not be removed'),
+          app.log.warn({ err: error }, 'stale keys, tokens, imports and events could not be removed'),
       );
     }, INTERVAL_MS);
     timer.unref();

@@ -28,7 +28,6 @@ const CONSTRAINTS: Record<string, Problem> = {
   api_keys_name_key: taken('/body/name', 'An API key with this name exists.'),
   stock_levels_location_id_fkey: new Problem(409, 'in_use', 'The location holds or held stock.'),
   stock_levels_on_hand_not_negative: new Problem(409, 'insufficient_stock', 'There is not enough stock.'),
-  stock_levels_reserved_check: new Problem(409, 'insufficient_stock', 'There is not enough stock.'),
   stock_levels_on_hand_limit: new Problem(
     422,
     'quantity_out_of_range',

@@ -12,7 +12,10 @@ const OPTIONS: HelmetOptions = {
   strictTransportSecurity: false,
 };
 
-/** What Helmet sets is the same for every request, so it is asked once. */
+/**
+ * What Helmet sets is the same for every request, so it is asked once. `@fastify/helmet` asks it at each, for 1.4 µs and
+ * two promises.
+ */
 export default fp(
   async (app) => {
     const headers = helmetHeaders(OPTIONS);

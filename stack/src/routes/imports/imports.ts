@@ -3,6 +3,7 @@ import type { FastifyPluginAsync } from 'fastify';
 import { z } from 'zod';
 import { ITEM_FILE } from '../../importer/columns.js';
 import type { ZodTypes } from '../../plugins/app/validation.js';
+import { FLAW_DAYS, IMPORT_DAYS, IMPORTS_WITH_FLAWS } from '../../repositories/imports.js';
 import { decodeCursor } from '../cursor.js';
 import { FileQuery, sendFile } from '../file.js';
 import { sendPage } from '../page.js';
@@ -83,6 +84,7 @@ const imports: FastifyPluginAsync = async (instance) => {
         tags,
         operationId: 'listImports',
         summary: 'List imports, the newest first',
+        description: `Uploads are on record for ${IMPORT_DAYS} days.`,
         querystring: ImportsQuery,
         response: { 200: page('Import', Import) },
       },
@@ -114,7 +116,7 @@ const imports: FastifyPluginAsync = async (instance) => {
         tags,
         operationId: 'downloadImportErrors',
         summary: 'Download the errors and warnings of an import',
-        description: 'A cell that a spreadsheet would take for a formula has an apostrophe before it.',
+        description: `A cell that a spreadsheet would take for a formula has an apostrophe before it. They are kept for ${FLAW_DAYS} days, of the last ${IMPORTS_WITH_FLAWS} imports.`,
         params: IdParams,
         querystring: FileQuery,
         produces: ['text/csv'],

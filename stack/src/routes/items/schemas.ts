@@ -38,7 +38,7 @@ export const Item = z
 
 const stocked = z.int().optional().meta({ description: 'With stock=true: over all locations.' });
 
-export const ItemPage = countedPage('Item', Item.extend({ on_hand: stocked, available: stocked }));
+export const ItemPage = countedPage('Item', Item.extend({ on_hand: stocked }));
 
 export const NewItem = z
   .strictObject({
@@ -78,12 +78,10 @@ export const ItemQuery = CountedPageQuery.extend({
   stock: z.boolean().default(false).meta({ description: 'Lists each item with what is in stock of it.' }),
 });
 
-const level = { on_hand: z.int(), reserved: z.int(), available: z.int() };
-
 export const ItemStock = z
   .object({
     item_id: id,
-    ...level,
-    locations: z.array(z.object({ location_id: id, location: z.string(), ...level })),
+    on_hand: z.int(),
+    locations: z.array(z.object({ location_id: id, location: z.string(), on_hand: z.int() })),
   })
   .meta({ id: 'ItemStock' });

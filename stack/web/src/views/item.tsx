@@ -162,26 +162,18 @@ function StockByLocation({
             <th scope="col" class="number">
               On hand
             </th>
-            <th scope="col" class="number">
-              Reserved
-            </th>
-            <th scope="col" class="number">
-              Available
-            </th>
           </tr>
         </thead>
         <tbody>
-          {stock?.locations.map(({ location_id, location, on_hand, reserved, available }) => (
+          {stock?.locations.map(({ location_id, location, on_hand }) => (
             <tr key={location_id}>
               <th scope="row">{location}</th>
               <td class="number">{countText(on_hand)}</td>
-              <td class="number">{countText(reserved)}</td>
-              <td class="number">{countText(available)}</td>
             </tr>
           ))}
           {stock?.locations.length === 0 && (
             <tr>
-              <td colSpan={4} class="faint">
+              <td colSpan={2} class="faint">
                 It was never anywhere.
               </td>
             </tr>

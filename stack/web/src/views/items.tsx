@@ -88,11 +88,15 @@ export function ItemsView() {
   const timer = useRef<number | undefined>(undefined);
   const current = useMemo(() => come(address, query), [address]);
 
-  useEffect(() => setTyped(query.search), [query.search]);
+  useEffect(() => {
+    // What is typed while the address follows is not overwritten by it.
+    if (timer.current === undefined) setTyped(query.search);
+  }, [query.search]);
   useEffect(() => () => clearTimeout(timer.current), []);
   function go(change: Partial<Query>) {
     // What was typed just now is not lost to another filter.
     clearTimeout(timer.current);
+    timer.current = undefined;
     route(addressOf({ ...query, search: typed, ...change }), true);
   }
   function search(text: string) {
