@@ -37,9 +37,11 @@ function cpuOf({ compose }, service) {
     service,
     'sh',
     '-c',
-    'cat /sys/fs/cgroup/cpu.stat 2>/dev/null || true',
+    'cat /sys/fs/cgroup/cpu.stat /sys/fs/cgroup/cpuacct/cpuacct.usage 2>/dev/null || true',
   ]);
-  return Number(/usage_usec (\d+)/.exec(said)?.[1] ?? Number.NaN);
+  const microseconds = /usage_usec (\d+)/.exec(said)?.[1];
+  // Of the first version of cgroups, in nanoseconds.
+  return microseconds === undefined ? Number(/^(\d+)$/m.exec(said)?.[1]) / 1000 : Number(microseconds);
 }
 
 /** Waits until all that was committed before this call is safe. */
