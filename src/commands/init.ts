@@ -10,6 +10,7 @@ import { type InitEnvironmentResult, initEnvironment } from '../services/init-en
 import { firstPort, portInUse } from '../services/scaffold-port.js';
 import { formatArgv } from '../system/argv.js';
 import { CI_SYSTEMS, type ScaffoldAdditions } from '../template/additions.js';
+import { parseDomain } from '../template/domain.js';
 import {
   DEFAULT_OPTIONS,
   NODE_MAJORS,
@@ -38,6 +39,7 @@ const FLAGS = {
   dbName: option('dbName', 'name', 'database', { otherwise: DEFAULT_OPTIONS.dbName }),
   dbUser: option('dbUser', 'name', 'database user', { otherwise: DEFAULT_OPTIONS.dbUser }),
   ci: choice('system', CI_SYSTEMS, 'add a pipeline: test, build, scan, push by digest, deploy'),
+  domain: parsed('name', 'add a proxy with TLS that serves it at this name', parseDomain),
   dryRun: flag('write nothing, list what would be written'),
   diff: flag('show how files differ from the template'),
   force: flag('overwrite files that differ, keeping copies; never secrets or .env'),
@@ -50,6 +52,7 @@ export default command({
     'invctl init shop',
     'invctl init --environment production      (another environment of the project)',
     'invctl init --ci github      (a pipeline for the project)',
+    'invctl init --domain shop.example.com      (HTTPS by a proxy)',
     'invctl init --dry-run --diff      (what differs from the template?)',
   ],
   args: { dir: optional('folder of the project (default: this one)', { offers: 'folders' }) },
@@ -84,7 +87,10 @@ export default command({
     const { dryRun, force, diff } = flags;
     const isScaffold = (await readScaffoldOptions(directory)) !== undefined;
     const options = await chooseOptions(context, directory, flags);
-    const asked: ScaffoldAdditions = flags.ci ? { ci: [flags.ci] } : {};
+    const asked: ScaffoldAdditions = {
+      ...(flags.ci ? { ci: [flags.ci] } : {}),
+      ...(flags.domain === undefined ? {} : { domain: flags.domain }),
+    };
     const isAdding = Object.keys(asked).length > 0;
     // Who adds something to a scaffold is told of that alone.
     let base: InitResult =

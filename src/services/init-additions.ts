@@ -2,9 +2,17 @@ import { existsSync } from 'node:fs';
 import { realpath } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ExitCode, UserError } from '../errors.js';
+import { loadProject } from '../project/loaded-project.js';
+import { locateProject, OVERRIDE_FILE_NAMES } from '../project/locate.js';
+import { mapAt } from '../project/tree.js';
 import { withProjectLock } from '../system/lock.js';
 import { STATE_FOLDER } from '../system/state-folder.js';
-import { renderAdditions, type ScaffoldAdditions, withAdditions } from '../template/additions.js';
+import {
+  DOMAIN_OVERLAY,
+  renderAdditions,
+  type ScaffoldAdditions,
+  withAdditions,
+} from '../template/additions.js';
 import { BASE_PATH, baseOf, formatBase, parseBase, type ScaffoldBase } from '../template/base.js';
 import { type ComparedFile, containedPath, readIfPresent } from '../template/compare.js';
 import { fileHere } from '../template/file-here.js';
@@ -97,6 +105,7 @@ async function plan(
   { directory, options, asked, dryRun, force }: InitAdditionsInput,
 ): Promise<ComparedFile[]> {
   const isThere = !dryRun || (await readIfPresent(join(directory, LOCK_PATH))) !== undefined;
+  if (isThere && asked.domain !== undefined) assertRoomForProxy(directory);
   const { lock, base } = isThere
     ? await recorded(directory)
     : { lock: createLock(template, options, []), base: undefined };
@@ -233,6 +242,26 @@ async function compareAddition(
   }
   return { path, status: 'differs', edited: hash !== sha256(current), texts };
 }
+
+/** @throws UserError ADDITION_TAKEN (exit 4) where the project has a proxy or an overlay of its own */
+function assertRoomForProxy(directory: string): void {
+  const others = OVERRIDE_FILE_NAMES.filter((name) => name !== DOMAIN_OVERLAY);
+  const overlay = others.find((name) => existsSync(join(directory, name)));
+  if (overlay) throw takenBy([overlay], directory);
+  const file = join(directory, 'compose.yaml');
+  const tree = loadProject(locateProject(directory, { COMPOSE_FILE: file }), {}).tree;
+  const own = (['services', 'networks'] as const).find((kind) => mapAt(tree, kind, NAMES[kind]));
+  if (own === undefined) return;
+  throw new UserError({
+    code: 'ADDITION_TAKEN',
+    message: `${file} has ${NAMES[own]} under ${own} already, which the proxy of --domain is called: nothing was changed`,
+    hint: `rename yours in ${file}, or keep the proxy that you have`,
+    exitCode: ExitCode.projectInvalid,
+    file,
+  });
+}
+
+const NAMES = { services: 'proxy', networks: 'edge' } as const;
 
 function takenBy(paths: readonly string[], directory: string): UserError {
   return new UserError({

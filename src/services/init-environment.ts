@@ -11,7 +11,7 @@ import { mapAt } from '../project/tree.js';
 import { withProjectLock } from '../system/lock.js';
 import { findFreePort } from '../system/ports.js';
 import { STATE_FOLDER } from '../system/state-folder.js';
-import { withAdditions } from '../template/additions.js';
+import { DOMAIN_OVERLAY, withAdditions } from '../template/additions.js';
 import { type ComparedFile, compareFile, containedPath, readIfPresent } from '../template/compare.js';
 import { apiImage, environmentFiles, renderEnvironment } from '../template/environment.js';
 import { LOCK_PATH } from '../template/lock.js';
@@ -108,7 +108,8 @@ async function plan({ directory, options, name, force }: InitEnvironmentInput): 
     files.push(compared);
     if (file.policy === 'owned' && compared.status !== 'differs') accepted.push(file);
   }
-  files.push(await comparedSettings(directory, name));
+  const isProxied = known?.lock.additions?.domain !== undefined;
+  files.push(await comparedSettings(directory, name, isProxied ? [DOMAIN_OVERLAY] : []));
   if (known) {
     const additions = withAdditions(known.lock.additions ?? {}, { environments: { [name]: { port } } });
     files.push(...(await recordAdditions(await realpath(directory), template, known, additions, accepted)));
@@ -123,11 +124,15 @@ function reported(
   return { port, image, files: files.map((file) => initFile(file, diff)) };
 }
 
-async function comparedSettings(directory: string, name: string): Promise<ComparedFile> {
+async function comparedSettings(
+  directory: string,
+  name: string,
+  overlays: readonly string[],
+): Promise<ComparedFile> {
   const current = (await readIfPresent(join(directory, SETTINGS_FILE)))?.toString('utf8');
   const paths = environmentFiles(name);
   const content = withEnvironment(current ?? '', name, {
-    files: ['compose.yaml', paths.compose],
+    files: ['compose.yaml', paths.compose, ...overlays],
     envFile: paths.env,
     ...(name.startsWith('prod') ? { protected: true } : {}),
   });

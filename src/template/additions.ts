@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { domainVariables } from './domain.js';
 import { renderEnvironment } from './environment.js';
 import { scaffoldPath, type Template } from './manifest.js';
 import { type ScaffoldOptions, templateVariables } from './options.js';
@@ -13,11 +14,19 @@ export type CiSystem = (typeof CI_SYSTEMS)[number];
 /** What a scaffold was asked for beyond its options. Field names are those of `.invctl/lock.json`. */
 export const scaffoldAdditions = z.object({
   ci: z.array(z.enum(CI_SYSTEMS)).optional(),
+  /** In lower case and ASCII. */
+  domain: z
+    .string()
+    .regex(/^[a-z0-9.-]+$/)
+    .optional(),
   /** By name; the port of this machine for the API. */
   environments: z.record(scaffoldPath, z.object({ port: z.int().min(1).max(65_535) })).optional(),
 });
 
 export type ScaffoldAdditions = z.infer<typeof scaffoldAdditions>;
+
+/** Laid over compose.yaml by Compose itself. */
+export const DOMAIN_OVERLAY = 'compose.override.yaml';
 
 type OwnedFile = Extract<ScaffoldFile, { policy: 'owned' }>;
 
@@ -34,12 +43,20 @@ const CI_FILES: Record<CiSystem, readonly AdditionFile[]> = {
   gitlab: [DEPLOY, { path: '.gitlab-ci.yml', source: 'ci/gitlab.yml', mode: 0o644 }],
 };
 
-/** Both, where both are named. */
+const DOMAIN_FILES: readonly AdditionFile[] = [
+  { path: 'proxy/Caddyfile', source: 'domain/Caddyfile', mode: 0o644 },
+  // Last: with it, the project has the proxy.
+  { path: DOMAIN_OVERLAY, source: 'domain/compose.yaml', mode: 0o644 },
+];
+
+/** Both, where both are named; one domain. */
 export function withAdditions(known: ScaffoldAdditions, asked: ScaffoldAdditions): ScaffoldAdditions {
   const ci = CI_SYSTEMS.filter((system) => known.ci?.includes(system) || asked.ci?.includes(system));
+  const domain = asked.domain ?? known.domain;
   const environments = { ...known.environments, ...asked.environments };
   return {
     ...(ci.length > 0 ? { ci } : {}),
+    ...(domain === undefined ? {} : { domain }),
     ...(Object.keys(environments).length > 0 ? { environments } : {}),
   };
 }
@@ -50,9 +67,14 @@ export async function renderAdditions(
   options: ScaffoldOptions,
   additions: ScaffoldAdditions,
 ): Promise<OwnedFile[]> {
-  const variables = { ...templateVariables(options), version: template.version };
+  const variables = {
+    ...templateVariables(options),
+    version: template.version,
+    ...(additions.domain === undefined ? {} : domainVariables(options.name, additions.domain)),
+  };
   const wanted = new Map<string, AdditionFile>();
   for (const system of additions.ci ?? []) for (const file of CI_FILES[system]) wanted.set(file.path, file);
+  if (additions.domain !== undefined) for (const file of DOMAIN_FILES) wanted.set(file.path, file);
   const files: OwnedFile[] = [];
   for (const { path, source, mode } of wanted.values()) {
     const text = await readFile(join(template.folder, 'additions', source), 'utf8');

@@ -6,6 +6,9 @@ import { placeOf } from '../../reading.js';
 const PRIVATE =
   /(^|\/)(redis|valkey|keydb|memcached|mysql|mariadb|mongo|mongo-express|elasticsearch|opensearch|rabbitmq|adminer|pgadmin4?|phpmyadmin|redis-commander|portainer|etcd)(:|@|$)/;
 
+/** What is there to be reached. */
+const PROXIES = /(^|\/)(caddy|traefik|nginx|haproxy|envoy)(:|@|$)/;
+
 export const check = defineCheck({
   id: 'sec.exposure',
   chapter: 'security',
@@ -13,7 +16,7 @@ export const check = defineCheck({
   severity: 'warn',
   requires: ['db.published'],
   why: "Docker opens published ports past the host's firewall: the whole network reaches them.",
-  docs: `Data stores and their consoles need no published port, or one on \`127.0.0.1\`. In a scaffold, the API is published on loopback (put a proxy with TLS in front), and the database's network is \`internal: true\`, so that it reaches nothing outside and nothing outside reaches it. \`invctl network ls\` shows it.`,
+  docs: `Data stores and their consoles need no published port, or one on \`127.0.0.1\`. In a scaffold, the API is published on loopback (\`invctl init --domain NAME\` puts a proxy with TLS in front), and the database's network is \`internal: true\`, so that it reaches nothing outside and nothing outside reaches it. \`invctl network ls\` shows it.`,
   async probe(facts) {
     const findings: Finding[] = [];
     for (const { service: name, host, port, place } of await wantedPorts(facts)) {
@@ -22,7 +25,7 @@ export const check = defineCheck({
       // `db.published` tells of it.
       if (facts.databases.some((database) => database.name === name)) continue;
       const isPrivate = PRIVATE.test(service?.image ?? '');
-      if (!isPrivate && !facts.scaffold) continue;
+      if (!isPrivate && (!facts.scaffold || PROXIES.test(service?.image ?? ''))) continue;
       findings.push({
         message: `"${name}" publishes port ${port} on all addresses of this machine`,
         next: `write "127.0.0.1:${port}:…" under ports of ${name}`,

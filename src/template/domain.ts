@@ -1,0 +1,55 @@
+import { createHash } from 'node:crypto';
+import { isIP } from 'node:net';
+import { domainToASCII } from 'node:url';
+import { usageError } from '../errors.js';
+
+/** Names that no public authority signs: RFC 6761, RFC 6762, RFC 8375 and ICANN's `internal`. */
+const LOCAL = /(?:^|\.)(?:localhost|local|test|internal|home\.arpa)$/;
+const NAME = /^(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
+/** A public name is kept to HTTPS by browsers for a year; a local one only while it is tried. */
+const HSTS_SECONDS = { public: 31_536_000, local: 300 };
+
+/**
+ * A domain as certificates name it: lower-case, in ASCII.
+ * @throws UserError USAGE (exit 2), with the nearest name that would do
+ */
+export function parseDomain(typed: string): string {
+  const host = typed
+    .trim()
+    .replace(/^[a-z][a-z0-9+.-]*:\/\//i, '')
+    .replace(/[/?#].*$/s, '')
+    .replace(/:\d*$/, '')
+    .replace(/\.$/, '');
+  const name = domainToASCII(host);
+  // Line ends and tabs are dropped on the way to ASCII, as browsers do.
+  const isName = NAME.test(name) && isIP(name) === 0 && !/\s/.test(host);
+  if (isName && host === typed) return name;
+  const why =
+    isName && host !== typed
+      ? 'a name alone, without scheme, port or path'
+      : isIP(host.replace(/^\[|\]$/g, '')) > 0
+        ? 'an address is not a name, and gets no certificate'
+        : 'a name such as shop.example.com; for this machine alone, shop.localhost';
+  throw usageError(
+    `--domain "${typed}" is not accepted: ${why}`,
+    `--domain ${isName ? name : 'shop.example.com'}`,
+  );
+}
+
+/** What stands behind the placeholders of the proxy's files. */
+export function domainVariables(project: string, domain: string): Record<string, string> {
+  const isLocal = LOCAL.test(domain);
+  // One of the private networks that Docker's own pools leave out, another for each project of this machine.
+  const [a = 0, b = 0, c = 0] = createHash('sha256').update(project).digest();
+  const network = `10.${200 + (a % 50)}.${b}`;
+  const first = c & 0b1111_0000;
+  return {
+    domain,
+    tls: isLocal ? "\t# Nobody else signs such a name: Caddy's own authority does.\n\ttls internal\n" : '',
+    hstsSeconds: `${isLocal ? HSTS_SECONDS.local : HSTS_SECONDS.public}`,
+    edgeSubnet: `${network}.${first}/28`,
+    // What gets no address of its own choice is in the first half, and cannot take the proxy's.
+    edgeRange: `${network}.${first}/29`,
+    edgeProxy: `${network}.${first + 10}`,
+  };
+}
