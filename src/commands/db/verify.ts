@@ -81,7 +81,9 @@ async function drillMoment(context: Context, to: string) {
       onStep: (step) => line.show(step, { bytes: 0 }),
     });
     const rows = result.tables.reduce((sum, table) => sum + table.rows, 0);
-    const looked = result.amcheck ? '; pg_amcheck finds no damage' : '';
+    const looked = result.amcheck
+      ? '; pg_amcheck finds no damage'
+      : '; counted, not looked through by pg_amcheck';
     line.done(`brought back: ${count(rows, 'row')} of ${count(result.tables.length, 'table')}${looked}`);
     const last = lastCommit === null ? 'none since the base backup' : sayMoment(lastCommit);
     return {

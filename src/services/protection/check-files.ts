@@ -5,12 +5,14 @@ import type { ServiceContext } from '../context.js';
 
 /** pg_amcheck.c: it was at work, and has found something. */
 const CORRUPT_STATUS = 2;
+/** What a shell says of a program that is not there; a bare server comes without it. */
+const ABSENT_STATUS = 127;
 
 /**
  * Looks for damage in each table and B-tree of a database, with PostgreSQL's own `pg_amcheck`. It leaves its extension
  * there: not for a live one.
  *
- * @returns false where it could not be used, which is warned of.
+ * @returns false where it is not there, or could not be used, which is warned of.
  * @throws UserError DATA_DAMAGED (exit 8) with what was found.
  */
 export async function checkFiles(context: ServiceContext, database: Database): Promise<boolean> {
@@ -24,6 +26,7 @@ export async function checkFiles(context: ServiceContext, database: Database): P
   const result = await runClient(database, command, { signal: context.signal });
   context.signal.throwIfAborted();
   if (result.status === 0) return true;
+  if (result.status === ABSENT_STATUS) return false;
   const said = outputTail(`${result.stdout}\n${result.stderr}`, 6);
   if (result.status !== CORRUPT_STATUS) {
     context.warn(
