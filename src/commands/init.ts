@@ -5,11 +5,16 @@ import { choice, flag, optional, parsed, type ValuesOf } from '../cli/parameters
 import { UserError } from '../errors.js';
 import { count } from '../output/units.js';
 import { type InitFile, type InitResult, initProject, readScaffoldOptions } from '../services/init.js';
-import { addToScaffold, type InitAdditionsResult, repositoryAbove } from '../services/init-additions.js';
+import {
+  addToScaffold,
+  environmentsWithoutProxy,
+  type InitAdditionsResult,
+  repositoryAbove,
+} from '../services/init-additions.js';
 import { type InitEnvironmentResult, initEnvironment } from '../services/init-environment.js';
 import { firstPort, portInUse } from '../services/scaffold-port.js';
 import { formatArgv } from '../system/argv.js';
-import { CI_SYSTEMS, type ScaffoldAdditions } from '../template/additions.js';
+import { CI_SYSTEMS, DOMAIN_OVERLAY, type ScaffoldAdditions } from '../template/additions.js';
 import { parseDomain } from '../template/domain.js';
 import {
   DEFAULT_OPTIONS,
@@ -111,6 +116,7 @@ export default command({
         await addToScaffold(context, { directory, options, asked, dryRun, force, diff }),
       );
       warnOfPlace(context, directory, flags);
+      if (flags.domain !== undefined) await warnOfEnvironments(context, directory, environment);
     }
     if (environment === undefined) {
       const next = nextCommands(base, flags);
@@ -207,6 +213,20 @@ function warnOfPlace(context: Context, directory: string, { ci }: InitFlags): vo
   context.warn(
     `the repository begins at ${repository}, where ${ci === 'github' ? 'GitHub' : 'GitLab'} looks for a pipeline: move it there, and put ${relative(repository, directory)}/ before the paths in it`,
   );
+}
+
+/** An environment that was there before names its files itself. */
+async function warnOfEnvironments(
+  context: Context,
+  directory: string,
+  added: string | undefined,
+): Promise<void> {
+  for (const name of await environmentsWithoutProxy(directory)) {
+    if (name === added) continue;
+    context.warn(
+      `the environment ${name} has no proxy yet: add ${DOMAIN_OVERLAY} as the last of environments.${name}.files in invctl.yaml`,
+    );
+  }
 }
 
 /** What is added goes over files of the scaffold that may have been written just now. */

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { ExitCode, UserError } from '../errors.js';
 import { loadProject } from '../project/loaded-project.js';
 import { locateProject, OVERRIDE_FILE_NAMES } from '../project/locate.js';
+import { readSettings } from '../project/settings-file.js';
 import { mapAt } from '../project/tree.js';
 import { withProjectLock } from '../system/lock.js';
 import { STATE_FOLDER } from '../system/state-folder.js';
@@ -98,6 +99,14 @@ export function repositoryAbove(directory: string): string | undefined {
     if (existsSync(join(folder, '.git'))) return folder === directory ? undefined : folder;
     if (dirname(folder) === folder) return undefined;
   }
+}
+
+/** Environments of `invctl.yaml` whose files leave the proxy's out. @throws UserError CONFIG_INVALID (exit 4) */
+export async function environmentsWithoutProxy(directory: string): Promise<string[]> {
+  const { environments } = await readSettings({ directory });
+  return Object.entries(environments).flatMap(([name, { files }]) =>
+    files !== undefined && !files.includes(DOMAIN_OVERLAY) ? [name] : [],
+  );
 }
 
 async function plan(

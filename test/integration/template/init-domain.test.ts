@@ -72,6 +72,21 @@ describe('init --domain', () => {
     expect(JSON.stringify(config.services.api.environment)).toContain(edge.ipv4_address);
   });
 
+  it('says which environment of before has no proxy yet', async () => {
+    await run('init', 'shop', '--environment', 'production');
+    const { stderr } = await run('init', 'shop', '--domain', 'shop.example.com');
+    expect(stderr).toContain('add compose.override.yaml as the last of environments.production.files');
+    const settings = await read('invctl.yaml');
+    await writeFile(
+      join(shop, 'invctl.yaml'),
+      settings.replace(
+        '      - compose.production.yaml\n',
+        '      - compose.production.yaml\n      - compose.override.yaml\n',
+      ),
+    );
+    expect((await run('init', 'shop', '--domain', 'shop.example.com')).stderr).toBe('');
+  });
+
   it('changes nothing in a project with a proxy or an overlay of its own, nor for what is no name', async () => {
     await run('init', 'shop');
     const scaffold = await read('compose.yaml');

@@ -75,11 +75,17 @@ describe('init --environment', () => {
     const { document } = await json(['init', 'shop', '--environment', 'staging']);
     const after = await snapshot(shop);
     for (const [path, content] of Object.entries(before)) {
-      if (path !== 'invctl.yaml') expect([path, after[path]]).toEqual([path, content]);
+      if (path !== 'invctl.yaml' && !path.startsWith('.invctl/')) {
+        expect([path, after[path]]).toEqual([path, content]);
+      }
     }
     expect(await read('invctl.yaml')).toMatch(
       /^# mine\nbackup: \{maxAgeHours: 5\}\nenvironments:\n {2}staging:/,
     );
+    // `upgrade` merges what the template owns of it.
+    const { additions, files } = JSON.parse(await read('.invctl/lock.json'));
+    expect(additions.environments.staging.port).toBe(document.data.environment.port);
+    expect(files).toHaveProperty(['compose.staging.yaml']);
     const second = await json(['init', 'shop', '--environment', 'blue']);
     const ports = [18300, document.data.environment.port, second.document.data.environment.port];
     expect(new Set(ports).size).toBe(3);
