@@ -65,6 +65,8 @@ export async function runProgram(argv: readonly string[], version: string): Prom
 
 /** They are about the project's files, which its environments have in common, about this machine, or about no project. */
 const WITHOUT_PLACE = ['init', 'upgrade', 'completion', 'list', 'help', 'version'];
+/** Here `--context` names a context of the kubeconfig, not one of the docker client. */
+const TO_A_CLUSTER = ['deploy k8s'];
 
 /** Where a command works. @throws UserError as `chooseEnvironment` and `enginePlace` */
 async function placeFor(command: string, settings: GlobalSettings): Promise<Place> {
@@ -72,7 +74,8 @@ async function placeFor(command: string, settings: GlobalSettings): Promise<Plac
   if (!commands.includes(command.split(' ', 1)[0] as string)) return { commands };
   const environment = await environmentFor(settings);
   const { enginePlace } = await import('./engine-place.js');
-  return { environment, engine: await enginePlace(settings, process.env, environment), commands };
+  const ofDocker = TO_A_CLUSTER.includes(command) ? { engine: settings.engine } : settings;
+  return { environment, engine: await enginePlace(ofDocker, process.env, environment), commands };
 }
 
 /** The environment that a command works in. @throws UserError as `chooseEnvironment` */

@@ -12,13 +12,12 @@ export default command({
   summary: 'deploy to a Kubernetes cluster; what does not become ready goes back to what was there before',
   examples: [
     'invctl export k8s      (then say in k8s/overlays/production where the images are)',
-    'invctl deploy k8s --kube-context staging --dry-run',
-    'invctl deploy k8s --kube-context staging --namespace shop',
+    'invctl deploy k8s --context staging --dry-run',
+    'invctl deploy k8s --context staging --namespace shop',
     'invctl deploy k8s --restore shop-20261123T005853Z.dump      (with the data of this machine)',
   ],
   flags: {
     dryRun: flag('show what the server would change, and change nothing'),
-    kubeContext: text('name', 'context of the kubeconfig', { otherwise: 'its current one' }),
     namespace: text('name', 'the namespace', { otherwise: "made of the project's name" }),
     output: text('dir', 'the folder of invctl export k8s, whose overlay holds', {
       otherwise: 'k8s of the project',
@@ -38,7 +37,7 @@ export default command({
     takeOver: flag('win where somebody else has changed what the deployment sets'),
   },
   notes:
-    'It needs kubectl. Secrets are made from the files of the project, through standard input: each content is an immutable Secret of its own, which pods keep until the next version.\nThe base is written anew from the compose file; overlays/production is yours. Claims, and the data in them, are never removed.',
+    'It needs kubectl. --context names a context of the kubeconfig here; without it, the current one holds. Secrets are made from the files of the project, through standard input: each content is an immutable Secret of its own, which pods keep until the next version.\nThe base is written anew from the compose file; overlays/production is yours. Claims, and the data in them, are never removed.',
   data: (z) =>
     z.object({
       namespace: z.string(),
@@ -80,12 +79,12 @@ export default command({
       seconds: z.record(z.string(), z.number()).describe('until each workload was ready'),
     }),
   async run(context, { flags }) {
-    const { dryRun, kubeContext, namespace, output, db, ingress, timeout, takeOver, restore } = flags;
-    const { host, context: engine } = context.settings;
-    if (host !== undefined || engine !== undefined) {
+    const { dryRun, namespace, output, db, ingress, timeout, takeOver, restore } = flags;
+    const { host, context: kubeContext } = context.settings;
+    if (host !== undefined) {
       throw usageError(
-        '--host and --context say which Docker engine is meant, and a cluster is none: its context is one of the kubeconfig',
-        `invctl deploy k8s --kube-context ${engine ?? 'NAME'}`,
+        '--host names the machine of a Docker engine, and a cluster is reached by a context of the kubeconfig',
+        'invctl deploy k8s --context NAME      (kubectl config get-contexts)',
       );
     }
     if (restore !== undefined && !dryRun) assertAnswerable(context);

@@ -90,7 +90,7 @@ const INVOCATIONS: readonly (readonly [command: string, ...invocations: Invocati
   ['export k8s', { args: ['--ingress', 'shop.example.com'] }],
   // What they say of a deployment is read where there is a Swarm or a cluster.
   ['deploy swarm', { args: ['--dry-run'], code: 3 }],
-  ['deploy k8s', { args: ['--dry-run', '--kube-context', 'nowhere'], code: 3 }],
+  ['deploy k8s', { args: ['--dry-run', '--context', 'nowhere'], code: 3 }],
   ['recover', { args: [] }],
   ['completion', { args: ['bash'] }],
   ['help', { args: ['db', 'url'] }],

@@ -196,7 +196,7 @@ describe.skipIf(withoutCluster)('deploy k8s', () => {
       const { code, error } = await deploy(args, env);
       return [code, error?.code];
     };
-    expect(await refused({}, ['--kube-context', 'nowhere'])).toEqual([3, 'KUBE_CONTEXT_UNKNOWN']);
+    expect(await refused({}, ['--context', 'nowhere'])).toEqual([3, 'KUBE_CONTEXT_UNKNOWN']);
     expect(
       await refused(
         withConfig((config) => {
