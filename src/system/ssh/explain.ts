@@ -1,4 +1,5 @@
-import { ExitCode, UserError } from '../../errors.js';
+import { CommandError, ExitCode, UserError } from '../../errors.js';
+import type { RunResult } from '../process.js';
 import { type SshAddress, sshCommand } from './address.js';
 
 interface Cause {
@@ -84,6 +85,70 @@ export function explainSsh(address: SshAddress, stderr: string): UserError {
     'HOST_UNREACHABLE',
     `ssh to ${address.host} failed: ${said.at(-1) ?? 'it ended without a word'}`,
     works(address),
+  );
+}
+
+/**
+ * Why ssh did not start, or did not finish the login.
+ * @param patienceMs milliseconds that the login had
+ * @returns the error itself where neither is the cause
+ */
+export function explainStart(address: SshAddress, error: unknown, patienceMs: number): unknown {
+  if (!(error instanceof UserError)) return error;
+  if (error.code === 'PROGRAM_NOT_FOUND') {
+    return hostError(
+      'SSH_MISSING',
+      'the program `ssh` is not installed',
+      'sudo apt-get install openssh-client',
+    );
+  }
+  if (error.code !== 'TIMEOUT') return error;
+  return hostError(
+    'HOST_UNREACHABLE',
+    `${address.host} did not finish the login within ${patienceMs / 1000} s`,
+    `${sshCommand(address)} true      (has to work first)`,
+  );
+}
+
+/** Why a script of ours failed on the host. */
+export function explainScript(address: SshAddress, { status, signal, stderr }: RunResult): UserError {
+  const full = /^.*(?:No space left on device|Disk quota exceeded).*$/im.exec(stderr);
+  const ssh = sshCommand(address);
+  if (full)
+    return hostError(
+      'HOST_DISK_FULL',
+      `the disk of ${address.host} is full: ${full[0].trim()}`,
+      `${ssh} df -h      (make room, then run the same command again)`,
+    );
+  const last = stderr.trim().split('\n').at(-1) || `a command ended with status ${status}`;
+  return new CommandError({
+    code: 'HOST_COMMAND_FAILED',
+    message: `${address.host}: ${last}`,
+    hint: `${ssh} ls -ld . .invctl      (may it write there?)`,
+    exitCode: ExitCode.engineUnavailable,
+    argv: ['ssh', address.host],
+    status,
+    signal,
+    stderrTail: stderr.trim(),
+  });
+}
+
+/** @param cause the error that the lost connection ended in */
+export function hostLost(address: SshAddress, cause?: UserError): UserError {
+  return new UserError({
+    code: 'HOST_LOST',
+    message: `the connection to ${address.host} was lost${cause ? `, in the middle of this:\n${cause.message}` : ''}`,
+    hint: `${sshCommand(address)} true      (when that works: the same command again)`,
+    exitCode: ExitCode.engineUnavailable,
+    ...(cause ? { cause } : {}),
+  });
+}
+
+export function engineSilent(address: SshAddress): UserError {
+  return hostError(
+    'ENGINE_UNREACHABLE',
+    `the Docker engine of ${address.host} does not answer`,
+    `${sshCommand(address)} "docker version; systemctl status docker"`,
   );
 }
 

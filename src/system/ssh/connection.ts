@@ -1,0 +1,135 @@
+import { PassThrough } from 'node:stream';
+import { shellWord } from '../argv.js';
+import type { ProcessRunner, RunOptions, RunResult } from '../process.js';
+import { destination, type SshAddress } from './address.js';
+import { explainScript, explainSsh, explainStart, hostLost } from './explain.js';
+
+export type ScriptOptions = Pick<
+  RunOptions,
+  'input' | 'output' | 'signal' | 'timeoutMs' | 'allowFailure' | 'ownSession'
+>;
+
+/** One login on a host, which a process of ssh's own holds; whatever follows goes through it. */
+export interface SshConnection {
+  /**
+   * Logs in, runs a command line there, and keeps the connection.
+   * @throws UserError with exit code 3, each cause with its own code and hint
+   */
+  open(command: string): Promise<RunResult>;
+  /** Has a process use the connection until {@link close}: unused, it ends by itself. */
+  hold(): void;
+  /**
+   * Runs a script of POSIX `sh` on the host over the connection. Whatever is secret goes through `input`.
+   * @throws UserError HOST_LOST (exit 3) where the connection is gone, CommandError on a failing status
+   */
+  script(text: string, words?: readonly string[], options?: ScriptOptions): Promise<RunResult>;
+  /** A request to the process that has the connection. */
+  ask(request: 'forward' | 'cancel' | 'check' | 'exit', words?: readonly string[]): Promise<RunResult>;
+  /** What `~/.ssh/config` makes of the host's name. */
+  resolveName(): Promise<string>;
+  close(): Promise<void>;
+}
+
+export interface ConnectionDependencies {
+  processes: ProcessRunner;
+  signal: AbortSignal;
+  /** A person is there whom ssh may ask for a password, or to confirm a host key. */
+  interactive: boolean;
+}
+
+/** Seconds; a name that leads nowhere and a firewall that drops are told within. */
+const CONNECT_S = 15;
+/** Seconds after which a host that does not answer any more is given up. */
+const [ALIVE_INTERVAL_S, ALIVE_COUNT] = [10, 3];
+/** Seconds that the connection outlives a process of ours that was killed. */
+const PERSIST_S = 5;
+const PATIENCE_MS = 60_000;
+const ANSWER_MS = 15_000;
+/** Of ssh itself, as opposed to the program that it ran. */
+const SSH_FAILED = 255;
+// What is for the docker client here says nothing there, and SendEnv might take it along.
+const ENV = { DOCKER_HOST: undefined, DOCKER_CONTEXT: undefined };
+
+/** @param control path of the connection's socket */
+export function createConnection(
+  address: SshAddress,
+  control: string,
+  { processes, signal, interactive }: ConnectionDependencies,
+): SshConnection {
+  const to = destination(address);
+  /** Through the connection that is there, and never by one of its own: `false` is the way to another. */
+  const through = (...words: readonly string[]) => [
+    ...['-F', '/dev/null', '-o', 'BatchMode=yes', '-o', 'ControlMaster=no', '-o', 'ProxyCommand=false'],
+    ...['-o', `ControlPath=${control}`],
+    ...words,
+  ];
+  const held = new PassThrough();
+  let holding: Promise<unknown> | undefined;
+
+  const connection: SshConnection = {
+    async open(command) {
+      const result = await processes
+        .run('ssh', [...masterOptions(control, interactive), ...to, command], {
+          env: ENV,
+          allowFailure: true,
+          signal,
+          ...(interactive ? {} : { timeoutMs: PATIENCE_MS }),
+        })
+        .catch((error: unknown) => {
+          throw explainStart(address, error, PATIENCE_MS);
+        });
+      if (result.status === SSH_FAILED) throw explainSsh(address, result.stderr);
+      return result;
+    },
+    hold() {
+      const options = { env: ENV, input: held, ownSession: true, allowFailure: true };
+      holding = processes.run('ssh', [...through(), ...to, 'cat >/dev/null'], options).catch(() => {});
+    },
+    async script(text, words = [], options = {}) {
+      const command = ['sh', '-c', text, 'sh', ...words].map(shellWord).join(' ');
+      const result = await processes.run('ssh', [...through(), ...to, command], {
+        env: ENV,
+        ...options,
+        allowFailure: true,
+      });
+      if (result.status === SSH_FAILED) throw hostLost(address);
+      if (result.status !== 0 && !options.allowFailure) throw explainScript(address, result);
+      return result;
+    },
+    ask: async (request, words = []) =>
+      processes.run('ssh', [...through('-O', request, ...words), ...to], {
+        env: ENV,
+        allowFailure: true,
+        ownSession: true,
+        timeoutMs: ANSWER_MS,
+      }),
+    async resolveName() {
+      const { stdout } = await processes
+        .run('ssh', ['-G', ...to], { env: ENV, allowFailure: true })
+        .catch(() => ({ stdout: '' }));
+      return /^hostname (.+)$/m.exec(stdout)?.[1] ?? address.host;
+    },
+    async close() {
+      held.end();
+      await connection.ask('exit').catch(() => {});
+      await holding;
+    },
+  };
+  return connection;
+}
+
+function masterOptions(control: string, interactive: boolean): string[] {
+  const options = [
+    'ControlMaster=yes',
+    `ControlPath=${control}`,
+    `ControlPersist=${PERSIST_S}`,
+    `ConnectTimeout=${CONNECT_S}`,
+    `ServerAliveInterval=${ALIVE_INTERVAL_S}`,
+    `ServerAliveCountMax=${ALIVE_COUNT}`,
+    'ClearAllForwardings=yes',
+    'RequestTTY=no',
+    'RemoteCommand=none',
+    ...(interactive ? [] : ['BatchMode=yes']),
+  ];
+  return options.flatMap((option) => ['-o', option]);
+}
