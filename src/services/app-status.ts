@@ -8,23 +8,26 @@ import { appService } from '../project/service-roles.js';
 import type { ProjectSettings } from '../project/settings-file.js';
 import { fetchWithin } from '../system/fetch-within.js';
 
-/** How long the app has to say whether it has a page of documentation, in milliseconds. */
+/** How long to wait for the app to say whether it has a documentation page, in milliseconds. */
 const PATIENCE_MS = 1000;
 
-/** Where a person meets the app. */
+/** Where the app can be reached, and who can log in. */
 export interface AppStatus {
   service: string;
-  /** Absent: it is not running, or publishes no port. */
+  /** Absent: the app is not running, or publishes no port. */
   url?: string;
-  /** What a person types to reach it from here, where another machine publishes it for itself alone. */
+  /**
+   * The command that makes the app reachable from here, when another machine publishes it on its loopback
+   * only.
+   */
   forward?: string;
-  /** Absent: nothing answers there. */
+  /** Address of the API's documentation. Absent: nothing answers there. */
   docs?: string;
-  /** Who can log in at first, and where the password lies: a file, relative to the project. */
+  /** The first user who can log in, and the file with the password, relative to the project. */
   login?: { user: string; password: string };
 }
 
-/** Undefined where nobody can say which service is the app. */
+/** Undefined when it is not clear which service is the app. */
 export async function appStatus(
   project: ComposeProject,
   settings: ProjectSettings['services'],

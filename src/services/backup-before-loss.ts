@@ -8,13 +8,14 @@ import type { ServiceContext } from './context.js';
 import { backupToFile } from './database/backup.js';
 
 /**
- * A verified backup of the database before the volume that holds it is removed. The caller holds the project's lock.
- * A database that does not run is started for it, and afterwards is as it was.
+ * Takes a verified backup of the database before the volume that holds it is removed. The caller holds the
+ * project's lock. A database that does not run is started for the backup and stopped again.
  *
- * @param volume the volume that is about to go; absent: all of the project's.
- * @returns path of the backup; undefined where there is nothing to save: the volume is not the database's, or there
- *   is no cluster in it.
- * @throws UserError BACKUP_FAILED naming `--no-backup`, so that nothing is removed; the interruption of the caller.
+ * @param volume the volume to be removed; absent: all of the project's.
+ * @returns path of the backup; undefined when there is nothing to save: the volume is not the database's, or
+ * there is no cluster in it.
+ * @throws UserError BACKUP_FAILED naming `--no-backup`, so that nothing is removed; the interruption of the
+ * caller.
  */
 export async function backupBeforeLoss(
   context: ServiceContext,
@@ -77,7 +78,9 @@ async function stateOf({ engine, location, service }: Database): Promise<Service
   return found?.state ?? 'absent';
 }
 
-/** Whether the data folder of a server that does not run was ever initialised. Starting it would do that. */
+/**
+ * Whether the data folder of a stopped server was ever initialised. Starting the server would initialise it.
+ */
 async function holdsCluster({ engine, location, service }: Database): Promise<boolean> {
   const status = await engine.run(location, service.name, ['sh', '-c', 'test -s "$PGDATA/PG_VERSION"'], {
     stdin: 'ignore',

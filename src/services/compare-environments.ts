@@ -9,7 +9,7 @@ import { redactedValue } from './environment.js';
 
 /** A variable of a service in one environment. */
 export interface ComparedValue {
-  /** The service gets it, or it is unset there on purpose. */
+  /** The service gets the variable, or the variable is unset on purpose. */
   set: boolean;
   value: string | null;
   redacted: boolean;
@@ -36,7 +36,7 @@ export interface EnvironmentComparison {
   left: ComparedProject;
   right: ComparedProject;
   variables: ComparedVariable[];
-  /** What both would use, were they on one machine. */
+  /** What both would use if they ran on one machine. */
   shared: SharedThing[];
 }
 
@@ -47,8 +47,8 @@ interface Side {
 }
 
 /**
- * Two environments side by side, from their files alone: each variable of each service, secrets told as the same or
- * not without their values, and what both use.
+ * Compares two environments by their files alone: each variable of each service, and what both use. Secrets
+ * are reported as the same or not, without their values.
  *
  * @param input.left undefined: the project as the context has it
  * @throws UserError of `chooseEnvironment`, and what is wrong with one of the two (exit 4)
@@ -90,7 +90,7 @@ function ownSide(context: ServiceContext): Side {
 
 async function sideOf(context: ServiceContext, name: string): Promise<Side> {
   const env = { ...context.env };
-  // Of the environment that the command itself is in: the other one has its own.
+  // These come from the environment of the command itself; the other one has its own.
   for (const variable of Object.keys(context.environment?.variables ?? {})) delete env[variable];
   if (context.host) delete env.DOCKER_HOST;
   const environment = await chooseEnvironment(context.directory, env, name);

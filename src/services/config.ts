@@ -4,7 +4,7 @@ import { maskData, secretValues } from '../project/secret-values.js';
 import { isSecretName, redact, Secret } from '../system/secret.js';
 import type { ServiceContext } from './context.js';
 
-/** The resolved project with the values of secrets redacted, also where they were put into something else. */
+/** The resolved project with the values of secrets redacted, also where they are part of another value. */
 export async function resolvedConfig(context: ServiceContext): Promise<ComposeProject> {
   const project = await (await context.engine()).resolve(context.project());
   const redacted = {

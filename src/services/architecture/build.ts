@@ -6,16 +6,16 @@ import { dockerfileOf, type Instruction } from '../../doctor/dockerfile.js';
 import type { ComposeService } from '../../project/model.js';
 import { shownInstruction } from './commands-shown.js';
 
-/** How a path or a text is told of. */
+/** How paths and texts are written in the document. */
 export interface Wording {
   path(path: string): string;
   text(text: string): string;
 }
 
 /**
- * How a service's image is made: its stages, and what the `.dockerignore` of its build context leaves out.
+ * How a service's image is built: its stages, and what the `.dockerignore` of its build context leaves out.
  *
- * @param sensitive absolute paths of files that no image should hold, whether they are there or not
+ * @param sensitive absolute paths of files that no image should hold; they need not exist
  */
 export function buildOf(
   service: ComposeService,
@@ -73,7 +73,7 @@ function copySource(text: string): string[] {
   return [...text.matchAll(/(?:--from=|[,\s]from=)([^\s,]+)/g)].map((match) => match[1] as string);
 }
 
-/** A builder passes over stages that the wanted one does not need. */
+/** A builder skips the stages that the target does not need. */
 function neededFor(stages: readonly BuildStage[]): BuildStage[] {
   const needed = new Set<string>();
   const visit = (name: string | undefined) => {
@@ -86,7 +86,7 @@ function neededFor(stages: readonly BuildStage[]): BuildStage[] {
   return stages.filter(({ name }) => needed.has(name));
 }
 
-/** Of the sensitive files, those in the context that the rules let through. */
+/** The sensitive files that are in the context and that the ignore rules do not exclude. */
 function exposedIn(context: string, rules: readonly string[], sensitive: readonly string[]): string[] {
   if (!isAbsolute(context)) return [];
   const ignored = dockerignore.default().add([...rules]);
@@ -96,7 +96,9 @@ function exposedIn(context: string, rules: readonly string[], sensitive: readonl
   });
 }
 
-/** `.dockerignore` of the context, or the one beside the Dockerfile, which goes before it. */
+/**
+ * The ignore file beside the Dockerfile, which takes precedence, or else the `.dockerignore` of the context.
+ */
 function ignoreFile(
   context: string,
   dockerfile: string | undefined,

@@ -24,12 +24,15 @@ function hidden(words: readonly string[]): string[] {
   });
 }
 
-/** A line of shell, likewise. */
+/** A line of shell, without the values of options that take a secret. */
 export function shownScript(script: string): string {
   return shownCommand(script.split(/\s+/));
 }
 
-/** What follows the keyword of a Dockerfile's instruction, likewise; its JSON form stays one. */
+/**
+ * The arguments of a Dockerfile instruction, without the values of options that take a secret. The JSON form
+ * stays JSON.
+ */
 export function shownInstruction(text: string): string {
   const [, before = '', json] = /^([\s\S]*?)(\[[\s\S]*\])\s*$/.exec(text) ?? [];
   try {
@@ -37,7 +40,7 @@ export function shownInstruction(text: string): string {
     if (Array.isArray(words))
       return `${shownScript(before)} ${JSON.stringify(hidden(words.map(String)))}`.trim();
   } catch {
-    // Docker takes what is no JSON for shell.
+    // Docker runs an argument that is not JSON in a shell.
   }
   return shownScript(text);
 }

@@ -36,7 +36,7 @@ import { type RepositoryReading, readRepository } from './read-repository.js';
 import { filesNaming, settingsFile, settingsIn } from './settings.js';
 
 /**
- * What a project consists of, as its repository tells it.
+ * Describes what a project consists of, from the files of its repository.
  *
  * @throws UserError with exit code 4 for a project that Compose refuses
  */
@@ -108,7 +108,7 @@ function rolesOf(
 
 const LOCATES = /HOST|SERVER|ADDR|URL|URI|ENDPOINT|BROKER|UPSTREAM|DSN|CONNECTION/i;
 
-/** Which variable of which service names which other service as the place of something. */
+/** The variables in which one service names another one as the address of something. */
 function referencesOf(project: ComposeProject): DatabaseUse[] {
   const services = Object.values(project.services);
   const found: DatabaseUse[] = [];
@@ -134,13 +134,13 @@ function namesHost(value: string, name: string): boolean {
   return new RegExp(`(?:^|[/@,\\s])${escaped}(?::\\d+)?(?=[/,\\s?]|$)`).test(value);
 }
 
-/** Tells of a project's parts without what is secret or of one machine. */
+/** Describes a project's parts without secrets and without anything that differs between machines. */
 class Teller implements Wording {
   readonly #location: ProjectLocation;
   readonly #repository: RepositoryReading;
   readonly #git: GitRules;
   readonly #secrets: string[];
-  /** The file of a machine, by the example that was read in its place. */
+  /** The file that each machine has, by the example that was read in its place. */
   readonly #examples: Map<string, string>;
 
   constructor(location: ProjectLocation, repository: RepositoryReading, git: GitRules) {
@@ -148,7 +148,7 @@ class Teller implements Wording {
     this.#repository = repository;
     this.#git = git;
     const { project, loaded } = repository.reading;
-    // `postgres` as the password of an example is no secret, and the name of much else.
+    // An example's password `postgres` is not a secret, and the word occurs in many other places.
     this.#secrets = secretValues(project, loaded.environment.entries()).filter(
       (value) => !looksLikePlaceholder(value) && !value.startsWith('${'),
     );
@@ -165,7 +165,7 @@ class Teller implements Wording {
     const file = this.#examples.get(path) ?? path;
     const inside = relative(this.#location.directory, file);
     if (inside === '') return '.';
-    // What lies outside is told as it is written: how far away that is differs from machine to machine.
+    // A path outside of the project is shown as it is written: its relative form differs between machines.
     return this.text(inside.startsWith('..') ? (written ?? inside) : inside);
   };
 

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import ignoreRules, { type Ignore } from 'ignore';
 
-/** What the `.gitignore` files that a repository keeps say of a path. */
+/** What the `.gitignore` files in a repository say about a path. */
 export interface GitRules {
   /** Undefined: no `.gitignore` applies. @param path absolute, of a file */
   ignores(path: string): boolean | undefined;
@@ -25,7 +25,7 @@ export function gitRules(directory: string): GitRules {
   return {
     ignores(path) {
       let verdict: boolean | undefined;
-      // The nearest file has the last word.
+      // The last match wins, so the nearest file decides.
       for (const folder of foldersDownTo(top, dirname(path))) {
         const rules = rulesIn(folder);
         if (!rules) continue;
@@ -37,7 +37,7 @@ export function gitRules(directory: string): GitRules {
   };
 }
 
-/** The folder with `.git` that a folder is in, or the folder itself. */
+/** The nearest folder above that contains `.git`, or the folder itself. */
 function repositoryOf(directory: string): string {
   for (let folder = directory; ; folder = dirname(folder)) {
     if (existsSync(join(folder, '.git'))) return folder;
@@ -45,7 +45,7 @@ function repositoryOf(directory: string): string {
   }
 }
 
-/** Folders from `top` to `folder`, both included; none where it is not below. */
+/** Folders from `top` to `folder`, both included; empty when `folder` is not below `top`. */
 function foldersDownTo(top: string, folder: string): string[] {
   const folders: string[] = [];
   for (let at = folder; ; at = dirname(at)) {

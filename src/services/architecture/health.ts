@@ -4,7 +4,10 @@ import type { ComposeService } from '../../project/model.js';
 import type { Wording } from './build.js';
 import { shownCommand, shownScript } from './commands-shown.js';
 
-/** The health check of a service: its own, else that of its Dockerfile. An image that is not built here is not asked. */
+/**
+ * The health check of a service: its own, or else that of its Dockerfile. An image that is not built here is
+ * not inspected.
+ */
 export function healthOf(service: ComposeService, words: Wording): StackHealth | undefined {
   const { healthcheck } = service;
   if (healthcheck?.disabled) return undefined;

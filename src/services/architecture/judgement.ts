@@ -7,7 +7,7 @@ import { type CheckResult, runChecks } from '../../doctor/run.js';
 import { ExitCode, UserError } from '../../errors.js';
 import type { ServiceContext } from '../context.js';
 
-/** Checks whose verdict follows from the compose files and Dockerfiles alone, whatever machine asks. */
+/** Checks whose verdict follows from the compose files and Dockerfiles alone, on every machine. */
 const FROM_FILES: readonly string[] = [
   'compose.version',
   'db.localhost',
@@ -29,7 +29,7 @@ const FROM_FILES: readonly string[] = [
   'sec.literal',
 ];
 
-/** Of the production checklist, what only the machine that serves people can answer. */
+/** Items of the production checklist that only the production machine can answer. */
 const FROM_MACHINE: Readonly<Record<string, string>> = {
   'prod.backups': 'the backups are on the machine that makes them',
 };
@@ -41,9 +41,9 @@ export interface Judgement {
 }
 
 /**
- * Runs those of the doctor's checks that judge what the repository holds.
+ * Runs the doctor's checks that judge the files of the repository.
  *
- * @param perMachine whether a file that a finding is in is one that each machine has for itself
+ * @param perMachine whether each machine has its own version of the file that a finding is in
  */
 export async function judge(
   context: ServiceContext,

@@ -1,7 +1,7 @@
 import type { StackPort } from '../../architecture/stack.js';
 import type { ComposePort } from '../../project/model.js';
 
-/** The published ports of a service, those that follow each other as one range. */
+/** The published ports of a service; consecutive ports become one range. */
 export function portsOf(ports: readonly ComposePort[]): StackPort[] {
   const ranges: { first: ComposePort; last: ComposePort }[] = [];
   for (const port of [...ports].sort(byTarget)) {

@@ -11,7 +11,7 @@ interface Parts {
   envFiles: readonly StackEnvFile[];
 }
 
-/** Files beside the compose file that say how the stack is run, where they are there. */
+/** Files beside the compose file that say how the stack is run; those that exist are listed. */
 const USUAL: readonly [path: string, what: string][] = [
   ['invctl.yaml', "invctl's settings for this project"],
   ['.invctl/lock.json', 'what `invctl init` made the project from'],
@@ -29,7 +29,7 @@ const API_FOLDERS: readonly [path: string, what: string][] = [
   ['migrations', "the database's schema, step by step"],
 ];
 
-/** The files and folders of a project that have a part in its stack, by path. */
+/** The files and folders of a project that its stack uses, by path. */
 export function projectFiles(location: ProjectLocation, git: GitRules, parts: Parts): ProjectFile[] {
   const found = new Map<string, ProjectFile>();
   const add = (path: string, what: string, folder = false) => {
@@ -78,7 +78,7 @@ export function projectFiles(location: ProjectLocation, git: GitRules, parts: Pa
   return [...found.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
-/** Names in a line of the tree: all of them where they are few. */
+/** Names in a line of the tree: all of them when there are few. */
 function list(names: readonly string[]): string {
   return names.length > 4 ? `${names.length} services` : names.map((name) => `\`${name}\``).join(', ');
 }

@@ -10,32 +10,35 @@ import { mapAt, scalarNode, type TreeNode, textAt } from '../../project/tree.js'
 import type { GitRules } from './git-rules.js';
 import { StandIns } from './stand-ins.js';
 
-/** What stands for the name of a project that its files do not name: that of its folder, on each machine. */
+/**
+ * Placeholder for the name of a project that its files do not name. Each machine uses the name of its folder.
+ */
 const FOLDER_NAME = 'PROJECT';
 
-/** An env file and what was read in its place. Absolute paths. */
+/** An env file, and the file that was read in its place. Absolute paths. */
 export interface ReadEnvFile {
   file: string;
   example?: string;
   read: 'file' | 'example' | 'nothing';
-  /** Services that list it. */
+  /** Services that list the file in `env_file`. */
   services: string[];
 }
 
 export interface RepositoryReading {
   reading: Reading & Required<Pick<Reading, 'project' | 'loaded'>>;
   named: boolean;
-  /** By absolute path of the file that a machine has. */
+  /** By absolute path of the file that each machine has. */
   envFiles: Map<string, ReadEnvFile>;
   /** Variables that no file of the repository sets. */
   open: string[];
 }
 
 /**
- * Reads a project as its repository has it, so that every machine reads the same: no variable of the shell, the example
- * in the place of an env file that each machine has for itself, and `${NAME}` where nothing gives a value.
+ * Reads a project as its repository has it, so that the result is the same on every machine: without
+ * variables of the shell, with the example in place of an env file that each machine has for itself, and with
+ * `${NAME}` where nothing gives a value.
  *
- * @throws UserError with exit code 4, file and line, for what Compose refuses.
+ * @throws UserError with exit code 4, file and line, for a project that Compose refuses.
  */
 export function readRepository(location: ProjectLocation, git: GitRules): RepositoryReading {
   const envFiles = new Map<string, ReadEnvFile>();
@@ -86,7 +89,10 @@ function describedNowhere({ file, read }: ReadEnvFile): boolean {
   return read === 'nothing' && !existsSync(file);
 }
 
-/** Points `env_file` entries at what is to be read in their place, and leaves out those that nothing stands for. */
+/**
+ * Points `env_file` entries at the files to read in their place, and removes the entries that have no such
+ * file.
+ */
 function standInForEnvFiles({ tree, active }: LoadedProject, described: (file: string) => ReadEnvFile): void {
   for (const name of active) {
     const list = mapAt(tree, 'services', name)?.entries.get('env_file');

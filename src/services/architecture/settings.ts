@@ -7,8 +7,8 @@ import { isSecretName, Secret } from '../../system/secret.js';
 const OPTIONAL = /^#\s?([A-Z][A-Z0-9_]*)=(.*)$/;
 
 /**
- * The settings of an env file, or of its example, each with the comment above it. A line like `# NAME=value` is one that
- * may be given.
+ * The settings of an env file, or of its example, each with the comment above it. A line like `# NAME=value`
+ * is an optional setting.
  */
 export function settingsIn(file: string, mask: (text: string) => string): Setting[] {
   const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
@@ -16,7 +16,7 @@ export function settingsIn(file: string, mask: (text: string) => string): Settin
   try {
     for (const { name, value } of parseEnvFile(text, () => undefined).entries) values.set(name, value);
   } catch {
-    // What is wrong with it is the doctor's to say.
+    // The doctor reports a file that cannot be parsed.
     return [];
   }
   const settings: Setting[] = [];
@@ -46,14 +46,19 @@ const MOST_FILES = 2000;
 const LARGEST_BYTES = 262_144;
 const DEEPEST = 8;
 
-/** Files of a service's source that name a secret as a string, relative to the build context, in order. */
+/**
+ * Files of a service's source that contain the secret's name as a string, relative to the build context,
+ * sorted.
+ */
 export function filesNaming(secret: string, context: string): string[] {
   if (!isAbsolute(context) || !existsSync(context)) return [];
   const named = new RegExp(`["'\`/]${secret.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}["'\`]`, 'i');
   return sourceFiles(context).filter((path) => named.test(readFileSync(join(context, path), 'utf8')));
 }
 
-/** The file of a service's source that names most of its variables, and more than one; relative to the context. */
+/**
+ * The file of a service's source that names the most of its variables, at least two; relative to the context.
+ */
 export function settingsFile(variables: readonly string[], context: string): string | undefined {
   if (variables.length < 2 || !isAbsolute(context) || !existsSync(context)) return undefined;
   let best: { path: string; names: number } | undefined;

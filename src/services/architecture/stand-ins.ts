@@ -5,8 +5,8 @@ import type { LoadedProject } from '../../project/loaded-project.js';
 import type { TreeNode } from '../../project/tree.js';
 
 /**
- * What stands for a variable that nothing sets, the first that is not refused: its own name, so that a reader sees
- * where it goes, also as a path; nothing; a number; a boolean.
+ * Values for a variable that nothing sets, tried in order until one is accepted: its own name, so that a
+ * reader sees where it is used; its name as a relative path; the empty string; a number; a boolean.
  */
 const STAND_INS: readonly ((name: string) => string | undefined)[] = [
   (name) => `\${${name}}`,
@@ -19,7 +19,7 @@ const STAND_INS: readonly ((name: string) => string | undefined)[] = [
 /** Stand-ins for the variables of a project's files that have neither a value nor a default. */
 export class StandIns {
   readonly #isSet: (name: string) => boolean;
-  /** Which of the stand-ins each name has. */
+  /** Index of the stand-in that each name has now. */
   readonly #levels = new Map<string, number>();
   readonly #scanned = new Set<string>();
 
@@ -33,7 +33,7 @@ export class StandIns {
   }
 
   /**
-   * Reads until no stand-in is refused and no further file has a variable to stand in for.
+   * Reads the project until no stand-in is refused and no further file has an unset variable.
    * @throws UserError what `read` throws for another reason
    */
   read<T extends { loaded: LoadedProject }>(read: (env: NodeJS.ProcessEnv) => T): T {
@@ -41,7 +41,7 @@ export class StandIns {
       const known = this.#levels.size;
       try {
         const result = read(this.#environment());
-        // Included and extended files are known once they were read.
+        // Included and extended files are known only after they were read.
         for (const file of filesOf(result.loaded.tree)) this.#scan(file);
         if (this.#levels.size === known) return result;
       } catch (error) {
@@ -67,7 +67,10 @@ export class StandIns {
     }
   }
 
-  /** Gives the variables of the refused line their next stand-in; of all lines, where that one has none. */
+  /**
+   * Gives the variables of the refused line their next stand-in, or those of all lines when that line has
+   * none left.
+   */
   #giveWay({ file, line }: UserError): boolean {
     const text = file === undefined || line === undefined ? '' : (linesOf(file)[line - 1] ?? '');
     const onLine = openNames(text).filter((name) => this.#hasNext(name));
@@ -82,7 +85,7 @@ export class StandIns {
   }
 }
 
-/** Variables that a line uses without a default, or demands. */
+/** Variables that a line uses without a default, or requires. */
 function openNames(line: string): string[] {
   if (!line.includes('$') || /^\s*#/.test(line)) return [];
   try {
@@ -107,7 +110,7 @@ function linesOf(file: string): string[] {
   try {
     return readFileSync(file, 'utf8').split('\n');
   } catch (error) {
-    // What cannot be read is told of by the one who reads the project.
+    // Reading the project reports a file that cannot be read.
     if (hasErrorCode(error, 'ENOENT', 'EISDIR', 'EACCES', 'ENOTDIR')) return [];
     throw error;
   }

@@ -17,7 +17,7 @@ const stateSchema = z.object({
 export const backupOperation = operation({
   name: 'db backup',
   state: stateSchema,
-  // `copy`: of a physical backup, with the database stopped.
+  // `copy` belongs to a physical backup, which stops the database.
   steps: ['dump', 'copy'],
   harmless: true,
   reopen: async (context) => findDatabase(await context.engine(), context.project()),

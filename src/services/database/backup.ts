@@ -32,17 +32,19 @@ import { perform, recoverEntry } from '../operation.js';
 import { backupOperation } from './backup-operation.js';
 import { verifyArchive } from './verify.js';
 
-/** Of a dump against the database that it was made of, where there is no earlier backup to learn from. */
+/**
+ * Size of a dump divided by the size of its database, assumed when there is no earlier backup to learn from.
+ */
 const USUAL_RATIO = 0.35;
 
 export interface BackupInput {
   /** Path of the new archive; absent: a name that sorts by time, in the project's backup folder. */
   output?: string;
-  /** Default: custom; of a PostgreSQL without pg_dump, a copy of its data folder. */
+  /** Default: custom; a copy of the data folder for a PostgreSQL without pg_dump. */
   format?: DumpFormat;
-  /** How far to prove it. Level 3 hashes every table, in the backup's snapshot. */
+  /** How far to verify the backup. Level 3 hashes every table, in the backup's snapshot. */
   level: Exclude<Level, 0>;
-  /** Hash every table as level 3 does, for a caller who restores the backup and compares. */
+  /** Hash every table as level 3 does, for a caller that restores the backup and compares. */
   hashContent?: boolean;
   onProgress?: (progress: BackupProgress) => void;
 }
@@ -54,16 +56,17 @@ export interface BackupProgress extends DumpProgress {
 export interface Backup extends StoredBackup {
   /** Absolute path. */
   manifestFile: string;
-  /** Address of its copy, where invctl.yaml names a place for copies. */
+  /** Address of its copy, if invctl.yaml names a place for copies. */
   copy?: string;
 }
 
 /**
- * Takes a backup of the project's database while the app goes on writing, and proves it before it counts.
+ * Takes a backup of the project's database while the app goes on writing, and verifies it before it counts as
+ * a backup.
  *
- * @throws UserError of the project lock, SERVICE_NOT_RUNNING, BACKUP_FAILED, DISK_FULL, FILE_EXISTS; nothing is left
- *   on disk then. Exit 8 (BACKUP_UNREADABLE) when what was written does not read back. COPY_FAILED with the backup
- *   whole and here.
+ * @throws UserError of the project lock, SERVICE_NOT_RUNNING, BACKUP_FAILED, DISK_FULL, FILE_EXISTS; nothing
+ * is left on disk then. Exit 8 (BACKUP_UNREADABLE) when the written archive cannot be read back. COPY_FAILED
+ * when the backup is complete here but was not copied.
  */
 export async function backup(context: ServiceContext, input: BackupInput): Promise<Backup> {
   const location = context.project();
@@ -95,7 +98,7 @@ export async function backupToFile(
   if (cold && (input.level > 1 || input.format)) throw physicalOnly(input);
   const format = cold ? 'physical' : (input.format ?? 'custom');
   const recipients = database.settings.backup.encryptTo;
-  // Read before anything is dumped, so that a wrong name costs nothing.
+  // Read before the dump starts, so that a wrong name fails early.
   const identities = recipients && input.level > 1 ? await readIdentities(context, database) : undefined;
   const file =
     input.output === undefined
@@ -138,7 +141,7 @@ export async function backupToFile(
           });
       if (sink !== archive) await ended(sink);
       const digest = await archive.finish();
-      // What was read whole as it passed is what lies on the disk.
+      // The stream was verified as it passed; this checks that the file on disk is the same.
       assertDigest(await hashFile(partial), digest);
       const manifest: Manifest = {
         manifestVersion: 1,
@@ -176,7 +179,7 @@ export async function backupToFile(
   });
 }
 
-/** Clears away what earlier backups left that were killed. The caller holds the project's lock. */
+/** Removes what killed backups left. The caller holds the project's lock. */
 async function clearKilledBackups(context: ServiceContext, { location }: Database): Promise<void> {
   for (const entry of await readJournal(location)) {
     if (entry.operation !== backupOperation.name) continue;
@@ -198,10 +201,10 @@ function newApplicationName(): string {
 }
 
 /**
- * Streams a backup to a pipe, reading it back as it passes. It has no manifest: nothing that could be named holds
- * the archive.
+ * Streams a backup to a pipe and reads it back as it passes. The backup has no manifest, because there is no
+ * file to put one beside.
  *
- * @throws UserError as {@link backup}; what has passed by then is no backup.
+ * @throws UserError as {@link backup}; the bytes that have passed by then are not a backup.
  */
 export async function backupToStream(
   context: ServiceContext,
@@ -243,7 +246,7 @@ async function ended(stream: Writable): Promise<void> {
   await finished(stream);
 }
 
-/** Bytes of an archive for each byte of its database. */
+/** Bytes of archive per byte of database. */
 function ratioOf(last: StoredBackup | undefined): number {
   if (!last || last.manifest.database.bytes === 0) return USUAL_RATIO;
   return last.manifest.bytes / last.manifest.database.bytes;
@@ -255,7 +258,7 @@ async function imageOf(database: Database): Promise<Manifest['image']> {
   return { name: details.image, ...(details.imageId ? { digest: details.imageId } : {}) };
 }
 
-/** What does not pass the level that was asked for is no backup. */
+/** Verifies a backup to the level that was asked for, and fails when it does not reach it. */
 async function proveCommitted(
   context: ServiceContext,
   database: Database,
@@ -266,7 +269,7 @@ async function proveCommitted(
     const { manifest } = await verifyArchive(context, database, archive, {
       level,
       onProgress: (_, bytes, expected) => onProgress?.({ phase: 'restore', bytes, expected }),
-      // The backup has said it all of the live database.
+      // The backup has already given these warnings about the live database.
       warn: () => {},
     });
     return manifest as Manifest;

@@ -13,11 +13,12 @@ import { identifier } from '../../postgres/sql.js';
 import { outputTail } from '../../system/argv.js';
 import type { ServiceContext } from '../context.js';
 
-/** A header beyond this is none. */
+/** A first line that is longer than this is not accepted as a header. */
 const HEADER_BYTES = 65_536;
 
 /**
- * Copies a CSV file with a header into a table: all rows or none. A byte order mark and CRLF are no content.
+ * Copies a CSV file with a header into a table: all rows or none. A byte order mark and CRLF are not part of
+ * the content.
  *
  * @param table default: the file's name without `.csv`
  * @returns number of rows.
@@ -39,7 +40,7 @@ export async function copyCsv(context: ServiceContext, file: string, table?: str
 }
 
 /**
- * The file without its byte order mark. A line `\.` would end the data for a psql before 18, wherever it stands.
+ * The file without its byte order mark. A line `\.` anywhere in the data would end it for a psql before 18.
  * @throws UserError SEED_FAILED
  */
 async function* content(file: string): AsyncGenerator<Buffer> {
@@ -49,7 +50,7 @@ async function* content(file: string): AsyncGenerator<Buffer> {
   for await (const chunk of createReadStream(file) as AsyncIterable<Buffer>) {
     const bytes = first ? withoutMark(chunk) : chunk;
     first = false;
-    // Latin 1 keeps every byte one character.
+    // Latin 1 maps every byte to one character.
     const lines = (tail + bytes.toString('latin1')).split('\n');
     tail = lines.pop() as string;
     for (const text of lines) {
@@ -77,7 +78,7 @@ async function readHeader(file: string): Promise<string> {
   });
 }
 
-/** Names of the first record. */
+/** Column names in the first record. */
 function headerColumns(text: string, file: string): string[] {
   const columns: string[] = [];
   const cell = /(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r?\n|$)/y;
@@ -95,7 +96,7 @@ function headerColumns(text: string, file: string): string[] {
   });
 }
 
-/** `sales.orders` is a table of a schema. */
+/** Quotes a table name; `sales.orders` is a table in a schema. */
 function qualified(table: string): string {
   return table.split('.').map(identifier).join('.');
 }

@@ -9,21 +9,22 @@ import type { ServiceContext } from '../context.js';
 import { shipProtection } from '../protection/copy-away.js';
 
 export interface Copied {
-  /** Where: `/mnt/backups`, `s3://bucket/prefix`. */
+  /** Address of the place, such as `/mnt/backups` or `s3://bucket/prefix`. */
   address: string;
   /** Archives that were sent. */
   copied: string[];
   /** Archives that were there already. */
   present: string[];
-  /** Of the protection: what was sent. Absent: nothing is protected, or another process is at it. */
+  /** What was sent of the protection. Absent: nothing is protected, or another process is copying it. */
   protection?: { bases: number; segments: number };
 }
 
 /**
- * Copies the backups that are not away yet, oldest first: all of the project's folder, or one. With all, also the base
- * backups and the WAL.
- * @param input.takeOver the WAL of another machine that is there is gone on with.
- * @throws UserError NO_COPY_STORE (exit 4), BACKUP_NOT_FOUND, COPIES_UNREACHABLE, COPY_FAILED, COPY_OF_ANOTHER.
+ * Copies the backups that have no copy yet, oldest first: all of the project's folder, or one. With all, also
+ * the base backups and the WAL.
+ * @param input.takeOver continue the WAL that another machine wrote there.
+ * @throws UserError NO_COPY_STORE (exit 4), BACKUP_NOT_FOUND, COPIES_UNREACHABLE, COPY_FAILED,
+ * COPY_OF_ANOTHER.
  */
 export async function copyAway(
   context: ServiceContext,

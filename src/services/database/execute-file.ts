@@ -20,8 +20,8 @@ export interface ExecutedFile {
 }
 
 /**
- * Runs an SQL file. It stops at the first error, and then nothing of it has happened, unless `transaction` is false
- * or the file ends transactions itself, of which the context is warned.
+ * Runs an SQL file. It stops at the first error and rolls everything back, unless `transaction` is false or
+ * the file ends transactions itself, which gives a warning.
  *
  * @throws UserError SQL_FAILED with the file, the line of the statement and the server's message.
  */
@@ -64,7 +64,8 @@ export async function executeFile(
     );
   const whole = input.transaction && !ownTransactions;
   if (result.status !== 0) throw executionError(file, result.stderr, whole);
-  // psql ends with 0 where its input ends, be it in the middle of the file.
+  // psql exits with 0 when its input ends, even in the middle of the file; the marker shows that it read all
+  // of it.
   if (!result.stdout.endsWith(`${marker}\n`)) {
     throw executionError(file, 'the file did not reach psql to its end', whole);
   }
@@ -79,8 +80,8 @@ export async function executeFile(
 }
 
 /**
- * The file between BEGIN and COMMIT, its line numbers kept. psql's own --single-transaction commits where its input
- * ends, also when that is because we were killed half-way.
+ * The file between BEGIN and COMMIT, its line numbers kept. psql's own --single-transaction commits when its
+ * input ends, even when it ends because invctl was killed half-way.
  */
 async function* script(file: string, transaction: boolean, marker: string): AsyncGenerator<Buffer | string> {
   if (transaction) yield 'BEGIN; ';
@@ -93,7 +94,7 @@ async function* script(file: string, transaction: boolean, marker: string): Asyn
   yield `\\echo ${marker}\n`;
 }
 
-/** psql names its standard input `<stdin>`; the file is what the person knows. */
+/** psql calls its standard input `<stdin>`; the message names the file instead. */
 export function executionError(file: string, stderr: string, whole: boolean): UserError {
   const match = /^psql:<stdin>:(\d+): (?:ERROR|FATAL|error):/m.exec(stderr);
   const said = outputTail(stderr.replaceAll(/^psql:<stdin>:\d+: /gm, ''), 10);

@@ -7,8 +7,8 @@ import { withSession } from '../../postgres/open-session.js';
 import type { ServiceContext } from '../context.js';
 
 /**
- * Runs the SQL of a file over a session of our own, where there is no psql. It knows SQL alone: no psql commands, no
- * COPY FROM stdin.
+ * Runs the SQL of a file over a session of invctl's own, where there is no psql. It accepts SQL only: no psql
+ * commands, no COPY FROM stdin.
  *
  * @throws UserError SQL_FAILED
  */
@@ -54,7 +54,7 @@ export async function executeStatements(
   }
 }
 
-/** Statement by statement, and tells the line that each begins at before it runs. */
+/** Runs statement by statement, and reports the line that each begins at before it runs. */
 async function runEach(session: Session, text: string, onLine: (line: number) => void): Promise<void> {
   const { statements, rest } = splitSql(text);
   let from = 0;

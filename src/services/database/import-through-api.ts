@@ -10,7 +10,7 @@ import { fetchWithin } from '../../system/fetch-within.js';
 import { Secret } from '../../system/secret.js';
 import type { ServiceContext } from '../context.js';
 
-/** For the login and the import, in milliseconds. */
+/** Time limit of the login and of the import, in milliseconds. */
 const LOGIN_MS = 30_000;
 const IMPORT_MS = 300_000;
 const ERRORS_SHOWN = 5;
@@ -23,7 +23,7 @@ const refused = z.object({
   errors: z.array(z.object({ pointer: z.string().optional(), message: z.string() })).optional(),
 });
 
-/** Where the API of a scaffold is, and who may do everything there. */
+/** Where the API of a scaffold is, and its admin's login. */
 interface Api {
   url: string;
   user: string;
@@ -32,7 +32,7 @@ interface Api {
 }
 
 /**
- * Hands a CSV file to the import of a scaffold's API, which takes all of it or nothing.
+ * Sends a CSV file to the import of a scaffold's API, which applies all of it or nothing.
  * @throws UserError SERVICE_NOT_RUNNING, LOGIN_FAILED, SEED_FAILED with file and line
  */
 export async function importThroughApi(
@@ -141,7 +141,9 @@ function importRefused(file: string, text: string, answer: unknown): UserError {
   });
 }
 
-/** The line that a record of a CSV file begins at, both from 1: a quoted cell may have line ends in it. */
+/**
+ * The line that a record of a CSV file begins at, both counted from 1: a quoted cell may contain line ends.
+ */
 export function lineOfRecord(text: string, record: number): number {
   let line = 1;
   let current = 1;

@@ -14,10 +14,13 @@ export type { Column, Columns } from '../../postgres/inspection/column.js';
 export type { Advice } from '../../postgres/inspection/section.js';
 export { visible };
 
-/** Every section that can be asked for, in the order in which they are shown. */
+/** Every section that can be asked for, in display order. */
 export const INSPECTION: readonly Pick<Section, 'id' | 'title' | 'meaning' | 'columns'>[] = SECTIONS;
 
-/** No look lasts longer, nor waits longer for a lock. A look that needs more says so, and the others go on. */
+/**
+ * Limit of one query, and of its wait for a lock. A query that takes longer is reported as such, and the
+ * others run.
+ */
 const MOST_SECONDS = 20;
 const IMPATIENT = `SET jit = off; SET statement_timeout = '${MOST_SECONDS}s'; SET lock_timeout = '2s'; SET default_transaction_read_only = on;`;
 
@@ -41,19 +44,19 @@ export interface SectionLook {
 
 export interface Inspection {
   server: Server;
-  /** What the session's role may not see, and what to type. */
+  /** What the session's role is not allowed to see, and the next command. */
   blind?: { reason: string; next: string };
   sections: SectionLook[];
 }
 
-/** A look into the project's database that can be taken again and again. */
+/** Reads the project's database, as often as it is asked. */
 export interface Inspector {
   look(): Promise<Inspection>;
   close(): Promise<void>;
 }
 
 /**
- * Looks into the project's database through a session that reads only.
+ * Opens a read-only session to inspect the project's database.
  * @throws UserError of `findDatabase`, and of a session that is refused
  */
 export async function openInspector(
@@ -75,7 +78,7 @@ export async function openInspector(
     try {
       return await query(await connect());
     } catch (error) {
-      // The first error ends a session.
+      // A session ends at its first error.
       await session?.close();
       session = undefined;
       throw error;
@@ -114,7 +117,7 @@ export async function openInspector(
   };
 }
 
-/** @param said what the session failed of */
+/** @param said the error of the session */
 function whyNot(said: string): string {
   if (/statement timeout/.test(said)) return `it took more than ${MOST_SECONDS} s, and was given up`;
   if (/lock timeout/.test(said)) return 'it would have to wait for a lock that somebody holds';

@@ -10,33 +10,36 @@ import { type ProjectSettings, readSettings } from '../../project/settings-file.
 import type { ServiceContext } from '../context.js';
 
 export interface ListedBackup extends Omit<StoredBackup, 'file'> {
-  /** Absolute path; of one that is away only, the address of its copy. */
+  /** Absolute path; for a backup that has only its copy, the address of the copy. */
   file: string;
-  /** On this disk. */
+  /** The backup is on this disk. */
   here: boolean;
-  /** Address of its copy; null where there is none, or nobody could tell. */
+  /** Address of its copy; null when there is none, or the place did not answer. */
   copy: string | null;
 }
 
-/** What moments are brought back from. */
+/** The base backups, and the stretches of time that can be restored. */
 export interface ListedProtection {
   place: string;
   /** Newest first. */
   bases: Base[];
   wal: { segments: number; bytes: number };
-  /** Moments that can be brought back, as stretches without a gap, oldest first. */
+  /** Stretches of time without a gap that can be restored, oldest first. */
   windows: Window[];
 }
 
 export interface BackupList {
   backups: ListedBackup[];
-  /** Absent: nothing was ever protected here. */
+  /** Absent: no protection was ever on here. */
   protection?: ListedProtection;
   /** Where copies go; null where invctl.yaml names no place. */
   copyTo: string | null;
 }
 
-/** The project's backups, here and away, newest first. Needs no engine. A place that does not answer is a warning. */
+/**
+ * The project's backups, here and copied, newest first. Needs no engine. A place that does not answer is a
+ * warning.
+ */
 export async function backups(context: ServiceContext): Promise<BackupList> {
   const location = context.project();
   const settings = await readSettings(location);

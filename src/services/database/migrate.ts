@@ -14,11 +14,17 @@ import { withProjectLock } from '../../system/lock.js';
 import type { ServiceContext } from '../context.js';
 import { migrationFiles } from './migrations.js';
 
-/** The lock that the API of the compose-stack template takes for the same work (stack/src/database/migrate.ts). */
+/**
+ * The advisory lock that the API of the compose-stack template takes for its migrations
+ * (stack/src/database/migrate.ts).
+ */
 const MIGRATION_LOCK = 5_003_000_001;
 const LOCK_RETRY_MS = 100;
 
-/** How a file begins that takes no transaction: its statements, each of which ends a line, can be repeated. */
+/**
+ * First line of a file that runs outside of a transaction. Each of its statements ends a line and can be
+ * repeated.
+ */
 const OUTSIDE = '-- outside of a transaction';
 
 interface Migration {
@@ -31,18 +37,18 @@ interface Migration {
 }
 
 export interface Migrated {
-  /** Version of the schema afterwards. */
+  /** Version of the schema after the call. */
   version: number;
   /** Files that this call applied. */
   applied: string[];
 }
 
 /**
- * Applies the app's pending migrations, each in a transaction of its own, as the API does when it starts; one that
- * starts meanwhile waits.
+ * Applies the app's pending migrations, each in its own transaction, as the API does when it starts. An API
+ * that starts meanwhile waits.
  *
- * @throws UserError NO_MIGRATIONS (exit 4), MIGRATION_INVALID, MIGRATION_CHANGED, SCHEMA_NEWER, MIGRATION_FAILED: the
- *   schema is then at the version before.
+ * @throws UserError NO_MIGRATIONS (exit 4), MIGRATION_INVALID, MIGRATION_CHANGED, SCHEMA_NEWER,
+ * MIGRATION_FAILED: the schema is then at the version before.
  */
 export async function migrate(context: ServiceContext): Promise<Migrated> {
   const location = context.project();
@@ -59,8 +65,8 @@ export async function migrate(context: ServiceContext): Promise<Migrated> {
 }
 
 /**
- * Applies the app's migrations in a database that may be any of the server's.
- * @returns the names of the files; none for an app that keeps no such folder, and migrates itself.
+ * Applies the app's migrations in any database of the server.
+ * @returns the names of the files; empty for an app that has no such folder and migrates itself.
  * @throws UserError as {@link migrate}
  */
 export async function applyMigrations(database: Database, session: Session): Promise<string[]> {
@@ -110,7 +116,10 @@ async function applyMissing(session: Session, migrations: readonly Migration[]):
   return { version: migrations.length, applied: missing.map(({ file }) => basename(file)) };
 }
 
-/** Asks again and again: a statement that waits has a snapshot, for whose end an index that is built would wait. */
+/**
+ * Polls for the lock. A statement that waits for it would hold a snapshot, and building an index waits for
+ * the end of such snapshots.
+ */
 async function lock(session: Session): Promise<void> {
   const attempt = `SELECT pg_try_advisory_lock(${MIGRATION_LOCK}) AS locked`;
   while (!(await onlyRow<{ locked: boolean }>(session, attempt)).locked) await delay(LOCK_RETRY_MS);
@@ -138,7 +147,7 @@ function assertSame(
 
 async function apply(session: Session, { version, name, file, sql, checksum }: Migration): Promise<void> {
   const { open } = splitSql(sql);
-  // What follows would be a part of it, and psql would wait for its end without a word.
+  // The statements that follow would become part of it, and psql would wait for its end without a message.
   if (open !== undefined && open !== 'statement') {
     throw new UserError({
       code: 'MIGRATION_FAILED',

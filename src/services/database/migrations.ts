@@ -8,7 +8,7 @@ import { appService } from '../../project/service-roles.js';
 
 export interface MigrationState {
   applied: number;
-  /** Files of the app's `migrations/` folder that the database has not. */
+  /** Files of the app's `migrations/` folder that are not applied in the database. */
   pending: string[];
 }
 
@@ -33,13 +33,13 @@ export async function migrationState(
   };
 }
 
-/** The app's migrations in order, absolute; empty where it keeps none. */
+/** Absolute paths of the app's migrations in order; empty when it has none. */
 export async function migrationFiles({ project, settings }: Database): Promise<string[]> {
   let context: string | undefined;
   try {
     context = appService(project, settings.services).build?.context;
   } catch (error) {
-    // Which service is the app is a question for `db migrate`, which cannot do without the answer.
+    // Not an error here: `db migrate` reports it, because it has to know which service is the app.
     if (!(error instanceof UserError)) throw error;
   }
   if (context === undefined) return [];

@@ -29,16 +29,16 @@ import { compareRows, type Restored, type RestoreInput } from './restored.js';
 const stateSchema = z.object({
   /** The server's data folder. */
   folder: z.string(),
-  /** What takes its place. */
+  /** The restored data folder, which replaces it. */
   incoming: z.string(),
-  /** Where the data of before goes. */
+  /** Where the previous data folder is moved. */
   previous: z.string(),
   services: z.array(z.string()),
 });
 
 type State = z.infer<typeof stateSchema>;
 
-/** Puts the data of before in its place, whichever step it was cut off at. */
+/** Puts the previous data folder back, whichever step was cut off. */
 export const physicalRestoreOperation = operation({
   name: 'db restore (physical)',
   state: stateSchema,
@@ -51,9 +51,9 @@ export const physicalRestoreOperation = operation({
 });
 
 /**
- * Restores a physical backup on the embedded engine: unpacked beside the live data, put in its place while the
- * server is stopped, and proved by counting. Where the proof fails, the data of before is put back. It stays on disk
- * until the volume is removed.
+ * Restores a physical backup on the embedded engine: unpacks it beside the live data, moves it into place
+ * while the server is stopped, and verifies it by counting rows. When the check fails, the previous data is
+ * put back. The previous data stays on disk until the volume is removed.
  *
  * @throws UserError PHYSICAL_BACKUP where it does not fit the engine or the server, and as `restore`.
  */
@@ -85,7 +85,7 @@ export async function restorePhysical(
     await unpackFolder((await readArchive(archive)).stream, state.incoming, context.signal);
     await likeOf(folder, state.incoming);
     await run.begin('swap');
-    // From here on nothing stops it.
+    // The swap must not be interrupted.
     context.signal.throwIfAborted();
     input.onProgress?.('swap', 0, 0);
     const started = performance.now();
@@ -109,7 +109,7 @@ export async function restorePhysical(
   });
 }
 
-/** Data folders that physical restores left aside, newest first. */
+/** Previous data folders that physical restores kept, newest first. */
 export async function previousFolders(database: Database): Promise<string[]> {
   if (!(await lacksClientPrograms(database))) return [];
   const folder = await dataFolder(database);
@@ -121,7 +121,7 @@ export async function previousFolders(database: Database): Promise<string[]> {
     .map((name) => join(dirname(folder), name));
 }
 
-/** Puts a data folder that a restore left aside back in its place; the one there is left aside in turn. */
+/** Puts a previous data folder back in place; the current one becomes the previous one. */
 export async function undoPhysical(
   context: ServiceContext,
   database: Database,
@@ -156,7 +156,8 @@ async function putBack(database: Database, state: State): Promise<void> {
   const running = await runningServices(database);
   if (existsSync(state.previous)) {
     await database.engine.stop(database.location, running);
-    // Of an undo, what took the place is the data of a restore: it goes back to where it lay.
+    // The swap was done: what took the folder's place moves back. After an undo that is a previous data
+    // folder, which is kept.
     if (existsSync(state.folder) && !existsSync(state.incoming)) await rename(state.folder, state.incoming);
     await rename(state.previous, state.folder);
     await syncFolder(dirname(state.folder));
@@ -191,7 +192,7 @@ async function assertFits(database: Database, manifest: Manifest): Promise<void>
   });
 }
 
-/** The server refuses a data folder of another owner, or one that others may read. */
+/** Copies owner and mode. The server refuses a data folder that another user owns or that others may read. */
 async function likeOf(model: string, folder: string): Promise<void> {
   const { uid, gid, mode } = await stat(model);
   await chmod(folder, mode & 0o777);

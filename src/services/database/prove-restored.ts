@@ -5,13 +5,13 @@ import type { DatabaseFacts } from '../../postgres/database-facts.js';
 import { differencesOfObjects, warningsOfRestore } from '../../postgres/objects.js';
 import { describeLag, type SequenceLag, sequencesThatLag } from '../../postgres/sequence-lag.js';
 
-/** What is known of the database that a backup is of; the text of a dump knows some tables only. */
+/** What is known about the database that a backup is of; a plain SQL dump tells only some of the tables. */
 export type Expected = Pick<DatabaseFacts, 'tables'> & Partial<Pick<DatabaseFacts, 'objects' | 'sequences'>>;
 
 export interface ProofOptions {
   /** Level 3: compare the content of every table as well. */
   content?: boolean;
-  /** Takes what is as it was in the backup and not as it should be. */
+  /** Receives differences that the backup itself already had and that are not errors of the restore. */
   warn: (message: string) => void;
 }
 
@@ -21,8 +21,9 @@ export interface Proof {
 }
 
 /**
- * Level 2: what was restored has the tables, rows and objects that the backup had, no constraint, index or trigger is
- * less than it was, and no sequence has fallen behind its column. Level 3: the tables have the same content.
+ * Level 2: the restored database has the tables, rows and objects of the backup, no constraint, index or
+ * trigger is weaker than it was, and no sequence has fallen behind its column. Level 3: the tables have the
+ * same content.
  *
  * @param facts of `session`'s database.
  * @throws UserError RESTORE_INCOMPLETE (exit 8) naming each difference.
@@ -69,7 +70,10 @@ function incomplete(differences: string[]): UserError {
   });
 }
 
-/** Whether the sequence is behind where it was in the backup. One that lagged there is no loss. */
+/**
+ * Whether the sequence is behind where it was in the backup. A sequence that lagged in the backup is not an
+ * error.
+ */
 function hasFallen({ sequence, descending }: SequenceLag, facts: DatabaseFacts, expected: Expected): boolean {
   const lastOf = (sequences: DatabaseFacts['sequences'] = []) => {
     const last = sequences.find(({ name }) => name === sequence)?.lastValue;
@@ -96,7 +100,7 @@ function sharedTables(
   return expected.filter((table) => rows.get(table.name) === table.rows);
 }
 
-/** @param all whether `expected` names every table there is; the text of a dump need not. */
+/** @param all whether `expected` names every table; a plain SQL dump may not. */
 function compareTables(
   expected: DatabaseFacts['tables'],
   found: DatabaseFacts['tables'],

@@ -20,24 +20,26 @@ import type { ServiceContext } from '../context.js';
 export interface PruneResult {
   kept: StoredBackup[];
   removed: StoredBackup[];
-  /** Of the protection: what no moment needs that is to be kept. Absent: nothing was ever protected here. */
+  /**
+   * Parts of the protection that no restorable moment needs any more. Absent: no protection was ever on here.
+   */
   protection?: Unneeded & { bytes: number; basesKept: number };
-  /** Of the copies, where invctl.yaml names a place for them: their addresses. */
+  /** Addresses of removed and kept copies, if invctl.yaml names a place for copies. */
   copies?: {
     kept: string[];
     removed: string[];
-    /** Names of base backups' and WAL's files that went. */
+    /** Names of removed base backups and WAL files. */
     protection: string[];
   };
 }
 
 /**
- * Removes the backups that the policy does not keep, and by the same rules the copies. Only verified ones count for
- * it, and the last verified one stays whatever it says. Of the protection goes what is older than `db protect on --keep`
- * says, which the receiver removes by itself as long as it runs.
+ * Removes the backups that the policy does not keep, and the copies by the same rules. Only verified backups
+ * count, and the last verified one always stays. Of the protection it removes what is older than `db protect
+ * on --keep` says, which the receiver also does by itself while it runs.
  *
  * @param input.dryRun decide, and remove nothing.
- * @param input.naming called with what goes, before any of it has gone.
+ * @param input.naming called with what will be removed, before anything is removed.
  * @throws UserError COPIES_UNREACHABLE, with the backups here pruned.
  */
 export async function prune(
@@ -86,7 +88,7 @@ export async function prune(
   });
 }
 
-/** Until a receiver has said for how long everything is kept, nothing goes. */
+/** Nothing is removed until a receiver has recorded how long to keep it. */
 async function unneededOf(place: string): Promise<PruneResult['protection']> {
   const record = await readRecord(place);
   if (!record) return undefined;
@@ -131,7 +133,8 @@ export function chooseKept<T extends Dated>(backups: readonly T[], policy: Reten
   }
   const [newest] = verified;
   if (newest) kept.add(newest);
-  // What was never verified cannot stand in for anything; nor is it worth less than what nobody has.
+  // Without a verified backup every backup is kept: an unverified one cannot replace another, but is better
+  // than none.
   else for (const backup of backups) kept.add(backup);
   return kept;
 }
@@ -139,7 +142,7 @@ export function chooseKept<T extends Dated>(backups: readonly T[], policy: Reten
 /** `2026-W48`: the year and week of ISO 8601, in UTC. */
 export function isoWeek(time: Date): string {
   const day = new Date(Date.UTC(time.getUTCFullYear(), time.getUTCMonth(), time.getUTCDate()));
-  // The week belongs to the year of its Thursday.
+  // In ISO 8601 a week belongs to the year of its Thursday.
   day.setUTCDate(day.getUTCDate() + 4 - (day.getUTCDay() || 7));
   const year = day.getUTCFullYear();
   const week = Math.ceil(((day.getTime() - Date.UTC(year, 0, 1)) / 86_400_000 + 1) / 7);

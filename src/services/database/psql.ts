@@ -2,7 +2,7 @@ import type { PsqlInput } from '../../engine/database-access.js';
 import { accessTo, findDatabase } from '../../postgres/database.js';
 import type { ServiceContext } from '../context.js';
 
-/** psql in the database's service. @returns its exit status. */
+/** Runs psql in the database's service. @returns its exit status. */
 export async function psql(context: ServiceContext, input: PsqlInput): Promise<number> {
   const database = await findDatabase(await context.engine(), context.project());
   return accessTo(database).psql({ user: database.user, database: database.name }, input);

@@ -5,8 +5,8 @@ import { operation } from '../operation.js';
 import { restoreOperation } from './restore-operation.js';
 
 /**
- * An empty database takes the live one's name as a restored one does, so that a reset which was cut off is found and
- * taken back by the same signs. The database before goes at its end.
+ * A reset gives an empty database the live name, as a restore does with a restored one. So the same signs
+ * show where it was cut off and how to revert it. The previous database is dropped at its end.
  */
 export const resetOperation = operation({
   ...restoreOperation,

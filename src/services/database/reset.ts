@@ -22,31 +22,35 @@ import { type Seeded, seedUnlocked, usualSeed } from './seed.js';
 export type ResetPhase = 'backup' | 'migrate' | 'swap' | 'restart' | 'seed';
 
 export interface ResetInput {
-  /** Take a verified backup first; when that fails, nothing is reset. */
+  /** Take a verified backup first; when it fails, nothing is reset. */
   backup: boolean;
   /** Fill it again as `db seed` without a file does. */
   seed: boolean;
-  /** Asked first, with the name of the database; throws to stop. */
+  /** Asks for confirmation with the name of the database; throws to stop. */
   confirm: (database: string) => Promise<void>;
   onPhase: (phase: ResetPhase) => void;
 }
 
 export interface Reset {
   database: string;
-  /** Absolute path of the backup that was taken before. */
+  /** Absolute path of the backup that was taken first. */
   backup?: string;
-  /** Files of the app's migrations that made the schema; empty for an app that migrates itself when it starts. */
+  /**
+   * Files of the app's migrations that made the schema; empty for an app that migrates itself when it starts.
+   */
   migrated: readonly string[];
   restarted: readonly string[];
   seeded?: Seeded;
 }
 
 /**
- * Replaces the project's database by an empty one with the same properties and the schema of the app's migrations, and
- * drops the one before. It is made beside the live one: a failure before the swap leaves that untouched.
+ * Replaces the project's database by an empty one with the same properties and the schema of the app's
+ * migrations, and drops the previous database. The new one is made beside the live one: a failure before the
+ * swap leaves the live one untouched.
  *
- * @throws UserError BACKUP_FAILED naming `--no-backup`, of the migrations, of what keeps a database from being renamed,
- *   NOT_HEALTHY (exit 6) when a service does not come back, and of {@link seedUnlocked} with the reset done.
+ * @throws UserError BACKUP_FAILED naming `--no-backup`, of the migrations, of what keeps a database from
+ * being renamed, NOT_HEALTHY (exit 6) when a service does not come back, and of {@link seedUnlocked} with the
+ * reset done.
  */
 export async function reset(context: ServiceContext, input: ResetInput): Promise<Reset> {
   const location = context.project();
@@ -131,7 +135,7 @@ async function replace(
       );
       for (const lost of await applyProperties(database, incoming, like, options)) context.warn(lost);
     } finally {
-      // The database cannot be renamed while it is there.
+      // A database with an open session cannot be renamed.
       await session.close();
     }
     await swapIn(context, database, run, onPhase);
@@ -147,20 +151,20 @@ async function swapIn(
 ): Promise<void> {
   const { id, state } = run;
   await run.begin('swap');
-  // From here on nothing stops it.
+  // The swap must not be interrupted.
   context.signal.throwIfAborted();
   onPhase('swap');
   await swapDatabases(database, id, state);
   await run.begin('restart');
   onPhase('restart');
   await restartClients(context, database, state.clients, 'invctl logs');
-  // To the last, it tells `recover` that the swap was done.
+  // Dropped last: while it exists, it tells `recover` that the swap was done.
   if (state.previous !== null) {
     await dropDatabase(database, state.previous, { applicationName: `invctl ${resetOperation.name}` });
   }
 }
 
-/** The image runs them once, for an empty data folder, and a reset leaves that as it is. */
+/** The image runs these scripts once, for an empty data folder. A reset does not empty the data folder. */
 function warnOfScripts(context: ServiceContext, { service }: Database): void {
   const scripts = service.mounts.find(({ target }) => target.startsWith('/docker-entrypoint-initdb.d'));
   if (!scripts) return;

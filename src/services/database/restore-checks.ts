@@ -6,14 +6,14 @@ import { clientProgram, type Database, runProgram } from '../../postgres/databas
 import { onlyRow } from '../../postgres/session.js';
 import { literal } from '../../postgres/sql.js';
 
-/** A restored database beside the live one, with its indexes, against the size that the backup's had. */
+/** Size of a restored database, with its indexes, divided by the size that the backed-up one had. */
 const SPACE_FACTOR = 1.1;
-/** Of a compressed archive, where nothing tells the size of its database. */
+/** Size of a database divided by the size of its compressed archive, used when the manifest gives no size. */
 const USUAL_EXPANSION = 4;
 
 /**
- * What must hold before anything is done: the server can take the archive, and has its roles, its extensions and
- * the room.
+ * Checks before anything is done that the server can read the archive, and has its roles, its extensions and
+ * enough disk space.
  *
  * @throws UserError NEWER_SERVER, NEWER_ARCHIVE, ROLES_MISSING, EXTENSIONS_MISSING, DATABASE_DISK_FULL
  */
@@ -73,7 +73,7 @@ export async function assertRestorable(
   );
 }
 
-/** @throws UserError with `code` naming what of `wanted` the server has not. */
+/** @throws UserError with `code` naming what of `wanted` the server does not have. */
 export async function assertKnown(
   session: Session,
   input: {
@@ -104,7 +104,7 @@ export async function assertServerSpace(database: Database, needed: number): Pro
   assertRoom(await serverSpace(database), needed);
 }
 
-/** Bytes left where the server keeps its data, in the words of POSIX `df`; undefined where it does not say. */
+/** Bytes free on the disk of the server's data, by POSIX `df`; undefined when `df` gives no number. */
 async function serverSpace(database: Database): Promise<number | undefined> {
   const script = 'df -Pk "${PGDATA:-.}" | tail -n 1';
   const { status, stdout } = await runProgram(database, ['sh', '-c', script]);
@@ -113,7 +113,8 @@ async function serverSpace(database: Database): Promise<number | undefined> {
 }
 
 /**
- * @param available bytes; without an answer the restore itself will tell, and it touches nothing that is live.
+ * @param available bytes; when it is unknown, the restore itself fails on a full disk, and it touches nothing
+ * live.
  * @param needed bytes
  * @throws UserError DATABASE_DISK_FULL
  */

@@ -15,27 +15,30 @@ import { operation, type Run } from '../operation.js';
 const stateSchema = z.object({
   id: z.string(),
   live: z.string(),
-  /** The database that the archive is loaded into; absent for `--undo`, whose incoming one is kept. */
+  /**
+   * The scratch database that the archive is loaded into; null for `--undo`, whose incoming database is kept.
+   */
   scratch: z.string().nullable(),
   incoming: z.string(),
   /** Null: there was no live database. */
   previous: z.string().nullable(),
-  /** Services to restart once the live name has changed hands. */
+  /** Services to restart after the live name was given to the restored database. */
   clients: z.array(z.string()),
-  /** The namespace that the project is deployed to, where the database is there. */
+  /** The namespace that the project is deployed to, if the database is there. */
   cluster: z.object({ context: z.string().optional(), namespace: z.string() }).optional(),
 });
 
 export type RestoreState = z.infer<typeof stateSchema>;
 
-/** In their order. */
+/** In execution order. */
 const STEPS = ['load', 'swap', 'restart'] as const;
 
 export type RestoreRun = Run<RestoreState, (typeof STEPS)[number]>;
 
 /**
- * Both renames of a restore are one transaction, so the server knows which side of it the restore was cut off at:
- * with the previous database there, all that is left is to let the app in; without it, what was loaded goes.
+ * A restore does both renames in one transaction, so the names on the server show whether the swap was done.
+ * With the previous database there, only the app's restart is left; without it, the scratch database is
+ * dropped.
  */
 export const restoreOperation = operation({
   name: 'db restore',
@@ -52,7 +55,8 @@ export const restoreOperation = operation({
   finish: {
     async applies({ signal }, database, { state: { previous, incoming }, step }) {
       if (previous !== null) return (await stateOf(database, previous, signal)) !== 'absent';
-      // With no database before, the name that was taken tells by being gone.
+      // There was no live database before: the swap is done when the incoming database no longer has its old
+      // name.
       return (
         (step === 'swap' || step === 'restart') && (await stateOf(database, incoming, signal)) === 'absent'
       );
@@ -67,7 +71,7 @@ export const restoreOperation = operation({
   async revert({ signal }, database, { state: { id, live, scratch, previous }, cutOff }) {
     await endSessions(database, loadApplicationName(id));
     if (scratch !== null) await dropDatabase(database, scratch, { applicationName: 'invctl' });
-    // A Ctrl-C that ended the restore does not end this.
+    // The Ctrl-C that ended the restore must not end the revert.
     if ((await stateOf(database, live, cutOff ? signal : undefined)) === 'absent') {
       return `the server has no database ${live}, as before the restore`;
     }
@@ -81,7 +85,7 @@ function stateOf(database: Database, name: string, signal: AbortSignal | undefin
   return withMaintenance(database, options, (session) => liveState(session, name));
 }
 
-/** What to do where a service does not come back on the restored database. */
+/** The hint for a service that does not come back on the restored database. */
 export function restartHint({ previous, cluster }: Pick<RestoreState, 'previous' | 'cluster'>): string {
   if (cluster) return `kubectl --namespace ${cluster.namespace} get pods`;
   return previous === null ? 'invctl logs' : 'invctl logs, or go back: invctl db restore --undo';

@@ -43,11 +43,12 @@ import {
 } from './restored.js';
 
 /**
- * Restores a backup beside the live database, proves it, and then gives it the live name. The database before stays,
- * for `undo`. A failure before the swap leaves the live database untouched.
+ * Restores a backup beside the live database, verifies it, and then gives it the live name. The previous
+ * database stays for `undo`. A failure before the swap leaves the live database untouched.
  *
- * @throws UserError of the checks (see {@link assertRestorable}), of exit 8 for a damaged or incomplete backup, what
- *   `confirm` throws, and NOT_HEALTHY (exit 6) when a service does not come back on the restored database.
+ * @throws UserError of the checks (see {@link assertRestorable}), of exit 8 for a damaged or incomplete
+ * backup, what `confirm` throws, and NOT_HEALTHY (exit 6) when a service does not come back on the restored
+ * database.
  */
 export async function restore(
   world: ServiceContext,
@@ -65,7 +66,7 @@ export async function restore(
       input.onProgress?.(phase, bytes, archive.bytes);
     let examination: DumpExamination | undefined;
     if (manifest?.format === 'plain') {
-      // psql takes a cut dump without a word.
+      // psql loads a truncated dump without an error, so the archive is checked first.
       const reading = { signal: context.signal, onBytes: progress('check') };
       await proveContent(database, { ...archive, manifest }, reading);
     } else if (manifest) await proveDigest({ ...archive, manifest }, progress('check'));
@@ -101,7 +102,8 @@ export async function restore(
         const current = live === 'there' ? await readProperties(session) : undefined;
         const like = manifest?.database ?? current ?? (await serverDefaults(session, database));
         await run.begin('load');
-        // What the live database has is counted while the other one is filled: the first reads, the second writes.
+        // The rows of the live database are counted while the scratch database is filled: one reads, the
+        // other writes.
         const [before] = await Promise.all([
           live === 'there' ? countIfReadable(context, database, options) : [],
           loadArchive(database, { name: state.incoming, like }, archive, {
@@ -130,7 +132,7 @@ export async function restore(
         for (const lost of await applyProperties(database, state.incoming, wanted, options)) {
           context.warn(lost);
         }
-        // The database cannot be renamed while it is there.
+        // A database with an open session cannot be renamed.
         await session.close();
         const swapMs = await swapAndRestart(context, database, run, input);
         return restored(archive.file, state, rows, swapMs);
@@ -142,8 +144,8 @@ export async function restore(
 }
 
 /**
- * Gives the newest database that a restore left aside its name back. The one that it replaces is left aside in turn,
- * so that undoing twice is no change.
+ * Gives the newest previous database its name back. The one that it replaces becomes the previous database,
+ * so that undoing twice changes nothing.
  *
  * @throws UserError NOTHING_TO_UNDO, and as {@link restore}.
  */
@@ -197,7 +199,7 @@ export interface Forgotten {
 }
 
 /**
- * Drops the databases that restores left aside. Their content is lost: `confirm` has the person's word for it.
+ * Drops the previous databases. Their content is lost, so `confirm` asks first.
  * @throws UserError NOTHING_TO_FORGET
  */
 export async function forget(
@@ -249,7 +251,7 @@ async function proveScratch(
   });
 }
 
-/** The planner knows nothing of a table that was just loaded. */
+/** The planner has no statistics of a table that was just loaded. */
 async function analyze(
   database: Database,
   state: RestoreState,
@@ -268,7 +270,7 @@ async function swapAndRestart(
   const { id, state } = run;
   await assertStillSwappable(context, database, state);
   await run.begin('swap');
-  // From here on nothing stops it.
+  // The swap must not be interrupted.
   context.signal.throwIfAborted();
   onProgress?.('swap', 0, 0);
   const swapMs = await swapDatabases(database, id, state);
@@ -279,8 +281,8 @@ async function swapAndRestart(
 }
 
 /**
- * The rows of a database; none where they cannot be counted, as in one that is damaged: all the more reason to replace
- * it.
+ * The rows of a database; empty when they cannot be counted, as in a damaged one, which must not stop a
+ * restore.
  */
 async function countIfReadable(
   context: ServiceContext,
@@ -313,7 +315,10 @@ async function warnOfReplication(
   for (const note of notes) context.warn(note);
 }
 
-/** The load took its time: what was so before it need not be so now. @throws UserError as {@link assertSwappable} */
+/**
+ * Checks again, because the load took time and clients may have changed. @throws UserError as {@link
+ * assertSwappable}
+ */
 async function assertStillSwappable(
   context: ServiceContext,
   database: Database,
@@ -332,7 +337,10 @@ async function assertStillSwappable(
   });
 }
 
-/** What the preview says of a live database that is not there, or is none any more. */
+/**
+ * The preview's notes about a live database that is missing, or that an interrupted DROP DATABASE left
+ * unreadable.
+ */
 function liveNotes(live: LiveState, like: DatabaseFacts['database'], { name }: Database): string[] {
   if (live === 'there') return [];
   const made = `the restore makes it (owner ${like.owner}, ${like.encoding}, ${like.locale ?? like.collate})`;
@@ -343,7 +351,7 @@ function liveNotes(live: LiveState, like: DatabaseFacts['database'], { name }: D
       ];
 }
 
-/** A database that takes no connections is counted while it does, for a moment, from ours alone. */
+/** Counts a database that takes no connections: it accepts connections for a moment, from invctl alone. */
 async function countAside(
   context: ServiceContext,
   database: Database,
@@ -358,7 +366,7 @@ async function countAside(
   }
 }
 
-/** @throws UserError where there is no such backup, or it cannot be read */
+/** @throws UserError when there is no such backup, or it cannot be read */
 async function openBackup(
   context: ServiceContext,
   database: Database,
@@ -374,7 +382,10 @@ async function openBackup(
   return archive;
 }
 
-/** Looks at a backup that is to be restored into a cluster, before anything is deployed there. @throws as {@link restore} */
+/**
+ * Checks a backup that is to be restored into a cluster, before anything is deployed there. @throws as {@link
+ * restore}
+ */
 export async function assertForCluster(
   context: ServiceContext,
   file: string,

@@ -8,19 +8,19 @@ export interface RowDifference {
 }
 
 export interface RestorePreview {
-  /** Where the new content comes from: a file, or the name of an earlier database. */
+  /** Where the new content comes from: a file, or the name of a previous database. */
   from: string;
   database: string;
   rows: RowDifference[];
-  /** What a dump without a manifest says about itself. */
+  /** What can be said about a dump without a manifest. */
   notes: string[];
 }
 
 export interface RestoreInput {
   restartClients: boolean;
-  /** Asked before the live database is touched; throws to stop. */
+  /** Asks for confirmation before the live database is touched; throws to stop. */
   confirm: (preview: RestorePreview) => Promise<void>;
-  /** Asked before anything is done with a backup of another project; throws to stop. */
+  /** Asks for confirmation before a backup of another project is used; throws to stop. */
   confirmForeign?: (project: string) => Promise<void>;
   onProgress?: (phase: RestorePhase, bytes: number, expected: number) => void;
 }
@@ -33,7 +33,8 @@ export interface Restored {
   /** The live database. */
   restored: string;
   /**
-   * What the database before it is called now; of a physical backup, the folder that it lies in. Null: there was none.
+   * Name of the previous database; for a physical backup, the folder of the previous data. Null: there was
+   * none.
    */
   previous: string | null;
   rows: RowDifference[];

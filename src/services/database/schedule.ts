@@ -24,10 +24,10 @@ export interface ScheduledFile {
 }
 
 /**
- * A backup that is proved by restoring it, the copies that are missing where there is a place for them, then the
- * removal of old ones, every day. What is encrypted is restored where invctl.yaml names the identity, and read whole
- * otherwise. Where the project is protected, the last moment is brought back for a try each day, and what is received
- * is copied all the time. (The receiver takes base backups by itself.)
+ * Plans the daily work: a backup that is verified by restoring it, the missing copies if there is a place for
+ * them, then the removal of old backups. An encrypted backup is restored when invctl.yaml names the identity,
+ * and otherwise only read whole. When the project is protected, the last moment is restored as a trial each
+ * day, and what is received is copied all the time. (The receiver takes base backups by itself.)
  *
  * @throws UserError CONFIG_INVALID (exit 4)
  */
@@ -60,13 +60,13 @@ export async function renderSchedule(
   const { hour, minute } = input.at;
   const searchPath = context.env.PATH ?? '/usr/local/bin:/usr/bin:/bin';
   if (input.format === 'cron') {
-    // cron's own has /usr/bin and /bin alone.
+    // cron's own PATH has only /usr/bin and /bin.
     const path = `export PATH=${shellWord(searchPath)}`;
     const run = steps.map((words) => `${words.map(shellWord).join(' ')} >/dev/null`);
-    // cron turns a bare % into a line end
+    // cron turns a bare % into a line end.
     const line = (when: string, commands: readonly string[]) =>
       `${when} ${[path, ...commands].join(' && ').replaceAll('%', '\\%')} ${mark(name)}\n`;
-    // One that finds another at it ends at once.
+    // Started every minute; it ends at once when another one is running.
     const following = follow && line('* * * * *', [`${follow.map(shellWord).join(' ')} >/dev/null 2>&1`]);
     return [{ name: 'crontab', content: `${line(`${minute} ${hour} * * *`, run)}${following ?? ''}` }];
   }
@@ -124,7 +124,10 @@ WantedBy=default.target
 `;
 }
 
-/** Ends a project's line, so that the next installation finds it. To the shell that cron starts it is a comment. */
+/**
+ * Marks the end of a project's line, so that the next installation finds it. The shell that cron starts reads
+ * it as a comment.
+ */
 function mark(project: string): string {
   return `# invctl ${project}`;
 }
@@ -132,11 +135,14 @@ function mark(project: string): string {
 export interface InstalledSchedule {
   /** Absolute paths of units, or `crontab`. */
   files: string[];
-  /** The command that switches the timer on; null where nothing is left to do. */
+  /** The command that enables the timer; null when nothing is left to do. */
   enable: string | null;
 }
 
-/** Installs what {@link renderSchedule} gave: units, or a line in this user's crontab in place of an earlier one. */
+/**
+ * Installs the result of {@link renderSchedule}: units, or a line in this user's crontab that replaces an
+ * earlier one.
+ */
 export async function installSchedule(
   context: ServiceContext,
   files: readonly ScheduledFile[],
@@ -182,7 +188,8 @@ async function writeCrontab({ processes, project, signal }: ServiceContext, line
       cause: error,
     });
   });
-  // As cron, cronie and BusyBox say it of a user who has none. Of any other failure the lines may be there.
+  // The messages of cron, cronie and BusyBox for a user without a crontab. After any other failure there may
+  // be a crontab, which must not be overwritten.
   if (listed.status !== 0 && !/no crontab|no such file/i.test(listed.stderr)) {
     throw new UserError({
       code: 'CRONTAB_FAILED',

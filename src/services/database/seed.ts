@@ -7,7 +7,7 @@ import { withProjectLock } from '../../system/lock.js';
 import type { ServiceContext } from '../context.js';
 import { executeFile } from './execute-file.js';
 
-/** Where projects keep their seed, relative to the compose file. */
+/** Usual paths of a project's seed file, relative to the compose file. */
 const USUAL = [
   'seed.sql',
   'seeds.sql',
@@ -21,21 +21,22 @@ const USUAL = [
 export interface Seeded {
   /** Absolute path. */
   file: string;
-  /** How it came in. */
+  /** How the file was loaded. */
   by: 'sql' | 'copy' | 'import';
   /** Rows of a CSV file. */
   rows?: number;
-  /** Of those, how many were there already as they are; by the import of the API. */
+  /** How many of those rows were there already and unchanged; only from the import of the API. */
   unchanged?: number;
   seconds: number;
 }
 
 /**
- * Fills the database from a file: SQL as one transaction, CSV into the table that it is named after or, in a scaffold,
- * through the import of its API. With an error in it, nothing of the file is applied.
+ * Fills the database from a file: SQL as one transaction, CSV into the table that it is named after or, in a
+ * scaffold, through the import of its API. When the file has an error, nothing of it is applied.
  *
- * @param input.file absent: `seed.sql` and the like beside the compose file, else the scaffold's sample inventory
- * @param input.table of a CSV file; goes before everything else
+ * @param input.file absent: `seed.sql` and the like beside the compose file, else the scaffold's sample
+ * inventory
+ * @param input.table table for a CSV file; takes precedence over everything else
  * @throws UserError NO_SEED, FILE_NOT_FOUND, SEED_FAILED or SQL_FAILED with file and line
  */
 export async function seed(
@@ -47,7 +48,7 @@ export async function seed(
   );
 }
 
-/** {@link seed} for a caller who holds the project's lock. */
+/** {@link seed} for a caller that holds the project's lock. */
 export async function seedUnlocked(
   context: ServiceContext,
   { file: named, table }: { file?: string | undefined; table?: string | undefined },
@@ -75,7 +76,7 @@ export async function seedUnlocked(
   return { file, by: 'copy', rows: await copyCsv(context, file, table), seconds: seconds() };
 }
 
-/** The file that {@link seed} takes where none is named. @throws UserError NO_SEED */
+/** The file that {@link seed} takes when none is named. @throws UserError NO_SEED */
 export async function usualSeed(context: ServiceContext): Promise<string> {
   const { directory } = context.project();
   const usual = USUAL.map((name) => join(directory, name)).find((path) => existsSync(path));
@@ -89,7 +90,7 @@ export async function usualSeed(context: ServiceContext): Promise<string> {
   });
 }
 
-/** What a scaffold brings along in `data/` beside the API's source. */
+/** The sample inventory that a scaffold has in `data/` beside the API's source. */
 async function sampleInventory(context: ServiceContext): Promise<string | undefined> {
   if (!isScaffold(context)) return undefined;
   const location = context.project();
@@ -103,7 +104,7 @@ async function sampleInventory(context: ServiceContext): Promise<string | undefi
   return name === undefined ? undefined : join(folder, name);
 }
 
-/** `init` made it, so that the app is the API that takes imports. */
+/** `init` wrote the project, so the app is the API that has the import. */
 function isScaffold(context: ServiceContext): boolean {
   return existsSync(join(context.project().directory, '.invctl', 'lock.json'));
 }
