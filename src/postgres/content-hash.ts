@@ -1,7 +1,7 @@
 import type { Session } from '../engine/database-access.js';
+import { identifier, literal } from '../system/sql.js';
 import type { DatabaseFacts } from './database-facts.js';
 import { onlyRow } from './session.js';
-import { identifier, literal } from './sql.js';
 
 type Tables = DatabaseFacts['tables'];
 

@@ -1,7 +1,7 @@
 import type { Session } from '../engine/database-access.js';
+import { identifier, literal } from '../system/sql.js';
 import type { DatabaseFacts } from './database-facts.js';
 import { assertTakesWrites } from './server-sessions.js';
-import { identifier, literal } from './sql.js';
 
 /**
  * An empty database like another one: encoding, locale, owner, and the tablespace where the server has it.

@@ -1,11 +1,11 @@
 import type { Session } from '../engine/database-access.js';
 import { UserError } from '../errors.js';
 import { isSecretName, redact } from '../system/secret.js';
+import { identifier, literal } from '../system/sql.js';
 import type { Database } from './database.js';
 import type { DatabaseFacts } from './database-facts.js';
 import { withMaintenance } from './server-sessions.js';
 import { onlyRow, type SessionOptions } from './session.js';
-import { identifier, literal } from './sql.js';
 
 /**
  * What belongs to a database and is in no dump of it, but for `pg_dump --create`: grants, settings, comment, limit of

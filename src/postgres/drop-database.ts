@@ -1,10 +1,10 @@
 import type { Session } from '../engine/database-access.js';
+import { identifier, literal } from '../system/sql.js';
 import type { Database } from './database.js';
 import { assertNonePrepared, liveState, preparedTransactions, superuserCommand } from './live-database.js';
 import { withSession } from './open-session.js';
 import { subscriptionsOf } from './replication.js';
 import { withMaintenance } from './server-sessions.js';
-import { identifier, literal } from './sql.js';
 
 /** How long a session has to end after it was told to, in milliseconds. */
 const TERMINATION_MS = 60_000;

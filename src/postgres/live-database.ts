@@ -1,6 +1,7 @@
 import type { Session } from '../engine/database-access.js';
 import { UserError } from '../errors.js';
 import { shellWord } from '../system/argv.js';
+import { identifier, literal } from '../system/sql.js';
 import type { Database } from './database.js';
 import type { DatabaseFacts } from './database-facts.js';
 import { readProperties } from './database-properties.js';
@@ -8,7 +9,6 @@ import { readDatabase } from './facts.js';
 import { openSession, withSession } from './open-session.js';
 import { openMaintenance, withMaintenance } from './server-sessions.js';
 import { onlyRow } from './session.js';
-import { identifier, literal } from './sql.js';
 
 /** `invalid`: what a DROP DATABASE left that was cut off. Nobody can connect to it or rename it. */
 export type LiveState = 'there' | 'absent' | 'invalid';

@@ -1,6 +1,6 @@
 import type { Session } from '../engine/database-access.js';
 import { shellWord } from '../system/argv.js';
-import { identifier, literal } from './sql.js';
+import { identifier, literal } from '../system/sql.js';
 
 export interface Subscription {
   name: string;

@@ -1,7 +1,7 @@
 import type { Session } from '../engine/database-access.js';
 import { Secret } from '../system/secret.js';
+import { identifier, literal } from '../system/sql.js';
 import { onlyRow } from './session.js';
-import { identifier, literal } from './sql.js';
 
 /** What the server stores of the role's password; null where it has none. */
 export async function readVerifier(session: Session, role: string): Promise<Secret | null> {

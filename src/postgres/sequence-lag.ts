@@ -1,5 +1,5 @@
 import type { Session } from '../engine/database-access.js';
-import { literal } from './sql.js';
+import { literal } from '../system/sql.js';
 
 /** A sequence whose next value is not beyond those of a column that it fills. */
 export interface SequenceLag {

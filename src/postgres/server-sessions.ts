@@ -1,9 +1,9 @@
 import type { Session } from '../engine/database-access.js';
 import { ExitCode, UserError } from '../errors.js';
+import { literal } from '../system/sql.js';
 import type { Database } from './database.js';
 import { openSession } from './open-session.js';
 import { onlyRow, type SessionOptions } from './session.js';
-import { literal } from './sql.js';
 
 /** Any constant, as long as every version of invctl uses the same. */
 const ADVISORY_LOCK = 5_003_000_100;

@@ -1,8 +1,8 @@
 import type { Session } from '../engine/database-access.js';
+import { identifier, literal } from '../system/sql.js';
 import type { Database } from './database.js';
 import { liveState } from './live-database.js';
 import { openMaintenance, withMaintenance } from './server-sessions.js';
-import { identifier, literal } from './sql.js';
 
 export interface SwapNames {
   /** The name that the app connects to. */

@@ -1,7 +1,7 @@
 import type { Session } from '../engine/database-access.js';
 import { UserError } from '../errors.js';
+import { literal } from '../system/sql.js';
 import { onlyRow } from './session.js';
-import { literal } from './sql.js';
 import type { Table } from './tables.js';
 
 /** A column of a table, names quoted where they have to be. */

@@ -1,7 +1,7 @@
 import type { Session } from '../engine/database-access.js';
 import { UserError } from '../errors.js';
+import { literal } from '../system/sql.js';
 import { USER_NAMESPACE } from './dumped.js';
-import { literal } from './sql.js';
 
 /** A table of the session's database. */
 export interface Table {

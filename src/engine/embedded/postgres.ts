@@ -7,6 +7,7 @@ import { ExitCode, hasErrorCode, UserError } from '../../errors.js';
 import { explainFileError, syncFolder } from '../../system/files.js';
 import type { ProcessRunner } from '../../system/process.js';
 import { commandLine } from '../../system/process-table.js';
+import { identifier } from '../../system/sql.js';
 import { makeStateFolder } from '../../system/state-root.js';
 import { type DatabaseService, serverArguments } from './classify.js';
 import type { DatabaseSettings } from './database-settings.js';
@@ -84,7 +85,7 @@ export async function initialiseCluster(
     );
     await rm(passwordFile);
     if (settings.database !== 'postgres') {
-      const statement = `CREATE DATABASE "${settings.database.replaceAll('"', '""')}"`;
+      const statement = `CREATE DATABASE ${identifier(settings.database)}`;
       await runSingleUser({ ...plan, dataFolder: partial }, 'postgres', statement, processes, signal);
     }
     await rename(partial, dataFolder);

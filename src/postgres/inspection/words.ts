@@ -1,4 +1,4 @@
-import { identifier } from '../sql.js';
+import { identifier } from '../../system/sql.js';
 import type { Server } from './server.js';
 
 const CONTROL = /[\p{Cc}\u2028\u2029]/u;

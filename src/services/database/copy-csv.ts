@@ -9,8 +9,8 @@ import {
   psqlForScript,
   runProgram,
 } from '../../postgres/database.js';
-import { identifier } from '../../postgres/sql.js';
 import { outputTail } from '../../system/argv.js';
+import { identifier } from '../../system/sql.js';
 import type { ServiceContext } from '../context.js';
 
 /** A first line that is longer than this is not accepted as a header. */

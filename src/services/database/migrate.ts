@@ -9,8 +9,8 @@ import { type Database, findDatabase } from '../../postgres/database.js';
 import { MIGRATIONS_TABLE } from '../../postgres/facts.js';
 import { withSession } from '../../postgres/open-session.js';
 import { onlyRow } from '../../postgres/session.js';
-import { literal } from '../../postgres/sql.js';
 import { withProjectLock } from '../../system/lock.js';
+import { literal } from '../../system/sql.js';
 import type { ServiceContext } from '../context.js';
 import { migrationFiles } from './migrations.js';
 

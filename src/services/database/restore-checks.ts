@@ -4,7 +4,8 @@ import type { Session } from '../../engine/database-access.js';
 import { UserError } from '../../errors.js';
 import { clientProgram, type Database, runProgram } from '../../postgres/database.js';
 import { onlyRow } from '../../postgres/session.js';
-import { literal } from '../../postgres/sql.js';
+import { shellWord } from '../../system/argv.js';
+import { identifier, literal } from '../../system/sql.js';
 
 /** Size of a restored database, with its indexes, divided by the size that the backed-up one had. */
 const SPACE_FACTOR = 1.1;
@@ -56,7 +57,7 @@ export async function assertRestorable(
       wanted: manifest.roles.map(({ name }) => name),
       known: 'SELECT rolname AS name FROM pg_roles',
       hint: (names) =>
-        `invctl db psql -- ${names.map((name) => `-c 'CREATE ROLE "${name}" LOGIN'`).join(' ')}      (then the same command again)`,
+        `invctl db psql -- ${names.map((name) => `-c ${shellWord(`CREATE ROLE ${identifier(name)} LOGIN`)}`).join(' ')}      (then the same command again)`,
     });
     await assertKnown(session, {
       code: 'EXTENSIONS_MISSING',

@@ -4,7 +4,6 @@ import { UserError } from '../../errors.js';
 import { findDatabase } from '../../postgres/database.js';
 import { withSession } from '../../postgres/open-session.js';
 import { assertTakesWrites } from '../../postgres/server-sessions.js';
-import { identifier, literal } from '../../postgres/sql.js';
 import { startDatabase } from '../../postgres/start-database.js';
 import {
   assertFree,
@@ -19,6 +18,7 @@ import {
   typesHere,
 } from '../../postgres/table-copy.js';
 import { findTable, readName, type Table } from '../../postgres/tables.js';
+import { identifier, literal } from '../../system/sql.js';
 import { timeId } from '../../system/time-id.js';
 import type { ServiceContext } from '../context.js';
 import { operation, perform } from '../operation.js';

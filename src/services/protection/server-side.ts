@@ -4,10 +4,10 @@ import { ExitCode, UserError } from '../../errors.js';
 import { type Database, lacksClientPrograms, programFailed, runProgram } from '../../postgres/database.js';
 import { writeVerifier } from '../../postgres/role-password.js';
 import { onlyRow } from '../../postgres/session.js';
-import { identifier, literal } from '../../postgres/sql.js';
 import { PROTECT_ROLE } from '../../project/receiver.js';
 import { scramVerifier } from '../../system/scram.js';
 import type { Secret } from '../../system/secret.js';
+import { identifier, literal } from '../../system/sql.js';
 
 /** Of the receiver's replication slot. */
 export const PROTECT_SLOT = 'invctl';

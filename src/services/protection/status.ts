@@ -15,9 +15,9 @@ import {
 import { UserError } from '../../errors.js';
 import { type Database, findDatabase } from '../../postgres/database.js';
 import { withMaintenance } from '../../postgres/server-sessions.js';
-import { literal } from '../../postgres/sql.js';
 import { receiverName } from '../../project/receiver.js';
 import type { ProjectSettings } from '../../project/settings-file.js';
+import { literal } from '../../system/sql.js';
 import type { ServiceContext } from '../context.js';
 import { receiverSettings } from './receiver-service.js';
 import { PROTECT_SLOT } from './server-side.js';

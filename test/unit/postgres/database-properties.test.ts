@@ -7,7 +7,7 @@ import {
   withoutSecrets,
 } from '../../../src/postgres/database-properties.js';
 import { derivedName } from '../../../src/postgres/derived-names.js';
-import { identifier, literal } from '../../../src/postgres/sql.js';
+import { identifier, literal } from '../../../src/system/sql.js';
 
 const plain: DatabaseFacts['database'] = {
   name: 'shop',

@@ -1,4 +1,4 @@
-import { literal } from '../../sql.js';
+import { literal } from '../../../system/sql.js';
 import { column, optional } from '../column.js';
 import { defineSection } from '../section.js';
 import { identifierOnOneLine, psqlCommand } from '../words.js';

@@ -1,4 +1,4 @@
-import { literal } from '../../sql.js';
+import { literal } from '../../../system/sql.js';
 import { column } from '../column.js';
 import { defineSection } from '../section.js';
 import type { Server } from '../server.js';

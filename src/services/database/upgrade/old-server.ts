@@ -4,6 +4,8 @@ import { beforePrefix } from '../../../postgres/derived-names.js';
 import { withSession } from '../../../postgres/open-session.js';
 import { onlyRow } from '../../../postgres/session.js';
 import { previousDatabases } from '../../../postgres/swap.js';
+import { shellWord } from '../../../system/argv.js';
+import { identifier } from '../../../system/sql.js';
 import type { ServiceContext } from '../../context.js';
 import { type OtherDatabase, ownContent, readOtherDatabases } from './other-databases.js';
 
@@ -79,11 +81,11 @@ export function assertMovable(server: OldServer): void {
     });
   }
   const unreadable = others.filter(({ readable }) => !readable).map(({ name }) => name);
-  if (unreadable.length > 0) {
+  if (unreadable[0] !== undefined) {
     throw new UserError({
       code: 'OTHER_DATABASES',
       message: `the server also holds ${unreadable.join(', ')}, which accept no connections, so ${unreadable.length === 1 ? 'its' : 'their'} content cannot be moved`,
-      hint: `invctl db psql -- -c 'ALTER DATABASE "${unreadable[0]}" ALLOW_CONNECTIONS true'      (or DROP DATABASE, where a drop of it was cut off)`,
+      hint: `invctl db psql -- -c ${shellWord(`ALTER DATABASE ${identifier(unreadable[0])} ALLOW_CONNECTIONS true`)}      (or DROP DATABASE, where a drop of it was cut off)`,
       details: { databases: unreadable },
     });
   }

@@ -10,7 +10,7 @@ import { dropDatabase } from '../../../postgres/drop-database.js';
 import { readFacts } from '../../../postgres/facts.js';
 import { withSession } from '../../../postgres/open-session.js';
 import { withMaintenance } from '../../../postgres/server-sessions.js';
-import { literal } from '../../../postgres/sql.js';
+import { literal } from '../../../system/sql.js';
 import type { ServiceContext } from '../../context.js';
 import { proveRestored } from '../prove-restored.js';
 
