@@ -9,22 +9,22 @@ import type { ServiceContext } from '../context.js';
 const DEFAULT_PORT = 5432;
 
 export interface DatabaseUrl {
-  /** Without the password. */
+  /** Address without the password. */
   url: string;
-  /** The same with the password, where it is known. */
+  /** Address with the password, if it is known. */
   whole: Secret | undefined;
   host: string;
   port: number;
   user: string;
   database: string;
-  /** Where the password lies, for a person. */
+  /** Where the password is stored, as shown to a person. */
   password: string;
-  /** The address is there until `close`, which ends every connection. */
+  /** The forward behind the address; `close` ends it and every connection. */
   forward: Forward;
 }
 
 /**
- * An address of this machine's loopback at which a client finds the project's database.
+ * Opens an address on this machine's loopback at which a client reaches the project's database.
  * @param port of this machine; absent: any that is free. The embedded engine's server has its own.
  * @throws UserError of `findDatabase`, SERVICE_NOT_RUNNING, FORWARD_FAILED, PORT_IN_USE
  */
@@ -55,7 +55,10 @@ export async function databaseUrl(context: ServiceContext, port?: number): Promi
   };
 }
 
-/** Where the password of the database's user lies, for a person: a file relative to the project, or a variable. */
+/**
+ * Where the password of the database's user is stored, as shown to a person: a file relative to the project,
+ * or a variable.
+ */
 export function passwordPlace({ location, project, service }: Database): string {
   const variable = variableOf(service, 'password');
   const value = service.environment[variable];

@@ -21,7 +21,7 @@ import type { ServiceContext } from '../context.js';
 import { type Expected, type ProofOptions, proveRestored } from './prove-restored.js';
 
 export interface VerifyInput {
-  /** A path, or the name of a backup, here or away. */
+  /** A path, or the name of a backup, here or copied. */
   file: string;
   level: Level;
   onProgress?: (phase: VerifyPhase, bytes: number, expected: number) => void;
@@ -33,13 +33,13 @@ export interface Verification {
   /** Absolute path. */
   file: string;
   level: Level;
-  /** As it is now on disk; absent for a file that has none. */
+  /** The manifest as it is now on disk; absent for a file without one. */
   manifest?: Manifest;
   tables: { name: string; rows: number }[];
 }
 
 /**
- * Checks a backup as far as `level` says, and notes that in its manifest.
+ * Verifies a backup to `level`, and records the result in its manifest.
  *
  * @throws UserError of exit 8: BACKUP_UNREADABLE, DUMP_UNSAFE, RESTORE_FAILED, RESTORE_INCOMPLETE.
  */
@@ -120,7 +120,7 @@ export async function verifyArchive(
   return { file, level: proved, manifest: verified, tables };
 }
 
-/** @returns the level that it is proved to: 2 in place of 3 where contents could not be compared. */
+/** @returns the level reached: 2 in place of 3 when contents could not be compared. */
 async function proveByRestoring(
   context: ServiceContext,
   database: Database,

@@ -4,12 +4,12 @@ import type { ServiceContext } from '../context.js';
 
 /** Where a project is deployed to. */
 export interface DeployedCluster {
-  /** Of the kubeconfig; absent: its current one. */
+  /** Context of the kubeconfig; absent: its current one. */
   context?: string | undefined;
   namespace: string;
 }
 
-/** The same project as it is deployed to a cluster, in place of one that this machine's engine runs. */
+/** The project as it runs in a cluster, in place of the one that this machine's engine runs. */
 export function inCluster(
   context: ServiceContext,
   { context: kube, namespace }: DeployedCluster,

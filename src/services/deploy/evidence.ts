@@ -4,7 +4,7 @@ import { ExitCode, UserError } from '../../errors.js';
 import { maskText } from '../../project/secret-values.js';
 import type { ServiceContext } from '../context.js';
 
-/** Why a deployed service is not ready, as far as its orchestrator and its log tell. */
+/** Why a deployed service is not ready, according to its orchestrator and its log. */
 export interface DeployFailure {
   service: string;
   reason: string;
@@ -19,17 +19,17 @@ export interface DeployFailure {
 }
 
 export interface DeployCause {
-  /** Id of the doctor's check that knows more. */
+  /** Id of the doctor's check that explains more. */
   check?: string;
   message: string;
   next: string;
 }
 
-/** Names the cause that a log has, as the doctor does. */
+/** Finds the cause that a log shows, as the doctor does. */
 export type CauseFinder = (lines: readonly string[], healthOutput?: string) => DeployCause | undefined;
 
 /**
- * The doctor's own list of causes, for this project. No engine is asked.
+ * The doctor's own list of causes, for this project. It does not ask an engine.
  *
  * @param logs the orchestrator's command for a service's last lines
  */
@@ -60,7 +60,7 @@ export async function causeFinder(
   };
 }
 
-/** A failure without the secrets of the project in its texts. */
+/** A failure with the project's secrets masked in its texts. */
 export function masked(failure: DeployFailure, secrets: readonly string[]): DeployFailure {
   const mask = (text: string) => maskText(text, secrets);
   return {
@@ -76,7 +76,8 @@ export function masked(failure: DeployFailure, secrets: readonly string[]): Depl
 }
 
 /**
- * An orchestrator that does not answer any more can be asked to take nothing back: it has what it was given, and goes on.
+ * The error for an orchestrator that stopped answering. Nothing can be rolled back then: it continues with
+ * what it was given.
  *
  * @param name of what was being deployed
  * @returns undefined for another error

@@ -1,14 +1,15 @@
 import { randomBytes, scryptSync, timingSafeEqual } from 'node:crypto';
 
 /**
- * What tells the content of a secret apart without telling it. Whoever may list secrets reads their labels, and a password
- * may be short: a salted, slow hash (scrypt, RFC 7914, with Node's cost of 2^14) keeps it from being guessed there.
+ * A fingerprint that shows whether the content of a secret changed without revealing it. Everybody who may
+ * list secrets can read their labels, and a password may be short: a salted, slow hash (scrypt, RFC 7914,
+ * with Node's cost of 2^14) keeps it from being guessed.
  */
 export function fingerprint(content: Buffer, salt = randomBytes(16)): string {
   return `scrypt:${salt.toString('base64')}:${scryptSync(content, salt, 32).toString('base64')}`;
 }
 
-/** False for what is no fingerprint. */
+/** False also for text that is not a fingerprint. */
 export function hasFingerprint(content: Buffer, written: string | undefined): boolean {
   const [kind, salt = '', hash = ''] = written?.split(':') ?? [];
   if (kind !== 'scrypt') return false;

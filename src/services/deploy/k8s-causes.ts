@@ -5,14 +5,14 @@ import { containerStatuses, type KubeFailure, podsOf } from './k8s-rollout.js';
 const LAST_LINES = 12;
 const OVERLAY = 'k8s/overlays/production/kustomization.yaml';
 
-/** What the cluster says of a workload, its pods and its claims. */
+/** What the cluster reports about a workload, its pods and its claims. */
 interface Told {
   text: string;
   service: string;
   kubectl: string;
 }
 
-/** Texts of Kubernetes 1.20 to 1.34: what they mean, and what to do. The first that matches wins. */
+/** Texts of Kubernetes 1.20 to 1.34, their meaning, and what to do. The first that matches wins. */
 const CAUSES: readonly {
   pattern: RegExp;
   explain(match: RegExpExecArray, told: Told): Omit<DeployCause, 'check'>;
@@ -117,7 +117,10 @@ const CAUSES: readonly {
   },
 ];
 
-/** Gathers what the cluster, its events and the log say of a workload that is not ready. Asked before anything is taken back. */
+/**
+ * Gathers what the cluster, its events and the log say about a workload that is not ready. Called before a
+ * rollback.
+ */
 export async function explainKubeFailure(
   cluster: Cluster,
   { object, reason, message }: KubeFailure,
@@ -141,7 +144,8 @@ export async function explainKubeFailure(
   const said = [object, ...own].flatMap((one) => eventsOf(one, events));
   const probe = said.find(({ reason: why }) => why === 'Unhealthy')?.message?.trim();
   const state = container?.state?.waiting;
-  // The container's own state first, as an event may tell of a time before; its volume before those who wait for it.
+  // The container's own state comes first, because an event may be older; a volume comes before the pods that
+  // wait for it.
   const evidence = [
     [message, ...wordsOf(state), ...wordsOf(ended)],
     claims

@@ -10,10 +10,10 @@ import type { DatabaseForm } from '../../export/k8s/part.js';
 import type { ExportSource } from '../../export/source.js';
 
 const OVERLAY = 'overlays/production';
-/** What the overlay of an export names until a person has written their own. */
+/** The host in an exported overlay that a person has to replace. */
 const PLACEHOLDER = /(?:^|\.)example\.com(?:[:/]|$)/;
 
-/** What an earlier `export k8s` was asked for, as its objects show it. */
+/** The options of an earlier `export k8s`, as its objects show them. */
 export async function exportedForm(
   folder: string,
   databaseName: string | undefined,
@@ -41,7 +41,7 @@ function objectsOf(yaml: string): KubeObject[] {
 }
 
 /**
- * The objects of the project with the person's overlay over a base that is written anew, in a folder that goes away.
+ * The objects of the project: the person's overlay over a newly written base, in a temporary folder.
  *
  * @param folder of the export, whose `overlays/` are the person's
  * @throws UserError KUSTOMIZE_FAILED, OVERLAY_UNFINISHED (exit 4)
@@ -103,7 +103,7 @@ export function podSpec({ spec }: KubeObject): any {
   return spec?.template?.spec;
 }
 
-/** `Deployment/api`, as kubectl takes it. */
+/** `Deployment/api`, a name that kubectl accepts. */
 export function nameOf({ kind, metadata }: Pick<KubeObject, 'kind' | 'metadata'>): string {
   return `${kind}/${metadata.name}`;
 }

@@ -4,7 +4,10 @@ import type { Cluster, KubeObject } from '../../engine/kubernetes/cluster.js';
 import { nameOf } from './k8s-objects.js';
 
 const POLL_MS = 1000;
-/** A pod that waits for such a reason is not waited for to the end: the node has tried several times by then. */
+/**
+ * After a pod has waited this long for a hopeless reason, the rollout fails: the node has tried several times
+ * by then.
+ */
 const HOPELESS_MS = 30_000;
 const HOPELESS = [
   'ImagePullBackOff',
@@ -28,12 +31,12 @@ export interface KubeRolloutInput {
   onEvent: (event: { service: string; phase: ServicePhase; elapsedMs: number; detail?: string }) => void;
 }
 
-/** The kinds whose pods are waited for. */
+/** Whether the object is of a kind whose pods are awaited. */
 export function isWorkload({ kind }: KubeObject): boolean {
   return ['Deployment', 'StatefulSet', 'DaemonSet', 'Job', 'Cluster'].includes(kind);
 }
 
-/** Waits until every workload has what its specification says, or one of them does not get there. */
+/** Waits until every workload has what its specification says, or one of them fails to get there. */
 export async function awaitKubeRollout(
   cluster: Cluster,
   workloads: readonly KubeObject[],
@@ -105,7 +108,9 @@ interface Condition {
   message?: string;
 }
 
-/** Conditions and counts that `kubectl rollout status` goes by (kubectl 1.34, pkg/polymorphichelpers). */
+/**
+ * Reads the conditions and counts that `kubectl rollout status` uses (kubectl 1.34, pkg/polymorphichelpers).
+ */
 export function progressOf({ kind, metadata, spec = {}, status = {} }: KubeObject): Progress {
   const conditions = (status.conditions ?? []) as Condition[];
   const condition = (type: string, value: string) =>
@@ -155,7 +160,7 @@ export function progressOf({ kind, metadata, spec = {}, status = {} }: KubeObjec
   };
 }
 
-/** The pods of the version that is to run: one before, which may crash, is replaced. */
+/** The pods of the new version; an older pod, which may crash, is replaced anyway. */
 function ofNewest(
   object: KubeObject,
   pods: readonly KubeObject[],
@@ -177,7 +182,7 @@ function ofNewest(
   return all.filter(({ metadata }) => hash !== undefined && metadata.labels?.['pod-template-hash'] === hash);
 }
 
-/** A pod of the newest version for which waiting is of no use. */
+/** A pod of the newest version that will not become ready by waiting. */
 function hopeless(
   pods: readonly KubeObject[],
   since: Map<string, number>,

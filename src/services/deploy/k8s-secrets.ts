@@ -10,21 +10,22 @@ import { secretContent } from './secret-values.js';
 const BASE = 'invctl.dev/secret';
 const FINGERPRINT = 'invctl.dev/fingerprint';
 
-/** A Secret of the project as it is deployed: never changed, a new content is a new one. */
+/** A Secret of the project as it is deployed. It is immutable: a new content becomes a new Secret. */
 export interface VersionedKubeSecret {
-  /** Name that the export gives it. */
+  /** Name in the export. */
   base: string;
   /** Name in the cluster. */
   name: string;
   version: number;
   keys: string[];
-  /** `external`: somebody else keeps it, under its own name. */
+  /** `external`: somebody else maintains it, under its own name. */
   state: 'kept' | 'new' | 'changed' | 'external';
   content: Record<string, Buffer>;
 }
 
 /**
- * Which version of each Secret holds. A pod keeps the version that it started with, so that a rollback finds it.
+ * Chooses the version of each Secret that has the current content. A pod keeps the version that it started
+ * with, so that a rollback finds it.
  *
  * @throws UserError of {@link secretContent}, SECRET_EXTERNAL_MISSING
  */
@@ -67,7 +68,7 @@ async function keyContent(
   return login ?? Buffer.from(composed.environment[key] ?? '');
 }
 
-/** CloudNativePG reads the database's login from a Secret of its own shape. */
+/** CloudNativePG reads the database's login from a Secret with its own keys. */
 async function cnpgLogin(
   source: ExportSource,
   base: string,
@@ -140,7 +141,7 @@ async function assertThere(cluster: Cluster, name: string, keys: readonly string
   });
 }
 
-/** The Secrets that are to be made. They reach kubectl through standard input. */
+/** The Secrets to create. They are passed to kubectl on standard input. */
 export function secretObjects(
   secrets: readonly VersionedKubeSecret[],
   namespace: string,
@@ -165,7 +166,7 @@ export function secretObjects(
     }));
 }
 
-/** The objects with the names of the versions in place of those that the export gives. */
+/** The objects with the versioned names in place of the names in the export. */
 export function withVersions(
   objects: readonly KubeObject[],
   secrets: readonly VersionedKubeSecret[],
@@ -189,7 +190,7 @@ export function withVersions(
   });
 }
 
-/** Removes versions older than the one before; that one is what a rollback goes back to. */
+/** Removes all versions older than the previous one, which a rollback needs. */
 export async function removeOldKubeSecrets(
   cluster: Cluster,
   secrets: readonly VersionedKubeSecret[],

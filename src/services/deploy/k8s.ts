@@ -36,22 +36,22 @@ import {
   withVersions,
 } from './k8s-secrets.js';
 
-/** What a rollback may take at least. */
+/** Least time allowed for a rollback. */
 const ROLLBACK_MS = 120_000;
 
 export interface K8sDeployInput extends Omit<KubeRolloutInput, 'signal'> {
-  /** Of the kubeconfig. */
+  /** Context of the kubeconfig. */
   kubeContext?: string | undefined;
   namespace?: string | undefined;
-  /** Folder of `export k8s`, relative to where the person is; `k8s` of the project by default. */
+  /** Folder of `export k8s`, relative to the working directory; default: `k8s` in the project. */
   folder?: string | undefined;
-  /** Default: as it was exported. */
+  /** Default: the form that was exported. */
   database?: DatabaseForm | undefined;
   ingress?: string | undefined;
   dryRun: boolean;
-  /** The deployment wins where somebody else changed what it sets. */
+  /** Overwrite fields that somebody else changed. */
   takeOver: boolean;
-  /** Backup that the database gets afterwards. It is looked at before anything is changed. */
+  /** Backup to restore into the database afterwards. It is checked before anything is changed. */
   restore?: string | undefined;
   onLosses?: (losses: readonly Loss[]) => void;
 }
@@ -60,28 +60,29 @@ export interface K8sDeployed {
   namespace: string;
   objects: { kind: string; name: string; action: 'create' | 'change' | 'unchanged' }[];
   secrets: Omit<VersionedKubeSecret, 'content'>[];
-  /** What the server would change, as a unified diff; with a dry run. */
+  /** What the server would change, as a unified diff; only with a dry run. */
   diff?: string;
   seconds: Record<string, number>;
 }
 
 interface Plan {
   cluster: Cluster;
-  /** With the Namespace first, where it is to be made. */
+  /** Starts with the Namespace, if it has to be created. */
   objects: KubeObject[];
   secrets: VersionedKubeSecret[];
-  /** As they were before. */
+  /** The same objects before the deployment. */
   before: KubeObject[];
   newNamespace: KubeObject | undefined;
   masked: readonly string[];
 }
 
 /**
- * Applies the project to a namespace of a cluster and waits until every workload is ready. What does not get there goes
- * back to what was there before, with everything that this deployment changed; claims, and with them data, are never removed.
+ * Applies the project to a namespace of a cluster and waits until every workload is ready. When one fails,
+ * everything that this deployment changed is rolled back; claims, and the data in them, are never removed.
  *
- * @throws UserError KUBECTL_MISSING, KUBE_UNREACHABLE, KUBE_LOGIN_EXPIRED, KUBE_CONTEXT_UNKNOWN (exit 3), KUBE_FORBIDDEN,
- *   KUBE_QUOTA, KUBE_CONFLICT, MANIFEST_REFUSED and of secrets before anything is changed; DEPLOY_FAILED (exit 6)
+ * @throws UserError KUBECTL_MISSING, KUBE_UNREACHABLE, KUBE_LOGIN_EXPIRED, KUBE_CONTEXT_UNKNOWN (exit 3),
+ * KUBE_FORBIDDEN, KUBE_QUOTA, KUBE_CONFLICT, MANIFEST_REFUSED and of secrets before anything is changed;
+ * DEPLOY_FAILED (exit 6)
  */
 export async function deployK8s(context: ServiceContext, input: K8sDeployInput): Promise<K8sDeployed> {
   const options = { command: 'invctl deploy k8s', signal: context.signal };
@@ -100,7 +101,7 @@ async function deploy(context: ServiceContext, input: K8sDeployInput): Promise<K
   };
   const made = secretObjects(secrets, cluster.target.namespace, { 'app.kubernetes.io/managed-by': 'invctl' });
   if (newNamespace) {
-    // The server looks at nothing in a namespace that is not there.
+    // The server validates nothing in a namespace that does not exist.
     if (input.dryRun) {
       await refusing(cluster.validate([newNamespace]));
       const all = [newNamespace, ...objects];
@@ -165,7 +166,7 @@ async function planDeployment(context: ServiceContext, input: K8sDeployInput): P
     },
     folder,
   );
-  // What becomes of secrets and images is a part of the deployment.
+  // The deployment itself handles secrets and images.
   input.onLosses?.(manifests.losses.filter(({ key }) => !/^secrets\.|^services\.[^.]+\.build$/.test(key)));
   const secrets = await planKubeSecrets(cluster, source, manifests.secrets, there !== 'absent');
   const own = withVersions(
@@ -194,7 +195,7 @@ function restoredElsewhere(database: DatabaseForm, namespace: string): UserError
   });
 }
 
-/** Who may deploy into a namespace need not be allowed to look at it. */
+/** A person who may deploy into a namespace is not always allowed to read it. */
 async function namespaceState(cluster: Cluster): Promise<'there' | 'absent'> {
   try {
     return (await cluster.get('namespace', cluster.target.namespace)) ? 'there' : 'absent';
@@ -204,7 +205,7 @@ async function namespaceState(cluster: Cluster): Promise<'there' | 'absent'> {
   }
 }
 
-/** What a server says of an object that it does not take. */
+/** Turns the server's refusal of an object into an error. */
 async function refusing<T>(asked: Promise<T>): Promise<T> {
   try {
     return await asked;
@@ -228,7 +229,7 @@ function titleOf({ kind, metadata }: KubeObject): { kind: string; name: string }
   return { kind, name: metadata.name };
 }
 
-/** kubectl names the files that it compares `GROUP.VERSION.KIND.NAMESPACE.NAME`. */
+/** kubectl names the compared files `GROUP.VERSION.KIND.NAMESPACE.NAME`. */
 function actionsOf(
   objects: readonly KubeObject[],
   before: readonly KubeObject[],
@@ -284,7 +285,7 @@ async function explain(
 
 type TakenBack = 'removed' | 'back' | 'stuck';
 
-/** What was there comes back as it was; what was not there goes, but for claims. */
+/** Restores the objects that existed before; removes those that did not, except claims. */
 async function takeBack(
   { warn, signal }: ServiceContext,
   { cluster, objects, before }: Plan,
@@ -322,7 +323,7 @@ async function takeBack(
   }
 }
 
-/** An object as somebody could have written it: without what the server keeps in it. */
+/** An object as somebody could have written it, without the fields that the server maintains. */
 function configured({ status: _, ...object }: KubeObject): KubeObject {
   const { managedFields, uid, resourceVersion, generation, creationTimestamp, selfLink, ...metadata } =
     object.metadata;
@@ -331,8 +332,8 @@ function configured({ status: _, ...object }: KubeObject): KubeObject {
 }
 
 /**
- * A StatefulSet replaces a pod of a version that never became ready by nothing: it waits for it, also on the way back.
- * Source: kubernetes.io, StatefulSets, forced rollback.
+ * A StatefulSet does not replace a pod of a version that never became ready: it waits for it, also in a
+ * rollback. Source: kubernetes.io, StatefulSets, forced rollback.
  */
 async function dropStuckPods(cluster: Cluster, workloads: readonly KubeObject[]): Promise<void> {
   const sets = workloads.filter(({ kind }) => kind === 'StatefulSet');

@@ -3,7 +3,7 @@ import { ExitCode, hasErrorCode, UserError } from '../../errors.js';
 import type { ExportSource } from '../../export/source.js';
 import { explainReadError } from '../../system/files.js';
 
-/** Both orchestrators keep secrets in etcd or raft, which takes no more. Bytes. */
+/** Largest secret in bytes: both orchestrators keep secrets in etcd or raft, which takes no more. */
 const LARGEST_SECRET = 500 * 1024;
 
 /**
@@ -29,7 +29,7 @@ export async function secretContent(
 async function contentOfFile(key: string, file: string): Promise<Buffer> {
   const hint = `invctl secrets set ${key}`;
   try {
-    // A FIFO, such as `<(…)` of a shell, is not read to its end by its size.
+    // A FIFO, such as `<(…)` of a shell, has no size, so it is read to its end.
     if (!(await stat(file)).isDirectory()) return sized(key, await readFile(file), hint, file);
   } catch (error) {
     if (error instanceof UserError) throw error;

@@ -4,7 +4,7 @@ import type { RolloutFailure } from './swarm-rollout.js';
 
 const LAST_LINES = 12;
 
-/** What the Swarm itself says of a task, and what to do (texts of swarmkit and of the engine 20 to 29). */
+/** Messages of the Swarm about a task, and what to do (texts of swarmkit and of the engine 20 to 29). */
 const REFUSALS: readonly {
   pattern: RegExp;
   explain(match: RegExpExecArray, service: string): Omit<DeployCause, 'check'>;
@@ -55,7 +55,10 @@ const REFUSALS: readonly {
   },
 ];
 
-/** What the Swarm, the health check and the log say of a service that is not ready. Asked before anything is taken back. */
+/**
+ * Explains why a service is not ready, from the Swarm, the health check and the log. Called before a
+ * rollback.
+ */
 export async function explainFailure(
   swarm: Swarm,
   stack: string,

@@ -4,7 +4,7 @@ import type { ComposeProject } from '../../project/model.js';
 import type { PinnedImage } from './swarm-images.js';
 import type { VersionedSecret } from './swarm-secrets.js';
 
-/** What a deployment does to one service. No value of a variable is in it. */
+/** What a deployment changes in one service. Contains no value of a variable. */
 export interface ServiceChange {
   service: string;
   action: 'create' | 'update' | 'unchanged' | 'leave';
@@ -12,12 +12,12 @@ export interface ServiceChange {
   changes: string[];
 }
 
-/** Label of a service: what it was deployed from, so that any other change is noticed. */
+/** Label of a service: what it was deployed from, so that a change by hand is noticed. */
 export const DEFINITION = 'dev.invctl.definition';
 
 /**
- * Compares what runs with what is to be deployed. What somebody changed by hand since is a change as well, as the
- * deployment takes it back.
+ * Compares what runs with what is to be deployed. Changes that somebody made by hand are included, because
+ * the deployment reverts them.
  */
 export function compareServices(
   stack: string,

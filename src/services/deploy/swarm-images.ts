@@ -4,40 +4,43 @@ import { CommandError, ExitCode, UserError } from '../../errors.js';
 import type { ProjectLocation } from '../../project/locate.js';
 import { type ComposeProject, type ComposeService, imageName } from '../../project/model.js';
 
-/** What a service runs, by content. */
+/** The image that a service runs, pinned by content. */
 export interface PinnedImage {
   service: string;
-  /** As the compose file names it. */
+  /** Image name in the compose file. */
   image: string;
-  /** What the stack file gets: the id of an image of the only node, or a name with its digest. */
+  /** What the stack file gets: an image id on a single node, or a name with its digest. */
   pinned: string;
-  /** A tag that keeps a built image, to which a rollback may go back, from being removed as unnamed. */
+  /**
+   * A tag on a built image that a rollback may need, so that a prune of untagged images does not remove it.
+   */
   tag?: string;
 }
 
 export interface ImageInput {
   /**
-   * `built`: what the compose file builds is built first; several nodes have their images from a registry, and nothing is
-   * built for them. `local`: those that are there. `running`: those that the services have.
+   * `built`: build first what the compose file builds; several nodes get their images from a registry, and
+   * nothing is built for them. `local`: use the images that are there. `running`: use those that the services
+   * run.
    */
   from: 'built' | 'local' | 'running';
-  /** What services have, for `running`. */
+  /** Images that the services run, for `running`. */
   running: ReadonlyMap<string, string>;
-  /** Nothing is built or pulled. */
+  /** Build and pull nothing. */
   dryRun: boolean;
   signal: AbortSignal;
   onBuild?: (service: string, step: string) => void;
 }
 
-/** Docker's word for an architecture that `uname -m` calls otherwise. */
+/** Docker's names of architectures that `uname -m` names differently. */
 const ARCHITECTURES: Readonly<Record<string, string>> = { x86_64: 'amd64', aarch64: 'arm64', i686: '386' };
 
 /**
- * Pins the image of each service: a tag that is built again would change nothing in the Swarm, and a rollback to it would
- * start what it was rolled back from.
+ * Pins the image of each service. Without it, a tag that is built again would change nothing in the Swarm,
+ * and a rollback would start the image that it should replace.
  *
- * One node has its images on its own engine, by their id, which Swarm never looks up in a registry. Several have them
- * from a registry, by their digest.
+ * A single node uses the images on its own engine, by id, which Swarm never looks up in a registry. Several
+ * nodes get them from a registry, by digest.
  *
  * @throws UserError IMAGE_MISSING, IMAGE_NOT_IN_REGISTRY, IMAGE_PLATFORM, and of a build
  */

@@ -1,7 +1,7 @@
 import type { Swarm, SwarmNode } from '../../engine/swarm/swarm.js';
 import { ExitCode, UserError } from '../../errors.js';
 
-/** A label that keeps a service with data on the node that has the data. */
+/** A label that keeps a service with data on the node that holds the data. */
 export interface PlacedLabel {
   /** `shop.pgdata=true` */
   label: string;
@@ -11,10 +11,10 @@ export interface PlacedLabel {
 }
 
 /**
- * Which node has, or gets, the label of each volume.
+ * Chooses the node that has, or gets, the label of each volume.
  *
  * @param named host name or id that the person gave
- * @param choose asks where several nodes could have it
+ * @param choose asks when several nodes are possible
  * @throws UserError NODE_UNDECIDED, NODE_UNKNOWN (exit 2), LABEL_TWICE, NODE_HAS_NO_DATA
  */
 export async function placeLabels(
@@ -64,7 +64,7 @@ function nodeCalled(nodes: readonly SwarmNode[], named: string): SwarmNode {
   });
 }
 
-/** What `choose` throws where nobody can be asked. */
+/** The error of `choose` when nobody can be asked. */
 export function nodeUndecided(label: string, nodes: readonly SwarmNode[]): UserError {
   const names = nodes.map(({ Description }) => Description.Hostname);
   return new UserError({

@@ -4,8 +4,8 @@ import type { ServiceContext } from '../context.js';
 import { deployLocked } from './swarm.js';
 
 /**
- * The same project as it is deployed to the Swarm, in place of one that this machine's Compose runs. Bringing services up
- * is a deployment of the images that run. The caller holds the project's lock.
+ * The project as it runs in the Swarm, in place of the one that this machine's Compose runs. Starting its
+ * services deploys the images that run now. The caller holds the project's lock.
  */
 export function inSwarm(context: ServiceContext): ServiceContext {
   const { processes, env, signal } = context;

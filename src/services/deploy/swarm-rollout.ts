@@ -4,11 +4,11 @@ import type { ServicePhase } from '../../engine/engine.js';
 import type { Swarm, SwarmService, SwarmTask, TaskSpec } from '../../engine/swarm/swarm.js';
 
 const POLL_MS = 1000;
-/** How long the Swarm may take until it says that it updates a service whose tasks have to change. */
+/** How long the Swarm may take to report an update of a service whose tasks have to change. */
 const UPDATE_STARTS_MS = 15_000;
-/** A task without a health check has to run for so long. */
+/** How long a task without a health check has to run before it counts as ready. */
 const STAYS_UP_MS = 5000;
-/** A task that no node takes, or that cannot be made, is not waited for to the end. */
+/** After this time a task that no node accepts, or that cannot be created, fails the rollout. */
 const UNPLACED_MS = 20_000;
 const REJECTIONS = 3;
 const CRASHES = 8;
@@ -23,14 +23,14 @@ export interface RolloutEvent {
 export interface RolloutFailure {
   service: string;
   reason: 'rolled-back' | 'paused' | 'crashing' | 'rejected' | 'unplaced' | 'failed' | 'timeout';
-  /** What the Swarm says of it. */
+  /** The Swarm's message. */
   message: string;
-  /** Newest task that failed, or that did not get there. */
+  /** Newest task that failed, or that did not become ready. */
   task?: SwarmTask;
 }
 
 export interface RolloutInput {
-  /** As they were before; absent: new. */
+  /** Services before the deployment; a new service is absent. */
   before: ReadonlyMap<string, SwarmService>;
   timeoutMs: number;
   signal: AbortSignal;
@@ -38,11 +38,12 @@ export interface RolloutInput {
 }
 
 /**
- * Waits until every service of a stack runs as its definition says, or one of them does not.
+ * Waits until every service of a stack runs as its definition says, or one of them fails.
  *
- * A task is `running` for Swarm once it is healthy. Without a health check that is soon, so it has to stay up for a while.
+ * For Swarm a task is `running` once it is healthy. Without a health check it is so at once, and has to stay
+ * up for a while.
  *
- * @returns what failed, by the first that did; empty where all went well. Seconds until each service was ready.
+ * @returns the failures, the first one first; empty when all went well. Seconds until each service was ready.
  */
 export async function awaitRollout(
   swarm: Swarm,
@@ -95,7 +96,7 @@ interface Look {
 class ServiceWatch {
   readonly #name: string;
   readonly #failedTasks = new Map<string, SwarmTask>();
-  /** Tasks that were there when the rollout began, and had failed then. */
+  /** Tasks that had already failed when the rollout began. */
   #known: Set<string> | undefined;
   readonly #runningSince = new Map<string, number>();
   #unplacedSince: number | undefined;
@@ -129,7 +130,7 @@ class ServiceWatch {
       return this.#failed('rolled-back', message);
     }
     if (update === 'paused') return this.#failed('paused', `the update stopped: ${said}`);
-    // Swarm replaces no task for a change that it need not notice, such as another restart policy.
+    // Swarm replaces no task for a change that does not affect the task, such as another restart policy.
     const mayStay =
       !isNew && (isDeepStrictEqual(before.Spec.TaskTemplate, template) || now > UPDATE_STARTS_MS);
     const current = tasks.filter((task) => isOf(task, template));
@@ -189,7 +190,7 @@ class ServiceWatch {
     this.#last = tasks.find(({ DesiredState }) => DesiredState !== 'shutdown') ?? tasks[0];
   }
 
-  /** The newest task that failed since the rollout began; where none did, the one that is on its way. */
+  /** The newest task that failed since the rollout began; if none did, the one that is starting. */
   #evidence(): SwarmTask | undefined {
     const failed = [...this.#failedTasks.values()].sort((a, b) => b.CreatedAt.localeCompare(a.CreatedAt));
     return failed[0] ?? this.#last;
@@ -207,7 +208,7 @@ class ServiceWatch {
   }
 }
 
-/** Parts of a container that a task has as its service had them when the task was made. */
+/** Parts of a container that show whether a task still matches its service. */
 const SAME = ['Image', 'Command', 'Args', 'Env', 'Secrets', 'Configs', 'Mounts', 'User', 'Healthcheck'];
 
 function isOf({ Spec }: SwarmTask, template: TaskSpec): boolean {

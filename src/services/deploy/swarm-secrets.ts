@@ -6,7 +6,7 @@ import type { ExportedSecret } from '../../export/swarm/secrets.js';
 import { fingerprint, hasFingerprint } from './fingerprint.js';
 import { secretContent } from './secret-values.js';
 
-/** On a secret that invctl made: what tells its content apart, without telling it. */
+/** Label on a secret that invctl created: a fingerprint of its content. */
 const FINGERPRINT = 'dev.invctl.fingerprint';
 const PROJECT = 'dev.invctl.project';
 
@@ -14,20 +14,24 @@ const PROJECT = 'dev.invctl.project';
 export interface VersionedSecret {
   /** Key in the compose file. */
   key: string;
-  /** Variable of the stack file that says the version. */
+  /** Variable in the stack file that holds the version. */
   variable: string;
   base: string;
   version: number;
   /** Name in the Swarm. */
   name: string;
-  /** `new`: there was none. `changed`: every version has another content. `unknown`: nobody knows what they hold. */
+  /**
+   * `new`: there was none. `changed`: every version has another content. `unknown`: the content of the
+   * versions is not known.
+   */
   state: 'kept' | 'new' | 'changed' | 'unknown';
   content: Buffer;
 }
 
 /**
- * Which version of each secret of the project holds, and which have to be made: Swarm changes none. A version whose
- * content invctl does not know, made by hand, is not trusted to be that of the file.
+ * Chooses the version of each of the project's secrets, and which have to be created: Swarm changes no
+ * secret. A version whose content invctl does not know, because it was created by hand, is not taken for that
+ * of the file.
  *
  * @throws UserError of {@link secretContent}, SECRET_EXTERNAL_MISSING
  */
@@ -83,7 +87,7 @@ function assertThere(there: readonly SwarmSecret[], key: string, name: string): 
   });
 }
 
-/** Makes the versions that are missing. @returns the names of those that were made, also through `made` */
+/** Creates the missing versions. @returns the names of those that were created, also through `made` */
 export async function createSecrets(
   swarm: Swarm,
   project: string,
@@ -98,7 +102,7 @@ export async function createSecrets(
   }
 }
 
-/** Removes versions of ours older than the one before; that one is what a rollback goes back to. */
+/** Removes all of invctl's versions older than the previous one, which a rollback needs. */
 export async function removeOldSecrets(swarm: Swarm, secrets: readonly VersionedSecret[]): Promise<void> {
   const there = await swarm.secrets();
   for (const { base, version } of secrets) {

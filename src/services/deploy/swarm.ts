@@ -27,24 +27,24 @@ import { type PlacedLabel, placeLabels, setLabels } from './swarm-placement.js';
 import { awaitRollout, type RolloutEvent, type RolloutFailure } from './swarm-rollout.js';
 import { createSecrets, planSecrets, removeOldSecrets, type VersionedSecret } from './swarm-secrets.js';
 
-/** What a rollback that invctl asked for may take at least. */
+/** Least time allowed for a rollback that invctl asked for. */
 const ROLLBACK_MS = 180_000;
 
 export interface SwarmDeployInput {
   dryRun: boolean;
   images: ImageInput['from'];
   timeoutMs: number;
-  /** Node that gets the data, where none has it yet. */
+  /** Node that gets the data, if no node has it yet. */
   node?: string | undefined;
   chooseNode: (label: string, nodes: readonly SwarmNode[]) => Promise<SwarmNode>;
   onEvent: (event: RolloutEvent) => void;
-  /** Called once, with all that the Swarm does not take as the compose file has it. */
+  /** Called once, with everything in the compose file that the Swarm does not support. */
   onLosses?: (losses: readonly Loss[]) => void;
 }
 
 export interface SwarmDeployed {
   stack: string;
-  /** Whether anything was, or would be, changed. */
+  /** Services with their changes; with a dry run, the changes that would be made. */
   services: ServiceChange[];
   secrets: Omit<VersionedSecret, 'content' | 'variable'>[];
   images: PinnedImage[];
@@ -65,12 +65,12 @@ interface Plan {
 }
 
 /**
- * Hands the project to the Swarm of the engine and waits until every service runs. What does not get there goes back to
- * the version before, with everything that this deployment changed; a stack that was not there before is removed, its
- * volumes stay.
+ * Deploys the project to the engine's Swarm and waits until every service runs. When one fails, everything
+ * that this deployment changed is rolled back; a stack that was not there before is removed, and its volumes
+ * stay.
  *
- * @throws UserError SWARM_ABSENT, SWARM_NOT_MANAGER (exit 3), COMPOSE_RUNNING, of secrets, images and nodes before
- *   anything is changed; STACK_REFUSED; DEPLOY_FAILED (exit 6) with what is wrong
+ * @throws UserError SWARM_ABSENT, SWARM_NOT_MANAGER (exit 3), COMPOSE_RUNNING, of secrets, images and nodes
+ * before anything is changed; STACK_REFUSED; DEPLOY_FAILED (exit 6) with what is wrong
  */
 export async function deploySwarm(context: ServiceContext, input: SwarmDeployInput): Promise<SwarmDeployed> {
   const location = context.project();
@@ -107,7 +107,7 @@ export async function deployLocked(
   } catch (error) {
     const away = wentAway(error, 'invctl deploy swarm', plan.stack);
     if (away) throw away;
-    // A service that was made or changed before the Swarm refused another one goes back as well.
+    // Services that were created or changed before the Swarm refused another one are rolled back as well.
     await takeBack(context, swarm, plan, made, input);
     throw error;
   }
@@ -134,7 +134,7 @@ async function planDeployment(
   if (settings && !dryRun) await provideSecrets(context, settings.secrets, source.project, []);
   const nodes = await swarm.nodes();
   const preview = swarmStackFile(source, { configsFolder: 'configs' });
-  // What becomes of secrets and images is a part of the deployment.
+  // The deployment itself handles secrets and images.
   onLosses?.(preview.losses.filter(({ key }) => !/^secrets\.|^services\.[^.]+\.build$/.test(key)));
   const labels = await placeLabels(nodes, preview.nodeLabels, node, chooseNode);
   const secrets = await planSecrets(swarm, source, preview.secrets);
@@ -189,7 +189,7 @@ function digest(definition: Json): string {
   return createHash('sha256').update(JSON.stringify(definition)).digest('hex').slice(0, 16);
 }
 
-/** A stack of the same name has the same volumes: two servers on one data folder destroy it. */
+/** A stack of the same name has the same volumes, and two servers on one data folder destroy it. */
 async function assertNoCompose(swarm: Swarm, project: string): Promise<void> {
   const running = await swarm.composeContainers(project);
   if (running.length === 0) return;
@@ -200,7 +200,7 @@ async function assertNoCompose(swarm: Swarm, project: string): Promise<void> {
   });
 }
 
-/** From a folder of its own: the client reads configs beside the stack file. */
+/** Uses a temporary folder, because the client reads configs beside the stack file. */
 async function handOver({ warn }: ServiceContext, swarm: Swarm, plan: Plan): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'invctl-stack-'));
   try {
@@ -225,7 +225,7 @@ async function handOver({ warn }: ServiceContext, swarm: Swarm, plan: Plan): Pro
   }
 }
 
-/** The Swarm goes on without us: whoever is cut off has to know. */
+/** The Swarm continues without invctl: an interrupted caller is told so. */
 async function watched(
   context: ServiceContext,
   swarm: Swarm,
@@ -263,7 +263,7 @@ async function explain(
 
 type TakenBack = 'removed' | 'back' | 'stuck';
 
-/** Everything that this deployment changed goes back, also services that are well: they belong to one version. */
+/** Rolls back everything that this deployment changed, also healthy services: they belong to one version. */
 async function takeBack(
   { warn }: ServiceContext,
   swarm: Swarm,
@@ -302,7 +302,7 @@ async function rollBackAll(
   const goingBack = new Map<string, SwarmService>();
   for (const [name, service] of now) {
     const earlier = before.get(name);
-    // Where the index is the same, this deployment never reached it.
+    // An unchanged index shows that this deployment did not reach the service.
     if (!earlier || earlier.Version.Index === service.Version.Index) continue;
     const state = service.UpdateStatus?.State ?? '';
     if (state === 'rollback_completed') continue;

@@ -4,8 +4,8 @@ import { maintenanceDatabase, withMaintenance } from '../../../postgres/server-s
 import type { ServiceContext } from '../../context.js';
 
 /**
- * Statements that make what belongs to the cluster and not to a database: roles with their passwords, settings and
- * memberships. They are secrets.
+ * SQL statements that recreate what belongs to the cluster and not to a database: roles with their passwords,
+ * settings and memberships. They contain secrets.
  *
  * @throws UserError UPGRADE_FAILED
  */
@@ -19,15 +19,16 @@ export async function dumpRoles({ signal }: ServiceContext, from: Database): Pro
   return (
     dump.stdout
       .split('\n')
-      // psql's own commands are of no use here, and not every psql knows them all; one has a new word every time.
+      // psql's own commands are not needed here, and not every psql knows them all; one has a new random key
+      // every time.
       .filter((line) => !/^\\(un)?restrict\b/.test(line))
       .join('\n')
   );
 }
 
 /**
- * Gives the new server the roles of {@link dumpRoles}. They go from server to server through our memory and touch no
- * disk and no log.
+ * Gives the new server the roles of {@link dumpRoles}. They pass from server to server through memory and are
+ * not written to a disk or a log.
  *
  * @throws UserError UPGRADE_FAILED
  */
@@ -46,12 +47,13 @@ export async function loadRoles({ signal }: ServiceContext, roles: string, to: D
 }
 
 /**
- * Names of what the old server's own files say otherwise than the new one's; ALTER SYSTEM left out.
- * What initdb takes from the machine (locale, time zone) counts: the same image takes the same.
+ * Names of settings whose value in the old server's files differs from that in the new one's; without ALTER
+ * SYSTEM. What initdb takes from the machine (locale, time zone) is compared too: the same image sets the
+ * same values.
  */
 export async function settingsLeftBehind(from: Session, to: Session): Promise<string[]> {
   const read = async (session: Session) => ({
-    // Not of pg_settings: what our own session sets hides there what the file says.
+    // pg_settings would show what our own session sets in place of what the file says.
     settings: await session.rows<{ name: string; value: string }>(
       `SELECT DISTINCT ON (lower(name)) lower(name) AS name, setting AS value FROM pg_file_settings
         WHERE name IS NOT NULL AND sourcefile !~ '/postgresql\\.auto\\.conf$' ORDER BY lower(name), seqno DESC`,
@@ -74,7 +76,7 @@ export async function settingsLeftBehind(from: Session, to: Session): Promise<st
   ];
 }
 
-/** Lines of pg_ident.conf that are no comments. PostgreSQL 14 has no view of them. */
+/** Lines of pg_ident.conf that are not comments. PostgreSQL 14 has no view of them. */
 async function userMaps(session: Session): Promise<string> {
   const lines = await session.rows<{ line: string }>(
     `SELECT line FROM string_to_table(pg_read_file(current_setting('ident_file')), E'\\n') line
@@ -83,7 +85,7 @@ async function userMaps(session: Session): Promise<string> {
   return JSON.stringify(lines);
 }
 
-/** The next transaction's number. Whoever writes takes one. */
+/** The next transaction number. Every write uses one. */
 export async function nextTransaction(session: Session): Promise<bigint> {
   const [row] = await session.rows<{ next: string }>(
     'SELECT pg_snapshot_xmax(pg_current_snapshot())::text AS next',

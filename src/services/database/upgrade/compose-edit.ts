@@ -5,7 +5,7 @@ import { applyEdits, type ScalarEdit } from '../../../project/compose-text.js';
 import type { ComposeMount, ComposeProject, ComposeService } from '../../../project/model.js';
 import { parseMount } from '../../../project/mounts.js';
 
-/** What of a project changes with the major version of its PostgreSQL. */
+/** The parts of a project that change with the major version of its PostgreSQL. */
 export interface MajorChange {
   image: { before: string; after: string };
   volume: {
@@ -20,11 +20,11 @@ export interface MajorChange {
 }
 
 export interface VolumePlace {
-  /** Under `volumes` of the compose file. */
+  /** Key under `volumes` of the compose file. */
   key: string;
-  /** The engine's. */
+  /** The engine's name of the volume. */
   name: string;
-  /** Where it is mounted. */
+  /** Mount point in the container. */
   target: string;
 }
 
@@ -35,14 +35,20 @@ export interface MajorChangeInput {
   files: readonly { file: string; text: string }[];
   /** The server's major. */
   from: number;
-  /** Major that the image's tag names. Of a server that runs without its image, another than the server's. */
+  /**
+   * Major that the image's tag names. It differs from the server's when the server does not run from its
+   * image.
+   */
   imageMajor: number;
   to: number;
   /** The server's data folder in the container. */
   dataDirectory: string;
 }
 
-/** Where the official image keeps its data up to 17, and above it from 18 on (docker-library/postgres#1259). */
+/**
+ * Where the official image keeps its data up to 17; from 18 on, the mount point is the folder above
+ * (docker-library/postgres#1259).
+ */
 const DATA_PATH = { upTo17: '/var/lib/postgresql/data', from18: '/var/lib/postgresql' };
 
 /**
@@ -84,7 +90,7 @@ export function planMajorChange(input: MajorChangeInput): MajorChange {
   const { file, text } = place;
   const serviceNode = mapIn(text, ['services', service.name]) ?? {};
   if ('extends' in serviceNode) throw refuse(`"${service.name}" extends another service`, file);
-  // Compose leaves a volume out that nobody mounts.
+  // Compose drops a volume that no service mounts, so the file's text is searched as well.
   if (afterKey in project.volumes || volumeDefinition(text, afterKey)) {
     throw refuse(`the volume ${afterKey} is in the project already`, file);
   }
@@ -141,7 +147,7 @@ function nextKey(key: string, from: number, to: number): string {
   return `${base}${to}`;
 }
 
-/** The named volume that the server's data folder lies on. */
+/** The named volume that contains the server's data folder. */
 function dataMount({ service, dataDirectory, to }: MajorChangeInput): ComposeMount {
   const [mount] = service.mounts
     .filter(
@@ -194,7 +200,7 @@ function mapIn(text: string, path: string[]): Record<string, unknown> | undefine
   return isRecord(at) ? at : undefined;
 }
 
-/** Of a volume without any word to it, an empty one; undefined where it is not declared. */
+/** The definition of a volume, empty for a key without a value; undefined when the volume is not declared. */
 function volumeDefinition(text: string, key: string): Record<string, unknown> | undefined {
   const volumes = mapIn(text, ['volumes']);
   if (!volumes || !(key in volumes)) return undefined;
@@ -205,7 +211,7 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** @param wanted what the file has to say in the end, as far as it is known. */
+/** @param wanted what the file has to contain in the end, as far as it is known. */
 export function notEditable(
   reason: string,
   wanted: { service: string; image?: string; volume?: string; to: number },

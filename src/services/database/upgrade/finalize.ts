@@ -8,16 +8,17 @@ import { assertNothingLeft } from './left-volume.js';
 import { forgetPreviousVolumes, type PreviousVolume, readPreviousVolumes } from './previous-volumes.js';
 
 export interface Finalized {
-  /** Volumes that are gone. */
+  /** Volumes that were removed. */
   removed: string[];
-  /** The backup of the upgraded database that was taken before. */
+  /** The backup of the upgraded database that was taken first. */
   backup?: string;
 }
 
 /**
- * Removes the volumes that upgrades left, after a look into them and a backup of the database as it is now.
+ * Removes the volumes that upgrades kept, after a check of their content and a backup of the database as it
+ * is now.
  *
- * @param input.confirm has the person's word for the loss; throws to stop.
+ * @param input.confirm asks the person to accept the loss; throws to stop.
  * @throws UserError NOTHING_TO_FINALIZE, and of {@link assertNothingLeft}
  */
 export async function finalize(

@@ -10,7 +10,7 @@ import type { UpgradeRun } from './state.js';
 const START_TIMEOUT_MS = 300_000;
 
 /**
- * With the new compose file in place: starts what ran before on it, and keeps the old volume in mind.
+ * Runs with the new compose file in place: starts the services that ran before, and records the old volume.
  * @throws UserError NOT_HEALTHY (exit 6)
  */
 export async function finishUpgrade(context: ServiceContext, live: Database, run: UpgradeRun): Promise<void> {

@@ -7,14 +7,15 @@ import type { PreviousVolume } from './previous-volumes.js';
 
 const DATABASES = `SELECT coalesce(json_agg(datname ORDER BY 1), '[]') AS found FROM pg_database WHERE datallowconn AND datname <> 'template0'`;
 
-/** Tables and large objects: what holds data. On one line, as single-user mode wants it. */
+/** Tables and large objects, which are what holds data. On one line, because single-user mode requires it. */
 const CONTENT = `SELECT coalesce(json_agg(name ORDER BY name), '[]') AS found FROM (SELECT format('%I.%I', nspname, relname) AS name FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE relkind IN ('r', 'm') AND relpersistence <> 't' AND nspname !~ '^(pg_|information_schema$)' UNION ALL SELECT 'large objects' WHERE EXISTS (SELECT FROM pg_largeobject_metadata)) q`;
 
 /**
- * Compares what is in a volume that an upgrade left with what the server has now, by name: rows have changed since.
- * Tables that went from the project's own database, as migrations drop them, are named in a warning.
+ * Compares the content of a volume that an upgrade kept with what the server has now, by name: rows have
+ * changed since. Missing tables of the project's own database are a warning, because migrations drop tables.
  *
- * @throws UserError VOLUME_IN_USE; LEFT_BEHIND where another database, or a table in one, is in the old volume alone.
+ * @throws UserError VOLUME_IN_USE; LEFT_BEHIND when another database, or a table in one, is in the old volume
+ * only.
  */
 export async function assertNothingLeft(
   context: ServiceContext,

@@ -28,21 +28,21 @@ import type { OtherDatabase } from './other-databases.js';
 import type { UpgradePlan } from './plan.js';
 import type { UpgradeState } from './state.js';
 
-/** An empty cluster is made first. */
+/** Includes the time that initdb takes for an empty volume. */
 const START_TIMEOUT_MS = 300_000;
 const SMOKE_TIMEOUT_MS = 180_000;
 const POLL_MS = 200;
 const LOG_LINES = 15;
 
-/** The new server on its new volume, in a project of its own beside the live one. */
+/** The new server on its new volume, in a trial project beside the live one. */
 export interface NewServer {
   trial: Trial;
-  /** The live database's double there. */
+  /** The project's database on the new server. */
   database: Database;
 }
 
 /**
- * @param app service that is to be tried on the new server.
+ * @param app service to test on the new server.
  * @throws UserError SERVER_NOT_STARTED, EXTENSIONS_MISSING
  */
 export async function startNewServer(
@@ -72,7 +72,10 @@ export async function startNewServer(
   return { trial, database };
 }
 
-/** Waits for a server that serves others: while the image makes its cluster, it listens on its socket alone. */
+/**
+ * Waits until the server listens on the network. While the image initialises its cluster, it listens on its
+ * socket only.
+ */
 export async function waitUntilListening(database: Database, signal: AbortSignal): Promise<void> {
   const deadline = Date.now() + START_TIMEOUT_MS;
   for (;;) {
@@ -128,7 +131,7 @@ async function compareServers(
 /**
  * Loads a backup into the new server and compares each table's content with it.
  *
- * @returns name of the loaded database, which is not the live one's yet.
+ * @returns name of the loaded database, which does not have the live name yet.
  * @throws UserError RESTORE_FAILED, and of exit 8 RESTORE_INCOMPLETE.
  */
 export async function loadBackup(
@@ -149,7 +152,7 @@ export async function loadBackup(
   await withSession(database, { ...options, database: loaded }, async (session) => {
     await proveRestored(session, await readFacts(session), manifest, { content: true, warn: context.warn });
     warnOfCollation(context, manifest.database, await readDatabase(session));
-    // The planner knows nothing of a table that was just loaded.
+    // The planner has no statistics of a table that was just loaded.
     await session.run('ANALYZE;');
   });
   return loaded;
@@ -167,7 +170,7 @@ function warnOfCollation(
 }
 
 /**
- * Tries the app on a copy of the loaded database, so that nothing it writes stays.
+ * Runs the app on a copy of the loaded database, so that nothing it writes stays.
  * @throws UserError SMOKE_TEST_FAILED (exit 6)
  */
 export async function tryApp(
@@ -216,8 +219,8 @@ export async function tryApp(
 }
 
 /**
- * Keeps the scheduler of pg_cron from its jobs, which came with the data: the old server still runs them. Nothing where
- * there is none (https://github.com/citusdata/pg_cron#pg_cron-settings).
+ * Stops pg_cron's scheduler from running the jobs that came with the data: the old server still runs them.
+ * Does nothing without pg_cron (https://github.com/citusdata/pg_cron#pg_cron-settings).
  */
 export async function holdJobs(context: ServiceContext, { database }: NewServer): Promise<void> {
   await withJobs(
@@ -227,7 +230,7 @@ export async function holdJobs(context: ServiceContext, { database }: NewServer)
   );
 }
 
-/** Lets the jobs run from the server's next start on. */
+/** Lets the jobs run again from the server's next start on. */
 export async function releaseJobs(context: ServiceContext, { database }: NewServer): Promise<void> {
   await withJobs(context, database, 'ALTER SYSTEM RESET cron.launch_active_jobs;');
 }
@@ -241,7 +244,7 @@ async function withJobs(context: ServiceContext, database: Database, statements:
   });
 }
 
-/** Gives the loaded database the live name, and brings all of it to the disk. */
+/** Gives the loaded database the live name, and flushes everything to disk. */
 export async function settle(
   context: ServiceContext,
   { database }: NewServer,

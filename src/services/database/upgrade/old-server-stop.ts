@@ -12,24 +12,25 @@ import { waitUntilListening } from './new-server.js';
 import { changedParts, type MovedDatabase, readOtherDatabases } from './other-databases.js';
 
 const APPLICATION_NAME = 'invctl db upgrade';
-/** Times that the data is compared again because somebody (autovacuum too) used transaction numbers. */
+/** How many times the data is compared again when somebody (autovacuum too) used transaction numbers. */
 const COMPARISONS = 3;
 
-/** What was moved, as it was on the old server. */
+/** The state of the old server when its data was moved. */
 export interface Moved {
-  /** The next transaction's number before anything of it was read. */
+  /** The next transaction number before any of the data was read. */
   written: bigint;
-  /** All databases, the project's own among them. */
+  /** All databases, including the project's own. */
   databases: readonly MovedDatabase[];
-  /** Databases that stay behind. */
+  /** Databases that are not moved. */
   aside: readonly string[];
-  /** Of {@link dumpRoles}. */
+  /** Result of {@link dumpRoles}. */
   roles: string;
 }
 
 /**
- * Stops the old server for good, with the data that was moved. A server that was stopped tells whether anybody wrote
- * since: every write takes a transaction number. So does some upkeep of its own; then its content tells.
+ * Stops the old server for good, with exactly the data that was moved. The transaction number of a stopped
+ * server shows whether anybody wrote since: every write uses one. Some of its own maintenance uses one too;
+ * then the content is compared.
  *
  * @throws UserError DATABASE_CHANGED
  */
@@ -50,7 +51,7 @@ export async function stopUnchanged(context: ServiceContext, live: Database, mov
   }
 }
 
-/** What of the old server is otherwise than it was moved. */
+/** What on the old server differs from what was moved. */
 async function compare(
   context: ServiceContext,
   live: Database,
@@ -84,7 +85,7 @@ stop it, then the same command again`,
   });
 }
 
-/** The next transaction's number of a server that was stopped. @throws UserError UPGRADE_FAILED */
+/** The next transaction number of a server that was stopped. @throws UserError UPGRADE_FAILED */
 async function transactionOfStopped(
   context: ServiceContext,
   { engine, location, service, name }: Database,

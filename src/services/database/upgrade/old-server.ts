@@ -9,29 +9,32 @@ import { identifier } from '../../../system/sql.js';
 import type { ServiceContext } from '../../context.js';
 import { type OtherDatabase, ownContent, readOtherDatabases } from './other-databases.js';
 
-/** What the server is that an upgrade leaves, and all that it has beside the project's database. */
+/** The server that an upgrade replaces, and everything on it beside the project's database. */
 export interface OldServer {
   major: number;
   dataDirectory: string;
-  /** Of the project's database. */
+  /** Size of the project's database. */
   bytes: number;
-  /** What is moved beside it. */
+  /** Databases that are moved as well. */
   others: OtherDatabase[];
-  /** Databases that restores left aside. */
+  /** Previous databases, which restores kept. */
   aside: string[];
   tablespaces: string[];
   subscriptions: string[];
   /** Global ids of prepared transactions. */
   prepared: string[];
   slots: string[];
-  /** Names of settings of ALTER SYSTEM. */
+  /** Names of settings that ALTER SYSTEM set. */
   alterSystem: string[];
-  /** What lies in the data folder and is not PostgreSQL's. */
+  /** Files in the data folder that are not PostgreSQL's. */
   files: string[];
   replica: boolean;
 }
 
-/** What initdb and the server make in a data folder (https://www.postgresql.org/docs/current/storage-file-layout.html). */
+/**
+ * What initdb and the server create in a data folder
+ * (https://www.postgresql.org/docs/current/storage-file-layout.html).
+ */
 const OWN_FILES = [
   'base',
   'global',
@@ -68,7 +71,7 @@ export async function readOldServer(context: ServiceContext, database: Database)
 }
 
 /**
- * What no upgrade can move.
+ * Refuses what no upgrade can move.
  * @throws UserError SERVER_READ_ONLY, OTHER_DATABASES, TABLESPACES, SUBSCRIPTIONS, PREPARED_TRANSACTIONS
  */
 export function assertMovable(server: OldServer): void {
@@ -115,7 +118,7 @@ after the upgrade:  CREATE SUBSCRIPTION … WITH (create_slot = false, copy_data
   }
 }
 
-/** Says what goes along, and what does not, before anything is done. */
+/** Says what is moved and what is not, before anything is done. */
 export async function announce(context: ServiceContext, live: Database, server: OldServer): Promise<void> {
   const along: string[] = [];
   for (const { name } of server.others) {

@@ -7,8 +7,8 @@ import { revertUpgrade } from './revert.js';
 import { UPGRADE_STEPS, upgradeStateSchema } from './state.js';
 
 /**
- * With the new text in the compose file, all of the data is on the new volume and proved: the upgrade goes on to its
- * end. Before that, or where the services do not become healthy, everything goes back.
+ * Once the compose file has the new text, all data is on the new volume and verified: `recover` finishes the
+ * upgrade. Before that, or when the services do not become healthy, everything is reverted.
  */
 export const upgradeOperation = operation({
   name: 'db upgrade',

@@ -16,18 +16,24 @@ import { proveRestored } from '../prove-restored.js';
 
 const APPLICATION_NAME = 'invctl db upgrade';
 
-/** pg_restore goes before it has read the archive's last bytes: whoever writes them must not stand before a closed door. */
+/**
+ * pg_restore exits before it has read the archive's last bytes. `cat` reads the rest, so that the writer gets
+ * no EPIPE.
+ */
 const LOAD = 'pg_restore "$@"; status=$?; cat >/dev/null; exit $status';
 
-/** A database of the server beside the project's own: `postgres` and `template1` too, where people put things. */
+/**
+ * A database of the server other than the project's own; `postgres` and `template1` too, because people store
+ * data there.
+ */
 export interface OtherDatabase {
   name: string;
   bytes: number;
-  /** Whether anybody may connect to it. A DROP DATABASE that was cut off leaves one to which nobody may. */
+  /** Whether connections to it are allowed. A DROP DATABASE that was cut off leaves one that allows none. */
   readable: boolean;
 }
 
-/** Every database of the server but the live one, and `template0`, which nobody can change. */
+/** Every database of the server except the live one and `template0`, which nobody can change. */
 export function readOtherDatabases(session: Session, live: string): Promise<OtherDatabase[]> {
   return session.rows(
     `SELECT datname AS name, pg_database_size(oid) AS bytes,
@@ -37,8 +43,8 @@ export function readOtherDatabases(session: Session, live: string): Promise<Othe
 }
 
 /**
- * What somebody made in a database that every server has, in words; empty where nothing was. For a message alone:
- * all of it is moved whatever this finds. Object ids from 16384 on are those of users (access/transam.h).
+ * What users created in a database that every server has, in words; empty if nothing. Only for a message:
+ * everything is moved, whatever this finds. Object ids from 16384 on belong to users (access/transam.h).
  */
 export async function ownContent(live: Database, name: string, signal: AbortSignal): Promise<string[]> {
   const counted = await withSession(
@@ -59,15 +65,15 @@ export async function ownContent(live: Database, name: string, signal: AbortSign
   return counted.map(({ what, n }) => `${n} ${what}${n === 1 ? '' : 's'}`);
 }
 
-/** A database that was moved, as it was then. */
+/** A database as it was when it was moved. */
 export interface MovedDatabase {
   name: string;
   facts: DatabaseFacts;
 }
 
 /**
- * Moves databases to the new server, one after the other, and compares each as the project's own is compared. What
- * had their names there is dropped. Nothing of them touches this machine's disk.
+ * Moves databases to the new server, one after the other, and verifies each like the project's own. A
+ * database of the same name on the new server is dropped. The data does not touch this machine's disk.
  *
  * @throws UserError BACKUP_FAILED, RESTORE_FAILED, and of exit 8 RESTORE_INCOMPLETE.
  */
@@ -118,7 +124,7 @@ async function moveDatabase(
   }
 }
 
-/** pg_dump here and pg_restore there, with nothing between them but our memory. */
+/** Pipes pg_dump of one server into pg_restore of the other, through memory only. */
 async function pipeDatabase(context: ServiceContext, from: Database, to: Database): Promise<DatabaseFacts> {
   const stop = new AbortController();
   const signal = AbortSignal.any([context.signal, stop.signal]);
@@ -164,8 +170,8 @@ function about(name: string, error: UserError): UserError {
 }
 
 /**
- * Names of what is otherwise in a database than it was, quoted where they must be; with the database's name before
- * them where it is not the session's own project's.
+ * Names of what changed in a database, quoted where they must be. For a database other than the session's
+ * project's, the name has the database's name before it.
  *
  * @param after with content hashes, as `before`.
  */

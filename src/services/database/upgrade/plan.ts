@@ -17,18 +17,18 @@ const SPACE_FACTOR = 2.6;
 export interface UpgradePlan {
   move: ServerMove;
   change: MajorChange;
-  /** The project's, with client programs that both servers take. */
+  /** The project's engine, with client programs that work with both servers. */
   engine: Engine;
-  /** The project with the change made. */
+  /** The project after the change. */
   config: ComposeConfig;
   server: OldServer;
 }
 
 /**
- * Everything that can be said against an upgrade before anything is done for it.
+ * Makes every check of an upgrade that is possible before anything is done.
  *
  * @throws UserError SAME_MAJOR, DOWNGRADE, of {@link assertMovable}, COMPOSE_NOT_EDITABLE, VOLUME_EXISTS,
- *   IMAGE_NOT_PULLED, EMBEDDED_POSTGRES_MISSING (exit 3), DATABASE_DISK_FULL, and what `confirmPull` throws.
+ * IMAGE_NOT_PULLED, EMBEDDED_POSTGRES_MISSING (exit 3), DATABASE_DISK_FULL, and what `confirmPull` throws.
  */
 export async function planUpgrade(
   context: ServiceContext,
@@ -77,7 +77,7 @@ function assertLater(from: number, to: number): void {
   });
 }
 
-/** The project after the edit, which must be the project before it in all but what the edit is for. */
+/** The project after the edit, which must differ from the project before it only in what the edit is for. */
 async function changedConfig(
   trials: Trials,
   { location, service }: Database,

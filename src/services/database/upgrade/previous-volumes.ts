@@ -8,9 +8,9 @@ import { upgradeStateSchema } from './state.js';
 
 const volumesSchema = z.array(
   z.object({
-    /** The engine's name. */
+    /** The engine's name of the volume. */
     name: z.string(),
-    /** Of the server that it was for. */
+    /** Major version of the server that used it. */
     major: z.int(),
     /** ISO time of the upgrade. */
     since: z.string(),
@@ -18,10 +18,10 @@ const volumesSchema = z.array(
   }),
 );
 
-/** A volume that an upgrade left as it was. */
+/** A volume that an upgrade kept unchanged. */
 export type PreviousVolume = z.infer<typeof volumesSchema>[number];
 
-/** Notes a volume that is to be kept until the upgrade is final. */
+/** Records a volume that is kept until the upgrade is final. */
 export async function keepVolume(owner: StateOwner, volume: PreviousVolume): Promise<void> {
   const others = (await readPreviousVolumes(owner)).filter(({ name }) => name !== volume.name);
   const file = recordFile(owner);
@@ -29,7 +29,7 @@ export async function keepVolume(owner: StateOwner, volume: PreviousVolume): Pro
   await writeFileAtomic(file, `${JSON.stringify([...others, volume], null, 2)}\n`);
 }
 
-/** The volumes that upgrades left. */
+/** The recorded volumes that upgrades kept. */
 export async function readPreviousVolumes(owner: StateOwner): Promise<PreviousVolume[]> {
   try {
     return volumesSchema.parse(JSON.parse(await readFile(recordFile(owner), 'utf8')));
@@ -39,7 +39,7 @@ export async function readPreviousVolumes(owner: StateOwner): Promise<PreviousVo
   }
 }
 
-/** Forgets the volumes that upgrades left. */
+/** Removes the record of the volumes that upgrades kept. */
 export async function forgetPreviousVolumes(owner: StateOwner): Promise<void> {
   await rm(recordFile(owner));
 }

@@ -13,8 +13,8 @@ import type { UpgradeState } from './state.js';
 const START_TIMEOUT_MS = 300_000;
 
 /**
- * Takes an upgrade back, whatever step it came to: the compose file, the services, and the new volume with all that
- * was tried on it. Nobody can interrupt it.
+ * Reverts an upgrade, whatever step it reached: the compose file, the services, and the new volume with
+ * everything that was tried on it. It cannot be interrupted.
  *
  * @throws UserError NOT_HEALTHY (exit 6) and what the engine throws.
  */
@@ -32,7 +32,7 @@ export async function revertUpgrade(
   if (state.rehearse && state.backup !== undefined) {
     await removeBackup(state.backup);
     await rmdir(dirname(state.backup)).catch((error) => {
-      // Other backups are there.
+      // The folder holds other backups.
       if (!hasErrorCode(error, 'ENOTEMPTY', 'EEXIST')) throw error;
     });
   }
@@ -47,7 +47,7 @@ async function restoreComposeFile({ file, edits }: UpgradeState): Promise<boolea
   return true;
 }
 
-/** The containers may be those of the new file, so that starting them is not enough. */
+/** The containers may be those of the new file, so starting them is not enough. */
 async function startOn({ engine, location }: Database, { services }: UpgradeState): Promise<void> {
   const { failed } = await engine.up(
     location,

@@ -6,11 +6,11 @@ export const upgradeStateSchema = z.object({
   id: z.string(),
   from: z.int(),
   to: z.int(),
-  /** True: nothing of it is to stay. */
+  /** True: everything is removed afterwards. */
   rehearse: z.boolean(),
-  /** Name of the project that the new server is tried in. */
+  /** Name of the trial project in which the new server runs. */
   trial: z.string(),
-  /** The compose file, and what makes the new one of it. */
+  /** The compose file, and the edits that make the new one of it. */
   file: z.string(),
   edits: z.array(
     z.object({
@@ -20,21 +20,21 @@ export const upgradeStateSchema = z.object({
       after: z.string(),
     }),
   ),
-  /** The engine's names. */
+  /** The engine's names of the volumes. */
   volume: z.object({ before: z.string(), after: z.string() }),
-  /** Where the old server's data lies; absent from an upgrade of an earlier invctl. */
+  /** Where the old server's data is; absent in the journal of an earlier invctl. */
   left: z
     .object({ image: z.string(), target: z.string(), dataDirectory: z.string(), aside: z.array(z.string()) })
     .exactOptional(),
-  /** What ran before, the database first. */
+  /** Services that ran before, the database first. */
   services: z.array(z.string()),
-  /** The backup, once there is one. */
+  /** The backup, once it is taken. */
   backup: z.string().exactOptional(),
 });
 
 export type UpgradeState = z.infer<typeof upgradeStateSchema>;
 
-/** In their order. */
+/** In execution order. */
 export const UPGRADE_STEPS = ['server', 'backup', 'load', 'smoke', 'switch', 'up'] as const;
 
 export type UpgradeStep = (typeof UPGRADE_STEPS)[number];

@@ -32,22 +32,22 @@ export interface UpgradePreview {
   from: number;
   to: number;
   change: MajorChange;
-  /** Text of the compose file as it is. */
+  /** Text of the compose file before the upgrade. */
   before: string;
   /** Services that are stopped from the backup to the end. */
   stops: string[];
 }
 
 export interface UpgradeInput {
-  /** Major version. */
+  /** Major version to upgrade to. */
   to: number;
-  /** Do everything but the switch, while the app keeps running, and leave nothing behind. */
+  /** Do everything except the switch, while the app keeps running, and leave nothing behind. */
   rehearse: boolean;
-  /** Try the app on the new server before the switch. */
+  /** Test the app on the new server before the switch. */
   smokeTest: boolean;
-  /** Asked before anything is done; throws to stop. */
+  /** Asks for confirmation before anything is done; throws to stop. */
   confirm: (preview: UpgradePreview) => Promise<void>;
-  /** Asked where the image is not on this machine; throws to stop. */
+  /** Asks for confirmation when the image is not on this machine; throws to stop. */
   confirmPull: (image: string) => Promise<void>;
   onProgress?: (step: UpgradeStep, bytes: number, expected?: number) => void;
 }
@@ -57,26 +57,26 @@ export interface Upgraded {
   from: number;
   to: number;
   image: { before: string; after: string };
-  /** The engine's names. The one before stays until `finalize`; after a rehearsal the other one is gone. */
+  /** The engine's names. The old volume stays until `finalize`; after a rehearsal the new one is removed. */
   volume: { before: string; after: string };
   /** Absolute path of the compose file. */
   file: string;
-  /** Of the backup; absent after a rehearsal, which keeps none. */
+  /** Path of the backup; absent after a rehearsal, which keeps none. */
   backup?: string;
   tables: { name: string; rows: number }[];
-  /** The app that was tried on the new server. */
+  /** The app that was tested on the new server. */
   smokeTested?: string;
   /** Seconds that the app was, or would have been, without its database. */
   downSeconds: number;
 }
 
 /**
- * Moves the database to a server of a later major on a volume of its own: backup, restore, comparison of all content,
- * a trial of the app, and only then the compose file. The old volume stays as it was. Any failure, and Ctrl-C, takes
- * everything back.
+ * Moves the database to a server of a later major version on a volume of its own: backup, restore, comparison
+ * of all content, a test of the app, and only then the compose file. The old volume stays as it was. Any
+ * failure, and Ctrl-C, reverts everything.
  *
- * @throws UserError PROTECTION_ON, those of the plan (see {@link planUpgrade}) and of the backup; RESTORE_INCOMPLETE (exit 8),
- *   SMOKE_TEST_FAILED and NOT_HEALTHY (exit 6), DATABASE_CHANGED.
+ * @throws UserError PROTECTION_ON, those of the plan (see {@link planUpgrade}) and of the backup;
+ * RESTORE_INCOMPLETE (exit 8), SMOKE_TEST_FAILED and NOT_HEALTHY (exit 6), DATABASE_CHANGED.
  */
 export async function upgrade(context: ServiceContext, input: UpgradeInput): Promise<Upgraded> {
   const location = context.project();
@@ -86,7 +86,10 @@ export async function upgrade(context: ServiceContext, input: UpgradeInput): Pro
   );
 }
 
-/** What the receiver has is of the old server: it can take nothing of the new one, nor read it with the old programs. */
+/**
+ * What the receiver has comes from the old server: it cannot receive from the new one, and the new programs
+ * cannot read what it has.
+ */
 function assertNoReceiver({ project, service }: Database): void {
   const receiver = receiverName(service);
   if (project.services[receiver] === undefined) return;
@@ -119,7 +122,7 @@ async function upgradeDatabase(
     before: await readFile(change.file, 'utf8'),
     stops: clients,
   });
-  // A backup has a journal entry of its own.
+  // A backup has its own journal entry.
   const id = `${timeId(new Date())}-upgrade`;
   const state: UpgradeState = {
     id,
@@ -184,7 +187,7 @@ async function upgradeDatabase(
     await begin('smoke');
     if (app !== undefined) {
       await tryApp(context, server, loaded, app, ofLive);
-      // The app may have written to them there.
+      // The smoke test may have changed these databases on the new server, so they are moved again.
       databases = await move();
     }
     await releaseJobs(context, server);
@@ -226,7 +229,7 @@ function report(
   };
 }
 
-/** The app, where it runs and could run a second time beside itself. */
+/** The app, if it runs and a second instance can run beside it. */
 function appToTry(context: ServiceContext, live: Database, running: readonly string[]): string | undefined {
   const skip = (why: string) => {
     context.warn(`no app is tried on the new server: ${why}`);
