@@ -2,46 +2,52 @@ import type { Readable, Writable } from 'node:stream';
 import type { Secret } from '../system/secret.js';
 
 /**
- * One session of the server, kept open over several statements: transactions, snapshots and advisory locks live as
- * long as it does. One statement at a time; the first error ends it.
+ * One session of the server that stays open over several statements: transactions, snapshots and advisory
+ * locks live as long as the session. It takes one statement at a time; the first error ends it.
  */
 export interface Session {
   /**
-   * Rows of a query as objects; numbers beyond 2^53 must be cast to text in the query.
+   * Returns the rows of a query as objects. The query must cast numbers beyond 2^53 to text.
    * @throws UserError SQL_FAILED with the server's message.
    */
   rows<Row>(query: string): Promise<Row[]>;
   /**
-   * Runs statements, each with its semicolon and in a transaction of its own where they say nothing else.
+   * Runs statements. Each ends with its semicolon and is a transaction of its own unless the text begins one.
    * @throws UserError SQL_FAILED with the server's message.
    */
   run(statements: string): Promise<void>;
-  /** Ends the session; an open transaction is rolled back by the server. */
+  /** Ends the session; the server rolls an open transaction back. */
   close(): Promise<void>;
 }
 
 export interface Login {
-  /** The superuser, as the project's files name it. The embedded engine knows with which it made the cluster. */
+  /**
+   * The superuser that the project's files name. The embedded engine uses the one that it made the cluster
+   * with.
+   */
   user: string;
   /** Name of the database. */
   database: string;
 }
 
 export interface SessionLogin extends Login {
-  /** `application_name`, by which the server's sessions are told apart. */
+  /** `application_name`, which identifies the session on the server. */
   applicationName: string;
   signal?: AbortSignal | undefined;
-  /** Logs in as this role in place of the superuser. */
+  /** Role to log in as instead of the superuser. */
   role?: string;
-  /** More settings of ours, as `name=value`. */
+  /** More settings, as `name=value`. */
   settings?: readonly string[];
-  /** With all that the project has set for its sessions, for SQL of its own. Otherwise none of it counts. */
+  /**
+   * With true, the project's settings for its sessions apply, for the project's own SQL. Otherwise none
+   * applies.
+   */
   asProject?: boolean | undefined;
 }
 
 export interface Acceptance {
   accepted: boolean;
-  /** What the server said when it refused. */
+  /** The server's message when it refused the login. */
   said: string;
 }
 
@@ -56,8 +62,8 @@ export interface PsqlInput {
 }
 
 /**
- * How one gets at a database of the project: each engine has a way of its own. Every method throws a UserError
- * SERVICE_NOT_RUNNING where the database does not run.
+ * Access to a database of the project; each engine implements it. Every method throws a UserError
+ * SERVICE_NOT_RUNNING if the database does not run.
  */
 export interface DatabaseAccess {
   /**
@@ -66,22 +72,24 @@ export interface DatabaseAccess {
    */
   session(login: SessionLogin): Promise<Session>;
   /**
-   * Whether the server lets its superuser, or another role, in over TCP, as it does the app, with this password.
-   * @throws UserError DATABASE_UNREACHABLE where the server does not answer at all.
+   * Whether the server accepts this password over TCP, as the app uses it, for its superuser or another role.
+   * @throws UserError DATABASE_UNREACHABLE if the server does not answer at all.
    */
   accepts(login: Login & { role?: string }, password: Secret, signal?: AbortSignal): Promise<Acceptance>;
-  /** Waits until a server that just started serves others than those who made its cluster. */
+  /**
+   * Waits until a server that has just started accepts connections from everybody, not only from the programs
+   * that initialise its cluster.
+   */
   listens(signal: AbortSignal): Promise<{ listening: boolean; said: string }>;
   /** Whether the server has psql, pg_dump and pg_restore beside it. */
   hasClientPrograms(): Promise<boolean>;
-  /** Folder of this machine that holds the cluster; undefined where it is in a container. */
+  /** Folder of this machine that holds the cluster; undefined if it is in a container. */
   dataFolder(): Promise<string | undefined>;
-  /** True: programs beside the server read files of this machine. */
+  /** Whether programs beside the server can read files of this machine. */
   readonly sharesFiles: boolean;
   /**
-   * psql, with our terminal where there is one. Where this PostgreSQL has no psql, an SQL session of our own, which
-   * knows `-c SQL` alone of psql's arguments.
-   *
+   * Runs psql, with our terminal if there is one. If this PostgreSQL has no psql, runs our own SQL session,
+   * which accepts only `-c SQL` of psql's arguments.
    * @returns psql's exit status.
    */
   psql(login: Login, input: PsqlInput): Promise<number>;

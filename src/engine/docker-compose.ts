@@ -7,7 +7,10 @@ import { explainDockerError } from './compose/errors.js';
 /** Commands of Compose that make containers. */
 const MAKING = ['create', 'run', 'up', 'watch'];
 
-/** `docker compose` on a project, with our terminal. @returns its exit status. */
+/**
+ * Runs `docker compose` on a project, with our terminal.
+ * @returns its exit status.
+ */
 export async function passToCompose(
   processes: ProcessRunner,
   location: ProjectLocation,
@@ -24,7 +27,7 @@ export async function passToCompose(
   }
 }
 
-/** Makes a service's container anew. Its volumes stay, and so do the containers of others. */
+/** Recreates a service's container. Its volumes stay, and so do the containers of other services. */
 export async function recreateContainer(
   processes: ProcessRunner,
   location: ProjectLocation,
@@ -36,7 +39,10 @@ export async function recreateContainer(
   await processes.run('docker', compose(there, ...words), { cwd: location.directory, signal });
 }
 
-/** The location for a command that makes containers: on another machine they mount what was carried there. */
+/**
+ * Returns the location for a command that makes containers: on another machine, containers mount the copied
+ * files.
+ */
 async function withFilesThere(
   processes: ProcessRunner,
   location: ProjectLocation,

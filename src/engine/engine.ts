@@ -10,10 +10,10 @@ export type EngineKind = 'docker' | 'embedded';
 
 export interface EngineInfo {
   kind: EngineKind;
-  /** Engine version, or that of the embedded PostgreSQL. */
+  /** Version of the engine, or of the embedded PostgreSQL. */
   version: string;
   composeVersion?: string;
-  /** What a person should know, such as another PostgreSQL major than the stack's. */
+  /** Notices for the user, such as a PostgreSQL major that differs from the stack's. */
   notices: string[];
 }
 
@@ -22,16 +22,16 @@ export interface BuildOptions {
   noCache?: boolean;
   pull?: boolean;
   signal?: AbortSignal;
-  /** Told whenever a step begins, and of each line that it prints. */
+  /** Called when a step begins, and for each line that it prints. */
   onRunning?: (step: RunningStep) => void;
 }
 
-/** A step that is at work now. */
+/** A step that is running. */
 export interface RunningStep {
   service: string;
-  /** As of {@link BuildStep}; also `FROM …` and `exporting to image`. */
+  /** As in {@link BuildStep}; also `FROM …` and `exporting to image`. */
   name: string;
-  /** It ends as a {@link BuildStep}. */
+  /** Whether it ends as a {@link BuildStep}. */
   instruction: boolean;
   /** The last line that it printed. */
   output?: string;
@@ -50,41 +50,45 @@ export interface BuildResult {
   /** Image tag, or the folder of an embedded build. */
   image: string;
   bytes?: number;
-  /** Bytes of the image that it is based on, where it is on this machine. */
+  /** Bytes of its base image, if that is on this machine. */
   baseBytes?: number;
   steps: BuildStep[];
   seconds: number;
 }
 
 /**
- * What to build before the start: all that has a build; what is missing or whose source has changed since; what is
- * missing; nothing. The embedded engine knows no image and takes `missing` as `changed`.
+ * Which services to build before the start: all that have a `build`; those that have no image or whose source
+ * changed; those that have no image; none. The embedded engine has no images and treats `missing` as
+ * `changed`.
  */
 export type BuildChoice = 'all' | 'changed' | 'missing' | 'none';
 
-/** A service whose build context is not what its image was built from. */
+/** A service whose build context differs from what its image was built from. */
 export interface OutdatedImage {
   service: string;
-  /** Absolute path of the file that changed last, where one tells. */
+  /** Absolute path of the file that changed last, if it is known. */
   file?: string;
 }
 
 export interface UpOptions {
-  /** Empty: every service that no profile hides. Dependencies come along. */
+  /** Empty: every service that no profile hides. Dependencies are included. */
   services: readonly string[];
   /** Default: `missing`. */
   build?: BuildChoice;
   /**
-   * Make the named services anew where they look unchanged: Compose does not look into the content of a secret's
-   * file. (The embedded engine does.)
+   * Recreate the named services even if they look unchanged, because Compose does not look at the content of
+   * a secret's file. (The embedded engine does.)
    */
   recreate?: boolean;
   /**
-   * Replace what was built again and nothing else, where all else runs as the files say: Compose looks at a
-   * dependency's health half a second apart.
+   * Recreate only the services that were built again, if all others run as the files say. This saves time:
+   * Compose checks a dependency's health every half second.
    */
   onlyRebuilt?: boolean;
-  /** Wait until every started service is healthy (running, where it declares no check; ended with 0, where it is a one-shot). */
+  /**
+   * Wait until every started service is healthy, runs (if it declares no check), or ended with 0 (if it is a
+   * one-shot).
+   */
   wait: boolean;
   timeoutMs: number;
   signal?: AbortSignal;
@@ -99,14 +103,14 @@ export type ServicePhase =
   | 'completed'
   | 'failed';
 
-/** One step of one service on its way up. A service that is left as it was has none. */
+/** One step of one service during `up`. A service that is left as it was has none. */
 export interface ServiceEvent {
   service: string;
   phase: ServicePhase;
   /** Milliseconds since the `up` began. */
   elapsedMs: number;
   detail?: string;
-  /** The last line that a running build step printed: for a display that changes in place. */
+  /** The last line that a running build step printed, for a display that changes in place. */
   output?: string;
 }
 
@@ -114,17 +118,20 @@ export interface UpOutcome {
   services: ServiceStatus[];
   /** Seconds from the start of `up` until each service was ready. */
   seconds: Record<string, number>;
-  /** Services that failed, or were not ready in time. Empty means success. */
+  /** Services that failed, or were not ready in time. Empty: success. */
   failed: { service: string; reason: 'exited' | 'unhealthy' | 'restarting' | 'timeout' | 'dependency' }[];
   /** Services that already ran and were left as they were. */
   unchanged: string[];
-  /** Services whose source had changed since they were built. They were built again, but with `build: 'none'`. */
+  /**
+   * Services whose source had changed since their last build. They were built again, unless `build` is
+   * `none`.
+   */
   outdated: OutdatedImage[];
 }
 
 export interface LogEntry {
   service: string;
-  /** ISO time that the engine gave it, where it did. */
+  /** ISO time that the engine recorded, if it did. */
   time?: string;
   line: string;
 }
@@ -132,7 +139,7 @@ export interface LogEntry {
 export interface LogOptions {
   services: readonly string[];
   follow?: boolean;
-  /** Lines a service; absent: all. */
+  /** Number of lines per service; absent: all. */
   tail?: number;
   /** ISO time. */
   since?: string;
@@ -153,7 +160,7 @@ export interface PipeOptions {
   env?: Record<string, string>;
   user?: string;
   input?: string | Readable;
-  /** Takes standard output in place of the result's `stdout`; it is not ended. */
+  /** Receives standard output, instead of the result's `stdout`; it is not ended. */
   output?: Writable;
   signal?: AbortSignal;
 }
@@ -174,9 +181,9 @@ export interface VolumeStatus {
   /** Bytes on disk, where the engine can tell. */
   bytes?: number;
   createdAt?: string;
-  /** Services whose container or process has it mounted. */
+  /** Services whose container or process has the volume mounted. */
   services: string[];
-  /** True where no container or process of this project uses it. */
+  /** True if no container or process of this project uses it. */
   unused: boolean;
 }
 
@@ -184,15 +191,15 @@ export interface VolumeStatus {
 export interface Forward {
   host: string;
   port: number;
-  /** True: it is there for as long as this process, until `close`. */
+  /** True: it exists for as long as this process, until `close`. */
   temporary: boolean;
-  /** Ends every connection through it. */
+  /** Ends every connection through it and closes it. */
   close(): Promise<void>;
 }
 
-/** Who publishes a port of this machine, as far as the engine knows. */
+/** The program that publishes a port of this machine, as far as the engine knows. */
 export interface PortOwner {
-  /** Container or process name. */
+  /** Name of the container or process. */
   instance: string;
   /** Compose project that it belongs to. */
   project?: string;
@@ -200,17 +207,17 @@ export interface PortOwner {
 }
 
 export interface NetworkStatus {
-  /** Key under `networks` of the compose file, where it is known. */
+  /** Key under `networks` of the compose file, if it is known. */
   key?: string;
   name: string;
   driver: string;
-  /** True: containers in it reach nothing outside of it. */
+  /** True: its containers cannot reach anything outside of it. */
   internal: boolean;
   subnets: string[];
   attached: { service: string; instance: string; address: string }[];
 }
 
-/** What the engine knows of one service beyond its status. */
+/** Details of one service beyond its status. */
 export interface ServiceDetails extends ServiceStatus {
   image?: string;
   /** Digest of the image that it runs. */
@@ -231,27 +238,29 @@ export interface ServiceDetails extends ServiceStatus {
   environment: Record<string, string>;
 }
 
-/** What one running container or process of a service has in its environment. */
+/** The environment of one running container or process of a service. */
 export interface LiveEnvironment {
   /** The container's name, or `pid N`. */
   instance: string;
-  /** Absent where it cannot be read, or the program gets none of the service's. */
+  /** Absent if it cannot be read, or if the program gets none of the service's variables. */
   actual?: ReadonlyMap<string, Secret>;
-  /** What one that is made now would have. */
+  /** The environment that a new container or process would get. */
   expected: ReadonlyMap<string, Secret>;
 }
 
 /**
- * What brings a project to life: Docker Compose, or processes of this machine. Every method takes the project by
- * its location and is safe to call when nothing runs.
- *
- * Errors: UserError with exit code 3 when the engine does not answer, 4 when it refuses the project.
+ * Runs a project: with Docker Compose, or as processes of this machine. Every method takes the project by its
+ * location and is safe to call when nothing runs. Errors: UserError with exit code 3 if the engine does not
+ * answer, 4 if it refuses the project.
  */
 export interface Engine {
   readonly kind: EngineKind;
-  /** With a project: also what this engine makes of it, such as the PostgreSQL that it found for its image. */
+  /**
+   * With a project: also how this engine runs it, such as the PostgreSQL that it found for the project's
+   * image.
+   */
   info(location?: ProjectLocation): Promise<EngineInfo>;
-  /** The resolved project. */
+  /** Returns the resolved project. */
   resolve(location: ProjectLocation): Promise<ComposeProject>;
   build(
     location: ProjectLocation,
@@ -263,14 +272,16 @@ export interface Engine {
     options: UpOptions,
     onEvent: (event: ServiceEvent) => void,
   ): Promise<UpOutcome>;
-  /** Removes containers (processes) and networks; with `volumes`, the named volumes and all that is in them. */
+  /**
+   * Removes containers (processes) and networks; with `volumes`, also the named volumes and all their data.
+   */
   down(location: ProjectLocation, options: { volumes: boolean; signal?: AbortSignal }): Promise<void>;
   stop(location: ProjectLocation, services: readonly string[]): Promise<void>;
   start(location: ProjectLocation, services: readonly string[]): Promise<void>;
   restart(location: ProjectLocation, services: readonly string[]): Promise<void>;
-  /** Removes stopped services; with `stop`, running ones as well. Volumes stay. */
+  /** Removes stopped services; with `stop`, also running ones. Volumes stay. */
   remove(location: ProjectLocation, services: readonly string[], options: { stop: boolean }): Promise<void>;
-  /** Every service of the project that has, or had, a container or process. */
+  /** Returns the status of every service that has, or had, a container or process. */
   status(location: ProjectLocation): Promise<ServiceStatus[]>;
   logs(location: ProjectLocation, options: LogOptions): AsyncIterable<LogEntry>;
   /** Runs a program in the running service and returns its exit status. */
@@ -281,9 +292,9 @@ export interface Engine {
     options: ExecOptions,
   ): Promise<number>;
   /**
-   * Runs a program in the running service without a terminal, its streams being data, and returns whatever its
-   * exit status. Out of reach of the terminal's Ctrl-C: `signal` ends our side of it, while the program itself may
-   * go on in its container.
+   * Runs a program in the running service without a terminal, with data as its streams, and returns whatever
+   * its exit status is. The terminal's Ctrl-C does not reach it: `signal` ends our side, while the program
+   * itself may continue in its container.
    */
   pipe(
     location: ProjectLocation,
@@ -291,7 +302,7 @@ export interface Engine {
     command: readonly string[],
     options: PipeOptions,
   ): Promise<PipeResult>;
-  /** How one gets at a service that is a PostgreSQL. */
+  /** Returns the access to a service that is a PostgreSQL. */
   database(location: ProjectLocation, service: string): DatabaseAccess;
   /** Runs a program in a new one-off container (process) of the service, with its dependencies up. */
   run(
@@ -301,7 +312,7 @@ export interface Engine {
     options: ExecOptions,
   ): Promise<number>;
   /**
-   * Opens a way to a port of the running service for a program of this machine; nothing is published for it.
+   * Makes a port of the running service reachable for programs of this machine; nothing is published.
    * @param options `target`: port in the container; `port`: of this machine, absent: any that is free
    * @throws UserError SERVICE_NOT_RUNNING, FORWARD_FAILED, PORT_IN_USE
    */
@@ -310,24 +321,24 @@ export interface Engine {
     service: string,
     options: { target: number; port?: number },
   ): Promise<Forward>;
-  /** Who publishes this port of this machine; undefined when the engine publishes it for nobody. */
+  /** Returns the owner of this port of this machine; undefined if the engine does not publish it. */
   portOwner(location: ProjectLocation, port: number): Promise<PortOwner | undefined>;
-  /** @throws UserError SERVICE_NOT_RUNNING where the service has no container or process. */
+  /** @throws UserError SERVICE_NOT_RUNNING if the service has no container or process. */
   inspect(location: ProjectLocation, service: string): Promise<ServiceDetails[]>;
-  /** `ENV` of images by the names asked for; those that the engine does not have are left out. */
+  /** Returns the `ENV` of images by the requested names; those that the engine does not have are left out. */
   imageEnvironments(images: readonly string[]): Promise<Map<string, Record<string, string>>>;
   /**
-   * The environment of every running container (process) of these services, by service, beside the one that it would
-   * get now. What the engine gives for the machine's sake is left out.
+   * Returns the environment of every running container (process) of these services, by service, beside the
+   * one that it would get now. Variables that the engine sets for the machine are left out.
    */
   environments(
     location: ProjectLocation,
     services: readonly string[],
   ): Promise<Map<string, LiveEnvironment[]>>;
-  /** What Docker alone can say of a project; absent on every other engine. */
+  /** Returns facts about a project that only Docker has; absent on every other engine. */
   survey?(location: ProjectLocation, signal?: AbortSignal): DockerSurvey;
   networks(location: ProjectLocation): Promise<NetworkStatus[]>;
   volumes(location: ProjectLocation): Promise<VolumeStatus[]>;
-  /** Removes a volume and all that is in it. */
+  /** Removes a volume and all its data. */
   removeVolume(location: ProjectLocation, name: string): Promise<void>;
 }

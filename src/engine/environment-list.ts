@@ -1,4 +1,7 @@
-/** `Config.Env` of a container or an image. A name without `=` unsets what the image sets, and is left out. */
+/**
+ * Parses `Config.Env` of a container or an image. A name without `=` unsets a variable of the image, and is
+ * left out.
+ */
 export function parseEnvironment(entries: readonly string[] | null | undefined): Map<string, string> {
   return new Map(
     (entries ?? []).flatMap((entry) => {

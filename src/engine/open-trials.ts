@@ -1,7 +1,7 @@
 import type { Engine } from './engine.js';
 import type { TrialDependencies, Trials } from './trials.js';
 
-/** @param engine the one that the project runs on. */
+/** @param engine the engine that the project runs on. */
 export async function openTrials(engine: Engine, dependencies: TrialDependencies): Promise<Trials> {
   if (engine.kind === 'docker') {
     const { createComposeTrials } = await import('./compose/trial.js');

@@ -18,10 +18,9 @@ export interface EngineDependencies {
 }
 
 /**
- * The engine for a project. With `auto`: the one that it last ran on, since its data is there; for a new project
- * Docker when it answers, else the embedded engine, which it says.
- *
- * @throws UserError with exit code 3 when the engine that must be used does not answer.
+ * Selects the engine for a project. With `auto`: the engine that it last ran on, because its data is there;
+ * for a new project Docker if it answers, otherwise the embedded engine, with a notice.
+ * @throws UserError with exit code 3 if the required engine does not answer.
  */
 export async function selectEngine(
   choice: 'auto' | EngineKind,
@@ -57,7 +56,7 @@ export async function selectEngine(
   }
 }
 
-/** An engine by its kind, whether it answers or not. */
+/** Creates an engine by its kind, whether or not it answers. */
 export async function createEngine(
   kind: EngineKind,
   dependencies: Omit<EngineDependencies, 'note'>,
@@ -68,8 +67,8 @@ export async function createEngine(
 }
 
 /**
- * Notes the engine that holds the project's data, so that `auto` never starts an empty database on the other one.
- * On Docker only in projects that `init` made: the folder of others stays as it is.
+ * Records the engine that holds the project's data, so that `auto` never starts an empty database on the
+ * other one. For Docker, only in projects that `init` made: the folder of other projects stays unchanged.
  */
 export async function rememberEngine(location: ProjectLocation, kind: EngineKind): Promise<void> {
   const file = memoryFile(location);
@@ -79,12 +78,12 @@ export async function rememberEngine(location: ProjectLocation, kind: EngineKind
   await writeFileAtomic(file, `${kind}\n`);
 }
 
-/** To be called when the data is gone. */
+/** Forgets the project's engine; called after its data was removed. */
 export async function forgetEngine(location: ProjectLocation): Promise<void> {
   await rm(memoryFile(location), { force: true });
 }
 
-/** The engine that the project last ran on. */
+/** Returns the engine that the project last ran on. */
 export async function rememberedEngine(location: ProjectLocation): Promise<EngineKind | undefined> {
   const text = await readFile(memoryFile(location), 'utf8').catch(() => '');
   const kind = text.trim();

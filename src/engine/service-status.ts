@@ -1,4 +1,4 @@
-/** As Docker names them; `absent` is a service of the file that has no container or process. */
+/** Docker's names; `absent`: the service is in the file and has no container or process. */
 export type ServiceState =
   | 'absent'
   | 'created'
@@ -13,7 +13,7 @@ export type ServiceState =
 export type ServiceHealth = 'none' | 'starting' | 'healthy' | 'unhealthy';
 
 export interface PublishedPort {
-  /** Address of the machine that the engine is on. */
+  /** Address of the engine's machine. */
   host: string;
   published: number;
   target: number;
@@ -23,20 +23,23 @@ export interface PublishedPort {
 export interface ServiceStatus {
   /** The service's name in the compose file. */
   name: string;
-  /** The container's name, or `pid N`; absent while there is none. */
+  /** The container's name, or `pid N`; absent if there is none. */
   instance?: string;
   state: ServiceState;
   health: ServiceHealth;
-  /** Exit status of an exited service, where it is known. */
+  /** Exit status of an exited service, if it is known. */
   exitCode?: number;
   oomKilled?: boolean;
   /** ISO time of the last start. */
   startedAt?: string;
-  /** Times that the engine started it again by its restart policy. */
+  /** How often the engine restarted it by its restart policy. */
   restarts: number;
   ports: PublishedPort[];
-  /** The machine that the ports are of, where it is another one: its name in the network, and how one logs in there. */
+  /**
+   * The machine to which the ports belong, if it is another one: its name in the network, and its SSH
+   * address.
+   */
   machine?: { name: string; ssh: string };
-  /** What the last health check printed. */
+  /** Output of the last health check. */
   healthOutput?: string;
 }

@@ -1,8 +1,9 @@
 import type { PublishedPort, ServiceStatus } from './service-status.js';
 
 /**
- * Where a browser or curl of this machine reaches the service: its first published TCP port, unless that is a
- * PostgreSQL's, which speaks no HTTP. Nowhere, where another machine publishes it for itself alone.
+ * Returns the URL of the service for a browser or curl on this machine: its first published TCP port, unless
+ * it is a PostgreSQL's, which does not speak HTTP. Undefined if another machine publishes the port only on
+ * its own loopback.
  */
 export function serviceUrl(status: ServiceStatus): string | undefined {
   const port = webPort(status);
@@ -12,13 +13,16 @@ export function serviceUrl(status: ServiceStatus): string | undefined {
   return `http://${host.includes(':') ? `[${host}]` : host}:${port.published}`;
 }
 
-/** The port that {@link serviceUrl} is about. */
+/** Returns the port of {@link serviceUrl}. */
 export function webPort({ state, ports }: ServiceStatus): PublishedPort | undefined {
   if (state !== 'running') return undefined;
   return ports.find(({ protocol, target }) => protocol === 'tcp' && target !== 5432);
 }
 
-/** What makes a port that another machine publishes for itself alone one of this machine, for a person to type. */
+/**
+ * Returns the command to type if another machine publishes the port only on its own loopback: it forwards the
+ * port to this machine.
+ */
 export function forwardCommand(status: ServiceStatus): string | undefined {
   const port = webPort(status);
   if (!port || !status.machine || !isLoopback(port.host)) return undefined;

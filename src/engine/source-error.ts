@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 
-/** A place in the source that a compiler or an interpreter complains of. */
+/** A place in the source that a compiler or an interpreter names in an error. */
 export interface SourceError {
   /** Absolute path. */
   file: string;
@@ -12,9 +12,9 @@ export interface SourceError {
 }
 
 /**
- * How programs of others name a place, at the end of what BuildKit (`#11 6.160 `) may put before it:
- * tsc `src/a.ts(7,5): error TS2322: …` and `src/a.ts:7:5 - error …`; gcc, clang, go, esbuild `./a.go:7:5: …`;
- * Node `/app/src/a.js:7`; Python `File "a.py", line 7`.
+ * How other programs name a place, after the prefix that BuildKit may add (`#11 6.160 `): tsc `src/a.ts(7,5):
+ * error TS2322: …` and `src/a.ts:7:5 - error …`; gcc, clang, go, esbuild `./a.go:7:5: …`; Node
+ * `/app/src/a.js:7`; Python `File "a.py", line 7`.
  */
 const PLACES = [
   /(?<file>[^\s"'()]+)\((?<line>\d+),\d+\): (?<message>error .*)$/,
@@ -24,7 +24,7 @@ const PLACES = [
   /(?<file>\/[^\s"'():]+):(?<line>\d+)$/,
 ];
 
-/** The first place that the output of a build names, as far as it is a file of the build context. */
+/** Returns the first place in a build's output that is a file of the build context. */
 export function firstSourceError(lines: readonly string[], context: string): SourceError | undefined {
   for (const line of lines) {
     const text = stripVTControlCharacters(line)
@@ -39,7 +39,10 @@ export function firstSourceError(lines: readonly string[], context: string): Sou
   return undefined;
 }
 
-/** In a container the context lies in a folder that nobody here knows: the longest end of the path that is a file. */
+/**
+ * Maps a path in the container to the context. The context's folder in the container is unknown, so it takes
+ * the longest end of the path that is a file.
+ */
 function pathIn(context: string, file: string): string | undefined {
   const parts = file.split('/').filter((part) => part !== '' && part !== '.');
   if (parts.includes('node_modules')) return undefined;

@@ -20,7 +20,7 @@ export interface ContainerInspect {
   Mounts: { Type: string; Name?: string; Source: string; Destination: string; RW: boolean }[];
 }
 
-/** A container of the project, with all that a diagnosis looks at (Engine API 1.44). */
+/** A container of the project, with all fields that a diagnosis reads (Engine API 1.44). */
 export interface SurveyedContainer extends ContainerInspect {
   Created: string;
   /** Id of the image that it was made from. */
@@ -37,15 +37,15 @@ interface ContainerHealth {
   Log: { Start: string; ExitCode: number; Output: string }[] | null;
 }
 
-/** Any container of the engine, as `docker ps` lists it. */
+/** Any container of the engine, in the listing of `docker ps`. */
 export interface ListedContainer {
   id: string;
   name: string;
-  /** As Docker names states: `running`, `exited`, … */
+  /** Docker's name of the state: `running`, `exited`, … */
   state: string;
   project?: string;
   service?: string;
-  /** A container of `docker compose run`. */
+  /** Whether it is a container of `docker compose run`. */
   oneOff: boolean;
   /** Published ports of this machine. */
   ports: { host: string; port: number }[];
@@ -87,41 +87,41 @@ export interface DockerInfo {
 export interface DockerVersions {
   client: string;
   server: string;
-  /** Undefined: there is no Compose v2. */
+  /** Undefined: Compose v2 is missing. */
   compose?: string;
 }
 
 /**
- * What a Docker engine knows about a project, read only. One engine call for each kind of fact, made when it is first
- * asked for.
+ * Facts of a Docker engine about a project, read only. It makes one engine call for each kind of fact, when
+ * the fact is first requested.
  */
 export interface DockerSurvey {
-  /** @throws UserError with exit code 3 where the engine does not answer. */
+  /** @throws UserError with exit code 3 if the engine does not answer. */
   versions(): Promise<DockerVersions>;
   info(): Promise<DockerInfo>;
-  /** `docker compose config`: the project in Compose's own JSON, or what Compose complains of. */
+  /** Runs `docker compose config` and returns the project in Compose's JSON, or Compose's complaint. */
   config(): Promise<{ json: unknown } | { complaint: string }>;
   /** Every container of the engine. */
   listed(): Promise<ListedContainer[]>;
   /** The project's containers, without one-off ones. */
   containers(): Promise<SurveyedContainer[]>;
-  /** Those of a service, newest first. */
+  /** The containers of a service, newest first. */
   containersOf(service: string): Promise<SurveyedContainer[]>;
   /** Status of every service that has a container. */
   status(): Promise<ServiceStatus[]>;
-  /** The images of these names that the engine has, by id and by each name asked for. */
+  /** Returns the images of these names that the engine has, by id and by each requested name. */
   images(names: readonly string[]): Promise<Map<string, SurveyedImage>>;
   networks(): Promise<SurveyedNetwork[]>;
   /** All volumes of the engine. */
   volumes(): Promise<SurveyedVolume[]>;
   /** The last lines of a container's output, oldest first. */
   logs(containerId: string, tail: number): Promise<string[]>;
-  /** Output of a container's first minutes, oldest first: of at most `tail` lines before that time. */
+  /** Output of a container's first milliseconds, oldest first: at most `tail` lines. */
   firstLogs(container: SurveyedContainer, milliseconds: number, tail: number): Promise<string[]>;
   /** Instructions of an image's layers, oldest first. */
   history(image: string): Promise<string[]>;
   /** Whether a running or stopped container has this file in its own layers or mounts. */
   hasFile(containerId: string, path: string): Promise<boolean>;
-  /** Runs a program in a running container; `input` goes to its standard input. */
+  /** Runs a program in a running container, with `input` as its standard input. */
   exec(containerId: string, command: readonly string[], input?: string, user?: string): Promise<RunResult>;
 }

@@ -6,31 +6,31 @@ import type { ComposeProject, ComposeService } from '../project/model.js';
 import type { ProcessRunner } from '../system/process.js';
 import type { Engine } from './engine.js';
 
-/** A project of its own, made of services of another. */
+/** A separate project that is made of another project's services. */
 export interface Trial {
   engine: Engine;
   location: ProjectLocation;
 }
 
-/** A volume by its key in the compose file, and by the engine's name for it. */
+/** A volume: its key in the compose file, and the engine's name for it. */
 export interface TrialVolume {
   key: string;
   name: string;
 }
 
-/** A volume that an upgrade left as it was. */
+/** A volume that an upgrade left unchanged. */
 export interface LeftVolume {
-  /** The engine's. */
+  /** The engine's name for it. */
   name: string;
-  /** Of the server that it was for, and its image. */
+  /** Major of the server that used it, and its image. */
   major: number;
   image: string;
-  /** Where it was mounted, and the data folder in it. */
+  /** Path at which it was mounted, and the data folder in it. */
   target: string;
   dataDirectory: string;
 }
 
-/** @param users services, or whoever else has it. */
+/** @param users services, or other users of the volume. */
 export function volumeInUse(name: string, users: readonly string[]): UserError {
   return new UserError({
     code: 'VOLUME_IN_USE',
@@ -39,7 +39,7 @@ export function volumeInUse(name: string, users: readonly string[]): UserError {
   });
 }
 
-/** From which major of PostgreSQL to which. */
+/** The earlier and the later major of PostgreSQL. */
 export interface ServerMove {
   from: number;
   to: number;
@@ -48,11 +48,11 @@ export interface ServerMove {
 }
 
 export interface TrialInput {
-  /** Of the trial's own project. */
+  /** Name of the trial's own project. */
   name: string;
-  /** The project that services are taken from. */
+  /** The project that the services are taken from. */
   config: ComposeConfig;
-  /** What of it the trial is to have. */
+  /** Services of the project that the trial gets. */
   services: readonly string[];
   /** An empty volume of the project, for the trial's database. */
   volume: TrialVolume;
@@ -65,65 +65,64 @@ export interface BesideInput {
   project: ComposeProject;
   /** The database. */
   service: ComposeService;
-  /** Of the live server, as it names it. */
+  /** Data folder of the live server, as the server names it. */
   dataDirectory: string;
-  /** The second server's, in the first one's. */
+  /** Data folder of the second server, inside the first one's. */
   folder: string;
 }
 
-/** Such a server, not started yet. */
+/** A trial with such a server, which is not started yet. */
 export interface BesideTrial extends Trial {
   /**
-   * Runs a program where the data folder is, as the user that the server runs as; also where no server runs.
-   * @param command its output is also what it says of errors.
+   * Runs a program that can read the data folder, as the server's user; it also works if no server runs.
+   * @param command its standard error is part of the output
    */
   runOnData(command: readonly string[], input: Readable): Promise<{ status: number; output: string }>;
 }
 
-/** What moves a project's database to a server of a later major, beyond what an {@link Engine} does for everybody. */
+/** Operations that move a project's database to a server of a later major, beyond those of {@link Engine}. */
 export interface Trials {
-  /** The project's engine, which goes on after a Ctrl-C: for taking back. */
+  /** The project's engine without the abort signal: it continues after a Ctrl-C, to revert changes. */
   readonly engine: Engine;
-  /** What the compose file says in place of what a running server says of itself. */
+  /** Returns what the compose file declares, for the case that no running server can be asked. */
   declared(
     service: ComposeService,
     running: { major: number; dataDirectory: string },
   ): { imageMajor: number; dataDirectory: string };
   /**
-   * The project with another text for one of its files, resolved.
+   * Resolves the project with another text for one of its files.
    * @throws UserError COMPOSE_INVALID and others of exit 4
    */
   configWith(location: ProjectLocation, file: string, text: string): Promise<ComposeConfig>;
   /** @throws UserError VOLUME_EXISTS */
   assertNoVolume(location: ProjectLocation, volume: TrialVolume): Promise<void>;
   /**
-   * Sees to it that the later server can be started here.
-   *
-   * @param confirmPull asked where its image must be fetched; throws to stop.
-   * @returns the project's engine, beside whose servers run client programs that dump the earlier one and load into
-   *   the later one.
+   * Makes sure that the later server can be started here.
+   * @param confirmPull called if its image must be pulled; throws to stop.
+   * @returns the project's engine, with client programs that dump the earlier server and load into the later
+   * one.
    * @throws UserError IMAGE_NOT_PULLED, EMBEDDED_POSTGRES_MISSING (exit 3)
    */
   provide(move: ServerMove, confirmPull: (image: string) => Promise<void>): Promise<Engine>;
   /**
-   * Makes the trial's project, with nothing of it running yet.
+   * Makes the trial's project without starting anything.
    * @throws UserError EMBEDDED_POSTGRES_MISSING (exit 3)
    */
   prepare(location: ProjectLocation, input: TrialInput): Promise<Trial>;
   /**
-   * Makes a trial's project of the database alone, on the volume that the live one has; a volume that is gone is made.
-   * @throws UserError PROTECTION_IMPOSSIBLE where its data lies in no volume and no folder.
+   * Makes a trial with only the database, on the live one's volume; a missing volume is made.
+   * @throws UserError PROTECTION_IMPOSSIBLE if its data is neither in a volume nor in a folder.
    */
   prepareBeside(location: ProjectLocation, input: BesideInput): Promise<BesideTrial>;
-  /** Ends a trial and removes all of it but the volume, which the project has from then on. */
+  /** Ends a trial and removes all of it except the volume, which then belongs to the project. */
   release(location: ProjectLocation, name: string, service: string, volume: TrialVolume): Promise<void>;
-  /** Removes all that there is of a trial, whatever became of it; a volume of the project is none of it. */
+  /** Removes everything of a trial, in whatever state it is; a volume of the project is not part of it. */
   remove(location: ProjectLocation, name: string): Promise<void>;
-  /** Removes a volume of the project; nothing where there is none. */
+  /** Removes a volume of the project; does nothing if there is none. */
   removeVolume(location: ProjectLocation, name: string): Promise<void>;
   /**
-   * Asks a server that was stopped, by PostgreSQL's single-user mode: nobody can connect.
-   * @returns all that it says
+   * Asks a stopped server in PostgreSQL's single-user mode, in which nobody can connect.
+   * @returns its whole output
    */
   askStopped(
     location: ProjectLocation,
@@ -133,9 +132,9 @@ export interface Trials {
   ): Promise<string>;
   /**
    * Asks the server of a volume that an upgrade left, as {@link askStopped} does.
-   * @returns undefined where the volume or its server is not here any more.
-   * @throws UserError VOLUME_IN_USE: two servers on one data folder destroy it, and from two containers they do not
-   *   see each other.
+   * @returns undefined if the volume or its server does not exist any more.
+   * @throws UserError VOLUME_IN_USE: two servers on one data folder destroy it, and from two containers they
+   * do not see each other.
    */
   askLeft(
     location: ProjectLocation,

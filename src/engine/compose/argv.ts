@@ -25,12 +25,12 @@ export function config(location: ProjectLocation): string[] {
   return compose(location, 'config', '--format', 'json');
 }
 
-/** One service a line: its name, and the hash that Compose labels its container with. */
+/** Prints one service per line: its name, and the hash that Compose puts on its container as a label. */
 export function configHashes(location: ProjectLocation): string[] {
   return compose(location, 'config', '--hash', '*');
 }
 
-/** {@link config} of the project with one of its files read from standard input in place of the disk. */
+/** As {@link config}, with one of the project's files read from standard input instead of from the disk. */
 export function configWith(location: ProjectLocation, file: string): string[] {
   const files = location.files.map((one) => (one === file ? '-' : one));
   return compose(
@@ -56,7 +56,10 @@ export function build(location: ProjectLocation, options: BuildOptions): string[
   );
 }
 
-/** Starts in the background and returns when everything is started, without waiting for the last to be healthy. */
+/**
+ * Starts services in the background. Returns when all are started, without waiting until the last one is
+ * healthy.
+ */
 export function up(
   location: ProjectLocation,
   services: readonly string[],
@@ -112,7 +115,7 @@ export function remove(location: ProjectLocation, services: readonly string[], s
   );
 }
 
-/** Containers of the project, one id a line; stopped ones as well, one-off ones not. */
+/** Lists the containers of the project, one id per line: stopped ones too, one-off ones not. */
 export function containerIds(projectName: string): string[] {
   return [
     'ps',
@@ -126,7 +129,7 @@ export function containerIds(projectName: string): string[] {
   ];
 }
 
-/** The running container that publishes a port, whatever project it belongs to. */
+/** Finds the running container that publishes a port, whatever project it belongs to. */
 export function containerOnPort(port: number): string[] {
   return ['ps', '--quiet', '--no-trunc', '--filter', `publish=${port}`];
 }
@@ -176,7 +179,10 @@ export function logs(location: ProjectLocation, options: LogOptions): string[] {
   );
 }
 
-/** In a container that runs: half the time of `docker compose exec`, which reads the project again. */
+/**
+ * Runs a program in a running container. It takes half the time of `docker compose exec`, which reads the
+ * project again.
+ */
 export function exec(containerId: string, command: readonly string[], options: ExecOptions): string[] {
   return [
     'exec',
@@ -208,7 +214,10 @@ export function run(
   );
 }
 
-/** The values travel in the child's environment: an argument vector is readable by everybody on the machine. */
+/**
+ * The values are passed in the child's environment, because every user of the machine can read an argument
+ * vector.
+ */
 function processOptions(options: ExecOptions): string[] {
   return [
     ...Object.keys(options.env ?? {}).flatMap((name) => ['--env', name]),
@@ -217,7 +226,7 @@ function processOptions(options: ExecOptions): string[] {
   ];
 }
 
-/** Volumes that Compose made for the project. */
+/** Lists the volumes that Compose made for the project. */
 export function volumeNames(projectName: string): string[] {
   return ['volume', 'ls', '--quiet', '--filter', `label=${LABEL_PROJECT}=${projectName}`];
 }
@@ -226,23 +235,23 @@ export function inspectVolumes(names: readonly string[]): string[] {
   return ['volume', 'inspect', ...names];
 }
 
-/** Sizes of volumes, which only the disk usage report has. */
+/** Reports the sizes of volumes; no other command has them. */
 export function diskUsage(): string[] {
   return ['system', 'df', '--verbose', '--format', '{{json .Volumes}}'];
 }
 
-/** A volume as Compose makes it for a key under `volumes`, so that it takes it for its own. */
+/** Makes a volume as Compose does for a key under `volumes`, so that Compose accepts it as its own. */
 export function createVolume(projectName: string, key: string, name: string): string[] {
   const label = (suffix: string, value: string) => ['--label', `com.docker.compose.${suffix}=${value}`];
   return ['volume', 'create', ...label('project', projectName), ...label('volume', key), name];
 }
 
-/** Names of containers, of whatever project and stopped ones too, that have a volume. */
+/** Lists the names of the containers that have a volume: of any project, stopped ones too. */
 export function containersWithVolume(name: string): string[] {
   return ['ps', '--all', '--filter', `volume=${name}`, '--format', '{{.Names}}'];
 }
 
-/** A program of an image on a volume, in a container of its own that nobody can reach. */
+/** Runs a program of an image on a volume, in a container of its own without a network. */
 export function runOnVolume(
   image: string,
   volume: { name: string; target: string },

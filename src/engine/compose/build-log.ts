@@ -16,10 +16,10 @@ interface OpenStep {
  *     #7 CACHED            (or)  #7 DONE 3.2s
  */
 export class BuildLogReader {
-  /** Steps that have begun and not ended, oldest first. */
+  /** Steps that have begun and have not ended, oldest first. */
   readonly #open = new Map<string, OpenStep>();
 
-  /** The step that this line completes, if it does. */
+  /** Returns the step that this line completes, if it completes one. */
   read(line: string): BuildStep | undefined {
     const vertex = /^#(\d+) (.*)$/.exec(stripVTControlCharacters(line).trim());
     if (!vertex) return undefined;
@@ -27,10 +27,11 @@ export class BuildLogReader {
     const header = /^\[([^\s\]]+)(?: ([^\]]*))?\] (.*)$/.exec(rest);
     if (header) {
       const [, service = '', position = '', text = ''] = header;
-      // What is at work again after another had its say keeps what it printed.
+      // A step keeps the output that it printed before another step's lines came in between.
       if (!this.#open.has(id) && position !== 'internal') {
         const name = text.replace(/\s+/g, ' ');
-        // FROM is looked up or pulled, and `exporting to image` has no number: at work, and no instruction that is built.
+        // `FROM` only looks up or pulls an image, and `exporting to image` has no step number: both count as
+        // running steps, but not as built instructions.
         const instruction = /\d+\/\d+$/.test(position) && !/^FROM /i.test(name);
         this.#open.set(id, { service, name, instruction });
       }
@@ -50,7 +51,10 @@ export class BuildLogReader {
     return undefined;
   }
 
-  /** What is at work now, one a service: of several stages at once, the one that began last. */
+  /**
+   * Returns the running steps, one per service. If a service builds several stages at once, it is the one
+   * that began last.
+   */
   running(): RunningStep[] {
     const byService = new Map([...this.#open.values()].map((step) => [step.service, step]));
     return [...byService.values()].map(({ service, name, output, instruction }) => ({

@@ -78,7 +78,7 @@ export async function buildImages(
   );
 }
 
-/** The image that the last stage of a Dockerfile starts from; undefined where an ARG decides. */
+/** Returns the image that the last stage of a Dockerfile starts from; undefined if an ARG decides it. */
 async function baseImage(service: ComposeService): Promise<string | undefined> {
   if (!service.build || /^[a-z]+:\/\//i.test(service.build.context)) return undefined;
   const path = join(service.build.context, service.build.dockerfile ?? 'Dockerfile');
@@ -86,7 +86,7 @@ async function baseImage(service: ComposeService): Promise<string | undefined> {
   return text === undefined ? undefined : lastBaseImage(text, service.build.target);
 }
 
-/** @param target the stage that is built; the last one where it is absent. */
+/** @param target the stage that is built; default: the last one. */
 export function lastBaseImage(dockerfile: string, target?: string): string | undefined {
   const stages = new Map<string, string>();
   let last: string | undefined;
@@ -99,7 +99,7 @@ export function lastBaseImage(dockerfile: string, target?: string): string | und
   return last?.includes('$') ? undefined : last;
 }
 
-/** Every image that a Dockerfile starts from or copies out of, and that is no stage of its own. */
+/** Returns every image that a Dockerfile starts from or copies out of, except its own stages. */
 export function baseImages(dockerfile: string): string[] {
   const stages = new Set<string>();
   const images = new Set<string>();
@@ -115,7 +115,10 @@ export function baseImages(dockerfile: string): string[] {
   return [...images];
 }
 
-/** A failed build says why in the last lines of its log, and names a place in the source where a compiler did. */
+/**
+ * Makes the error of a failed build: the last lines of its log, and the place in the source if a compiler
+ * named one.
+ */
 function buildFailed(
   error: CommandError,
   services: readonly ComposeService[],

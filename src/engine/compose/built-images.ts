@@ -18,13 +18,16 @@ import type { Docker } from './docker.js';
 import type { ImageInspect } from './engine-socket.js';
 
 const recordSchema = z.object({
-  /** Id of the image that was built. */
+  /** Id of the image. */
   image: z.string(),
-  /** Digest of what it was built from. */
+  /** Digest of the build context that the image was built from. */
   content: z.string(),
-  /** The same by what the file system said of it, where that is proof. */
+  /**
+   * Digest of the file system's metadata (`stat`) of the same files, if the metadata proves that the content
+   * is unchanged.
+   */
   stat: z.string().optional(),
-  /** ISO time of the reading. */
+  /** ISO time at which the build context was read. */
   readAt: z.string(),
 });
 const recordsSchema = z.record(z.string(), recordSchema);
@@ -32,8 +35,8 @@ const recordsSchema = z.record(z.string(), recordSchema);
 type Records = z.infer<typeof recordsSchema>;
 
 /**
- * What images were built from, by service: beside the images and not in them, since a label would make another image,
- * and another container, of each edit that no instruction copies.
+ * Records what each service's image was built from. The records are kept outside the images: a label would
+ * change the image, and so recreate the container, at each edit of a file that no instruction copies.
  */
 export class BuiltImages {
   readonly #docker: Docker;
@@ -46,7 +49,7 @@ export class BuiltImages {
     this.#project = project;
   }
 
-  /** Of these services, those that are to be built and have no image yet. */
+  /** Returns those of the services that have a `build` and no image yet. */
   async missing(services: ReadonlySet<string>): Promise<string[]> {
     const built = this.#built(services);
     const images = await this.#images(built);
@@ -54,8 +57,9 @@ export class BuiltImages {
   }
 
   /**
-   * Of these services, those whose build context is not what their image was built from. An image that nobody here has
-   * built by invctl is judged by its time, unless it was pulled: then its source is elsewhere.
+   * Returns those of the services whose build context differs from what their image was built from. For an
+   * image without a record, built without invctl, its time decides; if it was pulled, its source is elsewhere
+   * and it is left out.
    */
   async outdated(services: ReadonlySet<string>): Promise<OutdatedImage[]> {
     const built = this.#built(services);
@@ -91,8 +95,8 @@ export class BuiltImages {
   }
 
   /**
-   * Reads what these services are built from, before they are.
-   * @returns to be called when they are built: notes it down with the images that came of it.
+   * Reads the build contexts of these services before the build.
+   * @returns a function to call after the build: it records the new images with these contexts.
    */
   async begin(services: readonly string[]): Promise<() => Promise<void>> {
     const built = this.#built(new Set(services));
@@ -120,7 +124,7 @@ export class BuiltImages {
     return Object.values(this.#project.services).filter(({ name, build }) => build && services.has(name));
   }
 
-  /** By service. */
+  /** Returns the images by service. */
   async #images(services: readonly ComposeService[]): Promise<Map<string, ImageInspect>> {
     if (services.length === 0) return new Map();
     const names = services.map((service) => imageName(this.#project, service));
@@ -133,7 +137,7 @@ export class BuiltImages {
     );
   }
 
-  /** What cannot be read is not known: the images are then judged by their time. */
+  /** Reads the records. If the file is unreadable there are none, and the images are judged by their time. */
   async #read(): Promise<Records> {
     try {
       return recordsSchema.parse(JSON.parse(await readFile(await this.#file(), 'utf8')));
@@ -142,13 +146,13 @@ export class BuiltImages {
     }
   }
 
-  /** Best effort: a home that cannot be written to is no reason to keep a project down. */
+  /** Best effort: a home folder that is not writable must not prevent the start of a project. */
   async #write(records: Records): Promise<void> {
     try {
       await makeStateFolder(this.#folder(), 'traversable');
       await writeFileAtomic(await this.#file(), `${JSON.stringify(records, null, 2)}\n`, 0o600);
     } catch {
-      // The next `up` judges by time again.
+      // The next `up` then judges by time again.
     }
   }
 

@@ -10,16 +10,15 @@ import { explainReadError } from '../../system/files.js';
 import type { RemoteHost } from '../../system/ssh/remote-host.js';
 
 /**
- * What containers mount from files of this machine, on the machine that they run on. See docs/adr/0035.
- *
- * Below `~/.invctl/PROJECT` of the host, which its user alone may enter: `files/` has copies of secrets, configs and
- * read-only mounts, each under a name made of its content, so that a changed one makes Compose recreate its container;
- * `kept/` has the folders that services write to.
+ * Copies the files of this machine that containers mount to the machine on which the containers run. See
+ * docs/adr/0035. They are kept below `~/.invctl/PROJECT` of the host, a folder that only its user can enter.
+ * `files/` has copies of secrets, configs and read-only mounts; the name of each copy depends on its content,
+ * so a changed file makes Compose recreate its container. `kept/` has the folders that services write to.
  */
 
-/** Of all that is carried, in bytes: more belongs into an image or a volume. */
+/** Largest total size of all carried files, in bytes. More data belongs into an image or a volume. */
 const MOST_BYTES = 100e6;
-/** What the image reads from here it only reads, whatever the mount allows. */
+/** The image only reads this folder, even if the mount is writable. */
 const INIT_SCRIPTS = '/docker-entrypoint-initdb.d';
 const POSTGRES_DATA = /^\/var\/lib\/postgresql(\/|$)/;
 
@@ -28,9 +27,9 @@ type Json = Record<string, unknown>;
 interface Item {
   /** Absolute path here. */
   source: string;
-  /** `files/…` or `kept/…`, once the host's salt is known. */
+  /** The path is `files/…` or `kept/…`; the rest of it needs the host's salt. */
   kind: 'files' | 'kept';
-  /** Below the item's own folder. */
+  /** Files and folders below the item's own folder. */
   entries: Entry[];
 }
 
@@ -48,7 +47,7 @@ interface Bind {
   source: string;
   target: string;
   readOnly: boolean;
-  /** As Compose's JSON has it. */
+  /** The mount as it is in Compose's JSON. */
   written: Json;
 }
 
@@ -56,7 +55,7 @@ interface HostFolder {
   root: string;
   salt: string;
   has: ReadonlySet<string>;
-  /** Of the paths asked about, those that are there. */
+  /** Those of the requested paths that exist on the host. */
   there: ReadonlySet<string>;
 }
 
@@ -77,7 +76,7 @@ for path do [ -e "$path" ] && echo "there=$path"; done
 exit 0
 `;
 
-/** Nothing is seen under its name before it is whole. */
+/** Each file gets its final name only after it is complete. */
 const TAKE = `
 umask 077
 cd "$1" && rm -rf incoming && mkdir incoming || exit 1
@@ -102,7 +101,10 @@ done
 exit 0
 `;
 
-/** The folders that services write to are data: they go where the volumes go. */
+/**
+ * Copied files are removed; folders that services write to are data, and are removed only together with the
+ * volumes.
+ */
 const REMOVE = `
 cd "$HOME/.invctl" 2>/dev/null || exit 0
 rm -rf "$1/files" "$1/incoming"
@@ -113,10 +115,9 @@ exit 0
 `;
 
 /**
- * Carries what the containers of some services mount.
- *
- * @param config what Compose makes of the project's files
- * @returns the location as a `docker compose` command that makes containers has to be told of it
+ * Copies to the host what the containers of some services mount.
+ * @param config the output of `docker compose config`
+ * @returns the location with the compose file that a `docker compose` command needs to make containers there
  * @throws UserError REMOTE_DATA_BIND, CARRY_TOO_LARGE (exit 4), HOST_COMMAND_FAILED
  */
 export async function carryFiles(
@@ -166,13 +167,19 @@ export async function carryFiles(
   return { ...location, files: [...location.files, file], explicitFiles: true };
 }
 
-/** Removes the copies that no container of the project mounts any more. @param mounted paths on the host */
+/**
+ * Removes the copies that no container of the project mounts any more.
+ * @param mounted paths on the host
+ */
 export async function tidyCarried(location: ProjectLocation, mounted: readonly string[]): Promise<void> {
   const names = mounted.flatMap((path) => /\/\.invctl\/[^/]+\/files\/([^/]+)/.exec(path)?.[1] ?? []);
   await location.host?.remote?.script(TIDY, [location.name, ...new Set(names)]);
 }
 
-/** Removes what was carried, when no container is left. @param all also the folders that services wrote to */
+/**
+ * Removes everything that was carried, when no container is left.
+ * @param all also the folders that services wrote to
+ */
 export async function removeCarried(location: ProjectLocation, all: boolean): Promise<void> {
   await location.host?.remote?.script(REMOVE, [location.name, all ? 'all' : 'copies']);
 }
@@ -197,7 +204,7 @@ function bindsOf(config: ComposeConfig, services: ReadonlySet<string>): Bind[] {
   );
 }
 
-/** Secrets and configs that are files. One that is not there is the preflight's to tell of. */
+/** Returns the secrets and configs that are files. The preflight reports a file that does not exist. */
 function sharedFiles(
   config: ComposeConfig,
 ): { section: 'secrets' | 'configs'; key: string; source: string }[] {
@@ -226,7 +233,10 @@ function assertNoData(
   });
 }
 
-/** A path outside of the project is the host's own where it is there, such as /etc/localtime or the engine's socket. */
+/**
+ * False for a path outside the project that exists on the host, such as /etc/localtime or the engine's
+ * socket: the host's own is mounted.
+ */
 function isCarried(location: ProjectLocation, bind: Bind, host: HostFolder): boolean {
   const stat = statOf(bind.source);
   if (stat && !stat.isFile() && !stat.isDirectory()) return false;
@@ -274,7 +284,8 @@ function readEntries(source: string, kind: Item['kind']): Entry[] {
       });
     } else if (stat.isFile()) {
       const executable = (stat.mode & 0o111) !== 0 ? 0o111 : 0;
-      // Whoever the container runs as reads it; whoever is on the host does not get through the folder above.
+      // Readable by everybody, because the container may run as any user. Other users of the host cannot
+      // enter the folder above.
       const mode = (kind === 'kept' ? 0o666 : 0o444) | executable;
       assertSize([{ source, kind, entries }], stat.size);
       entries.push({ path, type: 'File', mode, content: readFileSync(at) });
@@ -303,7 +314,7 @@ function assertSize(items: readonly Item[], more = 0): void {
   });
 }
 
-/** The name tells that the content changed, and, by the salt, nothing of what it is. */
+/** The name changes with the content. Because of the salt it does not reveal the content. */
 function placeOf({ source, kind, entries }: Item, location: ProjectLocation, salt: string): string {
   const hash = createHmac('sha256', salt);
   if (kind === 'kept') hash.update(relative(location.directory, source));
@@ -363,7 +374,10 @@ async function* archive(items: readonly { place: string; item: Item }[]): AsyncG
   yield Buffer.alloc(1024);
 }
 
-/** JSON is YAML; Compose halves the dollar signs of what it reads. */
+/**
+ * Writes the override file as JSON, which is valid YAML. Dollar signs are doubled, because Compose halves
+ * them when it reads the file.
+ */
 function overrideOf(
   config: ComposeConfig,
   shared: ReturnType<typeof sharedFiles>,

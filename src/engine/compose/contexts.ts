@@ -4,11 +4,11 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 
 /**
- * What the `docker` client keeps of its contexts below `~/.docker` (docker/cli, cli/context/store): one folder each,
- * named by the SHA-256 of the context's name.
+ * Reads the contexts of the `docker` client below `~/.docker` (docker/cli, cli/context/store): one folder per
+ * context, whose name is the SHA-256 of the context's name.
  */
 
-/** The name of the context that the client would use; `default` is that of this machine. */
+/** Returns the name of the context that the client would use; `default` is this machine's. */
 export function configuredContext(env: NodeJS.ProcessEnv): string {
   try {
     const text = readFileSync(join(configFolder(env), 'config.json'), 'utf8');
@@ -18,17 +18,23 @@ export function configuredContext(env: NodeJS.ProcessEnv): string {
   }
 }
 
-/** Where a context's engine is, such as `ssh://deploy@shop`; undefined for one that does not exist, and for `default`. */
+/**
+ * Returns the address of a context's engine, such as `ssh://deploy@shop`; undefined for `default` and for a
+ * context that does not exist.
+ */
 export function contextEndpoint(env: NodeJS.ProcessEnv, name: string): string | undefined {
   return metadata(env, createHash('sha256').update(name).digest('hex'))?.Endpoints?.docker?.Host;
 }
 
-/** Where the client would go by the variables and the settings of this shell; undefined: to this machine. */
+/**
+ * Returns the address of the engine that the client would use with the variables and settings of this shell;
+ * undefined for this machine's.
+ */
 export function clientEndpoint(env: NodeJS.ProcessEnv): string | undefined {
   return env.DOCKER_HOST || contextEndpoint(env, env.DOCKER_CONTEXT || configuredContext(env));
 }
 
-/** Of every context, without `default`. */
+/** Returns the names of all contexts without `default`. */
 export function contextNames(env: NodeJS.ProcessEnv): string[] {
   try {
     return readdirSync(metadataFolder(env)).flatMap((folder) => metadata(env, folder)?.Name ?? []);

@@ -8,11 +8,14 @@ import type { Engine, PipeResult } from '../engine.js';
 import type { RunBeside } from './psql-session.js';
 
 const CONNECT_SECONDS = 10;
-/** Of our script; psql's own are 0 to 3. */
+/** Exit status of our script; psql's own are 0 to 3. */
 const NO_ADDRESS = 90;
 const REFUSED = 91;
 
-/** By programs beside the server, in its container: nothing outside of it reaches the socket. */
+/**
+ * Gives access to a database through programs beside the server, in its container: the socket cannot be
+ * reached from outside.
+ */
 export function containerDatabase(
   { exec, pipe }: Pick<Engine, 'exec' | 'pipe'>,
   location: ProjectLocation,
@@ -29,7 +32,7 @@ export function containerDatabase(
     },
     accepts: (login, password, signal) => accepts(run, service, login, password, signal),
     async listens(signal) {
-      // While the image makes its cluster, the server listens on its socket alone.
+      // While the image initialises its cluster, the server listens only on its socket.
       const { status, stderr } = await run(['pg_isready', '--quiet', '--host=127.0.0.1'], { signal });
       return { listening: status === 0, said: stderr };
     },
@@ -41,9 +44,9 @@ export function containerDatabase(
 }
 
 /**
- * By the container's own address: the image's pg_hba.conf trusts everybody who comes from 127.0.0.1. psql's status is
- * that of any failed connection, and its words are in the server's language: where the server answers otherwise, it
- * was the login that it refused.
+ * Logs in by the container's own address, because the image's pg_hba.conf trusts every connection from
+ * 127.0.0.1. psql exits with the same status for every failed connection, and its message is in the server's
+ * language. So if the server answers otherwise, the login itself was refused.
  */
 const LOG_IN = `user=$1 database=$2
 set -- $(hostname -i)

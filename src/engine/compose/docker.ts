@@ -12,13 +12,13 @@ export interface Docker {
   readonly processes: ProcessRunner;
   readonly env: NodeJS.ProcessEnv;
   run(args: readonly string[], options?: RunOptions): Promise<RunResult>;
-  /** Runs `docker … inspect` and parses its JSON. Objects that went away meanwhile are left out. */
+  /** Runs `docker … inspect` and parses its JSON. Objects that were removed in the meantime are left out. */
   inspect<T>(args: readonly string[]): Promise<T[]>;
-  /** Runs a listing that prints one id or name a line. */
+  /** Runs a listing that prints one id or name per line. */
   list(args: readonly string[]): Promise<string[]>;
-  /** Images by the names asked for; those that the engine does not have are left out. */
+  /** Returns images by the requested names; those that the engine does not have are left out. */
   images(names: readonly string[]): Promise<Map<string, ImageInspect>>;
-  /** The containers of a project, stopped ones as well. */
+  /** Returns the containers of a project, stopped ones too. */
   containers(projectName: string): Promise<ContainerInspect[]>;
 }
 
@@ -46,7 +46,7 @@ export function createDocker(processes: ProcessRunner, env: NodeJS.ProcessEnv): 
   async function containers(projectName: string): Promise<ContainerInspect[]> {
     const socket = engineSocket(env);
     if (socket) {
-      // The client explains better than a socket why it does not get through.
+      // The client explains a failed connection better than the socket does.
       const found = await containersBySocket(socket, projectName).catch(() => undefined);
       if (found) return found;
     }
@@ -64,7 +64,10 @@ export function createDocker(processes: ProcessRunner, env: NodeJS.ProcessEnv): 
     return imagesByClient(wanted);
   }
 
-  /** The client prints what it finds in the order asked for, without the names, and complains of each other one. */
+  /**
+   * Asks the client for images. It prints the images that it finds in the requested order, without their
+   * names, and complains about each missing one.
+   */
   async function imagesByClient(names: readonly string[]): Promise<Map<string, ImageInspect>> {
     if (names.length === 0) return new Map();
     const result = await run(argv.inspectImages(names), { allowFailure: true });
@@ -76,7 +79,7 @@ export function createDocker(processes: ProcessRunner, env: NodeJS.ProcessEnv): 
     }
     if (found.length === 0 && missing.size === 0) throw explainDockerError(failedCommand(result));
     if (names.length === 1) return new Map();
-    // It calls some by another name than ours.
+    // The client names some images differently from the request.
     const each = await Promise.all(names.map((name) => imagesByClient([name])));
     return new Map(each.flatMap((one) => [...one]));
   }
@@ -84,7 +87,7 @@ export function createDocker(processes: ProcessRunner, env: NodeJS.ProcessEnv): 
   return { processes, env, run, inspect, list, images, containers };
 }
 
-/** The error of a run that was allowed to fail. */
+/** Makes the error of a run that was allowed to fail. */
 export function failedCommand(result: RunResult, complaint = result.stderr): CommandError {
   return new CommandError({
     argv: result.argv,
@@ -94,7 +97,7 @@ export function failedCommand(result: RunResult, complaint = result.stderr): Com
   });
 }
 
-/** The last lines that Compose printed and that are not its progress. */
+/** Returns the last lines that Compose printed, without its progress. */
 export function composeComplaint(stderr: string): string {
   return stderr
     .split('\n')

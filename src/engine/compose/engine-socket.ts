@@ -3,11 +3,14 @@ import { LABEL_ONE_OFF, LABEL_PROJECT } from '../labels.js';
 import type { ContainerInspect } from '../survey.js';
 import { configuredContext } from './contexts.js';
 
-/** An engine that needs longer for one answer is asked through the client, which explains itself. */
+/**
+ * In milliseconds. If one answer of the engine takes longer, the `docker` client is asked instead: it
+ * explains errors.
+ */
 const PATIENCE_MS = 2000;
 
 /**
- * The unix socket that the `docker` client would use, or undefined where it would go another way: a context, TCP,
+ * Returns the unix socket that the `docker` client would use; undefined if it would use a context, TCP or
  * SSH. The order is the client's: DOCKER_HOST, DOCKER_CONTEXT, the configured context, the default socket.
  */
 export function engineSocket(env: NodeJS.ProcessEnv): string | undefined {
@@ -18,7 +21,10 @@ export function engineSocket(env: NodeJS.ProcessEnv): string | undefined {
   return '/var/run/docker.sock';
 }
 
-/** Whether an engine answers on the client's socket. False says nothing: the client may have another way. */
+/**
+ * Whether an engine answers on the client's socket. False proves nothing, because the client may use another
+ * connection.
+ */
 export async function answersOnSocket(env: NodeJS.ProcessEnv): Promise<boolean> {
   const socket = engineSocket(env);
   if (!socket) return false;
@@ -29,8 +35,8 @@ export async function answersOnSocket(env: NodeJS.ProcessEnv): Promise<boolean> 
 }
 
 /**
- * The containers of a project by the Engine API: what `docker ps` and `docker inspect` would say, without starting
- * two programs. A container that goes away in between is left out.
+ * Reads the containers of a project from the Engine API: the output of `docker ps` and `docker inspect`
+ * without starting two programs. A container that is removed in between is left out.
  */
 export async function containersBySocket(socket: string, projectName: string): Promise<ContainerInspect[]> {
   const filters = JSON.stringify({ label: [`${LABEL_PROJECT}=${projectName}`, `${LABEL_ONE_OFF}=False`] });
@@ -47,19 +53,21 @@ export async function containersBySocket(socket: string, projectName: string): P
   return inspected.filter((container) => container !== undefined) as ContainerInspect[];
 }
 
-/** What `docker image inspect` says of an image, as far as it is read. */
+/** The parts of `docker image inspect` that invctl reads. */
 export interface ImageInspect {
   Id: string;
-  /** ISO time. Of an image that came whole from the cache, that of its first build. */
+  /** ISO time. For an image that came completely from the cache, the time of its first build. */
   Created?: string;
-  /** When it got its name: of an image from the cache, when it was built again. */
+  /** Time at which the image got its name; for an image from the cache, the time of the last build. */
   Metadata?: { LastTagTime?: string } | null;
-  /** Where it was pulled from or pushed to. */
+  /** Registries' digests; empty if the image was neither pulled nor pushed. */
   RepoDigests?: string[] | null;
   Config?: { Env?: string[] | null } | null;
 }
 
-/** Images by the names asked for, by the Engine API; those that the engine does not have are left out. */
+/**
+ * Reads images by the requested names from the Engine API; those that the engine does not have are left out.
+ */
 export async function imagesBySocket(
   socket: string,
   names: readonly string[],
@@ -68,7 +76,7 @@ export async function imagesBySocket(
     names.map(async (name) => {
       const path = name.split('/').map(encodeURIComponent).join('/');
       const image = await getJson(socket, `/images/${path}/json`, PATIENCE_MS).catch((error: Error) => {
-        // 400: no name that an image can have.
+        // 400: the name is not a valid image name.
         if (/^(404|400) /.test(error.message)) return undefined;
         throw error;
       });

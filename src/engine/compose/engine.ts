@@ -15,14 +15,14 @@ import { surveyDocker } from './survey.js';
 export interface ComposeEngineDependencies {
   processes: ProcessRunner;
   env: NodeJS.ProcessEnv;
-  /** Finds the container of a service where another than Compose made it. */
+  /** Finds the container of a service that was not made by Compose. */
   containerOf?: ContainerOf;
   warn?: (message: string) => void;
 }
 
 /**
- * Docker Engine with Compose v2, driven through the `docker` client. What only some methods need is imported by
- * them: `ps` is on the clock.
+ * Docker Engine with Compose v2, driven by the `docker` client. Modules that only some methods need are
+ * imported in those methods, to keep `ps` fast.
  */
 export function createComposeEngine({
   processes,
@@ -127,7 +127,7 @@ async function engineInfo(docker: Docker): Promise<EngineInfo> {
   };
 }
 
-/** Runs a Compose command whose progress nobody reads; what it complains of is the error. */
+/** Runs a Compose command without showing its progress; its complaint becomes the error. */
 async function change(
   docker: Docker,
   location: ProjectLocation,

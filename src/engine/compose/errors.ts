@@ -2,8 +2,8 @@ import { CommandError, ExitCode, UserError } from '../../errors.js';
 import { explainUnreachable, firstLine } from './unreachable.js';
 
 /**
- * Recognises what the docker client says when it, the engine or Compose is the problem. The texts are those of the
- * docker client 20 to 29; what is not recognised is returned as it came.
+ * Recognises messages of the docker client about problems with itself, the engine or Compose. The texts are
+ * those of docker client 20 to 29; other errors are returned unchanged.
  */
 export function explainDockerError(error: unknown): unknown {
   if (error instanceof UserError && error.code === 'PROGRAM_NOT_FOUND') {
@@ -85,17 +85,17 @@ const OBJECT = '(?:container|image|volume|network|object|service|secret|config|n
 /** `No such volume: x`, `get x: no such volume` and, where the engine manages a swarm, `volume x not found`. */
 const NO_SUCH = new RegExp(`\\bno such ${OBJECT}\\b|\\b${OBJECT} \\S+ (?:was )?not found\\b`, 'i');
 const NOT_RUNNING = /\bcontainer \S+ is (?:not running|restarting|paused|marked for removal)/i;
-/** How the client begins what it says itself; PostgreSQL's programs shout. */
+/** How the client's own messages begin; those of PostgreSQL's programs begin in capitals. */
 const OF_THE_CLIENT = /^[Ee]rror(?: response from daemon)?:/;
 
-/** Whether the client says that an object of the engine is not there: gone since it was listed, or never made. */
+/** Whether the client says that an object of the engine does not exist. */
 export function saysNotFound(stderr: string): boolean {
   return clientLines(stderr).some((line) => NO_SUCH.test(line));
 }
 
 /**
- * Whether a program did not run because its container is gone, or does not run. A program that ran may say anything,
- * and says more than the client.
+ * Whether a program did not run because its container does not exist or does not run. A program that ran may
+ * print any text, and more than the client does.
  */
 export function saysNotRunning(stderr: string): boolean {
   const lines = clientLines(stderr);

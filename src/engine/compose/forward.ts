@@ -12,17 +12,17 @@ import { serviceStatuses } from './parse.js';
 import type { ContainerOf } from './programs.js';
 
 const LOOPBACK = '127.0.0.1';
-/** Of the script: nobody listens at that port. */
+/** Exit status of the script: nothing listens on that port. */
 const REFUSED = 111;
-/** Of the script: the image has no program for it. */
+/** Exit status of the script: the image lacks a program that it needs. */
 const NO_PROGRAM = 127;
 
 /**
- * Joins standard input and output with a port of the container's own address. Not with that of its loopback: there a
- * PostgreSQL image lets everybody in without a password. bash is in every image that has the official entrypoint.
- *
- * Each child is waited for: the server is process 1 of its container, inherits what is left behind, and takes an orphan
- * that a signal ended for a crash of its own, upon which it ends every session.
+ * Joins standard input and output with a port of the container's own address. It does not use the loopback,
+ * where a PostgreSQL image accepts everybody without a password. bash is in every image that has the official
+ * entrypoint. The script waits for each child: the server is process 1 of its container and inherits orphans.
+ * If a signal ended an orphan, the server takes it for a crash of one of its own processes and ends every
+ * session.
  */
 const JOIN = `
 if command -v bash >/dev/null 2>&1; then
@@ -45,15 +45,14 @@ interface ForwardInput {
   service: string;
   /** Port in the container. */
   target: number;
-  /** Port of this machine; absent: any that is free. */
+  /** Port of this machine; absent: any free one. */
   port?: number | undefined;
 }
 
 /**
- * A port of this machine's loopback that leads to a service for as long as this process lives: nothing is published,
- * and containers of internal networks are reached as well. Of a service on another machine, to the port that it
- * publishes there, if it does.
- *
+ * Opens a port of this machine's loopback that leads to a service for as long as this process lives. Nothing
+ * is published, and containers of internal networks are reached too. For a service on another machine it
+ * leads to the port that the service publishes there, if any.
  * @throws UserError FORWARD_FAILED, PORT_IN_USE, SERVICE_NOT_RUNNING
  */
 export async function forward(
@@ -84,7 +83,7 @@ async function forwardInto(docker: Docker, containerId: string, input: ForwardIn
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     const one = docker
       .run(command, { ...options, input: socket, output: socket, signal: stop.signal })
-      // One that breaks off is the client's to notice.
+      // The client notices by itself when a connection breaks off.
       .catch(() => {})
       .finally(() => socket.destroy());
     joined.add(one);
@@ -108,7 +107,7 @@ async function forwardInto(docker: Docker, containerId: string, input: ForwardIn
   };
 }
 
-/** The connection to the other machine carries it, and no program runs for it there. */
+/** Uses the SSH connection to the other machine; no program is started there. */
 async function forwardPublished(
   remote: RemoteHost,
   { host, published }: PublishedPort,

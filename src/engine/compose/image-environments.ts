@@ -1,7 +1,7 @@
 import { parseEnvironment } from '../environment-list.js';
 import type { Docker } from './docker.js';
 
-/** `ENV` of images by the names asked for; those that are not here are left out. */
+/** Returns the `ENV` of images by the requested names; images that are not on this engine are left out. */
 export async function imageEnvironments(
   docker: Docker,
   images: readonly string[],

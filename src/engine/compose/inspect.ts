@@ -60,7 +60,7 @@ export async function inspectVolumes(docker: Docker, location: ProjectLocation):
   return volumeStatuses(inspected, JSON.parse(usage.stdout) as VolumeUsage[], attached);
 }
 
-/** What publishes a port of the engine's machine. */
+/** Finds the container that publishes a port of the engine's machine. */
 export async function portOwner(docker: Docker, port: number): Promise<PortOwner | undefined> {
   const [id] = await docker.list(argv.containerOnPort(port));
   if (!id) return undefined;
@@ -180,7 +180,7 @@ function volumeStatuses(
   });
 }
 
-/** Reads the docker client's decimal sizes. */
+/** Parses the docker client's decimal sizes. */
 function parseSize(text: string | undefined): number | undefined {
   const match = /^([\d.]+)(B|kB|MB|GB|TB)$/.exec(text ?? '');
   if (!match) return undefined;

@@ -7,10 +7,13 @@ import type { ContainerInspect } from '../survey.js';
 import type { Docker } from './docker.js';
 import { imageEnvironments } from './image-environments.js';
 
-/** What the client adds from `proxies` of its own configuration. */
+/** Variables that the client adds from `proxies` in its own configuration. */
 const PROXY_NAME = /^(https?|ftp|all|no)_proxy$/i;
 
-/** What the running containers have beside what Compose would give new ones of the images that are here. */
+/**
+ * Returns the environment of the running containers, beside the one that Compose would give new ones of the
+ * present images.
+ */
 export async function liveEnvironments(
   docker: Docker,
   project: ComposeProject,

@@ -27,7 +27,7 @@ export async function* logEntries(
     for await (const line of lines) {
       const entry = parseLogLine(line);
       if (!entry) continue;
-      // A container that came after we looked is named by Compose as `<service>-<number>`.
+      // For a container that was made after the listing, Compose prints the name `<service>-<number>`.
       const service = serviceOf.get(entry.container) ?? entry.container.replace(/-\d+$/, '');
       yield { service, line: entry.text, ...(entry.time ? { time: entry.time } : {}) };
     }

@@ -2,7 +2,7 @@ import { LABEL_SERVICE } from '../labels.js';
 import type { PublishedPort, ServiceHealth, ServiceState, ServiceStatus } from '../service-status.js';
 import type { ContainerInspect } from '../survey.js';
 
-/** One status a service. Of several containers (`scale`), the worst speaks for it. */
+/** Returns one status per service. If it has several containers (`scale`), the worst status counts. */
 export function serviceStatuses(containers: readonly ContainerInspect[]): ServiceStatus[] {
   const byService = new Map<string, ServiceStatus>();
   for (const container of containers) {
@@ -14,13 +14,14 @@ export function serviceStatuses(containers: readonly ContainerInspect[]): Servic
       byService.set(status.name, { ...other, ports: mergePorts(other.ports, status.ports) });
     }
   }
-  // By code unit, as Compose sorts. The first `localeCompare` of a process loads ICU's collation: 5 ms of a short command.
+  // Sorted by code unit, as Compose does. The first `localeCompare` of a process loads ICU's collation, which
+  // takes 5 ms of a short command.
   return [...byService.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 export function containerStatus(container: ContainerInspect): ServiceStatus {
   const { State: state } = container;
-  // Of a container that has ended, the engine still reports what its last check said.
+  // The engine still reports the result of the last check for a container that has ended.
   const health = state.Status === 'running' || state.Status === 'paused' ? state.Health?.Status : undefined;
   const lastCheck = state.Health?.Log?.at(-1);
   const exited = state.Status === 'exited' || state.Status === 'dead';
@@ -34,7 +35,7 @@ export function containerStatus(container: ContainerInspect): ServiceStatus {
         : 'none',
     ...(exited ? { exitCode: state.ExitCode } : {}),
     ...(state.OOMKilled ? { oomKilled: true } : {}),
-    // A container that never ran carries the year 1.
+    // A container that never ran has the year 1.
     ...(state.StartedAt.startsWith('0001') ? {} : { startedAt: state.StartedAt }),
     restarts: container.RestartCount,
     ports: publishedPorts(container),
@@ -58,7 +59,7 @@ function publishedPorts(container: ContainerInspect): PublishedPort[] {
   return mergePorts(ports, []);
 }
 
-/** One entry a port: an engine that binds IPv4 and IPv6 reports the same mapping twice. */
+/** Returns one entry per port: an engine that binds IPv4 and IPv6 reports the same mapping twice. */
 function mergePorts(some: readonly PublishedPort[], others: readonly PublishedPort[]): PublishedPort[] {
   const merged: PublishedPort[] = [];
   for (const port of [...some, ...others]) {
@@ -87,7 +88,7 @@ export interface ContainerEvent {
   timeMs: number;
 }
 
-/** One line of `docker events --format '{{json .}}'`, or undefined where it is of no interest. */
+/** Parses one line of `docker events --format '{{json .}}'`; undefined if the event does not matter here. */
 export function parseEvent(line: string): ContainerEvent | undefined {
   const event = JSON.parse(line) as {
     Action?: string;
@@ -111,7 +112,10 @@ export function parseEvent(line: string): ContainerEvent | undefined {
   };
 }
 
-/** One line of `docker compose logs --timestamps --no-color`, which clears the terminal's line first even on a pipe. */
+/**
+ * Parses one line of `docker compose logs --timestamps --no-color`, which clears the terminal's line first
+ * even on a pipe.
+ */
 export function parseLogLine(line: string): { container: string; time?: string; text: string } | undefined {
   const match = /^(?:\u001b\[2K)?(\S+)\s+\| (?:(\d{4}-\d\d-\d\dT[\d:.]+Z) ?)?(.*)$/s.exec(line);
   if (!match) return undefined;

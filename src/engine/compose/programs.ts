@@ -7,10 +7,13 @@ import * as argv from './argv.js';
 import { type Docker, failedCommand } from './docker.js';
 import { explainDockerError, saysNotRunning } from './errors.js';
 
-/** States of a container that `docker exec` reaches, or says itself why not. */
+/** States of a container in which `docker exec` works, or explains itself why it does not. */
 const RUNNING = new Set(['running', 'paused']);
 
-/** The id of a service's container. @throws UserError SERVICE_NOT_RUNNING */
+/**
+ * Finds the id of a service's container.
+ * @throws UserError SERVICE_NOT_RUNNING
+ */
 export type ContainerOf = (location: ProjectLocation, service: string) => Promise<string>;
 
 /** Runs programs in containers. */
@@ -38,7 +41,7 @@ export function createPrograms(
       ...(variables ? { env: variables } : {}),
     });
     if (result.status === 0) return result;
-    // The container went away in between. A program that ran in it has its own to say.
+    // The container was removed in between. If the program ran in it, its own message is kept.
     if (saysNotRunning(result.stderr)) throw notRunning(service);
     const known = explainDockerError(failedCommand(result));
     if (known instanceof UserError && known.exitCode === ExitCode.engineUnavailable) throw known;
@@ -58,7 +61,7 @@ export function createPrograms(
   return { exec, pipe };
 }
 
-/** Runs the `docker` client with the person's own terminal, and gives its exit status. */
+/** Runs the `docker` client with the user's own terminal and returns its exit status. */
 export async function passThrough(
   processes: ProcessRunner,
   location: ProjectLocation,
@@ -77,7 +80,10 @@ export async function passThrough(
   }
 }
 
-/** Of several containers of a service, the one that `docker compose exec` takes. @throws UserError SERVICE_NOT_RUNNING */
+/**
+ * Finds the container that `docker compose exec` would take if a service has several.
+ * @throws UserError SERVICE_NOT_RUNNING
+ */
 export async function composeContainer(
   docker: Docker,
   location: ProjectLocation,

@@ -10,7 +10,7 @@ import type { PipeOptions, PipeResult } from '../engine.js';
 /** Runs a program beside the server. */
 export type RunBeside = (command: readonly string[], options: PipeOptions) => Promise<PipeResult>;
 
-/** A session that is a `psql` beside the server, fed through its standard input. */
+/** A session that uses a `psql` beside the server; statements go to its standard input. */
 export class PsqlSession implements Session {
   readonly #input = new PassThrough();
   readonly #ended: Promise<PipeResult>;
@@ -49,7 +49,8 @@ export class PsqlSession implements Session {
         ...(login.signal ? { signal: login.signal } : {}),
       },
     );
-    // Reported by whoever waits for an answer; nobody may be waiting when it breaks.
+    // The statement that waits for an answer reports the failure. If none waits, the error must not become an
+    // unhandled one.
     this.#ended.catch(() => {});
   }
 

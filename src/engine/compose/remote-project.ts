@@ -4,7 +4,10 @@ import type { ServiceStatus } from '../service-status.js';
 import type { Docker } from './docker.js';
 import type { ResolvedProject } from './resolve.js';
 
-/** The location for a command that makes containers, once the files that they mount are on their machine. */
+/**
+ * Returns the location for a command that makes containers, after the files that they mount were copied to
+ * their machine.
+ */
 export async function carried(
   location: ProjectLocation,
   services: readonly string[],
@@ -16,7 +19,7 @@ export async function carried(
   return carryFiles(location, config, withDependencies(project, services), warn);
 }
 
-/** Statuses that say whose their ports are. */
+/** Returns the statuses with the machine to which their ports belong. */
 export async function onMachine(
   { host }: ProjectLocation,
   statuses: readonly ServiceStatus[],
@@ -28,7 +31,7 @@ export async function onMachine(
   return statuses.map((status) => ({ ...status, machine }));
 }
 
-/** Best effort: the next `up`, or `down`, does the same. */
+/** Removes unused copies. Best effort: the next `up` or `down` repeats it. */
 export async function tidy(docker: Docker, location: ProjectLocation): Promise<void> {
   if (!location.host?.remote) return;
   const { tidyCarried } = await import('./carried-files.js');

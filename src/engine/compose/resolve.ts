@@ -8,12 +8,12 @@ import { composeComplaint, type Docker, failedCommand } from './docker.js';
 import { explainDockerError } from './errors.js';
 
 export interface ResolvedProject {
-  /** The JSON of `docker compose config`. */
+  /** The output of `docker compose config`. */
   config: ComposeConfig;
   project: ComposeProject;
 }
 
-/** Has Compose read a project, and reads it again only where one of its files has changed: a command may edit one. */
+/** Lets Compose read a project, and again only if one of its files changed: a command may edit one. */
 export function createResolver(
   docker: Docker,
   env: NodeJS.ProcessEnv,
@@ -40,7 +40,7 @@ async function resolveProject(
   }
   const known = explainDockerError(failedCommand(result));
   if (known instanceof UserError && known.exitCode === ExitCode.engineUnavailable) throw known;
-  // Compose names no line for most of what it refuses. Our own reader does.
+  // Most of Compose's errors name no line. Our own reader names it.
   const { readProject } = await import('../../project/read.js');
   await readProject(location, env);
   throw new UserError({

@@ -10,34 +10,36 @@ import { baseImages } from './build.js';
 import { type Docker, failedCommand } from './docker.js';
 import { explainDockerError } from './errors.js';
 
-/** What `docker image inspect` of the engine of this machine says, as far as it is read. */
+/** The parts of `docker image inspect` on this machine's engine that invctl reads. */
 interface LocalImage {
   Size: number;
   Os: string;
   Architecture: string;
-  /** Where it was pulled from; nobody can pull what has none. */
+  /** Registries' digests. An image without one cannot be pulled. */
   RepoDigests?: string[] | null;
 }
 
-/** `uname -m` as Docker calls it. */
+/** Docker's names of the architectures that `uname -m` prints. */
 const ARCHITECTURES: Record<string, string> = {
   x86_64: 'amd64',
   aarch64: 'arm64',
   armv7l: 'arm',
   i686: '386',
 };
-/** The engine of this machine, whatever a variable says of another. */
+/** Selects the engine of this machine, even if a variable names another one. */
 const HERE = { DOCKER_HOST: undefined, DOCKER_CONTEXT: 'default' };
 const PROGRESS_MS = 1000;
 
-/** Told while an image is under way. @param bytes that were sent */
+/**
+ * Called while an image is being sent.
+ * @param bytes sent so far
+ */
 export type OnShipped = (service: string, image: string, bytes: number, of: number) => void;
 
 /**
- * Sends the images that the engine of another machine lacks, and has nowhere to pull from, while this machine's has
- * them: what services run, and what they are built on. All else is the engine's to pull.
- *
- * @param options.builds services are built there; else their own images are sent
+ * Sends the images that another machine's engine lacks and cannot pull, and that this machine has: the images
+ * of services, and those that they are built on. The engine pulls all others itself.
+ * @param options.builds services are built there; otherwise their own images are sent
  * @throws UserError IMAGE_OF_ANOTHER_ARCHITECTURE (exit 3), DISK_FULL
  */
 export async function shipImages(
@@ -84,7 +86,10 @@ async function basesOf({ build }: ComposeService): Promise<string[]> {
   return baseImages(text);
 }
 
-/** Undefined where this machine has no such image, no engine that answers, or no permission to ask it. */
+/**
+ * Returns undefined if this machine does not have the image, its engine does not answer, or the user has no
+ * permission.
+ */
 async function inspectHere({ processes }: Docker, image: string): Promise<LocalImage | undefined> {
   const result = await processes.run('docker', argv.inspectImages([image]), {
     env: HERE,

@@ -16,10 +16,13 @@ import { composeComplaint } from './docker.js';
 import { explainDockerError, saysNotFound } from './errors.js';
 import { serviceStatuses } from './parse.js';
 
-/** An engine that says nothing for this long does not answer. The docker client itself waits without an end. */
+/**
+ * In milliseconds. An engine that is silent for longer counts as not answering; the docker client itself
+ * would wait without limit.
+ */
 const ENGINE_PATIENCE_MS = 30_000;
 
-/** @param location absent: only what needs no project can be asked. */
+/** @param location without one, only the questions that need no project can be asked. */
 export function surveyDocker(
   processes: ProcessRunner,
   location: ProjectLocation,
@@ -59,7 +62,7 @@ export function surveyDocker(
     );
   }
 
-  /** `docker … inspect` fails for one name that is gone and prints the others all the same. */
+  /** `docker … inspect` fails if one name does not exist, but still prints the others. */
   async function inspect<T>(args: readonly string[]): Promise<T[]> {
     const result = await docker(args);
     if (result.status !== 0 && !saysNotFound(result.stderr)) throw failure(result);
@@ -150,7 +153,7 @@ export function surveyDocker(
 
   async function output(args: readonly string[]): Promise<string[]> {
     const { stdout, stderr } = await docker(['logs', '--timestamps', ...args]);
-    // The two streams come apart; the time stamps put them in order again.
+    // stdout and stderr arrive separately; the time stamps restore their order.
     return lines(`${stdout}\n${stderr}`)
       .sort()
       .map((line) => line.replace(/^\S+ ?/, ''));

@@ -1,19 +1,22 @@
 import type { ComposeConfig, ServiceConfig } from '../../project/from-config.js';
 
 export interface TrialInput {
-  /** Of the trial's own project. */
+  /** Name of the trial's own project. */
   name: string;
-  /** What it is to have of the project. */
+  /** Services of the project that the trial has. */
   services: readonly string[];
-  /** The one volume that is no new, empty one: its key, and the engine's name for it. */
+  /**
+   * The one volume that exists already: its key, and the engine's name for it. All others are new and empty.
+   */
   volume?: { key: string; name: string };
   /** Mounts below these paths are left out. */
   without: readonly string[];
 }
 
 /**
- * What must not be there twice, or would let the trial be taken for the project itself: ports and names, labels that
- * a proxy reads, restarts, and everything that a second project of the same services does not need to be tried.
+ * Keys that are left out of the trial: what must not exist twice (ports, names), what could make the trial be
+ * taken for the project itself (labels that a proxy reads), restarts, and everything that a trial does not
+ * need.
  */
 const LEFT_OUT = [
   'build',
@@ -29,10 +32,9 @@ const LEFT_OUT = [
 ];
 
 /**
- * Some services of a project as a project of their own beside it, on networks and volumes of their own.
- *
- * @returns the compose file's document, which holds none of the services' variables, and the environment that Compose
- *   finds their values in.
+ * Makes a separate project from some services of a project, with its own networks and volumes.
+ * @returns the compose file's document, which has none of the services' values, and the environment from
+ * which Compose takes these values.
  */
 export function trialProject(
   config: ComposeConfig,
@@ -80,7 +82,7 @@ function trialService(
   const deploy = rest.deploy as { resources?: unknown } | undefined;
   return {
     ...rest,
-    // As Compose names what it builds.
+    // Compose's own name for an image that it builds.
     image: service.image ?? `${config.name}-${name}`,
     pull_policy: 'never',
     restart: 'no',
@@ -103,7 +105,8 @@ function trialService(
       Object.entries(service.environment ?? {}).map(([variable, value]) => {
         if (value === null) return [variable, null];
         const placeholder = `INVCTL_TRIAL_${Object.keys(values).length}`;
-        // Compose doubles the dollar signs of what it prints, and does not look into what it reads from a variable.
+        // Compose doubles the dollar signs in its output, and does not interpolate a value that comes from a
+        // variable.
         values[placeholder] = value.replaceAll('$$', '$');
         return [variable, `\${${placeholder}}`];
       }),

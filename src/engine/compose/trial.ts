@@ -25,7 +25,10 @@ import { createComposeEngine } from './engine.js';
 import { explainDockerError } from './errors.js';
 import { trialProject } from './trial-project.js';
 
-/** Scripts that the image's entrypoint runs on an empty volume: what they made is in the dump. */
+/**
+ * Scripts that the image's entrypoint runs on an empty volume. They are not needed: what they made is in the
+ * dump.
+ */
 const INIT_SCRIPTS = '/docker-entrypoint-initdb.d';
 const SINGLE_USER = 'exec postgres --single -D "$PGDATA" "$1" 2>&1';
 
@@ -34,7 +37,7 @@ export function createComposeTrials(engine: Engine, dependencies: TrialDependenc
   const { processes, env, signal } = dependencies;
   const docker = createDocker(processes, env);
 
-  /** Without the values of its variables, a trial can be looked at and removed. */
+  /** A trial can be inspected and removed without the values of its variables. */
   function openTrial(
     live: ProjectLocation,
     name: string,
@@ -69,7 +72,7 @@ export function createComposeTrials(engine: Engine, dependencies: TrialDependenc
     };
   }
 
-  /** Makes the volume as Compose would for a key of the project. */
+  /** Makes the volume as Compose would make it for a key of the project. */
   async function prepare(
     live: ProjectLocation,
     {
@@ -92,7 +95,7 @@ export function createComposeTrials(engine: Engine, dependencies: TrialDependenc
     return { engine: own, location };
   }
 
-  /** The volume was never the trial's: it stays. */
+  /** Keeps the volume, which belongs to the project. */
   async function remove(live: ProjectLocation, name: string): Promise<void> {
     const { engine: own, location, file } = openTrial(live, name);
     const [services, volumes, networks] = await Promise.all([
@@ -133,7 +136,7 @@ export function createComposeTrials(engine: Engine, dependencies: TrialDependenc
     });
   }
 
-  /** Whoever made it. */
+  /** Whether the volume exists, whoever made it. */
   async function hasVolume(name: string): Promise<boolean> {
     return (await docker.inspect(argv.inspectVolumes([name]))).length > 0;
   }
@@ -183,7 +186,7 @@ export function createComposeTrials(engine: Engine, dependencies: TrialDependenc
           },
         });
         const words = ['sh', '-c', '"$@" 2>&1', 'sh', ...command];
-        // Root may not run a server, and its files are not root's.
+        // PostgreSQL refuses to run as root, and the data files belong to another user.
         const options = { user: service.user ?? 'postgres', stdin: input, stdout };
         return { status: await trial.engine.run(trial.location, service.name, words, options), output };
       },
@@ -204,7 +207,7 @@ export function createComposeTrials(engine: Engine, dependencies: TrialDependenc
       },
     });
     await engine.run(location, service.name, ['sh', '-c', SINGLE_USER, 'sh', database], {
-      // Root may not run a server.
+      // PostgreSQL refuses to run as root.
       user: service.user ?? 'postgres',
       stdin: Readable.from([`${statement}\n`]),
       stdout,

@@ -6,10 +6,9 @@ interface Unreachable {
 const THIS_MACHINE = 'for the engine of this machine: unset DOCKER_HOST DOCKER_CONTEXT';
 
 /**
- * What the docker client (20 to 29) says when it does not get through to an engine, by where it was told to look:
- * a context, another machine by SSH or TCP, or the socket of this one.
- *
- * @returns undefined where the text says no such thing.
+ * Explains the message of the docker client (20 to 29) when it cannot reach an engine, by the address that it
+ * used: a context, another machine by SSH or TCP, or this machine's socket.
+ * @returns undefined if the text is not such a message.
  */
 export function explainUnreachable(text: string): Unreachable | undefined {
   const context =
@@ -20,7 +19,8 @@ export function explainUnreachable(text: string): Unreachable | undefined {
       hint: `docker context ls      (then: docker context use NAME; ${THIS_MACHINE})`,
     };
   }
-  // command [ssh -l me -- host docker system dial-stdio] has exited with …: stderr=what ssh said
+  // The client prints: command [ssh -l me -- host docker system dial-stdio] has exited with …: stderr=output
+  // of ssh
   const ssh = /command \[(ssh .*?) docker (?:--host \S+ )?system dial-stdio\][\s\S]*?stderr=([\s\S]*)/.exec(
     text,
   );
@@ -66,7 +66,7 @@ export function explainUnreachable(text: string): Unreachable | undefined {
   return undefined;
 }
 
-/** The first line that says something. */
+/** Returns the first line that is not empty. */
 export function firstLine(text: string): string {
   return (text.split('\n').find((line) => line.trim() !== '') ?? '').replace(/^(error|ERROR):\s*/, '').trim();
 }

@@ -13,7 +13,7 @@ import { explainDockerError } from './errors.js';
 import { containerStatus, serviceStatuses } from './parse.js';
 import { ContainerWatch } from './watch.js';
 
-/** See `Engine.up`. An abort takes back what this call made. */
+/** See `Engine.up`. An abort removes what this call made. */
 export async function bringUp(
   docker: Docker,
   location: ProjectLocation,
@@ -84,7 +84,7 @@ export async function bringUp(
   }
 }
 
-/** Compose itself waits, without an end, for dependencies that must be healthy first. */
+/** Compose itself waits without limit for dependencies that must be healthy first. */
 async function startContainers(
   docker: Docker,
   location: ProjectLocation,
@@ -105,7 +105,10 @@ async function startContainers(
   }
 }
 
-/** Services of one container that runs, is not unhealthy, and was made from what the files say now. None, where it cannot be told. */
+/**
+ * Returns the services with one container that runs, is not unhealthy, and was made from the present files.
+ * Returns none if that is unknown.
+ */
 async function servicesAsWritten(docker: Docker, location: ProjectLocation): Promise<ReadonlySet<string>> {
   const asked = Promise.all([
     docker.run(argv.configHashes(location), { cwd: location.directory }),
@@ -126,7 +129,7 @@ async function servicesAsWritten(docker: Docker, location: ProjectLocation): Pro
   );
 }
 
-/** Whether nothing but `rebuilt` has to be looked at: no other service changed, or hangs on one of them. */
+/** Whether only `rebuilt` has to be started: no other service changed or depends on one of them. */
 function standsAlone(
   project: ComposeProject,
   wanted: ReadonlySet<string>,
@@ -214,7 +217,7 @@ function imageMissing(service: string): UserError {
   });
 }
 
-/** @throws what docker said, where no service's state explains it */
+/** @throws docker's own error if no service's state explains the failure */
 function whyFailed(statuses: readonly ServiceStatus[], result: RunResult): UpOutcome['failed'] {
   const failed: UpOutcome['failed'] = [];
   for (const { name, state, health, exitCode } of statuses) {
@@ -237,8 +240,8 @@ function whyFailed(statuses: readonly ServiceStatus[], result: RunResult): UpOut
 }
 
 /**
- * Takes back what an interrupted `up` made. A volume that did not exist before holds at most a half-initialised
- * cluster, which the next `up` would take for a whole one.
+ * Removes what an interrupted `up` made. A volume that it created may hold a half-initialised cluster, which
+ * the next `up` would take for a complete one.
  */
 async function undo(
   docker: Docker,

@@ -5,17 +5,23 @@ import type { ServiceStatus } from '../service-status.js';
 import * as argv from './argv.js';
 import { type ContainerEvent, parseEvent } from './parse.js';
 
-/** After so many failing exits in one `up`, a service that its restart policy starts again counts as failed. */
+/**
+ * A service that its restart policy starts again counts as failed after more failing exits than this in one
+ * `up`.
+ */
 const CRASHES_TOLERATED = 2;
 
-/** A service without a health check counts as ready when it has run so long: many crashes come at once. */
+/**
+ * In milliseconds. A service without a health check counts as ready after running this long: many programs
+ * crash at once.
+ */
 const STEADY_MS = 1000;
 
 type Failure = UpOutcome['failed'][number];
 
 /**
- * Follows the containers of a project from created to ready by the engine's own event stream, which is exact to
- * the millisecond and costs no polling.
+ * Follows the containers of a project from created to ready by the engine's event stream. It is exact to the
+ * millisecond and needs no polling.
  */
 export class ContainerWatch {
   readonly #startedMs = Date.now();
@@ -23,7 +29,7 @@ export class ContainerWatch {
   readonly #readyMs = new Map<string, number>();
   readonly #lastPhase = new Map<string, ServiceEvent['phase']>();
   readonly #crashes = new Map<string, number>();
-  /** When we saw a service without a health check run for the first time, by our own clock. */
+  /** Time by our own clock at which a service without a health check was first seen running. */
   readonly #runningSinceMs = new Map<string, number>();
   readonly #touched = new Set<string>();
   readonly #createdIds = new Set<string>();
@@ -36,7 +42,7 @@ export class ContainerWatch {
     this.#onEvent = onEvent;
   }
 
-  /** Containers that came to be while we watched. */
+  /** Ids of the containers that were made while we watched. */
   get createdIds(): string[] {
     return [...this.#createdIds];
   }
@@ -58,7 +64,7 @@ export class ContainerWatch {
     })().catch((error: unknown) => {
       if (!this.#stream.signal.aborted) throw error;
     });
-    // A failing stream is found by whoever waits in `untilReady`; until then it must not end the process.
+    // `untilReady` reports a failing stream; until then the rejection must not end the process.
     this.#running.catch(() => this.#wake());
   }
 
@@ -86,7 +92,8 @@ export class ContainerWatch {
         this.#say(service, 'failed', event, 'unhealthy');
         break;
       case 'die':
-        // One that ran before is stopped, to be made anew: no end of the service's work, and no crash.
+        // Compose stops this old container to recreate it. It is neither the end of the service's work nor a
+        // crash.
         if (!this.#startedIds.has(event.containerId)) break;
         this.#readyMs.delete(service);
         this.#runningSinceMs.delete(service);
@@ -111,7 +118,7 @@ export class ContainerWatch {
   }
 
   #say(service: string, phase: ServiceEvent['phase'], event: { timeMs: number }, detail?: string): void {
-    // What runs already has no way up to tell of.
+    // A service that already runs has no steps to report.
     if (!this.#touched.has(service) || this.#lastPhase.get(service) === phase) return;
     this.#lastPhase.set(service, phase);
     this.#onEvent({
@@ -123,9 +130,9 @@ export class ContainerWatch {
   }
 
   /**
-   * Waits until each service is healthy, or runs where it has no check, or ended with 0.
-   * @param status reads the engine's present view of the awaited services; called whenever an event may have
-   * changed it.
+   * Waits until each service is healthy, runs (if it has no check), or ended with 0.
+   * @param status reads the present status of the awaited services; called whenever an event may have changed
+   * it.
    */
   async untilReady(
     options: Pick<UpOptions, 'timeoutMs' | 'signal'>,
@@ -174,7 +181,7 @@ export class ContainerWatch {
       return undefined;
     }
     if (status.state === 'running' && status.health === 'healthy') {
-      // Healthy before we began to watch, or the event is still on its way.
+      // The service was healthy before we began to watch, or its event has not arrived yet.
       this.#ready(status.name, 'healthy', Date.now());
       return undefined;
     }
@@ -194,7 +201,7 @@ export class ContainerWatch {
     return Math.min(...left.filter((milliseconds) => milliseconds > 0), Number.MAX_SAFE_INTEGER);
   }
 
-  /** Seconds from the beginning until each service that was started was ready. */
+  /** Returns the seconds from the beginning until each started service was ready. */
   seconds(): Record<string, number> {
     const started = [...this.#readyMs].filter(([service]) => this.#touched.has(service));
     return Object.fromEntries(
@@ -210,7 +217,7 @@ async function orTimeout(
 ): Promise<void> {
   const over = new AbortController();
   const stop = signal ? AbortSignal.any([signal, over.signal]) : over.signal;
-  // Rejects on abort; the caller looks at the signal itself.
+  // It rejects on abort; the caller checks the signal itself.
   await Promise.race([woken, sleep(milliseconds, undefined, { signal: stop }).catch(() => {})]);
   over.abort();
 }

@@ -16,7 +16,10 @@ import type { EngineRun } from './run.js';
 
 const packageFile = z.object({ scripts: z.record(z.string(), z.string()).optional() });
 
-/** `scripts` of the service's package.json. @throws UserError PACKAGE_INVALID (exit 4) */
+/**
+ * Reads `scripts` of the service's package.json.
+ * @throws UserError PACKAGE_INVALID (exit 4)
+ */
 export async function packageScripts({ folder }: NodeService): Promise<Record<string, string>> {
   const file = join(folder, 'package.json');
   try {
@@ -35,19 +38,18 @@ export async function packageScripts({ folder }: NodeService): Promise<Record<st
 
 export interface PackageBuildOptions {
   noCache?: boolean;
-  /** Called as a step begins that is not cached. */
+  /** Called when a step begins that is not cached. */
   onStart?: (step: string) => void;
-  /** Called with each step when it is done. */
+  /** Called when a step is done. */
   onStep?: (step: BuildStep) => void;
-  /** Called before anything is built where an earlier build has another source. */
+  /** Called before the build, if the source has changed since an earlier build. */
   onOutdated?: (outdated: OutdatedImage) => void;
 }
 
 /**
- * What the Dockerfile of a Node package does, in its folder: `npm ci`, then `npm run build` if it has that script.
- * The first is left out while package.json, the lock file, Node and what npm installed are as they were after the
- * last time; the second while every file of the package is.
- *
+ * Builds a Node package in its folder, as its Dockerfile would: `npm ci`, then `npm run build` if it has that
+ * script. `npm ci` is skipped if package.json, the lock file, Node and npm's installation are unchanged since
+ * the last build; `npm run build` is skipped if every file of the package is.
  * @returns a digest of the built package.
  * @throws UserError BUILD_FAILED (exit 1) with the last lines of the output, EMBEDDED_NO_LOCK_FILE (exit 4)
  */
@@ -98,9 +100,9 @@ export async function buildPackage(
 }
 
 /**
- * The package as it was built last, whatever its source says now.
- * @returns the digest of that build, and what has changed since.
- * @throws UserError IMAGE_MISSING where it was never built
+ * Returns the last build of the package, whether or not its source has changed since.
+ * @returns the digest of that build, and the changes since.
+ * @throws UserError IMAGE_MISSING if it was never built
  */
 export async function lastBuild(
   run: EngineRun,
@@ -117,7 +119,7 @@ export async function lastBuild(
   });
 }
 
-/** Undefined for a package that is as it was after its last build, or has none. */
+/** Returns undefined for a package that is unchanged since its last build, or was never built. */
 async function outdatedPackage(
   { project, store }: EngineRun,
   { folder, service }: NodeService,
@@ -133,7 +135,8 @@ async function npm(args: readonly string[], { folder, service }: NodeService, ru
   const result = await run.processes.run('npm', args, {
     cwd: folder,
     env: {
-      // The Node beside ours comes first, and a shell's NODE_ENV=production would leave the compiler out.
+      // The folder of our own Node comes first. Without this, a NODE_ENV=production of the shell would leave
+      // the compiler out.
       PATH: machineEnvironment(run.env).PATH,
       NODE_ENV: undefined,
       ...serviceMark(run.store.folders, service.name),
@@ -152,7 +155,7 @@ async function npm(args: readonly string[], { folder, service }: NodeService, ru
   });
 }
 
-/** Of what decides an installation, and of npm's own note of what it installed. */
+/** Digest of the files that decide an installation, and of npm's own record of what it installed. */
 async function dependencyDigest(folder: string): Promise<string> {
   const hash = createHash('sha256').update(`${process.version} ${process.platform} ${process.arch}`);
   for (const name of ['package.json', 'package-lock.json', 'node_modules/.package-lock.json']) {
@@ -162,8 +165,8 @@ async function dependencyDigest(folder: string): Promise<string> {
 }
 
 /**
- * Of every file of the package with its path: sources and what was built from them. Left out: what npm and git
- * keep, env files, and bind mounts, which are no part of an image either.
+ * Digest of every file of the package with its path: sources and build results. Left out: files of npm and
+ * git, env files, and bind mounts, which are not in an image either.
  */
 async function packageDigest(folder: string, project: ComposeProject): Promise<string> {
   const mounted = new Set(

@@ -9,7 +9,7 @@ import { receiverPlace } from '../../project/receiver.js';
 export interface DatabaseService {
   kind: 'postgres';
   service: ComposeService;
-  /** Of the image's tag; absent where it names none (`postgres`, `postgres:latest`). */
+  /** Major in the image's tag; absent if the tag names none (`postgres`, `postgres:latest`). */
   major?: number;
 }
 
@@ -21,7 +21,7 @@ export interface NodeService {
   folder: string;
 }
 
-/** The service of `db protect`, which this engine runs as a program of the place itself. */
+/** The service of `db protect`, which this engine runs as a program in the protection's folder. */
 export interface ReceiverService {
   kind: 'receiver';
   service: ComposeService;
@@ -32,8 +32,9 @@ export interface ReceiverService {
 export type EmbeddedService = DatabaseService | NodeService | ReceiverService;
 
 /**
- * How to run a service without containers.
- * @throws UserError EMBEDDED_UNSUPPORTED_SERVICE (exit 4) for what is neither PostgreSQL nor a Node package.
+ * Decides how to run a service without containers.
+ * @throws UserError EMBEDDED_UNSUPPORTED_SERVICE (exit 4) for a service that is neither PostgreSQL nor a Node
+ * package.
  */
 export function classify(service: ComposeService): EmbeddedService {
   const place = receiverPlace(service);
@@ -53,7 +54,7 @@ export function classify(service: ComposeService): EmbeddedService {
   return { kind: 'node', service, folder };
 }
 
-/** The database services of a project, whatever else it holds. */
+/** Returns the database services of a project; other services are ignored. */
 export function databaseServices(project: ComposeProject): DatabaseService[] {
   return Object.values(project.services)
     .filter(
@@ -64,7 +65,7 @@ export function databaseServices(project: ComposeProject): DatabaseService[] {
     .filter((embedded) => embedded.kind === 'postgres');
 }
 
-/** Arguments that the service's `command` adds to the server's own. */
+/** Returns the arguments that the service's `command` adds to the server's own. */
 export function serverArguments({ service }: DatabaseService): string[] {
   const [first, ...rest] = service.command ?? [];
   if (first === undefined) return [];

@@ -9,7 +9,7 @@ import { splitSql } from './sql-statements.js';
 const INSUFFICIENT_PRIVILEGE = '42501';
 const INVALID_CATALOG_NAME = '3D000';
 
-/** A session of our own with a server of this machine: it needs no client program. */
+/** Our own session with a server of this machine; it needs no client program. */
 export class ClientSession implements Session {
   readonly #client: Client;
   readonly #signal: AbortSignal | undefined;
@@ -18,7 +18,7 @@ export class ClientSession implements Session {
   private constructor(client: Client, { signal }: Pick<SessionLogin, 'signal'>) {
     this.#client = client;
     this.#signal = signal;
-    // The statement that waits for an answer fails with it; nobody else needs to know.
+    // The waiting statement fails with this error, so no other handler has to report it.
     client.on('error', () => {});
     const abort = () => {
       void client.end().catch(() => {});
@@ -87,7 +87,7 @@ export class ClientSession implements Session {
   }
 
   async run(statements: string): Promise<void> {
-    // Sent as one text they would be one transaction.
+    // The server would run several statements of one text as one transaction.
     const { statements: each, rest } = splitSql(statements);
     for (const statement of rest.trim() === '' ? each : [...each, rest]) await this.#query(statement);
   }

@@ -13,13 +13,13 @@ export interface DatabaseConnection {
   port: number;
   user: string;
   database: string;
-  /** What the compose file names now; the data may have been initialised with another. */
+  /** Password that the compose file names now; the data may have been initialised with another one. */
   password: Secret | undefined;
-  /** Folder of the local socket, over which the superuser needs no password. */
+  /** Folder of the local socket; the superuser needs no password over it. */
   socketFolder: string;
-  /** Of the server that runs. */
+  /** Major of the running server. */
   serverMajor: number;
-  /** Folder with psql, pg_dump and pg_restore, where this PostgreSQL has them. */
+  /** Folder with psql, pg_dump and pg_restore, if this PostgreSQL has them. */
   clientPrograms?: string;
 }
 

@@ -17,27 +17,30 @@ export interface EmbeddedEngineDependencies {
   env: NodeJS.ProcessEnv;
   signal: AbortSignal;
   warn(message: string): void;
-  /** Folder of the client programs to run beside every server; default: each server's own. */
+  /** Folder of the client programs to use with every server; default: each server's own. */
   clientPrograms?: string;
-  /** What to run in place of what the compose files and the machine would give. */
+  /** Replaces what the compose files and this machine would give. */
   trial?: TrialRun;
 }
 
-/** What every operation of the engine shares. */
+/** Data and functions that every operation of the engine shares. */
 export interface EmbeddedContext extends EmbeddedEngineDependencies {
   resolve(location: ProjectLocation): Promise<ComposeProject>;
   /** @throws UserError UNKNOWN_SERVICE (exit 2) */
   service(location: ProjectLocation, name: string): Promise<ComposeService>;
-  /** What is known of the project, for reading. */
+  /** Opens the project's state for reading. */
   open(location: ProjectLocation): Promise<StateStore>;
-  /** Runs `change` alone: another folder may pin the same project name, and its lock is another one. */
+  /**
+   * Runs `change` with the lock of the project's name. The folder's lock is not enough, because another
+   * folder may use the same name.
+   */
   changing<T>(
     location: ProjectLocation,
     command: string,
     change: (store: StateStore) => Promise<T>,
   ): Promise<T>;
   engineRun(location: ProjectLocation, store: StateStore, also?: AbortSignal): Promise<EngineRun>;
-  /** What `secrets: {x: {environment: NAME}}` sees. */
+  /** Looks up the variables of `secrets: {x: {environment: NAME}}`. */
   variables(location: ProjectLocation): VariableLookup;
 }
 
@@ -88,8 +91,8 @@ export function createEmbeddedContext(dependencies: EmbeddedEngineDependencies):
         async () => change(await StateStore.open(location, env)),
       );
     } finally {
-      // Where nothing is known of the project any more, or ever was, its folder goes as well. A lock whose holder
-      // was killed leaves its folder.
+      // If there is no state of the project, its folder is removed too. A killed process leaves the folder
+      // behind with its lock.
       for (const folder of [join(project, STATE_FOLDER), project]) {
         await rmdir(folder).catch((error) => {
           if (!hasErrorCode(error, 'ENOTEMPTY', 'EEXIST', 'ENOENT')) throw error;
@@ -107,7 +110,7 @@ export function createEmbeddedContext(dependencies: EmbeddedEngineDependencies):
     store: StateStore,
     also?: AbortSignal,
   ): Promise<EngineRun> {
-    // Anew: the command that changes something here may have written the files that it is made of.
+    // Read again: the command that makes this change may have written the files that it is read from.
     resolved.delete(location.files.join('\n'));
     return {
       project: await resolve(location),

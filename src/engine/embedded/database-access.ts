@@ -10,7 +10,7 @@ import type { DatabaseConnection } from './connection.js';
 const REFUSED = /^28/;
 const CONNECT_MS = 10_000;
 
-/** By connections of our own: the server is a process of this machine. */
+/** Gives access by our own connections, because the server is a process of this machine. */
 export function processDatabase(
   engine: Pick<Engine, 'exec' | 'volumes'> & {
     connection(location: ProjectLocation, service: string): Promise<DatabaseConnection>;
@@ -32,7 +32,7 @@ export function processDatabase(
       return ClientSession.open(await connection(), login);
     },
     accepts: async (login, password) => accepts(await connection(), login, password),
-    // It makes a cluster before it starts a server.
+    // The engine starts a server only after it made the cluster.
     listens: async () => ({ listening: true, said: '' }),
     async psql({ user, database }, { words, terminal, stdin, stdout, stderr }) {
       if (await hasClientPrograms()) {
@@ -41,7 +41,7 @@ export function processDatabase(
       }
       const { runSqlSession } = await import('./sql-session.js');
       return runSqlSession({
-        // As psql would be told.
+        // The same error that psql prints.
         connection: { ...(await connection()), database },
         ...sqlArgument(words),
         input: stdin,
@@ -65,7 +65,7 @@ async function accepts(
     user: role ?? user,
     database,
     password: password.reveal(),
-    // An ordinary role may not set what a superuser may.
+    // An ordinary role cannot change settings that are reserved to superusers.
     options: sessionOptions({ major: serverMajor, superuser: role === undefined }),
     connectionTimeoutMillis: CONNECT_MS,
   });

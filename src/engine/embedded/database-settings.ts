@@ -6,19 +6,18 @@ import type { ComposeService } from '../../project/model.js';
 import { Secret } from '../../system/secret.js';
 import type { GrantedSecret } from './secrets.js';
 
-/** What the image's entrypoint takes from the environment when it initialises a data folder. */
+/** Settings that the image's entrypoint takes from the environment when it initialises a data folder. */
 export interface DatabaseSettings {
   superuser: string;
   database: string;
-  /** Absent: none is given. */
+  /** Undefined: no password is given. */
   password: Secret | undefined;
   /** More arguments for initdb. */
   initdbArguments: string[];
 }
 
 /**
- * What the image would make of a service's variables, read with {@link imageSettings}.
- *
+ * Reads the settings from a service's variables as the image does, with {@link imageSettings}.
  * @throws UserError DATABASE_SETTING_TWICE, DATABASE_SETTING_FILE (exit 4)
  */
 export function readDatabaseSettings(
@@ -55,7 +54,7 @@ export function readDatabaseSettings(
   };
 }
 
-/** A file that is no secret but lies in a bind mount. */
+/** Reads a file that is not a secret but is in a bind mount. */
 function readMounted(service: ComposeService, file: string): string | undefined {
   for (const { type, source, target } of service.mounts) {
     if (type !== 'bind' || !source || (file !== target && !file.startsWith(`${target}/`))) continue;

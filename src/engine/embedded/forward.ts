@@ -6,7 +6,7 @@ import { isRunning } from './launch.js';
 
 const LOOPBACK = '127.0.0.1';
 
-/** Every service listens on the loopback of this machine already, at a port that is kept. */
+/** Every service already listens on this machine's loopback, at a fixed port. */
 export async function forward(
   context: EmbeddedContext,
   location: ProjectLocation,

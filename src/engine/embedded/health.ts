@@ -8,16 +8,18 @@ import type { HttpProbe, ServerRecord } from './state.js';
 
 const TIMEOUT_MS = 3_000;
 const OUTPUT_CHARS = 400;
-/** SQLSTATE of a server that starts up, shuts down or recovers: cannot_connect_now. */
+/** SQLSTATE of a server that starts, shuts down or recovers: cannot_connect_now. */
 const CANNOT_CONNECT_NOW = '57P03';
 
 export interface ProbeResult {
-  /** `none`: there is nothing to ask. */
+  /** `none`: the service has no health check. */
   health: 'none' | 'passing' | 'failing';
   output?: string;
 }
 
-/** Whether the server accepts connections, as pg_isready tells it: an answer that refuses us is one as well. */
+/**
+ * Whether the server accepts connections, by the rule of pg_isready: an answer that refuses us counts too.
+ */
 export async function probePostgres(server: ServerRecord, port: number): Promise<ProbeResult> {
   if (!acceptsConnections(server.dataFolder))
     return { health: 'failing', output: 'the server is starting up' };
@@ -30,7 +32,7 @@ export async function probePostgres(server: ServerRecord, port: number): Promise
     connectionTimeoutMillis: TIMEOUT_MS,
     query_timeout: TIMEOUT_MS,
   });
-  // A server that goes down while we are connected tells us so out of turn.
+  // A server that shuts down during the connection sends this message on its own.
   client.on('error', () => {});
   try {
     await client.connect();
@@ -48,8 +50,8 @@ export async function probePostgres(server: ServerRecord, port: number): Promise
 }
 
 /**
- * What the server itself says in the eighth line of its lock file, by which pg_ctl waits for it as well. Asking by
- * a connection before that leaves a FATAL in its log.
+ * Reads the server's status from the eighth line of its lock file, as pg_ctl does. A connection before the
+ * server is ready would leave a FATAL line in its log.
  */
 function acceptsConnections(dataFolder: string): boolean {
   try {
@@ -61,7 +63,7 @@ function acceptsConnections(dataFolder: string): boolean {
   }
 }
 
-/** Asks a service's health endpoint: 200 passes. */
+/** Requests a service's health endpoint; status 200 passes. */
 export async function probeHttp(probe: HttpProbe): Promise<ProbeResult> {
   try {
     const { status, body } = await request(`http://127.0.0.1:${probe.port}${probe.path}`);
@@ -77,8 +79,8 @@ export async function probeHttp(probe: HttpProbe): Promise<ProbeResult> {
 }
 
 /**
- * The endpoint that tells a Node service's health: the path of the URL that its health check asks itself, else
- * `/health`. Nothing for a service that listens nowhere or has its check turned off.
+ * Returns the health endpoint of a Node service: the path of the URL in its health check, otherwise
+ * `/health`. Undefined for a service that listens on no port or has its check turned off.
  */
 export function httpProbe(service: ComposeService, port: number | undefined): HttpProbe | undefined {
   if (port === undefined || service.healthcheck?.disabled) return undefined;

@@ -12,7 +12,7 @@ import { receiverCommand } from './receiver.js';
 import { serviceEnvironment } from './service-environment.js';
 import { serviceStatus } from './status.js';
 
-/** Which service of this project listens on a port of this machine. */
+/** Returns the service of this project that listens on a port of this machine. */
 export async function portOwner(
   context: EmbeddedContext,
   location: ProjectLocation,
@@ -22,7 +22,7 @@ export async function portOwner(
   const listener = await findListener(port);
   for (const [service, record] of Object.entries(state.services)) {
     const own = record.port === port && isRunning(record);
-    // One that an invctl started and, killed at that moment, did not note.
+    // A process that an invctl started and did not record because it was killed at that moment.
     const stray =
       listener &&
       findProcesses({ environment: markOf(folders, service) }).some(({ pid }) => pid === listener.pid);

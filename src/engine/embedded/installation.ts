@@ -14,16 +14,16 @@ export interface Installation {
   /** E.g. `16.14`. */
   version: string;
   major: number;
-  /** It has the client programs as well: psql, pg_dump, pg_restore. */
+  /** Whether it also has the client programs: psql, pg_dump, pg_restore. */
   complete: boolean;
 }
 
-/** Who looks for a PostgreSQL, and for whom. */
+/** Where to look for a PostgreSQL, and which user is to run it. */
 export interface Search {
   processes: ProcessRunner;
   env: NodeJS.ProcessEnv;
   user: ServerUser;
-  /** Where a copy of a server is put that the user cannot reach. */
+  /** Folder for the copy of a server that the user cannot reach in its own place. */
   stateRoot: string;
 }
 
@@ -31,7 +31,9 @@ export function hasServer(programs: string): boolean {
   return SERVER_PROGRAMS.every((name) => existsSync(join(programs, name)));
 }
 
-/** Asks the server for its version as the user that is to run it. Nothing where that user cannot. */
+/**
+ * Asks the server for its version as the user that will run it. Returns undefined if that user cannot run it.
+ */
 export async function examine(
   programs: string,
   { processes, user }: Search,

@@ -10,25 +10,28 @@ import type { ServiceRecord, StateFolders, StateStore } from './state.js';
 
 const POLL_MS = 25;
 
-/** Everything that decides what runs. Two equal plans give the same process. */
+/** Everything that defines a process. Two equal plans give the same process. */
 export interface LaunchPlan {
   program: string;
   args: readonly string[];
   cwd: string;
   env: Record<string, string>;
   ids: { uid: number; gid: number } | Record<string, never>;
-  /** What else makes it another one when it changes: secrets, the built files, the program's version. */
+  /** Other values whose change requires a new process: secrets, the built files, the program's version. */
   fingerprint: readonly string[];
 }
 
-/** How to end a launch: signals in order, each with the milliseconds that it has. */
+/** How to end a launch: signals in order, each with its time limit in milliseconds. */
 export interface StopSequence {
   steps: readonly { signal: NodeJS.Signals; waitMs: number }[];
-  /** Whom the signals before SIGKILL go to: every process, or those alone that no other of them started. */
+  /**
+   * Receivers of the signals before SIGKILL: every process, or only those that no other process of the
+   * service started.
+   */
   to: 'all' | 'parents';
 }
 
-/** As Docker does it. */
+/** Docker's own sequence. */
 export const STOP_SERVICE: StopSequence = {
   steps: [
     { signal: 'SIGTERM', waitMs: 10_000 },
@@ -38,8 +41,8 @@ export const STOP_SERVICE: StopSequence = {
 };
 
 /**
- * Fast shutdown, then immediate (no checkpoint; the next start replays the log). The postmaster alone is told: it
- * ends its children.
+ * Fast shutdown, then immediate (no checkpoint; the next start replays the log). Only the postmaster gets the
+ * signals; it ends its children.
  */
 export const STOP_POSTGRES: StopSequence = {
   steps: [
@@ -57,19 +60,19 @@ export function configHash(plan: LaunchPlan): string {
 }
 
 /**
- * What every process that runs on behalf of a service has in its environment. An invctl that is killed right
- * after a start has noted no process id; by this its successor finds the process all the same.
+ * Variable in the environment of every process that runs for a service. If invctl is killed right after a
+ * start, the process id is not recorded; the next invctl finds the process by this mark.
  */
 export function serviceMark(folders: StateFolders, service: string): { INVCTL_SERVICE: string } {
   return { INVCTL_SERVICE: join(folders.project, service) };
 }
 
-/** {@link serviceMark} as it stands in an environment. */
+/** Returns {@link serviceMark} as an environment entry. */
 export function markOf(folders: StateFolders, service: string): string {
   return `INVCTL_SERVICE=${serviceMark(folders, service).INVCTL_SERVICE}`;
 }
 
-/** Starts the process of a service, its output appended to the service's log, and notes it in the state. */
+/** Starts the process of a service, appends its output to the service's log, and records it in the state. */
 export async function startLaunch(
   store: StateStore,
   service: string,
@@ -91,7 +94,7 @@ export async function startLaunch(
       },
     });
     record.launch = {
-      // One that ended at once has no identity any more; the empty start matches no process.
+      // A process that ended at once has no identity any more; an empty start time matches no process.
       process: identifyProcess(pid) ?? { pid, start: '' },
       configHash: configHash(plan),
       startedAt: new Date().toISOString(),
@@ -107,28 +110,32 @@ export function isRunning(record: ServiceRecord | undefined): boolean {
   return record?.launch !== undefined && isAlive(record.launch.process);
 }
 
-/** The processes of a service: what the state knows and what bears its mark; for PostgreSQL also its backends. */
+/**
+ * The processes of a service: those in the state and those with its mark; for PostgreSQL also its backends.
+ */
 export interface ServiceProcesses {
   folders: StateFolders;
   service: string;
   record: ServiceRecord | undefined;
-  /** PostgreSQL's: an argument of the server, and the working directory of each of its processes. */
+  /**
+   * PostgreSQL's data folder: an argument of the server, and the working directory of each of its processes.
+   */
   dataFolder?: string;
 }
 
-/** Ends all processes of a service, politely first. */
+/** Ends all processes of a service with its sequence of signals. */
 export async function endService(service: ServiceProcesses, sequence: StopSequence): Promise<void> {
   await endProcesses(() => processesOf(service), sequence);
 }
 
-/** Ends one process that bears no mark of ours. */
+/** Ends one process that does not have our mark. */
 export async function endProcess(pid: number, sequence: StopSequence): Promise<void> {
   const identity = identifyProcess(pid);
   if (!identity) return;
   await endProcesses(() => (isAlive(identity) ? [{ pid, parent: 0, group: 0 }] : []), sequence);
 }
 
-/** Ends processes of a service that an invctl which was killed has left, other than the one the state knows. */
+/** Ends processes of a service that a killed invctl left, except the one in the state. */
 export async function endStrays(service: ServiceProcesses, sequence: StopSequence): Promise<void> {
   const known = isRunning(service.record) ? service.record?.launch?.process.pid : undefined;
   await endProcesses(() => {
@@ -159,7 +166,7 @@ async function endProcesses(find: () => FoundProcess[], { steps, to }: StopSeque
     if (found.length === 0) return;
     const living = found.flatMap(({ pid }) => identifyProcess(pid) ?? []);
     const all = to === 'all' || signal === 'SIGKILL';
-    // Each process once: many programs take a second SIGTERM for an order to stop at once.
+    // Each process gets the signal once: many programs stop at once at a second SIGTERM.
     const receivers = found.filter(({ pid, parent, group }) =>
       found.every((other) => other.pid === pid || other.pid !== (all ? group : parent)),
     );
@@ -177,8 +184,8 @@ async function endProcesses(find: () => FoundProcess[], { steps, to }: StopSeque
 
 function send({ pid, group }: FoundProcess, signal: NodeJS.Signals, all: boolean): void {
   try {
-    // A group that the process leads is one that we made for it, and holds children that bear no mark. Any other
-    // group may be that of the shell or the CI job that started us.
+    // A group that the process leads was made by us for it, and may contain children without the mark. Any
+    // other group may be that of the shell or CI job that started us.
     process.kill(all && group === pid ? -pid : pid, signal);
   } catch (error) {
     if (!hasErrorCode(error, 'ESRCH')) throw error;

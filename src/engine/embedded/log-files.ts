@@ -5,11 +5,14 @@ import { hasErrorCode } from '../../errors.js';
 import { makeStateFolder } from '../../system/state-root.js';
 import type { LogEntry, LogOptions } from '../engine.js';
 
-/** A log that is larger when its service starts is put aside; the one put aside before it goes. */
+/** In bytes. A larger log is renamed when its service starts; the previously renamed one is removed. */
 const ROTATION_BYTES = 10 * 1024 * 1024;
 const POLL_MS = 150;
 
-/** Opens a service's log for appending, in a new file where the old one has grown large. Close what it returns. */
+/**
+ * Opens a service's log for appending, in a new file if the old one is too large. The caller closes the
+ * returned handle.
+ */
 export async function openLog(folder: string, service: string): Promise<FileHandle> {
   await makeStateFolder(folder, 'private');
   const path = logPath(folder, service);
@@ -27,7 +30,7 @@ export async function removeLogs(folder: string, service: string): Promise<void>
   await rm(`${path}.1`, { force: true });
 }
 
-/** Reads a service's log from its beginning, and on as it grows, through rotation and truncation. */
+/** Reads a service's log from its beginning and follows it through rotation and truncation. */
 export class LogReader {
   readonly service: string;
   readonly #path: string;
@@ -41,7 +44,7 @@ export class LogReader {
     this.#path = logPath(folder, service);
   }
 
-  /** The whole lines that are there and were not read yet. */
+  /** Yields the whole lines that were not read yet. */
   async *read(): AsyncGenerator<LogEntry> {
     if (!this.#file) await this.#open(`${this.#path}.1`);
     yield* this.#drain();
@@ -50,7 +53,7 @@ export class LogReader {
       () => undefined,
     );
     if (inode === undefined || inode === this.#file?.inode) return;
-    // Another file took its place. What the old one still got between our read and the rename comes first.
+    // The file was replaced. Lines that the old one got between our last read and the rename come first.
     yield* this.#drain();
     yield* this.end();
     await this.close();
@@ -58,7 +61,7 @@ export class LogReader {
     yield* this.#drain();
   }
 
-  /** The last line, where no line feed ends it. */
+  /** Yields the last line if no line feed ends it. */
   *end(): Generator<LogEntry> {
     if (this.#rest.length > 0) yield this.#clock.entry(this.service, this.#rest.toString('utf8'));
     this.#rest = Buffer.alloc(0);
@@ -93,7 +96,7 @@ export class LogReader {
       if (bytesRead === 0) return;
       this.#offset += bytesRead;
       this.#rest = Buffer.concat([this.#rest, chunk.subarray(0, bytesRead)]);
-      // Bytes, not text, are split: a character may lie across two reads, a line feed cannot.
+      // Split as bytes, not as text: a character may be cut between two reads, a line feed cannot.
       for (let end = this.#rest.indexOf(10); end >= 0; end = this.#rest.indexOf(10)) {
         const line = this.#rest.toString('utf8', 0, end).replace(/\r$/, '');
         this.#rest = this.#rest.subarray(end + 1);
@@ -104,8 +107,9 @@ export class LogReader {
 }
 
 /**
- * The lines of several logs in the order of their times, each log cut to its last lines or to those since a time;
- * with `goesOn`, then what is appended, for as long as that says that more can come.
+ * Yields the lines of several logs in the order of their times, each log cut to its last lines or to those
+ * since a time. With `goesOn` it then yields appended lines for as long as `goesOn` returns that more can
+ * come.
  */
 export async function* readLogs(
   readers: readonly LogReader[],
@@ -115,7 +119,7 @@ export async function* readLogs(
   try {
     yield* mergeByTime(readers.map((reader) => cut(history(reader, goesOn === undefined), options)));
     while (goesOn && !options.signal?.aborted) {
-      // Asked before the read: what a process wrote before it ended is read after it.
+      // Asked before the read: output that a process wrote before it ended is then still read.
       const last = !goesOn();
       for (const reader of readers) yield* reader.read();
       if (last) return;
@@ -167,9 +171,9 @@ async function* mergeByTime(sources: readonly AsyncGenerator<LogEntry>[]): Async
 }
 
 /**
- * Tells the time of each line from the line: `time` of a JSON line (milliseconds or ISO, as pino writes it), or a
- * time at its start, as PostgreSQL writes it with `log_line_prefix = '%m'`. A line without one, such as the next
- * line of a stack trace, has the time of the line before it.
+ * Takes the time of each line from the line itself: `time` of a JSON line (milliseconds or ISO, as pino
+ * writes it), or a time at its start, as PostgreSQL writes it with `log_line_prefix = '%m'`. A line without
+ * one, such as the next line of a stack trace, gets the time of the line before it.
  */
 class LineClock {
   #last: string | undefined;

@@ -3,13 +3,12 @@ import { ExitCode, UserError } from '../../errors.js';
 import { packageScripts } from './build.js';
 import type { NodeService } from './classify.js';
 
-/** Programs of a `command:` that this machine has in the container's stead. */
+/** Programs of a `command:` that this machine has as well as the container. */
 const NODE_PROGRAMS = new Set(['node', 'npm', 'npx']);
 
 /**
- * The argument vector that runs a Node service: its `entrypoint` and `command` if they call node, npm or npx, else
- * the package's `start` script. `node` is the one that runs us.
- *
+ * Returns the argument vector of a Node service: its `entrypoint` and `command` if they call node, npm or
+ * npx, otherwise the package's `start` script. `node` is our own Node.
  * @throws UserError EMBEDDED_NO_START_COMMAND (exit 4)
  */
 export async function startCommand(node: NodeService): Promise<{ program: string; args: string[] }> {
@@ -25,7 +24,7 @@ export async function startCommand(node: NodeService): Promise<{ program: string
       exitCode: ExitCode.projectInvalid,
     });
   }
-  // A plain `node file.js` needs no npm and no shell in between.
+  // A plain `node file.js` is run directly, without npm and a shell.
   if (/^node(\s+[\w@%+=:,./-]+)+$/.test(script)) return resolveNode(script.split(/\s+/));
   return { program: 'npm', args: ['run', '--silent', 'start'] };
 }

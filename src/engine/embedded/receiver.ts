@@ -13,25 +13,28 @@ import type { LaunchPlan } from './launch.js';
 import type { EngineRun } from './run.js';
 import type { StateStore } from './state.js';
 
-/** Our own, of what a bare server comes without. */
+/** Our own programs, which replace those that a bare server lacks. */
 const OWN_PROGRAMS = join(PACKAGE_FOLDER, 'dist', 'postgres', 'replication.js');
 const PROGRAMS = ['psql', 'pg_receivewal', 'pg_basebackup'];
-/** Each look at the server is a program that starts; our own take longer than psql. */
+/** Each look at the server starts a program, and our own programs take longer than psql. */
 const OWN_BEAT_SECONDS = 5;
 
-/** As in a container: a clone of the project has no place, and its stack comes up all the same. */
+/**
+ * As in a container: in a clone of the project the protection's folder is missing, and the stack starts
+ * anyway.
+ */
 const RECEIVE = `[ -f "$0/receiver.sh" ] && exec sh "$0/receiver.sh" receive
 echo "not protected on this machine: invctl db protect on"; exec tail -f /dev/null`;
 
-/** What runs in the stead of the receiver's container. */
+/** Returns the command that replaces the receiver's container. */
 export function receiverCommand(place: string): string[] {
   return ['sh', '-c', RECEIVE, place];
 }
 
 /**
- * The environment of a receiver's programs: the server that its database runs on, and the programs beside it. Where
- * these are missing, our own take their names.
- * @throws UserError SERVICE_NOT_RUNNING where the database was never started.
+ * Returns the environment of a receiver's programs: the server of its database, and the programs beside it.
+ * Missing programs are replaced by our own of the same name.
+ * @throws UserError SERVICE_NOT_RUNNING if the database was never started.
  */
 export function receiverEnvironment(
   { store, env }: Pick<EngineRun, 'store' | 'env'>,
@@ -58,13 +61,13 @@ export function receiverEnvironment(
     PGUSER: PGUSER ?? '',
     EVERY: EVERY ?? '',
     KEEP: KEEP ?? '',
-    // This machine may have no zstd, which would have to unpack it.
+    // This machine may have no zstd, and unpacking needs it.
     COMPRESSIONS: 'gzip',
     ...(complete ? {} : { BEAT_SECONDS: String(OWN_BEAT_SECONDS) }),
   };
 }
 
-/** How the receiver runs here. */
+/** Returns the launch plan of the receiver. */
 export async function receiverPlan(run: EngineRun, receiver: ReceiverService): Promise<LaunchPlan> {
   const { store } = run;
   await writeOwnPrograms(store);
@@ -79,7 +82,7 @@ export async function receiverPlan(run: EngineRun, receiver: ReceiverService): P
   };
 }
 
-/** Small programs of sh that call ours by the name that the script knows. */
+/** Writes small sh programs that call ours by the names that the script uses. */
 async function writeOwnPrograms(store: StateStore): Promise<void> {
   const folder = store.folders.programs;
   await makeStateFolder(folder, 'private');

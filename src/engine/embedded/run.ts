@@ -4,7 +4,7 @@ import type { Installation } from './installation.js';
 import type { VariableLookup } from './secrets.js';
 import type { StateStore } from './state.js';
 
-/** One call of the engine that changes a project: the project, what is known of it, and the tools. */
+/** One call of the engine that changes a project: the project, its state, and the tools. */
 export interface EngineRun {
   project: ComposeProject;
   store: StateStore;
@@ -15,12 +15,14 @@ export interface EngineRun {
   trial?: TrialRun;
 }
 
-/** Another server tried with a project, beside the project itself. */
+/** A project with another server, run as a trial beside the project itself. */
 export interface TrialRun {
-  /** Its packages run as they are built: the live project's processes run in the same folders. */
+  /**
+   * Its packages run as they are already built, because the live project's processes run in the same folders.
+   */
   project: ComposeProject;
-  /** What its database runs on, whatever else this machine has. */
+  /** The server for its database, whichever others this machine has. */
   server: Installation;
-  /** Where its database's data lies; absent: in a volume of its own. */
+  /** Folder of its database's data; absent: in a volume of its own. */
   dataFolder?: string;
 }

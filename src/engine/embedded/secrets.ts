@@ -6,7 +6,7 @@ import { writeFileAtomic } from '../../system/files.js';
 import { Secret } from '../../system/secret.js';
 import { makeStateFolder } from '../../system/state-root.js';
 
-/** The project environment: the shell's variables over those of `.env`. */
+/** Looks up the project environment: the shell's variables override those of `.env`. */
 export type VariableLookup = (name: string) => string | undefined;
 
 export interface GrantedSecret {
@@ -16,7 +16,7 @@ export interface GrantedSecret {
 }
 
 /**
- * The secrets that a service is granted, with their content.
+ * Reads the secrets that are granted to a service.
  * @throws UserError SECRET_MISSING, SECRET_NOT_A_FILE, SECRET_UNREADABLE (exit 4)
  */
 export async function readGrantedSecrets(
@@ -32,7 +32,7 @@ export async function readGrantedSecrets(
   );
 }
 
-/** Writes the secrets into a private folder that stands for `/run/secrets`, and nothing else of an earlier time. */
+/** Writes the secrets into a private folder that replaces `/run/secrets`, and removes earlier ones. */
 export async function writeSecrets(folder: string, secrets: readonly GrantedSecret[]): Promise<void> {
   await rm(folder, { recursive: true, force: true });
   await makeStateFolder(folder, 'private');
@@ -41,7 +41,7 @@ export async function writeSecrets(folder: string, secrets: readonly GrantedSecr
   }
 }
 
-/** Path in the container → path here. */
+/** Maps the paths in the container to the paths here. */
 export function secretPaths(folder: string, service: ComposeService): Map<string, string> {
   return new Map(service.secrets.map(({ target }) => [target, join(folder, basename(target))]));
 }

@@ -3,16 +3,16 @@ import { dirname } from 'node:path';
 import { ExitCode, UserError } from '../../errors.js';
 import type { ProcessRunner } from '../../system/process.js';
 
-/** The user that PostgreSQL runs as. Absent ids: ourselves. */
+/** The user that PostgreSQL runs as. Absent ids: our own user. */
 export interface ServerUser {
   name: string;
   ids: { uid: number; gid: number } | Record<string, never>;
 }
 
 /**
- * PostgreSQL refuses to run as root; there it runs as `postgres`, else as `nobody`.
- *
- * @throws UserError EMBEDDED_NO_SERVER_USER (exit 3) when root finds neither.
+ * Finds the user for PostgreSQL, which refuses to run as root: if we are root, `postgres`, otherwise
+ * `nobody`.
+ * @throws UserError EMBEDDED_NO_SERVER_USER (exit 3) if we are root and neither exists.
  */
 export async function findServerUser(processes: ProcessRunner): Promise<ServerUser> {
   if (process.getuid?.() !== 0) return { name: 'the current user', ids: {} };
@@ -32,9 +32,8 @@ export async function findServerUser(processes: ProcessRunner): Promise<ServerUs
 }
 
 /**
- * Checks that this user may pass through every folder above one that invctl made for it.
- *
- * @throws UserError EMBEDDED_STATE_UNREACHABLE (exit 4) naming the folder that is closed.
+ * Checks that this user can enter every folder above one that invctl made for it.
+ * @throws UserError EMBEDDED_STATE_UNREACHABLE (exit 4) with the folder that the user cannot enter.
  */
 export function checkReachable(folder: string, user: ServerUser): void {
   const { uid, gid } = user.ids;

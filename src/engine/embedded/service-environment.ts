@@ -9,7 +9,9 @@ import { isRunning, serviceMark } from './launch.js';
 import type { EngineRun } from './run.js';
 import { secretPaths } from './secrets.js';
 
-/** The environment of a service's process by the ports that the state has, and with its secrets in that folder. */
+/**
+ * Returns the environment of a service's process with the ports of the state and the secrets in that folder.
+ */
 export function serviceEnvironment(
   { project, store, env }: Pick<EngineRun, 'project' | 'store' | 'env'>,
   service: ComposeService,
@@ -22,7 +24,7 @@ export function serviceEnvironment(
     }),
   );
   const record = store.state.services[service.name];
-  // The image's programs know nothing of PORT.
+  // The image's programs do not use PORT.
   const port = record?.kind === 'node' ? record.port : undefined;
   return processEnvironment(service, {
     env,
@@ -34,8 +36,8 @@ export function serviceEnvironment(
 }
 
 /**
- * What the processes of these services have in their environment, beside what they would be started with now. Names
- * that are the machine's own affair count only where the compose file sets them. A server gets none of its service's
+ * Returns the environment of these services' processes, beside the one that they would be started with now.
+ * The machine's own variables count only if the compose file sets them. A server gets none of its service's
  * variables: they are read once, when its data folder is made.
  */
 export function liveEnvironments(

@@ -5,7 +5,7 @@ import { dataFolderOf } from './database.js';
 import { type ServiceProcesses, STOP_POSTGRES, STOP_SERVICE, type StopSequence } from './launch.js';
 import type { StateStore } from './state.js';
 
-/** How the processes of a service are found. */
+/** Returns how to find the processes of a service. */
 export function serviceProcesses(store: StateStore, service: string): ServiceProcesses {
   const dataFolder = dataFolderOf(store, service);
   return {
@@ -20,7 +20,10 @@ export function stopSequence(kind: EmbeddedService['kind']): StopSequence {
   return kind === 'postgres' ? STOP_POSTGRES : STOP_SERVICE;
 }
 
-/** Forgets a service that no longer runs, as if its container were removed. Its port and its build are kept. */
+/**
+ * Removes the launch of a service that no longer runs from the state, as if its container were removed. Its
+ * port and its build stay.
+ */
 export async function forgetLaunch(store: StateStore, name: string): Promise<void> {
   const record = store.state.services[name];
   if (!record) return;

@@ -5,12 +5,12 @@ import { ExitCode, UserError } from '../../errors.js';
 import type { DatabaseConnection } from './connection.js';
 import { splitSql } from './sql-statements.js';
 
-/** As psql's: a statement failed, and those after it were not run. */
+/** psql's exit status: a statement failed, and those after it were not run. */
 const SCRIPT_ERROR = 3;
 const CLIENT_HINT =
   'psql has such commands: apt-get install postgresql-client. Here goes SQL alone; \\q quits.';
 
-/** pg_type.dat: int8, int2, int4, oid, float4, float8, money, numeric. */
+/** Type ids of pg_type.dat: int8, int2, int4, oid, float4, float8, money, numeric. */
 const RIGHT_ALIGNED = new Set([20, 21, 23, 26, 700, 701, 790, 1700]);
 
 export interface SqlSessionOptions {
@@ -19,17 +19,16 @@ export interface SqlSessionOptions {
   sql?: string;
   input: Readable;
   output: Writable;
-  /** Messages of the server and errors. */
+  /** Where the server's messages and errors go. */
   messages: Writable;
-  /** Ask for statements with a prompt; an error does not end the session. */
+  /** Prompts for statements; an error does not end the session. */
   interactive: boolean;
 }
 
 /**
- * An SQL session without psql: runs SQL and prints results as psql's aligned tables. Connects by the local socket,
- * so it needs no password.
- *
- * @returns 0, 1 where `sql` failed, 3 where a statement of the input failed and the rest was not run.
+ * An SQL session without psql: runs SQL and prints results as psql's aligned tables. It connects by the local
+ * socket, so it needs no password.
+ * @returns 0, 1 if `sql` failed, 3 if a statement of the input failed and the rest was not run.
  * @throws UserError DATABASE_UNREACHABLE
  */
 export async function runSqlSession(options: SqlSessionOptions): Promise<number> {
@@ -82,7 +81,7 @@ async function runScript(client: Client, options: SqlSessionOptions): Promise<nu
     }
     pending = rest;
   }
-  // psql runs a last statement without a semicolon as well.
+  // psql also runs a last statement without a semicolon.
   if (pending.trim() === '') return 0;
   return (await execute(client, pending, options)) ? 0 : SCRIPT_ERROR;
 }
@@ -134,9 +133,9 @@ async function converse(client: Client, options: SqlSessionOptions): Promise<num
   return 0;
 }
 
-/** Ends the statement that runs on this connection, over another one. */
+/** Cancels the statement that runs on this connection, by a second connection. */
 async function cancel(client: Client, options: SqlSessionOptions): Promise<void> {
-  // The server's process id is public in the protocol but not in pg's types.
+  // The protocol gives the server's process id, but pg's types do not declare it.
   const { processID } = client as Client & { processID: number };
   const other = await connect(options);
   try {
@@ -146,7 +145,7 @@ async function cancel(client: Client, options: SqlSessionOptions): Promise<void>
   }
 }
 
-/** Runs SQL and prints its results. False where it failed, which is printed as well. */
+/** Runs SQL and prints its results. Returns false if it failed, after printing the error. */
 async function execute(
   client: Client,
   sql: string,
@@ -162,10 +161,10 @@ async function execute(
     const answer: unknown = await client.query({
       text: sql,
       rowMode: 'array',
-      // Values as the server writes them, not as JavaScript would.
+      // Values as the server prints them, not converted to JavaScript.
       types: { getTypeParser: () => (value: string) => value },
     });
-    // Several statements give several results, which pg's types do not say.
+    // Several statements give several results, which pg's types do not declare.
     const results = (Array.isArray(answer) ? answer : [answer]) as QueryArrayResult<(string | null)[]>[];
     for (const result of results) output.write(formatResult(result));
     return true;
@@ -200,7 +199,10 @@ function formatResult(result: QueryArrayResult<(string | null)[]>): string {
   return `${lines.join('\n')}\n\n`;
 }
 
-/** A value of several lines makes a row of several lines, `+` at the end of each but the last, as in psql. */
+/**
+ * A value of several lines makes a row of several lines, with `+` at the end of each but the last, as in
+ * psql.
+ */
 function rowLines(row: readonly string[], widths: readonly number[], right: readonly boolean[]): string[] {
   const parts = row.map((value) => value.split('\n'));
   const height = Math.max(1, ...parts.map((part) => part.length));

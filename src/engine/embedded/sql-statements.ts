@@ -1,10 +1,10 @@
-/** What a text of SQL falls into: whole statements, and the beginning of one that needs more lines. */
+/** A text of SQL, split into whole statements and the beginning of one that needs more lines. */
 export interface SplitSql {
-  /** Without the semicolon that ends each. */
+  /** Without their semicolons. */
   statements: string[];
-  /** Empty where nothing but blanks and comments is left. */
+  /** Empty if only blanks and comments are left. */
   rest: string;
-  /** What the rest is inside of, for a prompt; absent between statements. */
+  /** The construct that the rest is inside of, for a prompt; absent between statements. */
   open?: 'statement' | 'quote' | 'identifier' | 'dollar quote' | 'comment' | 'parenthesis';
 }
 
@@ -51,7 +51,10 @@ export function splitSql(text: string): SplitSql {
   return { statements, rest, ...(inside === undefined ? {} : { open: inside }) };
 }
 
-/** Where the thing that a token opens ends; the token's own end for one that opens nothing; undefined: not yet. */
+/**
+ * Returns the index where the construct that a token opens ends; the token's own end if it opens none;
+ * undefined: not yet.
+ */
 function closingIndex(text: string, token: string, from: number): number | undefined {
   if (token === '/*') return commentEnd(text, from);
   if (token.startsWith('$')) return after(text.indexOf(token, from), token.length);
@@ -73,7 +76,7 @@ function quoteEnd(text: string, inside: RegExp, close: string, from: number): nu
   return undefined;
 }
 
-/** Comments nest in PostgreSQL. */
+/** Returns the end of a comment; comments nest in PostgreSQL. */
 function commentEnd(text: string, from: number): number | undefined {
   const mark = /\/\*|\*\//g;
   mark.lastIndex = from;

@@ -14,20 +14,20 @@ const launch = z.object({
   configHash: z.string(),
   /** ISO time. */
   startedAt: z.string(),
-  /** Known where it ended while the invctl that started it still ran. */
+  /** Known if it ended while the invctl that started it still ran. */
   exitCode: z.int().optional(),
 });
 
 const httpProbe = z.object({
   port: z.int(),
   path: z.string(),
-  /** False: the path is a guess, and an answer of 404 means that the service has no health endpoint. */
+  /** False: the path is a guess, and a 404 means that the service has no health endpoint. */
   declared: z.boolean(),
 });
 
 const serverState = z.object({
   programs: z.string(),
-  /** It has the client programs as well. */
+  /** Whether it also has the client programs. */
   complete: z.boolean(),
   version: z.string(),
   superuser: z.string(),
@@ -39,17 +39,17 @@ const serverState = z.object({
 
 const serviceState = z.object({
   kind: z.enum(['postgres', 'node', 'receiver']),
-  /** Port of 127.0.0.1, kept from one `up` to the next where nobody else took it. */
+  /** Port of 127.0.0.1, the same at each `up` unless another program took it. */
   port: z.int().optional(),
-  /** Port in the container that it stands for. */
+  /** Port in the container that it replaces. */
   targetPort: z.int().optional(),
-  /** Absent once `down` or `rm` removed it. */
+  /** Absent after `down` or `rm`. */
   launch: launch.optional(),
   server: serverState.optional(),
   probe: httpProbe.optional(),
 });
 
-/** Digests of what a package was built from and to. */
+/** Digests of a package's source and of its build result. */
 const buildState = z.object({
   dependencies: z.string(),
   output: z.string(),
@@ -69,7 +69,7 @@ const stateSchema = z.object({
   directory: z.string(),
   files: z.array(z.string()),
   services: z.record(z.string(), serviceState),
-  /** By the package's folder, relative to the project's: services may share one. */
+  /** By the package's folder, relative to the project's: several services may share one. */
   builds: z.record(z.string(), buildState),
   /** By the name of their folder. */
   volumes: z.record(z.string(), volumeState),
@@ -80,21 +80,20 @@ export type ServiceRecord = z.infer<typeof serviceState>;
 export type ServerRecord = z.infer<typeof serverState>;
 export type HttpProbe = z.infer<typeof httpProbe>;
 
-/** Where one project keeps what this engine knows and holds for it. */
+/** The folders in which this engine keeps the state and data of one project. */
 export interface StateFolders {
   root: string;
   project: string;
   logs: string;
   secrets: string;
   volumes: string;
-  /** Programs of ours that stand in for those that a bare server lacks. */
+  /** Our own programs, which replace those that a bare server lacks. */
   programs: string;
 }
 
 /**
- * The folders of a project, below {@link stateRoot}. They go by the project's name, as Docker's volumes do, so a
- * renamed project folder keeps its data.
- *
+ * Returns the folders of a project, below {@link stateRoot}. Their names depend on the project's name, as
+ * those of Docker's volumes do, so a renamed project folder keeps its data.
  * @throws UserError EMBEDDED_PROJECT_NAME (exit 4) for a name that Compose would refuse too.
  */
 export function stateFolders(location: ProjectLocation, env: NodeJS.ProcessEnv): StateFolders {
@@ -130,13 +129,14 @@ export class StateStore {
   }
 
   /**
-   * Reads the project's state; a project that never ran has an empty one.
+   * Reads the project's state; it is empty for a project that never ran.
    * @throws UserError EMBEDDED_NAME_TAKEN, EMBEDDED_STATE_INVALID (exit 4)
    */
   static async open(location: ProjectLocation, env: NodeJS.ProcessEnv): Promise<StateStore> {
     const folders = stateFolders(location, env);
     const known = await readState(join(folders.project, 'state.json'));
-    // A folder that is gone left its data here, which is still known by the path that it had.
+    // The project folder does not exist any more, but its data does: it is found by the folder's earlier
+    // path.
     const directory = existsSync(location.directory) ? realpathSync(location.directory) : location.directory;
     if (known && known.directory !== directory) refuseSecondOwner(known, env);
     const state: EmbeddedState = {
@@ -147,7 +147,7 @@ export class StateStore {
     return new StateStore(folders, state);
   }
 
-  /** What is known of a service; a new one is noted as stopped. */
+  /** Returns the record of a service; adds a new one as stopped. */
   service(name: string, kind: ServiceRecord['kind']): ServiceRecord {
     const known = this.state.services[name] ?? { kind };
     this.state.services[name] = known;
@@ -165,10 +165,10 @@ export class StateStore {
     return this.#pending;
   }
 
-  /** Forgets the project and removes all that it holds, data included. */
+  /** Removes the project's state and everything that it holds, data included. */
   async destroy(): Promise<void> {
     await this.#pending.catch(() => {});
-    // The state file goes last: cut off in the middle, the rest is still known and the removal can be repeated.
+    // The state file is removed last, so that an interrupted removal can be repeated.
     for (const folder of [
       this.folders.logs,
       this.folders.secrets,
@@ -210,13 +210,14 @@ function parseJson(text: string): unknown {
 }
 
 /**
- * Two folders whose compose files pin the same name would share one database. The folder that the state knows
- * keeps it for as long as its compose files are there and give that name; if they are gone, it was moved to ours.
+ * Refuses a second folder with the same project name, because the two would share one database. The folder in
+ * the state keeps the name for as long as its compose files exist and give that name; otherwise the project
+ * was moved to our folder.
  */
 function refuseSecondOwner(known: EmbeddedState, env: NodeJS.ProcessEnv): void {
   const files = known.files.filter((file) => existsSync(file));
   if (files.length === 0 || !existsSync(known.directory)) return;
-  // A separator that no path has.
+  // A separator that cannot be in a path.
   const ownFiles = { COMPOSE_FILE: files.join('\n'), COMPOSE_PATH_SEPARATOR: '\n' };
   if (locateProject(known.directory, { ...env, ...ownFiles }).name !== known.project) return;
   throw new UserError({

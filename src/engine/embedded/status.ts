@@ -3,16 +3,16 @@ import { type ProbeResult, probeHttp, probePostgres } from './health.js';
 import { isRunning } from './launch.js';
 import type { ServiceRecord } from './state.js';
 
-/** How long after its start a service that fails its check counts as starting, in milliseconds. */
+/** For how long after its start a service with a failing check counts as starting, in milliseconds. */
 const START_PERIOD_MS = 30_000;
 
-/** Asks a running service for its health. */
+/** Checks the health of a running service. */
 export async function probe(record: ServiceRecord): Promise<ProbeResult> {
   if (record.server && record.port !== undefined) return probePostgres(record.server, record.port);
   return record.probe ? probeHttp(record.probe) : { health: 'none' };
 }
 
-/** What `ps` shows of a service; `absent` where it has no launch. */
+/** Returns the status of a service for `ps`; `absent` if it has no launch. */
 export async function serviceStatus(name: string, record: ServiceRecord): Promise<ServiceStatus> {
   const { launch } = record;
   if (!launch) return { name, state: 'absent', health: 'none', restarts: 0, ports: [] };

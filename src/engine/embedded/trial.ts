@@ -29,13 +29,16 @@ import { serviceMark } from './launch.js';
 import { runSingleUser } from './postgres.js';
 import { findServerUser } from './server-user.js';
 
-/** Where the official image keeps its data: the compose file speaks of its paths. */
+/** Data folder of the official image; the compose file uses its paths. */
 const DATA_PATH = '/var/lib/postgresql/data';
 
-/** Trials as projects of another name in this engine's state, with the packages of the project itself. */
+/**
+ * Runs trials as projects with another name in this engine's state; they use the packages of the project
+ * itself.
+ */
 export function createEmbeddedTrials(dependencies: TrialDependencies): Trials {
   const { processes, env, signal, warn } = dependencies;
-  // What a project's files are warned of was said before.
+  // Warnings about a project's files were already printed.
   const quiet = { processes, env, signal, warn: () => {} };
   const uninterrupted = { ...quiet, signal: new AbortController().signal };
   const engine = createEmbeddedEngine(uninterrupted);
@@ -97,7 +100,7 @@ export function createEmbeddedTrials(dependencies: TrialDependencies): Trials {
         const { status, stdout, stderr } = await processes.run(program, words, {
           ...user.ids,
           cwd: '/',
-          // What a base is put together with comes with the server.
+          // The programs that combine a base come with the server.
           env: { PATH: `${server.programs}:${env.PATH ?? '/usr/bin:/bin'}` },
           input,
           allowFailure: true,
@@ -124,7 +127,7 @@ export function createEmbeddedTrials(dependencies: TrialDependencies): Trials {
     if (filled === undefined) throw notRunningError(service);
     await context.changing(live, 'db upgrade', async (store) => {
       await assertNoVolume(live, { key, name: volumeName });
-      // Noted first: cut off between the two, it is known what is to be removed.
+      // Recorded first, so that it can be removed even if invctl is killed in between.
       store.state.volumes[key] = { key, name: volumeName, service };
       await store.save();
       const folder = join(store.folders.volumes, key);
@@ -204,7 +207,7 @@ export function createEmbeddedTrials(dependencies: TrialDependencies): Trials {
   };
 }
 
-/** Ports of this machine that the live project has are not for its double: it gets free ones. */
+/** Removes the ports of this machine, which the live project uses; the trial gets free ones. */
 function withoutPublishedPorts(project: ComposeProject): ComposeProject {
   const services = Object.entries(project.services).map(([name, service]) => [
     name,

@@ -35,19 +35,18 @@ export interface BringUpOptions {
 type FailureReason = UpOutcome['failed'][number]['reason'];
 type Readiness = 'ready' | 'completed' | FailureReason;
 
-/** The two things that others may wait for. */
+/** The two events that others may wait for. */
 interface ServiceProgress {
-  /** Its process runs; or why it was not started. */
+  /** Resolves when its process runs, or with the reason why it was not started. */
   started: Promise<'started' | 'dependency'>;
-  /** Asked for only where somebody waits. */
+  /** Called only if something waits for it. */
   ready(): Promise<Readiness>;
 }
 
 /**
- * Starts services as their dependencies allow, side by side: one installs its packages while another initialises
- * its data. What runs as the project says is left alone.
- *
- * An error and an abort undo what this call started. A service that fails is no error but a row of `failed`.
+ * Starts services as soon as their dependencies allow, in parallel: one installs its packages while another
+ * initialises its data. A service that already runs as the project says is left alone. An error or an abort
+ * reverts what this call started. A failing service does not raise an error; it is a row of `failed`.
  */
 export async function bringUp(run: EngineRun, options: BringUpOptions): Promise<UpOutcome> {
   return new BringUp(run, options).run();
@@ -119,7 +118,7 @@ class BringUp {
     }
   }
 
-  /** Waits for all, so that nothing goes on behind our back; the first error ends the others. */
+  /** Waits for all, so that nothing continues in the background; the first error ends the others. */
   async #settle<T>(promises: readonly Promise<T>[]): Promise<T[]> {
     let first: { error: unknown } | undefined;
     const settled = await Promise.allSettled(
@@ -157,7 +156,7 @@ class BringUp {
           ? this.#planReceiver(embedded)
           : this.#planNode(embedded as NodeService),
     );
-    // Whoever waits for it gets the error; without anybody it would be an unhandled one.
+    // Whoever awaits it gets the error; if nobody does, it would be an unhandled rejection.
     started.catch(() => {});
     let readiness: Promise<Readiness> | undefined;
     return {
@@ -226,7 +225,7 @@ class BringUp {
     return { plan, beforeStart };
   }
 
-  /** Services may share a package; it is built by one of them at a time. */
+  /** Builds a package. Services may share it, so only one of them builds it at a time. */
   async #build(node: NodeService): Promise<string> {
     const before = this.#builds.get(node.folder) ?? Promise.resolve('');
     const build = before.then(() => this.#buildAsAsked(node));
@@ -288,7 +287,7 @@ class BringUp {
   async #untilReady({ name }: ComposeService): Promise<Readiness> {
     const record = this.#run.store.state.services[name] as ServiceRecord;
     const done = (phase: ServicePhase, readiness: Readiness, detail?: string) => {
-      // What runs already has no way up to tell of.
+      // A service that already runs has no steps to report.
       if (phase === 'failed' || !this.#unchanged.includes(name)) {
         this.#seconds[name] = (Date.now() - this.#began) / 1000;
         this.#emit(name, phase, detail);
@@ -299,7 +298,7 @@ class BringUp {
     for (let wait = FIRST_POLL_MS; ; wait = Math.min(wait * 2, POLL_MS)) {
       this.#run.signal.throwIfAborted();
       if (!isRunning(record)) {
-        // The notice of the end may be a turn of the event loop behind the end itself.
+        // The notice may come one turn of the event loop after the end itself.
         await sleep(FIRST_POLL_MS);
         const status = record.launch?.exitCode;
         return status === 0
@@ -318,7 +317,7 @@ class BringUp {
     }
   }
 
-  /** Something waits for its end, so running is not enough. */
+  /** Whether another service waits for the end of this one, so that running is not enough. */
   #mustComplete(name: string): boolean {
     return Object.values(this.#run.project.services).some(
       ({ dependsOn }) => dependsOn[name]?.condition === 'service_completed_successfully',

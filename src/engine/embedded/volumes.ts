@@ -7,7 +7,7 @@ import type { EmbeddedContext } from './context.js';
 import { dataFolderOf } from './database.js';
 import type { StateStore } from './state.js';
 
-/** The data folders of the project's databases. */
+/** Returns the data folders of the project's databases. */
 export async function volumes(context: EmbeddedContext, location: ProjectLocation): Promise<VolumeStatus[]> {
   const store = await context.open(location);
   const found: VolumeStatus[] = [];
@@ -65,12 +65,12 @@ function isInUse(store: StateStore, service: string, folder: string): boolean {
   return store.state.services[service]?.launch !== undefined && dataFolderOf(store, service) === folder;
 }
 
-/** Bytes that the files of a folder take on disk. */
+/** Returns the bytes that the files of a folder take on disk. */
 async function bytesIn(folder: string): Promise<number> {
   let bytes = 0;
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile()) continue;
-    // A running server removes files of its own as we look.
+    // A running server may remove some of its files in the meantime.
     const found = await stat(join(entry.parentPath, entry.name)).catch(() => undefined);
     bytes += (found?.blocks ?? 0) * 512;
   }

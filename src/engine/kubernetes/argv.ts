@@ -1,14 +1,14 @@
 /** Every argument vector for `kubectl` that invctl runs. Pure: each function returns the words after `kubectl`. */
 
 export interface Target {
-  /** Of the kubeconfig; absent: its current one. */
+  /** Context of the kubeconfig; absent: its current one. */
   context?: string;
   namespace: string;
 }
 
-/** Who owns the fields that a deployment sets. */
+/** Owner of the fields that a deployment sets. */
 const MANAGER = '--field-manager=invctl';
-/** A server that takes no connection is not waited for by kubectl's own measure. */
+/** Ends the wait for a server that does not answer earlier than kubectl's own limit. */
 const TIMEOUT = '--request-timeout=30s';
 
 function at({ context, namespace }: Target, ...words: readonly string[]): string[] {
@@ -23,12 +23,12 @@ export function get(target: Target, words: readonly string[]): string[] {
   return at(target, 'get', ...words, '--output=json', TIMEOUT);
 }
 
-/** Those of the objects on standard input that are there. */
+/** Gets those of the objects on standard input that exist. */
 export function getFromInput(target: Target): string[] {
   return at(target, 'get', '--filename=-', '--ignore-not-found', '--output=json', TIMEOUT);
 }
 
-/** The objects come from standard input: those with secrets too. */
+/** The objects come from standard input, those with secrets too. */
 export function apply(
   target: Target,
   { dryRun, force }: { dryRun?: boolean; force?: boolean } = {},
@@ -46,7 +46,7 @@ export function apply(
   );
 }
 
-/** Exit status 1: there are differences. */
+/** Exit status 1 means that there are differences. */
 export function diff(target: Target): string[] {
   return at(target, 'diff', '--server-side', MANAGER, '--force-conflicts', '--filename=-');
 }

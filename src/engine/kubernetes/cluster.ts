@@ -4,7 +4,7 @@ import { failedCommand } from '../compose/docker.js';
 import * as argv from './argv.js';
 import { explainKubectlError } from './errors.js';
 
-/** An object as the API server gives it, as far as every kind is alike. */
+/** An object of the API server: the fields that all kinds share. */
 export interface KubeObject {
   apiVersion: string;
   kind: string;
@@ -27,26 +27,32 @@ export interface KubeObject {
 }
 
 /**
- * A namespace of a cluster, asked through `kubectl`. Every method throws a UserError with exit code 3 where the API server
- * does not answer, or does not know who asks.
+ * A namespace of a cluster, reached through `kubectl`. Every method throws a UserError with exit code 3 if
+ * the API server does not answer or does not accept the credentials.
  */
 export interface Cluster {
   readonly target: argv.Target;
-  /** The objects of a Kustomize folder. @throws UserError KUSTOMIZE_FAILED */
+  /**
+   * Renders the objects of a Kustomize folder.
+   * @throws UserError KUSTOMIZE_FAILED
+   */
   render(folder: string): Promise<string>;
-  /** Absent: there is none. @throws UserError KUBE_FORBIDDEN */
+  /**
+   * Returns undefined if there is none.
+   * @throws UserError KUBE_FORBIDDEN
+   */
   get(kind: string, name: string): Promise<KubeObject | undefined>;
   list(kind: string, selector?: string): Promise<KubeObject[]>;
-  /** Those of the objects that are there. */
+  /** Returns those of the objects that exist. */
   existing(objects: readonly KubeObject[]): Promise<KubeObject[]>;
-  /** Asks the server whether it would take them: their fields, rights, quota, admission. */
+  /** Asks the server whether it would accept the objects: their fields, rights, quota, admission. */
   validate(objects: readonly KubeObject[], options?: { force?: boolean }): Promise<void>;
   apply(objects: readonly KubeObject[], options?: { force?: boolean }): Promise<void>;
-  /** A unified diff; empty where nothing would change. */
+  /** Returns a unified diff; empty if nothing would change. */
   diff(objects: readonly KubeObject[]): Promise<string>;
   /** @param names `Deployment/api` */
   remove(names: readonly string[]): Promise<void>;
-  /** Last lines of a container, of its last end where it has one. */
+  /** Returns the last lines of a container, those of its last end if it has ended. */
   logs(pod: string, container: string, lines: number): Promise<string[]>;
 }
 
@@ -120,7 +126,7 @@ export function createCluster(processes: ProcessRunner, target: argv.Target, sig
   };
 }
 
-/** What the server said last, where it refused. */
+/** Returns the server's last message, if it refused a request. */
 export function kubectlRefusal(error: unknown): string {
   if (error instanceof CommandError) {
     return error.stderrTail.trim().split('\n').slice(-3).join('\n') || error.message;

@@ -11,7 +11,7 @@ import { createCluster, type KubeObject } from './cluster.js';
 import { explainKubectlError } from './errors.js';
 
 const COMPONENT = 'app.kubernetes.io/component';
-/** What kubectl adds to the words of a program that failed. */
+/** The note that kubectl adds to the output of a program that failed. */
 const EXIT_NOTE = /^command terminated with exit code \d+\n?/gm;
 
 export interface KubernetesEngineDependencies {
@@ -19,13 +19,13 @@ export interface KubernetesEngineDependencies {
   env: NodeJS.ProcessEnv;
   signal: AbortSignal;
   target: argv.Target;
-  /** Name that the objects of a service have. */
+  /** Returns the name of a service's objects. */
   objectName: (service: string) => string;
 }
 
 /**
- * The services of a project that is deployed to a cluster, as an engine: what runs in a container of a service, or asks its
- * database, works in its newest pod, through `kubectl exec`. It builds and deploys nothing.
+ * An engine for the services of a project that is deployed to a cluster. Commands that work in a service's
+ * container, or ask its database, use its newest pod through `kubectl exec`. It builds and deploys nothing.
  */
 export function createKubernetesEngine({
   processes,
@@ -122,7 +122,7 @@ export function createKubernetesEngine({
         await processes.run('kubectl', argv.restart(target, `${kind}/${objectName(service)}`));
       }
     },
-    // A pod that ended is started again by its controller.
+    // The controller restarts a pod that ended.
     async up(location, { services }) {
       const { project } = await readProject(location, env);
       const wanted = services.length > 0 ? services : Object.keys(project.services);
@@ -155,7 +155,7 @@ function statusOf(name: string, pods: readonly KubeObject[]): ServiceStatus {
     status?.conditions?.some(
       ({ type, status: is }: { type: string; status: string }) => type === 'Ready' && is === 'True',
     ) === true;
-  // While pods are replaced, those that go are ready still.
+  // During a rollout, pods that are being removed are still ready.
   const [newest] = pods.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
   const all =
     pods.length > 0 && pods.every((pod) => ready(pod) && pod.metadata.deletionTimestamp === undefined);
@@ -169,8 +169,9 @@ function statusOf(name: string, pods: readonly KubeObject[]): ServiceStatus {
 }
 
 /**
- * `kubectl exec` has no flag for variables, and its command line is read by everybody on the machine: a secret goes before
- * what else comes through standard input, a line each, which `read` takes byte by byte.
+ * `kubectl exec` has no flag for variables, and every user of the machine can read its command line. So
+ * secrets come first on standard input, one per line, which `read` takes byte by byte; the rest of the input
+ * follows.
  */
 function withEnvironment(
   command: readonly string[],

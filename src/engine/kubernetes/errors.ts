@@ -5,7 +5,9 @@ interface Known {
   explain(match: RegExpExecArray): { code: string; message: string; hint: string; exitCode?: number };
 }
 
-/** What kubectl 1.20 to 1.34 says when it, its kubeconfig, the API server or its rules are the problem. */
+/**
+ * Messages of kubectl 1.20 to 1.34 about problems with itself, its kubeconfig, the API server or its rules.
+ */
 const KNOWN: readonly Known[] = [
   {
     pattern: /context "([^"]*)" does not exist|no context exists with the name: "([^"]*)"/i,
@@ -85,7 +87,7 @@ const KNOWN: readonly Known[] = [
   },
 ];
 
-/** A known complaint as an error that says what to do; what is not recognised is returned as it came. */
+/** Turns a known message into an error that says what to do; other errors are returned unchanged. */
 export function explainKubectlError(error: unknown): unknown {
   if (error instanceof UserError && error.code === 'PROGRAM_NOT_FOUND') {
     return new UserError({

@@ -1,4 +1,7 @@
-/** Every argument vector for `docker` that speaks with a Swarm. Pure: each function returns the words after `docker`. */
+/**
+ * Every argument vector for `docker` that addresses a Swarm. Pure: each function returns the words after
+ * `docker`.
+ */
 
 const STACK_LABEL = 'com.docker.stack.namespace';
 
@@ -26,7 +29,7 @@ export function inspectSecrets(ids: readonly string[]): string[] {
   return ['secret', 'inspect', ...ids];
 }
 
-/** The value comes from standard input: a command line is read by everybody on the machine. */
+/** The value comes from standard input, because every user of the machine can read a command line. */
 export function createSecret(name: string, labels: Readonly<Record<string, string>>): string[] {
   const words = Object.entries(labels).flatMap(([key, value]) => ['--label', `${key}=${value}`]);
   return ['secret', 'create', ...words, name, '-'];
@@ -44,7 +47,7 @@ export function inspectServices(ids: readonly string[]): string[] {
   return ['service', 'inspect', ...ids];
 }
 
-/** Running containers of a service's tasks on this engine, newest first. */
+/** Lists the running containers of a service's tasks on this engine, newest first. */
 export function taskContainers(service: string): string[] {
   return ['ps', '--quiet', '--no-trunc', '--filter', `label=com.docker.swarm.service.name=${service}`];
 }
@@ -57,7 +60,10 @@ export function inspectTasks(ids: readonly string[]): string[] {
   return ['inspect', '--type', 'task', ...ids];
 }
 
-/** Images are pinned in the file: the client has nothing to look up. It returns once the Swarm has taken the file. */
+/**
+ * The file pins its images, so the client has nothing to look up. It returns as soon as the Swarm has
+ * accepted the file.
+ */
 export function deployStack(stack: string, file: string): string[] {
   return [
     'stack',
@@ -91,7 +97,7 @@ export function healthOf(container: string): string[] {
   return ['container', 'inspect', container];
 }
 
-/** The digest of a name in its registry. */
+/** Gets the digest of an image name in its registry. */
 export function registryDigest(image: string): string[] {
   return ['buildx', 'imagetools', 'inspect', '--format', '{{json .Manifest}}', image];
 }

@@ -8,10 +8,9 @@ import * as argv from './argv.js';
 import { createSwarm, type SwarmService, type SwarmTask } from './swarm.js';
 
 /**
- * The services of a project that is deployed to the Swarm, as an engine: what runs in a container of a service, or asks
- * its database, works in the container of its newest task on this node.
- *
- * @param deploy brings services up: in a Swarm that is a deployment
+ * An engine for the services of a project that is deployed to the Swarm. Commands that work in a service's
+ * container, or ask its database, use the container of its newest task on this node.
+ * @param deploy starts the services: in a Swarm that is a deployment
  */
 export function createSwarmEngine(
   dependencies: { processes: ProcessRunner; env: NodeJS.ProcessEnv; signal: AbortSignal },

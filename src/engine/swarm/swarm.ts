@@ -5,7 +5,7 @@ import { createDocker, failedCommand } from '../compose/docker.js';
 import type { ContainerInspect } from '../survey.js';
 import * as argv from './argv.js';
 
-/** The parts of what the Engine API (1.44) says of a service that invctl reads. */
+/** The parts of a service in the Engine API (1.44) that invctl reads. */
 export interface SwarmService {
   ID: string;
   Version: { Index: number };
@@ -72,7 +72,7 @@ export interface SwarmSecret {
   Spec: { Name: string; Labels?: Record<string, string> | null };
 }
 
-/** An image of this engine, or one that lies in a registry. */
+/** An image of this engine; it may also be in a registry. */
 export interface LocalImage {
   Id: string;
   Architecture: string;
@@ -80,8 +80,8 @@ export interface LocalImage {
 }
 
 /**
- * A Swarm, asked through the engine of one of its managers. Every method throws a UserError with exit code 3 where the
- * engine does not answer, and a CommandError where the Swarm refuses what is asked.
+ * A Swarm, reached through the engine of one of its managers. Every method throws a UserError with exit code
+ * 3 if the engine does not answer, and a CommandError if the Swarm refuses the request.
  */
 export interface Swarm {
   /** Asks whether this engine manages a Swarm. @throws UserError SWARM_ABSENT, SWARM_NOT_MANAGER (exit 3) */
@@ -91,28 +91,31 @@ export interface Swarm {
   labelNode(id: string, label: string): Promise<void>;
   secrets(): Promise<SwarmSecret[]>;
   createSecret(name: string, labels: Readonly<Record<string, string>>, value: Readable): Promise<void>;
-  /** @returns whether it is gone: Swarm keeps one that a service has. */
+  /** @returns whether the secret is removed: Swarm keeps one that a service uses. */
   removeSecret(name: string): Promise<boolean>;
-  /** By their names without the stack's. */
+  /** Returns the services by their names without the stack's. */
   services(stack: string): Promise<Map<string, SwarmService>>;
-  /** Of the services, newest first; the Swarm keeps some that have ended. */
+  /** Returns the tasks of the services, newest first; the Swarm keeps some that have ended. */
   tasks(services: readonly SwarmService[]): Promise<SwarmTask[]>;
-  /** @returns what the client said on standard error */
+  /** @returns the client's output on standard error */
   deploy(stack: string, file: string, env: Readonly<Record<string, string>>): Promise<string>;
   rollBack(service: SwarmService): Promise<void>;
   removeServices(services: readonly SwarmService[]): Promise<void>;
   removeStack(stack: string): Promise<void>;
-  /** The last lines of a task, as far as its container is there. */
+  /** Returns the last lines of a task, if its container exists. */
   logs(task: SwarmTask, lines: number): Promise<string[]>;
-  /** What a task's health check said last; empty where its container is on another node, or has none. */
+  /**
+   * Returns the last output of a task's health check; empty if its container is on another node, or has no
+   * check.
+   */
   healthOutput(task: SwarmTask): Promise<string>;
-  /** Names of containers of a Compose project that run on this engine. */
+  /** Returns the names of a Compose project's containers that run on this engine. */
   composeContainers(project: string): Promise<string[]>;
-  /** An image of this engine. */
+  /** Returns an image of this engine. */
   image(name: string): Promise<LocalImage | undefined>;
   pull(image: string): Promise<void>;
   tag(id: string, name: string): Promise<void>;
-  /** Digest of an image in its registry. */
+  /** Returns the digest of an image in its registry. */
   registryDigest(image: string): Promise<string>;
 }
 
@@ -156,7 +159,8 @@ export function createSwarm(processes: ProcessRunner, env: NodeJS.ProcessEnv, si
       if (services.length === 0) return [];
       const result = await docker.run(argv.taskIds(services.map(({ ID }) => ID)), { allowFailure: true });
       const ids = result.stdout.split('\n').filter((line) => line !== '');
-      // A service that went away meanwhile is complained of; the tasks of the others are there.
+      // The client complains about a service that was removed in the meantime; it still prints the tasks of
+      // the others.
       if (ids.length === 0 && result.status !== 0 && !/no such service/i.test(result.stderr)) {
         await run(argv.taskIds(services.map(({ ID }) => ID)));
       }
@@ -238,7 +242,7 @@ function notManager(): UserError {
   });
 }
 
-/** What the client said last, where it was the Swarm that refused. */
+/** Returns the client's last message, if the Swarm refused the request. */
 export function refusal(error: unknown): string | undefined {
   return error instanceof CommandError ? error.stderrTail.trim().split('\n').at(-1) : undefined;
 }
