@@ -48,7 +48,7 @@ function checkService(project: TreeMap, name: string, service: TreeMap, active: 
     throw invalid('`network_mode` and `networks` exclude each other', mode as TreeNode, 'keep one of them');
   }
   for (const [network, node] of networks?.entries ?? []) {
-    checkDefined(project, 'networks', 'network', name, network, node);
+    checkDefined(project, 'networks', name, network, node);
   }
   const test = itemsAt(service.entries.get('healthcheck'), 'test')[0];
   if (test?.kind === 'scalar' && !['CMD', 'CMD-SHELL', 'NONE'].includes(String(test.value))) {
@@ -62,14 +62,14 @@ function checkService(project: TreeMap, name: string, service: TreeMap, active: 
   for (const mount of itemsAt(service, 'volumes')) {
     const source = textAt(mount, 'source');
     if (textAt(mount, 'type') === 'volume' && source) {
-      checkDefined(project, 'volumes', 'volume', name, source, mount);
+      checkDefined(project, 'volumes', name, source, mount);
     }
   }
   for (const config of itemsAt(service, 'configs')) {
-    checkDefined(project, 'configs', 'config', name, textAt(config, 'source') ?? '', config);
+    checkDefined(project, 'configs', name, textAt(config, 'source') ?? '', config);
   }
   for (const secret of itemsAt(service, 'secrets')) {
-    checkDefined(project, 'secrets', 'secret', name, textAt(secret, 'source') ?? '', secret);
+    checkDefined(project, 'secrets', name, textAt(secret, 'source') ?? '', secret);
   }
   checkLimits(service, invalid);
   for (const watch of itemsAt(mapAt(service, 'develop'), 'watch')) {
@@ -117,17 +117,16 @@ function checkBuild(
   }
 }
 
-const UNDEFINED_CODES = {
-  networks: 'UNDEFINED_NETWORK',
-  volumes: 'UNDEFINED_VOLUME',
-  secrets: 'UNDEFINED_SECRET',
-  configs: 'UNDEFINED_CONFIG',
+const SECTIONS = {
+  networks: { noun: 'network', code: 'UNDEFINED_NETWORK' },
+  volumes: { noun: 'volume', code: 'UNDEFINED_VOLUME' },
+  secrets: { noun: 'secret', code: 'UNDEFINED_SECRET' },
+  configs: { noun: 'config', code: 'UNDEFINED_CONFIG' },
 } as const;
 
 function checkDefined(
   project: TreeMap,
-  section: keyof typeof UNDEFINED_CODES,
-  noun: string,
+  section: keyof typeof SECTIONS,
   service: string,
   key: string,
   node: TreeNode,
@@ -143,8 +142,9 @@ function checkDefined(
       `write ./${key.replaceAll('\\', '/')} for a folder of the project`,
     );
   }
+  const { noun, code } = SECTIONS[section];
   throw invalidProject(
-    UNDEFINED_CODES[section],
+    code,
     `services.${service} refers to the ${noun} ${key}, which is not defined`,
     node.at,
     meant ? `did you mean \`${meant}\`?` : `define it under the top-level \`${section}:\``,

@@ -29,7 +29,7 @@ export function diagnosisText(result: DoctorResult, style: Style, columns: numbe
       const alike = mergeAlike(findings);
       const told = checks.length === 1 ? alike : alike.slice(0, TOLD);
       const shown = told.map((finding, index) =>
-        findingText(result, one, finding, style, columns, told[index - 1]),
+        findingText(result, one, finding, told[index - 1], { style, columns }),
       );
       if (alike.length > told.length) {
         const more = `  … and ${alike.length - told.length} more: invctl doctor --only ${one.check.id}`;
@@ -75,9 +75,8 @@ function findingText(
   { directory }: DoctorResult,
   { check, fixable }: CheckResult,
   finding: Finding,
-  style: Style,
-  columns: number,
   before: Finding | undefined,
+  { style, columns }: { style: Style; columns: number },
 ): string {
   const severity = finding.severity ?? check.severity;
   const paint = { fail: style.red, warn: style.yellow, info: style.cyan }[severity];

@@ -42,7 +42,7 @@ export async function bringUp(
     });
   }
   const runningAsWritten = options.onlyRebuilt ? servicesAsWritten(docker, location) : undefined;
-  const outdated = await buildWhatIsAsked(docker, location, project, wanted, options, onEvent);
+  const outdated = await buildWhatIsAsked(docker, location, project, { ...options, wanted }, onEvent);
   const rebuilt = new Set(outdated.map(({ service }) => service));
   const replaceAlone = runningAsWritten && standsAlone(project, wanted, rebuilt, await runningAsWritten);
   const volumesBefore = new Set(await docker.list(argv.volumeNames(location.name)));
@@ -152,11 +152,13 @@ async function buildWhatIsAsked(
   docker: Docker,
   location: ProjectLocation,
   project: ComposeProject,
-  wanted: ReadonlySet<string>,
-  options: UpOptions,
+  {
+    wanted,
+    build = 'missing',
+    signal,
+  }: Pick<UpOptions, 'build' | 'signal'> & { wanted: ReadonlySet<string> },
   onEvent: (event: ServiceEvent) => void,
 ): Promise<OutdatedImage[]> {
-  const { build = 'missing' } = options;
   const images = new BuiltImages(docker, location, project);
   const missing = await images.missing(wanted);
   const outdated = build === 'changed' || build === 'none' ? await images.outdated(wanted) : [];
@@ -170,7 +172,7 @@ async function buildWhatIsAsked(
       ? [...wanted].filter((name) => project.services[name]?.build)
       : [...missing, ...outdated.map(({ service }) => service)];
   if (services.length > 0) {
-    await buildServices(docker, location, project, { services, outdated }, options, onEvent);
+    await buildServices(docker, location, project, { services, outdated, signal }, onEvent);
   }
   return outdated;
 }
@@ -179,8 +181,11 @@ async function buildServices(
   docker: Docker,
   location: ProjectLocation,
   project: ComposeProject,
-  { services, outdated }: { services: readonly string[]; outdated: readonly OutdatedImage[] },
-  options: UpOptions,
+  {
+    services,
+    outdated,
+    signal,
+  }: { services: readonly string[]; outdated: readonly OutdatedImage[]; signal: AbortSignal | undefined },
   onEvent: (event: ServiceEvent) => void,
 ): Promise<void> {
   const started = Date.now();
@@ -202,7 +207,7 @@ async function buildServices(
     {
       services,
       onRunning: (step) => say(step.service, step),
-      ...(options.signal ? { signal: options.signal } : {}),
+      ...(signal ? { signal } : {}),
     },
     () => {},
   );

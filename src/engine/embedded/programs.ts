@@ -13,7 +13,7 @@ import { startCommand } from './node-service.js';
 import { receiverEnvironment } from './receiver.js';
 import { readGrantedSecrets, writeSecrets } from './secrets.js';
 import { serviceEnvironment } from './service-environment.js';
-import type { StateStore } from './state.js';
+import type { ServerRecord, StateStore } from './state.js';
 import { bringUp } from './up.js';
 
 /** Time limit for the dependencies of a one-off program to become healthy, in milliseconds. */
@@ -34,7 +34,7 @@ export async function exec(
     { project: await context.resolve(location), store, env: context.env },
     service,
   );
-  return passThrough(context, store, service, command, environment, options);
+  return passThrough(context, surroundings(context, store, service, environment), command, options);
 }
 
 /**
@@ -76,10 +76,8 @@ export async function run(
     const own = embedded.kind === 'node' && command.length === 0 ? await startCommand(embedded) : undefined;
     return await passThrough(
       context,
-      store,
-      service,
+      surroundings(context, store, service, environment),
       own ? [own.program, ...own.args] : command,
-      environment,
       options,
     );
   } finally {
@@ -115,14 +113,11 @@ export async function pipe(
 }
 
 async function passThrough(
-  context: EmbeddedContext,
-  store: StateStore,
-  service: ComposeService,
+  { processes, env }: EmbeddedContext,
+  { folder, server, env: variables }: Surroundings,
   [program, ...args]: readonly string[],
-  environment: Record<string, string>,
   options: ExecOptions,
 ): Promise<number> {
-  const { processes, env } = context;
   if (options.user !== undefined) {
     throw new UserError({
       code: 'EMBEDDED_OPTION',
@@ -130,7 +125,6 @@ async function passThrough(
       exitCode: ExitCode.usage,
     });
   }
-  const { folder, server, env: variables } = surroundings(context, store, service, environment);
   try {
     return await processes.passThrough(program as string, args, {
       cwd: options.workdir === undefined ? folder : resolvePath(folder, options.workdir),
@@ -143,13 +137,20 @@ async function passThrough(
   }
 }
 
+interface Surroundings {
+  folder: string;
+  /** Of a database. */
+  server: ServerRecord | undefined;
+  env: Record<string, string>;
+}
+
 /** Returns the folder and environment for a program of a service; for a database, also how to reach it. */
 function surroundings(
   { clientPrograms, env }: EmbeddedContext,
   store: StateStore,
   service: ComposeService,
   environment: Record<string, string>,
-) {
+): Surroundings {
   const embedded = classify(service);
   if (embedded.kind === 'receiver') {
     return { folder: '/', server: undefined, env: receiverEnvironment({ store, env }, embedded) };

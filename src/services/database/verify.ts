@@ -103,7 +103,8 @@ export async function verifyArchive(
   const proved =
     level < 2
       ? level
-      : await proveByRestoring(context, database, archive, expected, level, {
+      : await proveByRestoring(context, database, archive, expected, {
+          level,
           onBytes: watch('restore').onBytes,
           warn,
         });
@@ -126,8 +127,11 @@ async function proveByRestoring(
   database: Database,
   archive: Archive,
   expected: Expected & Partial<Pick<DatabaseFacts, 'database'>>,
-  level: Level,
-  { onBytes, warn }: { onBytes: (bytes: number) => void; warn: (message: string) => void },
+  {
+    level,
+    onBytes,
+    warn,
+  }: { level: Level; onBytes: (bytes: number) => void; warn: (message: string) => void },
 ): Promise<Level> {
   const id = timeId(new Date());
   const scratch = derivedName(database.name, 'verify', id);

@@ -12,6 +12,17 @@ export interface ServiceChange {
   changes: string[];
 }
 
+/** What is to be deployed. */
+export interface Intended {
+  project: ComposeProject;
+  /** The services as the stack file has them, by their names. */
+  definitions: Readonly<Record<string, Json>>;
+  /** Of the definitions, for {@link DEFINITION}. */
+  digests: ReadonlyMap<string, string>;
+  images: readonly PinnedImage[];
+  secrets: readonly VersionedSecret[];
+}
+
 /** Label of a service: what it was deployed from, so that a change by hand is noticed. */
 export const DEFINITION = 'dev.invctl.definition';
 
@@ -20,31 +31,27 @@ export const DEFINITION = 'dev.invctl.definition';
  * the deployment reverts them.
  */
 export function compareServices(
-  stack: string,
   running: ReadonlyMap<string, SwarmService>,
-  project: ComposeProject,
-  written: Readonly<Record<string, Json>>,
-  definitions: ReadonlyMap<string, string>,
-  images: readonly PinnedImage[],
-  secrets: readonly VersionedSecret[],
+  intended: Intended,
 ): ServiceChange[] {
-  const compared = Object.keys(written).map((name): ServiceChange => {
+  const { project, definitions, digests } = intended;
+  const compared = Object.keys(definitions).map((name): ServiceChange => {
     const now = running.get(name);
     if (!now) return { service: name, action: 'create', changes: [] };
-    const changes = differences(now.Spec, project, name, written[name] ?? {}, images, secrets);
-    if (changes.length === 0 && now.Spec.Labels?.[DEFINITION] !== definitions.get(name)) {
+    const changes = differences(now.Spec, name, intended);
+    if (changes.length === 0 && now.Spec.Labels?.[DEFINITION] !== digests.get(name)) {
       changes.push('another setting of the compose file');
     }
     return { service: name, action: changes.length > 0 ? 'update' : 'unchanged', changes };
   });
-  const left = [...running.keys()].filter((name) => !(name in written));
+  const left = [...running.keys()].filter((name) => !(name in definitions));
   return [
     ...compared,
     ...left.map(
       (service): ServiceChange => ({
         service,
         action: 'leave',
-        changes: [`it is not in the project any more: docker service rm ${stack}_${service}`],
+        changes: [`it is not in the project any more: docker service rm ${project.name}_${service}`],
       }),
     ),
   ];
@@ -52,11 +59,8 @@ export function compareServices(
 
 function differences(
   { TaskTemplate, Mode }: ServiceSpec,
-  project: ComposeProject,
   name: string,
-  written: Json,
-  images: readonly PinnedImage[],
-  secrets: readonly VersionedSecret[],
+  { project, definitions, images, secrets }: Intended,
 ): string[] {
   const changes: string[] = [];
   const { ContainerSpec: container } = TaskTemplate;
@@ -68,7 +72,7 @@ function differences(
     const secret = secrets.find(({ key }) => key === source);
     if (secret && !mounted.has(secret.name)) changes.push(`secret ${source} → version ${secret.version}`);
   }
-  const replicas = (written.deploy as Json | undefined)?.replicas;
+  const replicas = (definitions[name]?.deploy as Json | undefined)?.replicas;
   const now = Mode.Replicated?.Replicas;
   if (now !== undefined && now !== Number(replicas ?? 1)) {
     changes.push(`replicas ${now} → ${Number(replicas ?? 1)}`);

@@ -17,6 +17,14 @@ export interface PinnedImage {
   tag?: string;
 }
 
+/** Where images are to run, and what builds them. */
+export interface ImagePlace {
+  swarm: Swarm;
+  nodes: readonly SwarmNode[];
+  engine: Engine;
+  location: ProjectLocation;
+}
+
 export interface ImageInput {
   /**
    * `built`: build first what the compose file builds; several nodes get their images from a registry, and
@@ -45,11 +53,8 @@ const ARCHITECTURES: Readonly<Record<string, string>> = { x86_64: 'amd64', aarch
  * @throws UserError IMAGE_MISSING, IMAGE_NOT_IN_REGISTRY, IMAGE_PLATFORM, and of a build
  */
 export async function pinImages(
-  swarm: Swarm,
-  engine: Engine,
-  location: ProjectLocation,
+  place: ImagePlace,
   project: ComposeProject,
-  nodes: readonly SwarmNode[],
   input: ImageInput,
 ): Promise<PinnedImage[]> {
   const services = Object.values(project.services);
@@ -61,16 +66,13 @@ export async function pinImages(
       : [{ service: service.name, image: imageName(project, service), pinned }];
   });
   const others = services.filter(({ name }) => keeps(name) === undefined);
-  return [...kept, ...(await pinAnew(swarm, engine, location, project, others, nodes, input))];
+  return [...kept, ...(await pinAnew(place, project, others, input))];
 }
 
 async function pinAnew(
-  swarm: Swarm,
-  engine: Engine,
-  location: ProjectLocation,
+  { swarm, nodes, engine, location }: ImagePlace,
   project: ComposeProject,
   services: readonly ComposeService[],
-  nodes: readonly SwarmNode[],
   input: ImageInput,
 ): Promise<PinnedImage[]> {
   const [node] = nodes;
@@ -95,19 +97,19 @@ async function pinAnew(
   const found: PinnedImage[] = [];
   for (const service of services) {
     const image = imageName(project, service);
-    found.push(await byId(swarm, service.name, image, service.build !== undefined, node, input.dryRun));
+    found.push(await byId(swarm, node, service, image, input.dryRun));
   }
   return found;
 }
 
 async function byId(
   swarm: Swarm,
-  service: string,
-  image: string,
-  isBuilt: boolean,
   { Description }: SwarmNode,
+  { name: service, build }: ComposeService,
+  image: string,
   dryRun: boolean,
 ): Promise<PinnedImage> {
+  const isBuilt = build !== undefined;
   let found = await swarm.image(image);
   if (!found && dryRun) return { service, image, pinned: image };
   if (!found && !isBuilt) {

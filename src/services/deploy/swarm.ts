@@ -141,7 +141,7 @@ async function planDeployment(
   const before = await swarm.services(stack);
   const engine = await createEngine('docker', context);
   const started = performance.now();
-  const images = await pinImages(swarm, engine, location, source.project, nodes, {
+  const images = await pinImages({ swarm, nodes, engine, location }, source.project, {
     from,
     running: new Map([...before].map(([name, { Spec }]) => [name, Spec.TaskTemplate.ContainerSpec.Image])),
     dryRun,
@@ -154,7 +154,7 @@ async function planDeployment(
     configsFolder: 'configs',
     labels: (definition) => ({ [DEFINITION]: digest(definition) }),
   });
-  const definitions = new Map(Object.entries(file.definitions).map(([name, one]) => [name, digest(one)]));
+  const digests = new Map(Object.entries(file.definitions).map(([name, one]) => [name, digest(one)]));
   return {
     stack,
     file,
@@ -172,7 +172,13 @@ async function planDeployment(
         ]),
       ),
     },
-    services: compareServices(stack, before, source.project, file.definitions, definitions, images, secrets),
+    services: compareServices(before, {
+      project: source.project,
+      definitions: file.definitions,
+      digests,
+      images,
+      secrets,
+    }),
   };
 }
 

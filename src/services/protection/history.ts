@@ -57,9 +57,10 @@ export async function tableHistory(context: ServiceContext, input: HistoryInput)
   );
   const catalogue = await readCatalogue(place, record);
   const changes = new TableChanges(wanted);
-  const read = await readBack(context, database, place, catalogue, input, (events) =>
-    changes.add(events, input.limit),
-  );
+  const read = await readBack(context, database, place, catalogue, {
+    ...input,
+    take: (events) => changes.add(events, input.limit),
+  });
   const found = changes.changes;
   if (!changes.followed) {
     context.warn(
@@ -95,17 +96,18 @@ async function whatToLookFor(session: Session, typed: string): Promise<{ wanted:
   }
 }
 
-/**
- * Reads the live server's WAL from its end back, a stretch at a time.
- * @param take told the events of each; true: enough.
- */
+interface Reading extends Pick<HistoryInput, 'since' | 'onProgress'> {
+  /** Told the events of each stretch; true: enough. */
+  take(events: readonly WalEvent[]): boolean;
+}
+
+/** Reads the live server's WAL from its end back, a stretch at a time. */
 async function readBack(
   context: ServiceContext,
   database: Database,
   place: string,
   catalogue: Catalogue,
-  { since, onProgress }: Pick<HistoryInput, 'since' | 'onProgress'>,
-  take: (events: readonly WalEvent[]) => boolean,
+  { since, onProgress, take }: Reading,
 ): Promise<{ from: Date | null; bytes: number; stopped: boolean }> {
   const { signal } = context;
   let identities: ReturnType<Opener> | undefined;
@@ -182,7 +184,7 @@ export async function findCommit(
   transaction: number,
 ): Promise<{ transaction: number; lsn: Lsn } | undefined> {
   let found: { transaction: number; lsn: Lsn } | undefined;
-  await readBack(context, database, place, catalogue, { since: new Date(0) }, (events) => {
+  const take = (events: readonly WalEvent[]) => {
     for (const event of events) {
       if (event.kind !== 'commit') continue;
       if (event.xid === transaction || event.parts.includes(transaction)) {
@@ -190,6 +192,7 @@ export async function findCommit(
       }
     }
     return found !== undefined;
-  });
+  };
+  await readBack(context, database, place, catalogue, { since: new Date(0), take });
   return found;
 }

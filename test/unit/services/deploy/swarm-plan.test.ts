@@ -145,11 +145,13 @@ describe('the images of several nodes', () => {
   } as unknown as ComposeProject;
   const pin = (registryDigest: (image: string) => Promise<string>) =>
     pinImages(
-      { registryDigest } as Swarm,
-      {} as Engine,
-      {} as ProjectLocation,
+      {
+        swarm: { registryDigest } as Swarm,
+        nodes: [node('a'), node('b')],
+        engine: {} as Engine,
+        location: {} as ProjectLocation,
+      },
       project,
-      [node('a'), node('b')],
       {
         from: 'built',
         running: new Map(),
