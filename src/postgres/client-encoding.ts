@@ -4,8 +4,9 @@ const shiftJis: LengthOf = (lead) => (lead >= 0xa1 && lead <= 0xdf ? 1 : 2);
 const two: LengthOf = () => 2;
 
 /**
- * The client encodings whose characters may hold a byte of ASCII that is none, such as a backslash, and how many
- * bytes a character has (src/common/wchar.c of PostgreSQL). No server keeps its data in one of them.
+ * Client encodings in which a multibyte character may contain an ASCII byte, such as a backslash, with the
+ * function that gives a character's length in bytes (src/common/wchar.c of PostgreSQL). No server stores its
+ * data in one of them.
  */
 const UNSAFE: Record<string, LengthOf> = {
   sjis: shiftJis,
@@ -27,7 +28,7 @@ const UNSAFE: Record<string, LengthOf> = {
   gb18030: (_, second) => (second >= 0x30 && second <= 0x39 ? 4 : 2),
 };
 
-/** What PostgreSQL calls its encodings, and the names of the same by the WHATWG, which Node decodes. */
+/** PostgreSQL's names of encodings, with the WHATWG's names of the same encodings, which Node decodes. */
 const DECODERS: Record<string, string> = {
   utf8: 'utf-8',
   unicode: 'utf-8',
@@ -59,14 +60,14 @@ const DECODERS: Record<string, string> = {
   gb18030: 'gb18030',
 };
 
-/** PostgreSQL takes `Latin-1` for `LATIN1`. */
+/** Normalises the name of an encoding: PostgreSQL accepts `Latin-1` for `LATIN1`. */
 function key(encoding: string): string {
   return encoding.toLowerCase().replaceAll(/[^a-z0-9]/g, '');
 }
 
 /**
- * Text of a PostgreSQL encoding, such as a name in a dump. Bytes of one that nobody here knows stay as they are, a
- * character each.
+ * Decodes text of a PostgreSQL encoding, such as a name in a dump. Bytes of an unknown encoding stay as they
+ * are, one character each.
  */
 export function decodeText(bytes: Buffer, encoding: string): string {
   const name = key(encoding);
@@ -75,8 +76,8 @@ export function decodeText(bytes: Buffer, encoding: string): string {
 }
 
 /**
- * Replaces the second and later bytes of each character by 0xff, as psql does before it looks for quotes. A line
- * break is never a part of a character: psql reads lines.
+ * Replaces the second and later bytes of each character by 0xff, as psql does before it looks for quotes. A
+ * line break is never a part of a character, because psql reads lines.
  */
 export class MultibyteMask {
   readonly #lengthOf: LengthOf;
@@ -87,13 +88,13 @@ export class MultibyteMask {
     this.#lengthOf = lengthOf;
   }
 
-  /** Undefined: in this encoding, every byte below 0x80 is what it looks like. */
+  /** Returns undefined if every byte below 0x80 is ASCII in this encoding. */
   static of(encoding: string): MultibyteMask | undefined {
     const lengthOf = UNSAFE[key(encoding)];
     return lengthOf && new MultibyteMask(lengthOf);
   }
 
-  /** @param bytes that follow those of the call before. */
+  /** @param bytes the bytes that follow those of the previous call. */
   apply(bytes: Buffer): Buffer {
     const masked = Buffer.from(bytes);
     for (let at = 0; at < masked.length; at += 1) {
@@ -111,7 +112,7 @@ export class MultibyteMask {
         continue;
       }
       if (this.#trailing === 0) {
-        // A character of one byte before it.
+        // The character before it has one byte.
         if (byte >= 0x80) this.#lead = byte;
         continue;
       }

@@ -7,7 +7,7 @@ import type { Database } from './database.js';
 const POLL_MS = 200;
 const HEALTH_TIMEOUT_MS = 120_000;
 
-/** Services that depend on the database and run. */
+/** Returns the running services that depend on the database. */
 async function runningClients(database: Database): Promise<string[]> {
   return clientsIn(database, ['running']);
 }
@@ -23,12 +23,15 @@ async function clientsIn(
     .filter((name) => statuses.some((status) => status.name === name && states.includes(status.state)));
 }
 
-/** Services that depend on the database, and run or are started again and again, as without a database. */
+/**
+ * Returns the services that depend on the database and run or restart again and again, as they do without a
+ * database.
+ */
 export async function strugglingClients(database: Database): Promise<string[]> {
   return clientsIn(database, ['running', 'restarting']);
 }
 
-/** The database and the services that depend on it, as far as they run. */
+/** Returns the database and the services that depend on it, if they run. */
 export async function runningServices(database: Database): Promise<string[]> {
   const { engine, location, service } = database;
   const states = await engine.status(location);
@@ -36,7 +39,7 @@ export async function runningServices(database: Database): Promise<string[]> {
   return [...(runs ? [service.name] : []), ...(await runningClients(database))];
 }
 
-/** Starts stopped services and waits until they are healthy, whoever wants to interrupt us. */
+/** Starts stopped services and waits until they are healthy; an interruption does not stop it. */
 export async function startAgain(database: Database, services: readonly string[]): Promise<void> {
   if (services.length === 0) return;
   await database.engine.start(database.location, services);
@@ -44,7 +47,7 @@ export async function startAgain(database: Database, services: readonly string[]
 }
 
 /**
- * Restarts services and waits until each is healthy (running, where it declares no check).
+ * Restarts services and waits until each is healthy (or runs, if it declares no check).
  * @throws UserError NOT_HEALTHY (exit 6)
  */
 export async function restartClients(

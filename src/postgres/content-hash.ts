@@ -5,18 +5,21 @@ import { onlyRow } from './session.js';
 
 type Tables = DatabaseFacts['tables'];
 
-/** Settings under which the same value has the same text on every server. */
+/** Settings with which the same value has the same text on every server. */
 const CANONICAL_TEXT = `
 SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'iso_8601'; SET bytea_output = 'hex';
 SET extra_float_digits = 1; SET lc_monetary = 'C'; SET quote_all_identifiers = off; SET row_security = off;
 SET search_path = pg_catalog;`;
-/** Longer values, in bytes, take part by a hash of their own: a row's text would not fit into 1 GB. */
+/** In bytes. A longer value is replaced by its hash, because a row's text would not fit into 1 GB. */
 const LONG_VALUE = 8192;
-/** Begins every hash of this form. The former one has three numbers: rows, and the sums of both halves of an MD5. */
+/**
+ * Prefix of every hash of this form. The former form has three numbers: rows, and the sums of both halves of
+ * an MD5.
+ */
 const FORM = 'v2';
 const FORMER = /^\d+:-?\d+:-?\d+$/;
 
-/** How the value of a column becomes a part of its row's text. */
+/** How the value of a column is added to its row's text. */
 type Shape = 'short' | 'char' | 'text' | 'bytes' | 'output';
 
 interface Column {
@@ -25,8 +28,9 @@ interface Column {
 }
 
 /**
- * The columns whose values a dump carries, by name: an inherited child that is restored has another order of columns
- * than one whose parent got a column later. What is generated is made anew by a restore.
+ * The columns whose values a dump contains, sorted by name: if a parent table got a column later, the
+ * restored child has its columns in another order. Generated columns are left out, because a restore computes
+ * them again.
  */
 const COLUMNS = `
   WITH RECURSIVE base (oid, type) AS (
@@ -45,13 +49,12 @@ const COLUMNS = `
    WHERE relkind = 'r' AND nspname !~ '^(pg_|information_schema$)' GROUP BY 1`;
 
 /**
- * Adds to each table a hash of its rows that depends neither on their order nor on that of the columns: the sum of
- * the 64-bit hashes of the rows' text, values ordered by the name of their column. Two tables with the same hash have
- * the same rows, short of an attack; this is no cryptographic statement.
- *
- * The hash is PostgreSQL's `hashtextextended`, at a quarter of the price of `md5`. PostgreSQL keeps it from version to
- * version (partitions by hash depend on it) but not from big-endian machines to others, so the hash of a constant goes
- * with it.
+ * Adds to each table a hash of its rows that depends neither on their order nor on that of the columns: the
+ * sum of the 64-bit hashes of the rows' text, with values ordered by the name of their column. Two tables
+ * with the same hash have the same rows, unless somebody forged them: the hash is not cryptographic. The hash
+ * is PostgreSQL's `hashtextextended`, at a quarter of the cost of `md5`. PostgreSQL keeps it from version to
+ * version (partitions by hash depend on it), but big-endian machines give other values. Therefore the hash of
+ * a constant is stored with it.
  */
 export async function withContentHashes(session: Session, facts: DatabaseFacts): Promise<DatabaseFacts> {
   return { ...facts, tables: await hashTables(session, facts.tables) };
@@ -85,9 +88,9 @@ function hash(text: string): string {
 }
 
 /**
- * A row constructor takes 1664 values, writes each as its type does, and tells NULL from an empty text; `concat`
- * writes as the type does, too, where a cast to text may be the user's own. `IS DISTINCT FROM NULL` is not true for a
- * composite whose fields are all NULL, which `IS NULL` is.
+ * A row constructor takes 1664 values, prints each by its type's output function, and distinguishes NULL from
+ * an empty text. `concat` uses the output function too, while a cast to text may be one of the user's. `IS
+ * DISTINCT FROM NULL` is used because `IS NULL` is true for a composite whose fields are all NULL.
  */
 function value({ name, shape }: Column): string {
   const column = `r.${identifier(name)}`;
@@ -106,9 +109,9 @@ function value({ name, shape }: Column): string {
 }
 
 export interface ContentComparison {
-  /** Names of tables with other rows than the backup's. */
+  /** Names of tables whose rows differ from the backup's. */
   different: string[];
-  /** Names of tables of which the backup's hashes tell nothing here. */
+  /** Names of tables that the backup's hashes cannot be compared with here. */
   incomparable: string[];
 }
 
@@ -128,8 +131,8 @@ export async function compareContent(session: Session, expected: Tables): Promis
 }
 
 /**
- * As invctl compared before: `t::text` is the whole row, in the order of its columns, but for a table that has a
- * column `t`, where it is that column; of a table that inherits, a restore changes the order.
+ * Compares by the former form: `t::text` is the whole row with its columns in order. Exceptions: if a table
+ * has a column `t`, it is that column; if a table inherits, a restore changes the order.
  */
 async function compareFormer(session: Session, expected: Tables): Promise<ContentComparison> {
   const comparison: ContentComparison = { different: [], incomparable: [] };

@@ -4,7 +4,8 @@ import type { DatabaseFacts } from './database-facts.js';
 import { assertTakesWrites } from './server-sessions.js';
 
 /**
- * An empty database like another one: encoding, locale, owner, and the tablespace where the server has it.
+ * Creates an empty database with the properties of another one: encoding, locale, owner, and the tablespace
+ * if the server has it.
  * @throws UserError SERVER_READ_ONLY
  */
 export async function createDatabase(
@@ -30,8 +31,9 @@ export async function createDatabase(
 }
 
 /**
- * After an update of the operating system below it, PostgreSQL (since 15) makes no database of a template whose
- * collation has another version than when it was made. Nothing in template0 is sorted by that collation.
+ * After an update of the operating system, PostgreSQL (since 15) refuses to use a template whose collation
+ * had another version when it was made. This updates the version of template0, in which nothing is sorted by
+ * that collation.
  */
 async function refreshTemplate(session: Session): Promise<void> {
   const stale = await session.rows(

@@ -1,16 +1,19 @@
 import { z } from 'zod';
 
 const tableSchema = z.object({
-  /** Quoted where it must be, with its schema. */
+  /** With its schema, quoted if necessary. */
   name: z.string(),
   rows: z.int(),
-  /** Hash of the rows whatever their order (see content-hash.ts); only in a backup that was made with level 3. */
+  /**
+   * Hash of the rows, independent of their order (see content-hash.ts); only in a backup that was made with
+   * level 3.
+   */
   contentHash: z.string().optional(),
 });
 
 const sequenceSchema = z.object({
   name: z.string(),
-  /** Decimal; null where it was never used. */
+  /** Decimal; null if it was never used. */
   lastValue: z.string().nullable(),
 });
 
@@ -18,7 +21,7 @@ const settingSchema = z.object({
   /** Null: for every role. */
   role: z.string().nullable(),
   name: z.string(),
-  /** Null where it may be a secret, by its name or its form: its value is not kept. */
+  /** Null if the name or the form of the value suggests a secret: the value is then not stored. */
   value: z.string().nullable(),
 });
 
@@ -30,27 +33,28 @@ const databaseSchema = z.object({
   localeProvider: z.string(),
   collate: z.string(),
   ctype: z.string(),
-  /** Of a provider other than libc. */
+  /** Locale of a provider other than libc. */
   locale: z.string().nullable(),
-  /** Of the operating system's or ICU's collations when the cluster was made. */
+  /** Version of the operating system's or ICU's collations when the cluster was made. */
   collationVersion: z.string().nullable(),
-  /** As `pg_database.datacl`; null: the defaults. */
+  /** The value of `pg_database.datacl`; null: the defaults. */
   acl: z.array(z.string()).nullable(),
   settings: z.array(settingSchema),
-  /** The six that follow are absent in a backup of an earlier invctl. Null: none. */
+  /** The next six fields are absent in a backup of an earlier invctl. Null: none. */
   comment: z.string().nullable().optional(),
-  /** -1: none. */
+  /** -1: no limit. */
   connectionLimit: z.int().optional(),
   isTemplate: z.boolean().optional(),
   tablespace: z.string().optional(),
-  /** Of the ICU provider. */
+  /** Rules of the ICU provider. */
   icuRules: z.string().nullable().optional(),
   securityLabels: z.array(z.object({ provider: z.string(), label: z.string() })).optional(),
 });
 
 /**
- * `index`: invalid, and in no dump. `partitioned index`: of a table some of whose partitions have none. `materialized
- * view`: without content. `foreign key`: its triggers are switched off, which no dump tells. The others are disabled.
+ * Kinds of objects that do not work fully. `index`: invalid, and not in a dump. `partitioned index`: some
+ * partitions of its table have no index. `materialized view`: without content. `foreign key`: its triggers
+ * are switched off, which a dump does not record. The other kinds are disabled.
  */
 export const NOT_WHOLE_KINDS = [
   'index',
@@ -63,7 +67,7 @@ export const NOT_WHOLE_KINDS = [
 ] as const;
 export type NotWholeKind = (typeof NOT_WHOLE_KINDS)[number];
 
-/** How many of each a restore makes. */
+/** The number of objects of each kind that a restore makes. */
 const objectsSchema = z.object({
   indexes: z.int(),
   constraints: z.int(),
@@ -73,8 +77,8 @@ const objectsSchema = z.object({
   /** Constraints that were declared NOT VALID and never validated. */
   notValidated: z.array(z.string()),
   /**
-   * What is there and does not do its work, by its kind and name. Absent in a backup of an earlier invctl, which counted
-   * what no dump carries as well.
+   * Objects that exist but do not work fully, by kind and name. Absent in a backup of an earlier invctl,
+   * which also counted objects that are not in a dump.
    */
   notWhole: z.array(z.object({ kind: z.enum(NOT_WHOLE_KINDS), name: z.string() })).optional(),
 });
@@ -85,16 +89,16 @@ const roleSchema = z.object({
   login: z.boolean(),
 });
 
-/** What the database was at the moment of its snapshot. */
+/** Facts of the database at the moment of its snapshot. */
 export const databaseFactsSchema = z.object({
   database: databaseSchema,
   tables: z.array(tableSchema),
   sequences: z.array(sequenceSchema),
   objects: objectsSchema,
   extensions: z.array(z.object({ name: z.string(), version: z.string() })),
-  /** Roles that own something in the database or were granted something. No passwords. */
+  /** Roles that own something in the database or have a privilege on something in it. No passwords. */
   roles: z.array(roleSchema),
-  /** Applied migrations of the app, where it has a `schema_migrations` table. */
+  /** Applied migrations of the app, if it has a `schema_migrations` table. */
   migrations: z.object({ version: z.string(), applied: z.int() }).nullable(),
 });
 

@@ -8,30 +8,34 @@ import { withMaintenance } from './server-sessions.js';
 import { onlyRow, type SessionOptions } from './session.js';
 
 /**
- * What belongs to a database and is in no dump of it, but for `pg_dump --create`: grants, settings, comment, limit of
- * connections, security labels, and what CREATE DATABASE says.
+ * Properties of a database that are not in its dump, except with `pg_dump --create`: grants, settings,
+ * comment, limit of connections, security labels, and the options of CREATE DATABASE.
  */
 type Properties = DatabaseFacts['database'];
 type Setting = Properties['settings'][number];
 
-/** Letters of `pg_database.datacl`. */
+/** Letters of `pg_database.datacl` and their privileges. */
 const PRIVILEGES: Record<string, string> = { C: 'CREATE', T: 'TEMPORARY', c: 'CONNECT' };
-/** Settings whose value is a list of names: each element is a constant of its own (pg_dump: GUC_LIST_QUOTE). */
+/**
+ * Settings whose value is a list of names: each element is written as a constant of its own (pg_dump:
+ * GUC_LIST_QUOTE).
+ */
 const LIST_SETTINGS = new Set([
   'search_path',
   'session_preload_libraries',
   'local_preload_libraries',
   'temp_tablespaces',
 ]);
-/** A key in text: long, without blanks, of letters and digits. */
+/** Matches a text that looks like a key: long, without blanks, of letters and digits. */
 const KEY_VALUE = /^(?=.*\d)(?=.*[A-Za-z])[\w+/=.~-]{20,}$/;
 
 /**
- * Reads the properties of a database, secrets included: for statements, never for a file or a message.
+ * Reads the properties of a database, including secrets: use them in statements, never in a file or a
+ * message.
  * @param name default: the session's own.
  */
 export async function readProperties(session: Session, name?: string): Promise<Properties> {
-  // PostgreSQL 17 renamed daticulocale; JSON gives whichever there is, and null on 14, which has neither.
+  // PostgreSQL 17 renamed daticulocale. JSON gives the column that exists, and null on 14, which has neither.
   const row = await onlyRow<Omit<Properties, 'localeProvider'> & { provider: string }>(
     session,
     `
@@ -55,7 +59,7 @@ export async function readProperties(session: Session, name?: string): Promise<P
   return { ...rest, localeProvider: { c: 'libc', i: 'icu', b: 'builtin' }[provider] ?? provider };
 }
 
-/** As a manifest keeps them: without the values that may be secrets. */
+/** Returns the properties for a manifest, without values that may be secrets. */
 export function withoutSecrets({ comment, ...properties }: Properties): Properties {
   return {
     ...properties,
@@ -64,7 +68,10 @@ export function withoutSecrets({ comment, ...properties }: Properties): Properti
   };
 }
 
-/** A setting of PostgreSQL's own has no part with a secret's name; one of the app's has a dot, and may be anything. */
+/**
+ * Whether a setting may be a secret. PostgreSQL's own settings have no part that looks like a secret's name;
+ * an app's setting has a dot in its name and may be anything.
+ */
 function maySecret({ name, value }: Setting): boolean {
   const parts = name.split('.');
   if (parts.some(isSecretName)) return true;
@@ -74,9 +81,10 @@ function maySecret({ name, value }: Setting): boolean {
 }
 
 /**
- * What a restored database is to have: all that the backup knows, and the rest, secrets too, from the live database.
+ * Returns the properties that a restored database must get: those of the backup, and all others, including
+ * secrets, from the live database.
  * @param live undefined: there is none.
- * @returns undefined where nobody knows any; a setting whose value nobody knows has none.
+ * @returns undefined if no properties are known; a setting with an unknown value has none.
  */
 export function wantedProperties<Live extends Properties | undefined>(
   backup: Properties | undefined,
@@ -95,7 +103,7 @@ function valueIn(properties: Properties | undefined, { role, name }: Setting): s
   return properties?.settings.find((one) => one.role === role && one.name === name)?.value ?? null;
 }
 
-/** Statements that give a database that was just made its properties; each element stands for itself. */
+/** Returns statements that give a new database its properties; each element is independent of the others. */
 export function propertyStatements(name: string, wanted: Properties): string[] {
   const database = `DATABASE ${identifier(name)}`;
   const { comment, connectionLimit = -1, isTemplate = false, securityLabels = [] } = wanted;
@@ -122,7 +130,10 @@ interface Grant {
   option: boolean;
 }
 
-/** As pg_dump: take away what everybody and the owner have, then grant in the order in which it could be granted. */
+/**
+ * Writes grants as pg_dump does: revokes the privileges of PUBLIC and the owner, then grants in an order that
+ * works.
+ */
 function grants(name: string, { acl, owner }: Properties): string[] {
   if (acl === null) return [];
   const database = `DATABASE ${identifier(name)}`;
@@ -131,7 +142,7 @@ function grants(name: string, { acl, owner }: Properties): string[] {
   let left = acl.map(parseGrant);
   while (left.length > 0) {
     const possible = left.filter(({ by }) => grantors.has(by));
-    // Of a role that lost its own right meanwhile; the comparison afterwards names it.
+    // The grantor has lost its own privilege in the meantime; the comparison afterwards reports it.
     if (possible.length === 0) break;
     for (const { to, by, words, option } of possible) {
       if (option && to !== undefined) grantors.add(to);
@@ -144,7 +155,10 @@ function grants(name: string, { acl, owner }: Properties): string[] {
   return statements;
 }
 
-/** `grantee=letters/grantor`, `*` after a letter: with grant option, an empty grantee: PUBLIC. */
+/**
+ * Parses `grantee=letters/grantor`. A `*` after a letter means with grant option; an empty grantee means
+ * PUBLIC.
+ */
 function parseGrant(entry: string): Grant {
   const [, grantee = '', letters = '', grantor = ''] =
     /^("(?:[^"]|"")*"|[^=]*)=([A-Za-z*]*)\/(.*)$/.exec(entry) ?? [];
@@ -177,10 +191,8 @@ function listElements(value: string): string[] {
 }
 
 /**
- * Gives a database that was just made its properties, and reads them back. What the server refuses is no reason to do
- * without the data.
- *
- * @returns a sentence for each property that it has not. No secret.
+ * Gives a new database its properties and reads them back. If the server refuses one, the data is still kept.
+ * @returns a sentence for each property that the database does not have. No secret.
  */
 export async function applyProperties(
   database: Database,
@@ -200,7 +212,7 @@ export async function applyProperties(
   return lostProperties(wanted, await withMaintenance(database, session, (one) => readProperties(one, name)));
 }
 
-/** What of `wanted` a database has not. */
+/** Returns the properties of `wanted` that a database does not have. */
 export function lostProperties(wanted: Properties, found: Properties): string[] {
   const sorted = (acl: Properties['acl'] = null) => acl && [...acl].sort();
   const say = (what: string, before: unknown, now: unknown) =>

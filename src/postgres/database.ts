@@ -11,7 +11,7 @@ import type { Secret } from '../system/secret.js';
 import { imageSettings } from './image-variables.js';
 import { withSessionOptions } from './session-settings.js';
 
-/** The project's PostgreSQL: where it is, and as whom and where its superuser logs in. */
+/** The project's PostgreSQL: its service, and the user and database with which its superuser logs in. */
 export interface Database {
   readonly engine: Engine;
   readonly location: ProjectLocation;
@@ -22,7 +22,10 @@ export interface Database {
   readonly user: string;
 }
 
-/** @throws UserError of {@link databaseService} or DATABASE_SETTING_FILE (exit 4), and what the engine throws. */
+/**
+ * @throws UserError of {@link databaseService} or DATABASE_SETTING_FILE (exit 4), and the engine's own
+ * errors.
+ */
 export async function findDatabase(engine: Engine, location: ProjectLocation): Promise<Database> {
   const [project, settings] = await Promise.all([engine.resolve(location), readSettings(location)]);
   const service = databaseService(project, settings.services);
@@ -34,17 +37,23 @@ export async function findDatabase(engine: Engine, location: ProjectLocation): P
   return { engine, location, project, settings, service, user: superuser, name: database };
 }
 
-/** How the project's engine gets at the database. */
+/** Returns the engine's access to the database. */
 export function accessTo({ engine, location, service }: Database): DatabaseAccess {
   return engine.database(location, service.name);
 }
 
-/** Whether the database is a server without pg_dump and pg_restore, which can only be copied while it is stopped. */
+/**
+ * Whether the server has no pg_dump and pg_restore beside it. Its data can then be copied only while it is
+ * stopped.
+ */
 export async function lacksClientPrograms(database: Database): Promise<boolean> {
   return !(await accessTo(database).hasClientPrograms());
 }
 
-/** The folder of this machine that holds the cluster. @throws UserError NO_DATA */
+/**
+ * Returns the folder of this machine that holds the cluster.
+ * @throws UserError NO_DATA
+ */
 export async function dataFolder(database: Database): Promise<string> {
   const folder = await accessTo(database).dataFolder();
   if (folder !== undefined) return folder;
@@ -56,8 +65,8 @@ export async function dataFolder(database: Database): Promise<string> {
 }
 
 /**
- * Whether the server lets its superuser in over TCP, as it does the app, with this password.
- * @throws UserError DATABASE_UNREACHABLE where the server does not answer at all.
+ * Whether the server accepts this password of its superuser over TCP, as it does for the app.
+ * @throws UserError DATABASE_UNREACHABLE if the server does not answer at all.
  */
 export async function acceptsPassword(
   database: Database,
@@ -78,12 +87,12 @@ function unreadableSetting(service: ComposeService, variable: string): UserError
   });
 }
 
-/** Words that every PostgreSQL client program takes. */
+/** Arguments that every PostgreSQL client program accepts. */
 export function connectionArguments(database: Database, name = database.name): string[] {
   return [`--username=${database.user}`, `--dbname=${name}`];
 }
 
-/** psql as a script is run: nothing of its user's settings, no question, and an end at the first error. */
+/** psql for scripts: without the user's settings, without prompts, and ending at the first error. */
 export function psqlForScript(database: Database, name = database.name): string[] {
   return [
     'psql',
@@ -96,7 +105,7 @@ export function psqlForScript(database: Database, name = database.name): string[
 
 /**
  * Runs a client program of the server's own installation, beside the server.
- * @returns whatever its exit status; `programFailed` makes an error of it.
+ * @returns its result, whatever the exit status is; `programFailed` makes an error of it.
  */
 export function runProgram(
   database: Database,
@@ -107,10 +116,10 @@ export function runProgram(
 }
 
 /**
- * Runs a client program that logs in for us, as {@link runProgram} does, under settings of ours: none that a project
- * has set for its sessions counts.
- *
- * @param options `database`: that it logs in to, by default the project's; `settings`: more of ours, as `name=value`.
+ * Runs a client program that logs in, as {@link runProgram} does, with our own settings: those that a project
+ * has set for its sessions do not apply.
+ * @param options `database`: that it logs in to, by default the project's; `settings`: additional ones, as
+ * `name=value`.
  */
 export function runClient(
   database: Database,
@@ -138,7 +147,7 @@ export async function clientProgram(
   return { program, major: Number.parseInt(program, 10) };
 }
 
-/** What a client program says it failed of. */
+/** Makes an error of a client program's message. */
 export function programFailed(code: string, what: string, result: PipeResult, hint?: string): UserError {
   const said = outputTail(result.stderr, 8);
   return new UserError({

@@ -1,10 +1,10 @@
 import { timeId } from '../system/time-id.js';
 import type { Database } from './database.js';
 
-/** PostgreSQL cuts longer identifiers, in bytes. */
+/** PostgreSQL cuts longer identifiers. In bytes. */
 const IDENTIFIER_BYTES = 63;
 
-/** `shop_before_20261123t005853z`, cut where PostgreSQL would. */
+/** Returns a name such as `shop_before_20261123t005853z`, cut as PostgreSQL would cut it. */
 export function derivedName(database: string, purpose: 'restore' | 'verify' | 'before', id: string): string {
   return `${derivedPrefix(database, purpose, id.length)}${id.toLowerCase()}`;
 }
@@ -16,12 +16,12 @@ function derivedPrefix(database: string, purpose: string, idLength: number): str
   return base + suffix;
 }
 
-/** How the names of databases begin that restores left aside. */
+/** Prefix of the names of previous databases, which restores keep. */
 export function beforePrefix(database: Database): string {
   return derivedPrefix(database.name, 'before', timeId(new Date(0)).length);
 }
 
-/** By which the server's sessions of a restore are told apart. */
+/** The `application_name` that identifies the server's sessions of a restore. */
 export function loadApplicationName(id: string): string {
   return `invctl-restore-${id}`;
 }

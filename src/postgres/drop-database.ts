@@ -6,13 +6,12 @@ import { withSession } from './open-session.js';
 import { subscriptionsOf } from './replication.js';
 import { withMaintenance } from './server-sessions.js';
 
-/** How long a session has to end after it was told to, in milliseconds. */
+/** Time limit for a session to end after it was told to, in milliseconds. */
 const TERMINATION_MS = 60_000;
 
 /**
- * Drops a database of ours, whoever is connected; nothing where there is none. Its subscriptions go first, and let go
- * of their slots: those are the publisher's.
- *
+ * Drops a database that we made, even if sessions are connected; does nothing if there is none. Its
+ * subscriptions are dropped first, without their slots, which belong to the publisher.
  * @throws UserError PREPARED_TRANSACTIONS, SQL_FAILED
  */
 export async function dropDatabase(
@@ -27,12 +26,14 @@ export async function dropDatabase(
       const psql = superuserCommand(database.service.name, database.user, '', name).replace(/ -c ''$/, '');
       assertNonePrepared(name, await preparedTransactions(session, name), psql);
       await dropSubscriptions(database, session, name, options);
-      // PostgreSQL drops no template.
+      // PostgreSQL does not drop a template.
       await session.run(`ALTER DATABASE ${identifier(name)} IS_TEMPLATE false;`);
-      // Who connects again and again, as the reader of a replication slot does, is kept out.
+      // Refuses new connections, such as those of a replication slot's reader, which reconnects again and
+      // again.
       await session.run(`ALTER DATABASE ${identifier(name)} ALLOW_CONNECTIONS false;`);
     }
-    // FORCE ends sessions as well, but gives up on one that has not gone after five seconds, as on a busy machine.
+    // FORCE ends sessions too, but gives up on one that has not ended after five seconds, as happens on a
+    // busy machine.
     await session.run(`
       SELECT pg_terminate_backend(pid, ${TERMINATION_MS}) FROM pg_stat_activity
        WHERE datname = ${literal(name)} AND pid <> pg_backend_pid();
@@ -48,7 +49,8 @@ async function dropSubscriptions(
 ): Promise<void> {
   const subscriptions = await subscriptionsOf(session, name);
   if (subscriptions.length === 0) return;
-  // Only in the database itself can they be altered; one that was closed must not receive a row while it is open.
+  // They can be altered only in the database itself. If it refused connections before, it must not receive a
+  // row while it accepts them.
   await session.run(`
     UPDATE pg_catalog.pg_subscription SET subenabled = false
      WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = ${literal(name)}) AND subenabled;

@@ -6,8 +6,8 @@ import { readObjects } from './objects.js';
 import { onlyRow } from './session.js';
 
 /**
- * Reads what a manifest tells of the session's database, in the session's transaction: inside a snapshot the rows
- * are exactly those that a `pg_dump --snapshot` of it writes.
+ * Reads the facts for a manifest from the session's database, in the session's transaction: inside a snapshot
+ * the rows are exactly those that a `pg_dump --snapshot` of it writes.
  */
 export async function readFacts(session: Session): Promise<DatabaseFacts> {
   const [database, tables, sequences, objects, extensions, roles, migrations] = [
@@ -24,7 +24,7 @@ export async function readFacts(session: Session): Promise<DatabaseFacts> {
   return { database, tables, sequences, objects, extensions, roles, migrations };
 }
 
-/** Tables whose rows are in a dump: partitions, not their parents; no foreign tables. */
+/** Returns the tables whose rows are in a dump: partitions, not their parents; no foreign tables. */
 async function listTables(session: Session): Promise<string[]> {
   const rows = await session.rows<{ name: string }>(`
     SELECT format('%I.%I', nspname, relname) AS name
@@ -34,7 +34,7 @@ async function listTables(session: Session): Promise<string[]> {
   return rows.map(({ name }) => name);
 }
 
-/** Exact row counts of all tables, in one statement. */
+/** Counts the rows of all tables exactly, in one statement. */
 export async function countRows(session: Session): Promise<DatabaseFacts['tables']> {
   const tables = await listTables(session);
   if (tables.length === 0) return [];
@@ -43,7 +43,7 @@ export async function countRows(session: Session): Promise<DatabaseFacts['tables
   return rows.sort((a, b) => a.i - b.i).map(({ i, n }) => ({ name: tables[i] as string, rows: n }));
 }
 
-/** What the database is, without what may be a secret. */
+/** Reads the properties of the database without possible secrets. */
 export async function readDatabase(session: Session): Promise<DatabaseFacts['database']> {
   return withoutSecrets(await readProperties(session));
 }
@@ -52,7 +52,7 @@ const SEQUENCES = `
   SELECT format('%I.%I', schemaname, sequencename) AS name, last_value::text AS "lastValue"
     FROM pg_sequences WHERE schemaname !~ '^pg_' ORDER BY 1`;
 
-// pg_shdepend knows who owns and who was granted; it leaves out the bootstrap superuser, who owns without a record.
+// pg_shdepend records owners and grantees, except the bootstrap superuser as an owner.
 const ROLES = `
   SELECT rolname AS name, rolsuper AS superuser, rolcanlogin AS login FROM pg_roles r
    WHERE rolname !~ '^pg_' AND oid IN (
@@ -66,8 +66,9 @@ const ROLES = `
 export const MIGRATIONS_TABLE = 'schema_migrations';
 
 /**
- * The table in which the app notes its migrations, quoted and with its schema; undefined where there is none with a
- * column `version`. Of several, that in the schema of the user's name, which PostgreSQL takes first, or in `public`.
+ * Returns the table in which the app records its migrations, quoted and with its schema; undefined if there
+ * is none with a column `version`. If there are several, it is the one in the schema with the user's name,
+ * which PostgreSQL searches first, or the one in `public`.
  */
 export async function migrationsTable(session: Session): Promise<string | undefined> {
   const [found] = await session.rows<{ table: string }>(`

@@ -2,25 +2,25 @@ import type { ComposeService } from '../project/model.js';
 import { serverPassword } from '../project/secret-file.js';
 import { postgresImage } from './image.js';
 
-/** What a PostgreSQL image makes of its environment when it initialises a data folder. */
+/** Settings that a PostgreSQL image takes from its environment when it initialises a data folder. */
 export interface ImageSettings {
-  /** The role that the project's password belongs to. */
+  /** The role that has the project's password. */
   user: string;
-  /** The role that may do everything. The official image makes `user` the superuser. */
+  /** The superuser. The official image makes `user` the superuser. */
   superuser: string;
   /** The database that it creates for the user. */
   database: string;
-  /** Absent: none is given, or its file cannot be read. Never to be printed. */
+  /** Absent: none is set, or its file cannot be read. Never to be printed. */
   password?: string;
-  /** Everybody is let in without a password. */
+  /** True: everybody can connect without a password. */
   trust: boolean;
   /** More arguments for initdb. */
   initdbArguments: string[];
-  /** Where the data is to lie, where a variable says so. */
+  /** Folder for the data, if a variable names one. */
   dataDirectory?: string;
-  /** Port of the server in the container; undefined where a settings file of the project's own may name another. */
+  /** Port of the server in the container; undefined if a settings file of the project may change it. */
   port?: number;
-  /** Names of the `_FILE` variables that were set, and whose files nobody could read. */
+  /** Names of the `_FILE` variables that are set and whose files could not be read. */
   unreadable: string[];
 }
 
@@ -56,17 +56,16 @@ const BITNAMI: Names = {
 const SUPERUSER = 'postgres';
 const DEFAULT_PORT = 5432;
 
-/** The variables of a service's image, by what they say. */
+/** Returns the names of the variables of a service's image, by their meaning. */
 function variableNames(service: ComposeService): Names {
   return postgresImage(service.image)?.interface === 'bitnami' ? BITNAMI : OFFICIAL;
 }
 
 /**
- * What the image's entrypoint makes of a service's environment. Each variable may be given as `…_FILE` in its place:
- * the file's final line feeds are cut off (`$(< file)`). An empty value counts as none. By default the user is
- * `postgres` and the database is called like the user.
- *
- * @param read content of a file in the container; undefined where nobody can say
+ * Reads the settings from a service's environment as the image's entrypoint does. Each variable may be set as
+ * `…_FILE` instead; final line feeds of the file are cut off (`$(< file)`). An empty value counts as unset.
+ * By default the user is `postgres` and the database has the user's name.
+ * @param read returns the content of a file in the container; undefined if it is unknown
  */
 export function imageSettings(
   service: ComposeService,
@@ -104,14 +103,17 @@ export function imageSettings(
   };
 }
 
-/** Name of the variable that says this to the image, `…_FILE` included: the one that is set, else the usual one. */
+/**
+ * Returns the name of the variable with this meaning, `…_FILE` included: the one that is set, otherwise the
+ * usual one.
+ */
 export function variableOf(service: ComposeService, what: 'user' | 'password' | 'database'): string {
   const names = variableNames(service)[what];
   const both = names.flatMap((name) => [name, `${name}_FILE`]);
   return both.find((name) => service.environment[name]) ?? (names[0] as string);
 }
 
-/** Variables that are set both as themselves and as `…_FILE`: the image then ends at once. */
+/** Returns variables that are set both as themselves and as `…_FILE`; the image then exits at once. */
 export function variablesSetTwice(service: ComposeService): string[] {
   const { user, database, password, initdbArguments } = variableNames(service);
   return [...password, ...user, ...database, ...initdbArguments].filter(
@@ -119,14 +121,14 @@ export function variablesSetTwice(service: ComposeService): string[] {
   );
 }
 
-/** `-p 5433`, `-c port=5433` of the command go before the variable. */
+/** Returns the server's port. `-p 5433` or `-c port=5433` of the command overrides the variable. */
 function serverPort(service: ComposeService, variable: string | undefined): number | undefined {
   const command = (service.command ?? []).join(' ');
   const argument =
     /(?:^|\s)(?:-p\s*|--port[= ])(\d+)/.exec(command)?.[1] ??
     /(?:^|\s)(?:-c\s*|--)port\s*=\s*(\d+)/.exec(command)?.[1];
   if (argument !== undefined) return Number(argument);
-  // A settings file may say anything.
+  // A settings file may set any port.
   const ownSettings =
     /config_file/.test(command) ||
     service.mounts.some(({ target }) => /\.conf$|^\/etc\/postgres|\/conf(\.d)?$/.test(target));

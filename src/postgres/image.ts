@@ -1,34 +1,36 @@
 /**
- * What the name of an image says about the PostgreSQL in it. Everything here is read from text: an engine that has the
- * image knows more, and is asked with {@link majorOfImageEnvironment}.
+ * Facts about the PostgreSQL in an image, read from the image's name only. An engine that has the image knows
+ * more; see {@link majorOfImageEnvironment}.
  */
 
 /**
- * Whose variables and paths an image has. `official`: those of docker-library/postgres, which most images are built
- * on. `bitnami`: `POSTGRESQL_*` and /bitnami/postgresql. `other`: a PostgreSQL with variables and paths of its own.
+ * Which variables and paths an image uses. `official`: those of docker-library/postgres, which most images
+ * are built on. `bitnami`: `POSTGRESQL_*` and /bitnami/postgresql. `other`: a PostgreSQL with variables and
+ * paths of its own.
  */
 export type PostgresInterface = 'official' | 'bitnami' | 'other';
 
 export interface PostgresImage {
   interface: PostgresInterface;
-  /** Major version of PostgreSQL, where the name says it. */
+  /** Major version of PostgreSQL, if the name contains it. */
   major?: number;
 }
 
 interface Family {
-  /** Fits the repository without its registry's host, lower case. */
+  /** Matches the repository without its registry's host, in lower case. */
   repository: RegExp;
   interface: PostgresInterface;
-  /** Where its tags have the major: as their first number, or behind a `pg`. Absent: only behind a `pg`. */
+  /** Its tags have the major as their first number, or after `pg`. Absent: only after `pg`. */
   tagBeginsWithMajor?: true;
-  /** The same tag with the next major in it is an image of the same kind. */
+  /** The same tag with the next major is an image of the same kind. */
   nextByTag?: true;
 }
 
-// Names and tags as their publishers' pages on Docker Hub, ghcr.io and quay.io list them. The first that fits counts.
+// Names and tags as listed on their publishers' pages on Docker Hub, ghcr.io and quay.io. The first match
+// counts.
 const FAMILIES: readonly Family[] = [
   { repository: /(^|\/)bitnami\w*\/postgresql(-repmgr)?$/, interface: 'bitnami', tagBeginsWithMajor: true },
-  // CloudNativePG, Crunchy, Percona, Red Hat, Zalando and Kartoza start their servers with variables of their own.
+  // CloudNativePG, Crunchy, Percona, Red Hat, Zalando and Kartoza use their own variables.
   { repository: /(^|\/)kartoza\/postgis$/, interface: 'other', tagBeginsWithMajor: true },
   {
     repository: /(^|\/)cloudnative-pg\/(postgresql|postgis)[\w-]*$/,
@@ -44,7 +46,7 @@ const FAMILIES: readonly Family[] = [
   { repository: /(^|\/)(postgresql-\d+(-\w+)?|spilo-\d+)$/, interface: 'other' },
   { repository: /(^|\/)timescaledb-ha$/, interface: 'other' },
   { repository: /(^|\/)timescaledb$/, interface: 'official', nextByTag: true },
-  // `pgvector` alone is also ankane/pgvector, whose tags are the extension's version.
+  // `pgvector` alone also matches ankane/pgvector, whose tags are the extension's version.
   { repository: /(^|\/)(pgvector|pgvecto-rs|vchord-postgres)$/, interface: 'official', nextByTag: true },
   { repository: /(^|\/)(citus|paradedb|pgroonga|apache\/age)$/, interface: 'official' },
   { repository: /(^|\/)(supabase|immich-app)\/postgres$/, interface: 'official', tagBeginsWithMajor: true },
@@ -57,19 +59,23 @@ const FAMILIES: readonly Family[] = [
   },
 ];
 
-/** Below it majors had two numbers (9.6); above it, a number in a tag is a year or a build. */
+/**
+ * Plausible majors. Before 10, majors had two numbers (9.6); a larger number in a tag is a year or a build.
+ */
 const PLAUSIBLE = { from: 9, to: 40 };
 
-/** `0.8.2-pg17`, `pg17.2-ts2.17.2`, `release_PG17_1.6.0`, `15-postgres16`. Not `pgvectors0.2.0`. */
+/** Matches `0.8.2-pg17`, `pg17.2-ts2.17.2`, `release_PG17_1.6.0`, `15-postgres16`. Not `pgvectors0.2.0`. */
 const BEHIND_PG = /(?:^|[-_.])(?:pg|postgres(?:ql)?)[-_]?v?(\d{1,2})(?![\dA-Za-z])/i;
-/** `16`, `17.2-alpine3.20`, `v16.2`, `18beta1`. */
+/** Matches `16`, `17.2-alpine3.20`, `v16.2`, `18beta1`. */
 const FIRST_NUMBER = /^v?(\d{1,2})(?!\d)/;
-/** `3.2.4-alpine-17-slim` of PGroonga; `ubi8-16.2-0` of Crunchy. */
+/** Matches `3.2.4-alpine-17-slim` of PGroonga; `ubi8-16.2-0` of Crunchy. */
 const BEHIND_SYSTEM = /(?:^|-)(?:alpine|debian|ubi\d+|centos\d+|rhel\d+)-(\d{1,2})(?!\d)/;
-/** `postgresql-16-c9s` of Red Hat, `spilo-16` of Zalando: in the name itself. */
+/** Matches a major in the repository's name: `postgresql-16-c9s` of Red Hat, `spilo-16` of Zalando. */
 const IN_NAME = /(?:postgresql|spilo)-(\d{1,2})(?!\d)/;
 
-/** The PostgreSQL in an image, by the image's name; undefined where the name is that of no PostgreSQL. */
+/**
+ * Returns the PostgreSQL in an image, by the image's name; undefined if it is not a known PostgreSQL image.
+ */
 export function postgresImage(image: string | undefined): PostgresImage | undefined {
   const { repository, tag } = nameParts(image ?? '');
   const family = familyOf(repository);
@@ -78,7 +84,10 @@ export function postgresImage(image: string | undefined): PostgresImage | undefi
   return { interface: family.interface, ...(match ? { major: Number(match[1]) } : {}) };
 }
 
-/** `PG_MAJOR` of the official image and those that are built on it; `POSTGRESQL_VERSION` of Red Hat's. */
+/**
+ * Reads `PG_MAJOR` of the official image and those that are built on it, or `POSTGRESQL_VERSION` of Red
+ * Hat's.
+ */
 export function majorOfImageEnvironment(variables: readonly string[] | null | undefined): number | undefined {
   for (const variable of variables ?? []) {
     const match = /^(?:PG_MAJOR|POSTGRESQL_VERSION)=(\d{1,2})(?!\d)/.exec(variable);
@@ -88,8 +97,9 @@ export function majorOfImageEnvironment(variables: readonly string[] | null | un
 }
 
 /**
- * `postgres:16.4-bookworm` → `postgres:17-bookworm`, `pgvector/pgvector:0.8.2-pg16` → `pgvector/pgvector:0.8.2-pg17`;
- * undefined where the tag does not name the major `from` alone, or a digest says more.
+ * Replaces the major: `postgres:16.4-bookworm` → `postgres:17-bookworm`, `pgvector/pgvector:0.8.2-pg16` →
+ * `pgvector/pgvector:0.8.2-pg17`; undefined if the tag does not contain just the major `from`, or the name
+ * has a digest.
  */
 export function imageOfMajor(image: string, from: number, to: number): string | undefined {
   const { repository, tag, digest } = nameParts(image);
@@ -119,7 +129,7 @@ function familyOf(repository: string): Family | undefined {
   return FAMILIES.find((family) => family.repository.test(repository.toLowerCase()));
 }
 
-/** `HOST:PORT/REPOSITORY:TAG@DIGEST`. The port of a registry is no tag. */
+/** Splits `HOST:PORT/REPOSITORY:TAG@DIGEST`. The port of a registry is not a tag. */
 function nameParts(image: string): { repository: string; tag: string; digest?: string } {
   const [name = '', digest] = image.split('@');
   const colon = name.lastIndexOf(':');

@@ -10,13 +10,16 @@ import { openSession, withSession } from './open-session.js';
 import { openMaintenance, withMaintenance } from './server-sessions.js';
 import { onlyRow } from './session.js';
 
-/** `invalid`: what a DROP DATABASE left that was cut off. Nobody can connect to it or rename it. */
+/** `invalid`: an interrupted DROP DATABASE left it. Nobody can connect to it or rename it. */
 export type LiveState = 'there' | 'absent' | 'invalid';
 
 /** `datconnlimit` of an invalid database (catalog/pg_database.h: DATCONNLIMIT_INVALID_DB). */
 const INVALID = -2;
 
-/** What there is of a database. @param session with any database of the server. */
+/**
+ * Returns the state of a database.
+ * @param session with any database of the server.
+ */
 export async function liveState(session: Session, name: string): Promise<LiveState> {
   const [found] = await session.rows<{ invalid: boolean }>(
     `SELECT datconnlimit = ${INVALID} AS invalid FROM pg_database WHERE datname = ${literal(name)}`,
@@ -25,7 +28,7 @@ export async function liveState(session: Session, name: string): Promise<LiveSta
   return found.invalid ? 'invalid' : 'there';
 }
 
-/** A session with the live database or, without one, with another database of its server. */
+/** Opens a session with the live database or, if there is none, with another database of its server. */
 export async function openLive(
   database: Database,
   live: LiveState,
@@ -50,7 +53,7 @@ export async function withLive<T>(
   }
 }
 
-/** A transaction that waits for its second phase: it keeps its database from being renamed or dropped. */
+/** A transaction that waits for its second phase. It prevents renaming or dropping its database. */
 export interface PreparedTransaction {
   gid: string;
   owner: string;
@@ -65,8 +68,7 @@ export async function preparedTransactions(session: Session, name: string): Prom
 }
 
 /**
- * What must hold for a database to take the live one's name, as far as it can be known before the work.
- *
+ * Checks that a database can take the live one's name, as far as this is known before the work.
  * @param session with a database that is not the live one.
  * @throws UserError SERVER_READ_ONLY, PREPARED_TRANSACTIONS, DATABASE_CLOSED, NOT_SUPERUSER
  */
@@ -107,7 +109,10 @@ export async function assertSwappable(session: Session, database: Database): Pro
   return live;
 }
 
-/** @param psql words that start a psql with that database. @throws UserError PREPARED_TRANSACTIONS */
+/**
+ * @param psql words that start a psql with that database.
+ * @throws UserError PREPARED_TRANSACTIONS
+ */
 export function assertNonePrepared(
   name: string,
   prepared: readonly PreparedTransaction[],
@@ -127,12 +132,15 @@ export function assertNonePrepared(
   });
 }
 
-/** psql in the database's service, with a database that is always there. */
+/** Returns a psql command in the database's service, with a database that always exists. */
 export function superuserCommand(service: string, user: string, sql: string, database = 'template1'): string {
   return `invctl exec ${service} -- psql -U ${shellWord(user)} -d ${shellWord(database)} -c ${shellWord(sql)}`;
 }
 
-/** What a new database is to be like: the live one or, where that is gone, what the server makes by itself. */
+/**
+ * Returns the properties for a new database: those of the live one or, if there is none, the server's
+ * defaults.
+ */
 export async function likeLive(
   database: Database,
   applicationName: string,
@@ -144,7 +152,7 @@ export async function likeLive(
   );
 }
 
-/** What CREATE DATABASE takes from template1, with the project's user as the owner. */
+/** Returns the properties that CREATE DATABASE takes from template1, with the project's user as the owner. */
 export async function serverDefaults(
   session: Session,
   { name, user }: Database,

@@ -5,14 +5,14 @@ import { onlyRow } from './session.js';
 
 type Objects = DatabaseFacts['objects'];
 
-/** Names in one sentence; more of them are counted. */
+/** Largest number of names in one sentence; further ones are counted. */
 const NAMED = 5;
 
 const TABLE = 'pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace';
 const OWN_TABLE = `${USER_NAMESPACE} AND ${notOfExtension('pg_class', 'c.oid')}`;
 /**
- * Indexes as pg_dump of all majors from 14 on writes them (getIndexes): valid ones, and those of partitioned tables,
- * which are invalid until every partition has one.
+ * Indexes that pg_dump writes, in all majors from 14 on (getIndexes): valid ones, and those of partitioned
+ * tables, which are invalid until every partition has one.
  */
 const DUMPED_INDEX = `(indisvalid OR c.relkind = 'p') AND indisready`;
 
@@ -55,14 +55,14 @@ const NOT_WHOLE = `
   SELECT 'rule', format('%I of %I.%I', rulename, nspname, relname) FROM pg_rewrite JOIN ${TABLE} ON c.oid = ev_class
    WHERE ev_enabled = 'D' AND ${OWN_TABLE}`;
 
-/** How many objects of each kind a restore of a dump makes, and which do not do their work. */
+/** Counts the objects of each kind that a restore of a dump makes, and lists those that do not work fully. */
 export function readObjects(session: Session): Promise<Objects> {
   return onlyRow<Objects>(session, OBJECTS.replace('NOT_WHOLE', NOT_WHOLE));
 }
 
 /**
- * What a restored database has other objects than the backup says. A backup of an earlier invctl counted objects that
- * are in no dump, so that its counts prove nothing.
+ * Returns the differences between a restored database's objects and the backup's. A backup of an earlier
+ * invctl also counted objects that are not in a dump, so its counts prove nothing.
  */
 export function differencesOfObjects(expected: Objects, found: Objects): string[] {
   const { notWhole } = expected;
@@ -91,7 +91,10 @@ const STATE: Record<NotWholeKind, string> = {
   rule: 'disabled',
 };
 
-/** For the person who takes a backup: what a restore of it will not have, or will have as it is. */
+/**
+ * Returns warnings for a backup: objects that a restore of it will not have, or will have in the same
+ * incomplete state.
+ */
 export function warningsOfBackup({ notWhole = [], notValidated }: Objects): string[] {
   const named = (kind: NotWholeKind) => notWhole.filter((one) => one.kind === kind).map(({ name }) => name);
   return [
@@ -119,7 +122,7 @@ export function warningsOfBackup({ notWhole = [], notValidated }: Objects): stri
   ];
 }
 
-/** For the person who restores: what was not whole in the backup, and how it is now. */
+/** Returns warnings for a restore: objects that were incomplete in the backup, and their state now. */
 export function warningsOfRestore(expected: Objects, found: Objects): string[] {
   const kept = found.notWhole ?? [];
   const gone = (expected.notWhole ?? []).filter(

@@ -2,7 +2,7 @@ import type { Session } from '../engine/database-access.js';
 import { accessTo, type Database } from './database.js';
 import type { SessionOptions } from './session.js';
 
-/** Opens a session as the superuser over the server's local socket, which asks for no password. */
+/** Opens a session as the superuser over the server's local socket, which needs no password. */
 export function openSession(database: Database, options: SessionOptions): Promise<Session> {
   const { user, name } = database;
   return accessTo(database).session({ user, database: name, ...options });

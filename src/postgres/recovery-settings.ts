@@ -1,17 +1,17 @@
-/** Where recovery is to stop. */
+/** Point at which recovery stops. */
 export type RecoveryTarget =
-  /** At the end of the WAL that is there. */
+  /** The end of the available WAL. */
   | { kind: 'end' }
-  /** Behind the last commit up to this moment. */
+  /** After the last commit up to this moment. */
   | { kind: 'moment'; at: Date }
   /** Before the commit of this transaction. */
   | { kind: 'before'; transaction: string };
 
 /**
- * Lines for `postgresql.auto.conf` that recover a base backup to a target, where the server pauses and can be looked
- * at. Beside a `recovery.signal`; see "Recovery Target" and "Archive Recovery" in PostgreSQL's documentation.
- *
- * @param walFolder that has the WAL, each file by its name. The last one may end in `.partial`.
+ * Returns lines for `postgresql.auto.conf` that recover a base to a target, at which the server pauses and
+ * can be queried. They need a `recovery.signal`; see "Recovery Target" and "Archive Recovery" in PostgreSQL's
+ * documentation.
+ * @param walFolder the folder with the WAL files. The last one may end in `.partial`.
  */
 export function recoverySettings(walFolder: string, timeline: number, target: RecoveryTarget): string {
   const settings: Record<string, string> = {
@@ -19,10 +19,10 @@ export function recoverySettings(walFolder: string, timeline: number, target: Re
     recovery_target_timeline: String(timeline),
     recovery_target_action: 'pause',
     hot_standby: 'on',
-    // What the live server's configuration does for others is not for its double to do.
+    // The copy must not do what the live server's configuration does for other servers.
     archive_mode: 'off',
     primary_conninfo: '',
-    // So that what it says can be told apart.
+    // So that its messages can be recognised.
     lc_messages: 'C',
     ...targetSettings(target),
   };
@@ -36,7 +36,7 @@ function targetSettings(target: RecoveryTarget): Record<string, string> {
     case 'end':
       return {};
     case 'moment':
-      // Where the server reads it, it knows no names of zones yet, not even Z.
+      // When the server reads this setting it does not know names of time zones yet, not even Z.
       return {
         recovery_target_time: target.at.toISOString().replace('T', ' ').replace('Z', '+00'),
         recovery_target_inclusive: 'on',
@@ -46,7 +46,10 @@ function targetSettings(target: RecoveryTarget): Record<string, string> {
   }
 }
 
-/** Whether a server that ended in recovery had not found its target in all the WAL. @param log in English. */
+/**
+ * Whether a server that ended during recovery did not find its target in all the WAL.
+ * @param log in English.
+ */
 export function saysTargetNotReached(log: string): boolean {
   return log.includes('recovery ended before configured recovery target was reached');
 }

@@ -5,14 +5,14 @@ import { identifier, literal } from '../system/sql.js';
 export interface Subscription {
   name: string;
   enabled: boolean;
-  /** Of the publisher. Null: it has let go of it. */
+  /** The publisher's slot. Null: the subscription has none. */
   slot: string | null;
 }
 
-/** What takes part in logical replication of a database. */
+/** The parts of a database that take part in logical replication. */
 export interface Replication {
   subscriptions: Subscription[];
-  /** Names of logical replication slots, from which others read it. */
+  /** Names of logical replication slots, through which other programs read the database. */
   slots: string[];
 }
 
@@ -34,7 +34,7 @@ export async function readReplication(session: Session, database: string): Promi
   return { subscriptions, slots: slots.map(({ name }) => name) };
 }
 
-/** Stops the subscriptions of the session's database, whatever the dump says that made them. */
+/** Stops the subscriptions of the session's database, whatever state the dump gave them. */
 export async function disableSubscriptions(
   session: Session,
   subscriptions: readonly Subscription[],
@@ -44,8 +44,8 @@ export async function disableSubscriptions(
 }
 
 /**
- * What a person has to know where a restored database takes the place of another.
- * @param previous what the other one is called then; null: there is none.
+ * Returns notes for the user about replication, for a restored database that replaces another.
+ * @param previous the new name of the other one; null: there is none.
  */
 export function replicationNotes(
   live: Replication,

@@ -3,7 +3,7 @@ import { Secret } from '../system/secret.js';
 import { identifier, literal } from '../system/sql.js';
 import { onlyRow } from './session.js';
 
-/** What the server stores of the role's password; null where it has none. */
+/** Returns the server's stored verifier of the role's password; null if it has none. */
 export async function readVerifier(session: Session, role: string): Promise<Secret | null> {
   const { verifier } = await onlyRow<{ verifier: string | null }>(
     session,
@@ -12,7 +12,10 @@ export async function readVerifier(session: Session, role: string): Promise<Secr
   return verifier === null ? null : new Secret(verifier);
 }
 
-/** Gives the role a password by its verifier, past every log of statements, and on the disk before it returns. */
+/**
+ * Sets the role's password by its verifier. No log of statements contains it, and it is on the disk before
+ * this returns.
+ */
 export async function writeVerifier(session: Session, role: string, verifier: Secret | null): Promise<void> {
   await session.run(`
     BEGIN;

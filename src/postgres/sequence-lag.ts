@@ -1,27 +1,27 @@
 import type { Session } from '../engine/database-access.js';
 import { literal } from '../system/sql.js';
 
-/** A sequence whose next value is not beyond those of a column that it fills. */
+/** A sequence whose next value is not beyond the values of a column that it fills. */
 export interface SequenceLag {
-  /** Quoted where it must be, with its schema; and so are the two others. */
+  /** With its schema, quoted if necessary. The two other names have the same form. */
   sequence: string;
   table: string;
   column: string;
   /** Whether it counts downwards. */
   descending: boolean;
-  /** Decimal; what the sequence would have to be set to. */
+  /** Decimal; the value that the sequence must be set to. */
   furthest: string;
-  /** Whether its next value stands in the column and may stand there once only: the next INSERT fails. */
+  /** Whether its next value is already in a column that must be unique: the next INSERT fails. */
   collides: boolean;
 }
 
-/** Sequences that are looked at in one statement. */
+/** Number of sequences that one statement checks. */
 const CHUNK = 200;
 
 interface Filled {
   sequence: string;
   table: string;
-  /** `ONLY` where the rows are the table's own. */
+  /** `ONLY` if the rows are the table's own. */
   only: string;
   column: string;
   increment: string;
@@ -31,11 +31,10 @@ interface Filled {
 }
 
 /**
- * Columns whose value is `nextval` of a sequence and nothing else: identity columns, and defaults that are that call.
- * A sequence that feeds an expression (`'INV-' || nextval(…)`) or a trigger says nothing of the column; one that
- * cycles gives values twice by design.
- *
- * Sources: pg_depend (identity: deptype `i`; a default depends on its sequence), pg_get_expr.
+ * Columns whose value is `nextval` of a sequence and nothing else: identity columns, and defaults that are
+ * only that call. Others are left out: a sequence in an expression (`'INV-' || nextval(…)`) or a trigger does
+ * not determine the column's values, and one that cycles gives values twice by design. Sources: pg_depend
+ * (identity: deptype `i`; a default depends on its sequence), pg_get_expr.
  */
 const FILLED = `
   WITH RECURSIVE base (oid, type) AS (
@@ -64,8 +63,9 @@ const FILLED = `
    ORDER BY 1, 2, 4`;
 
 /**
- * Sequences of the session's database that lag behind a column which they fill. It reads, and moves none: the answer
- * is that of an INSERT that takes the next value, without its triggers, rules and checks.
+ * Returns the sequences of the session's database that lag behind a column which they fill. It reads and
+ * changes no sequence. The answer holds for an INSERT that takes the next value; triggers, rules and checks
+ * are not considered.
  */
 export async function sequencesThatLag(session: Session): Promise<SequenceLag[]> {
   const filled = await session.rows<Filled>(FILLED);
@@ -83,7 +83,7 @@ export async function sequencesThatLag(session: Session): Promise<SequenceLag[]>
   return lags;
 }
 
-/** One row where the sequence lags; none where it does not, or has come to its end. */
+/** Returns one row if the sequence lags; none if it does not, or if it has reached its end. */
 function lagQuery({ sequence, table, only, column, increment, minimum, maximum, unique }: Filled, i: number) {
   const descending = increment.startsWith('-');
   const furthest = `${descending ? 'min' : 'max'}(${column})`;
@@ -97,7 +97,7 @@ function lagQuery({ sequence, table, only, column, increment, minimum, maximum, 
       WHERE s.next BETWEEN ${minimum} AND ${maximum} AND f.furthest ${descending ? '<=' : '>='} s.next)`;
 }
 
-/** What is wrong, and the statement that mends it. */
+/** Returns the problem, and the statement that corrects it. */
 export function describeLag({ sequence, table, column, furthest }: SequenceLag): string {
   return `the next value of ${sequence} is already in ${table}.${column}; mend it: SELECT setval(${literal(sequence)}, ${furthest});`;
 }

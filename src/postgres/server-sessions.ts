@@ -5,16 +5,15 @@ import type { Database } from './database.js';
 import { openSession } from './open-session.js';
 import { onlyRow, type SessionOptions } from './session.js';
 
-/** Any constant, as long as every version of invctl uses the same. */
+/** Key of the advisory lock: any constant, as long as every version of invctl uses the same. */
 const ADVISORY_LOCK = 5_003_000_100;
-/** A server that does not answer must not keep us from ending, in milliseconds. */
+/** In milliseconds. A server that does not answer must not prevent our end. */
 const PATIENCE_MS = 15_000;
 
 /**
- * Takes the lock that keeps two invctl (of two machines, or two copies of the project) from working on one
- * database at once. It is held until the session ends.
- *
- * @throws UserError DATABASE_LOCKED (exit 9) naming the session that holds it.
+ * Takes the lock that prevents two invctl (on two machines, or in two copies of the project) from working on
+ * one database at the same time. It is held until the session ends.
+ * @throws UserError DATABASE_LOCKED (exit 9) with the session that holds it.
  */
 export async function lockDatabase(session: Session): Promise<void> {
   const { locked } = await onlyRow<{ locked: boolean }>(
@@ -38,7 +37,7 @@ export async function lockDatabase(session: Session): Promise<void> {
   });
 }
 
-/** @throws UserError SERVER_READ_ONLY where the server follows another one, and takes no writes of its own. */
+/** @throws UserError SERVER_READ_ONLY if the server follows another one and so accepts no writes. */
 export async function assertTakesWrites(session: Session): Promise<void> {
   const { standby } = await onlyRow<{ standby: boolean }>(session, 'SELECT pg_is_in_recovery() AS standby');
   if (!standby) return;
@@ -50,8 +49,8 @@ export async function assertTakesWrites(session: Session): Promise<void> {
 }
 
 /**
- * Ends every session of the server with this `application_name`. The programs behind them end as well, and so does
- * what a lost client of ours left in the container.
+ * Ends every session of the server with this `application_name`. This also ends the programs of these
+ * sessions, including those that a lost client of ours left in the container.
  */
 export async function endSessions(database: Database, applicationName: string): Promise<void> {
   await withMaintenance(
@@ -64,16 +63,16 @@ export async function endSessions(database: Database, applicationName: string): 
   );
 }
 
-/** Databases that every new server has, to work from. */
+/** Databases of every new server, for work on other databases. */
 const MAINTENANCE = ['postgres', 'template1'];
 
-/** The first of them that is not the project's own. A server in use may have lost it. */
+/** Returns the first of them that is not the project's own. A server in use may not have it any more. */
 export function maintenanceDatabase({ name }: Database): string {
   return MAINTENANCE.find((one) => one !== name) as string;
 }
 
 /**
- * A session with a database to work from while the project's own is locked, renamed or gone.
+ * Opens a session with another database while the project's own is locked, renamed or missing.
  * @throws UserError NO_MAINTENANCE_DATABASE, and as {@link openSession}
  */
 export async function openMaintenance(
@@ -85,7 +84,7 @@ export async function openMaintenance(
   for (const name of names) {
     const session = await openSession(database, { ...options, database: name }).catch(refusal);
     if (!(session instanceof UserError)) {
-      // A session in a container has not logged in before its first answer.
+      // A session in a container has logged in only after its first answer.
       const refused = await session.run('SELECT 1;').catch(refusal);
       if (refused === undefined) return session;
       await session.close();
@@ -115,7 +114,7 @@ export async function withMaintenance<T>(
   }
 }
 
-/** What a session failed of, where another database may do. */
+/** Returns the error of a failed session if another database may work; throws any other error. */
 function refusal(error: unknown): UserError {
   if (error instanceof UserError && ['SQL_FAILED', 'DATABASE_MISSING'].includes(error.code)) return error;
   throw error;

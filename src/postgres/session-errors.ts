@@ -1,10 +1,13 @@
 import { UserError } from '../errors.js';
 import { sessionHint } from './session-hint.js';
 
-/** PostgreSQL's words where a session asks for a database that is not there, or no longer whole. */
+/** PostgreSQL's message if a session requests a database that does not exist or is invalid. */
 const MISSING = /FATAL: {1,2}(?:database ".*" does not exist|cannot connect to invalid database ".*")/;
 
-/** What a session of ours failed of. @param said by the server or its client */
+/**
+ * Makes the error of a failed session.
+ * @param said the message of the server or its client
+ */
 export function sessionFailed(said: string, cause?: unknown): UserError {
   return new UserError({
     code: 'SQL_FAILED',
@@ -14,12 +17,12 @@ export function sessionFailed(said: string, cause?: unknown): UserError {
   });
 }
 
-/** Whether psql says that it is the database that is missing. */
+/** Whether psql's message says that the database does not exist. */
 export function saysMissing(said: string): boolean {
   return MISSING.test(said);
 }
 
-/** @param initialised what the server's first database was called, where that is known. */
+/** @param initialised name of the server's first database, if it is known. */
 export function databaseMissing(name: string, initialised = name): UserError {
   const other = initialised === name ? '' : `: its data was initialised with "${initialised}"`;
   const rename = initialised === name ? '' : `, or write POSTGRES_DB: ${initialised} into the compose file`;

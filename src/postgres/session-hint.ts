@@ -1,4 +1,4 @@
-/** What to type after a server refused a session with these words. */
+/** Returns what to type after the server refused a session with this message. */
 export function sessionHint(said: string): string {
   return /(?:role|database) "[^"]*" does not exist/.test(said)
     ? 'invctl doctor --only db.role-missing,db.database-missing      (what is there, and what makes the other)'

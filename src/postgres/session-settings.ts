@@ -1,7 +1,8 @@
 /**
- * What a session of our own sets against what a project has set for a database, a role or the server: an option of
- * the connection beats all of them. Each name is known to every PostgreSQL from 14 on; plpgsql's are taken before its
- * library is loaded. (postgresql.org/docs/current/runtime-config-client.html)
+ * Settings of our own sessions, which override those that a project has set for a database, a role or the
+ * server: an option of the connection has priority over all of them. Every PostgreSQL from 14 on knows each
+ * name; plpgsql's settings are accepted before its library is loaded.
+ * (postgresql.org/docs/current/runtime-config-client.html)
  */
 const ANYBODY = [
   'statement_timeout=0',
@@ -11,36 +12,36 @@ const ANYBODY = [
   'default_transaction_read_only=off',
   'default_transaction_isolation=read committed',
   'default_transaction_deferrable=off',
-  // A query that a policy would cut short is an error.
+  // Raises an error if a policy would hide rows from a query.
   'row_security=off',
   'role=none',
-  // Nobody's function comes before PostgreSQL's own, and a name has the same text on every server.
+  // A user's function cannot hide one of PostgreSQL's own, and a name has the same text on every server.
   'search_path=pg_catalog',
   'standard_conforming_strings=on',
   'client_min_messages=notice',
   'plpgsql.extra_errors=none',
 ];
 
-/** Only a superuser's session may set these; the connection of anybody else fails on them. */
+/** Only a superuser's session may set these; another user's connection would fail. */
 const SUPERUSER = [
   'session_replication_role=origin',
-  // Some of our statements hold secrets.
+  // Some of our statements contain secrets.
   'log_statement=none',
   'log_duration=off',
   'log_min_duration_statement=-1',
   'log_min_duration_sample=-1',
   'log_transaction_sample_rate=0',
   'log_min_error_statement=panic',
-  // A damaged page is an error, and not a page of zeros in a backup.
+  // A damaged page raises an error. It must not become a page of zeros in a backup.
   'zero_damaged_pages=off',
   'ignore_checksum_failure=off',
   'plpgsql.variable_conflict=error',
 ];
 
-/** From this major on; an unknown name ends the connection. */
+/** The first major that knows these settings; an unknown name ends the connection. */
 const SINCE = 17;
 const ANYBODY_SINCE = ['transaction_timeout=0'];
-/** Login triggers write rows. Others fire on what a restore makes. */
+/** Login triggers write rows. Other event triggers fire on the objects that a restore makes. */
 const SUPERUSER_SINCE = ['event_triggers=off'];
 
 export interface SessionSettings {
@@ -51,7 +52,7 @@ export interface SessionSettings {
   more?: readonly string[];
 }
 
-/** The words of the connection option `options` (libpq's PGOPTIONS) for a session of our own. */
+/** Returns the value of the connection option `options` (libpq's PGOPTIONS) for a session of our own. */
 export function sessionOptions({ major, superuser, more = [] }: SessionSettings): string {
   return options([
     ...ANYBODY,
@@ -62,16 +63,15 @@ export function sessionOptions({ major, superuser, more = [] }: SessionSettings)
   ]);
 }
 
-/** A space ends a word there, unless it follows a backslash. */
+/** Joins the settings. A space ends a word there, unless it follows a backslash. */
 function options(settings: readonly string[]): string {
   return settings.map((setting) => `-c ${setting.replaceAll(/[\\ ]/g, '\\$&')}`).join(' ');
 }
 
 /**
- * A client program in the words of a shell beside the server, with {@link sessionOptions} in its environment. The
- * shell knows the server's major from its data folder (or its programs, where PGDATA does not lead there), and asks
- * the server itself whether the user is a superuser.
- *
+ * Returns a shell command that runs a client program beside the server with {@link sessionOptions} in its
+ * environment. The shell reads the server's major from its data folder (or from its programs, if PGDATA does
+ * not lead there), and asks the server whether the user is a superuser.
  * @param login over the local socket.
  * @param more as in {@link SessionSettings}
  */

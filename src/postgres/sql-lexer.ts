@@ -1,57 +1,57 @@
 import { MultibyteMask } from './client-encoding.js';
 import { DIGIT, IDENTIFIER, KIND, SPACE, STARTS_SOMETHING } from './sql-characters.js';
 
-/** A statement as psql would send it. Valid while its event is handled. */
+/** A statement as psql would send it. Valid only while its event is handled. */
 export interface SqlStatement {
   /** Offset of its first byte, after blanks and comments. */
   start: number;
   /** Offset after its semicolon. */
   end: number;
-  /** 1-based, of its first byte. */
+  /** 1-based line of its first byte. */
   line: number;
   /** Its unquoted words outside of parentheses in lower case, the first 24 of them. */
   words: readonly string[];
-  /** Parentheses that open after VALUES: the rows of an INSERT as pg_dump writes it. */
+  /** Number of parentheses that open after VALUES: the rows of an INSERT as pg_dump writes it. */
   rows: number;
   /** False: the text ended before its semicolon. */
   whole: boolean;
-  /** Its first bytes, `most` or 1,024, one character each. */
+  /** Its first bytes: `most`, or 1,024 by default; one character each. */
   head(most?: number): string;
 }
 
-/** A psql command: a backslash outside of quotes, to the end of its line. */
+/** A psql command: from a backslash outside of quotes to the end of its line. */
 export interface PsqlCommand {
   start: number;
   end: number;
   line: number;
-  /** One character a byte, 1,024 at most. */
+  /** One character per byte, 1,024 at most. */
   text: string;
-  /** It stands in the middle of a statement, which goes on behind it. */
+  /** True: it is inside a statement, which continues after it. */
   within: boolean;
 }
 
 /** A comment from `--` to the end of its line, between statements. */
 export type SqlComment = Omit<PsqlCommand, 'within'>;
 
-/** What follows a `COPY … FROM stdin`. */
+/** The rows after a `COPY … FROM stdin`. */
 export interface CopyData {
-  /** Lines before the one that ends them. */
+  /** Number of lines before the line that ends them. */
   rows: number;
   /** False: the text ended before `\.`. */
   whole: boolean;
-  /** Something other than a comment stands behind the semicolon of the COPY: psql runs it after the rows. */
+  /** Something other than a comment follows the semicolon of the COPY: psql runs it after the rows. */
   trailing: boolean;
 }
 
 export interface SqlEvents {
   statement(statement: SqlStatement): void;
   psqlCommand(command: PsqlCommand): void;
-  /** The rows of the statement before it. */
+  /** The rows of the preceding statement. */
   copyData(data: CopyData): void;
   comment(comment: SqlComment): void;
 }
 
-/** What a text ends inside of. */
+/** The construct that is open at the end of a text. */
 export type OpenSql =
   | 'statement'
   | 'string'
@@ -85,16 +85,16 @@ const SLASH = 0x2f;
 const STAR = 0x2a;
 const DOT = 0x2e;
 const END_OF_ROWS = Buffer.from('\n\\.');
-/** Of UTF-8. psql skips it where the client encoding is UTF8. */
+/** The mark in UTF-8. psql skips it if the client encoding is UTF8. */
 export const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
 
 const HEAD_BYTES = 1024;
 const KEPT_WORDS = 24;
-/** A token that is longer is not waited for: no dump has one. */
+/** In bytes. The lexer does not wait for more text of a longer token: no dump has one. */
 const LONGEST_TOKEN = 64 * 1024;
-/** A search by the platform costs as much as looking at this many bytes. */
+/** A search by the platform costs as much as looking at this many bytes one by one. */
 const SHORT = 32;
-/** Words are told apart by so many bytes. */
+/** Bytes of a word that are compared. */
 const LONGEST_NAME = 1024;
 const EMPTY = Buffer.alloc(0);
 
@@ -102,17 +102,16 @@ const lower = (byte: number): number => (byte >= 0x41 && byte <= 0x5a ? byte | 0
 const LOWER = new Uint8Array(256).map((_, byte) => lower(byte));
 
 /**
- * Reads SQL as psql splits it (src/fe_utils/psqlscan.l of PostgreSQL 17), piece by piece and on bytes: what a
- * statement is, what a string, a comment or the rows of a COPY. Memory does not grow with a statement or a row.
- *
- * `SET client_encoding` and `SET standard_conforming_strings` change how what follows them is read.
+ * Reads SQL as psql splits it (src/fe_utils/psqlscan.l of PostgreSQL 17), piece by piece and as bytes:
+ * statements, strings, comments, and the rows of a COPY. Memory does not grow with a statement or a row. `SET
+ * client_encoding` and `SET standard_conforming_strings` change how the following text is read.
  */
 export class SqlLexer {
   readonly #events: SqlEvents;
-  /** What is read now, and where it lies in the text. */
+  /** The bytes in work, and their offset in the text. */
   #data: Buffer = EMPTY;
   #base = 0;
-  /** `data` with the trailing bytes of multibyte characters made harmless, where the encoding asks for that. */
+  /** `data` with the trailing bytes of multibyte characters masked, if the encoding requires it. */
   #safe: Buffer = EMPTY;
   #mask: MultibyteMask | undefined;
   #last = false;
@@ -121,7 +120,7 @@ export class SqlLexer {
 
   #lines = 0;
   #returns = 0;
-  /** Offset in `data` up to which lines are counted. */
+  /** Offset in `data` up to which lines were counted. */
   #counted = 0;
   #byteBefore = 0;
 
@@ -133,7 +132,7 @@ export class SqlLexer {
   readonly #read = new WordCache();
   #depth = 0;
   #rows = -1;
-  /** BEGIN and CASE that are open in the body of a routine. */
+  /** Number of open BEGIN and CASE in the body of a routine. */
   #body = 0;
   #routine = false;
 
@@ -148,17 +147,17 @@ export class SqlLexer {
     this.#events = events;
   }
 
-  /** Line breaks so far, and how many of them are CR LF. */
+  /** Number of line breaks so far, and how many of them are CR LF. */
   get lines(): { all: number; crlf: number } {
     return { all: this.#lines, crlf: this.#returns };
   }
 
-  /** Offset up to which the text is understood. */
+  /** Offset up to which the text was read. */
   get position(): number {
     return this.#base;
   }
 
-  /** Offset of the statement or psql command that is not at its end yet. */
+  /** Offset of the statement or psql command that has not ended yet. */
   get openStart(): number | undefined {
     return this.#start < 0 ? undefined : this.#start;
   }
@@ -173,7 +172,7 @@ export class SqlLexer {
     this.#run();
   }
 
-  /** @returns what the text ends inside of. */
+  /** @returns the construct that is open at the end of the text. */
   end(): OpenSql | undefined {
     this.#last = true;
     this.#run();
@@ -223,7 +222,10 @@ export class SqlLexer {
     this.#counted = 0;
   }
 
-  /** Reads on in the present state. @returns where it stopped: at the end of the state, or for want of more text. */
+  /**
+   * Continues in the present state.
+   * @returns the offset at which it stopped: at the end of the state, or because more text is needed.
+   */
   #step(at: number, end: number): number {
     switch (this.#state) {
       case 'top':
@@ -249,7 +251,7 @@ export class SqlLexer {
     }
   }
 
-  /** Between statements. */
+  /** Reads the text between statements. */
   #between(from: number, end: number): number {
     const data = this.#safe;
     let at = from;
@@ -292,13 +294,16 @@ export class SqlLexer {
       while (at < end && (KIND[data[at] as number] as number) < STARTS_SOMETHING) at += 1;
       if (at >= end) return at;
       const next = this.#token(at, end);
-      // A state of its own, the end of the statement, or a token whose end is not there yet.
+      // A construct with a state of its own, the end of the statement, or a token that is not complete yet.
       if (next === at || this.#state !== 'top' || this.#start < 0) return next;
       at = next;
     }
   }
 
-  /** Reads one token of a statement. @returns its end, or `at` where more text has to come first. */
+  /**
+   * Reads one token of a statement.
+   * @returns its end, or `at` if more text is needed first.
+   */
   #token(at: number, end: number): number {
     const data = this.#safe;
     const byte = data[at] as number;
@@ -336,7 +341,7 @@ export class SqlLexer {
     }
   }
 
-  /** psql obeys a command in the middle of a statement as well; the statement goes on behind it. */
+  /** psql also runs a command inside a statement; the statement continues after it. */
   #commandInStatement(at: number): number {
     this.#countTo(at);
     const end = this.#data.indexOf(NEWLINE, at);
@@ -356,7 +361,7 @@ export class SqlLexer {
     const data = this.#safe;
     let to = at + 1;
     while (to < end && isNameByte(data[to] as number)) to += 1;
-    // A prefix of a string has up to two more bytes: u&'
+    // A string's prefix has up to two more bytes: u&'
     if (to + 2 > end && !this.#last && to - at < LONGEST_TOKEN) return at;
     const prefixed = this.#prefixedString(at, to);
     if (prefixed > 0) return prefixed;
@@ -374,14 +379,17 @@ export class SqlLexer {
     return to;
   }
 
-  /** The body of a routine may be written `BEGIN ATOMIC … END`, with semicolons that end nothing. */
+  /**
+   * Tracks the body of a routine: it may be written `BEGIN ATOMIC … END`, with semicolons that do not end the
+   * statement.
+   */
   #nest(word: string): void {
     if (word === 'begin') this.#body += 1;
     else if (word === 'case' && this.#body > 0) this.#body += 1;
     else if (word === 'end' && this.#body > 0) this.#body -= 1;
   }
 
-  /** Behind the quote of `E'…'` and its like; 0: the word is no prefix. */
+  /** Returns the offset after the quote of `E'…'` and similar strings; 0: the word is not a prefix. */
   #prefixedString(at: number, to: number): number {
     if (to - at !== 1) return 0;
     const data = this.#safe;
@@ -400,7 +408,10 @@ export class SqlLexer {
     return to + 2;
   }
 
-  /** A number takes one letter that sticks to it, so that the `e` of `1e'…'` is no prefix of a string. */
+  /**
+   * Reads a number. One letter directly after it belongs to it, so the `e` of `1e'…'` is not a string's
+   * prefix.
+   */
   #number(at: number, end: number): number {
     const data = this.#safe;
     let to = at + 1;
@@ -415,7 +426,7 @@ export class SqlLexer {
     while (to < end && isNameByte(data[to] as number) && data[to] !== DOLLAR) to += 1;
     if (to >= end && !this.#last && to - at < LONGEST_TOKEN) return at;
     const second = KIND[data[at + 1] as number];
-    // `$1` and the letter that sticks to it.
+    // `$1` and a letter directly after it.
     if (to > at + 1 && second === DIGIT) return this.#number(at + 1, end);
     if (data[to] !== DOLLAR || to >= end) return at + 1;
     this.#tag = Buffer.from(data.subarray(at, to + 1));
@@ -423,7 +434,7 @@ export class SqlLexer {
     return to + 1;
   }
 
-  /** `:name` is a variable of psql to its end: the `e` of `:e'…'` is no prefix of a string. */
+  /** Reads `:name`, which is a variable of psql to its end: the `e` of `:e'…'` is not a string's prefix. */
   #colon(at: number, end: number): number {
     const data = this.#safe;
     if (at + 1 >= end && !this.#last) return at;
@@ -474,7 +485,7 @@ export class SqlLexer {
     let at = from;
     while (at < end && data[at] !== NEWLINE && data[at] !== RETURN) at += 1;
     const begin = this.#commentStart - this.#base;
-    // Short ones stay until they are whole, since the events want their text.
+    // Short ones wait until they are complete, because the events need their text.
     if (at >= end && !this.#last) return begin >= 0 && end - begin < LONGEST_TOKEN ? from : end;
     if (this.#start < 0) {
       this.#countTo(at);
@@ -564,7 +575,7 @@ export class SqlLexer {
     this.#routine = false;
   }
 
-  /** Settings that change how psql reads on. */
+  /** Applies settings that change how psql reads the following text. */
   #obey(words: readonly string[], text: string, at: number): void {
     const name = words[1] === 'session' || words[1] === 'local' ? words[2] : words[1];
     const value = /(?:=|\bto\b|\bnames\b)\s*'?([\w-]+)'?/i.exec(text)?.[1]?.toLowerCase();
@@ -579,7 +590,7 @@ export class SqlLexer {
     else this.#safe = this.#data;
   }
 
-  /** From the semicolon of a COPY to the end of its line. */
+  /** Reads from the semicolon of a COPY to the end of its line. */
   #copyTail(from: number, end: number): number {
     const data = this.#safe;
     let at = from;
@@ -617,7 +628,7 @@ export class SqlLexer {
       this.#lineStart = true;
     }
     if (this.#last) return end;
-    // What may be the beginning of the mark is looked at again.
+    // What may be the beginning of the mark is checked again with the next piece.
     if (end - 1 >= at && data[end - 1] === NEWLINE) return end - 1;
     if (end - 2 >= at && data[end - 2] === NEWLINE && data[end - 1] === BACKSLASH) return end - 2;
     return end;
@@ -650,7 +661,7 @@ export class SqlLexer {
     this.#counted = to;
   }
 
-  /** The beginning of a statement outlives the piece of text that it came in. */
+  /** Keeps a copy of a statement's beginning, after the piece of text that it came in is released. */
   #keepHead(to: number): void {
     if (this.#start < 0 || this.#head.length >= HEAD_BYTES) return;
     const from = Math.max(this.#start - this.#base, 0);
@@ -660,21 +671,21 @@ export class SqlLexer {
   }
 }
 
-/** Where `byte` is found next; -1: nowhere before `end`. */
+/** Returns the next offset of `byte`; -1: none before `end`. */
 function find(data: Buffer, byte: number, from: number, end: number): number {
   const near = Math.min(end, from + SHORT);
   for (let at = from; at < near; at += 1) if (data[at] === byte) return at;
   if (near === end) return -1;
-  // Not beyond `end`: what lies there would be searched again and again.
+  // Not beyond `end`, because the same bytes would be searched again and again.
   const at = end === data.length ? data.indexOf(byte, near) : data.subarray(near, end).indexOf(byte) + near;
   return at < near ? -1 : at;
 }
 
-/** Words that were read before: the same few return in every statement, and a new string costs. */
+/** Cache of words: the same few occur in every statement, and a new string is expensive. */
 class WordCache {
   readonly #words: string[] = new Array(256).fill('');
 
-  /** The word at these bytes, in lower case. */
+  /** Returns the word at these bytes, in lower case. */
   read(data: Buffer, at: number, to: number): string {
     const length = to - at;
     const slot = ((data[at] as number) * 7 + (data[to - 1] as number) * 31 + length * 13) & 0xff;
@@ -690,7 +701,7 @@ class WordCache {
   }
 }
 
-/** Behind a line `\.`; 0: the line is another. */
+/** Returns the offset after a line `\.`; 0: it is another line. */
 function endsRows(data: Buffer, at: number, end: number): number {
   if (data[at] !== BACKSLASH || data[at + 1] !== DOT || at + 2 > end) return 0;
   if (at + 2 === end || data[at + 2] === NEWLINE) return at + 2;
@@ -708,7 +719,7 @@ function createsRoutine([first, second, third, fourth]: readonly string[]): bool
   return object === 'function' || object === 'procedure';
 }
 
-/** Whether the statement is a COPY that psql feeds with the lines behind it. */
+/** Whether the statement is a COPY to which psql sends the following lines. */
 function readsRows(words: readonly string[]): boolean {
   if (words[0] !== 'copy') return false;
   const from = words.indexOf('from');

@@ -2,11 +2,11 @@ import { UserError } from '../errors.js';
 import type { World } from '../system/world.js';
 import type { Database } from './database.js';
 
-/** A crash recovery may come first. */
+/** In milliseconds. A crash recovery may come first. */
 const START_TIMEOUT_MS = 300_000;
 
 /**
- * Starts the database alone and waits until it is healthy; nothing where it is.
+ * Starts only the database and waits until it is healthy; does nothing if it already is.
  * @throws UserError DATABASE_NOT_STARTED
  */
 export async function startDatabase(context: World, database: Database): Promise<void> {

@@ -7,24 +7,23 @@ import { openMaintenance, withMaintenance } from './server-sessions.js';
 export interface SwapNames {
   /** The name that the app connects to. */
   live: string;
-  /** The database that takes that name. */
+  /** The database that will get that name. */
   incoming: string;
-  /** What the database that had it is called afterwards. It takes no connections. Null: there is none. */
+  /** The new name of the database that had it, which then accepts no connections. Null: there is none. */
   previous: string | null;
 }
 
-/** How long a session has to end after it was told to, in milliseconds. */
+/** Time limit for a session to end after it was told to, in milliseconds. */
 const TERMINATION_MS = 5000;
 
 /**
- * Gives one database the name of another, both renames in one transaction. For the moment of it nobody can connect;
- * after an error everybody can, to what there was before.
- *
- * @returns how long that moment was, in milliseconds.
+ * Gives one database the name of another, with both renames in one transaction. Meanwhile nobody can connect;
+ * after an error everybody can connect to the same database as before.
+ * @returns the length of that interruption, in milliseconds.
  */
 export async function swapDatabases(database: Database, id: string, names: SwapNames): Promise<number> {
   const { live, incoming, previous } = names;
-  // The way to the server is open before the clock runs.
+  // The session is opened before the measured time begins.
   const session = await openMaintenance(database, { applicationName: `invctl-restore-${id}` });
   try {
     const started = performance.now();
@@ -54,7 +53,10 @@ async function exchangeNames(
     COMMIT;`);
 }
 
-/** The name is free, or that of what a DROP DATABASE left that was cut off: nobody can read or rename that. */
+/**
+ * Renames a database to the live name. That name is free, or belongs to an invalid database that an
+ * interrupted DROP DATABASE left. Nobody can read or rename such a database, so it is dropped.
+ */
 async function takeName(session: Session, live: string, incoming: string): Promise<void> {
   if ((await liveState(session, live)) === 'invalid') await session.run(`DROP DATABASE ${identifier(live)};`);
   await session.run(`
@@ -70,14 +72,14 @@ function endOthers(names: readonly string[]): string {
            WHERE datname IN (${names.map(literal).join(', ')}) AND pid <> pg_backend_pid();`;
 }
 
-/** Lets sessions into a database, or keeps them out. */
+/** Allows or refuses connections to a database. */
 export async function setAllowConnections(database: Database, name: string, allow: boolean): Promise<void> {
   await withMaintenance(database, { applicationName: 'invctl' }, (session) =>
     session.run(`ALTER DATABASE ${identifier(name)} ALLOW_CONNECTIONS ${allow};`),
   );
 }
 
-/** Databases that restores left aside, newest first. */
+/** Returns the previous databases, newest first. */
 export async function previousDatabases(session: Session, prefix: string): Promise<{ name: string }[]> {
   const rows = await session.rows<{ name: string }>(
     `SELECT datname AS name FROM pg_database

@@ -4,53 +4,56 @@ import { literal } from '../system/sql.js';
 import { onlyRow } from './session.js';
 import type { Table } from './tables.js';
 
-/** A column of a table, names quoted where they have to be. */
+/** A column of a table; names are quoted if necessary. */
 export interface Column {
   name: string;
   /** With its modifier: `numeric(12,2)`. */
   type: string;
-  /** Name of the type alone, which another server can be asked for. */
+  /** Name of the type without the modifier, for a lookup on another server. */
   typeName: string;
   notNull: boolean;
-  /** Its value is computed from others. */
+  /** Whether its value is computed from other columns. */
   generated: boolean;
   /** `a`: GENERATED ALWAYS, `d`: BY DEFAULT; empty: no identity. */
   identity: '' | 'a' | 'd';
-  /** As SQL; of a generated column none. */
+  /** As SQL; null for a generated column. */
   default: string | null;
   collation: string | null;
 }
 
-/** What a copy of a table is made with. */
+/** The definition that a copy of a table is made from. */
 export interface TableDefinition {
   columns: Column[];
-  /** As pg_get_constraintdef() writes it; null: it has none. */
+  /** The output of pg_get_constraintdef(); null: no primary key. */
   primaryKey: string | null;
   /** Columns of the primary key. */
   key: string[];
   /** Shapes of the columns' types, by their names. */
   types: Record<string, TypeShape>;
-  /** What stays with the table: counts. */
+  /** Number of objects that are not copied with the table. */
   foreignKeys: number;
   checks: number;
   indexes: number;
   triggers: number;
   policies: number;
-  /** Tables whose foreign keys lead to it, and what a deletion does to their rows (`pg_constraint.confdeltype`). */
+  /**
+   * Tables whose foreign keys refer to it, and what a deletion does to their rows
+   * (`pg_constraint.confdeltype`).
+   */
   referrers: { table: string; onDelete: string }[];
 }
 
-/** What decides whether two servers mean the same by a type's name. */
+/** The properties that decide whether a type's name means the same on two servers. */
 interface TypeShape {
   labels: string[] | null;
-  /** Of a composite type. */
+  /** Attributes of a composite type. */
   attributes: string[] | null;
-  /** Of a domain. */
+  /** Base type of a domain. */
   base: string | null;
   constraints: string[] | null;
 }
 
-/** Of an array: its elements' type. */
+/** The element type of an array. */
 const ELEMENT = `CASE WHEN t.typcategory = 'A' AND t.typelem <> 0 THEN t.typelem ELSE t.oid END`;
 const SHAPE = `
   (SELECT json_agg(enumlabel ORDER BY enumsortorder) FROM pg_enum WHERE enumtypid = e.oid) AS labels,
@@ -61,7 +64,7 @@ const SHAPE = `
     SELECT coalesce(json_agg(pg_get_constraintdef(k.oid) ORDER BY 1), '[]')
       FROM pg_constraint k WHERE contypid = e.oid) END AS constraints`;
 
-/** Reads a table's definition in the server that has it. */
+/** Reads a table's definition from the server that has it. */
 export async function readDefinition(session: Session, { oid }: Table): Promise<TableDefinition> {
   const columns = await session.rows<Column>(
     `SELECT quote_ident(attname) AS name, format_type(atttypid, atttypmod) AS type,
@@ -97,17 +100,17 @@ export async function readDefinition(session: Session, { oid }: Table): Promise<
   return { ...rest, columns, types: Object.fromEntries(types.map(({ name, ...shape }) => [name, shape])) };
 }
 
-/** What a column of the copy is, where the live server's types allow no other. */
+/** A column of the copy, with its type if the live server does not have the original one. */
 interface CopyColumn extends Column {
-  /** In the copy. */
+  /** Type in the copy. */
   copyType: string;
-  /** Why that is not the type that it had; undefined: it is. */
+  /** Why the type differs from the original; undefined: it does not. */
   why?: string;
 }
 
 /**
- * The types that the columns of a copy have in the server that gets it: their own where it means the same by them, of
- * a domain that has changed what it is based on, else text.
+ * Returns the types for the columns of a copy on the server that gets it: the original type if its name means
+ * the same there, the base type of a domain that has changed, otherwise text.
  */
 export async function typesHere(session: Session, definition: TableDefinition): Promise<CopyColumn[]> {
   const columns: CopyColumn[] = [];
@@ -134,7 +137,7 @@ async function shapeHere(session: Session, type: string): Promise<TypeShape | un
   return found;
 }
 
-/** Whether every value of the one is a value of the other, written alike. */
+/** Whether every value of the one type is also a value of the other, with the same text. */
 function sameShape(then: TypeShape, now: TypeShape): boolean {
   const { labels, ...rest } = then;
   const { labels: labelsNow, ...restNow } = now;
@@ -143,15 +146,15 @@ function sameShape(then: TypeShape, now: TypeShape): boolean {
 }
 
 export interface CopyTarget {
-  /** Quoted, with its schema. */
+  /** Name of the copy, quoted and with its schema. */
   into: string;
-  /** Who made it; by it, one that is not whole can be told. */
+  /** Comment that identifies the maker of the copy, and by which an incomplete copy is recognised. */
   comment: string;
-  /** File that {@link copyOut} wrote, which the server reads. */
+  /** File from {@link copyOut}, which the server reads. */
   file: string;
 }
 
-/** Writes a table's rows into a file, by the server that has them. */
+/** Lets the server that has a table write its rows into a file. */
 export async function copyOut(
   session: Session,
   { quoted, kind }: Table,
@@ -164,8 +167,8 @@ export async function copyOut(
 }
 
 /**
- * Makes a table of a definition and fills it, in one transaction.
- * @returns what of the definition it has not, as a person reads it.
+ * Makes a table from a definition and fills it, in one transaction.
+ * @returns the parts of the definition that it does not have, in words for the user.
  */
 export async function makeCopy(
   session: Session,
@@ -209,7 +212,7 @@ ANALYZE ${into};`);
   ];
 }
 
-/** What a copy is left without. */
+/** Returns the parts that a copy does not have. */
 function left({ foreignKeys, checks, indexes, triggers, policies }: TableDefinition): string[] {
   const parts = [
     [foreignKeys, 'foreign key'],
@@ -228,37 +231,40 @@ function plural(word: string): string {
   return word.endsWith('x') ? `${word}es` : word.endsWith('y') ? `${word.slice(0, -1)}ies` : `${word}s`;
 }
 
-/** A default that depends on the table's sequence would keep the table from being dropped. */
+/**
+ * Whether the default depends on the table's own sequence. Such a default in the copy would prevent dropping
+ * the table.
+ */
 function isSerial({ identity, default: value }: Column): boolean {
   return identity !== '' || (value !== null && /\bnextval\(/.test(value));
 }
 
-/** A statement whose error undoes it alone. */
+/** Wraps a statement so that its error undoes only that statement. */
 function attempt(statement: string): string {
   return `DO ${literal(`BEGIN EXECUTE ${literal(statement)}; EXCEPTION WHEN OTHERS THEN NULL; END`)};`;
 }
 
-/** How the rows of a copy differ from those of the table that is live. */
+/** Differences between the rows of a copy and those of the live table. */
 export interface TableDifference {
-  /** Rows of the copy. */
+  /** Number of rows of the copy. */
   rows: number;
-  /** Rows of the table now. */
+  /** Number of rows of the table now. */
   rowsNow: number;
   onlyThen: number;
   onlyNow: number;
-  /** With the same key and another content; null: there is no key to tell them by. */
+  /** Number of rows with the same key and different content; null: the table has no key. */
   changed: number | null;
 }
 
-/** SQL that puts rows of a copy back into the table. */
+/** SQL that restores rows of a copy to the table. */
 export interface PutBack {
-  /** Those that are missing; null: none is. */
+  /** Inserts the missing rows; null: none is missing. */
   insert: string | null;
-  /** Those that were changed; null: none is, or there is no key. */
+  /** Updates the changed rows; null: none is changed, or there is no key. */
   update: string | null;
 }
 
-/** Compares a copy with the table as it is now, by the columns that both have. */
+/** Compares a copy with the present table, by the columns that both have. */
 export async function compareCopy(
   session: Session,
   into: string,
@@ -300,7 +306,7 @@ export async function compareCopy(
   const written = common.filter(({ generated }) => !generated);
   const value = ({ name, type, copyType }: (typeof common)[number]) =>
     type === copyType ? `n.${name}` : `n.${name}::text::${type}`;
-  // Without a key, of rows that are alike as many as are missing.
+  // Without a key, equal rows are counted: as many are inserted as are missing.
   const missing = keyed
     ? `FROM ${into} n WHERE NOT EXISTS (SELECT FROM ${table} t WHERE ${equal})`
     : `FROM (SELECT n.*, ${text('n')} AS "its text", row_number() OVER (PARTITION BY ${text('n')}) AS "its number" FROM ${into} n) n LEFT JOIN (SELECT ${text('t')} AS "its text", count(*) AS "there are" FROM ${table} t GROUP BY 1) t USING ("its text") WHERE n."its number" > coalesce(t."there are", 0)`;
@@ -321,12 +327,12 @@ export async function compareCopy(
   };
 }
 
-/** Every type has a text, and not every one an equality. */
+/** Compares by text: every type has a text, but not every type has an equality operator. */
 function asText(of: 't' | 'n', name: string): string {
   return `${of}.${name}::text COLLATE "C"`;
 }
 
-/** Drops a copy, if it is the one that bears this comment. */
+/** Drops a copy if it has this comment. */
 export async function dropCopy(session: Session, into: string, comment: string): Promise<void> {
   const [found] = await session.rows<{ ours: boolean }>(
     `SELECT obj_description(oid, 'pg_class') = ${literal(comment)} AS ours FROM pg_class WHERE oid = to_regclass(${literal(into)})`,

@@ -5,24 +5,24 @@ import { USER_NAMESPACE } from './dumped.js';
 
 /** A table of the session's database. */
 export interface Table {
-  /** As text: it may be beyond what JSON numbers hold for others. */
+  /** As text, because JSON numbers of other readers may not hold it. */
   oid: string;
   schema: string;
   name: string;
-  /** Schema and name, quoted where they have to be. */
+  /** Schema and name, quoted if necessary. */
   quoted: string;
   /** `r`: a table or a partition; `p`: partitioned. */
   kind: 'r' | 'p';
-  /** WAL has nothing of its rows. */
+  /** WAL does not contain its rows. */
   unlogged: boolean;
   rowSecurity: boolean;
 }
 
-/** A name as it was typed: a schema or none, and whether each part is to be taken as it is. */
+/** A typed name: an optional schema, and whether each part is taken literally. */
 export interface TypedName {
   schema?: string;
   name: string;
-  /** As SQL reads it: what is not quoted is in lower case. */
+  /** As SQL reads it: unquoted parts in lower case. */
   folded: { schema?: string; name: string };
 }
 
@@ -32,10 +32,13 @@ const OTHER_KINDS: Record<string, string> = {
   f: 'a foreign table, whose rows are on another server',
   S: 'a sequence',
 };
-/** Names that a message offers in place of one that does not exist. */
+/** Largest number of names that a message offers instead of one that does not exist. */
 const OFFERED = 8;
 
-/** Readings of a typed name, in the order in which they are tried: `a.b` may also be one name with a dot in it. */
+/**
+ * Returns the readings of a typed name, in the order in which they are tried: `a.b` may also be one name with
+ * a dot in it.
+ */
 export function readName(text: string): TypedName[] {
   const parts = [...text.matchAll(/"((?:[^"]|"")*)"|[^."]+/g)].map(([whole, quoted]) =>
     quoted === undefined
@@ -53,9 +56,9 @@ export function readName(text: string): TypedName[] {
 }
 
 /**
- * The table that a typed name means: as it is typed, else in lower case, else in any case; without a schema, in
- * `public` before others.
- * @param when as a message says it: `now`, `at that moment`.
+ * Finds the table of a typed name: as it is typed, otherwise in lower case, otherwise in any case; without a
+ * schema, `public` comes before others.
+ * @param when in the words of a message: `now`, `at that moment`.
  * @throws UserError TABLE_NOT_FOUND, TABLE_AMBIGUOUS, NOT_A_TABLE
  */
 export async function findTable(session: Session, text: string, when: string): Promise<Table> {

@@ -5,8 +5,9 @@ import { programFailed } from './database.js';
 import { USER_NAMESPACE } from './dumped.js';
 
 /**
- * A dump sets an empty search_path. A function that runs while it is loaded (in a CHECK, an index, a generated column, a
- * materialized view) and finds something by search_path finds nothing then.
+ * Functions that need a search_path. A dump sets an empty one, so a function that runs while the dump is
+ * loaded (in a CHECK, an index, a generated column, a materialized view) does not find objects without their
+ * schema.
  */
 const CALLERS = `
   SELECT DISTINCT format('%s(%s)', format('%I.%I', fn.nspname, f.proname), pg_get_function_identity_arguments(f.oid)) AS name,
@@ -28,7 +29,10 @@ const CALLERS = `
      AND NOT coalesce(f.proconfig::text ~ 'search_path', false)
    ORDER BY 1, 2`;
 
-/** Sentences on functions of the session's database that may make a restore of it fail, each with what mends it. */
+/**
+ * Returns sentences about functions of the session's database that may make a restore of it fail, each with
+ * the correction.
+ */
 export async function unqualifiedCalls(session: Session): Promise<string[]> {
   const rows = await session.rows<{ name: string; called: string }>(CALLERS);
   return [...new Set(rows.map(({ name }) => name))].map((name) => {
@@ -41,7 +45,10 @@ function mend(name: string): string {
   return `Mend it: ALTER FUNCTION ${name} SET search_path = public, pg_temp;`;
 }
 
-/** What a program that loads a dump failed of, and what to do where a function found nothing by search_path. */
+/**
+ * Makes the error of a program that failed to load a dump, with a hint if a function found nothing by
+ * search_path.
+ */
 export function restoreFailed(what: string, result: PipeResult): UserError {
   const lost = /\b(function|relation|type|operator) .+ does not exist/.test(result.stderr);
   const name = /CONTEXT:\s+(?:PL\/pgSQL|SQL) function (\S+\(.*?\)|"(?:[^"]|"")+")/.exec(result.stderr)?.[1];

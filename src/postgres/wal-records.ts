@@ -2,26 +2,27 @@ import type { FileHandle } from 'node:fs/promises';
 import type { Lsn } from './wal.js';
 
 /**
- * Reads the write-ahead log as far as it says which transaction changed which file, and when it was committed. A
- * program for it, pg_waldump, is not in every image and beside no bare server. What is read here has been the same
- * from PostgreSQL 9.5 to 18 (xlogrecord.h, xlog_internal.h, heapam_xlog.h, xact.h, standbydefs.h, storage_xlog.h).
+ * Reads from the write-ahead log which transaction changed which file, and when it was committed. pg_waldump
+ * does this too, but not every image has it, and no bare server. The structures that are read here are the
+ * same from PostgreSQL 9.5 to 18 (xlogrecord.h, xlog_internal.h, heapam_xlog.h, xact.h, standbydefs.h,
+ * storage_xlog.h).
  */
 
 const PAGE = 8192;
 /** XLOG_PAGE_MAGIC of PostgreSQL 18. */
 const MAGIC_18 = 0xd118;
-/** Read and looked through at once: bounds what is in memory, whatever `wal_segment_size` is. */
+/** Bytes that are read and scanned at once. It limits the memory, whatever `wal_segment_size` is. */
 const STRETCH = 16 * 1024 * 1024;
 const SHORT_HEADER = 24;
 const LONG_HEADER = 40;
 const RECORD_HEADER = 24;
-/** A record is at most that long (XLogRecordMaxSize). */
+/** Largest length of a record in bytes (XLogRecordMaxSize). */
 const MAX_RECORD = 1020 * 1024 * 1024;
-/** xlp_info: the page begins with the rest of a record; the header is a long one. */
+/** Flags of xlp_info: the page begins with the rest of a record; the header is a long one. */
 const FIRST_IS_CONTINUATION = 1;
 const LONG = 2;
 
-/** Resource managers by number (rmgrlist.h): the order has never changed. */
+/** Resource managers by number (rmgrlist.h); their order has never changed. */
 const XLOG = 0;
 const TRANSACTION = 1;
 const STORAGE = 2;
@@ -29,7 +30,7 @@ const STANDBY = 8;
 const HEAP2 = 9;
 const HEAP = 10;
 
-/** Microseconds from 1970 to 2000, which PostgreSQL counts from. */
+/** Microseconds from 1970 to 2000, PostgreSQL's epoch. */
 const EPOCH_MICROSECONDS = 946_684_800_000_000n;
 
 /** A file of a table, an index or another relation: database and file number. */
@@ -38,18 +39,18 @@ export interface RelationFile {
   file: number;
 }
 
-/** What of the log tells of changes. `xid` is a transaction's, or that of a part of one (a savepoint). */
+/** An entry of the log about a change. `xid` is the id of a transaction or of a part of one (a savepoint). */
 export type WalEvent =
-  /** Rows of a table's file. */
+  /** A change of rows in a table's file. */
   | { kind: 'rows'; xid: number; file: RelationFile; inserted: number; updated: number; deleted: number }
   | { kind: 'created'; xid: number; file: RelationFile }
-  /** An ACCESS EXCLUSIVE lock of a relation, by its oid: of TRUNCATE, DROP, ALTER and others. */
+  /** An ACCESS EXCLUSIVE lock of a relation, by its oid: taken by TRUNCATE, DROP, ALTER and others. */
   | { kind: 'locked'; xid: number; database: number; relation: number }
   | { kind: 'commit'; xid: number; lsn: Lsn; at: Date; parts: number[]; dropped: RelationFile[] }
-  /** No transaction from `next` on has anything before this. */
+  /** No transaction with an id from `next` on has an earlier entry. */
   | { kind: 'snapshot'; next: number };
 
-/** The stretches of a segment, newest first. */
+/** Yields the stretches of a segment, newest first. */
 export function stretchesOf(
   start: Lsn,
   segmentBytes: number,
@@ -62,7 +63,7 @@ export function stretchesOf(
   })).reverse();
 }
 
-/** Reads a stretch; what a file that was cut lacks is not in it. */
+/** Reads a stretch; it is shorter if the file was cut. */
 export async function readBytes(file: FileHandle, offset: number, bytes: number): Promise<Buffer> {
   const buffer = Buffer.alloc(bytes);
   let read = 0;
@@ -75,11 +76,11 @@ export async function readBytes(file: FileHandle, offset: number, bytes: number)
 }
 
 /**
- * Tells what the records that begin in a stretch of the log say, in their order. It ends where the log does: at a page
- * that is of no or another part of it, or at a record that does not follow the one before it.
- *
- * @param stretch from the beginning of a page on.
- * @param following what follows it, for a record that goes on there.
+ * Yields the events of the records that begin in a stretch of the log, in their order. It ends where the log
+ * ends: at a page that does not belong to the log or to this part of it, or at a record that does not follow
+ * the one before it.
+ * @param stretch begins at the beginning of a page.
+ * @param following the bytes after it, for a record that continues there.
  */
 export function readStretch(
   stretch: Buffer,
@@ -118,7 +119,7 @@ export function readStretch(
   }
 }
 
-/** Bytes of the log over the headers of its pages. */
+/** Bytes of the log without the headers of its pages. */
 class Pages {
   readonly #pages: Buffer;
   readonly #start: Lsn;
@@ -143,7 +144,10 @@ class Pages {
     return undefined;
   }
 
-  /** The next multiple of eight at which a record may begin: behind a page's header where one is due. */
+  /**
+   * Returns the next multiple of eight at which a record may begin; at the start of a page, after the page's
+   * header.
+   */
   align(offset: number): number | undefined {
     const aligned = Math.ceil(offset / 8) * 8;
     if (aligned % PAGE !== 0) return aligned;
@@ -153,7 +157,7 @@ class Pages {
 
   read(offset: number, bytes: number): { data: Buffer; end: number } | undefined {
     const inPage = PAGE - (offset % PAGE);
-    // Most records lie in one page, and need no copy.
+    // Most records are inside one page, and need no copy.
     if (bytes <= inPage && offset + bytes <= this.#pages.length) {
       return { data: this.#pages.subarray(offset, offset + bytes), end: offset + bytes };
     }
@@ -186,14 +190,16 @@ class Pages {
     }
   }
 
-  /** Within one page. */
+  /** Returns bytes inside one page. */
   #bytes(offset: number, bytes: number): Buffer | undefined {
     const own = this.#pages.length;
     const [buffer, from] = offset < own ? [this.#pages, offset] : [this.#following, offset - own];
     return buffer && from + bytes <= buffer.length ? buffer.subarray(from, from + bytes) : undefined;
   }
 
-  /** Length of a page's header; undefined where there is no such page, or it is of another place in the log. */
+  /**
+   * Length of a page's header; undefined if there is no such page, or it belongs to another place in the log.
+   */
   #header(page: number): number | undefined {
     const header = this.#bytes(page, SHORT_HEADER);
     if (!header) return undefined;
@@ -203,7 +209,7 @@ class Pages {
   }
 }
 
-/** Where a record is, and `xlp_magic` of its page, which tells the server's major. */
+/** Position of a record, and `xlp_magic` of its page, which depends on the server's major. */
 interface Place {
   lsn: Lsn;
   magic: number;
@@ -219,20 +225,21 @@ function tellRecord(record: Buffer, place: Place, tell: (event: WalEvent) => voi
     if (!kind) return;
     const { file, main } = parts(record);
     if (!file) return;
-    // Taken back by itself, as an INSERT … ON CONFLICT does that lost a race (XLH_DELETE_IS_SUPER).
+    // Removed by the transaction itself, as an INSERT … ON CONFLICT does after it lost a race
+    // (XLH_DELETE_IS_SUPER).
     const undone = kind === 'deleted' && main.length > 7 && ((main[7] as number) & 8) !== 0;
     const rows = { inserted: 0, updated: 0, deleted: 0 };
     if (undone) rows.inserted = -1;
     else rows[kind] = 1;
     tell({ kind: 'rows', xid, file, ...rows });
   } else if (resource === HEAP2) {
-    // XLOG_HEAP2_MULTI_INSERT, as COPY does: flags, and behind a byte the number of rows.
+    // XLOG_HEAP2_MULTI_INSERT, as COPY does: flags, and after one byte the number of rows.
     if (operation !== 0x50) return;
     const { file, main } = parts(record);
     if (file && main.length >= 4)
       tell({ kind: 'rows', xid, file, inserted: main.readUInt16LE(2), updated: 0, deleted: 0 });
   } else if (resource === STORAGE) {
-    // XLOG_SMGR_CREATE: tablespace, database, file, fork; the main fork alone.
+    // XLOG_SMGR_CREATE: tablespace, database, file, fork; only the main fork.
     if ((info & 0xf0) !== 0x10) return;
     const { main } = parts(record);
     if (main.length >= 16 && main.readInt32LE(12) === 0)
@@ -244,7 +251,7 @@ function tellRecord(record: Buffer, place: Place, tell: (event: WalEvent) => voi
   }
 }
 
-/** Of RM_HEAP_ID: UPDATE, and HOT_UPDATE, which changes no index. */
+/** Operations of RM_HEAP_ID: UPDATE, and HOT_UPDATE, which changes no index. */
 const HEAP_OPERATIONS: Record<number, 'inserted' | 'updated' | 'deleted' | undefined> = {
   0: 'inserted',
   16: 'deleted',
@@ -255,7 +262,7 @@ const HEAP_OPERATIONS: Record<number, 'inserted' | 'updated' | 'deleted' | undef
 function tellStandby(record: Buffer, operation: number, tell: (event: WalEvent) => void): void {
   const { main } = parts(record);
   if (operation === 0x00) {
-    // XLOG_STANDBY_LOCK: number of locks, and of each the transaction, the database and the relation.
+    // XLOG_STANDBY_LOCK: number of locks, and for each the transaction, the database and the relation.
     const count = main.readInt32LE(0);
     for (let i = 0; i < count && 16 + i * 12 <= main.length; i += 1) {
       const at = 4 + i * 12;
@@ -267,12 +274,12 @@ function tellStandby(record: Buffer, operation: number, tell: (event: WalEvent) 
       });
     }
   } else if (operation === 0x10 && main.length >= 20) {
-    // XLOG_RUNNING_XACTS: what runs is older than the next, and may have begun long before.
+    // XLOG_RUNNING_XACTS: running transactions are older than the next one, and may have begun long before.
     tell({ kind: 'snapshot', next: main.readUInt32LE(12) });
   }
 }
 
-/** xl_xact_commit: the time, and behind it what `xinfo` says is there. */
+/** Reads xl_xact_commit: the time, and then the parts that `xinfo` announces. */
 function tellCommit(
   record: Buffer,
   xid: number,
@@ -301,7 +308,7 @@ function tellCommit(
       for (let i = 0; i < count; i += 1) dropped.push(fileAt(main, offset + 4 + 12 * i));
       offset += 4 + 12 * count;
     }
-    // Statistics that were dropped: three numbers each, and four from PostgreSQL 18 on (xl_xact_stats_item).
+    // Dropped statistics: three numbers each, and four from PostgreSQL 18 on (xl_xact_stats_item).
     if (has & 256) offset += 4 + main.readInt32LE(offset) * (magic >= MAGIC_18 ? 16 : 12);
     // Invalidation messages.
     if (has & 8) offset += 4 + main.readInt32LE(offset) * 16;
@@ -315,8 +322,9 @@ function fileAt(data: Buffer, offset: number): RelationFile {
 }
 
 /**
- * The file of a record's first block, and its main data. Headers come first (of blocks with ids up to 32, of the
- * origin 253, of the top transaction 252, of the main data 255 or 254), then the data in the same order.
+ * Returns the file of a record's first block, and its main data. Headers come first (of blocks with ids up to
+ * 32, of the origin 253, of the top transaction 252, of the main data 255 or 254), then the data in the same
+ * order.
  */
 function parts(record: Buffer): { file?: RelationFile; main: Buffer } {
   let at = RECORD_HEADER;
@@ -343,7 +351,7 @@ function parts(record: Buffer): { file?: RelationFile; main: Buffer } {
         // BKPIMAGE_HAS_HOLE and one of the compressions, whose bits are these from PostgreSQL 15 on.
         at += 5 + (image & 1 && image & 0x1c ? 2 : 0);
       }
-      // BKPBLOCK_SAME_REL: as of the block before.
+      // BKPBLOCK_SAME_REL: the same file as in the block before.
       if (!(fork & 0x80)) {
         const own = fileAt(record, at);
         file ??= own;

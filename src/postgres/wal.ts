@@ -1,12 +1,12 @@
-/** A position in the write-ahead log: bytes from its beginning. */
+/** A position in the write-ahead log: the number of bytes from its beginning. */
 export type Lsn = bigint;
 
 /** A file of the write-ahead log. */
 export interface SegmentName {
   timeline: number;
-  /** Counted from the log's beginning, whatever the timeline. */
+  /** Counted from the log's beginning, on any timeline. */
   number: number;
-  /** Cut off where the server, or who receives it, is now. */
+  /** True: incomplete; it ends at the present position of the server or the receiver. */
   partial: boolean;
 }
 
@@ -21,7 +21,7 @@ export function parseLsn(text: string): Lsn {
 }
 
 /**
- * A segment by its file's name; undefined for any other file.
+ * Parses the name of a segment's file; undefined for any other file.
  * @param segmentBytes the server's `wal_segment_size`.
  */
 export function parseSegment(name: string, segmentBytes: number): SegmentName | undefined {
@@ -45,13 +45,13 @@ export function segmentOf(lsn: Lsn, segmentBytes: number): number {
   return Number(lsn / BigInt(segmentBytes));
 }
 
-/** A timeline that another one came from, and where it left it. */
+/** A timeline that another one branched off from, and the position of the branch. */
 export interface Ancestor {
   timeline: number;
   switchedAt: Lsn;
 }
 
-/** What a timeline's `.history` file says, oldest ancestor first. */
+/** Parses a timeline's `.history` file, oldest ancestor first. */
 export function parseHistory(text: string): Ancestor[] {
   return text.split('\n').flatMap((line) => {
     const [, timeline, lsn] = /^\s*(\d+)\s+([0-9A-Fa-f]+\/[0-9A-Fa-f]+)/.exec(line) ?? [];

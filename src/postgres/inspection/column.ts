@@ -1,4 +1,4 @@
-/** What a value is: how it is shown, and what it is in JSON. */
+/** Kind of a value: decides how it is shown, and its type in JSON. */
 export type ColumnKind = 'text' | 'statement' | 'count' | 'bytes' | 'seconds' | 'percent' | 'time' | 'flag';
 
 interface Values {
@@ -12,13 +12,13 @@ interface Values {
   flag: boolean;
 }
 
-/** A column of a section: its place in the table, and its description in the JSON schema. */
+/** A column of a section: its heading and kind in the table, and its description in the JSON schema. */
 export interface Column<Kind extends ColumnKind = ColumnKind, Nullable extends boolean = boolean> {
   readonly kind: Kind;
   /** Its heading. */
   readonly title: string;
   readonly nullable: Nullable;
-  /** For the schema, where the heading does not say it all. */
+  /** Description for the schema, if the heading is not enough. */
   readonly about?: string;
 }
 
@@ -26,10 +26,10 @@ export type Columns = Readonly<Record<string, Column>>;
 
 type Value<C extends Column> = Values[C['kind']] | (C extends { readonly nullable: false } ? never : null);
 
-/** A row as PostgreSQL answers it in JSON. */
+/** A row in PostgreSQL's JSON. */
 export type Row<C extends Columns> = { [Name in keyof C]: Value<C[Name]> };
 
-/** A column that every row has. */
+/** A column that has a value in every row. */
 export function column<Kind extends ColumnKind>(
   kind: Kind,
   title: string,
@@ -38,7 +38,7 @@ export function column<Kind extends ColumnKind>(
   return { kind, title, nullable: false, ...(about === undefined ? {} : { about }) };
 }
 
-/** A column that is null where the server does not tell, or there is nothing to tell. */
+/** A column that is null if the server does not tell the value, or there is none. */
 export function optional<Kind extends ColumnKind>(
   kind: Kind,
   title: string,

@@ -1,47 +1,50 @@
 import type { Columns, Row } from './column.js';
 import type { Server } from './server.js';
 
-/** What a look costs: `info` is for who wants it smaller or faster, `warn` hurts one day, `fail` hurts now. */
+/**
+ * Severity of an advice: `info` improves size or speed, `warn` will become a problem, `fail` is a problem
+ * now.
+ */
 export type Weight = 'fail' | 'warn' | 'info';
 
-/** Something that a look found, in words without a secret. */
+/** A finding, in words without a secret. */
 export interface Advice {
   weight: Weight;
   message: string;
-  /** What to type or to edit. */
+  /** The command to type or the edit to make. */
   next: string;
 }
 
-/** From when on something takes too long. */
+/** Limits above which something takes too long. */
 export interface Limits {
-  /** Minutes that a transaction may be open. */
+  /** Minutes for which a transaction may be open. */
   transactionMinutes: number;
-  /** Seconds that a session may wait for a lock. */
+  /** Seconds for which a session may wait for a lock. */
   waitSeconds: number;
 }
 
-/** A look into the server from one side. Reads only, and waits for no lock. */
+/** One section of the inspection. It only reads, and waits for no lock. */
 export interface Section<C extends Columns = Columns> {
-  /** Stable: `--section` and scripts name it. */
+  /** Stable: `--section` and scripts use it. */
   readonly id: string;
   readonly title: string;
-  /** What the rows mean, in a sentence or two. */
+  /** The meaning of the rows, in a sentence or two. */
   readonly meaning: string;
   readonly columns: C;
   /**
-   * A query with these columns, most interesting rows first. It has to work for a role without any right, on a
-   * replica, and on every PostgreSQL from 15 on.
+   * Returns a query with these columns, most interesting rows first. It must work for a role without any
+   * privilege, on a replica, and on every PostgreSQL from 15 on.
    */
   sql(server: Server): string;
-  /** Why there is nothing to ask on this server, and what to type for it. */
+  /** Returns why this server cannot be asked, and what to type to change that. */
   lacks?(server: Server): { reason: string; next: string } | undefined;
-  /** What is dangerous. `invctl doctor` tells of the same. */
+  /** Returns dangerous findings. `invctl doctor` reports them too. */
   dangers?(rows: readonly Row<C>[], server: Server, limits: Limits): Advice[];
-  /** What else is worth a look. */
+  /** Returns other findings. */
   hints?(rows: readonly Row<C>[], server: Server): Advice[];
 }
 
-/** Declares a section: its row's type follows from its columns. */
+/** Declares a section; the type of its rows follows from its columns. */
 export function defineSection<const C extends Columns>(section: Section<C>): Section<C> {
   return section;
 }

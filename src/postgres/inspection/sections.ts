@@ -21,7 +21,7 @@ import { transactionIds } from './sections/transaction-ids.js';
 import { transactions } from './sections/transactions.js';
 import { vacuum } from './sections/vacuum.js';
 
-/** Every look, in the order that `invctl db inspect` shows them. */
+/** All sections, in the order of `invctl db inspect`. */
 export const SECTIONS: readonly Section[] = [
   databases,
   connections,

@@ -1,37 +1,45 @@
-/** What is asked first: what else can be asked, and how it is judged, depends on it. */
+/**
+ * Facts about the server that are read first: the queries of the sections and their findings depend on them.
+ */
 export interface Server {
-  /** As of `server_version_num`: 160004. */
+  /** The value of `server_version_num`, such as 160004. */
   version: number;
-  /** As a person says it: 16.4. */
+  /** The version for people, such as 16.4. */
   release: string;
-  /** Of the session. */
+  /** Database of the session. */
   database: string;
   role: string;
   superuser: boolean;
-  /** The role sees what every session does, as with `pg_monitor`. */
+  /** Whether the role sees all sessions' activity, as with `pg_monitor`. */
   seesAll: boolean;
-  /** It follows another server. */
+  /** Whether it follows another server. */
   replica: boolean;
   startedAt: string;
-  /** Since the server's start. */
+  /** Seconds since the server's start. */
   uptimeSeconds: number;
-  /** When the counters of this database began, null: when it was made. */
+  /** Time at which the counters of this database began; null: when it was made. */
   countersSince: string | null;
-  /** Seconds that the counters of this database have run for, at most since the server's start. */
+  /** Seconds for which the counters of this database have run, at most since the server's start. */
   countersSeconds: number;
   maxConnections: number;
-  /** Of them, those that only a superuser, or a role with `pg_use_reserved_connections`, gets. */
+  /**
+   * Those of the connections that are reserved for superusers, or for roles with
+   * `pg_use_reserved_connections`.
+   */
   reservedConnections: number;
   maxWalBytes: number;
-  /** Settings that the server's command line makes: ALTER SYSTEM changes none of them. */
+  /** Settings on the server's command line: ALTER SYSTEM cannot change them. */
   onCommandLine: string[];
   freezeMaxAge: number;
   multixactFreezeMaxAge: number;
-  /** `shared_preload_libraries`; null where the role may not know. */
+  /** `shared_preload_libraries`; null if the role may not read it. */
   preloaded: string | null;
   /** Whether the server's installation has pg_stat_statements. */
   statementsAvailable: boolean;
-  /** Schema of the extension pg_stat_statements in this database, quoted; null where it is not made. */
+  /**
+   * Schema of the extension pg_stat_statements in this database, quoted; null if the extension is not
+   * installed there.
+   */
   statementsSchema: string | null;
 }
 

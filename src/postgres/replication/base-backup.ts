@@ -12,8 +12,9 @@ export interface BaseBackupOptions {
 }
 
 /**
- * Does what `pg_basebackup --format=tar --wal-method=none --checkpoint=fast --compress=client-gzip:1` does, for a server
- * without tablespaces. Messages of the copy: `n` a new archive, `m` the manifest begins, `d` data, `p` progress.
+ * Replaces `pg_basebackup --format=tar --wal-method=none --checkpoint=fast --compress=client-gzip:1`, for a
+ * server without tablespaces. Messages of the copy: `n` a new archive, `m` the manifest begins, `d` data, `p`
+ * progress.
  */
 export async function baseBackup({ folder, label }: BaseBackupOptions): Promise<void> {
   await mkdir(folder, { mode: 0o700 });
@@ -23,7 +24,7 @@ export async function baseBackup({ folder, label }: BaseBackupOptions): Promise<
     archive,
     createWriteStream(join(folder, 'base.tar.gz'), { mode: 0o600, flush: true, highWaterMark: 1024 * 1024 }),
   );
-  // A full disk ends the copy as well.
+  // A full disk must end the copy, too.
   written.catch(() => client.end());
   const manifest: Buffer[] = [];
   let inManifest = false;
@@ -41,7 +42,7 @@ export async function baseBackup({ folder, label }: BaseBackupOptions): Promise<
     await written;
     await writeFile(join(folder, 'backup_manifest'), Buffer.concat(manifest), { mode: 0o600, flush: true });
   } catch (error) {
-    // The first cause, where the disk was full.
+    // The first cause of the failure if the disk was full.
     archive.destroy();
     await written;
     throw error;

@@ -2,13 +2,13 @@
 import { ask, connect } from './server.js';
 
 /**
- * The programs that `templates/protection/receiver.sh` calls, for a PostgreSQL that comes without them, as a bare
- * server from npm does: `psql`, `pg_receivewal` and `pg_basebackup`, with the options that the script uses. The first
- * word names the program.
+ * The programs that `templates/protection/receiver.sh` calls, for a PostgreSQL without them, such as a bare
+ * server from npm: `psql`, `pg_receivewal` and `pg_basebackup`, with the options that the script uses. The
+ * first argument names the program.
  */
 const [program = '', ...words] = process.argv.slice(2);
 
-/** Values of `--name=value` and `--name value`. */
+/** Returns the value of `--name=value` or `--name value`. */
 function option(name: string): string {
   const found = words.find((word) => word.startsWith(`--${name}=`));
   if (found === undefined) throw new Error(`--${name} is missing`);
@@ -56,7 +56,7 @@ async function run(): Promise<void> {
 try {
   await run();
 } catch (error) {
-  // As PostgreSQL's own programs say it.
+  // The same format as that of PostgreSQL's own programs.
   process.stderr.write(`${program}: error: ${error instanceof Error ? error.message : String(error)}\n`);
   process.exitCode = 1;
 }

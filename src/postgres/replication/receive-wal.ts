@@ -24,8 +24,9 @@ export interface ReceiveOptions {
 }
 
 /**
- * Does what `pg_receivewal --synchronous --no-loop` does, with its files: a segment is `NAME.partial`, of its full size,
- * until it is whole. What was received is on the disk before the server is told so. Ends with the server's timeline.
+ * Replaces `pg_receivewal --synchronous --no-loop` and writes the same files: a segment is `NAME.partial`, at
+ * its full size, until it is complete. Received WAL is flushed to the disk before it is confirmed to the
+ * server. Ends when the server's timeline ends.
  */
 export async function receiveWal({ slot, folder }: ReceiveOptions): Promise<void> {
   const { client, connection } = await connect(process.env.PGAPPNAME ?? 'pg_receivewal', true);
@@ -47,7 +48,7 @@ export async function receiveWal({ slot, folder }: ReceiveOptions): Promise<void
       wal.write(at, chunk.subarray(25));
       if (due) return;
       due = true;
-      // What comes in one read of the socket is flushed at once.
+      // Everything from one read of the socket is flushed at once.
       setImmediate(() => {
         due = false;
         wal.flush();
@@ -66,7 +67,7 @@ export async function receiveWal({ slot, folder }: ReceiveOptions): Promise<void
   }
 }
 
-/** Behind the last segment that is whole, else where the slot begins. */
+/** Returns the position after the last complete segment, otherwise the start of the slot. */
 function startOf(folder: string, timeline: number, segmentBytes: number, reserved: string): Lsn {
   const segments = readdirSync(folder)
     .flatMap((name) => parseSegment(name, segmentBytes) ?? [])
@@ -90,13 +91,13 @@ async function keepHistory(
   renameSync(partial, join(folder, name));
 }
 
-/** The segment that is being written. */
+/** Writes WAL into the current segment's file. */
 class SegmentFiles {
   readonly #folder: string;
   readonly #timeline: number;
   readonly #segmentBytes: bigint;
   #open: { number: number; fd: number } | undefined;
-  /** Behind the last byte that was written. */
+  /** Position after the last written byte. */
   end: Lsn | undefined;
 
   constructor(folder: string, timeline: number, segmentBytes: number) {
@@ -141,7 +142,7 @@ class SegmentFiles {
     const made = !existsSync(path);
     const fd = openSync(path, made ? 'wx' : 'r+', 0o600);
     if (made) {
-      // Recovery takes no segment that is shorter.
+      // Recovery refuses a segment that is shorter.
       ftruncateSync(fd, Number(this.#segmentBytes));
       fsyncSync(fd);
       this.#syncFolder();
@@ -168,7 +169,7 @@ class SegmentFiles {
   }
 }
 
-/** Standby status update: written, flushed, applied, the time, and no answer wanted. */
+/** Makes a standby status update: written, flushed, applied, the time, and no reply requested. */
 function statusOf(flushed: Lsn): Buffer {
   const status = Buffer.alloc(34);
   status[0] = 0x72;
@@ -178,7 +179,7 @@ function statusOf(flushed: Lsn): Buffer {
   return status;
 }
 
-/** `16MB`, `1GB`. */
+/** Parses a size such as `16MB` or `1GB`. */
 function bytesOf(size: string): number {
   const [, amount, unit] = /^(\d+)(MB|GB)$/.exec(size) ?? [];
   if (amount === undefined) throw new Error(`wal_segment_size is ${size}`);

@@ -2,8 +2,8 @@ import type { Client } from 'pg';
 import type { Lsn } from '../wal.js';
 
 /**
- * What pg's types leave out of a connection: the streaming replication protocol, as
- * postgresql.org/docs/current/protocol-replication.html has it.
+ * The parts of a connection that pg's types do not declare: the streaming replication protocol, as described
+ * in postgresql.org/docs/current/protocol-replication.html.
  */
 interface ReplicationConnection {
   stream: { pause(): void; resume(): void };
@@ -12,7 +12,10 @@ interface ReplicationConnection {
   sendCopyFromChunk(chunk: Buffer): void;
 }
 
-/** Connects as libpq would be told to, by PGHOST, PGPORT, PGUSER and PGPASSFILE. @param replication a walsender's session */
+/**
+ * Connects by the variables of libpq: PGHOST, PGPORT, PGUSER and PGPASSFILE.
+ * @param replication true for a walsender's session
+ */
 export async function connect(
   applicationName: string,
   replication: boolean,
@@ -29,7 +32,10 @@ export async function connect(
   return { client, connection };
 }
 
-/** Rows of a command, each value as the server writes it. Of several results, each one's. */
+/**
+ * Returns the rows of a command, each value as the server prints it. If there are several results, it returns
+ * the rows of each.
+ */
 export async function ask(client: Client, text: string): Promise<(string | null)[][][]> {
   const answer: unknown = await client.query({
     text,

@@ -1,7 +1,7 @@
 import { column, optional } from '../column.js';
 import { type Advice, defineSection } from '../section.js';
 
-/** Whether WAL gets to its archive. */
+/** Whether WAL is archived. */
 export const archiving = defineSection({
   id: 'archiving',
   title: 'WAL archive',

@@ -8,16 +8,16 @@ const FELT_PERCENT = 50;
 /** Bytes of a heap row's header and its pointer in the page (storage-page-layout.html). */
 const ROW_OVERHEAD = 28;
 const PAGE_HEADER = 24;
-/** Bytes of an index entry's header and its pointer, and those of a b-tree page that hold none. */
+/** Bytes of an index entry's header and its pointer, and those of a b-tree page that hold no entries. */
 const ENTRY_OVERHEAD = 12;
 const BTREE_PAGE_OVERHEAD = 40;
 
 const fillfactor = (alias: string, otherwise: number) =>
   `coalesce((SELECT option_value::int FROM pg_options_to_table(${alias}.reloptions) WHERE option_name = 'fillfactor'), ${otherwise})`;
-/** Width of what the planner's statistics know, each value up to the next 4 bytes. */
+/** Average row width by the planner's statistics, each value rounded up to a multiple of 4 bytes. */
 const WIDTH = `sum((1 - s.null_frac) * ceil(s.avg_width / 4.0) * 4)`;
 
-/** Space that rows no longer need, by the planner's statistics. */
+/** Unused space in tables and indexes, estimated from the planner's statistics. */
 export const bloat = defineSection({
   id: 'bloat',
   title: 'Bloat (estimated)',

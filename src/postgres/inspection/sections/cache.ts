@@ -2,7 +2,7 @@ import { column, optional } from '../column.js';
 import { defineSection } from '../section.js';
 import { MOST_ROWS, OF_PEOPLE } from '../sql-parts.js';
 
-/** Tables by what they had to fetch from outside of shared_buffers. */
+/** Tables by the number of blocks that were read from outside of shared_buffers. */
 export const cache = defineSection({
   id: 'cache',
   title: 'Cache',

@@ -5,7 +5,7 @@ import { changeSetting } from '../words.js';
 const FELT_SECONDS = 3600;
 const FELT_REQUESTED = 20;
 
-/** Whether checkpoints come when their time has come, or because there was too much WAL. */
+/** Whether checkpoints are started by time or by too much WAL. */
 export const checkpoints = defineSection({
   id: 'checkpoints',
   title: 'Checkpoints',

@@ -2,7 +2,7 @@ import { column, optional } from '../column.js';
 import { type Advice, defineSection } from '../section.js';
 import { identifierOnOneLine, psqlCommand } from '../words.js';
 
-/** Databases whose order of text was made by another version of the system's library. */
+/** Databases whose collation was made by another version of the system's library. */
 export const collations = defineSection({
   id: 'collations',
   title: 'Collations',

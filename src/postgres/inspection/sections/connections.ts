@@ -6,7 +6,7 @@ import { changeSetting } from '../words.js';
 const WARN_SHARE = 0.8;
 const FAIL_SHARE = 0.95;
 
-/** Connections by who has them. */
+/** Connections by user and program. */
 export const connections = defineSection({
   id: 'connections',
   title: 'Connections',

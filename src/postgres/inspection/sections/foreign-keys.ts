@@ -3,10 +3,13 @@ import { defineSection } from '../section.js';
 import { MOST_ROWS, OF_PEOPLE } from '../sql-parts.js';
 import { identifierOnOneLine, psqlCommand, qualified, shown } from '../words.js';
 
-/** Below, reading the whole table takes no time that anybody feels. */
+/** Rows. Reading a whole table below this size takes no noticeable time. */
 const FELT_ROWS = 10_000;
 
-/** An index over `column IS NOT NULL` alone serves a look for a value (nodes/primnodes.h: IS_NOT_NULL is 1). */
+/**
+ * An index with only the condition `column IS NOT NULL` can be used to find a value (nodes/primnodes.h:
+ * IS_NOT_NULL is 1).
+ */
 const ONLY_NOT_NULL = `i.indpred::text ~ '^\\(?\\{NULLTEST .*:nulltesttype 1 [^{}]*\\}\\)?$'`;
 
 /** Foreign keys whose table has no index that begins with their columns. */

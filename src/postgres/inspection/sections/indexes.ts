@@ -3,14 +3,17 @@ import { type Advice, defineSection } from '../section.js';
 import { bytesOf, HELD, MOST_ROWS, OF_PEOPLE } from '../sql-parts.js';
 import { psqlCommand, qualified, shown } from '../words.js';
 
-/** Below, an index costs next to nothing. */
+/** In bytes. A smaller index costs almost nothing. */
 const FELT_BYTES = 1_000_000;
-/** An index that a monthly report needs is not called unused after a day. */
+/**
+ * In seconds. Counters must be at least this old before an index counts as unused: a monthly report may need
+ * it.
+ */
 const TELLING_SECONDS = 7 * 86_400;
 
 /**
- * Another index of the table that begins with the same columns: plain b-trees without an expression or a condition,
- * of which PostgreSQL tells without being asked for a lock.
+ * Another index of the table that begins with the same columns. Only plain b-trees without an expression or a
+ * condition, because PostgreSQL describes these without a lock.
  */
 const COVERED_BY = `
   SELECT oc.relname FROM pg_index o JOIN pg_class oc ON oc.oid = o.indexrelid
@@ -29,7 +32,7 @@ const COVERED_BY = `
        OR (o.indisunique = i.indisunique AND o.indexrelid < i.indexrelid))
    ORDER BY o.indisprimary DESC, o.indisunique DESC, o.indnkeyatts, oc.relname LIMIT 1`;
 
-/** Indexes: what is broken, doubled, unused, and the largest. */
+/** Indexes: broken, duplicate, unused, and the largest ones. */
 export const indexes = defineSection({
   id: 'indexes',
   title: 'Indexes',
@@ -66,7 +69,7 @@ ORDER BY invalid DESC, ("coveredBy" IS NOT NULL AND bytes >= ${FELT_BYTES}) DESC
     rows
       .filter(({ invalid }) => invalid)
       .map(({ schema, table, name }): Advice => {
-        // What REINDEX CONCURRENTLY leaves of its own, when it breaks off (sql-reindex.html).
+        // Leftovers of an interrupted REINDEX CONCURRENTLY (sql-reindex.html).
         const leftover = /_cc(new|old)\d*$/.test(name);
         return {
           weight: 'warn',
@@ -89,7 +92,7 @@ ORDER BY invalid DESC, ("coveredBy" IS NOT NULL AND bytes >= ${FELT_BYTES}) DESC
             },
           ],
     );
-    // On a replica the counters know only what the replica's own queries read.
+    // On a replica the counters include only the replica's own queries.
     if (replica || countersSeconds < TELLING_SECONDS) return doubled;
     const unused = large
       .filter((row) => row.unused && row.coveredBy === null)

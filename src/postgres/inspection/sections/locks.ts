@@ -3,7 +3,7 @@ import { type Advice, defineSection } from '../section.js';
 import { MOST_ROWS, oneLine, secondsSince } from '../sql-parts.js';
 import { psqlCommand } from '../words.js';
 
-/** Who waits for a lock, and for whom. */
+/** Sessions that wait for a lock, and the sessions that hold it. */
 export const locks = defineSection({
   id: 'locks',
   title: 'Who blocks whom',

@@ -4,7 +4,7 @@ import { defineSection } from '../section.js';
 import { secondsSince } from '../sql-parts.js';
 import { identifierOnOneLine, psqlCommand } from '../words.js';
 
-/** Transactions that were prepared and that nobody has ended. */
+/** Prepared transactions that were neither committed nor rolled back. */
 export const prepared = defineSection({
   id: 'prepared',
   title: 'Prepared transactions',

@@ -2,7 +2,7 @@ import { column, optional } from '../column.js';
 import { defineSection } from '../section.js';
 import { MOST_ROWS, NOT_OURS, oneLine, secondsSince } from '../sql-parts.js';
 
-/** What runs now, the longest first. */
+/** Running queries, the longest first. */
 export const queries = defineSection({
   id: 'queries',
   title: 'Running queries',

@@ -6,7 +6,7 @@ import { identifierOnOneLine, psqlCommand, qualified, shown } from '../words.js'
 const WARN_PERCENT = 80;
 const FAIL_PERCENT = 95;
 
-/** How far each sequence is: to its own end, or to that of the column that it fills. */
+/** How much of its range each sequence has used, up to its own limit or that of the column that it fills. */
 export const sequences = defineSection({
   id: 'sequences',
   title: 'Sequences',

@@ -23,7 +23,7 @@ const JUDGED: readonly Judged[] = [
   { name: 'track_counts', should: 'on', why: 'autovacuum does not know where there is work, and does none' },
 ];
 
-/** Settings that keep the data whole. */
+/** Settings that protect the data. */
 export const settings = defineSection({
   id: 'settings',
   title: 'Settings that keep the data whole',

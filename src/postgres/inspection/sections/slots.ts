@@ -5,7 +5,7 @@ import { identifierOnOneLine, psqlCommand } from '../words.js';
 
 const megabytes = (bytes: number) => `${Math.round(bytes / 1_000_000).toLocaleString('en')} MB`;
 
-/** Replication slots and the WAL that they hold. */
+/** Replication slots and the WAL that they retain. */
 export const slots = defineSection({
   id: 'slots',
   title: 'Replication slots',

@@ -13,7 +13,7 @@ const libraries = ({ preloaded }: Server) =>
     .map((name) => name.trim().replaceAll('"', ''))
     .filter((name) => name !== '');
 
-/** What queries cost in sum, where the server counts it. */
+/** Total cost of queries, if the server counts it. */
 export const statements = defineSection({
   id: 'statements',
   title: 'Costliest queries (pg_stat_statements)',

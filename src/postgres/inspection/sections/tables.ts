@@ -3,7 +3,7 @@ import { defineSection } from '../section.js';
 import { bytesOf, HELD, MOST_ROWS, OF_PEOPLE } from '../sql-parts.js';
 import { psqlCommand, shown } from '../words.js';
 
-/** From here on a table without statistics is planned badly enough to be felt. */
+/** In bytes. Without statistics, queries on a table of this size are planned noticeably badly. */
 const FELT_BYTES = 10_000_000;
 
 /** The largest tables. */

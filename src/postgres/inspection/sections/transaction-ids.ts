@@ -2,11 +2,11 @@ import { column } from '../column.js';
 import { type Advice, defineSection } from '../section.js';
 import { psqlCommand } from '../words.js';
 
-/** As many ids lie ahead of any transaction; 3 million before that, the server takes no more writes. */
+/** Number of ids ahead of any transaction; the server stops accepting writes 3 million before that. */
 const ALL_IDS = 2_147_483_648;
-/** vacuum_failsafe_age's default: from here on VACUUM leaves all else undone to win. */
+/** Default of vacuum_failsafe_age: from this age on VACUUM skips all other work. */
 const FAIL_AGE = 1_600_000_000;
-/** autovacuum begins at 200 million; this many says that it does not get there. */
+/** autovacuum begins at 200 million; a higher age such as this one means that it does not keep up. */
 const WARN_AGE = 500_000_000;
 const HIGHEST_WARN_AGE = 1_000_000_000;
 

@@ -3,7 +3,7 @@ import { defineSection } from '../section.js';
 import { MOST_ROWS, NOT_OURS, oneLine, secondsSince } from '../sql-parts.js';
 import { changeSetting, psqlCommand } from '../words.js';
 
-/** Programs that read a database in one long transaction because they have to. */
+/** Programs that must read a database in one long transaction. */
 const BACKUP = /^pg_(dump|dumpall|basebackup)$/;
 
 /** Open transactions, the oldest first. */

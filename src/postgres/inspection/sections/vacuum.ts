@@ -3,7 +3,7 @@ import { type Advice, defineSection } from '../section.js';
 import { MOST_ROWS, OF_PEOPLE } from '../sql-parts.js';
 import { psqlCommand, qualified, shown } from '../words.js';
 
-/** So many times the number of dead rows that autovacuum begins at, and as many at least. */
+/** Factor over the number of dead rows at which autovacuum begins, above which it lags. */
 const LAG_TIMES = 10;
 const LAG_ROWS = 100_000;
 
@@ -11,7 +11,7 @@ const option = (name: string, type: string) =>
   `coalesce((SELECT option_value::${type} FROM pg_options_to_table(c.reloptions) WHERE option_name = '${name}'),
     current_setting('${name}')::${type})`;
 
-/** Dead rows that autovacuum has not come to. */
+/** Dead rows that autovacuum has not removed. */
 export const vacuum = defineSection({
   id: 'vacuum',
   title: 'Vacuum',
@@ -40,7 +40,7 @@ FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_stat_all_t
 WHERE c.relkind IN ('r', 'm') AND ${OF_PEOPLE} AND s.n_dead_tup > 0
 ORDER BY 4 DESC, 1, 2 LIMIT ${MOST_ROWS}`,
   dangers: (rows, { replica }) =>
-    // A replica vacuums nothing, and counts for itself.
+    // A replica does not vacuum, and has its own counters.
     (replica ? [] : rows)
       .filter(({ dead, begins, running }) => !running && dead >= LAG_ROWS && dead >= LAG_TIMES * begins)
       .map(
