@@ -108,14 +108,23 @@ const launch = (program: string, args: readonly string[], options: ChildOptions)
   execa(program, args, options);
 type Child = ReturnType<typeof launch>;
 
+/** @param env the whole environment; default: the runner's with that of the options */
+type Start = (
+  program: string,
+  args: readonly string[],
+  options: StartOptions,
+  stdio: Stdio,
+  env?: Record<string, string>,
+) => Child;
+
 export function createProcessRunner({ env: baseEnv, handOver, trace }: ProcessRunnerOptions): ProcessRunner {
-  function start(
-    program: string,
-    args: readonly string[],
-    options: StartOptions,
-    stdio: Stdio,
+  const start: Start = (
+    program,
+    args,
+    options,
+    stdio,
     env = withoutUndefined({ ...baseEnv, ...options.env }),
-  ): Child {
+  ) => {
     trace?.(formatArgv([program, ...args]));
     const { ownSession: detached = false, cwd, uid, gid } = options;
     return launch(program, args, {
@@ -127,135 +136,153 @@ export function createProcessRunner({ env: baseEnv, handOver, trace }: ProcessRu
       ...(uid === undefined ? {} : { uid }),
       ...(gid === undefined ? {} : { gid }),
     });
-  }
+  };
 
-  async function run(program: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
-    const argv = [program, ...args];
-    options.signal?.throwIfAborted();
-    const child = start(program, args, options, [
-      options.input === undefined ? 'ignore' : 'pipe',
-      options.ignoreOutput ? 'ignore' : 'pipe',
-      options.ignoreOutput ? 'ignore' : 'pipe',
-    ]);
-    const stopWatching = endOn(child, options.signal, options.timeoutMs, options.ownSession);
-    const stdout: Buffer[] = [];
-    const stderr: Buffer[] = [];
-    let broken: { error: unknown } | undefined;
-    const streams: Promise<void>[] = [];
-    const connect = (from: Readable, to: Writable, end: boolean) => {
-      const passed = pipeline(from, to, { end }).then(() => (end ? undefined : taken(to)));
-      const connected = passed.catch((error) => {
-        // A program may end before it has read everything; its exit status tells that better than EPIPE.
-        if (hasErrorCode(error, 'EPIPE', 'ECONNRESET', 'ERR_STREAM_PREMATURE_CLOSE')) return;
-        broken ??= { error };
-        kill(child, 'SIGTERM', options.ownSession);
-      });
-      streams.push(connected);
-    };
-    if (options.output && child.stdout) connect(child.stdout, options.output, false);
-    else child.stdout?.on('data', (chunk: Buffer) => stdout.push(chunk));
-    child.stderr?.on('data', (chunk: Buffer) => stderr.push(chunk));
-    if (options.onStderrLine && child.stderr) {
-      createInterface({ input: child.stderr }).on('line', options.onStderrLine);
-    }
-    if (options.input !== undefined && child.stdin) {
-      connect(
-        typeof options.input === 'string' ? Readable.from([options.input]) : options.input,
-        child.stdin,
-        true,
-      );
-    }
-    try {
-      const { status, signal } = await ended(child, program);
-      await Promise.all(streams);
-      const result: RunResult = {
-        argv,
-        status,
-        signal,
-        stdout: Buffer.concat(stdout).toString('utf8'),
-        stderr: Buffer.concat(stderr).toString('utf8'),
-      };
-      options.signal?.throwIfAborted();
-      if (broken) throw broken.error;
-      if (status !== 0 && stopWatching.timedOut()) throw timeoutError(argv, options.timeoutMs);
-      if (status !== 0 && !options.allowFailure) throw commandError(result);
-      return result;
-    } finally {
-      stopWatching();
-    }
-  }
+  return {
+    run: (...call) => run(start, ...call),
+    lines: (...call) => lines(start, ...call),
+    passThrough: (...call) => passThrough(start, handOver, ...call),
+    detach: (...call) => detach(start, ...call),
+  };
+}
 
-  async function* lines(
-    program: string,
-    args: readonly string[],
-    options: RunOptions = {},
-  ): AsyncGenerator<string, void, void> {
-    const argv = [program, ...args];
-    options.signal?.throwIfAborted();
-    const child = start(program, args, options, ['ignore', 'pipe', 'pipe']);
-    const stopWatching = endOn(child, options.signal, options.timeoutMs);
-    let stderr = '';
-    child.stderr?.on('data', (chunk: Buffer) => {
-      stderr = (stderr + chunk.toString('utf8')).slice(-STDERR_KEPT_CHARS);
+async function run(
+  start: Start,
+  program: string,
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<RunResult> {
+  const argv = [program, ...args];
+  options.signal?.throwIfAborted();
+  const child = start(program, args, options, [
+    options.input === undefined ? 'ignore' : 'pipe',
+    options.ignoreOutput ? 'ignore' : 'pipe',
+    options.ignoreOutput ? 'ignore' : 'pipe',
+  ]);
+  const stopWatching = endOn(child, options.signal, options.timeoutMs, options.ownSession);
+  const stdout: Buffer[] = [];
+  const stderr: Buffer[] = [];
+  let broken: { error: unknown } | undefined;
+  const streams: Promise<void>[] = [];
+  const connect = (from: Readable, to: Writable, end: boolean) => {
+    const passed = pipeline(from, to, { end }).then(() => (end ? undefined : taken(to)));
+    const connected = passed.catch((error) => {
+      // A program may end before it has read everything; its exit status tells that better than EPIPE.
+      if (hasErrorCode(error, 'EPIPE', 'ECONNRESET', 'ERR_STREAM_PREMATURE_CLOSE')) return;
+      broken ??= { error };
+      kill(child, 'SIGTERM', options.ownSession);
     });
-    if (options.onStderrLine && child.stderr) {
-      createInterface({ input: child.stderr }).on('line', options.onStderrLine);
-    }
-    const outcome = ended(child, program);
-    // Without a listener of its own a failed start would be an unhandled rejection before the loop ends.
-    outcome.catch(() => {});
-    try {
-      if (child.stdout) yield* createInterface({ input: child.stdout, crlfDelay: Number.POSITIVE_INFINITY });
-      const { status, signal } = await outcome;
-      options.signal?.throwIfAborted();
-      if (status !== 0 && !options.allowFailure) {
-        throw commandError({ argv, status, signal, stdout: '', stderr });
-      }
-    } finally {
-      if (child.exitCode === null && child.signalCode === null && child.pid !== undefined) {
-        child.kill('SIGTERM');
-        await outcome.catch(() => {});
-      }
-      stopWatching();
-    }
+    streams.push(connected);
+  };
+  if (options.output && child.stdout) connect(child.stdout, options.output, false);
+  else child.stdout?.on('data', (chunk: Buffer) => stdout.push(chunk));
+  child.stderr?.on('data', (chunk: Buffer) => stderr.push(chunk));
+  if (options.onStderrLine && child.stderr) {
+    createInterface({ input: child.stderr }).on('line', options.onStderrLine);
   }
+  if (options.input !== undefined && child.stdin) {
+    connect(
+      typeof options.input === 'string' ? Readable.from([options.input]) : options.input,
+      child.stdin,
+      true,
+    );
+  }
+  try {
+    const { status, signal } = await ended(child, program);
+    await Promise.all(streams);
+    const result: RunResult = {
+      argv,
+      status,
+      signal,
+      stdout: Buffer.concat(stdout).toString('utf8'),
+      stderr: Buffer.concat(stderr).toString('utf8'),
+    };
+    options.signal?.throwIfAborted();
+    if (broken) throw broken.error;
+    if (status !== 0 && stopWatching.timedOut()) throw timeoutError(argv, options.timeoutMs);
+    if (status !== 0 && !options.allowFailure) throw commandError(result);
+    return result;
+  } finally {
+    stopWatching();
+  }
+}
 
-  async function passThrough(
-    program: string,
-    args: readonly string[],
-    options: PassThroughOptions = {},
-  ): Promise<number> {
-    const stdin = options.stdin ?? 'inherit';
-    const stdout = options.stdout ?? 'inherit';
-    const child = start(program, args, options, [
-      typeof stdin === 'string' ? stdin : 'pipe',
-      typeof stdout === 'string' ? stdout : 'pipe',
-      'inherit',
-    ]);
-    if (typeof stdin !== 'string' && child.stdin) {
-      child.stdin.on('error', () => {});
-      stdin.pipe(child.stdin);
+async function* lines(
+  start: Start,
+  program: string,
+  args: readonly string[],
+  options: RunOptions = {},
+): AsyncGenerator<string, void, void> {
+  const argv = [program, ...args];
+  options.signal?.throwIfAborted();
+  const child = start(program, args, options, ['ignore', 'pipe', 'pipe']);
+  const stopWatching = endOn(child, options.signal, options.timeoutMs);
+  let stderr = '';
+  child.stderr?.on('data', (chunk: Buffer) => {
+    stderr = (stderr + chunk.toString('utf8')).slice(-STDERR_KEPT_CHARS);
+  });
+  if (options.onStderrLine && child.stderr) {
+    createInterface({ input: child.stderr }).on('line', options.onStderrLine);
+  }
+  const outcome = ended(child, program);
+  // Without a listener of its own a failed start would be an unhandled rejection before the loop ends.
+  outcome.catch(() => {});
+  try {
+    if (child.stdout) yield* createInterface({ input: child.stdout, crlfDelay: Number.POSITIVE_INFINITY });
+    const { status, signal } = await outcome;
+    options.signal?.throwIfAborted();
+    if (status !== 0 && !options.allowFailure) {
+      throw commandError({ argv, status, signal, stdout: '', stderr });
     }
-    if (typeof stdout !== 'string') child.stdout?.pipe(stdout, { end: false });
-    const takeBack = handOver?.((name) => child.kill(name));
-    const { status, signal } = await ended(child, program).finally(() => takeBack?.());
-    if (typeof stdout !== 'string' && stdout.writable) await taken(stdout);
-    return exitStatus(status, signal);
+  } finally {
+    if (child.exitCode === null && child.signalCode === null && child.pid !== undefined) {
+      child.kill('SIGTERM');
+      await outcome.catch(() => {});
+    }
+    stopWatching();
   }
+}
 
-  async function detach(program: string, args: readonly string[], options: DetachedOptions): Promise<number> {
-    const { outputFd, onExit, env } = options;
-    const log = outputFd as Descriptor;
-    const session = { ...options, ownSession: true };
-    const child = start(program, args, session, ['ignore', log, log], env);
-    await Promise.race([once(child, 'spawn').catch(() => {}), ended(child, program)]);
-    if (child.pid === undefined) await ended(child, program);
-    if (onExit) child.once('exit', (status, signal) => onExit(exitStatus(status, signal)));
-    child.unref();
-    return child.pid as number;
+async function passThrough(
+  start: Start,
+  handOver: ProcessRunnerOptions['handOver'],
+  program: string,
+  args: readonly string[],
+  options: PassThroughOptions = {},
+): Promise<number> {
+  const stdin = options.stdin ?? 'inherit';
+  const stdout = options.stdout ?? 'inherit';
+  const child = start(program, args, options, [
+    typeof stdin === 'string' ? stdin : 'pipe',
+    typeof stdout === 'string' ? stdout : 'pipe',
+    'inherit',
+  ]);
+  if (typeof stdin !== 'string' && child.stdin) {
+    child.stdin.on('error', () => {});
+    stdin.pipe(child.stdin);
   }
+  if (typeof stdout !== 'string') child.stdout?.pipe(stdout, { end: false });
+  const takeBack = handOver?.((name) => child.kill(name));
+  const { status, signal } = await ended(child, program).finally(() => takeBack?.());
+  if (typeof stdout !== 'string' && stdout.writable) await taken(stdout);
+  return exitStatus(status, signal);
+}
 
-  return { run, lines, passThrough, detach };
+async function detach(
+  start: Start,
+  program: string,
+  args: readonly string[],
+  options: DetachedOptions,
+): Promise<number> {
+  const { outputFd, onExit, env } = options;
+  const log = outputFd as Descriptor;
+  const session = { ...options, ownSession: true };
+  const child = start(program, args, session, ['ignore', log, log], env);
+  await Promise.race([once(child, 'spawn').catch(() => {}), ended(child, program)]);
+  if (child.pid === undefined) await ended(child, program);
+  if (onExit) child.once('exit', (status, signal) => onExit(exitStatus(status, signal)));
+  child.unref();
+  return child.pid as number;
 }
 
 /** As a shell gives it in `$?`. */
