@@ -60,73 +60,93 @@ const CONTROL: Record<string, string> = {
  * @throws EnvFileError at the statement that Compose refuses; those before it have been given.
  */
 export function* envStatements(source: string): Generator<EnvStatement> {
-  let offset = source.startsWith('\ufeff') ? 1 : 0;
-  let counted = { offset: 0, line: 1 };
+  const scanner = new Scanner(source);
+  while (scanner.skipToStatement()) {
+    const start = scanner.offset;
+    const { name, line, bare } = scanner.readKey();
+    if (bare) {
+      const end = scanner.offset - 1;
+      yield { name, line, endLine: line, bare, text: '', quote: undefined, start, valueStart: end, end };
+    } else {
+      const value = scanner.readValue(name, line);
+      yield { name, line, endLine: scanner.lineAt(value.end), bare, start, ...value };
+    }
+  }
+}
+
+class Scanner {
+  /** Of the next character. */
+  offset: number;
+  private readonly source: string;
+  private counted = { offset: 0, line: 1 };
+
+  constructor(source: string) {
+    this.source = source;
+    this.offset = source.startsWith('\ufeff') ? 1 : 0;
+  }
 
   /** Asked for offsets that only grow. */
-  const lineAt = (index: number): number => {
-    const feeds = source.slice(counted.offset, index).split('\n').length - 1;
-    counted = { offset: index, line: counted.line + feeds };
-    return counted.line;
-  };
+  lineAt(index: number): number {
+    const feeds = this.source.slice(this.counted.offset, index).split('\n').length - 1;
+    this.counted = { offset: index, line: this.counted.line + feeds };
+    return this.counted.line;
+  }
 
-  const skip = (pattern: RegExp) => {
-    while (offset < source.length && pattern.test(source[offset] as string)) offset++;
-  };
+  private skip(pattern: RegExp): void {
+    while (this.offset < this.source.length && pattern.test(this.source[this.offset] as string))
+      this.offset++;
+  }
 
-  function skipToStatement(): boolean {
+  skipToStatement(): boolean {
     for (;;) {
-      skip(SPACE);
-      if (source[offset] !== '#') return offset < source.length;
-      const end = source.indexOf('\n', offset);
+      this.skip(SPACE);
+      if (this.source[this.offset] !== '#') return this.offset < this.source.length;
+      const end = this.source.indexOf('\n', this.offset);
       if (end < 0) return false;
-      offset = end;
+      this.offset = end;
     }
   }
 
   /** Moves behind the sign. A key that ends with its line is bare; at the end of the file it is not a key at all. */
-  function readKey(): { name: string; line: number; bare: boolean } {
-    if (/^export[\t\n\f\r ]/.test(source.slice(offset, offset + 7))) {
-      offset += 'export'.length;
-      skip(LINE_SPACE);
+  readKey(): { name: string; line: number; bare: boolean } {
+    if (/^export[\t\n\f\r ]/.test(this.source.slice(this.offset, this.offset + 7))) {
+      this.offset += 'export'.length;
+      this.skip(LINE_SPACE);
     }
-    const start = offset;
-    for (const character of source.slice(start)) {
+    const start = this.offset;
+    for (const character of this.source.slice(start)) {
       if (character === '=' || character === ':' || character === '\n') {
-        const name = source.slice(start, offset).replace(TRAILING_SPACE, '');
-        const line = lineAt(start);
+        const name = this.source.slice(start, this.offset).replace(TRAILING_SPACE, '');
+        const line = this.lineAt(start);
         if (name.includes(' ')) {
           throw new EnvFileError('ENV_FILE_SYNTAX', 'a key cannot contain a space', line);
         }
-        offset++;
+        this.offset++;
         return { name, line, bare: character === '\n' };
       }
       if (!LINE_SPACE.test(character) && !KEY_CHARACTER.test(character)) {
         throw new EnvFileError(
           'ENV_FILE_SYNTAX',
           `unexpected character ${JSON.stringify(character)} in a variable name`,
-          lineAt(offset),
+          this.lineAt(this.offset),
         );
       }
-      offset += character.length;
+      this.offset += character.length;
     }
     // A last line without `=` and without a line feed: Compose takes it for the value of a nameless variable.
-    offset = start;
-    return { name: '', line: lineAt(start), bare: false };
+    this.offset = start;
+    return { name: '', line: this.lineAt(start), bare: false };
   }
 
-  function readValue(
-    name: string,
-    line: number,
-  ): Pick<EnvStatement, 'text' | 'quote' | 'valueStart' | 'end'> {
-    const begin = offset;
-    skip(LINE_SPACE);
-    const valueStart = offset;
-    const quote = source[offset];
+  readValue(name: string, line: number): Pick<EnvStatement, 'text' | 'quote' | 'valueStart' | 'end'> {
+    const begin = this.offset;
+    this.skip(LINE_SPACE);
+    const valueStart = this.offset;
+    const quote = this.source[this.offset];
     if (quote !== '"' && quote !== "'") {
-      const feed = source.indexOf('\n', offset);
-      const raw = source.slice(offset, feed < 0 ? undefined : feed);
-      offset = feed < 0 ? source.length : feed;
+      const feed = this.source.indexOf('\n', this.offset);
+      const raw = this.source.slice(this.offset, feed < 0 ? undefined : feed);
+      this.offset = feed < 0 ? this.source.length : feed;
       const comment = raw.indexOf(' #');
       const text = (comment < 0 ? raw : raw.slice(0, comment)).replace(TRAILING_SPACE, '');
       // Behind the sign, where there is no value: what was skipped may be the CR of the line's end.
@@ -134,32 +154,20 @@ export function* envStatements(source: string): Generator<EnvStatement> {
       return { text, quote: undefined, valueStart: from, end: from + text.length };
     }
     let value = '';
-    for (let index = offset + 1; index < source.length; index++) {
-      const character = source[index] as string;
+    for (let index = this.offset + 1; index < this.source.length; index++) {
+      const character = this.source[index] as string;
       if (character === quote) {
-        offset = index + 1;
-        return { text: quote === '"' ? expandEscapes(value) : value, quote, valueStart, end: offset };
+        this.offset = index + 1;
+        return { text: quote === '"' ? expandEscapes(value) : value, quote, valueStart, end: this.offset };
       }
-      if (character === '\\' && index + 1 < source.length) {
+      if (character === '\\' && index + 1 < this.source.length) {
         index++;
-        value += source[index] === quote ? quote : `\\${source[index]}`;
+        value += this.source[index] === quote ? quote : `\\${this.source[index]}`;
       } else {
         value += character;
       }
     }
     throw new EnvFileError('ENV_FILE_SYNTAX', `the value of ${name} has no closing ${quote}`, line);
-  }
-
-  while (skipToStatement()) {
-    const start = offset;
-    const { name, line, bare } = readKey();
-    if (bare) {
-      const end = offset - 1;
-      yield { name, line, endLine: line, bare, text: '', quote: undefined, start, valueStart: end, end };
-    } else {
-      const value = readValue(name, line);
-      yield { name, line, endLine: lineAt(value.end), bare, start, ...value };
-    }
   }
 }
 
