@@ -9,7 +9,7 @@ import { explainFileError, explainReadError, writeFileAtomic } from '../system/f
 import { describeStack } from './architecture/describe.js';
 import type { ServiceContext } from './context.js';
 
-/** Where the document is, unless somebody says otherwise: each environment has one of its own. */
+/** Default path of the document; each environment has its own. */
 function defaultFile({ directory, environment }: ProjectLocation): string {
   return join(directory, 'docs', `ARCHITECTURE${environment ? `.${environment.name}` : ''}.md`);
 }
@@ -17,11 +17,11 @@ function defaultFile({ directory, environment }: ProjectLocation): string {
 export const STDOUT = '-';
 
 export interface DocumentInput {
-  /** Path relative to where the person is, or `-`. */
+  /** Path relative to the working directory, or `-`. */
   output?: string | undefined;
   /** Compare and write nothing. */
   check: boolean;
-  /** Makes of a text what is to be typed in the environment that is described. */
+  /** Turns a command into what a person types in the described environment. */
   typed?: (text: string) => string;
 }
 
@@ -30,7 +30,7 @@ export interface DocumentResult extends Omit<WrittenDocument, 'text'> {
   /** Absolute, or `-`. */
   file: string;
   state: 'created' | 'updated' | 'unchanged' | 'printed' | 'stale' | 'absent';
-  /** With `check`, of a document that is not what the files say. */
+  /** With `check`, when the document differs from what the files say. */
   diff?: string;
   /** With `-`. */
   text?: string;
@@ -102,7 +102,10 @@ async function textOf(file: string): Promise<string | undefined> {
   }
 }
 
-/** A link from the document where both are in the project; else the name alone, which is the same on every machine. */
+/**
+ * A link from the document when both are in the project; else only the name, which is the same on every
+ * machine.
+ */
 function linkTo(path: string, directory: string, from: string): string {
   const outside = /^(?:\.\.|\/|~)|:\/\/|\$\{/.test(path) || relative(directory, from).startsWith('..');
   if (outside) return code(path);

@@ -13,7 +13,7 @@ import type { ServiceContext } from './context.js';
 
 /** How long `--fix` waits for another invctl at work in the project, in milliseconds. */
 const LOCK_WAIT_MS = 10_000;
-/** Each round may uncover a fault behind the one that it mended. */
+/** Each round may uncover a fault behind the one that it fixed. */
 const MOST_FIX_ROUNDS = 5;
 
 export interface DoctorInput {
@@ -35,15 +35,16 @@ export interface DoctorResult {
   engine: 'docker' | 'embedded' | 'none';
   checks: CheckResult[];
   rootCauses: string[];
-  /** Ids that were red before the fixes and are not any more. */
+  /** Ids that failed before the fixes and pass now. */
   fixed: string[];
-  /** What the fixes did, and what they left. */
+  /** What the fixes did, and what they did not do. */
   fixes: FixOutcome[];
 }
 
 /**
- * Examines the project in `directory`, and with `fix` mends what can be mended and examines it again.
- * @throws UserError NO_PROJECT, CONFIG_INVALID (exit 4), USAGE for an unknown id (exit 2), PROJECT_LOCKED (exit 9)
+ * Examines the project in `directory`, and with `fix` fixes what can be fixed and examines it again.
+ * @throws UserError NO_PROJECT, CONFIG_INVALID (exit 4), USAGE for an unknown id (exit 2), PROJECT_LOCKED
+ * (exit 9)
  */
 export async function examine(context: ServiceContext, input: DoctorInput): Promise<DoctorResult> {
   const checks = chooseChecks(input);
@@ -125,7 +126,7 @@ function resultOf(
   }));
 }
 
-/** @throws UserError USAGE for an id that is none */
+/** @throws UserError USAGE for an unknown id */
 function chooseChecks({
   only,
   skip,

@@ -6,7 +6,7 @@ export interface DownResult {
   project: string;
   removed: string[];
   volumesRemoved: string[];
-  /** File of the backup that was taken before the volumes went. */
+  /** File of the backup that was taken before the volumes were removed. */
   backup?: string;
 }
 
@@ -17,9 +17,10 @@ export async function volumesAtStake(context: ServiceContext): Promise<string[]>
 }
 
 /**
- * Stops and removes what runs; with `volumes`, the data too. The caller has the person's word for that.
+ * Stops and removes what runs; with `volumes`, the data too. The caller has asked for confirmation.
  *
- * @param input.backup take a backup of the database before its volume is removed; when that fails, nothing is removed.
+ * @param input.backup take a backup of the database before its volume is removed; when that fails, nothing is
+ * removed.
  */
 export async function down(
   context: ServiceContext,

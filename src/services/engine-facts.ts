@@ -3,10 +3,10 @@ import type { Engine } from '../engine/engine.js';
 import type { ServiceContext } from './context.js';
 
 /**
- * The doctor's facts about a project whose engine is known and whose files it has resolved, so that they hold no
- * problem.
+ * The doctor's facts about a project whose engine is known and whose files the engine has accepted, so that
+ * they contain no problem.
  *
- * @param services those that the caller is about; absent: all.
+ * @param services those to examine; absent: all.
  */
 export async function engineFacts(
   context: ServiceContext,

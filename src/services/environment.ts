@@ -19,7 +19,7 @@ import { isSecretName, redact, Secret } from '../system/secret.js';
 import type { ServiceContext } from './context.js';
 import { compareWithRunning, type LiveReport } from './live-environment.js';
 
-/** A place that gives a value, as JSON readers see it. */
+/** A source of a value, in the form of the JSON output. */
 export interface SourceReport {
   kind: VariableSource['kind'];
   file?: string;
@@ -35,13 +35,13 @@ export interface InterpolatedReport {
 export interface VariableReport {
   service: string;
   name: string;
-  /** False: the variable is unset in the container, whatever weaker sources say. */
+  /** False: the variable is unset in the container, whatever weaker sources set. */
   set: boolean;
   value: string | null;
   /** The value is not shown, or only in part. */
   redacted: boolean;
   source: SourceReport;
-  /** What lost, strongest first. */
+  /** Weaker sources that also set it, strongest first. */
   shadowed: (SourceReport & { value: string | null })[];
   interpolated: InterpolatedReport[];
 }
@@ -51,10 +51,10 @@ export interface ExplainInput {
   variable?: string | undefined;
   /** Only these services. */
   services?: readonly string[];
-  /** What `run -e` would set. */
+  /** Variables that `run -e` would set. */
   run?: readonly string[];
   showValues?: boolean;
-  /** Compare with what the running containers (processes) have. */
+  /** Compare with the environment of the running containers (processes). */
   live?: boolean;
 }
 
@@ -65,11 +65,11 @@ export interface Explanation {
 }
 
 /**
- * Every variable of every service: the source that wins, those that it shadows, and the `${…}` that took part.
- * Reads files alone; where an engine answers, the image's `ENV` is the weakest source.
+ * Explains every variable of every service: the source that wins, those that it shadows, and the `${…}` that
+ * took part. Reads files only; when an engine answers, the image's `ENV` is the weakest source.
  *
- * @throws UserError UNKNOWN_VARIABLE, UNKNOWN_SERVICE (exit 2), what is wrong with the project (exit 4), and with
- *   `live` the lack of an engine (exit 3).
+ * @throws UserError UNKNOWN_VARIABLE, UNKNOWN_SERVICE (exit 2), what is wrong with the project (exit 4), and
+ * with `live` the lack of an engine (exit 3).
  */
 export async function explainEnvironment(
   context: ServiceContext,
@@ -103,7 +103,7 @@ export async function explainEnvironment(
   return { variables: reports, ...(compared ? { live: compared } : {}) };
 }
 
-/** Of each service; without an engine, what the image sets is not known, and the files alone are told of. */
+/** `ENV` of each service's image. Without an engine it is not known, and the report covers the files only. */
 async function imageEnvironments(
   context: ServiceContext,
   project: LoadedProject,
@@ -159,7 +159,7 @@ function variableReport(
   };
 }
 
-/** A value is secret by its name, or because a secret went into it. */
+/** A value is secret because of its name, or because a secret is part of it. */
 export function redactedValue(name: string, { value, interpolated }: VariableSource): string | null {
   if (value === null || value === '') return value;
   const fromSecret = interpolated.some((one) => one.value && isSecretName(one.name));
@@ -177,7 +177,7 @@ function interpolatedReport({ name, value, origin }: InterpolatedVariable): Inte
 export interface EnvFileDifference {
   file: string;
   example: string;
-  /** The file is not there at all. */
+  /** The file does not exist. */
   absent: boolean;
   /** Names that the example has and the file lacks. */
   missing: string[];
@@ -188,7 +188,7 @@ export interface EnvFileDifference {
 }
 
 /**
- * Holds `.env` and every env file of a service against the example beside it.
+ * Compares `.env` and every env file of a service with the example beside it.
  *
  * @throws UserError with exit code 4 for a project or an env file that Compose refuses.
  */

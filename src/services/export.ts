@@ -22,7 +22,7 @@ export interface SwarmExport extends Omit<StackFile, 'text' | 'files' | 'definit
   project: string;
   /** Absolute, or `-`. */
   file: string;
-  /** Absolute paths of all that was written. */
+  /** Absolute paths of all written files. */
   written: string[];
   /** With `-`. */
   text?: string;
@@ -31,8 +31,9 @@ export interface SwarmExport extends Omit<StackFile, 'text' | 'files' | 'definit
 /**
  * Writes the file that `docker stack deploy` takes for this project.
  *
- * @param output path relative to where the person is, or `-`; `stack.swarm.yaml` of the project by default
- * @throws UserError EXPORT_FILE_TAKEN for a file that somebody else wrote; exit code 4 for a project that Compose refuses
+ * @param output path relative to the working directory, or `-`; default: `stack.swarm.yaml` in the project
+ * @throws UserError EXPORT_FILE_TAKEN for a file that somebody else wrote; exit code 4 for a project that
+ * Compose refuses
  */
 export async function exportSwarm(context: ServiceContext, output?: string): Promise<SwarmExport> {
   const source = await exportSource(context);
@@ -59,27 +60,28 @@ export interface K8sExport extends Omit<Manifests, 'base' | 'overlay'> {
   project: string;
   /** Absolute folder. */
   folder: string;
-  /** Absolute paths of all that was written. */
+  /** Absolute paths of all written files. */
   written: string[];
-  /** Files that were there and stay: the person's own. */
+  /** Existing files of the person's own, which are kept. */
   kept: string[];
-  /** Files of an earlier export that this one has no objects for; they are gone. */
+  /** Removed files of an earlier export for which there are no objects any more. */
   removed: string[];
 }
 
 export interface K8sInput {
-  /** Folder, relative to where the person is; `k8s` of the project by default. */
+  /** Folder, relative to the working directory; default: `k8s` in the project. */
   output?: string | undefined;
   database: DatabaseForm;
-  /** Host under which the app is reached. */
+  /** Host name of the app. */
   ingress?: string | undefined;
 }
 
 /**
- * Writes the project as a Kustomize base and an overlay. The base is written anew, the overlay once.
+ * Writes the project as a Kustomize base and an overlay. The base is rewritten each time, the overlay written
+ * once.
  *
- * @throws UserError EXPORT_FILE_TAKEN for a base that somebody else wrote; APP_UNDECIDED where the host could lead to more
- * than one service; exit code 4 for a project that Compose refuses
+ * @throws UserError EXPORT_FILE_TAKEN for a base that somebody else wrote; APP_UNDECIDED when the host could
+ * lead to more than one service; exit code 4 for a project that Compose refuses
  */
 export async function exportK8s(context: ServiceContext, input: K8sInput): Promise<K8sExport> {
   const source = await exportSource(context);
@@ -115,7 +117,7 @@ export async function exportK8s(context: ServiceContext, input: K8sInput): Promi
   };
 }
 
-/** Files that an earlier export wrote, of services that are gone. */
+/** Removes files that an earlier export wrote for services that no longer exist. */
 async function removeStale(folder: string, current: ReadonlySet<string>): Promise<string[]> {
   const names = existsSync(folder) ? await readdir(folder) : [];
   const removed: string[] = [];
@@ -128,7 +130,7 @@ async function removeStale(folder: string, current: ReadonlySet<string>): Promis
   return removed;
 }
 
-/** The project as Compose reads it on this machine, its env files applied. */
+/** The project as Compose reads it on this machine, with its env files. */
 export async function exportSource(context: ServiceContext): Promise<ExportSource> {
   const location = context.project();
   const loaded = loadProject(location, context.env);
@@ -150,7 +152,7 @@ async function write(path: string, content: string): Promise<void> {
   }
 }
 
-/** What an export writes says so in its first line. */
+/** Refuses to overwrite a file whose first line does not say that an export wrote it. */
 async function refuseForeign(file: string): Promise<void> {
   let text: string;
   try {

@@ -7,9 +7,9 @@ import type { ServiceContext } from './context.js';
 
 export interface StackPicture {
   project: string;
-  /** Everything, for programs. */
+  /** The complete graph, for programs. */
   whole: Graph;
-  /** Folded where it is too much to look at. */
+  /** The graph, folded when it is too large to read. */
   readable: Graph;
 }
 
@@ -26,7 +26,7 @@ export async function stackPicture(context: ServiceContext, view: View): Promise
   };
 }
 
-/** A picture as the text of a file. */
+/** A graph as the text of a file. */
 export async function drawnAs(graph: Graph, format: 'mermaid' | 'dot' | 'svg'): Promise<string> {
   if (format === 'mermaid') return toMermaid(graph);
   if (format === 'dot') return toDot(graph);

@@ -31,11 +31,11 @@ import { type InitFile, initFile } from './init.js';
 const LOCK_WAIT_MS = 10_000;
 
 export interface InitAdditionsInput {
-  /** Absolute folder of a scaffold; with `dryRun`, also of one that is still to be written. */
+  /** Absolute folder of a scaffold; with `dryRun`, also of one that is not written yet. */
   directory: string;
-  /** What the scaffold is made with. */
+  /** The options of the scaffold. */
   options: ScaffoldOptions;
-  /** What is asked for now; what was added before stays. */
+  /** Additions to make now; earlier additions stay. */
   asked: ScaffoldAdditions;
   dryRun: boolean;
   /** Overwrite files that are in the way or were edited, keeping copies. */
@@ -50,9 +50,9 @@ export interface InitAdditionsResult {
 }
 
 /**
- * Adds to a scaffold: files that the template owns from now on, in the lock and the base, so that `upgrade` merges
- * them. All or nothing. A file that somebody else wrote stops it; one that was edited since gets what changed in the
- * template where both fit, and else stays.
+ * Adds files to a scaffold. The template owns them from now on: they are recorded in the lock and the base,
+ * so that `upgrade` merges them. All or nothing. A file that somebody else wrote is an error; a file that was
+ * edited since gets the template's changes if they merge, and otherwise stays.
  *
  * @throws UserError NOT_A_SCAFFOLD, LOCK_INVALID, ADDITION_TAKEN (exit 4), and those of `initProject`
  */
@@ -93,7 +93,10 @@ export async function addToScaffold(
   );
 }
 
-/** Where a file of the project's repository has to lie, seen from a project in a folder of it. Undefined: right here. */
+/**
+ * The root of the repository, for a project in a subfolder of it: some files have to be there. Undefined: the
+ * project is at the root, or in no repository.
+ */
 export function repositoryAbove(directory: string): string | undefined {
   for (let folder = directory; ; folder = dirname(folder)) {
     if (existsSync(join(folder, '.git'))) return folder === directory ? undefined : folder;
@@ -101,7 +104,10 @@ export function repositoryAbove(directory: string): string | undefined {
   }
 }
 
-/** Environments of `invctl.yaml` whose files leave the proxy's out. @throws UserError CONFIG_INVALID (exit 4) */
+/**
+ * Environments of `invctl.yaml` whose compose files do not include the proxy's.
+ * @throws UserError CONFIG_INVALID (exit 4)
+ */
 export async function environmentsWithoutProxy(directory: string): Promise<string[]> {
   const { environments } = await readSettings({ directory });
   return Object.entries(environments).flatMap(([name, { files }]) =>
@@ -148,7 +154,7 @@ export type OwnedFile = Extract<ScaffoldFile, { policy: 'owned' }>;
 
 interface Recorded {
   lock: ScaffoldLock;
-  /** Undefined: of a scaffold without one. */
+  /** Undefined: the scaffold has none. */
   base: ScaffoldBase | undefined;
 }
 
@@ -168,7 +174,7 @@ export async function recorded(directory: string): Promise<Recorded> {
   return { lock: parseLock(text.toString('utf8'), file), base: kept && parseBase(kept) };
 }
 
-/** Lock and base with the additions and with what the template made of these files. */
+/** Updates the lock and the base with the additions and their rendered files. */
 export async function recordAdditions(
   root: string,
   template: Template,
@@ -252,7 +258,7 @@ async function compareAddition(
   return { path, status: 'differs', edited: hash !== sha256(current), texts };
 }
 
-/** @throws UserError ADDITION_TAKEN (exit 4) where the project has a proxy or an overlay of its own */
+/** @throws UserError ADDITION_TAKEN (exit 4) when the project has a proxy or an overlay of its own */
 function assertRoomForProxy(directory: string): void {
   const others = OVERRIDE_FILE_NAMES.filter((name) => name !== DOMAIN_OVERLAY);
   const overlay = others.find((name) => existsSync(join(directory, name)));

@@ -25,7 +25,7 @@ import { type OwnedFile, recordAdditions, recorded } from './init-additions.js';
 export interface InitEnvironmentInput {
   /** Absolute folder of a scaffold. */
   directory: string;
-  /** What the scaffold was made with. */
+  /** The options of the scaffold. */
   options: ScaffoldOptions;
   name: string;
   dryRun: boolean;
@@ -35,9 +35,9 @@ export interface InitEnvironmentInput {
 
 export interface InitEnvironmentResult {
   name: string;
-  /** Of this machine, for the API. */
+  /** Port of the API on this machine. */
   port: number;
-  /** What the API's image is called there, unless its settings say otherwise. */
+  /** Name of the API's image in this environment, unless its settings name another. */
   image: string;
   files: InitFile[];
   /** Where replaced files were copied to. */
@@ -45,11 +45,11 @@ export interface InitEnvironmentResult {
 }
 
 /**
- * Adds an environment to a scaffold: what it lays over the compose file, its settings, secrets of its own, and its
- * entry in `invctl.yaml`. All or nothing, as `init`; what is there stays.
+ * Adds an environment to a scaffold: its compose overlay, its settings, its own secrets, and its entry in
+ * `invctl.yaml`. All or nothing, as `init`; existing files stay.
  *
- * @throws UserError USAGE for a name that will not do (exit 2), ENVIRONMENT_NOT_OURS, CONFIG_INVALID (exit 4), and
- *   those of {@link initProject}
+ * @throws UserError USAGE for an invalid name (exit 2), ENVIRONMENT_NOT_OURS, CONFIG_INVALID (exit 4), and
+ * those of {@link initProject}
  */
 export async function initEnvironment(
   context: ServiceContext,
@@ -96,7 +96,7 @@ interface Plan {
 }
 
 async function plan({ directory, options, name, force }: InitEnvironmentInput): Promise<Plan> {
-  // Before anything is written beside it: what is wrong with it.
+  // Read first, so that an error in it stops the command before anything is written.
   const { environments } = await readSettings({ directory });
   const port = await portOf(directory, options, name, Object.keys(environments));
   const template = await loadTemplate();
@@ -150,12 +150,12 @@ async function comparedSettings(
   };
 }
 
-/** Whether the scaffold is there: its lock is written last. */
+/** Whether the scaffold is complete: its lock is written last. */
 async function isPresent(directory: string): Promise<boolean> {
   return (await readIfPresent(join(directory, LOCK_PATH))) !== undefined;
 }
 
-/** The one that its settings have; else the first that is free and that no other environment here has. */
+/** The port in its settings; else the first free one that no other environment here has. */
 async function portOf(
   directory: string,
   { port }: ScaffoldOptions,
@@ -189,7 +189,7 @@ function portIn(file: string): number | undefined {
   }
 }
 
-/** What is laid over a compose file has to fit it. */
+/** An overlay works only with the compose file that it was written for. */
 function assertScaffold(directory: string, env: NodeJS.ProcessEnv): void {
   const location = locateProject(directory, env);
   const { tree } = loadProject(location, env);

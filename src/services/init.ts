@@ -32,35 +32,35 @@ const LOCK_WAIT_MS = 10_000;
 const COMPOSE_FILE = 'compose.yaml';
 
 export interface InitInput {
-  /** Absolute project folder; made where it is missing. */
+  /** Absolute project folder; created if it is missing. */
   directory: string;
   options: ScaffoldOptions;
   /** Write nothing. */
   dryRun: boolean;
   /** Overwrite files that differ, keeping copies, and scaffold over a project that invctl did not make. */
   force: boolean;
-  /** Give the differences as well. */
+  /** Also return the differences. */
   diff: boolean;
 }
 
 export interface InitFile {
   path: string;
   status: FileStatus;
-  /** Keys or lines that an updated file got. */
+  /** Keys or lines that were added to an updated file. */
   added?: string[];
-  /** Of a file that differs: true when it was edited, false when the template or the options changed. */
+  /** For a file that differs: true when it was edited, false when the template or the options changed. */
   edited?: boolean;
-  /** Unified diff from what is there to what the template makes, credentials redacted. */
+  /** Unified diff from the existing file to what the template renders, credentials redacted. */
   diff?: string;
 }
 
 export interface InitResult {
   directory: string;
   name: string;
-  /** The folder was no scaffold before, and is one now. */
+  /** The folder was not a scaffold before, and is one now. */
   created: boolean;
   dryRun: boolean;
-  /** The template of this invctl is not the one that the scaffold was made from. */
+  /** The scaffold was made from another version of the template. */
   templateChanged: boolean;
   options: ScaffoldOptions;
   /** In the order in which they are written. */
@@ -69,17 +69,20 @@ export interface InitResult {
   copies?: string;
 }
 
-/** The options that a scaffold was made with, undefined where there is none. @throws UserError LOCK_INVALID (exit 4) */
+/**
+ * The options that a scaffold was made with; undefined when there is no scaffold.
+ * @throws UserError LOCK_INVALID (exit 4)
+ */
 export async function readScaffoldOptions(directory: string): Promise<ScaffoldOptions | undefined> {
   return (await readLock(directory))?.options;
 }
 
 /**
- * Scaffolds a project, or says how one differs from its template. All or nothing: when anything fails, the folder is
- * as it was before.
+ * Scaffolds a project, or reports how one differs from its template. All or nothing: when anything fails, the
+ * folder is as it was before.
  *
- * @throws UserError FOREIGN_PROJECT, LOCK_INVALID (exit 4), READ_ONLY, DISK_FULL, NOT_A_FOLDER, NOT_A_FILE, UNREADABLE,
- * SYMLINK_OUTSIDE, PROJECT_LOCKED (exit 9)
+ * @throws UserError FOREIGN_PROJECT, LOCK_INVALID (exit 4), READ_ONLY, DISK_FULL, NOT_A_FOLDER, NOT_A_FILE,
+ * UNREADABLE, SYMLINK_OUTSIDE, PROJECT_LOCKED (exit 9)
  */
 export async function initProject(context: ServiceContext, input: InitInput): Promise<InitResult> {
   const template = await loadTemplate();
@@ -100,7 +103,7 @@ export async function initProject(context: ServiceContext, input: InitInput): Pr
         signal: context.signal,
       },
       async () => {
-        // Another init may have been at work since the first look.
+        // Another init may have run since the first plan.
         const current = await plan(template, input);
         const root = await realpath(input.directory);
         const copies = join(root, '.invctl', 'replaced', new Date().toISOString().replaceAll(':', '-'));
@@ -126,7 +129,7 @@ export async function initProject(context: ServiceContext, input: InitInput): Pr
   }
 }
 
-/** The folder that a full disk stopped us in may be gone again: name one that is there. */
+/** Names an existing folder in the hint: the folder that init could not fill may have been removed again. */
 function withUsableHint(error: unknown, directory: string): unknown {
   if (!(error instanceof UserError) || error.code !== 'DISK_FULL') return error;
   let folder = directory;
@@ -141,7 +144,7 @@ function withUsableHint(error: unknown, directory: string): unknown {
 
 interface Plan {
   files: ComparedFile[];
-  /** What is known of an earlier init. */
+  /** The record of an earlier init. */
   lock: ScaffoldLock | undefined;
   templateChanged: boolean;
 }
@@ -150,7 +153,7 @@ async function plan(template: Template, { directory, options, force }: InitInput
   const lock = await readLock(directory);
   const kept = await readBase(directory);
   const provided = (await settingsIn({ directory }))?.secrets ?? {};
-  // What has a provider is written by `up`: a random value in its place would become the database's.
+  // `up` writes a secret that has a provider; a random value here would become the database's.
   const scaffolded = [
     ...(await renderScaffold(template, options)),
     ...(await renderAdditions(template, options, lock?.additions ?? {})),
@@ -178,8 +181,8 @@ async function plan(template: Template, { directory, options, force }: InitInput
 }
 
 /**
- * What is missing comes back as it was made; what the template has got since, `upgrade` brings, with all that belongs
- * to it.
+ * A missing file is restored as it was made. Newer changes of the template are for `upgrade`, which brings
+ * all of them together.
  */
 async function asMade(
   directory: string,
@@ -203,7 +206,10 @@ async function readBase(directory: string): Promise<ScaffoldBase | undefined> {
   return content && parseBase(content);
 }
 
-/** A folder without a lock may still be ours: an init that was killed had written all but the lock. */
+/**
+ * Refuses a project that invctl did not make. A folder without a lock may still be a scaffold: a killed init
+ * had written everything but the lock.
+ */
 function refuseForeignProject(directory: string, files: readonly ComparedFile[]): void {
   const found = COMPOSE_FILE_NAMES.map((name) => join(directory, name)).find((path) => existsSync(path));
   if (!found || files.find(({ path }) => path === COMPOSE_FILE)?.status === 'unchanged') return;
@@ -217,8 +223,9 @@ function refuseForeignProject(directory: string, files: readonly ComparedFile[])
 }
 
 /**
- * Lock and base describe what is on the disk: while a file differs, that is still what the earlier init rendered. The
- * lock is written last, so that a folder that has one is whole.
+ * Plans the write of the lock or the base when it differs from `content`. While a file differs from the
+ * template, both keep what the earlier init rendered. The lock is written last, so that a folder with a lock
+ * is complete.
  */
 async function compareRecord(
   directory: string,
@@ -261,7 +268,7 @@ function report(
   };
 }
 
-/** @param diff give the differences as well */
+/** @param diff also return the differences */
 export function initFile({ path, status, added, edited, texts }: ComparedFile, diff: boolean): InitFile {
   return {
     path,

@@ -5,7 +5,7 @@ import { secretsOfProject } from './config.js';
 import type { ServiceContext } from './context.js';
 
 /**
- * What the engine knows of the containers (processes) of a service, the values of secrets redacted.
+ * What the engine reports about the containers (processes) of a service, the values of secrets redacted.
  * @throws UserError UNKNOWN_SERVICE (exit 2), SERVICE_NOT_RUNNING
  */
 export async function inspectService(context: ServiceContext, service: string): Promise<ServiceDetails[]> {

@@ -21,10 +21,7 @@ const knownProject = z.object({
 /** A project that was brought up on this machine by this user. */
 export type KnownProject = z.infer<typeof knownProject>;
 
-/**
- * Notes a project, so that `list` knows it. Best effort: what cannot be noted is brought up all the
- * same.
- */
+/** Records a project, so that `list` shows it. Best effort: a failure does not stop `up`. */
 export async function noteProject(
   { name, directory, files }: ProjectLocation,
   engine: EngineKind,
@@ -36,11 +33,11 @@ export async function noteProject(
     await mkdir(notesFolder(env), { recursive: true, mode: 0o700 });
     await writeFileAtomic(noteOf(project, env), `${JSON.stringify(project, null, 2)}\n`, 0o600);
   } catch {
-    // A read-only home.
+    // The home may be read-only.
   }
 }
 
-/** Every project that was noted, by name. A note that cannot be read is passed over. */
+/** Every recorded project, by name. A record that cannot be read is skipped. */
 export async function knownProjects(env: NodeJS.ProcessEnv): Promise<KnownProject[]> {
   const names = await readdir(notesFolder(env)).catch((error) => {
     if (hasErrorCode(error, 'ENOENT', 'EACCES', 'ENOTDIR')) return [];
@@ -70,7 +67,7 @@ function notesFolder(env: NodeJS.ProcessEnv): string {
   return join(stateRoot(env), 'known');
 }
 
-/** A folder may have environments, each with a name of its own. */
+/** A folder may have several environments, each with its own name. */
 function noteOf(
   { name, directory }: Pick<KnownProject, 'name' | 'directory'>,
   env: NodeJS.ProcessEnv,

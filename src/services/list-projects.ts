@@ -9,7 +9,7 @@ import { STATE_FOLDER } from '../system/state-folder.js';
 import type { ServiceContext } from './context.js';
 import { forgetProject, type KnownProject, knownProjects } from './known-projects.js';
 
-/** Projects that are asked about at once. */
+/** How many projects are queried at a time. */
 const AT_ONCE = 4;
 
 export interface ListedProject {
@@ -18,20 +18,20 @@ export interface ListedProject {
   /** False: the folder or its compose files are gone. */
   present: boolean;
   engine: EngineKind;
-  /** `unknown`: the engine does not answer, or does not know. */
+  /** `unknown`: the engine does not answer, or does not know the project. */
   state: 'running' | 'partly' | 'stopped' | 'unknown';
   /** Why the state is unknown. */
   reason?: string;
   services: ServiceStatus[];
-  /** Of its volumes on disk, where the engine can tell. */
+  /** Size of its volumes on disk, if the engine can tell. */
   bytes?: number;
   /** ISO time of the last `up`. */
   lastUp: string;
-  /** Its folder is gone and it has no data and nothing that runs: it is not listed again. */
+  /** Its folder is gone, and it has no data and nothing that runs: it will not be listed again. */
   forgotten: boolean;
 }
 
-/** Every project of this machine that invctl has brought up for this user, whatever became of it. */
+/** Every project that invctl has started on this machine for this user, whether it still exists or not. */
 export async function listProjects(context: ServiceContext): Promise<ListedProject[]> {
   const waiting = (await knownProjects(context.env)).entries();
   const rows: ListedProject[] = [];

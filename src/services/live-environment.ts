@@ -2,38 +2,38 @@ import type { ServiceVariable } from '../project/environment.js';
 import { Secret } from '../system/secret.js';
 import type { ServiceContext } from './context.js';
 
-/** A variable that a running container or process has otherwise than a new one would. */
+/** A variable whose value in a running container or process differs from what a new one would get. */
 export interface StaleVariable {
   name: string;
-  /** Since it was made, the variable got another value, was added, or was removed. */
+  /** The variable got another value, was added, or was removed since the container was created. */
   change: 'changed' | 'added' | 'removed';
   /**
-   * What it has, null where that is nothing. Redacted unless asked for: nobody can tell any more whether a secret
-   * went into an old value.
+   * The running value; null when there is none. Redacted unless asked for: whether a secret is part of an old
+   * value cannot be known.
    */
   value: string | null;
-  /** A variable of the shell took part: another terminal may see no difference. */
+  /** A variable of the shell took part: the result may differ in another terminal. */
   fromShell: boolean;
 }
 
-/** One running container or process of a service, or the lack of one. */
+/** One running container or process of a service, or the absence of one. */
 export interface LiveReport {
   service: string;
   /** The container's name, or `pid N`; absent: none runs. */
   instance?: string;
-  /** False where none runs, or its environment cannot be read. */
+  /** False when none runs, or its environment cannot be read. */
   compared: boolean;
   stale: StaleVariable[];
-  /** What makes it anew; absent where nothing is stale. */
+  /** The command that recreates it; absent when nothing is stale. */
   next?: string;
 }
 
-/** The variables of each service, as its files and its image say. */
+/** The variables of each service, as its files and its image set them. */
 export type VariablesByService = ReadonlyMap<string, ReadonlyMap<string, ServiceVariable>>;
 
 /**
- * Holds the environment of what runs against the one that it would get now.
- * @throws UserError with exit code 3 where no engine answers.
+ * Compares the environment of what runs with the one that it would get now.
+ * @throws UserError with exit code 3 when no engine answers.
  */
 export async function compareWithRunning(
   { engine, project }: ServiceContext,
@@ -67,7 +67,7 @@ export async function compareWithRunning(
         instance,
         compared: true,
         stale,
-        // `restart` keeps a container, and with it what it was made with.
+        // `restart` keeps the container and the environment that it was created with.
         ...(stale.length > 0 ? { next: `invctl up ${service}` } : {}),
       };
     });

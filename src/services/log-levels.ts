@@ -2,7 +2,7 @@
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
-/** What a log line says, as far as it can be read. */
+/** The parts of a log line that could be parsed. */
 export interface ReadLine {
   level: LogLevel;
   /** ISO time that the program itself wrote. */

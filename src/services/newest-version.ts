@@ -4,9 +4,9 @@ import type { ServiceContext } from './context.js';
 const TIMEOUT_MS = 15_000;
 
 /**
- * The newest released version of invctl, as the registry that npm is set up with knows it.
+ * The newest released version of invctl, from the registry that npm is configured with.
  *
- * @throws UserError VERSION_UNKNOWN where npm is absent or no registry answers
+ * @throws UserError VERSION_UNKNOWN when npm is absent or no registry answers
  */
 export async function newestVersion({ processes, signal, directory }: ServiceContext): Promise<string> {
   const args = ['view', 'invctl', 'version'];
@@ -35,7 +35,7 @@ export async function newestVersion({ processes, signal, directory }: ServiceCon
   throw unknown(reason ?? 'it prints no version');
 }
 
-/** Whether a version is older than another one (semver.org, rule 11, without the order among pre-releases). */
+/** Whether a version is older than another one (semver.org, rule 11, ignoring the order of pre-releases). */
 export function isOlder(version: string, other: string): boolean {
   const [own, theirs] = [version, other].map((text) => {
     const [numbers = '', preRelease] = text.split('+')[0]?.split(/-(.*)/s) ?? [];

@@ -5,7 +5,7 @@ import { assertServices } from './choose-services.js';
 import type { ServiceContext } from './context.js';
 
 /**
- * The service that a person wants to look at: the one that is named, else the app.
+ * The service to open: the named one, else the app.
  * @throws UserError UNKNOWN_SERVICE, NO_APP, APP_UNDECIDED
  */
 export async function openedService(

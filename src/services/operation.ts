@@ -6,43 +6,46 @@ import type { ServiceContext } from './context.js';
 /** One run of an operation. */
 export interface Run<State, Step extends string> {
   readonly id: string;
-  /** What the journal gets with each step; the operation fills it in as it goes on. */
+  /** Written to the journal with each step; the operation fills it in as it runs. */
   readonly state: State;
-  /** The last step that was noted. */
+  /** The last step in the journal. */
   readonly step: Step;
-  /** True: whoever ran it is gone, and could clean up nothing. */
+  /** True: the process that ran it is gone and cleaned up nothing. */
   readonly cutOff: boolean;
-  /** Notes on the disk that a step begins. */
+  /** Writes to the journal that a step begins. */
   begin(step: Step): Promise<void>;
-  /** Notes a change of the state within a step. */
+  /** Writes a change of the state within a step to the journal. */
   note(): Promise<void>;
 }
 
 /**
- * An operation of several steps as data: whoever is cut off in it leaves an entry in the journal, and `recover` finds
- * in the operation how it goes on or back. It belongs into `operations.ts`.
+ * An operation of several steps as data. When it is cut off, it leaves an entry in the journal, and `recover`
+ * reads here how to finish or revert it. Every operation has to be listed in `operations.ts`.
  */
 export interface Operation<State, Step extends string, Subject> {
-  /** As typed, e.g. `db restore`; its name in the journal. */
+  /** The command, e.g. `db restore`; its name in the journal. */
   readonly name: string;
   readonly state: z.ZodType<State>;
-  /** In their order. */
+  /** In execution order. */
   readonly steps: readonly Step[];
-  /** True: it only ever adds, so that what it left is litter and keeps nobody from going on. */
+  /** True: it only adds files, so what it leaves behind does not block other commands. */
   readonly harmless?: boolean;
-  /** From this step on it stands, and an error takes nothing back. */
+  /** From this step on it is not reverted after an error. */
   readonly final?: Step;
-  /** Finds what an operation that was cut off works on, and makes it ready. */
+  /** Finds what an operation that was cut off works on, and prepares it. */
   reopen(context: ServiceContext, state: State): Promise<Subject>;
-  /** Of one that was cut off so late that it goes on to its end. Where that fails before `final`, it is reverted. */
+  /**
+   * Says when an operation that was cut off is finished instead of reverted. If that fails before `final`, it
+   * is reverted.
+   */
   readonly finish?: {
     applies(context: ServiceContext, subject: Subject, run: Run<State, Step>): Promise<boolean>;
-    /** @returns what was done, for a person. */
+    /** @returns what was done, as text for a person. */
     complete(context: ServiceContext, subject: Subject, run: Run<State, Step>): Promise<string>;
   };
   /**
    * Puts everything back as it was before. It may be cut off and called again.
-   * @returns what was done, for a person.
+   * @returns what was done, as text for a person.
    */
   revert(context: ServiceContext, subject: Subject, run: Run<State, Step>): Promise<string>;
 }
@@ -59,13 +62,13 @@ export interface PerformInput<State, Step extends string, Subject> {
   state: State;
   subject: Subject;
   onStep?: ((step: Step | 'revert') => void) | undefined;
-  /** What to throw in place of an error after which everything was put back. */
+  /** The error to throw after everything was reverted. */
   reverted?: (error: unknown, step: Step) => unknown;
 }
 
 /**
- * Runs an operation. After an error it is taken back, unless it stands already; where that fails too, its entry stays
- * for `recover`. The caller holds the project's lock.
+ * Runs an operation. After an error it is reverted, unless it has passed `final`; if that fails too, its
+ * entry stays for `recover`. The caller holds the project's lock.
  */
 export async function perform<State, Step extends string, Subject, Result>(
   one: Operation<State, Step, Subject>,
@@ -100,7 +103,7 @@ async function takeBack<State, Step extends string, Subject>(
     return error;
   }
   if (one.final !== undefined && one.steps.indexOf(run.reached) >= one.steps.indexOf(one.final)) {
-    // Of one that was interrupted, `recover` does the rest.
+    // After an interruption past `final` the entry stays, and `recover` does the rest.
     if (error instanceof UserError) await run.journal.end();
     return error;
   }
@@ -118,14 +121,17 @@ async function takeBack<State, Step extends string, Subject>(
   return input.reverted ? input.reverted(error, step) : error;
 }
 
-/** What became of an operation that was cut off. */
+/** The result of recovering an operation that was cut off. */
 export interface Outcome {
   outcome: 'finished' | 'reverted';
-  /** What was done, for a person. */
+  /** What was done, as text for a person. */
   message: string;
 }
 
-/** Finishes or reverts an operation that was cut off, and forgets it. @throws what it throws; the entry stays then. */
+/**
+ * Finishes or reverts an operation that was cut off, and removes its entry.
+ * @throws what the operation throws; the entry stays then.
+ */
 export async function recoverEntry<State, Step extends string, Subject>(
   one: Operation<State, Step, Subject>,
   context: ServiceContext,
@@ -169,7 +175,7 @@ class JournaledRun<State, Step extends string> implements Run<State, Step> {
   readonly state: State;
   readonly cutOff: boolean;
   readonly #onStep: ((step: Step) => void) | undefined;
-  /** Undefined: none was noted. */
+  /** Undefined: no step was written. */
   reached: Step | undefined;
 
   constructor(

@@ -19,8 +19,8 @@ import type { ServiceContext } from './context.js';
 import { engineFacts } from './engine-facts.js';
 
 /**
- * The doctor's checks that stop an `up`, but for those of the engine, the compose file and its env files: the engine
- * has told of these when it resolved the project.
+ * The doctor's checks that stop an `up`, except those of the engine, the compose file and its env files,
+ * which the engine has reported when it resolved the project.
  */
 export const PREFLIGHT_CHECKS: readonly Check[] = [
   secretMissing,
@@ -33,14 +33,14 @@ export const PREFLIGHT_CHECKS: readonly Check[] = [
   portContainer,
 ];
 
-/** What is wrong in the project itself; the rest is the machine's and its engine's. */
+/** Chapters about the project itself; the others are about the machine and its engine. */
 const IN_THE_PROJECT = ['secrets', 'volumes'];
 
 /**
- * What would stop `up` half-way, found before anything is started: build folders, secrets, mounts, what is external,
- * names of containers, ports.
+ * Finds what would stop `up` half-way before anything is started: build folders, secrets, mounts, external
+ * resources, names of containers, ports.
  *
- * @throws UserError for the first thing that is wrong, each kind with its own code.
+ * @throws UserError for the first problem, each kind with its own code.
  */
 export async function preflight(
   context: ServiceContext,
@@ -54,7 +54,8 @@ export async function preflight(
     if (wanted.has(service.name)) checkBuild(location, service);
   }
   const facts = await engineFacts(context, engine, wanted);
-  // A free port of this machine needs no engine to tell who holds it, and this is on the way of every `up`.
+  // When the port is free on this machine, the engine is not asked who holds it, because every `up` runs
+  // this.
   const checks =
     !location.host && (await portsAreFree(project, wanted))
       ? PREFLIGHT_CHECKS.filter(({ chapter }) => chapter !== 'ports')

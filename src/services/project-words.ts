@@ -12,7 +12,7 @@ type Section = (typeof SECTIONS)[number];
 export type ProjectWords = Section | 'variables' | 'backups' | 'environments';
 
 /**
- * Names of a project, for completion: an empty list where there is no project, or one that cannot be read.
+ * Names in a project, for completion: an empty list without a project, or when it cannot be read.
  * @param directory absolute
  */
 export async function projectWords(
@@ -34,7 +34,7 @@ export async function projectWords(
   }
 }
 
-/** By indentation alone: a Tab must not wait for a YAML parser, nor fail on a broken file. */
+/** Reads by indentation only: a Tab must not wait for a YAML parser, nor fail on a broken file. */
 function sectionKeys({ files }: ProjectLocation, section: Section): string[] {
   const names = new Set<string>();
   const lines = new RegExp(`^${section}:[^\\n]*\\n((?:[ \\t]+[^\\n]*\\n?|#[^\\n]*\\n?|\\s*\\n)*)`, 'm');
@@ -48,7 +48,10 @@ function sectionKeys({ files }: ProjectLocation, section: Section): string[] {
   return [...names];
 }
 
-/** Of every service. Several files take part, and `${…}` in their names: that needs the reader. */
+/**
+ * Variables of every service. They come from several files, with `${…}` in file names, so this uses the full
+ * reader.
+ */
 async function variableNames(location: ProjectLocation, env: NodeJS.ProcessEnv): Promise<string[]> {
   const [{ loadProject }, { serviceVariables }] = await Promise.all([
     import('../project/loaded-project.js'),

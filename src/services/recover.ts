@@ -5,7 +5,7 @@ import type { ServiceContext } from './context.js';
 import { type Outcome, recoverEntry } from './operation.js';
 import { OPERATIONS } from './operations.js';
 
-/** What became of an operation that was cut off. */
+/** The result of recovering an operation that was cut off. */
 export interface Recovery extends Outcome {
   operation: string;
   id: string;
@@ -14,7 +14,7 @@ export interface Recovery extends Outcome {
 }
 
 /**
- * Finishes or reverts every operation that was cut off, oldest first. Where there is none, nothing happens.
+ * Finishes or reverts every operation that was cut off, oldest first. Does nothing when there is none.
  * @throws UserError JOURNAL_UNKNOWN for an entry of another version of invctl, and of {@link recoverEntry}.
  */
 export async function recover(context: ServiceContext): Promise<Recovery[]> {

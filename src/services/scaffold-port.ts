@@ -7,19 +7,19 @@ import { DEFAULT_OPTIONS } from '../template/options.js';
 
 /** The address of this machine that a scaffold publishes its API on. */
 const HOST = '127.0.0.1';
-/** Another invctl that looks whether the port is free has it itself for a moment. */
+/** How often to look: another invctl that checks the port holds it for a moment. */
 const LOOKS = 4;
 const PAUSE_MS = 50;
 
 export interface FirstPort {
   port: number;
-  /** Why it is not the usual one. */
+  /** Why it is not the default port. */
   note?: string;
 }
 
 /**
- * The port for a scaffold that nobody named one for: the usual one, or the next that is free. A compose file that is
- * there already, of an init that was cut off, keeps its port: what holds that may be its own stack.
+ * The port for a scaffold when none was given: the default, or the next free one. A compose file that an
+ * interrupted init left keeps its port: its own stack may hold it.
  */
 export async function firstPort(directory: string, usual: number = DEFAULT_OPTIONS.port): Promise<FirstPort> {
   for (const name of COMPOSE_FILE_NAMES) {
@@ -34,7 +34,7 @@ export async function firstPort(directory: string, usual: number = DEFAULT_OPTIO
   return { port, note: `${held}; the API of this project gets port ${port}` };
 }
 
-/** Says who has a port of this machine now; undefined where it is free. */
+/** Describes what holds a port of this machine now; undefined when it is free. */
 export async function portInUse(port: number): Promise<string | undefined> {
   for (let look = 1; look <= LOOKS; look += 1) {
     if (await isPortFree(HOST, port)) return undefined;

@@ -22,7 +22,7 @@ export type DatabaseStatus =
       version: string;
       bytes: number;
       user: string;
-      /** Where it lies. */
+      /** Where the password is stored. */
       password: string;
       migrations?: MigrationState;
     }
@@ -32,16 +32,19 @@ export interface ProjectStatus {
   project: string;
   engine: EngineKind;
   services: ServiceStatus[];
-  /** Absent: nobody can say which service is the app. */
+  /** Absent: it is not clear which service is the app. */
   app?: AppStatus;
   database: DatabaseStatus;
   /** The newest verified one. */
   backup?: NewestBackup;
-  /** Absent: it is off. */
+  /** Absent: the protection is off. */
   protection?: KnownProtection;
 }
 
-/** The services, the database and the newest backup. A database that does not answer is a result, no error. */
+/**
+ * The services, the database and the newest backup. A database that does not answer is a result, not an
+ * error.
+ */
 export async function projectStatus(context: ServiceContext): Promise<ProjectStatus> {
   const location = context.project();
   const engine = await context.engine();

@@ -39,7 +39,7 @@ export interface FailedService {
   /** What the health check printed last. */
   healthOutput?: string;
   lastLines: string[];
-  /** The doctor's verdict, and what to type. */
+  /** The doctor's verdict, and the next command. */
   cause?: Cause;
 }
 
@@ -49,20 +49,23 @@ export interface UpResult {
   services: ServiceStatus[];
   seconds: Record<string, number>;
   unchanged: string[];
-  /** Services whose source had changed since they were built: built again, but with `build: 'none'`. */
+  /**
+   * Services whose source had changed since they were built: they are rebuilt, except with `build: 'none'`.
+   */
   outdated: OutdatedImage[];
   failed: FailedService[];
-  /** Of a scaffold, whose API shows a page to log in to. */
+  /** The first login of a scaffold, whose API has a login page. */
   login?: FirstLogin;
 }
 
 const LAST_LINES = 12;
 
 /**
- * Brings the project, or some services and what they depend on, to healthy.
+ * Starts the project, or some services and their dependencies, and waits until they are healthy.
  *
- * @throws UserError UPGRADE_IN_CONFLICT (exit 4), of a secret's provider, of the preflight, PROJECT_LOCKED (exit 9), and
- * what the engine throws. A service that does not become healthy is no exception but a row of `failed`.
+ * @throws UserError UPGRADE_IN_CONFLICT (exit 4), of a secret's provider, of the preflight, PROJECT_LOCKED
+ * (exit 9), and what the engine throws. A service that does not become healthy is not an exception but a row
+ * of `failed`.
  */
 export async function up(context: ServiceContext, input: UpInput): Promise<UpResult> {
   const location = context.project();
@@ -77,7 +80,7 @@ export async function up(context: ServiceContext, input: UpInput): Promise<UpRes
     if (settings) await provideSecrets(context, settings.secrets, project, input.services);
     await preflight(context, engine, location, project, input.services);
     await rememberEngine(location, engine.kind);
-    // `list` is about the projects of this machine.
+    // `list` shows the projects of this machine only.
     if (!location.host) await noteProject(location, engine.kind, context.env);
     const outcome = await engine.up(
       location,

@@ -6,7 +6,7 @@ import type { Engine } from '../engine/engine.js';
 import type { ServiceContext } from './context.js';
 import { engineFacts } from './engine-facts.js';
 
-/** Why a service failed, by the doctor. */
+/** Why a service failed, according to the doctor. */
 export interface Cause {
   /** Id of the check. */
   check: string;
@@ -14,7 +14,9 @@ export interface Cause {
   next: string;
 }
 
-/** The doctor's verdict over services that did not become healthy; those that it knows nothing of are left out. */
+/**
+ * The doctor's verdict on services that did not become healthy; services without a known cause are left out.
+ */
 export async function verdict(
   context: ServiceContext,
   engine: Engine,
@@ -22,7 +24,7 @@ export async function verdict(
 ): Promise<Map<string, Cause>> {
   const facts = await engineFacts(context, engine);
   const checks = CHECKS.filter(
-    // What a provider gives now is no cause, and to ask it may bother a person.
+    // What a provider gives now explains nothing, and asking it may interrupt a person.
     (check) => check !== secretProvider && check.chapter !== 'production' && check.chapter !== 'security',
   );
   const results = await runChecks(checks, facts);
@@ -34,7 +36,7 @@ export async function verdict(
   );
 }
 
-/** What the service's own finding follows from, else that finding. */
+/** The root cause of the service's own finding, else that finding. */
 function causeOf(service: string, results: readonly CheckResult[]): Cause | undefined {
   const about = (one: CheckResult) => one.findings.find((finding) => finding.service === service);
   const muted = results.find((one) => one.followsFrom.length > 0 && about(one));

@@ -27,7 +27,7 @@ export async function findVolume(context: ServiceContext, keyOrName: string): Pr
 }
 
 /**
- * Removes a volume that nothing uses. The caller has the person's word for it.
+ * Removes a volume that nothing uses. The caller has asked for confirmation.
  * @throws UserError VOLUME_IN_USE
  */
 export async function removeVolume(

@@ -10,13 +10,13 @@ import type { ServiceContext } from './context.js';
 import { type UpResult, up } from './up.js';
 import { WatchedFiles } from './watched-files.js';
 
-/** A change is taken up once nothing has changed for this long, in milliseconds. */
+/** Milliseconds without a change after which a change is handled. */
 const QUIET_MS = 120;
-/** A storm of changes is taken up after this time at the latest, in milliseconds. */
+/** Milliseconds after which continuous changes are handled at the latest. */
 const LATEST_MS = 3000;
-/** Until another invctl lets go of the project, in milliseconds. */
+/** Milliseconds between attempts to lock a project that another invctl has locked. */
 const LOCK_RETRY_MS = 500;
-/** What is wrong in the source, and mended there. */
+/** Errors that are fixed by editing the source. */
 const IN_THE_SOURCE = ['BUILD_FAILED', 'COMPOSE_INVALID', 'PACKAGE_INVALID', 'EMBEDDED_NO_LOCK_FILE'];
 
 export interface WatchInput {
@@ -25,29 +25,29 @@ export interface WatchInput {
   onEvent: (event: WatchEvent) => void;
 }
 
-/** What becomes of a change. */
+/** The progress and the result of a change. */
 export type WatchEvent =
-  /** Told once, when every later change is seen. */
+  /** Reported once, when every later change is seen. */
   | { kind: 'watching'; services: string[]; folders: string[] }
   /** `files`: absolute paths, in the order in which they changed. */
   | { kind: 'changed'; files: string[] }
   | { kind: 'progress'; event: ServiceEvent }
   /** `seconds` since the first of the changes. */
   | { kind: 'served'; result: UpResult; seconds: number }
-  /** Nothing that enters a build, or decides how a service runs, is another. */
+  /** Nothing changed that is part of a build or decides how a service runs. */
   | { kind: 'unchanged' }
-  /** It does not build: what ran before goes on. */
+  /** The build failed: what ran before goes on. */
   | { kind: 'not-built'; error: UserError }
-  /** It was built, and does not become healthy. */
+  /** The build succeeded, but a service does not become healthy. */
   | { kind: 'unhealthy'; result: UpResult }
   | { kind: 'waiting'; error: UserError };
 
 /**
- * Brings the project up, and again after every change of its source or its compose file, until the context's signal
- * ends it. A build that is under way is then broken off, a service that is being replaced gets its time.
+ * Starts the project, and again after every change of its source or its compose file, until the context's
+ * signal ends it. The signal aborts a build that is under way; a service that is being replaced may finish.
  *
- * @throws UserError NOTHING_TO_WATCH (exit 4), WATCH_LIMIT, and what the first `up` throws but for an error in the
- *   source.
+ * @throws UserError NOTHING_TO_WATCH (exit 4), WATCH_LIMIT, and what the first `up` throws except for an
+ * error in the source.
  */
 export async function watch(outer: ServiceContext, input: WatchInput): Promise<void> {
   const context = { ...outer, warn: saidOnce(outer.warn) };
@@ -78,14 +78,14 @@ export async function watch(outer: ServiceContext, input: WatchInput): Promise<v
   }
 }
 
-/** A project that is up already is no news before anything has changed. */
+/** Leaves out `unchanged` events: the first start of a project that is up already is not news. */
 function withoutUnchanged(tell: WatchInput['onEvent']): WatchInput['onEvent'] {
   return (event) => {
     if (event.kind !== 'unchanged') tell(event);
   };
 }
 
-/** Each `up` would tell again what it warned of before. */
+/** Warns of each thing once, although each `up` repeats its warnings. */
 function saidOnce(warn: (message: string) => void): (message: string) => void {
   const said = new Set<string>();
   return (message) => {
@@ -106,7 +106,7 @@ function isFolder(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
-/** The project as its files say at this moment; an engine of its own, since one reads them once. */
+/** The project as its files are now, with a new engine, because an engine reads them only once. */
 async function projectNow(
   context: ServiceContext,
   signal = context.signal,
@@ -123,7 +123,7 @@ async function projectNow(
   return { location, engine, project: await engine.resolve(location) };
 }
 
-/** What is watched follows the compose file. One that is invalid now was told of already. */
+/** Updates the watched files from the compose file. An invalid compose file was already reported. */
 async function follow(
   context: ServiceContext,
   input: WatchInput,
@@ -165,7 +165,7 @@ async function attempt(context: ServiceContext, input: WatchInput, sinceMs: numb
   }
 }
 
-/** @returns nothing where it was told already, or was broken off. */
+/** @returns nothing when it was reported already, or was aborted. */
 async function tryOnce(
   context: ServiceContext,
   { services, timeoutMs, onEvent: tell }: WatchInput,
@@ -207,7 +207,7 @@ async function openWatcher(files: WatchedFiles): Promise<FSWatcher> {
   return open([], { ignoreInitial: true, ignored: (path) => files.ignores(path) });
 }
 
-/** Resolves when no later change is missed. */
+/** Resolves once the watcher sees every later change. */
 async function begin(watcher: FSWatcher, files: WatchedFiles): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     watcher.once('ready', resolve);
@@ -216,7 +216,7 @@ async function begin(watcher: FSWatcher, files: WatchedFiles): Promise<void> {
   });
 }
 
-/** Changes as they come, those of one moment together. */
+/** Collects changes; those close together are handled as one. */
 class Changes {
   readonly #paths = new Set<string>();
   #sinceMs = 0;
@@ -235,7 +235,7 @@ class Changes {
     signal.addEventListener('abort', () => this.#wake(), { once: true });
   }
 
-  /** Waits for the end of the next changes. After an abort it returns whatever there is. */
+  /** Waits until the next changes are complete. After an abort it returns what there is. */
   async next(): Promise<{ paths: string[]; sinceMs: number }> {
     while (!this.#signal.aborted) {
       if (this.#failure) throw this.#failure;
@@ -270,7 +270,7 @@ function nothingToWatch({ name }: ProjectLocation): UserError {
   });
 }
 
-/** Of the kernel's table of watches (Linux: fs.inotify.max_user_watches). */
+/** The error for the kernel's limit of watches (Linux: fs.inotify.max_user_watches). */
 function watchFailed(error: unknown): unknown {
   if (!hasErrorCode(error, 'ENOSPC', 'EMFILE')) return error;
   return new UserError({

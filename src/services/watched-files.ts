@@ -4,7 +4,9 @@ import { type ContextFilter, contextFilter, dockerfilePath } from '../project/bu
 import type { ProjectLocation } from '../project/locate.js';
 import type { ComposeBuild } from '../project/model.js';
 
-/** Which files a change of may change what runs. It only grows: a change too many is found to be none. */
+/**
+ * Which files can affect what runs. The set only grows: a change that affects nothing is found to be none.
+ */
 export class WatchedFiles {
   readonly #filters = new Map<string, ContextFilter>();
   readonly #files = new Set<string>();
@@ -19,7 +21,7 @@ export class WatchedFiles {
     return [...this.#files];
   }
 
-  /** @returns what was not watched before, and is there. */
+  /** @returns existing paths that were not watched before. */
   include(location: ProjectLocation, sources: readonly { build: ComposeBuild }[]): string[] {
     const known = new Set([...this.folders, ...this.files]);
     for (const { build } of sources) {
@@ -33,7 +35,7 @@ export class WatchedFiles {
     return [...this.folders, ...this.files].filter((path) => !known.has(path) && existsSync(path));
   }
 
-  /** Whether a path below one of the folders enters none of their builds. */
+  /** Whether no build uses a path below one of the folders. */
   ignores(path: string): boolean {
     if (this.#files.has(path)) return false;
     const around = [...this.#filters].filter(([folder]) => path === folder || path.startsWith(folder + sep));

@@ -316,8 +316,8 @@ async function warnOfReplication(
 }
 
 /**
- * Checks again, because the load took time and clients may have changed. @throws UserError as {@link
- * assertSwappable}
+ * Checks again, because the load took time and clients may have changed.
+ * @throws UserError as {@link assertSwappable}
  */
 async function assertStillSwappable(
   context: ServiceContext,
@@ -383,8 +383,8 @@ async function openBackup(
 }
 
 /**
- * Checks a backup that is to be restored into a cluster, before anything is deployed there. @throws as {@link
- * restore}
+ * Checks a backup that is to be restored into a cluster, before anything is deployed there.
+ * @throws as {@link restore}
  */
 export async function assertForCluster(
   context: ServiceContext,

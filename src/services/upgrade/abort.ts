@@ -12,21 +12,21 @@ import { abortOperation, forget, putBack, stagedIn } from './operations.js';
 export interface AbortResult {
   directory: string;
   name: string;
-  /** Versions of the template: the one that was left, and the one that is back. */
+  /** Versions of the template: the one that was reverted, and the one that is in place again. */
   from: string;
   to: string;
-  /** Paths of the files that are as before the upgrade again. */
+  /** Paths of the files that are again as before the upgrade. */
   restored: string[];
-  /** Those of them that were edited since. */
+  /** Restored files that were edited since the upgrade. */
   edited: string[];
   /** Where copies of those are. */
   copies?: string;
-  /** Migrations that go with it. */
+  /** Migrations of the upgrade, which are removed. */
   migrations: string[];
 }
 
 /**
- * Takes the last upgrade back: every file is as it was before it.
+ * Reverts the last upgrade: every file is as it was before.
  * @throws UserError NO_UPGRADE, NOT_A_SCAFFOLD, LOCK_INVALID (exit 4), PROJECT_LOCKED (exit 9)
  */
 export async function abortUpgrade(context: ServiceContext): Promise<AbortResult> {

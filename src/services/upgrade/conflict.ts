@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { ExitCode, UserError } from '../../errors.js';
 
 /**
- * Refuses a project in which an upgrade left both versions of something between markers.
+ * Refuses a project with conflict markers that an upgrade left.
  * @throws UserError UPGRADE_IN_CONFLICT (exit 4) with file and line
  */
 export async function assertNoConflict(directory: string): Promise<void> {
-  // Every `up` comes by here: most projects never had an upgrade.
+  // Every `up` runs this, and most projects never had an upgrade.
   if (!existsSync(join(directory, '.invctl', 'upgrade'))) return;
   const { unresolvedConflicts } = await import('../../template/upgrade-folder.js');
   const [first, ...more] = await unresolvedConflicts(directory);

@@ -13,7 +13,7 @@ export interface Scaffold {
 }
 
 /**
- * The context's project, as one that `init` wrote.
+ * The context's project, which must be a scaffold.
  * @throws UserError NO_PROJECT, NOT_A_SCAFFOLD, LOCK_INVALID (exit 4)
  */
 export async function findScaffold(context: ServiceContext): Promise<Scaffold> {
@@ -29,7 +29,10 @@ export async function findScaffold(context: ServiceContext): Promise<Scaffold> {
   });
 }
 
-/** A template is the whole project's, whatever environment was chosen: what is noted of an upgrade lies with its lock. */
+/**
+ * The context without its environment. A template belongs to the whole project, so the state of an upgrade is
+ * stored with the project's lock.
+ */
 export function ofAllEnvironments(context: ServiceContext, root: string): ServiceContext {
   const location = { ...context.project(), stateFolder: join(root, STATE_FOLDER) };
   return { ...context, project: () => location };

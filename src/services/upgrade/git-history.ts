@@ -2,7 +2,7 @@ import type { ProcessRunner } from '../../system/process.js';
 import { sha256 } from '../../template/lock.js';
 import { inUnixLineEnds } from '../../template/three-way.js';
 
-/** A file that was committed more often than this is not searched further back. */
+/** How many versions of a file are searched. */
 const MOST_VERSIONS = 200;
 const TIME_LIMIT_MS = 10_000;
 
@@ -12,7 +12,7 @@ interface Repository {
   signal: AbortSignal;
 }
 
-/** The committed text of a file that has this SHA-256 with LF line ends; undefined where git knows none. */
+/** The committed text of a file that has this SHA-256 with LF line ends; undefined when git has none. */
 export async function committedText(
   repository: Repository,
   path: string,
@@ -27,7 +27,7 @@ export async function committedText(
   return undefined;
 }
 
-/** Which of these files have changes that git has no commit of; empty outside of a work tree. */
+/** The files with uncommitted changes; empty outside of a work tree. */
 export async function uncommitted(repository: Repository, paths: readonly string[]): Promise<string[]> {
   if (paths.length === 0) return [];
   const status = await git(repository, [
@@ -48,7 +48,7 @@ export async function uncommitted(repository: Repository, paths: readonly string
     .map((path) => (path.startsWith(prefix) ? path.slice(prefix.length) : path));
 }
 
-/** Undefined where git is not there, or fails: it is no work tree, or has no commit yet. */
+/** Undefined when git is absent or fails: this is not a work tree, or it has no commit yet. */
 async function git({ processes, root, signal }: Repository, args: string[]): Promise<string | undefined> {
   try {
     const result = await processes.run('git', args, {

@@ -17,7 +17,7 @@ const stateSchema = z.object({
   folder: z.string().regex(/^\.invctl\/upgrade(-[\w-]+)?$/),
 });
 
-/** What an upgrade works on. */
+/** The folders that an upgrade works on. */
 interface Staged {
   /** Folder of the project. */
   root: string;
@@ -30,11 +30,13 @@ const reopen = async (context: ServiceContext, { folder }: z.infer<typeof stateS
   return { root: directory, folder: join(directory, folder) };
 };
 
-/** Once both sides are on the disk, an upgrade that was cut off goes on to its end; before that, nothing was changed. */
+/**
+ * Once both sides are on the disk, an upgrade that was cut off is finished; before that, nothing was changed.
+ */
 export const templateUpgradeOperation = operation({
   name: 'upgrade',
   state: stateSchema,
-  /** Both sides are copied · the files are written · the way back is kept. */
+  /** Both sides are copied · the files are written · the old side is kept for a later abort. */
   steps: ['stage', 'write', 'keep'],
   final: 'keep',
   reopen,
@@ -42,7 +44,7 @@ export const templateUpgradeOperation = operation({
     applies: async (_context, _staged, { step }) => step !== 'stage',
     async complete(context, staged, { step }) {
       const record = await readUpgradeRecord(staged.folder);
-      // Without one, the folder has its new name already.
+      // Without a record, the folder has its new name already.
       if (record && step === 'write') await writeAll(context, staged, record);
       await keepAsLast(staged.root, staged.folder);
       return 'every file is written; `invctl upgrade --abort` takes them back';
@@ -56,7 +58,7 @@ export const templateUpgradeOperation = operation({
   },
 });
 
-/** It goes on to its end, whenever it was cut off; after an error it can be tried again. */
+/** It is always finished, whenever it was cut off; after an error it can be repeated. */
 export const abortOperation = operation({
   name: 'upgrade --abort',
   state: stateSchema,
@@ -81,7 +83,7 @@ export function stagedIn(root: string, folder = UPGRADE_FOLDER): Staged {
   return { root, folder: join(root, folder) };
 }
 
-/** Where files are that somebody edited while an upgrade was under way, or since. */
+/** Where copies are of files that somebody edited while an upgrade was under way, or since. */
 export interface PutAside {
   paths: string[];
   folder: string;
@@ -109,7 +111,7 @@ export async function putBack(
   return aside;
 }
 
-/** The record first: without it, the rest is litter. */
+/** The record is removed first: without it, the other files are ignored. */
 export async function forget(folder: string): Promise<void> {
   await rm(join(folder, 'record.json'), { force: true });
   await rm(folder, { recursive: true, force: true });

@@ -21,16 +21,16 @@ const LOCK_WAIT_MS = 10_000;
 export interface UpgradeInput {
   /** Version of the template; undefined: that of this invctl. */
   to: string | undefined;
-  /** Write nothing, and give the differences. */
+  /** Write nothing, and return the differences. */
   diff: boolean;
-  /** In place of the template of this package. */
+  /** Used in place of the template in this package. */
   template?: Template;
 }
 
 export interface UpgradeFile extends Omit<PlannedFile, 'changes' | 'texts' | 'theirs'> {
-  /** Of a conflict without markers: where the template's version lies, relative to the project. */
+  /** For a conflict without markers: path of the template's version, relative to the project. */
   theirs?: string;
-  /** Unified diff from what is there to what it becomes, credentials redacted. */
+  /** Unified diff from the existing file to the new one, credentials redacted. */
   diff?: string;
 }
 
@@ -40,23 +40,23 @@ export interface UpgradeResult {
   /** Versions of the template. */
   from: string;
   to: string;
-  /** False: nothing was written, as nothing has to be, or only the differences were asked for. */
+  /** False: nothing was written, because nothing had to be, or only the differences were asked for. */
   applied: boolean;
   files: UpgradeFile[];
   /** How many of them are conflicts. */
   conflicts: number;
   /** New migrations, relative to the project. */
   migrations: string[];
-  /** Files with changes that git has no commit of. */
+  /** Files with uncommitted changes. */
   uncommitted: string[];
 }
 
 /**
- * Brings a scaffold to the template of this invctl: what changed there since is merged into what the person changed
- * here. All files, or none: what was cut off, `recover` finishes or reverts.
+ * Brings a scaffold to the template of this invctl: merges the template's changes into the person's changes.
+ * All files or none: `recover` finishes or reverts an upgrade that was cut off.
  *
- * @throws UserError NOT_A_SCAFFOLD, LOCK_INVALID (exit 4), USAGE, TEMPLATE_OLDER, UPGRADE_IN_CONFLICT, PROJECT_LOCKED
- * (exit 9), UNREADABLE, READ_ONLY, DISK_FULL
+ * @throws UserError NOT_A_SCAFFOLD, LOCK_INVALID (exit 4), USAGE, TEMPLATE_OLDER, UPGRADE_IN_CONFLICT,
+ * PROJECT_LOCKED (exit 9), UNREADABLE, READ_ONLY, DISK_FULL
  */
 export async function upgradeProject(context: ServiceContext, input: UpgradeInput): Promise<UpgradeResult> {
   const { root } = await findScaffold(context);
@@ -137,7 +137,7 @@ function shown({ changes: _, texts, theirs, ...file }: PlannedFile, diff: boolea
   };
 }
 
-/** An invctl has the one template that it came with. */
+/** An invctl has only the template that it was released with. */
 function assertVersions(from: string, own: string, to: string | undefined): void {
   if (to !== undefined && to !== own) {
     throw usageError(
