@@ -14,7 +14,7 @@ import type { ServiceContext } from '../context.js';
 import { operation, perform } from '../operation.js';
 import { notProtected } from './switch.js';
 
-/** What is not whole has another name, and the next base backup removes it. */
+/** An incomplete base backup has another name, and the next base backup removes it. */
 export const baseOperation = operation({
   name: 'db backup --base',
   state: z.object({}),
@@ -34,7 +34,7 @@ export interface BaseTaken {
 }
 
 /**
- * Takes a base backup now, in the receiver's place and by its hand.
+ * Takes a base backup now; the receiver writes it to its place.
  * @throws UserError NOT_PROTECTED, BASE_FAILED, SERVICE_NOT_RUNNING
  */
 export async function takeBase(context: ServiceContext): Promise<BaseTaken> {

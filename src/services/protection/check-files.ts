@@ -3,16 +3,16 @@ import { type Database, runClient } from '../../postgres/database.js';
 import { outputTail } from '../../system/argv.js';
 import type { ServiceContext } from '../context.js';
 
-/** pg_amcheck.c: it was at work, and has found something. */
+/** Exit status of pg_amcheck that found corruption (pg_amcheck.c). */
 const CORRUPT_STATUS = 2;
-/** What a shell says of a program that is not there; a bare server comes without it. */
+/** A shell's exit status for a missing program; pg_amcheck is not part of every PostgreSQL. */
 const ABSENT_STATUS = 127;
 
 /**
- * Looks for damage in each table and B-tree of a database, with PostgreSQL's own `pg_amcheck`. It leaves its extension
- * there: not for a live one.
+ * Looks for damage in each table and B-tree of a database, with PostgreSQL's own `pg_amcheck`. It leaves its
+ * extension in the database, so do not run it on a live one.
  *
- * @returns false where it is not there, or could not be used, which is warned of.
+ * @returns false when pg_amcheck is missing or could not be used, with a warning.
  * @throws UserError DATA_DAMAGED (exit 8) with what was found.
  */
 export async function checkFiles(context: ServiceContext, database: Database): Promise<boolean> {

@@ -9,14 +9,15 @@ import { UserError } from '../../errors.js';
 import type { RecoveryTarget } from '../../postgres/recovery-settings.js';
 import { sayMoment, type Target } from './moment.js';
 
-/** What to recover to, and from what. */
+/** The target of a recovery, and the base and WAL that it uses. */
 export interface Choice {
   plan: RecoveryPlan;
   target: RecoveryTarget;
 }
 
 /**
- * @throws UserError TARGET_OUTSIDE naming the time that can be brought back, NOTHING_TO_BRING_BACK where there is none.
+ * @throws UserError TARGET_OUTSIDE naming the time that can be restored, NOTHING_TO_BRING_BACK when there is
+ * none.
  */
 export function choose(catalogue: Catalogue, target: Exclude<Target, { kind: 'before' }>): Choice {
   const windows = windowsOf(catalogue);
@@ -37,7 +38,7 @@ export function choose(catalogue: Catalogue, target: Exclude<Target, { kind: 'be
   return { plan, target: { kind: 'end' } };
 }
 
-/** `from 22 Nov 2026 10:00:00 CET until …`, several with an `and`. */
+/** `from 22 Nov 2026 10:00:00 CET until …`; several are joined with `and`. */
 function sayWindows(windows: readonly Window[]): string {
   return windows.map(({ from, until }) => `from ${sayMoment(from)} until ${sayMoment(until)}`).join(', and ');
 }

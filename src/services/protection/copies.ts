@@ -10,11 +10,12 @@ import type { ServiceContext } from '../context.js';
 import { type Choice, choose } from './choose.js';
 
 /**
- * What leads to a target from what is here and what lies where copies go; what is not here is fetched.
+ * Chooses what leads to a target from what is here and what is in the place of copies, and fetches what is
+ * not here.
  *
- * @param here.chosen finds what leads to the target in what there is.
- * @param here.everything true: it reads the WAL, which has to be here by then.
- * @returns undefined where there are no copies of this server.
+ * @param here.chosen finds what leads to the target in a catalogue.
+ * @param here.everything true: `chosen` reads the WAL, so all of it has to be here first.
+ * @returns undefined when there are no copies of this server.
  * @throws UserError COPIES_UNREACHABLE, COPY_OF_ANOTHER, of `chosen`, and of {@link fetchPlan}.
  */
 export async function chooseFromCopies(
@@ -51,7 +52,7 @@ export async function chooseFromCopies(
   const fetch = (plan: RecoveryPlan) =>
     fetchPlan(copied, place, { plan, record }, { signal: context.signal });
   const [oldest] = windowsOf(catalogue).slice(-1);
-  // The oldest base of the last stretch has all of it before it.
+  // The plan from the oldest base of the last window contains all WAL after it.
   if (local.everything && oldest) await fetch(choose(catalogue, { kind: 'moment', at: oldest.from }).plan);
   const choice = await local.chosen(catalogue);
   await fetch(choice.plan);

@@ -14,12 +14,12 @@ import type { ServiceContext } from '../context.js';
 import { notProtected } from './switch.js';
 
 export interface ShipOptions {
-  /** True: what another machine wrote where copies go is gone on with. */
+  /** True: continue what another machine wrote in the place of copies. */
   takeOver: boolean;
   onBytes?: (total: number) => void;
 }
 
-/** What a round brought. */
+/** The result of a round. */
 export type Round = ({ shipped: Shipped } | { failure: UserError }) & { address: string };
 
 interface Way {
@@ -29,8 +29,8 @@ interface Way {
 }
 
 /**
- * Ships bases and WAL to where copies go, once.
- * @returns undefined where nothing is protected, and where {@link followCopies} is at it in another process.
+ * Ships bases and WAL to the place of copies, once.
+ * @returns undefined when nothing is protected, and while {@link followCopies} runs in another process.
  * @throws UserError COPIES_UNREACHABLE, COPY_OF_ANOTHER
  */
 export async function shipProtection(
@@ -49,10 +49,12 @@ export async function shipProtection(
 }
 
 /**
- * Ships bases and WAL to where copies go until it is interrupted. A place that does not answer is asked again and again.
+ * Ships bases and WAL to the place of copies until it is interrupted. It retries a place that does not
+ * answer.
  *
- * @param input.everySeconds from the end of one round to the next.
- * @throws UserError NO_COPY_STORE (exit 4), NOT_PROTECTED, PROJECT_LOCKED (exit 9) where another process follows.
+ * @param input.everySeconds from the end of one round to the start of the next.
+ * @throws UserError NO_COPY_STORE (exit 4), NOT_PROTECTED, PROJECT_LOCKED (exit 9) where another process
+ * follows.
  */
 export async function followCopies(
   context: ServiceContext,
@@ -79,7 +81,7 @@ export async function followCopies(
   });
 }
 
-/** A folder whose disk is not mounted yet will be. Undefined: it was interrupted. */
+/** Waits for a folder whose disk is not mounted yet. Undefined: it was interrupted. */
 async function untilReached(
   context: ServiceContext,
   way: Omit<Way, 'store'>,
@@ -111,7 +113,7 @@ async function withShipper<T>(
 ): Promise<T> {
   const place = protectionPlace(location, settings);
   const owner = { stateFolder: join(location.stateFolder, 'copying') };
-  // Not the project's own: everything else goes on meanwhile.
+  // A lock of its own, not the project's: other commands can run meanwhile.
   return withProjectLock(owner, { command: 'invctl db copy', recovers: true, signal }, async () => {
     const record = await readRecord(place);
     if (!record) throw notProtected();
@@ -139,7 +141,7 @@ async function withShipper<T>(
   });
 }
 
-/** @param change.covered undefined: as before. */
+/** @param change.covered undefined: unchanged. */
 async function note(
   place: string,
   change: { address: string; covered?: string | null; failure: string | null; follows: boolean },

@@ -4,9 +4,9 @@ import { ExitCode, UserError } from '../../errors.js';
 import { outputTail } from '../../system/argv.js';
 
 /**
- * Folders of a restore lie in the data folder itself, which is where the volume is: so both servers' files change
- * places by renames, whatever their size. pg_basebackup leaves out what begins with this, at any depth
- * (PG_TEMP_FILE_PREFIX in basebackup.c), and the server looks at none of it.
+ * A restore's folders are in the data folder itself, because it is on the volume: so both servers' files
+ * change places by renames, whatever their size. pg_basebackup leaves out names that begin with this, at any
+ * depth (PG_TEMP_FILE_PREFIX in basebackup.c), and the server ignores them.
  */
 const PREFIX = 'pgsql_tmp_';
 const BEFORE = `${PREFIX}before_`;
@@ -14,7 +14,8 @@ const BEFORE = `${PREFIX}before_`;
 const UNPACK_BASE = `umask 077
 mkdir -p "$1" && "$2" -dc | tar -x -f - -C "$1"`;
 
-// With what was there before that: the changes alone are no data folder. PostgreSQL 17 and later.
+// Combines an incremental base with the ones before it, because the changes alone are not a data folder.
+// PostgreSQL 17 and later.
 const COMBINE = `umask 077
 cd "$1" && pg_combinebackup --no-manifest --no-sync --output=data part-* && rm -rf part-*`;
 
@@ -27,14 +28,14 @@ printf '%s' "$2" >>postgresql.auto.conf && chmod 700 .`;
 const RETARGET = `cd "$1/data" && cp postgresql.auto.conf.before postgresql.auto.conf &&
 printf '%s' "$2" >>postgresql.auto.conf && touch recovery.signal`;
 
-// A folder's own lost+found belongs to the file system.
+// The lost+found at the root of a volume belongs to the file system.
 const MOVE = `move() {
   for entry in "$1"/* "$1"/.[!.]*; do
     case \${entry##*/} in ${PREFIX}*|lost+found|'*'|'.[!.]*') ;; *) mv -- "$entry" "$2/" || exit 1 ;; esac
   done
 }`;
 
-// The mark tells, after a power cut, whose files still lie in the data folder.
+// After a power cut, the mark shows whose files are still in the data folder.
 const SWAP = `${MOVE}
 umask 077
 [ ! -e "$2/data/postgresql.auto.conf.before" ] || mv "$2/data/postgresql.auto.conf.before" "$2/data/postgresql.auto.conf"
@@ -54,11 +55,11 @@ fi`;
 
 /** A restore's folders in the data folder. */
 export interface RestoreFolders {
-  /** Of the live server. */
+  /** The live server's data folder. */
   data: string;
-  /** `data/` in it is what takes its place. */
+  /** Its `data/` has the files that replace the live ones. */
   incoming: string;
-  /** `data/` in it is what was there before. */
+  /** Its `data/` has the previous files. */
   previous: string;
 }
 
@@ -67,12 +68,12 @@ export function restoreFolders(data: string, id: string): RestoreFolders {
   return { data, incoming: `${data}/${PREFIX}restore_${id}`, previous: `${data}/${BEFORE}${id}` };
 }
 
-/** Folder that a restore left aside, by its id. */
+/** Folder that a restore kept, by its id. */
 export function previousFolder(data: string, id: string): string {
   return `${data}/${BEFORE}${id}`;
 }
 
-/** Ids of the folders that restores left aside, newest first. */
+/** Ids of the folders that restores kept, newest first. */
 export async function idsOfPrevious(run: FileProgram, data: string): Promise<string[]> {
   const output = await run(['sh', '-c', `cd "$1" && ls -d ${BEFORE}*/moved 2>/dev/null || true`, 'sh', data]);
   return output
@@ -83,10 +84,13 @@ export async function idsOfPrevious(run: FileProgram, data: string): Promise<str
     .reverse();
 }
 
-/** Runs a program where the data folder is; returns what it printed. @throws UserError DATA_FILES_FAILED */
+/**
+ * Runs a program where the data folder is, and returns what it printed.
+ * @throws UserError DATA_FILES_FAILED
+ */
 export type FileProgram = (command: readonly string[], input?: Readable) => Promise<string>;
 
-/** Programs of a trial that is beside the database's service. */
+/** Runs programs in a trial beside the database's service. */
 export function fileProgram(trial: BesideTrial, service: string): FileProgram {
   return async (command, input = Readable.from([])) => {
     const { status, output } = await trial.runOnData(command, input);
@@ -107,8 +111,8 @@ export interface BaseArchive {
 }
 
 /**
- * Makes the incoming server's files.
- * @param chain what the base is made of, oldest first.
+ * Creates the incoming server's files.
+ * @param chain the base and the incremental ones before it, oldest first.
  * @param wal a tar of segments.
  * @param settings what is added to its `postgresql.auto.conf`.
  */
@@ -139,7 +143,10 @@ export async function retarget(
   await run(['sh', '-c', RETARGET, 'sh', incoming, settings]);
 }
 
-/** Puts the incoming files in the place of the live ones, which go aside. Both servers are stopped. Safe to do again. */
+/**
+ * Puts the incoming files in the place of the live ones, which are moved aside. Both servers are stopped. It
+ * can be repeated.
+ */
 export async function swapFiles(
   run: FileProgram,
   { data, incoming, previous }: RestoreFolders,
@@ -147,7 +154,7 @@ export async function swapFiles(
   await run(['sh', '-c', SWAP, 'sh', data, incoming, previous]);
 }
 
-/** Takes {@link swapFiles} back, wherever it was cut off. */
+/** Reverts {@link swapFiles}, wherever it was cut off. */
 export async function unswapFiles(
   run: FileProgram,
   { data, incoming, previous }: RestoreFolders,

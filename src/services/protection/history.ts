@@ -20,30 +20,30 @@ import { notProtected } from './switch.js';
 export interface HistoryInput {
   /** As typed. */
   table: string;
-  /** Changes to tell at most. */
+  /** Most changes to report. */
   limit: number;
-  /** How far to look back. */
+  /** How far back to look. */
   since: Date;
   onProgress?: (bytes: number, expected: number) => void;
 }
 
 export interface History {
-  /** Quoted where it has to be; as typed where there is none. */
+  /** Quoted where necessary; as typed when there is no such table. */
   table: string;
-  /** False: there is no such table, and the changes are of every table that was dropped. */
+  /** False: there is no such table, and the changes are those of every table that was dropped. */
   exists: boolean;
   /** Newest first. */
   changes: TableChange[];
-  /** True: there may be more, further back. */
+  /** True: there may be more changes, further back. */
   more: boolean;
-  /** How far back was looked: nothing before it is known. */
+  /** Time from which the WAL was read; earlier changes are not known. */
   from: Date | null;
   /** Bytes of WAL that were read. */
   bytes: number;
 }
 
 /**
- * What changed a table and when, newest first, as far as the WAL that was received tells. Changes nothing.
+ * What changed a table and when, newest first, according to the received WAL. Changes nothing.
  * @throws UserError NOT_PROTECTED, TABLE_AMBIGUOUS, NOT_A_TABLE
  */
 export async function tableHistory(context: ServiceContext, input: HistoryInput): Promise<History> {
@@ -97,11 +97,11 @@ async function whatToLookFor(session: Session, typed: string): Promise<{ wanted:
 }
 
 interface Reading extends Pick<HistoryInput, 'since' | 'onProgress'> {
-  /** Told the events of each stretch; true: enough. */
+  /** Receives the events of each stretch; returns true to stop. */
   take(events: readonly WalEvent[]): boolean;
 }
 
-/** Reads the live server's WAL from its end back, a stretch at a time. */
+/** Reads the live server's WAL backwards from its end, a stretch at a time. */
 async function readBack(
   context: ServiceContext,
   database: Database,
@@ -148,7 +148,7 @@ async function readBack(
   return { from, bytes, stopped: false };
 }
 
-/** A segment's bytes, whether it is packed or not. Undefined: it has gone since it was listed. */
+/** A segment's bytes, compressed or not. Undefined: it was removed since it was listed. */
 async function openSegment(
   place: string,
   { run, file }: Segment,
@@ -156,7 +156,7 @@ async function openSegment(
 ): Promise<{ read(offset: number, bytes: number): Promise<Buffer>; close(): Promise<void> } | undefined> {
   const folder = join(place, 'wal', run);
   const name = unpackedName(file);
-  // It may have been finished or packed since it was listed.
+  // It may have been completed or compressed since it was listed.
   const stored =
     (await findStored(folder, name)) ?? (await findStored(folder, name.replace(/\.partial$/, '')));
   if (!stored) return undefined;
@@ -173,8 +173,8 @@ async function openSegment(
 
 /**
  * Where a transaction was committed, in the WAL of the live server.
- * @param transaction its number, or that of a part of it (a savepoint), as `xmin` of a row may be.
- * @returns with the number of the whole transaction; undefined: it is not in what was received.
+ * @param transaction its number, or that of a subtransaction (a savepoint), as `xmin` of a row may be.
+ * @returns also the number of the top-level transaction; undefined: it is not in the received WAL.
  */
 export async function findCommit(
   context: ServiceContext,

@@ -1,6 +1,6 @@
 import { UserError } from '../../errors.js';
 
-/** What a person wants back. */
+/** What a person wants to restore. */
 export type Target =
   | { kind: 'latest' }
   | { kind: 'moment'; at: Date }
@@ -12,8 +12,9 @@ const WRITTEN =
   /^(\d{4})-(\d{2})-(\d{2})(?:[ T](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,6}))?)?)?\s*(Z|UTC|[+-]\d{2}(?::?\d{2})?)?$/i;
 
 /**
- * `2026-11-29 14:05:03`, in the zone of the machine unless it names one (`Z`, `+01:00`), `5m-ago` or `latest`.
- * @throws UserError USAGE (exit 2) for any other text, and for a time that a change of clocks left out.
+ * `2026-11-29 14:05:03` in the machine's time zone, the same with a zone (`Z`, `+01:00`), `5m-ago` or
+ * `latest`.
+ * @throws UserError USAGE (exit 2) for any other text, and for a time that a change of clocks skipped.
  */
 export function parseTarget(text: string, now = new Date()): Target {
   const trimmed = text.trim();
@@ -43,7 +44,7 @@ export function parseTransaction(text: string): Target {
   return { kind: 'before', transaction: text };
 }
 
-/** In the zone of the machine, which it names: `29 Nov 2026 14:05:03 CET`. */
+/** In the machine's time zone, which it names: `29 Nov 2026 14:05:03 CET`. */
 export function sayMoment(at: Date, locale = 'en-GB'): string {
   return new Intl.DateTimeFormat(locale, {
     day: 'numeric',
@@ -76,7 +77,7 @@ function instantOf([
       ? 'Z'
       : zone.replace(/^(...):?(\d{2})?$/, (_, h, m = '00') => `${h}:${m}`);
     const at = new Date(`${written}${offset}`);
-    // Date takes 30 February for a day of March.
+    // Date reads 30 February as a day of March.
     const plain = new Date(`${written}Z`);
     return sameDay(plain, `${year}-${month}-${day}`) ? at : new Date(Number.NaN);
   }

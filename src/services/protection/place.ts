@@ -8,13 +8,13 @@ import type { Secret } from '../../system/secret.js';
 
 const SCRIPT = join(PACKAGE_FOLDER, 'templates', 'protection', 'receiver.sh');
 
-/** The place as a compose file names it: relative where it lies in the project. */
+/** The place as a compose file names it: relative if it is in the project. */
 export function placeInCompose(location: ProjectLocation, place: string): string {
   const path = relative(location.directory, place);
   return isAbsolute(path) || path.startsWith('..') ? place : `./${path}`;
 }
 
-/** Makes the place, closed to other users, and puts into it what the receiver runs and logs in with. */
+/** Creates the place, closed to other users, with what the receiver runs and its login. */
 export async function furnishPlace(place: string, password: Secret): Promise<void> {
   try {
     await mkdir(place, { recursive: true, mode: 0o700 });
@@ -28,7 +28,7 @@ export async function furnishPlace(place: string, password: Secret): Promise<voi
   await writeFileAtomic(join(place, '.pgpass'), `*:*:*:${PROTECT_ROLE}:${password.reveal()}\n`, 0o600);
 }
 
-/** Takes out what the receiver runs and logs in with. What it has received stays. */
+/** Removes what the receiver runs and its login. What it has received stays. */
 export async function emptyPlace(place: string): Promise<void> {
   for (const name of ['receiver.sh', '.pgpass', 'state/base-wanted', 'state/base-failed']) {
     await rm(join(place, name), { force: true });

@@ -10,7 +10,7 @@ const END = '# invctl db protect: to here';
 export interface ReceiverSettings {
   /** Seconds between two base backups. */
   everySeconds: number;
-  /** Seconds that every moment can be brought back for. */
+  /** Seconds for which every moment can be restored. */
   keepSeconds: number;
 }
 
@@ -20,8 +20,8 @@ export interface ReceiverServiceInput extends ReceiverSettings {
   /** Compose files in merge order. */
   files: readonly ComposeText[];
   /**
-   * True: the last of them is to be edited, since the others may be those of another installation as well, which must
-   * not receive into this one's place.
+   * True: edit the last of them, because another installation may use the others too, and must not receive
+   * into this one's place.
    */
   lastFile: boolean;
   /** The protection's place as the compose file names it. */
@@ -43,8 +43,8 @@ export interface ComposeEdit {
 }
 
 /**
- * The compose file with the receiver's service in it, right behind the database's, or behind the last service of a
- * file that has others alone. One that is there is written anew.
+ * Adds the receiver's service to the compose file, after the database's service, or after the last service of
+ * a file that has only others. An existing one is rewritten.
  * @throws UserError COMPOSE_NOT_EDITABLE with the service's text, for a person to write it.
  */
 export function withReceiver(input: ReceiverServiceInput): ComposeEdit {
@@ -72,7 +72,7 @@ export function withReceiver(input: ReceiverServiceInput): ComposeEdit {
   return { file: found.file, before, after };
 }
 
-/** The compose file without the receiver's service; undefined where it has none between invctl's marks. */
+/** The compose file without the receiver's service; undefined when it has none between invctl's marks. */
 export function withoutReceiver(text: string): string | undefined {
   const lines = text.split('\n');
   const begin = lines.findIndex((line) => line.trim().startsWith(BEGIN));
@@ -82,7 +82,7 @@ export function withoutReceiver(text: string): string | undefined {
   return [...lines.slice(0, first), ...lines.slice(end + 1)].join('\n');
 }
 
-/** What the receiver's service was made with. */
+/** The settings that the receiver's service was written with. */
 export function receiverSettings(service: ComposeService): ReceiverSettings {
   return {
     everySeconds: Number(service.environment.EVERY),
@@ -102,7 +102,7 @@ function serviceLines(
     `${receiverName(database)}:`,
     `  image: ${image}`,
     ...(database.build ? ['  pull_policy: never'] : []),
-    // Who owns the place: nobody else may read what is in it.
+    // The owner of the place: nobody else may read what is in it.
     `  user: "${user.uid}:${user.gid}"`,
     '  entrypoint:',
     '    - sh',
@@ -132,13 +132,13 @@ function networkLines(networks: readonly string[]): string[] {
     : [`  networks: [${networks.map(scalarYaml).join(', ')}]`];
 }
 
-/** As it is written, with its `${…}`. */
+/** The image as it is written, with its `${…}`. */
 function imageText(text: string, service: string): string | undefined {
   const image = parseDocument(text, { merge: true }).getIn(['services', service, 'image'], true);
   return isScalar(image) && image.range ? text.slice(image.range[0], image.range[1]) : undefined;
 }
 
-/** A file's own, in its order. */
+/** The last service in the file's own text. */
 function lastService(text: string): string | undefined {
   const services = parseDocument(text, { merge: true }).get('services');
   return isMap(services) ? services.items.map(({ key }) => String(key)).at(-1) : undefined;

@@ -39,15 +39,15 @@ const RESTORE_TABLE = 'db restore --table';
 const IDENTIFIER_BYTES = 63;
 
 const stateSchema = besideSchema.extend({
-  /** Tables that were made, or were about to be, quoted. */
+  /** Quoted names of tables that were created, or were about to be. */
   copies: z.array(z.string()),
-  /** Comment of each of them. */
+  /** Comment on each of them. */
   comment: z.string(),
 });
 
 type State = z.infer<typeof stateSchema>;
 
-/** Until every table is there, all of it is taken back. */
+/** Everything is reverted until every table is complete. */
 export const restoreTableOperation = operation({
   name: RESTORE_TABLE,
   state: stateSchema,
@@ -78,26 +78,26 @@ export interface RestoreTablesInput {
   target: Target;
   /** As typed. */
   tables: readonly string[];
-  /** Of the copy, as typed; only with one table. */
+  /** Name of the new table, as typed; only with one table. */
   into?: string;
   onStep?: (step: RestoreToStep | 'copy', table?: string) => void;
 }
 
-/** A table as it was, beside the live one. */
+/** A table as it was, restored beside the live one. */
 export interface RestoredTable {
-  /** Quoted where it has to be, as the others. */
+  /** Quoted where necessary, like the other names. */
   table: string;
   into: string;
   rows: number;
-  /** Null: there is no such table now. */
+  /** Null: there is no such table any more. */
   difference: TableDifference | null;
   putBack: PutBack & {
-    /** Makes the copy the table; null: there is one. */
+    /** SQL that renames the copy to the table's name; null: the name is taken. */
     rename: string | null;
   };
-  /** What the copy has not, or has otherwise, as a person reads it. */
+  /** What the copy lacks, or has differently, as text for a person. */
   notes: string[];
-  /** Other tables whose rows a deletion from this one has deleted or changed as well. */
+  /** Other tables whose rows a deletion from this one also deleted or changed. */
   followers: string[];
 }
 
@@ -105,17 +105,17 @@ export interface RestoredTables {
   /** Folder of the base backup. */
   from: string;
   moment: Date | null;
-  /** When the last transaction that is in it was committed; null: none since the base backup. */
+  /** When the last restored transaction was committed; null: none since the base backup. */
   lastCommit: Date | null;
   tables: RestoredTable[];
 }
 
 /**
- * Brings tables back as they were, each into a new one beside the live one. Nothing else is taken back, and the live
- * table stays as it is.
+ * Restores tables as they were, each into a new one beside the live one. Nothing else is restored, and the
+ * live table stays as it is.
  *
- * @throws UserError TABLE_NOT_FOUND, TABLE_EXISTS, NOT_A_TABLE, NOT_PROTECTED, TARGET_OUTSIDE, and of
- *   {@link recoverBeside}.
+ * @throws UserError TABLE_NOT_FOUND, TABLE_EXISTS, NOT_A_TABLE, NOT_PROTECTED, TARGET_OUTSIDE, and of {@link
+ * recoverBeside}.
  */
 export async function restoreTables(
   context: ServiceContext,
@@ -124,7 +124,7 @@ export async function restoreTables(
   return withFoundDatabase(context, RESTORE_TABLE, async (database) => {
     const { record, recovery, moment } = await prepare(context, database, input.target, input.onStep);
     const options = { applicationName: `invctl ${RESTORE_TABLE}`, signal: context.signal };
-    // What can be refused is refused before anything is made.
+    // Checks everything that can be refused before anything is created.
     await withSession(database, options, async (session) => {
       await assertTakesWrites(session);
       for (const typed of input.tables) await nameOfCopy(session, input, await liveTable(session, typed));
@@ -218,7 +218,10 @@ async function liveTable(session: Session, typed: string): Promise<Table | undef
   }
 }
 
-/** Of the copy, quoted; in the schema of the table where that is there. @throws UserError TABLE_EXISTS, SCHEMA_MISSING */
+/**
+ * Quoted name of the copy, in the table's schema if that exists.
+ * @throws UserError TABLE_EXISTS, SCHEMA_MISSING
+ */
 async function nameOfCopy(
   session: Session,
   { into, target }: Pick<RestoreTablesInput, 'into' | 'target'>,
@@ -237,7 +240,7 @@ async function nameOfCopy(
   return assertFree(session, there.length > 0 ? schema : 'public', base + suffix);
 }
 
-/** `_at_20261129_140503`, in the zone of the machine, as it was asked for. */
+/** `_at_20261129_140503`, in the machine's time zone, as the time was asked for. */
 function suffixOf(target: Target): string {
   if (target.kind === 'before') return `_before_${target.transaction}`;
   const at = target.kind === 'moment' ? target.at : new Date();

@@ -32,17 +32,17 @@ import { notProtected } from './switch.js';
 
 const RESTORE_TO = 'db restore --to';
 const PROMOTE_SECONDS = 300;
-/** Codes of what the copies may have. */
+/** Error codes that mean that something is not here but may be among the copies. */
 const HERE_NO_MORE = ['NOT_PROTECTED', 'NOTHING_TO_BRING_BACK', 'TARGET_OUTSIDE', 'TARGET_NOT_FOUND'];
 
-/** Of a second server beside the live one. */
+/** The state of a second server beside the live one. */
 export const besideSchema = z.object({
-  /** Name of the trial's project. */
+  /** Name of the trial project. */
   trial: z.string(),
   folders: z.object({ data: z.string(), incoming: z.string(), previous: z.string() }),
-  /** True: what is incoming was made by this restore, and is not to stay. */
+  /** True: this restore created the incoming files, so a revert removes them. */
   made: z.boolean(),
-  /** What ran before, the database first. */
+  /** Services that ran before, the database first. */
   services: z.array(z.string()),
 });
 
@@ -51,7 +51,7 @@ type State = z.infer<typeof besideSchema>;
 const STEPS = ['recover', 'swap', 'restart'] as const;
 type RestoreToRun = Run<State, (typeof STEPS)[number]>;
 
-/** What was swapped is finished, and what was not is taken back. */
+/** After the swap the restore is finished; before it, it is reverted. */
 export const restoreToOperation = operation({
   name: RESTORE_TO,
   state: besideSchema,
@@ -83,9 +83,9 @@ export type RestoreToStep =
   | 'restart';
 
 export interface RestoreToPreview {
-  /** The moment that was asked for; null: the last one, or before a transaction. */
+  /** The moment that was asked for; null: the latest, or before a transaction. */
   moment: Date | null;
-  /** When the last transaction that is brought back was committed; null: none since the base backup. */
+  /** When the last restored transaction was committed; null: none since the base backup. */
   lastCommit: Date | null;
   database: string;
   rows: RowDifference[];
@@ -105,9 +105,9 @@ export interface RestoredTo extends Restored {
 }
 
 /**
- * Brings back a moment: a server is made of a base backup and the WAL up to it, beside the live one, and looked at;
- * then the two servers' files change places. Those of before stay for `undoRestoreTo`. A failure before the swap leaves
- * the live server untouched.
+ * Restores a moment: makes a server of a base backup and the WAL up to that moment, beside the live one, and
+ * checks it; then the two servers' files change places. The previous files stay for `undoRestoreTo`. A
+ * failure before the swap leaves the live server untouched.
  *
  * @throws UserError NOT_PROTECTED, TARGET_OUTSIDE, of {@link recoverBeside}, and what `confirm` throws.
  */
@@ -164,11 +164,11 @@ export interface Drill {
   lastCommit: Date | null;
   base: string;
   tables: Facts['tables'];
-  /** False: the image has no pg_amcheck, or it may not be used. */
+  /** False: the image has no pg_amcheck, or it cannot be used. */
   amcheck: boolean;
 }
 
-/** All of {@link restoreTo} but the swap: nothing of it stays but a note of how it went. */
+/** Does all of {@link restoreTo} except the swap: keeps nothing but a note of the result. */
 export async function drill(
   context: ServiceContext,
   input: Pick<RestoreToInput, 'target' | 'onStep'>,
@@ -187,7 +187,7 @@ export async function drill(
       await note({ base: result.base, rows, failure: null });
       return result;
     } catch (error) {
-      // What was asked for wrongly says nothing of what is there.
+      // A refused request is not a failed trial: it is not recorded.
       const tells = error instanceof UserError && !['NOT_PROTECTED', 'TARGET_OUTSIDE'].includes(error.code);
       if (tells && !context.signal.aborted) await note({ base: null, rows: 0, failure: error.message });
       throw error;
@@ -225,7 +225,7 @@ async function drillIn(
   });
 }
 
-/** Puts the files that a restore left aside back in their place; those there are left aside in turn. */
+/** Puts the files that a restore kept back in place; the current files are kept in turn. */
 export async function undoRestoreTo(
   context: ServiceContext,
   database: Database,
@@ -261,7 +261,7 @@ export async function undoRestoreTo(
 }
 
 /**
- * What a target is brought back from; what is not here is fetched from the copies.
+ * Finds what a target is restored from, and fetches from the copies what is not here.
  * @throws UserError NOT_PROTECTED, TARGET_NOT_FOUND, and of {@link choose}
  */
 export async function prepare(
@@ -286,7 +286,7 @@ export async function prepare(
   };
 }
 
-/** What leads to the target: what is here, or with what is here no more, the copies. */
+/** What leads to the target: what is here or, if that is not enough, the copies. */
 async function found(
   context: ServiceContext,
   database: Database,
@@ -311,7 +311,10 @@ async function found(
   }
 }
 
-/** The transaction may be one of before a restore, or never have been committed: found before anything is made. */
+/**
+ * The transaction may be older than a restore, or never have been committed. This is found before anything is
+ * created.
+ */
 async function chooseBefore(
   context: ServiceContext,
   database: Database,
@@ -325,7 +328,7 @@ async function chooseBefore(
   return { plan, target: { kind: 'before', transaction: String(commit.transaction) } };
 }
 
-/** The second server is one to be written to from here on, and stopped cleanly. */
+/** Makes the second server writable from here on, and stops it cleanly. */
 async function settle(context: ServiceContext, scratch: ScratchServer): Promise<void> {
   await promote(context, scratch);
   const { database, trial } = scratch;
@@ -360,7 +363,7 @@ async function swap(
 ): Promise<number> {
   const { state } = run;
   await run.begin('swap');
-  // From here on nothing stops it.
+  // The swap must not be interrupted.
   context.signal.throwIfAborted();
   input.onStep?.('swap');
   const started = performance.now();
@@ -376,7 +379,7 @@ async function swap(
   return swapMs;
 }
 
-/** Clients first, so that none of them writes what would be lost. */
+/** Stops clients first, so that none of them writes data that would be lost. */
 async function stopServices(
   { engine, location, service }: Database,
   services: readonly string[],
@@ -395,7 +398,10 @@ async function startServices(database: Database, services: readonly string[]): P
   );
 }
 
-/** Removes a second server, and puts the live one's files and services as they were. Safe to do again at any point of it. */
+/**
+ * Removes a second server, and puts the live one's files and services back as they were. It can be repeated
+ * at any point.
+ */
 export async function takeBack(context: ServiceContext, database: Database, state: State): Promise<void> {
   const calm = { ...context, signal: new AbortController().signal };
   const { folders } = state;
@@ -432,7 +438,7 @@ async function countIn(context: ServiceContext, database: Database): Promise<Fac
   return withSession(database, options, countRows);
 }
 
-/** Undefined where the live database cannot be counted: all the more reason to bring it back. */
+/** Undefined when the live database cannot be counted, which must not stop a restore. */
 async function countLive(context: ServiceContext, database: Database): Promise<Facts['tables'] | undefined> {
   try {
     return await countIn(context, database);

@@ -39,20 +39,20 @@ const BASE_ARCHIVES = [
   { name: 'base.tar.gz', decompressor: 'gzip' },
 ] as const;
 
-/** A server made of a base and WAL, beside the live one. */
+/** A server made from a base and WAL, beside the live one. */
 export interface ScratchServer {
   trial: Trial;
-  /** The live database's double there. */
+  /** The project's database on this server. */
   database: Database;
-  /** Programs on the volume that both have. */
+  /** Runs programs on the volume that both servers use. */
   run: FileProgram;
-  /** When the last transaction that it has was committed; null: none after the base. */
+  /** When the last transaction in it was committed; null: none after the base. */
   lastCommit: Date | null;
-  /** True: it is still in recovery, and has to be promoted to be written to. */
+  /** True: it is still in recovery, and has to be promoted before it can be written to. */
   paused: boolean;
 }
 
-/** The trial's project of a restore, on the live volume, with its data folder elsewhere on it. */
+/** Opens the trial project of a restore, on the live volume, with its data folder in another place on it. */
 export async function openBeside(
   context: ServiceContext,
   { engine, location, project, service }: Database,
@@ -65,11 +65,11 @@ export async function openBeside(
 }
 
 /**
- * Recovers a base to a target in a server of its own, which is left at that point to be looked at.
+ * Recovers a base to a target in a second server, which stays at that point for inspection.
  *
- * @param expectedEnd position that recovery must come to where it goes to the end.
- * @throws UserError of exit 8: PROTECTION_DAMAGED, RECOVERY_FAILED; TARGET_NOT_FOUND for a transaction that is not in
- *   the WAL.
+ * @param expectedEnd position that recovery must reach when it replays to the end.
+ * @throws UserError of exit 8: PROTECTION_DAMAGED, RECOVERY_FAILED; TARGET_NOT_FOUND for a transaction that
+ * is not in the WAL.
  */
 export async function recoverBeside(
   context: ServiceContext,
@@ -138,7 +138,7 @@ async function openBase({ folder }: Base, opener: Opener): Promise<BaseArchive> 
   throw damaged(join(folder, BASE_ARCHIVES[0].name), 'is not there');
 }
 
-/** The WAL that is needed in one folder, by links: what is removed or renamed meanwhile is still there. */
+/** Links the needed WAL into one folder, so that it stays when files are removed or renamed meanwhile. */
 async function withWalFolder<T>(
   place: string,
   name: string,
@@ -161,7 +161,7 @@ async function withWalFolder<T>(
   }
 }
 
-/** It may have been finished or packed since it was listed. */
+/** It may have been completed or compressed since it was listed. */
 async function linkSegment(source: string, file: string, folder: string): Promise<void> {
   const name = unpackedName(file);
   for (const wanted of [name, name.replace(/\.partial$/, '')]) {
@@ -178,7 +178,7 @@ async function linkSegment(source: string, file: string, folder: string): Promis
 
 const TAR_BLOCK = 512;
 
-/** A tar of the segments of a folder, as they were before they were packed, and of its histories. */
+/** A tar of the segments in a folder, uncompressed, and of the history files. */
 async function* walArchive(folder: string, segmentBytes: number, opener: Opener): AsyncGenerator<Buffer> {
   for (const file of (await readdir(folder)).sort()) {
     const name = unpackedName(file);
@@ -198,7 +198,7 @@ async function* walArchive(folder: string, segmentBytes: number, opener: Opener)
       if (left < 0) throw damaged(stored.file, `has more than ${segmentBytes} bytes`);
       yield chunk as Buffer;
     }
-    // One that was being made when its receiver was killed is shorter.
+    // A segment whose receiver was killed is shorter: pad it.
     for (; left > 0; left -= Math.min(left, ZEROS.length))
       yield ZEROS.subarray(0, Math.min(left, ZEROS.length));
   }
@@ -223,7 +223,7 @@ function once<T>(make: () => Promise<T>): () => Promise<T> {
 
 type Recovered = { lastCommit: Date | null; paused: boolean; end: Lsn | undefined };
 
-/** Starts the server and waits until it stops recovering, by pausing at its target or at the end of the WAL. */
+/** Starts the server and waits until recovery stops, by pausing at its target or at the end of the WAL. */
 async function recover(context: ServiceContext, database: Database): Promise<Recovered | 'not reached'> {
   const { engine, location, service } = database;
   const since = new Date().toISOString();
@@ -250,7 +250,7 @@ async function recover(context: ServiceContext, database: Database): Promise<Rec
   }
 }
 
-/** Undefined while it recovers, or takes no sessions yet. */
+/** Undefined while it recovers, or does not accept sessions yet. */
 async function askRecovery(context: ServiceContext, database: Database): Promise<Recovered | undefined> {
   try {
     return await withMaintenance(
@@ -275,7 +275,7 @@ async function askRecovery(context: ServiceContext, database: Database): Promise
     );
   } catch (error) {
     context.signal.throwIfAborted();
-    // Not up yet, or gone: the status tells.
+    // It has not started yet, or has exited: the caller reads its status.
     if (error instanceof UserError) return undefined;
     throw error;
   }
@@ -287,7 +287,7 @@ async function logTail({ engine, location, service }: Database, since: string): 
   return lines.join('\n');
 }
 
-/** A record that was begun when the receiver was cut off may be missing. */
+/** A record that was being received when the receiver was cut off may be missing. */
 const CUT_RECORD_BYTES = 1024n * 1024n;
 
 function assertEnd(place: string, { segments }: RecoveryPlan, end: Lsn | undefined, expected: Lsn): void {

@@ -9,16 +9,19 @@ import { scramVerifier } from '../../system/scram.js';
 import type { Secret } from '../../system/secret.js';
 import { identifier, literal } from '../../system/sql.js';
 
-/** Of the receiver's replication slot. */
+/** Name of the receiver's replication slot. */
 export const PROTECT_SLOT = 'invctl';
 /**
- * What the server keeps at most for a receiver that is away: without a bound it keeps WAL until its disk is full, and
- * stops.
+ * Most WAL that the server keeps for a receiver that is away: without a limit it keeps WAL until its disk is
+ * full and it stops.
  */
 const SLOT_LIMIT = '4GB';
-/** `replication` is no database that `all` means (pg_hba.conf). `samenet`: a container's own networks. */
+/**
+ * `all` does not include the database name `replication` (pg_hba.conf). `samenet`: a container's own
+ * networks.
+ */
 const HBA_LINE = `host replication ${PROTECT_ROLE} samenet scram-sha-256  # invctl db protect`;
-// A file without a line end at its end would swallow the line.
+// A file without a line end at its end would join its last line with the new one.
 const ADD_LINE = `grep -qxF -- "$2" "$1" && exit
 [ -z "$(tail -c 1 "$1")" ] || echo >>"$1"
 printf '%s\\n' "$2" >>"$1"`;
@@ -32,14 +35,14 @@ export interface ServerFacts {
   dataDirectory: string;
   hbaFile: string;
   slotLimit: string;
-  /** `summarize_wal`; null: a server of before 17, which has none. */
+  /** Value of `summarize_wal`; null: a server before 17, which does not have it. */
   summaries: string | null;
   major: number;
 }
 
 /**
- * What the protection needs to know of the server.
- * @throws UserError PROTECTION_IMPOSSIBLE where a setting of it stands against it.
+ * Reads what the protection needs to know about the server.
+ * @throws UserError PROTECTION_IMPOSSIBLE when one of its settings prevents the protection.
  */
 export async function readServer(session: Session): Promise<ServerFacts> {
   const found = await onlyRow<
@@ -78,8 +81,8 @@ export async function readServer(session: Session): Promise<ServerFacts> {
 }
 
 /**
- * The programs beside the server have to be at least as new as it is: earlier ones refuse to receive from it
- * (CheckServerVersionForStreaming in receivelog.c). Where there are none, the engine has its own.
+ * The programs beside the server must not be older than the server: older ones refuse to receive from it
+ * (CheckServerVersionForStreaming in receivelog.c). If there are none, the engine uses its own.
  * @throws UserError PROTECTION_IMPOSSIBLE
  */
 export async function assertPrograms(database: Database, { major }: ServerFacts): Promise<void> {
@@ -98,8 +101,8 @@ export async function assertPrograms(database: Database, { major }: ServerFacts)
 }
 
 /**
- * An image may declare a volume of its own for its data: without a name it belongs to one container, and a second
- * server does not find it.
+ * An image may declare an anonymous volume for its data. It belongs to one container, and a second server
+ * does not find it.
  * @throws UserError PROTECTION_IMPOSSIBLE
  */
 export async function assertDataOutlivesContainer(
@@ -117,7 +120,10 @@ export async function assertDataOutlivesContainer(
   );
 }
 
-/** Makes the role, lets it in, bounds what the slot keeps, and has WAL summarized. Nothing of it needs a restart. */
+/**
+ * Creates the role, allows its login, limits what the slot keeps, and enables WAL summaries. Needs no
+ * restart.
+ */
 export async function prepareServer(
   database: Database,
   session: Session,
@@ -138,8 +144,9 @@ export async function prepareServer(
 }
 
 /**
- * Takes back what {@link prepareServer} made, as far as it is there.
- * @param ours.slotLimitBefore null: it was not ours. @param ours.summaries false: they were not ours.
+ * Reverts {@link prepareServer}, as far as it was done.
+ * @param ours.slotLimitBefore null: invctl did not set the limit.
+ * @param ours.summaries false: invctl did not enable them.
  */
 export async function clearServer(
   database: Database,

@@ -23,30 +23,30 @@ import { receiverSettings } from './receiver-service.js';
 import { PROTECT_SLOT } from './server-side.js';
 
 export interface ProtectionStatus {
-  /** Whether the project has a receiver, and a place here. */
+  /** Whether the project has a receiver, and a place on this machine. */
   on: boolean;
   receiver: ReceiverState | 'off';
-  /** Why it does not receive; empty where it does. */
+  /** Why it does not receive; empty while it does. */
   message: string;
   place: string;
-  /** Moments that can be brought back, as stretches without a gap, oldest first. */
+  /** Stretches of time without a gap that can be restored, oldest first. */
   windows: Window[];
-  /** Seconds since the last moment that is safe; null: there is none. */
+  /** Seconds since the last moment that can be restored; null: there is none. */
   lagSeconds: number | null;
-  /** Bytes that the server has and the place has not; null: the server does not say. */
+  /** Bytes that the server has and the place does not; null: the server does not say. */
   lagBytes: number | null;
   bases: number;
   newestBase: { id: string; endedAt: Date; bytes: number } | null;
   bytes: { bases: number; wal: number };
-  /** Where the copies are, and until when all is there; null: invctl.yaml names no place. */
+  /** Where the copies are, and until when they are complete; null: invctl.yaml names no place. */
   copy: { address: string; covered: Date | null; message: string } | null;
-  /** The newest `db verify --to`; null: there was none. */
+  /** Result of the newest `db verify --to`; null: there was none. */
   drill: DrillNote | null;
   everySeconds: number | null;
   keepSeconds: number | null;
 }
 
-/** What the protection of the project's database is worth at this moment. Changes nothing. */
+/** The state of the protection of the project's database now. Changes nothing. */
 export async function protectionStatus(context: ServiceContext): Promise<ProtectionStatus> {
   const database = await findDatabase(await context.engine(), context.project());
   return statusOf(context, database);

@@ -61,7 +61,7 @@ const STEPS = ['server', 'compose', 'receiver', 'base'] as const;
 
 export type ProtectStep = (typeof STEPS)[number];
 
-/** What was on before goes on; what was not is taken back. */
+/** A protection that was on before is brought up again; a new one is reverted. */
 export const protectOnOperation = operation({
   name: PROTECT_ON,
   state: stateSchema,
@@ -81,7 +81,7 @@ export const protectOnOperation = operation({
   },
 });
 
-/** Each part of it may be done again. */
+/** Always finished: each part can be repeated. */
 export const protectOffOperation = operation({
   name: PROTECT_OFF,
   state: stateSchema,
@@ -105,7 +105,7 @@ async function reopen(context: ServiceContext): Promise<Database> {
 }
 
 export interface ProtectInput extends ReceiverSettings {
-  /** Asked before anything is changed; throws to stop. */
+  /** Asks for confirmation before anything is changed; throws to stop. */
   confirm: (edit: ComposeEdit) => Promise<void>;
   onStep?: (step: ProtectStep | 'revert') => void;
 }
@@ -121,12 +121,12 @@ export interface Protected {
 }
 
 /**
- * Switches the protection on, or gives it other settings: a role, a line of pg_hba.conf, a bound for what a slot
- * keeps, the receiver's service, and a first base backup. The database goes on all the while. A failure takes back
- * what was made.
+ * Switches the protection on, or changes its settings: a role, a line of pg_hba.conf, a limit for what a slot
+ * keeps, the receiver's service, and a first base backup. The database keeps running. A failure reverts what
+ * was done.
  *
- * @throws UserError PROTECTION_IMPOSSIBLE, PROTECTION_OF_ANOTHER, COMPOSE_NOT_EDITABLE, RECEIVER_FAILED, BASE_FAILED,
- *   and what `confirm` throws.
+ * @throws UserError PROTECTION_IMPOSSIBLE, PROTECTION_OF_ANOTHER, COMPOSE_NOT_EDITABLE, RECEIVER_FAILED,
+ * BASE_FAILED, and what `confirm` throws.
  */
 export async function protectOn(context: ServiceContext, input: ProtectInput): Promise<Protected> {
   const remote = context.host?.remote;
@@ -239,7 +239,10 @@ async function startReceiver(
   });
 }
 
-/** The receiver makes it by itself; a base that is there and from which WAL leads on is good enough. */
+/**
+ * Waits for the first base backup, which the receiver takes by itself. An existing base is enough if the WAL
+ * continues from it.
+ */
 async function firstBase(context: ServiceContext, place: string, record: ProtectionRecord): Promise<string> {
   for (;;) {
     const { bases } = await readCatalogue(place, record);
@@ -288,8 +291,8 @@ export interface Unprotected {
 }
 
 /**
- * Takes the protection back: the service, the compose file's lines, the slot, the role, the line of pg_hba.conf and the
- * bound. What was received stays.
+ * Switches the protection off: removes the service, the compose file's lines, the slot, the role, the line of
+ * pg_hba.conf and the limit. What was received stays.
  *
  * @throws UserError NOT_PROTECTED, and what `confirm` throws.
  */
@@ -304,7 +307,7 @@ export async function protectOff(
     const files = await readFiles(location.files);
     const found = files.findLast(({ text }) => withoutReceiver(text) !== undefined);
     if (!record && !found) throw notProtected();
-    // The slot, the role and the rest are the server's: it has to run.
+    // The slot, the role and the rest are in the server, so it has to run.
     await withMaintenance(database, sessionOptions(context, PROTECT_OFF), readServer);
     const edit = found && {
       file: found.file,
@@ -336,7 +339,7 @@ export function notProtected(): UserError {
   });
 }
 
-/** Safe to do again at any point of it. Nobody can interrupt it. */
+/** Can be repeated at any point. It cannot be interrupted. */
 async function takeBack(database: Database, state: State): Promise<void> {
   const { engine, location, service } = database;
   const name = receiverName(service);
@@ -353,7 +356,7 @@ async function takeBack(database: Database, state: State): Promise<void> {
   await emptyPlace(state.place);
   const record = await readRecord(state.place);
   const empty = record && (await readCatalogue(state.place, record)).bases.length === 0;
-  // Without a base nothing can be made of the rest.
+  // Without a base, what was received cannot be used.
   if (empty) await rm(state.place, { recursive: true, force: true });
 }
 

@@ -15,8 +15,8 @@ import { undoRestoreTo } from './restore-to.js';
 import { openBeside } from './scratch-server.js';
 
 /**
- * Takes the newest restore back, be it of a backup, whose database was left aside, or of a moment, whose whole server
- * was.
+ * Reverts the newest restore: of a backup, whose previous database was kept, or of a moment, whose whole
+ * previous server was kept.
  *
  * @throws UserError as {@link undo} and {@link undoRestoreTo}.
  */
@@ -41,7 +41,7 @@ export async function undoRestore(context: ServiceContext, input: RestoreInput):
 }
 
 /**
- * Removes what restores left aside, databases and servers.
+ * Removes what restores kept: previous databases and servers.
  * @throws UserError NOTHING_TO_FORGET, and what `confirm` throws.
  */
 export async function forgetRestores(
@@ -65,7 +65,7 @@ export async function forgetRestores(
   return { forgotten: [...forgotten, ...servers] };
 }
 
-/** Ids of the servers that restores of a moment left aside, newest first. */
+/** Ids of the previous servers that restores of a moment kept, newest first. */
 async function previousServers(context: ServiceContext, database: Database): Promise<string[]> {
   const record = await readRecord(protectionPlace(database.location, database.settings));
   if (!record) return [];
@@ -75,7 +75,7 @@ async function previousServers(context: ServiceContext, database: Database): Pro
   } catch (error) {
     if (!(error instanceof UserError && error.code === 'SERVICE_NOT_RUNNING')) throw error;
   }
-  // A server that does not start is what one wants to undo most.
+  // This must also work for a server that does not start.
   const name = `${database.location.name}-restore-look-${timeId(new Date()).toLowerCase()}`;
   const { run } = await openBeside(context, database, { name, dataDirectory, folder: dataDirectory });
   try {
@@ -89,7 +89,7 @@ function inContainer(database: Database) {
   return async (command: readonly string[]) => (await runProgram(database, command)).stdout;
 }
 
-/** When the newest database that a restore left aside was, as ids sort; empty where there is none. */
+/** Time id of the newest previous database; empty when there is none. */
 async function newestDatabase(context: ServiceContext, database: Database): Promise<string> {
   try {
     const options = { applicationName: 'invctl db restore --undo', signal: context.signal };

@@ -23,7 +23,7 @@ type Order =
   | { action: 'set' | 'try'; password: string }
   | { action: 'restore'; passwordHash: string };
 
-/** The password of the scaffold's admin, where it is stored: in the API's database, by the API's own program. */
+/** The password of the scaffold's admin in the API's database. The API's own program reads and writes it. */
 export class AdminPassword {
   readonly #engine: Engine;
   readonly #location: ProjectLocation;
@@ -36,26 +36,33 @@ export class AdminPassword {
     this.#service = service;
   }
 
-  /** What is stored of it, and whose it is. @throws UserError ADMIN_ABSENT and of {@link set} */
+  /**
+   * The stored hash, and the admin's name.
+   * @throws UserError ADMIN_ABSENT and of {@link set}
+   */
   async read(): Promise<{ username: string; hash: Secret }> {
     const { username, passwordHash = '' } = await this.#ask({ action: 'read' });
     return { username, hash: new Secret(passwordHash) };
   }
 
   /**
-   * Gives the admin another password, whatever the one of now is. It ends all sessions of the admin.
-   * @throws UserError ADMIN_PASSWORD_WEAK, ADMIN_ABSENT, ADMIN_PROGRAM_ABSENT, PROGRAM_FAILED, and of the engine
+   * Gives the admin another password without needing the current one. Ends all sessions of the admin.
+   * @throws UserError ADMIN_PASSWORD_WEAK, ADMIN_ABSENT, ADMIN_PROGRAM_ABSENT, PROGRAM_FAILED, and of the
+   * engine
    */
   async set(password: Secret): Promise<void> {
     await this.#ask({ action: 'set', password: password.reveal() });
   }
 
-  /** Puts back what {@link read} gave. Where it is so already, nothing happens. */
+  /** Restores what {@link read} returned. Does nothing when it is unchanged. */
   async restore(hash: Secret): Promise<void> {
     await this.#ask({ action: 'restore', passwordHash: hash.reveal() });
   }
 
-  /** Whether the API that runs lets the admin in with it. @throws UserError ADMIN_LOGIN_FAILED where it says neither */
+  /**
+   * Whether the running API accepts a login with this password.
+   * @throws UserError ADMIN_LOGIN_FAILED when the answer is neither yes nor no
+   */
   async accepts(password: Secret): Promise<boolean> {
     return (await this.#ask({ action: 'try', password: password.reveal() })).accepted === true;
   }

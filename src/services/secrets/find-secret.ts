@@ -17,22 +17,24 @@ import { LOCK_PATH } from '../../template/lock.js';
 import type { ServiceContext } from '../context.js';
 import { holders } from './holders.js';
 
-/** A secret that lies in a file of this machine. */
+/** A secret in a file of this machine. */
 export interface FoundSecret {
   name: string;
-  /** `password`: of the database's superuser. `admin`: of a scaffold's admin. `variable`: a line of an env file. */
+  /**
+   * `password`: the database superuser's. `admin`: the scaffold admin's. `variable`: a line of an env file.
+   */
   kind: 'password' | 'admin' | 'file' | 'variable';
   /** Absolute, symbolic links resolved. */
   file: string;
   /** Services that get it, running or not. */
   services: string[];
-  /** Of a `password`. */
+  /** Only with kind `password`. */
   database?: Database;
 }
 
 /**
- * The secret of this name: one of the compose file's `secrets`, or a variable that an env file sets. Without a name,
- * the database's password.
+ * Finds the secret of this name: one of the compose file's `secrets`, or a variable that an env file sets.
+ * Without a name, the database's password.
  *
  * @throws UserError UNKNOWN_SECRET (exit 2), PASSWORD_IN_CLEAR, SECRET_NOT_A_FILE, SECRET_MISSING
  */
@@ -56,7 +58,7 @@ export async function findSecret(
     return {
       ...found,
       kind: 'password',
-      // The server read it when its volume was initialised, and never again.
+      // The server read it only once, when its volume was initialised.
       services: found.services.filter((service) => service !== database.service.name),
       database,
     };
@@ -67,7 +69,7 @@ export async function findSecret(
   return { ...found, kind: 'file' };
 }
 
-/** The project's database; undefined where it has none, or nobody can say which it is. */
+/** The project's database; undefined when there is none, or it is not clear which service it is. */
 export async function databaseIfAny(
   engine: Engine,
   location: ProjectLocation,
@@ -78,14 +80,14 @@ export async function databaseIfAny(
   });
 }
 
-/** The secret that `POSTGRES_PASSWORD_FILE` names, if it is one. */
+/** The secret that `POSTGRES_PASSWORD_FILE` names; undefined when it names another file. */
 export function passwordSecret(service: ComposeService): string | undefined {
   const variable = variableOf(service, 'password');
   const path = variable.endsWith('_FILE') ? service.environment[variable] : undefined;
   return service.secrets.find(({ target }) => target === path)?.source;
 }
 
-/** The path as the compose file has it. @throws UserError SECRET_NOT_A_FILE */
+/** The path in the compose file. @throws UserError SECRET_NOT_A_FILE */
 export function declaredFile(project: ComposeProject, name: string): string {
   const { file, environment } = project.secrets[name] ?? {};
   if (file !== undefined) return file;
@@ -120,7 +122,7 @@ async function secretFile(
   }
 }
 
-/** A service with the password in its environment would go on with the old one. */
+/** A service with the password in its environment would keep the old one. */
 async function assertNotInClear(project: ComposeProject, file: string): Promise<void> {
   const password = (await readFile(file, 'utf8')).trim();
   if (password === '') return;
@@ -169,7 +171,7 @@ function findVariable(
   return { name, kind: 'variable', file: place.file, services: places.map(({ service }) => service) };
 }
 
-/** Services that have the variable, and the env file that gives it where that is its source. */
+/** Services that have the variable, and the env file if the value comes from one. */
 function variablePlaces(
   location: ProjectLocation,
   env: NodeJS.ProcessEnv,

@@ -4,7 +4,7 @@ import type { Engine } from '../../engine/engine.js';
 import type { ProjectLocation } from '../../project/locate.js';
 import type { ComposeProject } from '../../project/model.js';
 
-/** Services with the secret among their grants, or with its file or folder mounted. */
+/** Services that are granted the secret, or that mount its file or folder. */
 export async function holders(project: ComposeProject, name: string, file: string): Promise<string[]> {
   const places = new Set([file, dirname(file)]);
   const real = (path: string) => realpath(path).catch(() => path);
@@ -22,7 +22,7 @@ export async function holders(project: ComposeProject, name: string, file: strin
   return names;
 }
 
-/** Those of the services that run, with what their files held when they started. */
+/** The running ones among the services, with the content that their files had when they started. */
 export async function runningAmong(
   engine: Engine,
   location: ProjectLocation,

@@ -6,8 +6,8 @@ import type { ProjectSettings } from '../../project/settings-file.js';
 import type { ServiceContext } from '../context.js';
 
 /**
- * Writes the secrets that have a provider and no file yet, or an empty one, of the services that are to start. What is
- * there stays: another value reaches a server that has data through `secrets rotate` alone.
+ * Writes the secrets of the services to start that have a provider and a missing or empty file. An existing
+ * file is kept: only `secrets rotate` can give another value to a server that has data.
  *
  * @throws UserError of {@link askProvider}, before anything is written.
  */

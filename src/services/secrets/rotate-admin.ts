@@ -17,7 +17,7 @@ export type AdminStep = (typeof STEPS)[number];
 const stateSchema = z.object({
   secret: z.string(),
   file: z.string(),
-  /** Whose container has the program that changes it. */
+  /** Service whose container has the program that changes the password. */
   service: z.string(),
   /** True: it is a service of the project's stack in the Swarm. */
   swarm: z.boolean().default(false),
@@ -31,8 +31,8 @@ interface AdminRotation {
 }
 
 /**
- * Once the new password is proved, the rotation goes on to its end. Before that, what the database had stored comes
- * back, and the file with it. The admin's sessions are over either way.
+ * Once a login with the new password succeeded, the rotation is finished. Before that, the stored hash and
+ * the file are restored. The admin's sessions end in both cases.
  */
 export const adminRotationOperation = operation({
   name: 'secrets rotate admin_password',
@@ -50,7 +50,7 @@ export const adminRotationOperation = operation({
   finish: {
     applies: async (_context, _rotation, { step }) => step === 'swap' || step === 'clean',
     async complete(_context, { state, staged }) {
-      // Absent: it took the name already.
+      // Absent: the swap was done already.
       if (await staged.next()) await staged.swap();
       await staged.discard();
       return `${state.secret} has its new value`;
@@ -71,8 +71,8 @@ async function open(context: ServiceContext, state: AdminState): Promise<AdminRo
 }
 
 /**
- * Gives the admin of a scaffold another password: in the API's database, proved by a login, and in the file. Nobody
- * needs to know the one of now. The caller holds the project's lock.
+ * Gives the admin of a scaffold another password: in the API's database, verified by a login, and in the
+ * file. The current one is not needed. The caller holds the project's lock.
  *
  * @throws UserError ADMIN_API_DOWN and of {@link AdminPassword} before anything is changed; ROTATION_REVERTED
  */

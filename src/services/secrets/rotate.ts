@@ -25,7 +25,7 @@ const SECRET_BYTES = 32;
 export interface RotateInput {
   /** Default: the database's password. */
   name: string | undefined;
-  /** Of the project's stack in the Swarm. */
+  /** True: rotate the secret in the project's stack in the Swarm. */
   swarm: boolean;
   onStep?: (step: RotationStep | AdminStep | 'revert') => void;
 }
@@ -34,16 +34,17 @@ export interface Rotated {
   secret: string;
   kind: FoundSecret['kind'];
   file: string;
-  /** Services that were made anew and are healthy with the new value. */
+  /** Services that were recreated and are healthy with the new value. */
   recreated: string[];
 }
 
 /**
- * Gives a secret a new value, random or its provider's, as one transaction: the database's role, the file, and the services that hold
- * it change together, or not at all.
+ * Gives a secret a new value, random or from its provider, as one transaction: the database's role, the file,
+ * and the services that hold it change together, or not at all.
  *
- * @throws UserError of {@link findSecret} and {@link askProvider}, SECRET_UNCHANGED, SERVICE_NOT_RUNNING, PASSWORD_NOT_ASKED, SERVER_READ_ONLY, PROJECT_LOCKED and
- *   DATABASE_LOCKED (exit 9) before anything is changed; ROTATION_REVERTED with the exit code of what failed.
+ * @throws UserError of {@link findSecret} and {@link askProvider}, SECRET_UNCHANGED, SERVICE_NOT_RUNNING,
+ * PASSWORD_NOT_ASKED, SERVER_READ_ONLY, PROJECT_LOCKED and DATABASE_LOCKED (exit 9) before anything is
+ * changed; ROTATION_REVERTED with the exit code of what failed.
  */
 export async function rotateSecret(
   world: ServiceContext,
@@ -84,7 +85,7 @@ export async function rotateSecret(
   });
 }
 
-/** Random, or what the secret's provider gives now. @throws UserError SECRET_UNCHANGED */
+/** A random value, or the provider's current one. @throws UserError SECRET_UNCHANGED */
 async function newValue(context: ServiceContext, { name, file }: FoundSecret): Promise<Secret> {
   const location = context.project();
   const provider = (await readSettings(location)).secrets[name];
@@ -103,7 +104,7 @@ async function newValue(context: ServiceContext, { name, file }: FoundSecret): P
   });
 }
 
-/** A session that keeps every other invctl off the database; of a database's password only. */
+/** Opens a session that keeps every other invctl off the database; only for a database's password. */
 async function openLocked(
   context: ServiceContext,
   { database }: FoundSecret,
@@ -123,7 +124,7 @@ async function openLocked(
   }
 }
 
-/** Where the server takes any password, none can be proved. */
+/** Refuses a server that accepts any password, because no password can be verified there. */
 async function assertPasswordAsked(
   context: ServiceContext,
   database: NonNullable<FoundSecret['database']>,

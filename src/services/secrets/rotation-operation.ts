@@ -12,8 +12,8 @@ import {
 } from './rotation.js';
 
 /**
- * With the new content in the file, the rotation goes on to its end; before that, or where the services do not
- * become healthy, everything goes back. Either way the role, the file and the services agree afterwards.
+ * Once the file has the new content, the rotation is finished; before that, or when the services do not
+ * become healthy, it is reverted. In both cases the role, the file and the services agree afterwards.
  */
 export const rotationOperation = operation({
   name: 'secrets rotate',

@@ -25,13 +25,13 @@ export const rotationStateSchema = z.object({
   services: z.array(z.string()),
   /** True: the services are those of the project's stack in the Swarm. */
   swarm: z.boolean().default(false),
-  /** True: everything is on its way back. */
+  /** True: the rotation is being reverted. */
   reverting: z.boolean().default(false),
 });
 
 export type RotationState = z.infer<typeof rotationStateSchema>;
 
-/** In their order. */
+/** In execution order. */
 export const ROTATION_STEPS = ['prepare', 'alter', 'swap', 'recreate', 'prove', 'clean'] as const;
 
 export type RotationStep = (typeof ROTATION_STEPS)[number];
@@ -41,7 +41,7 @@ export interface Rotation {
   context: ServiceContext;
   state: RotationState;
   staged: StagedFile;
-  /** Of a database's password. */
+  /** Only for a database's password. */
   database: Database | undefined;
 }
 
@@ -54,7 +54,7 @@ export function openRotation(
 }
 
 /**
- * Takes a rotation from its first step to its last. After an error it is to be reverted, or `recover` does it.
+ * Runs a rotation from its first step to its last. After an error the caller, or `recover`, has to revert it.
  * @param value the new one.
  * @param session of the database's superuser, with the advisory lock.
  */
@@ -90,8 +90,8 @@ export async function carryOut(
 }
 
 /**
- * The steps after the file has the new content. It is shorter to go on than to go back now, so that an interruption
- * is not looked at.
+ * The steps after the file has the new content. Finishing is faster than reverting now, so an interruption is
+ * ignored.
  */
 export async function carryOn(rotation: Rotation, run: Run<RotationState, RotationStep>): Promise<void> {
   await run.begin('recreate');
@@ -105,8 +105,8 @@ export async function carryOn(rotation: Rotation, run: Run<RotationState, Rotati
 }
 
 /**
- * Puts everything back as it was: the role's password, the file, and the services that may have seen the new one.
- * May be cut off and called again at any point.
+ * Puts everything back as it was: the role's password, the file, and the services that may have read the new
+ * one. It can be cut off and called again at any point.
  */
 export async function revertRotation(
   rotation: Rotation,
@@ -122,7 +122,7 @@ export async function revertRotation(
     );
   }
   await staged.swapBack();
-  // After a restart of the machine, services may have come back with whatever the file held.
+  // After a restart of the machine, services may have started with either content of the file.
   const seenFrom = ROTATION_STEPS.indexOf(run.cutOff ? 'swap' : 'recreate');
   if (ROTATION_STEPS.indexOf(run.step) >= seenFrom) await recreateServices(rotation);
   await staged.discard();

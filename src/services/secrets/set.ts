@@ -13,9 +13,9 @@ import { holders, runningAmong } from './holders.js';
 
 export interface SetInput {
   name: string;
-  /** Asked for the value once it is sure that it may be written. */
+  /** Asks for the value, after all checks. */
   read: () => Promise<Secret>;
-  /** The person's word that the value which is there may go; throws to stop. */
+  /** Asks for confirmation to overwrite the existing value; throws to stop. */
   confirm: () => Promise<void>;
 }
 
@@ -23,15 +23,16 @@ export interface SecretWritten {
   secret: string;
   file: string;
   replaced: boolean;
-  /** Services that run and go on with the value from their start. */
+  /** Running services that keep the value from their start. */
   stale: string[];
 }
 
 /**
  * Writes the value of a secret of the compose file into its file.
  *
- * @throws UserError UNKNOWN_SECRET (exit 2), SECRET_NOT_A_FILE, SECRET_HAS_PROVIDER, SECRET_IS_DIRECTORY, SECRET_GUARDS_DATA for the
- *   password of a database that has data, SECRET_EMPTY, and what `read` and `confirm` throw.
+ * @throws UserError UNKNOWN_SECRET (exit 2), SECRET_NOT_A_FILE, SECRET_HAS_PROVIDER, SECRET_IS_DIRECTORY,
+ * SECRET_GUARDS_DATA for the password of a database that has data, SECRET_EMPTY, and what `read` and
+ * `confirm` throw.
  */
 export async function setSecret(
   context: ServiceContext,
@@ -84,7 +85,9 @@ export async function setSecret(
   });
 }
 
-/** Whether the server may have read its password already, which it does once, when its data folder is empty. */
+/**
+ * Whether the server may already have read its password, which it does once, when its data folder is empty.
+ */
 async function hasData({ engine, location, project, service }: Database): Promise<boolean> {
   const statuses = await engine.status(location);
   if (statuses.some(({ name, state }) => name === service.name && state !== 'absent')) return true;

@@ -5,8 +5,8 @@ import { explainFileError, removePartials, syncFolder, writeFileAtomic } from '.
 import { Secret } from '../../system/secret.js';
 
 /**
- * A file of this machine while another content is on its way into it. Beside it lie `.next`, `.previous` and
- * `.verifier`, each whole or absent, so that whoever finds them can go on or back.
+ * A file of this machine whose content is being replaced. The files `.next`, `.previous` and `.verifier`
+ * beside it are each whole or absent, so that `recover` can finish or revert the replacement.
  */
 export class StagedFile {
   readonly path: string;
@@ -23,7 +23,7 @@ export class StagedFile {
 
   /**
    * Writes the new content and a copy of the old one beside the file, both with its owner and mode.
-   * @param verifier what the database stores of the old password, null where it has none.
+   * @param verifier what the database stores of the old password, null when it has none.
    * @throws UserError of {@link writeFileAtomic}
    */
   async stage(next: Secret, verifier?: Secret | null): Promise<void> {
@@ -46,19 +46,22 @@ export class StagedFile {
     return verifier?.reveal() === '' ? null : verifier;
   }
 
-  /** The new content takes the name in one step. Whoever has the old file mounted goes on reading that. */
+  /**
+   * Renames the new content to the file's name in one step. A container with the old file mounted keeps
+   * reading that.
+   */
   async swap(): Promise<void> {
     await this.#rename(this.#next);
   }
 
-  /** The old content has the name again, if it had lost it. */
+  /** Gives the old content its name back, if it was swapped. */
   async swapBack(): Promise<void> {
     const [current, previous] = await Promise.all([readSecret(this.path), this.previous()]);
     if (previous === undefined || previous.reveal() === current?.reveal()) return;
     await this.#rename(this.#previous);
   }
 
-  /** Removes all that was staged. */
+  /** Removes all staged files. */
   async discard(): Promise<void> {
     for (const file of [this.#next, this.#previous, this.#verifier]) await rm(file, { force: true });
     await removePartials(dirname(this.path), `${basename(this.path)}.`);
@@ -78,7 +81,7 @@ export class StagedFile {
 async function writeLike(path: string, content: string | Uint8Array, like: string): Promise<void> {
   const { mode, uid, gid } = await stat(like);
   await writeFileAtomic(path, content, mode & 0o777);
-  // Root alone may give a file away; of everybody else's files it is the own user's anyway.
+  // Only root can change an owner; a file of any other user is that user's own.
   if (process.getuid?.() === 0) await chown(path, uid, gid);
 }
 
