@@ -133,13 +133,7 @@ export async function gatherFacts(input: FactsInput): Promise<Facts> {
     createEngine(kind, { processes, env, signal, warn: input.warn ?? (() => {}) });
   const ofDocker = input.running?.survey ? input.running : await open('docker');
   const docker = ofDocker.survey?.(location, signal) as DockerSurvey;
-  const firstAnswer: { askedAt?: number; ms?: number } = {};
-  const engine = once(async () => {
-    firstAnswer.askedAt = Date.now();
-    const found = await findEngine(input, docker, open, ofDocker);
-    firstAnswer.ms = Date.now() - firstAnswer.askedAt;
-    return found;
-  });
+  const { engine, engineAnswerMs } = timed(() => findEngine(input, docker, open, ofDocker));
   let reading = input.reading ?? readBroken(location, env, input.problems);
   const survey = once(async () => {
     const found = await engine();
@@ -153,12 +147,8 @@ export async function gatherFacts(input: FactsInput): Promise<Facts> {
   if (input.services) reading = withServices(reading, input.services);
   const databases = reading.project ? postgresServices(reading.project) : [];
   const named = settings?.services.database;
-  const database =
-    named === undefined
-      ? databases.length === 1
-        ? databases[0]
-        : undefined
-      : reading.project?.services[named];
+  const only = databases.length === 1 ? databases[0] : undefined;
+  const database = named === undefined ? only : reading.project?.services[named];
   const secrets = once(() => (reading.project ? secretValues(reading.project) : []));
   const mask = (text: string) => maskText(text, secrets());
   const logCache = new Map<string, Promise<string[]>>();
@@ -188,8 +178,7 @@ export async function gatherFacts(input: FactsInput): Promise<Facts> {
     databases,
     scaffold: existsSync(join(location.directory, '.invctl', 'lock.json')),
     engine,
-    engineAnswerMs: () =>
-      firstAnswer.ms ?? (firstAnswer.askedAt === undefined ? 0 : Date.now() - firstAnswer.askedAt),
+    engineAnswerMs,
     docker,
     survey,
     otherEngine: async () =>
@@ -224,17 +213,39 @@ export async function gatherFacts(input: FactsInput): Promise<Facts> {
     ),
     ...databaseQuestions(accessToDatabase, mask, signal),
     tracked: once(() => trackedFiles(processes, location.directory)),
-    shown(path) {
-      const inside = relative(location.directory, path);
-      return inside.startsWith('..') ? path : inside || '.';
-    },
-    argument(path) {
-      const shown = facts.shown(path);
-      return `'${(shown === '.' ? path : shown).replaceAll("'", "'\\''")}'`;
-    },
+    ...pathsFrom(location.directory),
     mask,
   };
   return facts;
+}
+
+function pathsFrom(directory: string): Pick<Facts, 'shown' | 'argument'> {
+  const shown = (path: string) => {
+    const inside = relative(directory, path);
+    return inside.startsWith('..') ? path : inside || '.';
+  };
+  return {
+    shown,
+    argument(path) {
+      const short = shown(path);
+      return `'${(short === '.' ? path : short).replaceAll("'", "'\\''")}'`;
+    },
+  };
+}
+
+/** Looks for the engine once, and measures how long its first answer takes. */
+function timed(find: () => Promise<EngineFact>): Pick<Facts, 'engine' | 'engineAnswerMs'> {
+  let askedAt: number | undefined;
+  let answerMs: number | undefined;
+  return {
+    engine: once(async () => {
+      askedAt = Date.now();
+      const found = await find();
+      answerMs = Date.now() - askedAt;
+      return found;
+    }),
+    engineAnswerMs: () => answerMs ?? (askedAt === undefined ? 0 : Date.now() - askedAt),
+  };
 }
 
 async function readLogs(facts: Facts, service: string): Promise<string[]> {
