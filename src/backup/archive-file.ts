@@ -11,7 +11,10 @@ export interface Digest {
   sha256: string;
 }
 
-/** Takes a stream into a new file, mode 0600, hashing on the way. Memory stays flat: each write waits for the disk. */
+/**
+ * Writes a stream into a new file, mode 0600, and hashes it at the same time. Memory stays constant: each
+ * write waits for the disk.
+ */
 export class ArchiveWriter extends Writable {
   readonly #hash = createHash('sha256');
   readonly #path: string;
@@ -22,7 +25,7 @@ export class ArchiveWriter extends Writable {
     super({ highWaterMark: 1024 * 1024 });
     this.#path = path;
     this.#handle = handle;
-    // Whoever writes or finishes learns of it; unheard it would end the process.
+    // The caller of write or finish gets the error. Without a listener it would end the process.
     this.on('error', () => {});
   }
 
@@ -48,14 +51,14 @@ export class ArchiveWriter extends Writable {
     );
   }
 
-  /** A nearly full disk takes a part of a chunk without an error; the next write then says ENOSPC. */
+  /** A nearly full disk accepts a part of a chunk without an error; the next write then fails with ENOSPC. */
   async #writeWhole(chunk: Buffer): Promise<void> {
     for (let at = 0; at < chunk.length; ) {
       at += (await this.#handle.write(chunk, at)).bytesWritten;
     }
   }
 
-  /** Ends the stream, brings the file to the disk and closes it. */
+  /** Ends the stream, flushes the file to the disk and closes it. */
   async finish(): Promise<Digest> {
     this.end();
     await finished(this);
@@ -75,7 +78,7 @@ export class ArchiveWriter extends Writable {
   }
 }
 
-/** A file's content as a stream that knows, once it has been read to its end, what went through. */
+/** Returns a file's content as a stream, with the digest of the bytes once it was read to its end. */
 export function readHashed(
   file: string,
   onBytes?: (total: number) => void,
@@ -83,7 +86,7 @@ export function readHashed(
   return hashing(createReadStream(file, { highWaterMark: 1024 * 1024 }), onBytes);
 }
 
-/** A stream that knows, once it has been read to its end, what went through. */
+/** Wraps a stream: it has the digest of the bytes once it was read to its end. */
 export function hashing(
   source: Readable,
   onBytes?: (total: number) => void,
@@ -104,14 +107,14 @@ export function hashing(
   return { stream, digest: () => ({ bytes, sha256: hash.digest('hex') }) };
 }
 
-/** SHA-256 of a file. */
+/** Returns the SHA-256 of a file. */
 export async function hashFile(file: string, onBytes?: (total: number) => void): Promise<Digest> {
   const { stream, digest } = readHashed(file, onBytes);
   for await (const _ of stream);
   return digest();
 }
 
-/** SHA-256 of a stream, which is read to its end. */
+/** Returns the SHA-256 of a stream, which it reads to its end. */
 export async function digestOf(stream: Readable): Promise<Digest> {
   const hash = createHash('sha256');
   let bytes = 0;

@@ -19,25 +19,25 @@ export interface Archive {
    */
   kind: Manifest['format'] | 'tar' | 'directory';
   bytes: number;
-  /** Absent for a file that `db backup` did not write to disk. */
+  /** Absent for a file that `db backup` did not write. */
   manifest?: Manifest;
-  /** Of an encrypted file: its content. Absent: the file is the content. */
+  /** Decrypts an encrypted file. Absent: the file is not encrypted. */
   decrypt?: (stored: Readable) => Promise<Readable>;
-  /** Of a file that another program packed: its content. */
+  /** Unpacks a file that another program packed. */
   unpack?: (stored: Readable) => Promise<Readable>;
 }
 
-/** What pg_dump --format=directory wrote. */
+/** The output of pg_dump --format=directory. */
 export interface FolderArchive extends Archive {
   kind: 'directory';
 }
 
-/** How many files of a folder a message names. */
+/** Largest number of a folder's files that a message names. */
 const NAMED_FILES = 3;
 
 /**
- * The kind of a file without a manifest, where a restore can take it.
- * @throws UserError NOT_A_BACKUP that says what it is, and what to type.
+ * Returns the kind of a file without a manifest, if a restore can use it.
+ * @throws UserError NOT_A_BACKUP that says what the file is, and what to type.
  */
 export function refuseKind(file: string, { start, packings }: Unpacked): 'custom' | 'tar' | 'plain' {
   const kind = fileKind(start);
@@ -102,8 +102,8 @@ const dataFolderHint =
   'a data folder runs with its own major of PostgreSQL alone: start one on a copy of it (docker run -v FOLDER:/var/lib/postgresql/data postgres:MAJOR), and take a backup from there: pg_dump -Fc';
 
 /**
- * A folder that pg_dump --format=directory wrote.
- * @throws UserError NOT_A_BACKUP for every other one.
+ * Opens a folder of pg_dump --format=directory.
+ * @throws UserError NOT_A_BACKUP for every other folder.
  */
 export async function openFolder(file: string): Promise<FolderArchive> {
   const names = await readdir(file);
@@ -130,7 +130,7 @@ export async function openFolder(file: string): Promise<FolderArchive> {
   }
 }
 
-/** A folder's files as a tar file; the digest is of that. */
+/** Returns a folder's files as a tar file; the digest is that of the tar file. */
 export function dumpFolder(
   { file }: FolderArchive,
   onBytes?: (total: number) => void,

@@ -8,9 +8,8 @@ import { type DumpExamination, examineDump } from './plain-dump.js';
 import { unreadable } from './unreadable.js';
 
 /**
- * Reads a custom archive to its end: every block of every table is decompressed. (`pg_restore --list` reads the
- * table of contents only and accepts a file cut anywhere after it.)
- *
+ * Reads a custom archive to its end: every block of every table is decompressed. (`pg_restore --list` reads
+ * only the table of contents and accepts a file that was cut anywhere after it.)
  * @throws UserError BACKUP_UNREADABLE (exit 8)
  */
 export async function readWhole(database: Database, input: Readable, signal: AbortSignal): Promise<void> {
@@ -18,14 +17,13 @@ export async function readWhole(database: Database, input: Readable, signal: Abo
   if (result.status !== 0) throw notReadWhole(result.stderr);
 }
 
-/** @param stderr what pg_restore said. */
+/** @param stderr pg_restore's messages. */
 export function notReadWhole(stderr: string, hint?: string): UserError {
   return unreadable(`pg_restore cannot read the archive to its end:\n${outputTail(stderr, 5)}`, hint);
 }
 
 /**
- * Reads an SQL dump of our own to its end: its last words are there, and every COPY ends.
- *
+ * Reads an SQL dump of our own to its end and checks that its footer is there and that every COPY ends.
  * @param sql not packed.
  * @throws UserError BACKUP_UNREADABLE (exit 8)
  */
@@ -36,7 +34,10 @@ export async function readDump(sql: AsyncIterable<Buffer>, database: string): Pr
   return examination;
 }
 
-/** The rows in the text of a dump are those that were counted. @throws UserError BACKUP_UNREADABLE (exit 8) */
+/**
+ * Checks that the text of a dump has as many rows as were counted.
+ * @throws UserError BACKUP_UNREADABLE (exit 8)
+ */
 export function assertSameRows({ tables }: DumpExamination, counted: DatabaseFacts['tables']): void {
   const written = new Map(tables.map(({ name, rows }) => [name, rows]));
   const differences = counted

@@ -11,11 +11,11 @@ import { AGE_MAGIC, fileKind } from './file-kind.js';
 import { type Manifest, readManifest } from './manifest.js';
 import { unpack, unpackGzip } from './unpack.js';
 
-/** What {@link openArchive} needs of the world. */
+/** Dependencies of {@link openArchive}. */
 export interface OpenOptions {
-  /** Read once, and only where they are needed. */
+  /** Reads the identities once, and only if they are needed. */
   identities: () => Promise<Identities>;
-  /** Unpacks what Node cannot. */
+  /** Runs the programs that unpack formats which Node does not know. */
   processes: Pick<ProcessRunner, 'run'>;
 }
 
@@ -25,10 +25,9 @@ export interface ReadOptions {
 }
 
 /**
- * What a file or a folder is, by its manifest or its first bytes.
- *
- * @throws UserError of `identities` and {@link decrypt} for an encrypted file without a manifest, of {@link unpack}
- *   for a packed one, and of {@link refuseKind} for what is no backup of one database.
+ * Opens a file or a folder; its manifest or its first bytes decide the kind.
+ * @throws UserError of `identities` and {@link decrypt} for an encrypted file without a manifest, of {@link
+ * unpack} for a packed one, and of {@link refuseKind} for a file that is not a backup of one database.
  */
 export async function openArchive(file: string, { identities, processes }: OpenOptions): Promise<Archive> {
   const [stats, manifest] = await Promise.all([stat(file), readManifest(file)]);
@@ -66,7 +65,8 @@ async function firstBytes(stream: Readable): Promise<Buffer> {
 }
 
 /**
- * What an archive holds, as a stream, and what of the file has been read for it. Of a folder: a tar file of it.
+ * Returns an archive's content as a stream, with the digest of the stored bytes that were read for it. A
+ * folder gives a tar file.
  * @throws UserError IDENTITY_NEEDED, IDENTITY_INVALID, IDENTITY_WRONG
  */
 export async function readArchive(
@@ -79,13 +79,16 @@ export async function readArchive(
   return { stream: archive.unpack ? await archive.unpack(stream) : stream, digest };
 }
 
-/** The identities for an encrypted archive are there and right. @throws UserError as {@link readArchive}. */
+/**
+ * Checks that the identities for an encrypted archive exist and are right.
+ * @throws UserError as {@link readArchive}.
+ */
 export async function assertOpens(archive: Archive): Promise<void> {
   if (archive.decrypt) await firstBytes((await readArchive(archive)).stream);
 }
 
 /**
- * Level 0: the file is the one that its manifest describes, to the bit.
+ * Level 0: the file is bit by bit the one that its manifest describes.
  * @throws UserError BACKUP_UNREADABLE (exit 8)
  */
 export async function proveDigest(
@@ -96,7 +99,7 @@ export async function proveDigest(
 }
 
 /**
- * Level 1: level 0, and its content reads to its end.
+ * Level 1: level 0, and its content can be read to its end.
  * @throws UserError BACKUP_UNREADABLE (exit 8)
  */
 export async function proveContent(
@@ -112,7 +115,7 @@ export async function proveContent(
     const { readDataFolder } = await import('./physical-backup.js');
     await readDataFolder(stream);
   }
-  // A reader may end without having asked for the last bytes.
+  // A reader may end without requesting the last bytes.
   const read = digest();
   assertDigest(read.bytes === manifest.bytes ? read : await hashFile(file), manifest);
 }

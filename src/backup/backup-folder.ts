@@ -9,7 +9,7 @@ import { formatManifest, type Manifest, manifestPath, readManifest } from './man
 
 const SUFFIX = { custom: '.dump', plain: '.sql.gz', physical: '.tar.gz' } as const;
 
-/** A backup on disk: an archive with its manifest. */
+/** A backup on disk: an archive and its manifest. */
 export interface StoredBackup {
   /** Absolute path of the archive. */
   file: string;
@@ -29,7 +29,7 @@ export function archiveName(
   return `${project}-${id}${SUFFIX[format]}${encrypted ? '.age' : ''}`;
 }
 
-/** Makes the folder of a backup, closed to other users, since a backup holds everything. */
+/** Makes the folder of a backup. Other users cannot enter it, because a backup holds all data. */
 export async function makeBackupFolder(folder: string): Promise<void> {
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -39,7 +39,8 @@ export async function makeBackupFolder(folder: string): Promise<void> {
 }
 
 /**
- * Whole backups in a folder, newest first. The manifest is the commit mark: an archive without one is not a backup.
+ * Returns the complete backups in a folder, newest first. The manifest is the commit mark: an archive without
+ * one is not a backup.
  * @throws UserError NOT_READABLE
  */
 export async function listBackups(folder: string): Promise<StoredBackup[]> {
@@ -62,7 +63,7 @@ export async function listBackups(folder: string): Promise<StoredBackup[]> {
   return stored.flat().sort((a, b) => b.manifest.takenAt.localeCompare(a.manifest.takenAt));
 }
 
-/** The archive first, the manifest last: what has no manifest is no backup. */
+/** Renames the archive first and writes the manifest last: without a manifest it is not a backup. */
 export async function commitBackup(partial: string, file: string, manifest: Manifest): Promise<void> {
   await rename(partial, file);
   await syncFolder(dirname(file));
@@ -75,7 +76,7 @@ export async function commitBackup(partial: string, file: string, manifest: Mani
 }
 
 /**
- * The manifest goes first: from then on the archive is no backup, whatever happens.
+ * Removes the manifest first: from then on the archive is not a backup, even if the removal is interrupted.
  * @throws UserError READ_ONLY
  */
 export async function removeBackup(file: string): Promise<void> {
@@ -89,7 +90,7 @@ export async function removeBackup(file: string): Promise<void> {
 }
 
 /**
- * The archive that a person names: a path, or the name of one in the project's backup folder.
+ * Finds the archive that the user names: a path, or a name in the project's backup folder.
  * @throws UserError BACKUP_NOT_FOUND
  */
 export async function findArchive(named: string, directory: string, folder: string): Promise<string> {
@@ -106,8 +107,8 @@ export async function findArchive(named: string, directory: string, folder: stri
 }
 
 /**
- * @param needed bytes that are about to be written into `folder`.
- * @throws UserError DISK_FULL when they would not fit.
+ * @param needed bytes that will be written into `folder`.
+ * @throws UserError DISK_FULL if they do not fit.
  */
 export async function assertSpace(folder: string, needed: number): Promise<void> {
   const { bavail, bsize } = await statfs(folder);

@@ -7,13 +7,15 @@ import type { Digest } from './archive-file.js';
 import { type CopyStore, type TransferOptions, unreachable } from './copy-store.js';
 import { PartReader } from './part-reader.js';
 
-/** Of S3: parts of an upload (but the last) have at least 5 MiB, and there are at most 10,000. */
+/**
+ * Limits of S3: each part of an upload but the last has at least 5 MiB, and there are at most 10,000 parts.
+ */
 const PART_BYTES = 5 * 1024 * 1024;
 const MAXIMUM_PARTS = 10_000;
-/** Of the parts that are under way at once. */
+/** Largest total size of the parts that are sent at the same time. */
 const MEMORY_BYTES = 4 * PART_BYTES;
 const CONNECT_MS = 10_000;
-/** Without a byte in either direction. */
+/** Time limit in milliseconds without a byte in either direction. */
 const IDLE_MS = 60_000;
 
 interface BucketObject {
@@ -23,7 +25,7 @@ interface BucketObject {
 
 type Client = typeof import('@aws-sdk/client-s3');
 
-/** Copies in a bucket of Amazon S3, or of a server that speaks its protocol. */
+/** Copies in a bucket of Amazon S3, or of a server with the same protocol. */
 export class BucketStore implements CopyStore {
   readonly address: string;
   readonly #bucket: string;
@@ -40,24 +42,23 @@ export class BucketStore implements CopyStore {
   }
 
   /**
-   * Credentials and region come from where the AWS tools look for them: the environment, `~/.aws`, the machine's
-   * role.
-   *
+   * Credentials and region come from the places that the AWS tools use: the environment, `~/.aws`, the
+   * machine's role.
    * @throws UserError S3_CLIENT_MISSING
    */
   static async open(settings: BucketSettings): Promise<BucketStore> {
-    // On Node 20 the client announces, at each start, from which version on it wants a newer one.
+    // On Node 20 the client prints at each start which later Node version it will require.
     process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
     const sdk = await clientPackage();
     const { endpoint, region } = settings;
     const client = new sdk.S3Client({
-      // Servers other than Amazon's have one region as a rule, and want some name for it.
+      // Other servers than Amazon's usually have one region, and require some name for it.
       ...(region !== undefined ? { region } : endpoint === undefined ? {} : { region: 'us-east-1' }),
       ...(endpoint === undefined ? {} : { endpoint, forcePathStyle: true }),
-      // Not every server knows the checksums that Amazon added in 2024; ours is the SHA-256 of the manifest.
+      // Not every server supports the checksums that Amazon added in 2024. The manifest's SHA-256 is enough.
       requestChecksumCalculation: 'WHEN_REQUIRED',
       responseChecksumValidation: 'WHEN_REQUIRED',
-      // Where a server does not answer to `Expect: 100-continue`, each part would wait six seconds.
+      // If a server does not answer `Expect: 100-continue`, each part would wait six seconds.
       expectContinueHeader: false,
       requestHandler: { connectionTimeout: CONNECT_MS, socketTimeout: IDLE_MS },
     });
@@ -159,13 +160,14 @@ export class BucketStore implements CopyStore {
         { abortSignal: options.signal },
       );
     } catch (error) {
-      // Without the signal, which may be why. Where it fails, the rule of the bucket is left.
+      // Without the signal, which may be the reason for the abort. If this fails, the bucket's own lifecycle
+      // rule removes the parts.
       await this.#client.send(new this.#sdk.AbortMultipartUploadCommand(upload)).catch(() => {});
       throw error;
     }
   }
 
-  /** Resolves or rejects when no part is under way any more. */
+  /** Resolves or rejects only after no part is being sent any more. */
   async #sendParts(
     upload: BucketObject & { UploadId: string | undefined },
     source: PartReader,
@@ -268,7 +270,7 @@ function hintOf({ name, $metadata }: S3ServiceException): string {
   return 'run the same command again later';
 }
 
-/** @param code of Node's network or TLS layer */
+/** @param code error code of Node's network or TLS layer */
 function connectionHint(code: string): string {
   const endpoint = `backup.copyTo.endpoint in ${SETTINGS_FILE}`;
   if (code === 'EPROTO') return `look at ${endpoint}: this server speaks http:// there, and no https://`;
@@ -283,7 +285,8 @@ function partBytesOf(bytes: number): number {
 }
 
 /**
- * Amazon's client. It would be a fifth of an installation, for few: who uses a bucket installs it.
+ * Loads Amazon's client. It would be a fifth of the installation's size and few need it, so users of a bucket
+ * install it themselves.
  * @throws UserError S3_CLIENT_MISSING
  */
 async function clientPackage(): Promise<Client> {

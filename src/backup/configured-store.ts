@@ -4,7 +4,7 @@ import { SETTINGS_FILE } from '../project/settings-path.js';
 import type { World } from '../system/world.js';
 import type { CopyStore } from './copy-store.js';
 
-/** The place that `backup.copyTo` of invctl.yaml names; undefined where it names none. */
+/** Returns the place of copies that `backup.copyTo` of invctl.yaml names; undefined if it names none. */
 export async function configuredStore(
   context: Pick<World, 'warn'>,
   { location, settings }: Pick<Database, 'location' | 'settings'>,
@@ -19,7 +19,7 @@ export async function configuredStore(
   return BucketStore.open(copyTo);
 }
 
-/** NO_COPY_STORE (exit 4), for who has nothing to do without a {@link configuredStore}. */
+/** Makes NO_COPY_STORE (exit 4), for callers that need a {@link configuredStore}. */
 export function noStore(): UserError {
   return new UserError({
     code: 'NO_COPY_STORE',

@@ -19,14 +19,14 @@ import { configuredStore } from './configured-store.js';
 import type { CopyStore, TransferOptions } from './copy-store.js';
 import { formatManifest, type Manifest, manifestPath, parseManifest } from './manifest.js';
 
-/** A backup away from its own disk. */
+/** A copy of a backup, outside of the backups' own disk. */
 export interface BackupCopy {
-  /** Of the archive. */
+  /** Name of the archive. */
   name: string;
   manifest: Manifest;
 }
 
-/** The project's copies, newest first. As on disk, one without a manifest is none. */
+/** Returns the project's copies, newest first. As on disk, an archive without a manifest is not a copy. */
 export async function listCopies(store: CopyStore, project: string): Promise<BackupCopy[]> {
   const names = await store.names();
   const known = new Set(names);
@@ -42,11 +42,10 @@ export async function listCopies(store: CopyStore, project: string): Promise<Bac
 }
 
 /**
- * Copies a backup: the archive first, which is then read back and hashed, the manifest last. Where it is there
- * already, nothing is sent but a manifest that has changed.
- *
+ * Copies a backup: the archive first, which is then read back and hashed, the manifest last. If the copy
+ * exists already, only a changed manifest is sent.
  * @returns whether the archive was sent.
- * @throws UserError COPY_FAILED, with the backup here as it was.
+ * @throws UserError COPY_FAILED; the backup itself is unchanged.
  */
 export async function copyBackup(
   store: CopyStore,
@@ -86,10 +85,9 @@ export async function copyBackup(
 }
 
 /**
- * Copies a backup that was just taken to where invctl.yaml says.
- *
- * @returns the address of the copy; undefined where it names no place.
- * @throws UserError COPY_FAILED, with the backup here as it was.
+ * Copies a new backup to the place that invctl.yaml names.
+ * @returns the address of the copy; undefined if no place is named.
+ * @throws UserError COPY_FAILED; the backup itself is unchanged.
  */
 export async function copyTaken(
   context: World,
@@ -137,18 +135,17 @@ function copyFailed(error: unknown, { file }: StoredBackup): unknown {
   });
 }
 
-/** The manifest goes first: from then on the archive is no copy. */
+/** Removes the manifest first: from then on the archive is not a copy. */
 export async function removeCopy(store: CopyStore, name: string): Promise<void> {
   await store.remove(manifestPath(name));
   await store.remove(name);
 }
 
 /**
- * The archive that a person names: a path, the name of one in the backup folder, or the name or the address of a
+ * Finds the archive that the user names: a path, a name in the backup folder, or the name or address of a
  * copy, which is fetched into that folder and hashed.
- *
- * @throws UserError BACKUP_NOT_FOUND, COPIES_UNREACHABLE, BACKUP_UNREADABLE (exit 8) where the copy is not what its
- *   manifest says.
+ * @throws UserError BACKUP_NOT_FOUND, COPIES_UNREACHABLE, BACKUP_UNREADABLE (exit 8) if the copy does not
+ * match its manifest.
  */
 export async function findOrFetch(
   context: World,
@@ -179,7 +176,7 @@ async function fetchCopy(
   await assertSpace(folder, manifest.bytes);
   const file = join(folder, name);
   const partial = `${file}.partial`;
-  // Of a fetch that was killed; the caller holds the project's lock.
+  // Leftover of a killed fetch; no other fetch runs, because the caller holds the project's lock.
   await rm(partial, { force: true });
   const writer = await ArchiveWriter.create(partial);
   const watch = setInterval(() => onBytes?.(writer.bytes), 250);

@@ -8,23 +8,23 @@ export interface TransferOptions {
 }
 
 /**
- * A place away from the backups' own disk: files by name, and nothing of what they mean. Every method throws a
- * UserError COPIES_UNREACHABLE that says what the place answered.
+ * A place for copies outside the backups' own disk. It stores files by name and does not interpret them.
+ * Every method throws a UserError COPIES_UNREACHABLE with the answer of the place.
  */
 export interface CopyStore {
-  /** As a person names it: `/mnt/backups`, `s3://bucket/prefix`. A name goes behind it with a slash. */
+  /** Address as the user writes it: `/mnt/backups`, `s3://bucket/prefix`. A slash and a name follow it. */
   readonly address: string;
-  /** Of files in it, not in its folders. */
+  /** Returns the names of the files in it, not of those in its folders. */
   names(): Promise<string[]>;
-  /** A folder in it, which is made with its first file. */
+  /** Returns a folder in it, which is made with its first file. */
   folder(name: string): CopyStore;
-  /** Undefined where there is no such file. */
+  /** Returns undefined if there is no such file. */
   readText(name: string): Promise<string | undefined>;
   writeText(name: string, text: string): Promise<void>;
   read(name: string, signal: AbortSignal): Promise<Readable>;
   /**
-   * Sends a file of this machine: all of it is there afterwards, or no file of that name.
-   * @returns what was sent.
+   * Sends a file of this machine. Afterwards either the whole file exists there, or no file of that name.
+   * @returns the digest of the sent bytes.
    */
   write(name: string, file: string, options: TransferOptions & { bytes: number }): Promise<Digest>;
   remove(name: string): Promise<void>;

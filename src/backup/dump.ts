@@ -15,17 +15,17 @@ import { assertSameRows } from './archive-reader.js';
 import type { Level, Manifest } from './manifest.js';
 import { dumpArchive, dumpSql } from './proved-dump.js';
 
-/** pg_dump and pg_restore know zstd from this major on. */
+/** First major whose pg_dump and pg_restore support zstd. */
 const ZSTD_SINCE = 16;
 const PROGRESS_MS = 250;
 
-/** What pg_dump writes: an archive for pg_restore, or SQL in gzip for anybody's psql. */
+/** Formats of pg_dump: an archive for pg_restore, or SQL in gzip for any psql. */
 export const DUMP_FORMATS = ['custom', 'plain'] as const;
 export type DumpFormat = (typeof DUMP_FORMATS)[number];
 
 export interface DumpProgress {
   bytes: number;
-  /** Bytes that the archive will have, by the size of the database. */
+  /** Estimated size of the archive in bytes, from the size of the database. */
   expected?: number;
 }
 
@@ -33,23 +33,22 @@ export type Dumped = Pick<Manifest, 'takenAt' | 'server' | 'archive' | 'compress
 
 interface DumpInput {
   format: DumpFormat;
-  /** Level 3 hashes every table. */
+  /** Level 3 also hashes every table. */
   level: Level;
   onProgress?: ((progress: DumpProgress) => void) | undefined;
   applicationName: string;
-  /** Takes the archive; it is not ended. */
+  /** Receives the archive; it is not ended. */
   sink: Writable;
   bytesSoFar: () => number;
-  /** Of a database with so many bytes; an estimate. */
+  /** Estimates the archive's bytes from the database's bytes. */
   expectedBytes?: (databaseBytes: number) => number;
   /** Called with the size of the database before anything is written. */
   onSize?: (bytes: number) => Promise<void>;
 }
 
 /**
- * The archive into `sink`, read to its end, and what the database was in the very snapshot that the
- * archive is of.
- *
+ * Writes the archive into `sink`, reads it to its end, and reads the facts of the database in the same
+ * snapshot.
  * @throws UserError BACKUP_FAILED, BACKUP_UNREADABLE (exit 8), SQL_FAILED.
  */
 export async function dump(context: World, database: Database, input: DumpInput): Promise<Dumped> {
@@ -74,7 +73,8 @@ export async function dump(context: World, database: Database, input: DumpInput)
       `--format=${input.format}`,
       `--compress=${compression === 'zstd' ? 'zstd:1' : '1'}`,
       `--snapshot=${snapshot}`,
-      // Not that of a database's setting or a variable of the service: what is in it need not fit there.
+      // The encoding of the database, not one from a setting of the database or a variable of the service:
+      // that one may not be able to represent all characters of the data.
       `--encoding=${server.encoding}`,
     ];
     const options = { sink: input.sink, env: { PGAPPNAME: applicationName }, signal };
@@ -98,7 +98,7 @@ export async function dump(context: World, database: Database, input: DumpInput)
     };
   } catch (error) {
     stop.abort();
-    // Our clients are gone or going; their programs beside the server end only when their sessions do.
+    // Our clients have ended or are ending; their programs beside the server end only with their sessions.
     await endSessions(database, applicationName).catch(() => {});
     throw error;
   } finally {
@@ -134,7 +134,7 @@ async function factsOf(
   return { facts: level < 3 ? facts : await withContentHashes(session, facts), warnings };
 }
 
-/** All results, or the first error, once the others were stopped and have ended. */
+/** Returns all results. On an error it stops the others, waits for their end, and throws the first error. */
 async function allOrStop<T extends readonly Promise<unknown>[]>(
   promises: [...T],
   stop: AbortController,

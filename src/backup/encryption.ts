@@ -10,20 +10,23 @@ import type { World } from '../system/world.js';
 import { AGE_MAGIC } from './file-kind.js';
 import { unreadable } from './unreadable.js';
 
-/** Names a file with the identities that open encrypted backups. Goes before `backup.identity` of invctl.yaml. */
+/**
+ * Variable with the path of a file with the identities that decrypt backups. It overrides `backup.identity`
+ * of invctl.yaml.
+ */
 const IDENTITY_VARIABLE = 'INVCTL_BACKUP_IDENTITY';
 
 const IDENTITY = /^AGE-SECRET-KEY-1[AC-HJ-NP-Z02-9]{58}$/;
 const KEYGEN = 'age-keygen -o key.txt      (keep it away from the backups)';
 
-/** The private keys of a file. They are in no message. */
+/** The private keys of a file. No message contains them. */
 export interface Identities {
   /** Absolute path. */
   file: string;
   keys: readonly string[];
 }
 
-/** The file that the environment or invctl.yaml names; undefined where neither does. */
+/** Returns the file that the environment or invctl.yaml names; undefined if neither does. */
 function identityFile(
   context: Pick<World, 'env' | 'directory'>,
   { location, settings }: Pick<Database, 'location' | 'settings'>,
@@ -35,7 +38,7 @@ function identityFile(
 }
 
 /**
- * The identities that open this project's backups, as age-keygen writes them.
+ * Reads the identities that decrypt this project's backups, in the format of age-keygen.
  * @throws UserError IDENTITY_NEEDED, IDENTITY_INVALID
  */
 export async function readIdentities(context: World, database: Database): Promise<Identities> {
@@ -80,9 +83,8 @@ function invalidIdentity(file: string, what: string, hint: string): UserError {
 }
 
 /**
- * A stream that hands what is written to it, encrypted, to `target`. When it has finished, `target` has all of it,
- * and is not ended; a failure of `target` is its own. Memory stays flat.
- *
+ * Returns a stream that encrypts its input into `target`. When it has finished, all of it was written to
+ * `target`, which is not ended; an error of `target` passes through unchanged. Memory stays constant.
  * @param recipients public keys, `age1…`.
  * @throws UserError CONFIG_INVALID (exit 4) for a recipient with a mistyped letter.
  */
@@ -105,7 +107,7 @@ export async function encryptInto(target: Writable, recipients: readonly string[
   const plain = passing.writable.getWriter();
   const written = pipeline(Readable.from(await encrypter.encrypt(passing.readable)), target, { end: false });
   written.catch(() => {});
-  // Where the target fails, its own error says more than that the stream to it is closed.
+  // If the target fails, its own error says more than the error that the stream to it is closed.
   const orWhy = async (step: Promise<void>) =>
     step.catch(async (error) => written.then(() => Promise.reject(error)));
   const sink = new Writable({
@@ -124,14 +126,15 @@ export async function encryptInto(target: Writable, recipients: readonly string[
       );
     },
   });
-  // Whoever writes or ends learns of it; unheard it would end the process.
+  // The caller of write or end gets the error. Without a listener it would end the process.
   sink.on('error', () => {});
   return sink;
 }
 
 /**
- * The content of an encrypted stream.
- * @throws UserError IDENTITY_WRONG; BACKUP_UNREADABLE (exit 8), also from the stream: no changed byte passes.
+ * Decrypts a stream.
+ * @throws UserError IDENTITY_WRONG; BACKUP_UNREADABLE (exit 8), also from the stream: every changed byte is
+ * detected.
  */
 export async function decrypt(stored: Readable, { file, keys }: Identities): Promise<Readable> {
   const { Decrypter, identityToRecipient } = await import('age-encryption');
@@ -162,7 +165,7 @@ async function* authentic(plain: ReadableStream<Uint8Array>): AsyncGenerator<Uin
   try {
     yield* plain;
   } catch (error) {
-    // Of the disk and of an interruption; age's own have no code.
+    // Errors of the disk and of an interruption have a code; those of age have none.
     if (!(error instanceof Error) || 'code' in error) throw error;
     throw unreadable(`it does not decrypt: ${error.message}`);
   }

@@ -8,18 +8,19 @@ import { notReadWhole } from './archive-reader.js';
 import { type DumpExamination, type DumpProblem, examineDump } from './plain-dump.js';
 import { unreadable } from './unreadable.js';
 
-/** pg_restore reads a folder, which comes as a tar file and goes again whatever happens. */
+/**
+ * Shell script for pg_restore, which needs a folder: the folder comes as a tar file and is removed in any
+ * case.
+ */
 const READ_FOLDER =
   'd=$(mktemp -d) && trap \'rm -rf "$d"\' EXIT && tar -xf - -C "$d" && pg_restore --file=- "$d"';
-/** So many line ends that all are CR LF are no chance; every archive has more. */
+/** If this many line ends are all CR LF, it is not chance; every archive has more. */
 const TELLING_LINE_ENDS = 3;
 const USUAL_HINT = 'take it again from its database, or use another backup: invctl db list';
 
 /**
- * Reads an archive that has no manifest to its end, as the SQL that it stands for: its tables, its rows and what is
- * wrong with it.
- *
- * @throws UserError BACKUP_UNREADABLE (exit 8), DUMP_UNSAFE (exit 8) naming each problem.
+ * Reads an archive without a manifest to its end as SQL: returns its tables, rows and problems.
+ * @throws UserError BACKUP_UNREADABLE (exit 8), DUMP_UNSAFE (exit 8) with each problem.
  */
 export async function examineArchive(
   database: Database,
@@ -53,10 +54,13 @@ function hintOf(unsafe: readonly DumpProblem[], archive: Archive): string {
   return hints[0]?.replaceAll('FILE', formatArgv([archive.file])) ?? USUAL_HINT;
 }
 
-/** A terminal writes CR LF for every line feed, so that taking one CR away is exact. */
+/**
+ * Returns the content with line feeds restored. A terminal writes CR LF for every line feed, so removing one
+ * CR before each is exact.
+ */
 function mendLineEnds({ file, unpack, decrypt }: Archive): string {
   const again = 'take it again without a terminal (docker compose exec -T)';
-  // What was packed or encrypted afterwards has to be opened by hand first.
+  // If the file was packed or encrypted afterwards, the user must unpack it first.
   if (unpack || decrypt) return again;
   const [from, to] = [formatArgv([file]), formatArgv([`${file}.mended`])];
   return `${again}, or undo what the terminal did: perl -pe 's/\\r\\n/\\n/' ${from} > ${to}\nthen: invctl db verify ${to} --level 2`;
@@ -78,8 +82,9 @@ async function examineForRestore(
 }
 
 /**
- * pg_restore reads an archive that came through a terminal without an error where a line feed in its header, such as
- * the month of November, hides all that follows. A whole one has a bare line feed in its first entry.
+ * pg_restore reads an archive that was damaged by a terminal without an error if a line feed in its header,
+ * such as the one that stands for the month of November, hides everything after it. An undamaged one has a
+ * bare line feed in its first entry.
  */
 async function assertNoTerminal(archive: Archive): Promise<void> {
   if (archive.kind !== 'custom') return;

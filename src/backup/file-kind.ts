@@ -1,12 +1,12 @@
 import { Parser } from 'tar';
 
-/** What a file is packed with, and unpacks to something else. */
+/** Format of a packed file. */
 export type Packing = 'gzip' | 'zstd' | 'xz' | 'bzip2' | 'lz4';
 
 export type FileKind =
   | Packing
   | 'empty'
-  /** pg_dump --format=custom. */
+  /** Output of pg_dump --format=custom. */
   | 'custom'
   | 'tar'
   | 'age'
@@ -16,13 +16,13 @@ export type FileKind =
   | 'rar'
   | 'sqlite'
   | 'html'
-  /** Anything else, SQL among it. */
+  /** Any other file, SQL included. */
   | 'text';
 
-/** What a file that age encrypted begins with: https://age-encryption.org/v1 */
+/** First bytes of a file that age encrypted: https://age-encryption.org/v1 */
 export const AGE_MAGIC = 'age-encryption.org/v1\n';
 
-/** From the formats' own specifications, at the beginning of a file; one character a byte. */
+/** First bytes of each kind, from the formats' own specifications; one character per byte. */
 const MAGIC: readonly (readonly [FileKind, string])[] = [
   ['custom', 'PGDMP'],
   ['age', AGE_MAGIC],
@@ -54,12 +54,10 @@ export function isPacking(kind: FileKind): kind is Packing {
   return ['gzip', 'zstd', 'xz', 'bzip2', 'lz4'].includes(kind);
 }
 
-/** What a tar file holds, or a folder: an archive of pg_dump, a PostgreSQL's data, or something else. */
+/** Content of a tar file or a folder: an archive of pg_dump, a PostgreSQL's data, or something else. */
 export type FolderKind = 'dump' | 'dump in a folder' | 'data folder' | 'other';
 
-/**
- * @param names of the entries that are known, with `/` between folder and file.
- */
+/** @param names of the known entries, with `/` between folder and file. */
 export function folderKind(names: readonly string[]): FolderKind {
   const paths = names.map((name) => name.replace(/^\.\//, ''));
   if (paths.includes('toc.dat')) return 'dump';
@@ -68,7 +66,10 @@ export function folderKind(names: readonly string[]): FolderKind {
   return paths.some((path) => data.test(path)) ? 'data folder' : 'other';
 }
 
-/** Names of the first entries of a tar file. @param start as many of its bytes as there are at hand. */
+/**
+ * Returns the names of the first entries of a tar file.
+ * @param start the available bytes of its beginning.
+ */
 export function tarEntries(start: Buffer): string[] {
   const names: string[] = [];
   const parser = new Parser({

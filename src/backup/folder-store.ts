@@ -15,10 +15,10 @@ import { type CopyStore, type TransferOptions, unreachable } from './copy-store.
 
 const CHUNK_BYTES = 1024 * 1024;
 
-/** Copies in a folder, which should be of another disk. */
+/** Copies in a folder, which should be on another disk. */
 export class FolderStore implements CopyStore {
   readonly address: string;
-  /** True: made where it is not there. */
+  /** Whether the folder may be made if it does not exist. */
   readonly #made: boolean;
 
   private constructor(folder: string, made = false) {
@@ -27,9 +27,8 @@ export class FolderStore implements CopyStore {
   }
 
   /**
-   * The folder is never made: where a disk is not mounted, it would be one of the very disk that copies are to
-   * leave.
-   *
+   * The folder is never made: if its disk is not mounted, the new folder would be on the same disk as the
+   * backups.
    * @throws UserError COPIES_UNREACHABLE, CONFIG_INVALID (exit 4)
    */
   static async open(
@@ -78,7 +77,7 @@ export class FolderStore implements CopyStore {
     );
   }
 
-  /** Not its parents: where the disk is not mounted, none of them is to be made. */
+  /** Makes the folder but not its parents: they must not be made if the disk is not mounted. */
   async #make(): Promise<void> {
     if (!this.#made) return;
     await mkdir(this.address, { mode: 0o700 }).catch((error) => {
@@ -114,7 +113,8 @@ export class FolderStore implements CopyStore {
       (async () => {
         await this.#make();
         await assertSpace(this.address, bytes);
-        // Of a copy that was killed: whoever writes here holds the project's lock.
+        // Leftover of a killed copy; no other process writes here, because the caller holds the project's
+        // lock.
         await rm(partial, { force: true });
         const writer = await ArchiveWriter.create(partial);
         const source = createReadStream(file, { highWaterMark: CHUNK_BYTES });

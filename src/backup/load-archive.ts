@@ -24,42 +24,42 @@ import type { Archive } from './archive-kinds.js';
 import { loadSql } from './load-sql.js';
 import { unreadable } from './unreadable.js';
 
-/** More than four make no restore faster: the largest table decides. */
+/** More than four jobs do not make a restore faster: the largest table decides. */
 const MAXIMUM_JOBS = 4;
 /**
- * For indexes that are built in memory, and commits that wait for no disk: the renames come after them in the same
- * log, and do wait.
+ * Settings for building indexes in memory and for commits that do not wait for the disk. The renames come
+ * later in the same log, and they do wait.
  */
 const LOAD_SETTINGS = ['maintenance_work_mem=128MB', 'synchronous_commit=off'];
 export interface LoadOptions {
-  /** Of the operation: names the copy in the container and our sessions. */
+  /** Id of the operation: part of the name of the copy in the container and of our sessions. */
   id: string;
   signal: AbortSignal;
   onBytes?: (total: number) => void;
-  /** For a copy that is only looked at. */
+  /** True for a database that is only read, such as for a check. */
   withoutSubscriptions?: boolean;
 }
 
-/** Of our script. */
+/** Exit status of our script. */
 const READ_ONLY_STATUS = 77;
 
-/** Where the container's copy of an archive lies while it is restored. */
+/** Path of the container's copy of an archive during a restore. */
 function archiveCopy(id: string): string {
   return `/tmp/invctl-${id}.dump`;
 }
 
-/** A database that is to be. */
+/** The database to make. */
 export interface NewDatabase {
   name: string;
-  /** Whose encoding, locale and owner it gets. */
+  /** The database whose encoding, locale and owner it gets. */
   like: DatabaseFacts['database'];
 }
 
 /**
- * Makes a database and loads an archive into it. The first error ends it. What was loaded receives nothing from
- * elsewhere.
- *
- * @throws UserError SERVER_READ_ONLY, EXTENSION_BOUND, RESTORE_FAILED, BACKUP_UNREADABLE (exit 8) when the copy is not what the file is.
+ * Makes a database and loads an archive into it. The first error ends it. The subscriptions of the loaded
+ * database are stopped, so it receives nothing from elsewhere.
+ * @throws UserError SERVER_READ_ONLY, EXTENSION_BOUND, RESTORE_FAILED, BACKUP_UNREADABLE (exit 8) if the copy
+ * differs from the file.
  */
 export async function loadArchive(
   database: Database,
@@ -76,7 +76,7 @@ export async function loadArchive(
   const subscriptions = await withMaintenance(database, session, (maintenance) =>
     subscriptionsOf(maintenance, target.name),
   );
-  // Its session is there only for those that need it.
+  // Only opened if something needs the session.
   if (!subscriptions.some(({ enabled }) => enabled)) return;
   await withSession(database, { ...session, database: target.name }, (inside) =>
     disableSubscriptions(inside, subscriptions),
@@ -108,12 +108,12 @@ async function load(
     });
     if (result.status !== 0) throw restoreFailed('the archive does not restore', result);
   };
-  // No disk gets to see what is decrypted, so a pipe it is, and one job.
+  // Decrypted data must not be written to a disk, so it goes through a pipe, with one job.
   const pipe = async () => run([], (await readArchive(archive, options.onBytes)).stream);
   if (archive.decrypt) return pipe();
   const jobs = archive.kind === 'tar' ? [] : [`--jobs=${Math.min(MAXIMUM_JOBS, availableParallelism())}`];
-  // Several jobs read the archive at once, which a pipe does not allow. Where the server's programs read
-  // our files, the file itself will do.
+  // Several jobs read the archive at once, which is impossible with a pipe. If the server's programs can read
+  // our files, the file itself is used.
   if (accessTo(database).sharesFiles && !archive.unpack) return run([...jobs, archive.file]);
   const path = archiveCopy(options.id);
   try {
@@ -124,7 +124,9 @@ async function load(
   }
 }
 
-/** pg_cron lets itself be made in one database of the server alone, by its name: never in one beside it. */
+/**
+ * pg_cron can be installed in only one database of the server, which is set by name: never in a second one.
+ */
 async function assertNotBound(session: Session, target: string, { manifest }: Archive): Promise<void> {
   if (!manifest?.extensions.some(({ name }) => name === 'pg_cron')) return;
   const { home } = await onlyRow<{ home: string | null }>(
@@ -142,8 +144,8 @@ of this backup, by hand:  pg_restore into a new, empty database ${home}`,
 }
 
 /**
- * Copies an archive into the container, hashes it there, and compares. A folder comes as a tar file.
- * @returns false where the container's files are read-only, and a pipe does as well.
+ * Copies an archive into the container, hashes it there, and compares. A folder is sent as a tar file.
+ * @returns false if the container's files are read-only; the caller then uses a pipe.
  */
 async function copyIn(
   database: Database,
@@ -169,7 +171,7 @@ async function copyIn(
   throw unreadable('what arrived at the database is not what the file holds', 'run the same command again');
 }
 
-/** Removes the container's copy of an archive; safe where there is none. */
+/** Removes the container's copy of an archive; does nothing if there is none. */
 export async function removeCopy(database: Database, id: string): Promise<void> {
   const path = archiveCopy(id);
   await runProgram(database, ['rm', '-rf', path, `${path}.tar`]).catch(() => {});

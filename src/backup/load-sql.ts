@@ -6,17 +6,16 @@ import { type ReadOptions, readArchive } from './archive.js';
 import type { Archive } from './archive-kinds.js';
 import { restorableSql } from './plain-dump.js';
 
-/** The first psql of each major that knows `\restrict`, which makes it deaf to commands in its input. */
+/** The first psql of each major with `\restrict`, after which it ignores commands in its input. */
 const RESTRICT_SINCE: Record<number, number> = { 13: 22, 14: 19, 15: 14, 16: 10, 17: 6 };
 const RESTRICT_MAJOR = 18;
 
-/** For {@link runClient}, to the database that is filled. */
+/** Options for {@link runClient}, with the database to fill. */
 type LoginOptions = NonNullable<Parameters<typeof runClient>[2]> & { database: string };
 
 /**
- * Loads an SQL dump into an empty database: its bytes as they are, in the encoding that it sets. The first error
+ * Loads an SQL dump into an empty database, byte by byte, in the encoding that the dump sets. The first error
  * ends it.
- *
  * @throws UserError RESTORE_FAILED
  */
 export async function loadSql(

@@ -5,7 +5,7 @@ import { resolvePath } from '../project/paths.js';
 import type { ProjectSettings } from '../project/settings-file.js';
 import { manifestPath } from './manifest.js';
 
-/** Of a backup's manifest, what tells whether it counts, and since when. */
+/** The fields of a manifest that decide whether the backup counts, and its time. */
 const manifestSchema = z.object({
   bytes: z.int(),
   takenAt: z.iso.datetime(),
@@ -20,11 +20,11 @@ export interface NewestBackup {
   takenAt: string;
   level: number;
   ageHours: number;
-  /** Older than `backup.maxAgeHours` of invctl.yaml. */
+  /** Whether it is older than `backup.maxAgeHours` of invctl.yaml. */
   tooOld: boolean;
 }
 
-/** The newest backup of a project that was verified: `status` and `doctor` judge by it. */
+/** Returns the newest verified backup of a project; `status` and `doctor` use it. */
 export async function newestBackup(
   directory: string,
   { backup }: Pick<ProjectSettings, 'backup'>,
@@ -56,7 +56,7 @@ export async function newestBackup(
   };
 }
 
-/** Undefined for what is none, and for what goes away meanwhile. */
+/** Returns undefined for a file that is not a manifest or was removed in the meantime. */
 async function readJson(file: string): Promise<z.infer<typeof manifestSchema> | undefined> {
   try {
     return manifestSchema.parse(JSON.parse(await readFile(file, 'utf8')));

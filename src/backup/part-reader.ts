@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import type { Digest } from './archive-file.js';
 
-/** Reads a file part by part into memory of the caller's, hashing on the way. */
+/** Reads a file part by part into memory of the caller, and hashes it at the same time. */
 export class PartReader {
   readonly #handle: FileHandle;
   readonly #hash = createHash('sha256');
@@ -19,11 +19,10 @@ export class PartReader {
   }
 
   /**
-   * Fills `memory` with what follows; several callers, each with memory of its own, get their parts in the order in
-   * which they asked.
-   *
-   * @returns the part, which is shorter than `memory` at the end of the file only, and its number from 1; undefined
-   *   behind the end.
+   * Fills `memory` with the next bytes. Several callers, each with its own memory, get their parts in the
+   * order of their calls.
+   * @returns the part and its number from 1; only the last part of the file is shorter than `memory`;
+   * undefined after the end.
    */
   next(memory: Buffer): Promise<{ number: number; content: Buffer } | undefined> {
     const part = this.#previous.then(() => this.#read(memory));
@@ -46,7 +45,7 @@ export class PartReader {
     return { number: this.#parts, content };
   }
 
-  /** Of all that was read. */
+  /** Returns the digest of all bytes that were read. */
   digest(): Digest {
     return { bytes: this.#bytes, sha256: this.#hash.digest('hex') };
   }

@@ -16,18 +16,19 @@ import { intoBoth } from './tee.js';
 import { unreadable } from './unreadable.js';
 
 export interface ColdCopyInput {
-  /** Takes the archive; it is not ended. */
+  /** Receives the archive; it is not ended. */
   sink: Writable;
   applicationName: string;
   /** Called with the size of the database before anything is written. */
   onSize: (bytes: number) => Promise<void>;
-  /** Called with the services that are about to be stopped. */
+  /** Called with the services before they are stopped. */
   onStop: (services: readonly string[]) => Promise<void>;
 }
 
 /**
- * A physical backup: the server and what depends on it are stopped, the data folder is archived and the archive read
- * as it passes, and they are started again. It restores to a server of the same major version only.
+ * Makes a physical backup: stops the server and the services that depend on it, archives the data folder and
+ * reads the archive at the same time, and starts them again. It can be restored only to a server of the same
+ * major version.
  */
 export async function coldCopy(
   context: World,
@@ -41,7 +42,7 @@ export async function coldCopy(
   const folder = await dataFolder(database);
   const stopped = Date.now();
   try {
-    // Without the app nobody writes between the count and the copy.
+    // While the app is stopped, nobody writes between the count and the copy.
     if (clients.length > 0) await engine.stop(location, clients);
     const { facts, server } = await withSession(
       database,
@@ -87,7 +88,10 @@ export async function coldCopy(
   }
 }
 
-/** Reads a physical backup to its end, every file of it. @throws UserError BACKUP_UNREADABLE (exit 8) */
+/**
+ * Reads every file of a physical backup to its end.
+ * @throws UserError BACKUP_UNREADABLE (exit 8)
+ */
 export async function readDataFolder(archive: Readable): Promise<void> {
   let control = false;
   try {
@@ -108,7 +112,7 @@ export async function readDataFolder(archive: Readable): Promise<void> {
   if (!control) throw unreadable('it holds no PostgreSQL data folder');
 }
 
-/** Unpacks a physical backup into a new folder, with the owners that the files had. */
+/** Unpacks a physical backup into a new folder and keeps the owners of the files. */
 export async function unpackFolder(archive: Readable, folder: string, signal: AbortSignal): Promise<void> {
   await mkdir(folder, { mode: 0o700 });
   try {

@@ -4,19 +4,18 @@ export type { DumpProblem } from './dump-reader.js';
 
 export interface DumpExamination {
   problems: DumpProblem[];
-  /** Rows of each COPY and INSERT, by table as the dump writes it. */
+  /** Rows of each COPY and INSERT, by the name of the table in the dump. */
   tables: { name: string; rows: number }[];
-  /** Major version of the server that it was made of, where its header says so. */
+  /** Major version of the dumped server, if the header has it. */
   serverMajor?: number;
   /** Version of the pg_dump that made it. */
   program?: string;
 }
 
 /**
- * Reads SQL as pg_dump writes it, to its end. A dump that was cut inside a COPY restores without an error, so its
- * shape is all that tells: the footer, the end of each COPY and of each string, the line ends.
- *
- * @param database which one is meant where the text is of a whole server.
+ * Reads SQL of pg_dump to its end and checks it. A dump that was cut inside a COPY restores without an error,
+ * so only its structure shows the damage: the footer, the end of each COPY and of each string, the line ends.
+ * @param database the database to look at if the text is of a whole server.
  */
 export async function examineDump(sql: AsyncIterable<Buffer>, database: string): Promise<DumpExamination> {
   const reader = new DumpReader(database);
@@ -32,10 +31,10 @@ export async function examineDump(sql: AsyncIterable<Buffer>, database: string):
 }
 
 /**
- * The bytes of a dump without what no restore may send: what older servers and psqls do not know (`\\restrict`,
- * `SET transaction_timeout`), what leads to another database, and what a new database has not to drop. Line numbers
- * stay, and everything inside of strings, comments and rows.
- *
+ * Yields the bytes of a dump without the statements that a restore must not run: those that older servers and
+ * psqls do not know (`\\restrict`, `SET transaction_timeout`), those that connect to another database, and
+ * those that drop objects, which a new database does not have. Line numbers stay the same, and so does
+ * everything inside strings, comments and rows.
  * @param database see {@link examineDump}
  */
 export async function* restorableSql(sql: AsyncIterable<Buffer>, database: string): AsyncGenerator<Buffer> {
@@ -57,7 +56,7 @@ export async function* restorableSql(sql: AsyncIterable<Buffer>, database: strin
   for await (const chunk of sql) {
     held = held.length === 0 ? chunk : Buffer.concat([held, chunk]);
     reader.push(chunk);
-    // A statement that is not at its end may have to be left out.
+    // An incomplete statement may have to be left out.
     const { position, openStart = position } = reader.lexer;
     yield* release(position - openStart > LONGEST_LEFT_OUT ? position : Math.min(openStart, position));
   }

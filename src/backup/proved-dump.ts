@@ -10,7 +10,7 @@ import { unpackGzip } from './unpack.js';
 import { unreadable } from './unreadable.js';
 
 export interface ProvedDumpOptions {
-  /** Takes what pg_dump writes; it is not ended. */
+  /** Receives pg_dump's output; it is not ended. */
   sink: Writable;
   env: Record<string, string>;
   signal: AbortSignal;
@@ -18,17 +18,18 @@ export interface ProvedDumpOptions {
 
 const OUTPUT_BYTES = 1024 * 1024;
 
-/** In a shell's `$?`: nobody took the rest of the output. */
+/** Status in a shell's `$?`: nobody read the rest of the output. */
 const ENDED_BY_SIGPIPE = String(128 + constants.signals.SIGPIPE);
 
-/** Begins what our script says of itself on standard error, between the words of the programs. */
+/** Prefix of our script's own lines on standard error, among those of the programs. */
 const MARK = 'invctl-proof';
 
 /**
- * pg_dump with our arguments to standard output; pg_restore reads the same archive to its end, and its SHA-256 is
- * taken, before it leaves. What follows the last byte that pg_restore wants is read as well: pg_dump ends early with
- * whoever takes its output, and with nobody else. What leaves is gathered by dd: the engine carries pg_dump's small pieces one by one, at twice the
- * cost. File descriptors: 3 is the way out, 4 leads to pg_restore, 5 to the hash.
+ * Writes pg_dump's output to standard output. Beside the server, pg_restore reads the same archive to its
+ * end, and its SHA-256 is computed. Bytes after the last one that pg_restore reads are read too; pg_dump ends
+ * early only if the reader of standard output does. dd collects the output into large blocks: the engine
+ * would carry pg_dump's small pieces one by one, at twice the cost. File descriptors: 3 is standard output, 4
+ * leads to pg_restore, 5 to the hash.
  */
 const DUMP_AND_READ = `
 say() { echo "${MARK} $*" >&2; }
@@ -43,11 +44,10 @@ exec 3>&1
 }`;
 
 /**
- * Writes a custom archive that was read to its end beside the server: every block of every table is decompressed.
- * (`pg_restore --list` reads the table of contents only and accepts a file cut anywhere after it.) What arrived here
- * has the hash of what was read there.
- *
- * @param options words for pg_dump.
+ * Writes a custom archive that was read to its end beside the server: every block of every table is
+ * decompressed. (`pg_restore --list` reads only the table of contents and accepts a file that was cut
+ * anywhere after it.) The bytes that arrived here have the same hash as those that were read there.
+ * @param options arguments for pg_dump.
  * @throws UserError BACKUP_FAILED, BACKUP_UNREADABLE (exit 8)
  */
 export async function dumpArchive(
@@ -56,7 +56,8 @@ export async function dumpArchive(
   { sink, env, signal }: ProvedDumpOptions,
 ): Promise<void> {
   const hash = createHash('sha256');
-  // What arrives while the sink is busy goes on in one piece: the engine gives it in thousands of small ones.
+  // Bytes that arrive while the sink is busy are joined into one piece: the engine sends thousands of small
+  // ones.
   const output = new Writable({
     highWaterMark: OUTPUT_BYTES,
     writev(pieces, done) {
@@ -71,11 +72,12 @@ export async function dumpArchive(
     signal,
   });
   const { said, stderr } = readProof(result.stderr);
-  // An engine that says that all went well, without our script's word of it, has not handed on everything.
+  // If the engine reports success but our script's closing line is missing, the engine has lost a part of the
+  // output.
   const dumped = said.get('pg_dump') ?? (result.status === 0 ? ENDED_BY_SIGPIPE : String(result.status));
   if (dumped === ENDED_BY_SIGPIPE) throw unreadable('it was cut on its way from the database to here');
   if (dumped !== '0') {
-    // What pg_restore makes of half an archive is no news.
+    // pg_restore's complaint about half an archive adds nothing.
     const cause = stderr.filter((line) => !line.startsWith('pg_restore:')).join('\n');
     throw dumpFailed({ ...result, stderr: cause, status: Number(dumped) });
   }
@@ -88,9 +90,8 @@ export async function dumpArchive(
 }
 
 /**
- * Writes an SQL dump, and reads it to its end as it passes.
- *
- * @param options words for pg_dump.
+ * Writes an SQL dump and reads it to its end at the same time.
+ * @param options arguments for pg_dump.
  * @throws UserError BACKUP_FAILED, BACKUP_UNREADABLE (exit 8)
  */
 export async function dumpSql(
@@ -120,7 +121,8 @@ function readProof(stderr: string): { said: Map<string, string>; stderr: string[
 }
 
 function dumpFailed(result: PipeResult) {
-  // The server makes no text of more than 1 GB, and a row is one text: https://www.postgresql.org/docs/current/limits.html
+  // The server cannot make a text of more than 1 GB, and a row is one text:
+  // https://www.postgresql.org/docs/current/limits.html
   const tooLarge = /invalid memory alloc request size|out of memory/.test(result.stderr);
   return programFailed(
     'BACKUP_FAILED',

@@ -1,8 +1,8 @@
 import { type PassThrough, Writable } from 'node:stream';
 
 /**
- * Takes a stream into a sink and to a reader of it; a reader that has read enough holds nobody up. Neither is
- * ended.
+ * Writes a stream into a sink and to a reader. A reader that stops reading early does not block the sink.
+ * Neither is ended.
  */
 export function intoBoth(sink: Writable, reader: PassThrough): Writable {
   return new Writable({

@@ -5,25 +5,24 @@ import type { ProcessRunner } from '../system/process.js';
 import { fileKind, isPacking, type Packing } from './file-kind.js';
 import { unreadable } from './unreadable.js';
 
-/** So much of a file is looked at to see what it is. */
+/** Number of a file's first bytes that decide its kind. */
 const START_BYTES = 64 * 1024;
 
 export interface Unpacked {
   stream: Readable;
   /** The first bytes of `stream`, up to 64 KB. */
   start: Buffer;
-  /** What the source was packed with, the outermost first. */
+  /** Packings of the source, the outermost first. */
   packings: Packing[];
 }
 
-/** `.sql.gz` is packed once; more than this is a joke. */
+/** `.sql.gz` is packed once; a file with more layers than this is refused. */
 const MAXIMUM_LAYERS = 4;
 
 /**
- * Unpacks what is packed, whatever the file is called: gzip by Node, zstd too where it can, all else by the
- * program of that name.
- *
- * @throws UserError PACKED where there is no such program; while it is read, BACKUP_UNREADABLE (exit 8).
+ * Unpacks a packed stream by its content, not its name: gzip with Node, zstd too if Node can, all others with
+ * the program of that name.
+ * @throws UserError PACKED if that program is missing; while reading, BACKUP_UNREADABLE (exit 8).
  */
 export async function unpack(source: Readable, processes: Pick<ProcessRunner, 'run'>): Promise<Unpacked> {
   const packings: Packing[] = [];
@@ -36,13 +35,13 @@ export async function unpack(source: Readable, processes: Pick<ProcessRunner, 'r
   return { stream, start, packings };
 }
 
-/** Unpacks gzip, of which everything else stays as it is. */
+/** Unpacks gzip; any other content stays as it is. */
 export async function unpackGzip(source: Readable): Promise<Readable> {
   const { stream, start } = await peek(source);
   return fileKind(start) === 'gzip' ? throughNode(stream, zlib.createGunzip()) : stream;
 }
 
-/** The first bytes of a stream, and all of it. */
+/** Returns the first bytes of a stream, and the whole stream. */
 async function peek(source: Readable): Promise<{ stream: Readable; start: Buffer }> {
   const chunks = source[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
   const first: Buffer[] = [];
@@ -70,7 +69,7 @@ async function peek(source: Readable): Promise<{ stream: Readable; start: Buffer
 
 function unpackOne(source: Readable, packing: Packing, processes: Pick<ProcessRunner, 'run'>): Readable {
   if (packing === 'gzip') return throughNode(source, zlib.createGunzip());
-  // Since Node 22.15.
+  // Exists since Node 22.15.
   const { createZstdDecompress } = zlib as { createZstdDecompress?: () => NodeJS.ReadWriteStream };
   if (packing === 'zstd' && createZstdDecompress) return throughNode(source, createZstdDecompress());
   const output = new PassThrough();
@@ -83,7 +82,7 @@ function unpackOne(source: Readable, packing: Packing, processes: Pick<ProcessRu
 
 function throughNode(source: Readable, through: NodeJS.ReadWriteStream): Readable {
   async function* all(): AsyncGenerator<Buffer> {
-    // The error reaches whoever reads the output.
+    // The reader of the output gets the error.
     pipeline(source, through, () => {});
     try {
       yield* through as AsyncIterable<Buffer>;

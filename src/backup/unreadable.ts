@@ -1,6 +1,6 @@
 import { ExitCode, UserError } from '../errors.js';
 
-/** Exit 8: a backup is not what it should be. */
+/** Makes the error for a damaged backup (exit 8). */
 export function unreadable(message: string, hint = 'take another: invctl db backup'): UserError {
   return new UserError({
     code: 'BACKUP_UNREADABLE',

@@ -1,66 +1,66 @@
 import { type Ancestor, type Lsn, type SegmentName, segmentOf } from '../../postgres/wal.js';
 
-/** A base backup: the files of a server, from which WAL leads on. */
+/** A base: the files of a server, from which replay of WAL begins. */
 export interface Base {
   id: string;
   folder: string;
   timeline: number;
   startLsn: Lsn;
-  /** The first position at which a server made of it is whole. */
+  /** The first position at which a server made from the base is consistent. */
   endLsn: Lsn;
   startedAt: Date;
   endedAt: Date;
   bytes: number;
-  /** Name of the base that it holds the changes to; absent: it is whole by itself. */
+  /** Name of the base whose later changes it holds; absent: it is a full base. */
   parent?: string;
 }
 
 export interface Segment extends SegmentName {
-  /** Folder that it lies in. */
+  /** Folder of its WAL run. */
   run: string;
   file: string;
   bytes: number;
   changedAt: Date;
 }
 
-/** A stretch of WAL that one slot gave. */
+/** A continuous sequence of WAL from one slot. */
 export interface Run {
   name: string;
   timeline: number;
   segments: Segment[];
 }
 
-/** All that lies in the protection's place. */
+/** Everything in the protection's place. */
 export interface Catalogue {
   segmentBytes: number;
   /** Oldest first. */
   bases: Base[];
   runs: Run[];
-  /** Ancestors of each timeline that has some. */
+  /** Ancestors of each timeline that has any. */
   histories: ReadonlyMap<number, Ancestor[]>;
-  /** Which timeline the live server was on since when, oldest first. */
+  /** The live server's timelines with their start times, oldest first. */
   live: { at: Date; timeline: number }[];
-  /** Everything that was committed until then is here. */
+  /** Everything that was committed until then is stored here. */
   covered?: Date;
-  /** Where the WAL that is here ends, on the live timeline. */
+  /** End of the stored WAL on the live timeline. */
   end?: Lsn;
 }
 
-/** A stretch of time of which every second can be brought back. */
+/** A span of time of which every second can be restored. */
 export interface Window {
   from: Date;
   until: Date;
 }
 
-/** What is needed for one moment. */
+/** The parts that are needed to restore one moment. */
 export interface RecoveryPlan {
   base: Base;
-  /** What the base is made of, oldest first; it is the last. */
+  /** The base, last, and those that it builds on, oldest first. */
   chain: Base[];
   timeline: number;
-  /** From the base on, in order, each once. */
+  /** WAL segments from the base on, in order, without duplicates. */
   segments: Segment[];
-  /** True: what is here ends with this moment, or before the next one that is known. */
+  /** True: the stored WAL ends with this moment, or before the next known one. */
   toEnd: boolean;
 }
 
@@ -73,7 +73,7 @@ interface Reach {
   until: Date;
 }
 
-/** The moments that can be brought back, as stretches without a gap, oldest first. */
+/** Returns the moments that can be restored, as spans without a gap, oldest first. */
 export function windowsOf(catalogue: Catalogue): Window[] {
   const stretches = reaches(catalogue)
     .map(({ from, until }) => ({ from, until }))
@@ -88,9 +88,9 @@ export function windowsOf(catalogue: Catalogue): Window[] {
 }
 
 /**
- * The newest base that leads to a moment, and the WAL from it on.
- * @param moment undefined: the last that is there.
- * @returns undefined where no window has the moment.
+ * Returns the newest base from which a moment can be reached, and the WAL after it.
+ * @param moment undefined: the last one that is stored.
+ * @returns undefined if no window contains the moment.
  */
 export function planRecovery(catalogue: Catalogue, moment?: Date): RecoveryPlan | undefined {
   const found = reaches(catalogue).filter(
@@ -105,7 +105,7 @@ export function planRecovery(catalogue: Catalogue, moment?: Date): RecoveryPlan 
   return { base, chain, timeline, segments, toEnd: moment === undefined };
 }
 
-/** The WAL that is here of the live server, newest first; what a restore left behind is not in it. */
+/** Returns the stored WAL of the live server, newest first, without WAL that a restore made obsolete. */
 export function liveWal(catalogue: Catalogue): Segment[] {
   const timeline = catalogue.live.at(-1)?.timeline;
   if (timeline === undefined) return [];
@@ -115,7 +115,7 @@ export function liveWal(catalogue: Catalogue): Segment[] {
 }
 
 /**
- * The newest base from which the live server's WAL leads to a position without a gap.
+ * Returns the newest base from which the live server's WAL reaches a position without a gap.
  * @param lsn of a record, which is not replayed.
  */
 export function planBefore(catalogue: Catalogue, lsn: Lsn): RecoveryPlan | undefined {
@@ -129,7 +129,7 @@ export function planBefore(catalogue: Catalogue, lsn: Lsn): RecoveryPlan | undef
   return { base, chain, timeline: from, segments, toEnd: false };
 }
 
-/** What a base is made of, oldest first; undefined where a part of it is missing. */
+/** Returns a base and those that it builds on, oldest first; undefined if one of them is missing. */
 export function chainOf(bases: readonly Base[], base: Base): Base[] | undefined {
   const chain = [base];
   for (let { parent } = base; parent !== undefined; ) {
@@ -141,7 +141,7 @@ export function chainOf(bases: readonly Base[], base: Base): Base[] | undefined 
   return chain;
 }
 
-/** How far each base leads on each timeline while that was the live one. */
+/** Returns how far each base reaches on each timeline while that was the live one. */
 function reaches(catalogue: Catalogue): Reach[] {
   const { bases, live, segmentBytes } = catalogue;
   return live.flatMap(({ at, timeline }, index): Reach[] => {
@@ -153,7 +153,7 @@ function reaches(catalogue: Catalogue): Reach[] {
       if (!chain || !own || (own.switchedAt !== undefined && base.endLsn > own.switchedAt)) return [];
       const segments = contiguous(catalogue, lineage, segmentOf(base.startLsn, segmentBytes));
       const last = segments.at(-1);
-      // The last byte that it needs, and not the first after it.
+      // The last byte that it needs, not the first one after it.
       if (!last || last.number < segmentOf(base.endLsn - 1n, segmentBytes)) return [];
       const from = new Date(Math.max(base.endedAt.getTime(), index === 0 ? 0 : at.getTime()));
       const until = untilOf(catalogue, last, timeline, liveUntil);
@@ -162,7 +162,10 @@ function reaches(catalogue: Catalogue): Reach[] {
   });
 }
 
-/** A timeline and those that it came from, newest first, each with the position at which the next left it. */
+/**
+ * Returns a timeline and its ancestors, newest first, each with the position at which the next one branched
+ * off.
+ */
 function lineageOf(
   { histories }: Catalogue,
   timeline: number,
@@ -171,7 +174,10 @@ function lineageOf(
   return [{ timeline, switchedAt: undefined }, ...ancestors.toReversed()];
 }
 
-/** By number, each segment of a lineage once: whole, and of the newest timeline that has it. */
+/**
+ * Returns the segments of a lineage by number, without duplicates: complete ones, of the newest timeline that
+ * has them.
+ */
 function segmentsOf(
   { runs, segmentBytes }: Catalogue,
   lineage: readonly { timeline: number; switchedAt: Lsn | undefined }[],
@@ -190,7 +196,7 @@ function segmentsOf(
   return newestFirst;
 }
 
-/** From a segment on, each segment of the lineage until the first that is missing. */
+/** Returns the segments of the lineage from one segment on, until the first missing one. */
 function contiguous(
   catalogue: Catalogue,
   lineage: readonly { timeline: number; switchedAt: Lsn | undefined }[],
@@ -202,12 +208,13 @@ function contiguous(
     const segment = newestFirst.get(number);
     if (!segment) return found;
     found.push(segment);
-    // What follows one that was cut off is not known to be all that followed, unless a later timeline goes on.
+    // After a segment that was cut off it is unknown whether WAL is missing, unless a later timeline
+    // continues there.
     if (segment.partial && newestFirst.get(number + 1)?.timeline === segment.timeline) return found;
   }
 }
 
-/** Until when what ends with `last` is known to be all. */
+/** Returns until when the WAL that ends with `last` is known to be complete. */
 function untilOf(
   { covered, runs }: Catalogue,
   last: Segment,

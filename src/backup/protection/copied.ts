@@ -31,51 +31,51 @@ import { findStored, unpackedName } from './stored-file.js';
 
 const HISTORY = /^([0-9A-F]{8})\.history$/;
 
-/** Whose protection it is. What differs between two machines with copies of one server is `owner`. */
+/** Identifies the protection. Two machines with copies of one server differ in `owner`. */
 export const copiedRecordSchema = recordSchema.omit({ file: true }).extend({
-  /** Drawn by chance for each place. */
+  /** Random value of each place. */
   owner: z.string(),
   host: z.string(),
 });
 
 export type CopiedRecord = z.infer<typeof copiedRecordSchema>;
 
-/** What the receiver had said when the copy was written. */
+/** The receiver's state at the time of the copy. */
 const copiedStateSchema = z.object({
-  /** Of the place: `state/now` and `state/runs`. */
+  /** Content of `state/now` and `state/runs` of the place. */
   now: z.string(),
   runs: z.string(),
 });
 
 const copiedBaseSchema = z.object({
-  /** As `base.json` of the place has it. */
+  /** Content of `base.json` of the place. */
   base: z.string(),
-  /** As they are stored. */
+  /** The files as they are stored. */
   files: z.array(z.object({ name: z.string(), bytes: z.int(), sha256: z.string() })),
 });
 
 export type CopiedBase = z.infer<typeof copiedBaseSchema>;
 
-/** What lies where copies go. */
+/** The content of the protection's folder among the copies. */
 export interface CopiedProtection {
   store: CopyStore;
   record: CopiedRecord;
   catalogue: Catalogue;
   names: CopyNames;
-  /** Text of the state; undefined: it was never written whole. */
+  /** Text of the state; undefined: it was never completely written. */
   state: z.infer<typeof copiedStateSchema> | undefined;
 }
 
 /**
  * @param store the folder of the project's protection.
- * @returns undefined where nothing was ever copied.
+ * @returns undefined if nothing was ever copied.
  * @throws UserError COPIES_UNREACHABLE
  */
 export async function readCopied(store: CopyStore): Promise<CopiedProtection | undefined> {
   const record = await readJson(store, RECORD_NAME, copiedRecordSchema);
   if (!record) return undefined;
   const state = await readJson(store, STATE_NAME, copiedStateSchema);
-  // After the state: what it tells of is there by then.
+  // Read after the state, so that every file which the state refers to is there.
   const names = readNames(await store.names(), record.segmentBytes);
   const note = state && parseReceiverNote(state.now);
   const bases = await Promise.all(
@@ -120,7 +120,10 @@ async function readHistories(store: CopyStore, { beside }: CopyNames): Promise<M
   return histories;
 }
 
-/** Undefined where there is none. @throws UserError COPY_DAMAGED (exit 8) for what is none of ours. */
+/**
+ * Returns undefined if there is no such file.
+ * @throws UserError COPY_DAMAGED (exit 8) for a file that is not invctl's.
+ */
 export async function readJson<T>(
   store: CopyStore,
   name: string,
@@ -143,11 +146,12 @@ export async function readJson<T>(
 }
 
 /**
- * Brings what a plan needs from the copies into the place, as it is stored there; what the place has is not fetched
- * again. Then the place is as that of the machine which wrote the copies, as far as the plan goes.
- *
- * @param record of the place; written where it has none.
- * @throws UserError COPIES_UNREACHABLE, DISK_FULL, BACKUP_UNREADABLE (exit 8) for a part of a base that has changed.
+ * Fetches the files of a plan from the copies into the place, as they are stored; files that the place has
+ * are not fetched again. The place then equals that of the machine which wrote the copies, as far as the plan
+ * needs.
+ * @param record of the place; written if it has none.
+ * @throws UserError COPIES_UNREACHABLE, DISK_FULL, BACKUP_UNREADABLE (exit 8) for a part of a base that has
+ * changed.
  */
 export async function fetchPlan(
   { store, names, state, catalogue }: CopiedProtection,
@@ -238,7 +242,10 @@ async function fetchFile(
   }
 }
 
-/** Bases and WAL of two catalogues of one server; the state is that of the first, or of the second where it has none. */
+/**
+ * Merges bases and WAL of two catalogues of one server; the state is that of the first, or of the second if
+ * the first has none.
+ */
 export function united(here: Catalogue | undefined, away: Catalogue): Catalogue {
   if (!here || here.live.length === 0) return { ...away, bases: unite(away.bases, here?.bases ?? []) };
   const runs = new Map(here.runs.map((run) => [run.name, run]));

@@ -2,9 +2,9 @@ import { parseSegment, type SegmentName } from '../../postgres/wal.js';
 import { unpackedName } from './stored-file.js';
 
 /**
- * How the protection's files are called where copies go. A segment's name has the time of its last change: what lists
- * names need not tell times. A part of a base and what is beside segments have their own names behind those of the
- * base and the run.
+ * Names of the protection's files among the copies. A segment's name has the time of its last change, because
+ * a listing of names need not have times. The parts of a base, and the files beside segments, have the name
+ * of the base or run before their own.
  */
 const BASE = /^base\.(\d{8}T\d{6}Z)\.(.+)$/;
 const WAL = /^wal\.([0-9A-F]{8}-\d{4})\.(.+)$/;
@@ -20,7 +20,7 @@ export function copyFolder(project: string): string {
   return `${project}-protection`;
 }
 
-/** Written last: what has none is no base. */
+/** Name of a base's mark, which is written last: without it, it is not a base. */
 export function baseMark(id: string): string {
   return basePart(id, MARK);
 }
@@ -29,12 +29,12 @@ export function basePart(id: string, file: string): string {
   return `base.${id}.${file}`;
 }
 
-/** @param file `SHA256SUMS`, a history, or a packed segment that is not whole yet. */
+/** @param file `SHA256SUMS`, a history, or a packed segment that is not complete yet. */
 export function besideSegments(run: string, file: string): string {
   return `wal.${run}.${file}`;
 }
 
-/** @param file of a whole segment, packed. */
+/** @param file of a complete segment, packed. */
 export function wholeSegment(run: string, file: string, changedAt: Date): string {
   const name = unpackedName(file);
   return `wal.${run}.${name}.${Math.floor(changedAt.getTime() / 1000)}${file.slice(name.length)}`;
@@ -42,25 +42,25 @@ export function wholeSegment(run: string, file: string, changedAt: Date): string
 
 export interface CopiedSegment extends SegmentName {
   run: string;
-  /** As the place names it. */
+  /** Name in the place. */
   file: string;
-  /** Where copies go. */
+  /** Name among the copies. */
   name: string;
-  /** Undefined: it is not whole, and what the state says. */
+  /** Undefined: the segment is not complete; its time is in the state. */
   changedAt: Date | undefined;
 }
 
 export interface CopyNames {
-  /** Ids of whole bases. */
+  /** Ids of complete bases. */
   bases: string[];
   segments: CopiedSegment[];
   /** `SHA256SUMS` and histories. */
   beside: { run: string; file: string; name: string }[];
-  /** Of all bases, whole or not. */
+  /** Parts of all bases, complete or not. */
   parts: { id: string; name: string }[];
 }
 
-/** What a list of names says. */
+/** Parses a listing of names. */
 export function readNames(names: readonly string[], segmentBytes: number): CopyNames {
   const found: CopyNames = { bases: [], segments: [], beside: [], parts: [] };
   for (const name of [...names].sort()) {

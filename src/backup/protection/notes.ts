@@ -4,19 +4,21 @@ import { z } from 'zod';
 import { hasErrorCode } from '../../errors.js';
 import { explainReadError, writeFileAtomic } from '../../system/files.js';
 
-/** The copies are written every few seconds; without a word for so long, nobody writes them. */
+/**
+ * In milliseconds. Copies are written every few seconds; if the note is older than this, nobody writes them.
+ */
 const SILENCE_MS = 60_000;
 
 const copySchema = z.object({
   /** ISO time. */
   at: z.iso.datetime(),
-  /** Where copies go. */
+  /** Address of the copies. */
   address: z.string(),
-  /** ISO time until when all that was committed is there; null: nothing is yet. */
+  /** ISO time until which all commits are copied; null: none is yet. */
   covered: z.iso.datetime().nullable(),
-  /** Why the last round failed; null: it did not. */
+  /** Why the last round failed; null: it succeeded. */
   failure: z.string().nullable(),
-  /** True: whoever wrote it goes on. */
+  /** True: the process that wrote the note continues. */
   follows: z.boolean(),
 });
 
@@ -24,24 +26,24 @@ const drillSchema = z.object({
   /** ISO time of its end. */
   at: z.iso.datetime(),
   seconds: z.number(),
-  /** Name of the base that it was made of; null: it did not come so far. */
+  /** Name of the base that was restored; null: the drill failed before that. */
   base: z.string().nullable(),
-  /** Rows that were counted in what was brought back. */
+  /** Number of rows in the restored database. */
   rows: z.int(),
-  /** Why nothing could be brought back; null: it could. */
+  /** Why the restore failed; null: it succeeded. */
   failure: z.string().nullable(),
 });
 
-/** What whoever ships the place last said of itself. */
+/** The last note of the process that copies the place. */
 export type CopyNote = z.infer<typeof copySchema>;
-/** How the last `db verify --to` went. */
+/** The result of the last `db verify --to`. */
 export type DrillNote = z.infer<typeof drillSchema>;
 
 export async function writeCopyNote(place: string, note: CopyNote): Promise<void> {
   await writeNote(place, 'copy', note);
 }
 
-/** Undefined: nothing was ever shipped. */
+/** Returns undefined if nothing was ever copied. */
 export async function readCopyNote(place: string): Promise<CopyNote | undefined> {
   return readNote(place, 'copy', copySchema);
 }
@@ -50,12 +52,12 @@ export async function writeDrillNote(place: string, note: DrillNote): Promise<vo
   await writeNote(place, 'drill', note);
 }
 
-/** Undefined: there was none. */
+/** Returns undefined if there was no drill. */
 export async function readDrillNote(place: string): Promise<DrillNote | undefined> {
   return readNote(place, 'drill', drillSchema);
 }
 
-/** What is wrong with the copies of a place; empty where nothing is. */
+/** Returns the problem with the copies of a place; empty if there is none. */
 export function copyMessage(note: CopyNote | undefined, now = new Date()): string {
   if (!note) return 'base backups and WAL are not copied yet: invctl db copy --follow';
   if (note.failure !== null) return `base backups and WAL are not copied: ${note.failure}`;

@@ -12,7 +12,7 @@ import type { Base, Catalogue, Run, Segment } from './catalogue.js';
 import type { Unneeded } from './retention.js';
 import { findStored, type Opener, readStored, type StoredFile, unpackedName } from './stored-file.js';
 
-/** Folder of the protection, below that of the backups. */
+/** Folder of the protection, inside that of the backups. */
 export const PROTECTION_FOLDER = 'protection';
 const BASE_ID = /^\d{8}T\d{6}Z$/;
 const RUN_NAME = /^[0-9A-F]{8}-\d{4}$/;
@@ -23,19 +23,19 @@ export function protectionPlace(location: ProjectLocation, settings: ProjectSett
   return join(backupFolder(location, settings), PROTECTION_FOLDER);
 }
 
-/** What invctl knows of the server that is protected. */
+/** invctl's record of the protected server. */
 export const recordSchema = z.object({
   systemIdentifier: z.string(),
-  /** The server's `wal_segment_size`. */
+  /** The server's `wal_segment_size` in bytes. */
   segmentBytes: z.int(),
-  /** In its container, or on this machine. */
+  /** Path in its container, or on this machine. */
   dataDirectory: z.string(),
-  /** The compose file that has the receiver's service, and that service's name. */
+  /** The compose file with the receiver's service, and that service's name. */
   file: z.string(),
   service: z.string(),
-  /** What `max_slot_wal_keep_size` was before; null: it was left as it was. */
+  /** The earlier value of `max_slot_wal_keep_size`; null: it was not changed. */
   slotLimitBefore: z.string().nullable(),
-  /** True: `summarize_wal` was switched on for incremental bases. */
+  /** True: invctl switched `summarize_wal` on for incremental bases. */
   summaries: z.boolean().default(false),
 });
 
@@ -51,28 +51,31 @@ const baseSchema = z.object({
   parent: z.string().optional(),
 });
 
-/** What the receiver last said of itself. */
+/** The receiver's last note. */
 export interface ReceiverNote {
   state: 'receiving' | 'waiting' | 'refused';
   at: Date;
-  /** Everything that was committed until then is here; absent: nothing is yet. */
+  /** All commits until then are stored here; absent: none is yet. */
   covered?: Date;
-  /** Where the WAL that is here, and on the disk, ends. */
+  /** End of the WAL that is stored here on the disk. */
   lsn?: string;
-  /** Seconds between two base backups, and that every moment can be brought back for; of an older receiver absent. */
+  /**
+   * Seconds between two bases, and seconds for which every moment can be restored; absent with an older
+   * receiver.
+   */
   everySeconds?: number;
   keepSeconds?: number;
   /** Why it waits or refuses. */
   message: string;
 }
 
-/** Undefined: nothing was ever protected here. */
+/** Returns undefined if nothing was ever protected here. */
 export async function readRecord(place: string): Promise<ProtectionRecord | undefined> {
   const text = await readIfThere(join(place, 'protection.json'));
   return text === undefined ? undefined : recordSchema.parse(JSON.parse(text));
 }
 
-/** Also writes what the receiver reads of it. */
+/** Writes the record, and the files that the receiver reads. */
 export async function writeRecord(place: string, record: ProtectionRecord): Promise<void> {
   await writeFileAtomic(join(place, 'system'), `${record.systemIdentifier}\n${record.segmentBytes}\n`, 0o600);
   await writeFileAtomic(join(place, 'protection.json'), `${JSON.stringify(record, null, 2)}\n`, 0o600);
@@ -83,7 +86,7 @@ export async function readReceiverNote(place: string): Promise<ReceiverNote | un
   return text === undefined ? undefined : parseReceiverNote(text);
 }
 
-/** @param text as the receiver writes it. */
+/** @param text in the receiver's format. */
 export function parseReceiverNote(text: string): ReceiverNote {
   const values = new Map(
     text.split('\n').map((line) => {
@@ -105,12 +108,12 @@ export function parseReceiverNote(text: string): ReceiverNote {
   };
 }
 
-/** Why the last base backup failed; undefined: it did not. */
+/** Why the last base failed; undefined: it succeeded. */
 export async function baseFailure(place: string): Promise<string | undefined> {
   return (await readIfThere(join(place, 'state', 'base-failed')))?.trim();
 }
 
-/** All that lies in the place. What is cut off or being written is left out. */
+/** Reads everything in the place. Files that are cut off or still being written are left out. */
 export async function readCatalogue(place: string, { segmentBytes }: ProtectionRecord): Promise<Catalogue> {
   const [bases, runs, note] = await Promise.all([
     readBases(place),
@@ -153,7 +156,7 @@ async function readBases(place: string): Promise<Base[]> {
   return bases.flat();
 }
 
-/** @param text of `base.json`. */
+/** @param text content of `base.json`. */
 export function baseOf(text: string, { folder, bytes }: Pick<Base, 'folder' | 'bytes'>): Base {
   const { id, startLsn, endLsn, startedAt, endedAt, timeline, parent } = baseSchema.parse(JSON.parse(text));
   return {
@@ -179,7 +182,7 @@ async function readRuns(place: string, segmentBytes: number): Promise<Run[]> {
           const parsed = parseSegment(unpackedName(file), segmentBytes);
           if (!parsed) return [];
           const found = await stat(join(folder, file)).catch(() => undefined);
-          // It was renamed in the meantime: the next look sees it.
+          // It was renamed in the meantime: the next reading finds it.
           return found ? [{ ...parsed, run: name, file, bytes: found.size, changedAt: found.mtime }] : [];
         }),
       );
@@ -189,7 +192,7 @@ async function readRuns(place: string, segmentBytes: number): Promise<Run[]> {
 }
 
 /**
- * Removes bases and WAL. Of a base the mark goes first: from then on it is none.
+ * Removes bases and WAL. Of a base, the mark is removed first: from then on it is not a base.
  * @throws UserError READ_ONLY
  */
 export async function removeFromPlace(
@@ -212,7 +215,7 @@ async function readLive(place: string): Promise<Catalogue['live']> {
   return parseLive((await readIfThere(join(place, 'state', 'runs'))) ?? '');
 }
 
-/** @param text as the receiver writes it. */
+/** @param text in the receiver's format. */
 export function parseLive(text: string): Catalogue['live'] {
   return text
     .split('\n')
@@ -224,9 +227,9 @@ export function parseLive(text: string): Catalogue['live'] {
 }
 
 /**
- * Compares files with the sums beside them.
- * @param files by their names in `folder`; those without a sum are not looked at.
- * @throws UserError PROTECTION_DAMAGED (exit 8) naming the first that differs.
+ * Compares files with the checksums beside them.
+ * @param files by their names in `folder`; those without a checksum are skipped.
+ * @throws UserError PROTECTION_DAMAGED (exit 8) with the first file that differs.
  */
 export async function proveSums(
   folder: string,
@@ -248,7 +251,7 @@ export async function proveSums(
   }
 }
 
-/** @param what is wrong with the file. */
+/** @param what the problem of the file. */
 export function damaged(file: string, what: string): UserError {
   return new UserError({
     code: 'PROTECTION_DAMAGED',
@@ -259,10 +262,12 @@ export function damaged(file: string, what: string): UserError {
   });
 }
 
-/** SHA-256 of the files of a folder, in hex, by the names that they had before they were packed. */
+/**
+ * Returns the SHA-256 of the files of a folder, in hex, by the names that they had before they were packed.
+ */
 async function readSums(folder: string): Promise<Map<string, string>> {
   const text = (await readIfThere(join(folder, 'SHA256SUMS'))) ?? '';
-  // One that is being appended to may end in the middle of a line.
+  // A file that is being appended to may end in the middle of a line.
   const lines = text.slice(0, text.lastIndexOf('\n') + 1).split('\n');
   return new Map(
     lines.filter((line) => line !== '').map((line) => [line.slice(66).trim(), line.slice(0, 64)]),

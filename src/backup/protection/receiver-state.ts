@@ -4,22 +4,25 @@ import { type Window, windowsOf } from './catalogue.js';
 import { copyMessage, readCopyNote } from './notes.js';
 import { baseFailure, type ReceiverNote, readCatalogue, readReceiverNote, readRecord } from './place.js';
 
-/** Without a word from the receiver for so long, it is not at work. */
+/** In milliseconds. A receiver that has written no note for so long does not work. */
 const SILENCE_MS = 20_000;
 
-/** `receiving`: all is well. `silent`: the receiver has not been heard of. */
+/** `receiving`: it works. `silent`: there is no recent note of the receiver. */
 export type ReceiverState = ReceiverNote['state'] | 'silent';
 
-/** What the files of a place say of the protection. */
+/** The state of the protection, from the files of its place. */
 export interface KnownProtection {
   receiver: ReceiverState;
-  /** Why it does not receive, or what else is wrong; empty where nothing is. */
+  /** Why it does not receive, or another problem; empty if there is none. */
   message: string;
-  /** Moments that can be brought back, as stretches without a gap, oldest first. */
+  /** Moments that can be restored, as spans without a gap, oldest first. */
   windows: Window[];
 }
 
-/** Asks no database. Undefined: the project has no receiver, whatever an earlier one left in the place. */
+/**
+ * Does not query a database. Undefined: the project has no receiver, whatever an earlier one left in the
+ * place.
+ */
 export async function knownProtection(
   place: string,
   { services }: Pick<ComposeProject, 'services'>,
@@ -44,7 +47,7 @@ export function receiverState(note: ReceiverNote | undefined, now = new Date()):
   return note && now.getTime() - note.at.getTime() < SILENCE_MS ? note.state : 'silent';
 }
 
-/** @param baseFailed why the last base backup failed */
+/** @param baseFailed why the last base failed */
 export function receiverMessage(
   receiver: ReceiverState,
   note: ReceiverNote | undefined,

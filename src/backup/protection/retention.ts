@@ -1,7 +1,7 @@
 import { segmentOf } from '../../postgres/wal.js';
 import { type Base, type Catalogue, chainOf, type Segment } from './catalogue.js';
 
-/** What no moment that is to be kept needs. */
+/** Bases and WAL that are not needed for any moment to keep. */
 export interface Unneeded {
   /** Oldest first. */
   bases: Base[];
@@ -9,11 +9,11 @@ export interface Unneeded {
 }
 
 /**
- * The newest base of the live timeline that is older than what is to be kept, and all bases after it, stay, with
- * those that they are made of, and all WAL from the first of them on: so the last base always stays. What a restore left behind stays until the restore
- * itself is so old. The receiver has the same rule (templates/protection/receiver.sh).
- *
- * @param keepSeconds for how long every moment is to be brought back.
+ * The rule: the newest base of the live timeline that is older than the retention stays, and so do all bases
+ * after it, those that they build on, and all WAL from the first of them on. So the last base always stays.
+ * WAL that a restore made obsolete stays until the restore itself is that old. The receiver has the same rule
+ * (templates/protection/receiver.sh).
+ * @param keepSeconds seconds for which every moment must stay restorable.
  */
 export function unneeded(catalogue: Catalogue, keepSeconds: number, now = new Date()): Unneeded {
   const { bases, live, runs, segmentBytes } = catalogue;

@@ -27,34 +27,35 @@ const BESIDE = /^(SHA256SUMS|[0-9A-F]{8}\.history)$/;
 const RETENTION_MS = 3_600_000;
 
 export interface ShipInput {
-  /** Of the project's protection, where copies go. */
+  /** Folder of the project's protection among the copies. */
   store: CopyStore;
   place: string;
   record: ProtectionRecord;
-  /** Public keys of age; none: what is copied is not encrypted. */
+  /** Public keys of age; empty: the copies are not encrypted. */
   recipients: readonly string[];
-  /** True: what another machine wrote there is gone on with. */
+  /** True: continues copies that another machine wrote. */
   takeOver: boolean;
 }
 
 export interface Shipped {
   bases: number;
-  /** Whole ones. */
+  /** Number of complete segments. */
   segments: number;
-  /** Until when all that was committed is there; absent: nothing is yet. */
+  /** All commits until then are copied; absent: none is yet. */
   covered?: Date;
 }
 
 /**
- * Ships a place to where copies go, again and again: each time what has come since. A base is there when it is whole,
- * which its mark tells; a segment when it is full, and until then as far as it is received.
+ * Copies a place to the configured store again and again, each time the new files. A base is copied once it
+ * is complete, which its mark shows. A segment is copied when it is full, and before that as far as it was
+ * received.
  */
 export class Shipper {
   readonly #input: ShipInput;
   readonly #scratch: string;
-  /** Names that are there; undefined: nobody has looked yet. */
+  /** Names in the store; undefined: they were not listed yet. */
   #there: Set<string> | undefined;
-  /** What was last sent under a name, where that changes. */
+  /** Last sent content of the names whose content changes. */
   readonly #sent = new Map<string, string>();
   #keptHouseAt = 0;
 
@@ -64,14 +65,14 @@ export class Shipper {
   }
 
   /**
-   * @throws UserError COPIES_UNREACHABLE, COPY_OF_ANOTHER where another server or another machine writes there. What
-   *   was sent until then counts.
+   * @throws UserError COPIES_UNREACHABLE, COPY_OF_ANOTHER if another server or another machine writes there.
+   * Files that were sent before the error stay valid.
    */
   async ship(options: TransferOptions): Promise<Shipped> {
     try {
       return await this.#ship(options);
     } catch (error) {
-      // What is there may be another than was thought.
+      // The list of names in the store may be wrong after an error.
       this.#there = undefined;
       throw error;
     } finally {
@@ -85,7 +86,7 @@ export class Shipper {
     const first = this.#there === undefined;
     if (first) await this.#own();
     this.#there ??= new Set(await store.names());
-    // Before the WAL: all that it tells of is sent with this round.
+    // Read before the WAL: everything that it refers to is then sent in this round.
     const state = {
       now: await readIfThere(join(place, 'state', 'now')),
       runs: await readIfThere(join(place, 'state', 'runs')),
@@ -113,7 +114,7 @@ export class Shipper {
     return { ...result, ...(covered ? { covered } : {}) };
   }
 
-  /** Makes the place there ours, or finds that it is another's. */
+  /** Marks the place of the copies as ours, or finds that it belongs to another. */
   async #own(): Promise<void> {
     const { store, place, record, takeOver } = this.#input;
     const file = join(place, 'state', OWNER_FILE);
@@ -142,7 +143,7 @@ export class Shipper {
     }
   }
 
-  /** Names of a run's whole segments that are there, as they were before they were packed. */
+  /** Returns the names of a run's complete segments in the store, as they were before they were packed. */
   #presentOf(run: string): Set<string> {
     const { segmentBytes } = this.#input.record;
     const { segments } = readNames([...(this.#there ?? [])], segmentBytes);
@@ -155,13 +156,13 @@ export class Shipper {
 
   async #shipSegment({ run, file, changedAt }: Segment, options: TransferOptions): Promise<boolean> {
     const packed = await this.#packed(join(this.#input.place, 'wal', run), unpackedName(file), options);
-    // It was removed in the meantime: too old.
+    // It was removed in the meantime because it was too old.
     if (!packed) return false;
     await this.#send(wholeSegment(run, `${packed.name}${packed.packing}`, changedAt), packed.file, options);
     return true;
   }
 
-  /** The segment that is being received, as far as it is, where it has changed. */
+  /** Copies the segment that is being received, if it has changed. */
   async #shipOpen({ run, file }: Segment, options: TransferOptions): Promise<void> {
     const folder = join(this.#input.place, 'wal', run);
     const before = await stat(join(folder, file)).catch(() => undefined);
@@ -174,7 +175,7 @@ export class Shipper {
     this.#sent.set(key, String(before.mtimeMs));
   }
 
-  /** A segment as it is stored there: gzip, and encrypted where there are recipients. */
+  /** Returns a segment in its stored form: gzip, and encrypted if there are recipients. */
   async #packed(folder: string, name: string, { signal }: TransferOptions): Promise<StoredFile | undefined> {
     const { recipients } = this.#input;
     const stored = await findStored(folder, name);
@@ -233,7 +234,7 @@ export class Shipper {
     this.#there?.add(name);
   }
 
-  /** What was sent of segments that are whole now. */
+  /** Removes the partial copies of segments that are complete now. */
   async #removeFinished(): Promise<void> {
     const { store, record } = this.#input;
     const { segments } = readNames([...(this.#there ?? [])], record.segmentBytes);
@@ -255,8 +256,8 @@ export class Shipper {
 }
 
 /**
- * Removes what is older than the receiver was told to keep, by the rule for the place.
- * @returns names that are gone.
+ * Removes copies that are older than the receiver's retention, by the rule for the place.
+ * @returns the removed names.
  */
 export async function pruneCopied(
   { store, catalogue, names, state }: Awaited<ReturnType<typeof readCopied>> & object,
@@ -266,7 +267,7 @@ export async function pruneCopied(
   const { bases, segments } = unneeded(catalogue, keepSeconds);
   const old = new Set(segments.map(({ run, file }) => `${run}/${file}`));
   const going = [
-    // The mark first: from then on it is none.
+    // The mark is removed first: from then on it is not a base.
     ...bases.map(({ id }) => baseMark(id)),
     ...bases.flatMap(({ id }) =>
       names.parts.filter((part) => part.id === id && part.name !== baseMark(id)).map(({ name }) => name),
@@ -281,7 +282,7 @@ function copyOfAnother(message: string, hint: string): UserError {
   return new UserError({ code: 'COPY_OF_ANOTHER', message, hint, exitCode: ExitCode.failure });
 }
 
-/** Empty where there is no such file. */
+/** Returns an empty text if there is no such file. */
 async function readIfThere(file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8');

@@ -10,12 +10,12 @@ import { ArchiveWriter } from '../archive-file.js';
 import { decrypt, encryptInto, type Identities } from '../encryption.js';
 
 const CHUNK_BYTES = 1024 * 1024;
-/** What a file's name ends with where its content is packed, in the order in which it was. */
+/** Suffixes of a packed file's name, in the order of packing. */
 const PACKINGS = ['', '.gz', '.age', '.gz.age'] as const;
 
 export type Packing = (typeof PACKINGS)[number];
 
-/** Reads the identities once, and only where something is encrypted. */
+/** Reads the identities once, and only if a file is encrypted. */
 export type Opener = () => Promise<Identities>;
 
 /** A file of the place by the name that it had before it was packed. */
@@ -26,17 +26,17 @@ export interface StoredFile {
   file: string;
 }
 
-/** @param options.gzip false: what is compressed already is not compressed again. */
+/** @param options.gzip false for content that is compressed already. */
 export function packingOf(options: { gzip: boolean; encrypted: boolean }): Packing {
   return `${options.gzip ? '.gz' : ''}${options.encrypted ? '.age' : ''}`;
 }
 
-/** A segment's name without its packing. (`base.tar.gz` is not packed.) */
+/** Returns a segment's name without the suffixes of packing. (`base.tar.gz` is not packed.) */
 export function unpackedName(name: string): string {
   return name.replace(/(\.gz)?(\.age)?$/, '');
 }
 
-/** Undefined where the folder has it neither packed nor as it was. */
+/** Returns undefined if the folder has the file neither packed nor unpacked. */
 export async function findStored(folder: string, name: string): Promise<StoredFile | undefined> {
   for (const packing of PACKINGS) {
     const file = join(folder, `${name}${packing}`);
@@ -51,7 +51,7 @@ export async function findStored(folder: string, name: string): Promise<StoredFi
 }
 
 /**
- * The content that a file had before it was packed.
+ * Returns the content of a file before it was packed.
  * @throws UserError of {@link decrypt} and `opener`, also from the stream.
  */
 export async function readStored({ file, packing }: StoredFile, opener: Opener): Promise<Readable> {
@@ -59,14 +59,14 @@ export async function readStored({ file, packing }: StoredFile, opener: Opener):
   const stored = packing.endsWith('.age') ? await decrypt(raw, await opener()) : raw;
   if (!packing.startsWith('.gz')) return stored;
   const plain = createGunzip({ chunkSize: CHUNK_BYTES });
-  // Whoever reads learns of a failure by the stream.
+  // The reader gets the error from the stream.
   pipeline(stored, plain).catch(() => {});
   return plain;
 }
 
 /**
- * Packs a file into a new one, which has its time, and is on the disk when this resolves.
- * @param recipients none: it is not encrypted.
+ * Packs a file into a new one with the same time, which is on the disk when this resolves.
+ * @param recipients empty: it is not encrypted.
  */
 export async function packFile(
   source: string,

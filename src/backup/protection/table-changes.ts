@@ -1,31 +1,31 @@
 import type { Lsn } from '../../postgres/wal.js';
 import type { RelationFile, WalEvent } from '../../postgres/wal-records.js';
 
-/** What a transaction did to a table. */
+/** The changes of a table in one transaction. */
 export interface TableChange {
   transaction: number;
   committedAt: Date;
-  /** Where its commit lies. */
+  /** Position of its commit. */
   lsn: Lsn;
   inserted: number;
   updated: number;
   deleted: number;
   /**
-   * What happened to the whole table; null: to rows of it alone. `rewritten`: by VACUUM FULL, CLUSTER or ALTER TABLE,
-   * with the same rows.
+   * The change of the whole table; null: only rows changed. `rewritten`: by VACUUM FULL, CLUSTER or ALTER
+   * TABLE, with the same rows.
    */
   whole: 'created' | 'truncated' | 'rewritten' | 'dropped' | null;
 }
 
-/** What is looked for. */
+/** What to look for. */
 export type Wanted =
   | {
-      /** A table and, of a partitioned one, its partitions: by oid, with the file that each has now. */
+      /** A table and, if it is partitioned, its partitions: oids with their present files. */
       tables: readonly { oid: number; file: number }[];
       database: number;
     }
   | {
-      /** Transactions that dropped a table, whichever it was: oids that there are now. */
+      /** Transactions that dropped any table: the oids that exist now. */
       existing: ReadonlySet<number>;
       database: number;
     };
@@ -33,19 +33,19 @@ export type Wanted =
 interface Committed extends TableChange {
   xids: number[];
   dropped: RelationFile[];
-  /** Relations that it locked for itself alone. */
+  /** Relations with an ACCESS EXCLUSIVE lock of the transaction. */
   locked: Set<number>;
   created: number[];
   touched: boolean;
 }
 
 /**
- * Puts together, from the newest part of the log to the oldest, what its transactions did to a table. A commit is known
- * before what it committed, so that what was not committed needs no memory.
+ * Collects the changes of a table by transaction, from the newest part of the log to the oldest. A commit is
+ * read before its changes, so changes without a commit need no memory.
  */
 export class TableChanges {
   readonly #wanted: Wanted;
-  /** File of a table to its oid: the one that it has now, and those that it had before. */
+  /** Maps a table's files, the present one and earlier ones, to its oid. */
   readonly #files = new Map<number, number>();
   readonly #committed = new Map<number, Committed>();
   readonly #found: Committed[] = [];
@@ -72,14 +72,14 @@ export class TableChanges {
       }));
   }
 
-  /** False: the table had another file before, and which is not known. */
+  /** False: the table had an earlier file that is unknown. */
   get followed(): boolean {
     return this.#followed.length === 0;
   }
 
   /**
-   * Takes the events of a part of the log, in their order; each part is older than the one before it.
-   * @returns whether everything that the newest `limit` changes did is known.
+   * Adds the events of a part of the log, in their order; each part is older than the previous one.
+   * @returns whether everything about the newest `limit` changes is known.
    */
   add(events: readonly WalEvent[], limit: number): boolean {
     const { database } = this.#wanted;
@@ -138,7 +138,7 @@ export class TableChanges {
     this.#touch(one);
   }
 
-  /** Newest first: the first of a transaction that is told is the last that it made. */
+  /** Called newest first: the first call for a transaction is its last creation. */
   #created({ xid, file: { file } }: Extract<WalEvent, { kind: 'created' }>): void {
     const one = this.#committed.get(xid);
     if (!one) return;
@@ -146,7 +146,8 @@ export class TableChanges {
     const oid = this.#files.get(file);
     if (oid === undefined) return;
     this.#touch(one);
-    // A new table's file has the number of its oid; so has that of the table which a rewrite fills.
+    // The file number of a new table equals its oid; so does that of the temporary table which a rewrite
+    // fills.
     if (file === oid && !one.dropped.some((gone) => gone.file === file)) {
       one.whole = 'created';
       return;
@@ -158,8 +159,8 @@ export class TableChanges {
   }
 
   /**
-   * The file that a table had before a transaction gave it another. What a transaction dropped is told last first, and
-   * of several tables that were truncated at once one stands behind the other with its indexes.
+   * Returns the file that a table had before a transaction replaced it. Dropped files are listed in reverse
+   * order; if several tables were truncated at once, each is listed with its indexes after the previous one.
    */
   #before({ dropped, whole }: Committed, oid: number): number | undefined {
     const files = dropped.map(({ file }) => file);
@@ -169,7 +170,7 @@ export class TableChanges {
 
   #droppedTables(existing: ReadonlySet<number>): void {
     for (const one of new Set(this.#committed.values())) {
-      // TRUNCATE and whatever rewrites a table make as many files as they drop.
+      // TRUNCATE and each rewrite of a table make as many files as they drop.
       if (one.touched || one.dropped.length <= one.created.length) continue;
       if ([...one.locked].every((oid) => existing.has(oid) || one.created.includes(oid))) continue;
       one.whole = 'dropped';
@@ -189,7 +190,7 @@ export class TableChanges {
     return newest.length === limit && newest.every(({ transaction }) => !precedes(transaction, oldest));
   }
 
-  /** What began after a moment has nothing before it. */
+  /** Forgets transactions that began after a moment: they have no earlier changes. */
   #forget(next: number): void {
     for (const [xid, { xids }] of this.#committed) {
       if (xids.every((part) => !precedes(part, next))) this.#committed.delete(xid);
@@ -197,7 +198,10 @@ export class TableChanges {
   }
 }
 
-/** Transactions are counted around: of two, the one is before the other that is less than half the way behind it. */
+/**
+ * Transaction ids wrap around: of two ids, `a` is the earlier one if `b` is less than half of the range after
+ * it.
+ */
 function precedes(a: number, b: number): boolean {
   return ((a - b) | 0) < 0;
 }
