@@ -11,21 +11,21 @@ import type { RemoteHost } from '../system/ssh/remote-host.js';
 import type { EnginePlace } from './engine-place.js';
 import type { GlobalSettings } from './settings.js';
 
-/** What a command gets: the world as services see it, and the ways to speak with the person. */
+/** What a command gets: the context of services, and the ways to talk to the person. */
 export interface Context extends ServiceContext {
   readonly settings: GlobalSettings;
   readonly output: Output;
   readonly prompts: Prompts;
-  /** Ends the connection to another machine, where there is one. */
+  /** Closes the connection to another machine, if there is one. */
   close(): Promise<void>;
 }
 
-/** Where a command works. */
+/** The environment and the engine that a command works with. */
 export interface Place {
-  /** Everything works in it, and everything that speaks with the person names it. */
+  /** The chosen environment; output and prompts name it. */
   environment?: ChosenEnvironment | undefined;
   engine?: EnginePlace | undefined;
-  /** Names of the commands that work in such a place. */
+  /** Names of the commands that work with such a place. */
   commands: readonly string[];
 }
 
@@ -117,7 +117,7 @@ export async function createContext(
   return context;
 }
 
-/** The other machine, and a runner whose programs find the way to it made. */
+/** Connects to the other machine, and makes a runner whose programs use the connection. */
 async function reach(
   place: EnginePlace | undefined,
   processes: ProcessRunner,
@@ -133,7 +133,10 @@ function asksOnTerminal({ noInput }: GlobalSettings, env: NodeJS.ProcessEnv): bo
   return Boolean(process.stdin.isTTY && process.stderr.isTTY) && !env.CI && !noInput;
 }
 
-/** Loaded when a program first runs: `ps` is on the clock, has its answer from the engine's socket, and runs none. */
+/**
+ * Loads the runner when a program first runs: `ps` has to be fast, asks the engine's socket, and runs no
+ * program.
+ */
 function lazyProcessRunner(options: ProcessRunnerOptions): ProcessRunner {
   let loaded: Promise<ProcessRunner> | undefined;
   const runner = () => {

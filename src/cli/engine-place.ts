@@ -5,22 +5,22 @@ import { shellWord } from '../system/argv.js';
 import type { SshAddress } from '../system/ssh/address.js';
 import type { GlobalSettings } from './settings.js';
 
-/** The engine that is not simply the docker client's own. */
+/** An engine other than the docker client's default. */
 export interface EnginePlace {
-  /** For the docker client; undefined takes a name away. */
+  /** Variables for the docker client; undefined unsets one. */
   variables: Record<string, string | undefined>;
-  /** Where it is another machine's, by SSH. */
+  /** Set when the engine is on another machine, reached by SSH. */
   address?: SshAddress;
   /** See `LocatedHost`. */
   stateName?: string;
-  /** What a command that is typed next has to name, as it was typed now. */
+  /** The flags that the next command needs to reach the same engine. */
   flags?: string;
 }
 
 /**
- * Where the engine is: what the command line says, else the environment, else the docker client's own variables and
- * settings. Whatever of them leads to another machine by SSH is reached in one way.
- * @throws UserError USAGE for an address that is none
+ * Finds the engine: from the command line, else the environment, else the docker client's own variables and
+ * settings. A machine reached by SSH is handled the same way, whichever of them names it.
+ * @throws UserError USAGE for an invalid address
  */
 export async function enginePlace(
   { host, context, engine }: Pick<GlobalSettings, 'host' | 'context' | 'engine'>,
@@ -68,7 +68,7 @@ async function bySsh(
   const { folderName, parseSshAddress } = await import('../system/ssh/address.js');
   const address = parseSshAddress(text, from);
   return {
-    // Whoever makes the connection adds the socket.
+    // The code that makes the connection adds the socket.
     variables: { DOCKER_CONTEXT: undefined, DOCKER_TLS_VERIFY: undefined, DOCKER_TLS: undefined },
     address,
     ...('stateName' in more ? {} : { stateName: folderName(address) }),

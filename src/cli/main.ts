@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-// Nothing but Node itself is imported before the version check: what comes later may need a newer Node to load.
+// Only Node itself is imported before the version check: other modules may need a newer Node to load.
 const MINIMUM_NODE = [20, 19] as const;
 
 function packageVersion(): string {

@@ -1,11 +1,12 @@
 import { usageError } from '../errors.js';
 
 /**
- * Flags and arguments of a command as data. A command names them by keys; the types of what `run` gets are inferred
- * from them, and help, parsing and completion read them. Each value is checked here, before `run`: exit code 2.
+ * Flags and arguments of a command as data. A command names them by keys; the types of `run`'s input are
+ * inferred from them, and help, parsing and completion read them. Each value is checked here, before `run`:
+ * exit code 2.
  */
 
-/** What of a project, or of this machine, completion offers for a value. */
+/** The names of a project, or of this machine, that completion offers for a value. */
 export type Offered =
   | 'services'
   | 'networks'
@@ -25,7 +26,7 @@ interface Common {
   short?: string;
 }
 
-/** A flag without a value: true where it was typed. */
+/** A flag without a value: true when it was typed. */
 export interface Switch extends Common {
   kind: 'switch';
 }
@@ -33,30 +34,30 @@ export interface Switch extends Common {
 /** A flag with a value, or an argument. */
 export interface Value<T> extends Common {
   kind: 'value';
-  /** As help shows it between angle brackets. */
+  /** Name that help shows between angle brackets. */
   placeholder: string;
   /**
-   * What one word stands for.
+   * Parses one word.
    * @param name the flag or the argument, for a message
    * @throws UserError USAGE
    */
   parse(word: string, name: string): unknown;
-  /** May be given several times, or be several words; `run` gets an array. */
+  /** May be given several times, or consist of several words; `run` gets an array. */
   several: boolean;
   /** A word may hold several values, separated by commas. */
   commas: boolean;
   required: boolean;
   offers: Offered;
-  /** What `run` gets where nothing was typed. */
+  /** The value for `run` when nothing was typed. */
   initial: T;
-  /** The same for help, where it is decided later. */
+  /** Text that help shows as the default, when the value is decided later. */
   otherwise?: string;
 }
 
 export type Flags = Record<string, Switch | Value<unknown>>;
 export type Arguments = Record<string, Value<unknown>>;
 
-/** What `run` gets, by the same keys. */
+/** The input of `run`, by the same keys. */
 export type ValuesOf<Parameters extends Flags> = {
   [Key in keyof Parameters]: Parameters[Key] extends Value<infer T> ? T : boolean;
 };
@@ -64,19 +65,19 @@ export type ValuesOf<Parameters extends Flags> = {
 interface ValueOptions {
   short?: string;
   offers?: Offered;
-  /** What help tells to hold where the flag is not typed. */
+  /** The default that help shows. */
   otherwise?: string;
 }
 
 const blank = { several: false, commas: false, required: false, offers: [] } as const;
 const asTyped = (word: string) => word;
 
-/** A flag without a value. Of a key `noWait` it is `--no-wait`. */
+/** A flag without a value. The key `noWait` becomes `--no-wait`. */
 export function flag(description: string, options: { short?: string } = {}): Switch {
   return { kind: 'switch', description, ...options };
 }
 
-/** A flag with any text. */
+/** A flag with any text as its value. */
 export function text(
   placeholder: string,
   description: string,
@@ -93,7 +94,7 @@ export function text(
   };
 }
 
-/** A flag whose text `parse` turns into what is meant, or refuses. */
+/** A flag whose text `parse` converts or refuses. */
 export function parsed<T>(
   placeholder: string,
   description: string,
@@ -122,7 +123,7 @@ export function texts(
 }
 
 interface NumberOptions extends ValueOptions {
-  /** It has to be greater; default: 0 will do. */
+  /** Exclusive lower limit; default: 0 is allowed. */
   above?: number;
   /** Fractions are refused. */
   whole?: boolean;
@@ -155,7 +156,7 @@ export function number(
 
 type Choice = string | number;
 interface ChoiceOptions extends Omit<ValueOptions, 'offers'> {
-  /** Upper and lower case are the same. */
+  /** Upper and lower case are equal. */
   anyCase?: boolean;
 }
 
@@ -205,12 +206,12 @@ export function required(description: string, options: ArgumentOptions = {}): Va
   return argument(description, { required: true, initial: '', ...options });
 }
 
-/** An argument that may be absent. */
+/** An optional argument. */
 export function optional(description: string, options: ArgumentOptions = {}): Value<string | undefined> {
   return argument(description, { initial: undefined, ...options });
 }
 
-/** All words that are left. Help shows them by `placeholder`. */
+/** All remaining words. Help shows them by `placeholder`. */
 export function rest(
   placeholder: string,
   description: string,
@@ -223,7 +224,7 @@ function argument<T>(description: string, options: Partial<Value<T>> & { initial
   return { ...blank, kind: 'value', placeholder: '', description, parse: asTyped, ...options };
 }
 
-/** `dryRun` as it is typed: `--dry-run`. */
+/** The flag for a key: `dryRun` becomes `--dry-run`. */
 export function longFlag(key: string): string {
   return `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }

@@ -17,7 +17,7 @@ export interface Typed {
 
 export type Execute = (command: Command, typed: Typed) => Promise<void>;
 
-/** The words of a command line that are no options: the command that was typed, its subcommand, its arguments. */
+/** The words of a command line that are not options: the command, its subcommand, its arguments. */
 export function typedWords(argv: readonly string[]): string[] {
   const withValue = new Set(
     Object.entries(GLOBAL_FLAGS).flatMap(([key, { kind, short }]) =>
@@ -35,8 +35,8 @@ export function typedWords(argv: readonly string[]): string[] {
 }
 
 /**
- * The program with the module of the typed command loaded, or all modules of a group where its list is wanted (help,
- * an unknown word).
+ * Builds the program with the module of the typed command loaded, or with all modules of a group when its
+ * list is needed (help, an unknown word).
  */
 export async function createProgram(
   argv: readonly string[],
@@ -62,7 +62,10 @@ export async function createProgram(
   return program;
 }
 
-/** What `--help` prints of the command that words name; without words, of all. @throws UserError USAGE */
+/**
+ * The `--help` text of the command that the words name; without words, of the program.
+ * @throws UserError USAGE
+ */
 export async function helpOf(words: readonly string[], version: string): Promise<string> {
   let at = await createProgram(words, version, async () => {});
   for (const word of words) {
@@ -87,7 +90,7 @@ export async function helpOf(words: readonly string[], version: string): Promise
   return text.trimEnd();
 }
 
-/** Adds the command of a group that `words` begin with, or all. */
+/** Adds the command of a group that `words` begin with; if there is none, all. */
 async function addCommands(
   parent: Commander,
   { commands }: Group,
@@ -160,7 +163,7 @@ function addFlags(to: Commander, flags: Flags): void {
   }
 }
 
-/** The description, with the choices that it does not name, and the default. */
+/** The description, with the choices that it does not mention, and the default. */
 function flagDescription(one: Flags[string]): string {
   if (one.kind === 'switch') return one.description;
   const choices = Array.isArray(one.offers) ? one.offers : [];
@@ -172,14 +175,14 @@ function flagDescription(one: Flags[string]): string {
   return remark === '' ? one.description : `${one.description} (${remark})`;
 }
 
-/** Commander's own would tell of the defaults again that it makes for `--no-…`. */
+/** Replaces commander's own, which would also show the defaults that it creates for `--no-…`. */
 function optionDescription(this: Help, option: Option): string {
   return option.description;
 }
 
 function flagValues<F extends Flags>(of: Commander, flags: F): ValuesOf<F> {
   const values = Object.entries(flags).map(([key, one]) => {
-    // Commander turns `--no-wait` into a `wait` that is false.
+    // Commander stores `--no-wait` as `wait: false`.
     const option = new Option(longFlag(key));
     const name = option.attributeName();
     const typed = of.getOptionValueSource(name) === 'cli';
@@ -223,8 +226,8 @@ function applyToAll(command: Commander, visit: (command: Commander) => void): vo
 }
 
 /**
- * What commander found wrong with the words of a command, as an error of ours. Its own error for `--help` and
- * `--version`, which are no mistake.
+ * Converts commander's error about a command line to a UserError. Returns its own error for `--help` and
+ * `--version`, which are not mistakes.
  */
 function usageErrorOf(error: CommanderError, command: Commander): Error {
   if (error.code === 'commander.helpDisplayed' || error.code === 'commander.version') return error;
@@ -235,7 +238,7 @@ function usageErrorOf(error: CommanderError, command: Commander): Error {
   }
   const [message = '', ...suggestions] = error.message.replace(/^error: /, '').split('\n');
   const typed = /^unknown (?:command|option) '(?:--)?(.+)'$/.exec(message)?.[1] ?? '';
-  // Commander's own bar is low.
+  // Commander also suggests words that are not similar enough.
   const near = [...suggestions.join(' ').matchAll(/[\w.-]+(?=[,?])/g)]
     .map(([word]) => word)
     .filter((word) => nearest(typed, [word.replace(/^--/, '')]) !== undefined);

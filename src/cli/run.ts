@@ -47,7 +47,7 @@ export async function runProgram(argv: readonly string[], version: string): Prom
       return interruption.exitCode();
     }
     const output = context?.output ?? fallbackOutput(argv);
-    // Of `--help` and `--version`.
+    // Thrown for `--help` and `--version`.
     if (error instanceof CommanderError) return ExitCode.ok;
     if (isPromptExit(error)) {
       output.fail(running, interruptedError(ExitCode.interrupted));
@@ -63,12 +63,15 @@ export async function runProgram(argv: readonly string[], version: string): Prom
   }
 }
 
-/** They are about the project's files, which its environments have in common, about this machine, or about no project. */
+/**
+ * Commands that ignore environment and engine: they work on the project's files, which all environments
+ * share, on this machine, or without a project.
+ */
 const WITHOUT_PLACE = ['init', 'upgrade', 'completion', 'list', 'help', 'version'];
 /** Here `--context` names a context of the kubeconfig, not one of the docker client. */
 const TO_A_CLUSTER = ['deploy k8s'];
 
-/** Where a command works. @throws UserError as `chooseEnvironment` and `enginePlace` */
+/** The environment and engine of a command. @throws UserError as `chooseEnvironment` and `enginePlace` */
 async function placeFor(command: string, settings: GlobalSettings): Promise<Place> {
   const commands = Object.keys(COMMANDS.commands).filter((name) => !WITHOUT_PLACE.includes(name));
   if (!commands.includes(command.split(' ', 1)[0] as string)) return { commands };
@@ -78,7 +81,7 @@ async function placeFor(command: string, settings: GlobalSettings): Promise<Plac
   return { environment, engine: await enginePlace(ofDocker, process.env, environment), commands };
 }
 
-/** The environment that a command works in. @throws UserError as `chooseEnvironment` */
+/** The environment of a command. @throws UserError as `chooseEnvironment` */
 async function environmentFor({
   directory,
   environment,
@@ -91,7 +94,7 @@ async function environmentFor({
   return undefined;
 }
 
-/** `invctl logs | head` closes our stdout early; that is no failure. */
+/** `invctl logs | head` closes stdout early; that is not a failure. */
 function endQuietlyOnClosedPipe(): void {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error) => {
@@ -120,7 +123,7 @@ function interruptedError(exitCode: number): UserError {
   return new UserError({ code: 'INTERRUPTED', message: 'interrupted', exitCode });
 }
 
-/** A limit that `AbortSignal.timeout` set: something was slow, which is no bug. */
+/** The error for a limit of `AbortSignal.timeout`: something was slow, which is not a bug. */
 function timeoutError(error: unknown): UserError | undefined {
   if (!(error instanceof Error) || error.name !== 'TimeoutError') return undefined;
   return new UserError({
@@ -141,7 +144,7 @@ function bugError(error: unknown, version: string): UserError {
   });
 }
 
-/** For errors that come before the settings are known: the command line itself was bad. */
+/** Output for errors that come before the settings are known, because the command line itself was invalid. */
 function fallbackOutput(argv: readonly string[]) {
   const beforeDashes = argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv;
   let json = beforeDashes.includes('--json');

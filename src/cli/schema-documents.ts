@@ -4,7 +4,7 @@ import { logLine } from '../commands/logs.js';
 import { errorSchema, successSchema } from '../output/document.js';
 import { allCommands } from './commands.js';
 
-/** Every committed JSON schema by its file's name without `.json`. That of `volume ls` is `volume-ls`. */
+/** Every committed JSON schema, by its file name without `.json`. The one of `volume ls` is `volume-ls`. */
 export async function schemaDocuments(): Promise<Record<string, unknown>> {
   const toJson = (schema: z.ZodType) => z.toJSONSchema(schema, { io: 'input' });
   const documents = [...(await allCommands())].flatMap(([name, { data }]) =>

@@ -7,17 +7,17 @@ import { choice, type Flags, flag, text, type ValuesOf } from './parameters.js';
 const ENGINE_CHOICES = ['auto', 'docker', 'embedded'] as const;
 export type EngineChoice = (typeof ENGINE_CHOICES)[number];
 
-/** The global options after flag, environment, `invctl.yaml` and default were weighed. */
+/** The global options, resolved from flag, environment, `invctl.yaml` and default. */
 export interface GlobalSettings {
   /** Absolute. */
   directory: string;
   engine: EngineChoice;
   /** Name of an environment of the project. */
   environment?: string;
-  /** The engine of another machine: its address, or the docker context that has it. One of them at most. */
+  /** The engine of another machine: its address, or its docker context. At most one of them. */
   host?: string;
   context?: string;
-  /** `invctl.yaml` has environments, whether one was chosen or not. */
+  /** `invctl.yaml` declares environments, whether one was chosen or not. */
   hasEnvironments: boolean;
   json: boolean;
   yes: boolean;
@@ -27,7 +27,7 @@ export interface GlobalSettings {
   noColor: boolean;
 }
 
-/** The global options, before or behind the command. Each has an `INVCTL_*` variable. */
+/** The global options, before or after the command. Each has an `INVCTL_*` variable. */
 export const GLOBAL_FLAGS = {
   directory: text('dir', 'project folder (INVCTL_DIRECTORY)', { short: 'C', offers: 'folders' }),
   engine: choice('engine', ENGINE_CHOICES, 'auto, docker or embedded (INVCTL_ENGINE)'),
@@ -49,8 +49,8 @@ export const GLOBAL_FLAGS = {
 export type GlobalFlags = Partial<ValuesOf<typeof GLOBAL_FLAGS>>;
 
 /**
- * @param format of the commands that have such a flag: `--format json` is `--json`
- * @throws UserError USAGE (exit 2) for a value that is not one of those allowed.
+ * @param format for commands that have such a flag: `--format json` is `--json`
+ * @throws UserError USAGE (exit 2) for a value that is not allowed.
  */
 export async function resolveSettings(
   flags: GlobalFlags,
@@ -82,7 +82,7 @@ export async function resolveSettings(
   };
 }
 
-/** A flag goes before both variables. @throws UserError USAGE where both are said */
+/** A flag takes precedence over both variables. @throws UserError USAGE when both are set */
 function engineChosen(flags: GlobalFlags, env: NodeJS.ProcessEnv): Pick<GlobalSettings, 'host' | 'context'> {
   const typed = flags.host !== undefined || flags.context !== undefined;
   const host = typed ? flags.host : env.INVCTL_HOST || undefined;
@@ -114,7 +114,7 @@ interface ProjectSettings {
   hasEnvironments: boolean;
 }
 
-/** What the command line itself needs of `invctl.yaml`, without the cost of checking all of it. */
+/** The settings in `invctl.yaml` that the command line needs, without validating the whole file. */
 async function projectSettings(directory: string): Promise<ProjectSettings> {
   const file = join(directory, SETTINGS_FILE);
   if (!existsSync(file)) return { hasEnvironments: false };

@@ -5,8 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { PACKAGE_FOLDER } from '../system/package-folder.js';
 
 /**
- * A stack trace with the files and lines of the sources in place of the bundle's. Only what failed pays for reading
- * the maps: Node's own `--enable-source-maps` reads every one as its file is loaded.
+ * Replaces the bundle's files and lines in a stack trace by those of the sources. Maps are read only after a
+ * failure: Node's own `--enable-source-maps` reads every map when its file is loaded.
  */
 export function sourceStack(stack: string): string {
   return stack.replace(
@@ -16,7 +16,7 @@ export function sourceStack(stack: string): string {
   );
 }
 
-/** Lines and columns count from 1, those of a map from 0. Undefined where there is no map. */
+/** Converts a place; lines and columns count from 1, those of a map from 0. Undefined without a map. */
 function sourcePlace(file: string, line: number, column: number): string | undefined {
   try {
     const payload: SourceMapPayload = JSON.parse(readFileSync(`${file}.map`, 'utf8'));

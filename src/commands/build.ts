@@ -68,11 +68,11 @@ export default command({
   },
 });
 
-/** The line that the step's end takes the place of, with a clock and what the step printed last. */
+/** Shows a clock and the step's last output on a line that the step's end replaces. */
 function showRunning(progress: Progress): (step: RunningStep) => void {
   const begun = new Map<string, number>();
   return ({ service, name, instruction, output }) => {
-    // Others have no end that we are told of.
+    // Other steps do not report their end.
     if (!instruction) return;
     const key = `${service} ${name}`;
     const startedMs = begun.get(key) ?? Date.now();

@@ -10,7 +10,7 @@ export default command({
   usage: '[options] -- <args...>',
   async run(context, { args: { words }, flags }) {
     const location = context.project();
-    // Elsewhere it is Compose that a person speaks with, and Compose does not ask.
+    // Asked here, because the command is passed on to Compose, which does not ask.
     if (context.environment?.protected && losesVolumes(words)) {
       await context.prompts.confirmDataLoss({
         what: `docker compose ${words.join(' ')} removes volumes and all data in them`,
@@ -22,7 +22,7 @@ export default command({
   },
 });
 
-/** Whether words for Compose remove volumes: `down --volumes`, `rm -v`, `down -t5v`. */
+/** Whether arguments for Compose remove volumes: `down --volumes`, `rm -v`, `down -t5v`. */
 function losesVolumes(words: readonly string[]): boolean {
   const removes = words.includes('down') || words.includes('rm');
   return removes && words.some((word) => /^(--volumes(=.*)?|-[a-zA-Z0-9]*v.*)$/.test(word));

@@ -50,7 +50,7 @@ export default command({
   },
 });
 
-/** As a person would type it from where they are. */
+/** The path relative to the working directory. */
 function shownPath(file: string): string {
   const inside = relative(process.cwd(), file);
   return inside === '' || inside.startsWith('..') ? file : inside;

@@ -107,7 +107,10 @@ export default command({
   },
 });
 
-/** What needs a yes: `--yes` gives it, a person at the terminal is asked, a script is told. */
+/**
+ * Decides about fixes that need a yes: `--yes` allows them, a person at the terminal is asked, a script gets
+ * a message.
+ */
 function fixPolicy({ prompts, settings, output }: Context) {
   return {
     declined: settings.yes || prompts.canAsk ? 'you said no' : 'it needs a yes: invctl doctor --fix --yes',
@@ -131,7 +134,7 @@ export function exitCodeOf({ checks }: DoctorResult, strict: boolean): number {
   return outcomes.has('crashed') ? ExitCode.failure : ExitCode.ok;
 }
 
-/** @param typed makes of a text what is to be typed in the environment that was examined */
+/** @param typed turns a command into what a person types in the examined environment */
 export function dataOf(
   { project, engine, checks, rootCauses, fixed, fixes }: DoctorResult,
   typed: (text: string) => string = (text) => text,

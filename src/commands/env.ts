@@ -233,7 +233,7 @@ const CHANGES: Record<StaleVariable['change'], string> = {
   removed: 'is still in it, and in no file',
 };
 
-/** What runs, after an empty line. */
+/** The comparison with what runs, after an empty line. */
 function comparisonLines(live: readonly LiveReport[] | undefined): string[] {
   if (!live) return [];
   const lines = live.flatMap(({ service, instance, compared, stale, next }) => {

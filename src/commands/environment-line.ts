@@ -1,6 +1,6 @@
 import type { ProjectLocation } from '../project/locate.js';
 
-/** Says which environment, and which machine, a table is of; nothing where none was chosen. */
+/** The line that names the environment and the machine of a table; none for a plain project on this machine. */
 export function environmentLine({ name, environment, host }: ProjectLocation): string[] {
   const machine = host?.remote?.address.url;
   if (!environment) return machine === undefined ? [] : [`project ${name} on ${machine}`];

@@ -25,7 +25,7 @@ import {
   type ScaffoldOptions,
 } from '../template/options.js';
 
-/** Where the folder's name has no character that a project's name may have. */
+/** Used when the folder's name has no character that is allowed in a project's name. */
 const FALLBACK_NAME = 'inventory';
 
 const FLAGS = {
@@ -97,7 +97,7 @@ export default command({
       ...(flags.domain === undefined ? {} : { domain: flags.domain }),
     };
     const isAdding = Object.keys(asked).length > 0;
-    // Who adds something to a scaffold is told of that alone.
+    // When something is added to a scaffold, only that is reported.
     let base: InitResult =
       (environment !== undefined || isAdding) && isScaffold
         ? {
@@ -139,7 +139,7 @@ export default command({
   },
 });
 
-/** A flag that is checked as the same answer to a question is. */
+/** A flag that is validated like the answer to the same question. */
 function option<Key extends keyof ScaffoldOptions>(
   key: Key,
   placeholder: string,
@@ -149,7 +149,7 @@ function option<Key extends keyof ScaffoldOptions>(
   return parsed(placeholder, description, (word) => parseOption(key, word), help);
 }
 
-/** Flags win over what an earlier init recorded. Questions are for a first init alone. */
+/** Flags take precedence over what an earlier init recorded. Only a first init asks questions. */
 async function chooseOptions(
   context: Context,
   directory: string,
@@ -187,13 +187,13 @@ async function chooseOptions(
   return { ...defaults, ...typed };
 }
 
-/** A port that somebody asked for stays: what holds it may be gone by the first `up`. */
+/** Warns only: what holds the port may be gone by the first `up`. */
 async function warnIfTaken(context: Context, port: number): Promise<void> {
   const held = await portInUse(port);
   if (held) context.warn(`${held}: \`invctl up\` refuses until it is free`);
 }
 
-/** The check of a prompt: true, or what is wrong with the answer. */
+/** The validation of a prompt: true, or what is wrong with the answer. */
 function problemWith(key: 'name' | 'port'): (answer: string) => true | string {
   return (answer) => {
     try {
@@ -206,7 +206,7 @@ function problemWith(key: 'name' | 'port'): (answer: string) => true | string {
   };
 }
 
-/** GitHub and GitLab read a pipeline at the root of the repository alone. */
+/** GitHub and GitLab read a pipeline only at the root of the repository. */
 function warnOfPlace(context: Context, directory: string, { ci }: InitFlags): void {
   const repository = ci && repositoryAbove(directory);
   if (!repository) return;
@@ -215,7 +215,7 @@ function warnOfPlace(context: Context, directory: string, { ci }: InitFlags): vo
   );
 }
 
-/** An environment that was there before names its files itself. */
+/** Warns of environments that were there before and list their compose files themselves. */
 async function warnOfEnvironments(
   context: Context,
   directory: string,
@@ -229,7 +229,7 @@ async function warnOfEnvironments(
   }
 }
 
-/** What is added goes over files of the scaffold that may have been written just now. */
+/** Adds the files of an addition to the result; a scaffold file that it wrote again is listed once. */
 function withFiles(base: InitResult, { files, copies }: InitAdditionsResult): InitResult {
   const known = new Set(base.files.map(({ path }) => path));
   return {
@@ -239,7 +239,7 @@ function withFiles(base: InitResult, { files, copies }: InitAdditionsResult): In
   };
 }
 
-/** Its image first: nothing is built where an environment runs. */
+/** The image comes first, because nothing is built where an environment runs. */
 function environmentCommands(
   { directory, dryRun }: InitResult,
   { name, image }: InitEnvironmentResult,
@@ -305,7 +305,7 @@ function formatResult(
   return lines.join('\n');
 }
 
-/** One line a file; those of a source folder that have nothing to tell become one line. */
+/** One line per file; the unremarkable files of a source folder share one line. */
 function group(files: readonly InitFile[]): { label: string; what: string }[] {
   const lines: { label: string; what: string }[] = [];
   const counts = new Map<string, number>();

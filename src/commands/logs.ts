@@ -8,7 +8,7 @@ import { assertServices } from '../services/choose-services.js';
 import { atLeast, LOG_LEVELS, type LogLevel, readLogLine } from '../services/log-levels.js';
 import { prettyLine } from './logs/pretty-line.js';
 
-/** Lines of each service that `--follow` begins with: enough to see where it stands, no flood. */
+/** Lines of each service that `--follow` begins with: enough for context, few enough to read. */
 const FOLLOW_TAIL = 100;
 
 export default command({
@@ -45,7 +45,7 @@ export const logLine = (z: Zod) =>
     line: z.string(),
   });
 
-/** Follows the logs from now on until Ctrl-C, which is its ordinary end. */
+/** Follows the logs from now on until Ctrl-C, which is the normal end. */
 export async function followLogs(context: Context, services: readonly string[]): Promise<void> {
   await printLogs(context, undefined, { services, follow: true, tail: 0, signal: context.signal });
 }

@@ -36,7 +36,7 @@ as long as the command runs; --print then says how to forward it.`,
     try {
       const address = direct ?? `http://${forward?.host}:${forward?.port}`;
       const url = docs ? `${address}/docs` : address;
-      // A script that asks for the URL wants no window.
+      // A script that asks for the URL does not want a browser window.
       const wanted = !print && Boolean(process.stdout.isTTY) && !context.env.CI;
       const opened = wanted && (await openInBrowser(context, url));
       if (wanted && !opened) context.output.note('no program here opens a browser; this is the address:');

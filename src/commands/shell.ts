@@ -2,7 +2,7 @@ import { command } from '../cli/command.js';
 import { required, text } from '../cli/parameters.js';
 import { assertServices } from '../services/choose-services.js';
 
-/** bash where there is one. Its own name in the prompt tells where one is. */
+/** bash if the image has it, because its prompt shows the container's name. */
 const SHELL = 'command -v bash >/dev/null 2>&1 && exec bash; exec sh';
 
 export default command({

@@ -7,7 +7,7 @@ import { count } from '../output/units.js';
 import { type AbortResult, abortUpgrade } from '../services/upgrade/abort.js';
 import { type UpgradeFile, type UpgradeResult, upgradeProject } from '../services/upgrade/upgrade.js';
 
-/** How many files of one folder that are just taken over get a line each. */
+/** How many files of one folder that need no attention get a line each. */
 const LINES_A_FOLDER = 3;
 
 export default command({
@@ -118,7 +118,7 @@ interface Row {
   weight: 'good' | 'quiet' | 'bad';
 }
 
-/** One line a file that a person has to look at; those that are just taken over become one line a folder. */
+/** One line per file that a person has to look at; the other files share one line per folder. */
 function fileRows(files: readonly UpgradeFile[]): Row[] {
   const taken = new Map<string, UpgradeFile[]>();
   for (const file of files) {

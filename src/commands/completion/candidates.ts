@@ -5,16 +5,16 @@ import { type ProjectWords, projectWords } from '../../services/project-words.js
 
 export interface Candidates {
   words: string[];
-  /** Names of files fit as well: the shell knows them best. */
+  /** Names of files fit as well; the shell completes them. */
   paths?: 'files' | 'folders';
 }
 
 const NONE: Candidates = { words: [] };
 
 /**
- * What could stand at the last word of a command line. Loads the typed command alone.
+ * The words that fit as the last word of a command line. Loads only the typed command.
  * @param words the words after `invctl`; the last one is what was typed so far, possibly empty.
- * @param directory absolute; the project's folder where no `-C` is among the words
+ * @param directory absolute; the project's folder unless `-C` is among the words
  */
 export async function candidates(
   all: Group,
@@ -69,7 +69,7 @@ async function offered(
   const known = await wordsOf(offers, ofProject);
   const words = startingWith(known, typed.slice(list.length)).map((word) => `${before}${list}${word}`);
   if (offers === 'folders') return { words, paths: 'folders' };
-  // What takes a backup's name takes the path of any archive.
+  // An argument that takes a backup's name also takes the path of an archive.
   return offers === 'files' || offers === 'backups' ? { words, paths: 'files' } : { words };
 }
 

@@ -2,8 +2,9 @@ export const SHELLS = ['bash', 'zsh', 'fish'] as const;
 export type Shell = (typeof SHELLS)[number];
 
 /**
- * The stub that a shell loads. It asks `invctl completion --candidates` at every Tab; a first line `:files` or
- * `:folders` of the answer leaves the names of files to the shell, which knows `~` and its own quoting.
+ * The script that a shell loads. It runs `invctl completion --candidates` at every Tab. When the first line
+ * of the output is `:files` or `:folders`, the shell completes file names itself, because it knows `~` and
+ * its own quoting.
  */
 export const SCRIPTS: Record<Shell, string> = {
   bash: `_invctl() {

@@ -68,7 +68,10 @@ export default command({
   },
 });
 
-/** A line a round that brought something, or that failed for another reason than the one before it. */
+/**
+ * Prints a line for each round that copied something, or that failed for another reason than the round
+ * before.
+ */
 function tellRounds({ output }: Context): (round: Round) => void {
   let failing: string | undefined;
   return (round) => {

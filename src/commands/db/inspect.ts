@@ -8,7 +8,7 @@ import { inspectionShape } from './inspect/shape.js';
 import { inspectionText } from './inspect/text.js';
 
 const IDS = INSPECTION.map(({ id }) => id);
-/** What changes while one looks. */
+/** Sections that change from one moment to the next. */
 const OF_NOW = ['connections', 'queries', 'transactions', 'locks'];
 const ROWS = 5;
 
@@ -62,7 +62,7 @@ function textOf({ output }: Context, inspection: Inspection, rows: number): stri
   return inspectionText(inspection, { style: output.style, columns, rows });
 }
 
-/** Draws over the last look, cut to the window, until a signal comes. */
+/** Redraws over the previous output, cut to the window, until a signal comes. */
 async function redraw(
   context: Context,
   look: () => Promise<Inspection>,

@@ -78,7 +78,7 @@ export default command({
   },
 });
 
-/** What goes of this disk, as a person knows it. */
+/** What is removed from this disk, as text for a person. */
 function namesOf({ removed, protection }: PruneResult): string[] {
   const { bases = [], segments = [], bytes = 0 } = protection ?? {};
   const what = [...bases.map(({ id }) => `base backup ${id}`)];

@@ -36,7 +36,7 @@ export async function restoreMoment(context: Context, target: Target, confirmed:
   }
 }
 
-/** As JSON has it. */
+/** The time as in JSON. */
 export function isoOrNull(at: Date | null): string | null {
   return at === null ? null : at.toISOString();
 }

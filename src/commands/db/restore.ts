@@ -74,7 +74,7 @@ export default command({
     if (forget) return forgetPrevious(context, flags.confirm);
     if (to !== undefined) return restoreMoment(context, parseTarget(to), flags.confirm);
     if (toBefore !== undefined) return restoreMoment(context, parseTransaction(toBefore), flags.confirm);
-    // Nothing is fetched, checked or loaded for a question that nobody will be there to answer.
+    // Asks first: nothing is fetched, checked or loaded when nobody can answer the question.
     const project = context.project().name;
     const confirmed = flags.confirm;
     context.prompts.assertReplaceable({ what: `replace the database of ${project}?`, project, confirmed });

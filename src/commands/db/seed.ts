@@ -5,7 +5,7 @@ import type { Zod } from '../../output/shapes.js';
 import { count, formatDuration } from '../../output/units.js';
 import { type Seeded, seed } from '../../services/database/seed.js';
 
-/** Of `db seed` and `db reset --seed`. */
+/** Shared by `db seed` and `db reset --seed`. */
 export const seedShape = (z: Zod) =>
   z.object({
     file: z.string().describe('absolute path'),
@@ -43,7 +43,7 @@ export default command({
   },
 });
 
-/** What a seed did, for a person. */
+/** What a seed did, as text for a person. */
 export function seedText({ file, by, rows = 0, unchanged = 0 }: Seeded): string {
   const name = basename(file);
   if (by === 'sql') return `${name} is applied`;

@@ -8,8 +8,8 @@ export const manifest = (z: Zod) =>
     .looseObject({ sha256: z.string(), bytes: z.int(), takenAt: z.string() })
     .describe('as beside the archive: backup-manifest.json');
 
-/** Of a backup. */
+/** For commands that report a backup. */
 export const backupFile = (z: Zod) => z.string().describe('absolute path of the archive');
 
-/** Of a moment that was brought back. */
+/** For commands that report a restored moment. */
 export const broughtBack = (z: Zod) => z.string().nullable().describe('ISO time');

@@ -29,7 +29,7 @@ export default command({
       copied: z.boolean(),
     }),
   async run(context, { flags: { copy, port } }) {
-    // Nothing is forwarded for somebody who will not get it.
+    // Checked first: nothing is forwarded when the URL cannot be copied.
     if (copy) clipboardProgram(context);
     const found = await databaseUrl(context, port);
     const { url, host, user, database, password, forward } = found;

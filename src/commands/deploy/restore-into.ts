@@ -5,14 +5,17 @@ import { restore } from '../../services/database/restore.js';
 import type { Restored } from '../../services/database/restored.js';
 import type { DeployedCluster } from '../../services/deploy/cluster-project.js';
 
-/** Nothing is deployed for a question that nobody will be there to answer. */
+/** Stops before anything is deployed when nobody can answer the question. */
 export function assertAnswerable(context: Context): void {
   const project = context.project().name;
   const what = `replace the database of ${project} in the cluster?`;
   context.prompts.assertReplaceable({ what, project, confirmed: undefined });
 }
 
-/** Hands a backup over to the database of a cluster: verified, loaded beside what is there, counted, and only then swapped. */
+/**
+ * Restores a backup into the database of a cluster: verified, loaded beside what is there, counted, and only
+ * then swapped.
+ */
 export async function restoreInto(
   context: Context,
   file: string,

@@ -2,7 +2,7 @@ import type { Context } from '../../cli/context.js';
 import type { ServiceEvent } from '../../engine/engine.js';
 import { type Board, createBoard } from '../up/board.js';
 
-/** The board of `up`, asked each second: a state that is shown already is not shown again. */
+/** The board of `up` for a rollout, which is polled each second: a state is shown once. */
 export async function createRolloutBoard(context: Context): Promise<Pick<Board, 'show' | 'stop'>> {
   const board = await createBoard(context, true);
   const shown = new Map<string, string>();

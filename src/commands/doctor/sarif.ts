@@ -5,7 +5,9 @@ import type { DoctorResult } from '../../services/doctor.js';
 
 const LEVELS: Record<Severity, string> = { fail: 'error', warn: 'warning', info: 'note' };
 
-/** Findings that have a file and a line, as a SARIF 2.1.0 log (OASIS), which code hosts show beside the lines. */
+/**
+ * Findings that have a file and a line, as a SARIF 2.1.0 log (OASIS). Code hosts show them beside the lines.
+ */
 export function sarifLog({ checks, directory }: DoctorResult): unknown {
   const told = checks.filter(({ outcome }) => outcome === 'fail' || outcome === 'warn' || outcome === 'info');
   const rules = told.map(({ check }) => check);

@@ -6,13 +6,13 @@ import { count } from '../../output/units.js';
 import { wrap } from '../../output/wrap.js';
 import type { DoctorResult } from '../../services/doctor.js';
 
-/** Findings of one check that are told in full. */
+/** How many findings of one check are shown in full. */
 const TOLD = 3;
 const MARKS: Record<Severity, string> = { fail: '✗', warn: '!', info: '·' };
 
 /**
- * The diagnosis for a person: the first root cause in the first lines (what, what to type, why), then the others, then
- * what follows from them, and a line that counts.
+ * The diagnosis as text for a person: the first root cause in the first lines (what, what to type, why), then
+ * the others, then their consequences, and a line with the counts.
  *
  * @param columns width to wrap at; infinite on a pipe, so that each finding stays one line.
  */
@@ -23,7 +23,7 @@ export function diagnosisText(result: DoctorResult, style: Style, columns: numbe
   if (fixes.length > 0) blocks.push(fixes.join('\n'));
   for (const severity of ['fail', 'warn', 'info'] as const) {
     for (const one of checks.filter(({ outcome }) => outcome === severity)) {
-      // What asks for nothing is counted, not told.
+      // Findings without a next step are counted, not shown.
       const findings = one.findings.filter(({ next }) => next !== undefined);
       if (findings.length === 0) continue;
       const alike = mergeAlike(findings);
@@ -51,7 +51,7 @@ export function diagnosisText(result: DoctorResult, style: Style, columns: numbe
   return blocks.join('\n\n');
 }
 
-/** Findings of one line that differ in their service only, such as those of an anchor, are one to a person. */
+/** Merges findings on one line that differ only in their service, such as those of a YAML anchor. */
 function mergeAlike(findings: readonly Finding[]): Finding[] {
   const merged = new Map<string, { first: Finding; others: string[] }>();
   for (const finding of findings) {
@@ -70,7 +70,7 @@ function mergeAlike(findings: readonly Finding[]): Finding[] {
   );
 }
 
-/** @param before the finding above it: what both would say is not said again. */
+/** @param before the finding above it: text that both have is not repeated. */
 function findingText(
   { directory }: DoctorResult,
   { check, fixable }: CheckResult,

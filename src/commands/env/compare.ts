@@ -9,10 +9,10 @@ import type {
   EnvironmentComparison,
 } from '../../services/compare-environments.js';
 
-/** Characters of a value in a column; JSON has all of them. */
+/** Most characters of a value in a column; JSON has all of them. */
 const MOST_SHOWN = 32;
 
-/** Two environments for a person: what differs, what both use, and how much is the same. */
+/** Two environments compared, as text for a person: what differs, what both use, and how much is equal. */
 export function comparisonText(
   { left, right, variables, shared }: EnvironmentComparison,
   directory: string,

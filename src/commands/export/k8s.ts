@@ -5,7 +5,7 @@ import { DATABASE_FORMS } from '../../export/k8s/part.js';
 import { exportK8s, type K8sExport } from '../../services/export.js';
 import { lossShape, shellWord, shownPath, warnOf } from './losses.js';
 
-/** RFC 1123, as an Ingress takes it. */
+/** A host name by RFC 1123, as an Ingress requires it. */
 const HOST = /^(?:\*\.)?[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*$/;
 
 export default command({
@@ -74,7 +74,7 @@ function steps({ folder, written, kept, objects, secrets, namespace }: K8sExport
   ].join('\n');
 }
 
-/** Values come from files: a command line is read by everybody on the machine. */
+/** The command reads values from files, because everybody on the machine can read a command line. */
 function createSecret({ name, keys }: K8sExport['secrets'][number], namespace: string): string {
   const create = `kubectl --namespace ${namespace} create secret generic ${name}`;
   const service = keys.find((key) => key.service !== undefined)?.service;

@@ -3,7 +3,7 @@ import type { Context } from '../../cli/context.js';
 import type { Loss } from '../../export/source.js';
 import type { Zod } from '../../output/shapes.js';
 
-/** What an orchestrator does not take as the compose file has it, in a JSON document. */
+/** What an orchestrator does not support of the compose file, in a JSON document. */
 export const lossShape = (z: Zod) =>
   z.object({
     kind: z.enum(['lost', 'changed']),
@@ -13,7 +13,7 @@ export const lossShape = (z: Zod) =>
     line: z.int(),
   });
 
-/** Each as a warning of one line, what is lost first. */
+/** Warns of each loss on one line, real losses first. */
 export function warnOf(context: Context, losses: readonly Loss[]): void {
   for (const kind of ['lost', 'changed'] as const) {
     for (const { key, message, file, line } of losses.filter((loss) => loss.kind === kind)) {
@@ -22,13 +22,13 @@ export function warnOf(context: Context, losses: readonly Loss[]): void {
   }
 }
 
-/** As a person would type it from where they are. */
+/** The path relative to the working directory. */
 export function shownPath(path: string): string {
   const inside = relative(process.cwd(), path);
   return inside === '' || inside.startsWith('..') ? path : inside;
 }
 
-/** One word of a command line of a POSIX shell. */
+/** One word of a POSIX shell's command line, quoted if necessary. */
 export function shellWord(text: string): string {
   return /^[\w./:=@%+,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }

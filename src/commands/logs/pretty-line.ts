@@ -3,20 +3,22 @@ import type { LogEntry } from '../../engine/engine.js';
 import type { Style } from '../../output/style.js';
 import { type LogLevel, readLogLine } from '../../services/log-levels.js';
 
-/** Of every pino line, and of no interest to who reads one service after its name. */
+/** Fields of every pino line that add nothing beside the service's name. */
 const LEFT_OUT = ['pid', 'hostname', 'name', 'v'];
-/** Below this there is no room to wrap in: the terminal does it. */
+/** In a narrower terminal lines are not wrapped here; the terminal wraps them. */
 const FEWEST_COLUMNS = 20;
 
 export interface PrettyLineOptions {
-  /** Columns that the names of services take. */
+  /** Width of the column with the services' names. */
   nameWidth: number;
-  /** Of the terminal. */
+  /** Width of the terminal. */
   columns: number;
   style: Style;
 }
 
-/** A log line for a person: JSON in words, wrapped between words, with the service before every row. */
+/**
+ * A log line as text for a person: JSON as words, wrapped between words, with the service before every row.
+ */
 export function prettyLine(entry: LogEntry, { nameWidth, columns, style }: PrettyLineOptions): string {
   const prefix = `${style.dim(`${entry.service.padEnd(nameWidth)} |`)} `;
   const room = columns - nameWidth - 3;
@@ -59,12 +61,12 @@ function isStack([name, value]: Field): boolean {
   return /(^|\.)stack$/.test(name) && typeof value === 'string' && value.includes('\n');
 }
 
-/** As it is, but in quotes where the end of it could not be seen. */
+/** The value unquoted, unless its end would not be visible. */
 function inWords(value: unknown): string {
   return typeof value === 'string' && /^[^\s"=]+$/.test(value) ? value : JSON.stringify(value);
 }
 
-/** Rows that go on are indented as their first. */
+/** Indents continued rows like the first one. */
 function wrap(line: string, columns: number): string[] {
   if (columns < FEWEST_COLUMNS) return [line];
   const indent = /^ */.exec(line)?.[0].slice(0, columns / 2) ?? '';

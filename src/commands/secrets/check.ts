@@ -4,7 +4,10 @@ import { examine } from '../../services/doctor.js';
 import { diagnosisText } from '../doctor/text.js';
 import { dataOf, diagnosis, exitCodeOf } from '../doctor.js';
 
-/** The doctor's checks of secrets: there, readable, sound, granted, where the app looks, and nowhere else. */
+/**
+ * The doctor's checks of secrets: each exists, is readable, valid and granted, is where the app looks, and
+ * nowhere else.
+ */
 const CHECKS = [
   'secret.provider',
   'secret.missing',

@@ -26,7 +26,7 @@ export default command({
       read: async () =>
         process.stdin.isTTY
           ? context.prompts.secret(`value of ${name}:`)
-          : // What wrote it may have ended its last line.
+          : // The program that wrote the value may have added a line end.
             new Secret((await textOf(process.stdin)).replace(/\r?\n$/, '')),
     });
     const place = relative(context.project().directory, result.file);

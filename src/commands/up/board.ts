@@ -4,10 +4,10 @@ import type { Progress, ProgressMark } from '../../output/progress.js';
 import { formatDuration } from '../../output/units.js';
 import { redact } from '../../system/secret.js';
 
-/** Shows services on their way up. */
+/** Shows services while they start. */
 export interface Board {
   show: (event: ServiceEvent) => void;
-  /** What is at work at this moment did not get there. */
+  /** Marks the current steps as failed. */
   fail: () => void;
   stop: () => void;
 }
@@ -22,7 +22,7 @@ const MARKS: Record<ServiceEvent['phase'], ProgressMark> = {
   failed: 'failed',
 };
 
-/** One line a service, from created to ready, with a clock that runs while it is on its way. */
+/** Shows one line per service, from created to ready, with a clock while it is starting. */
 export async function createBoard(context: Context, wait: boolean): Promise<Board> {
   const progress: Progress = await context.output.progress();
   const startedMs = Date.now();
@@ -54,7 +54,10 @@ export async function createBoard(context: Context, wait: boolean): Promise<Boar
   return { show, fail, stop: progress.stop };
 }
 
-/** The progress display cuts it to the terminal's width: what a step prints is worth more than the end of a long step. */
+/**
+ * The progress display cuts the line to the terminal's width, so the output comes before the end of a long
+ * step.
+ */
 function describeDetail({ detail, output }: ServiceEvent): string {
   if (!detail) return '';
   if (output === undefined) return `  ${detail.slice(0, 60)}`;

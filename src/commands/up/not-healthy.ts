@@ -12,7 +12,7 @@ const REASONS: Record<FailedService['reason'], string> = {
   dependency: 'was not started',
 };
 
-/** What an `up` that ended with failed services says, as an error. */
+/** The error of an `up` that ended with failed services. */
 export function notHealthy(result: UpResult): UserError {
   const roots = result.failed.filter(({ reason }) => reason !== 'dependency');
   const shown = roots.length > 0 ? roots : result.failed;

@@ -12,7 +12,7 @@ import { notHealthy } from './not-healthy.js';
 
 const FILES_SHOWN = 3;
 
-/** Shows what becomes of each change until Ctrl-C: lines on stdout, or a JSON document a line. */
+/** Reports each change until Ctrl-C: as lines on stdout, or as one JSON document per line. */
 export async function watchLoop(
   context: Context,
   input: Omit<WatchInput, 'onEvent'>,
@@ -101,7 +101,7 @@ function shown(context: Context, path: string): string {
   return insideProject(context.project().directory, path);
 }
 
-/** A script reads lines. */
+/** Wraps for a terminal; for a script each message stays one line. */
 function wrap(text: string, columns: number): string {
   return process.stdout.isTTY ? wrapAnsi(text, columns, { trim: false }) : text;
 }

@@ -1,7 +1,7 @@
 import type { Zod } from '../../../output/shapes.js';
 import { type Column, type Columns, INSPECTION } from '../../../services/database/inspect.js';
 
-/** What `db inspect` reports: each section with rows of its own shape, made of its columns. */
+/** The data that `db inspect` reports: the rows of each section have the shape of its columns. */
 export const inspectionShape = (z: Zod) =>
   z.object({
     database: z.string(),

@@ -15,13 +15,13 @@ const MARKS: Record<Advice['weight'], string> = { fail: '✗', warn: '!', info: 
 
 export interface InspectionLayout {
   style: Style;
-  /** Width to wrap at and to cut rows to; infinite on a pipe. */
+  /** Width at which to wrap text and cut rows; infinite on a pipe. */
   columns: number;
-  /** Of each section. */
+  /** Most rows of each section. */
   rows: number;
 }
 
-/** A look for a person: first what was found, with what to type for it, then the sections. */
+/** An inspection as text for a person: first the findings, each with the next command, then the sections. */
 export function inspectionText(inspection: Inspection, layout: InspectionLayout): string {
   const { server, blind, sections } = inspection;
   const { style, columns } = layout;
@@ -94,7 +94,7 @@ function cell({ kind }: Column, value: unknown): string {
     if (kind === 'percent') return `${value} %`;
     return value.toLocaleString('en');
   }
-  // Local time of the server's session is of no use to a person elsewhere.
+  // The local time of the server's session would mislead a person in another time zone.
   if (kind === 'time') return `${new Date(String(value)).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
   return visible(String(value));
 }

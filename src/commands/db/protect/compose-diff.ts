@@ -5,7 +5,7 @@ import { maskText } from '../../../project/secret-values.js';
 import { secretsOfProject } from '../../../services/config.js';
 import type { ComposeEdit } from '../../../services/protection/receiver-service.js';
 
-/** The edit as a person reads it, secrets masked. */
+/** The edit as a diff for a person, secrets masked. */
 export async function composeDiff(context: Context, { file, before, after }: ComposeEdit): Promise<string> {
   const location = context.project();
   const secrets = secretsOfProject(context, await (await context.engine()).resolve(location));
