@@ -4,21 +4,24 @@ import type { Facts } from './facts.js';
 /** The secret of a scaffold that its API reads once, when it creates the first admin. */
 const ADMIN_PASSWORD = 'admin_password';
 
-/** Whether another file alone changes no password once the API has been up: the database has the password's hash. */
+/**
+ * Whether the secret is read only once, so that a new file alone changes no password: the database has the
+ * password's hash.
+ */
 export function isReadOnce({ scaffold }: Pick<Facts, 'scaffold'>, secret: string): boolean {
   return scaffold && secret === ADMIN_PASSWORD;
 }
 
-/** Who logs in first to the API of a scaffold, and where the password lies. */
+/** The first user of a scaffold's API, and where the password is stored. */
 export interface FirstLogin {
   /** The API's service. */
   readonly service: string;
   readonly user: string;
-  /** Absolute path. What it holds is the password until the admin changes it in the API. */
+  /** Absolute path. The file holds the password until the admin changes it in the API. */
   readonly passwordFile: string;
 }
 
-/** Nothing where no service gets the secret from a file. @param project of a scaffold. */
+/** Undefined when no service gets the secret from a file. @param project of a scaffold. */
 export function firstLogin({ services, secrets }: ComposeProject): FirstLogin | undefined {
   const service = Object.values(services).find((one) =>
     one.secrets.some(({ source }) => source === ADMIN_PASSWORD),

@@ -1,7 +1,10 @@
 import type { Facts } from './facts.js';
 import { placeOf } from './reading.js';
 
-/** What explains that a service does not run: while one of them fails, its own check is muted. */
+/**
+ * Checks that explain why a service does not run: while one of them fails, `app.exited` and the like are
+ * muted.
+ */
 export const APP_CAUSES = [
   'compose.parse',
   'env.missing',

@@ -1,14 +1,17 @@
 import type { Facts } from './facts.js';
 
-/** What a finding counts as. `fail` is the threshold of exit code 5; with `--strict`, `warn` is. */
+/** The weight of a finding. `fail` is the threshold of exit code 5; with `--strict`, `warn` is. */
 export type Severity = 'fail' | 'warn' | 'info';
 
-/** `unknown`: it lies outside of the project, and nobody guesses. `crashed`: the probe threw or took too long. */
+/**
+ * `unknown`: the answer is outside of the project and is not guessed. `crashed`: the probe threw or took too
+ * long.
+ */
 export type Outcome = 'pass' | Severity | 'skip' | 'unknown' | 'crashed';
 
 /**
- * What a probe must have, else the check is skipped with the reason. `config`: a project that can be read; `engine`:
- * an engine that answers, whichever; `docker`: a Docker engine; `database`: a running database container.
+ * What a probe needs; without it the check is skipped with the reason. `config`: a project that can be read;
+ * `engine`: any engine that answers; `docker`: a Docker engine; `database`: a running database container.
  */
 export type Need = 'files' | 'config' | 'engine' | 'docker' | 'host' | 'database';
 
@@ -27,22 +30,24 @@ export const CHAPTERS = {
 } as const;
 export type Chapter = keyof typeof CHAPTERS;
 
-/** One thing that is wrong, in words without a secret. */
+/** One problem, as text without a secret. */
 export interface Finding {
   /** What is wrong. */
   message: string;
   /** Why it matters; absent: the check's own reason. */
   why?: string;
-  /** What to type or to edit. Absent: there is nothing to do, and it is no cause of anything. */
+  /**
+   * What to type or to edit. Absent: there is nothing to do, and the finding is not the cause of another one.
+   */
   next?: string;
   /** Absolute path. */
   file?: string;
   /** 1-based. */
   line?: number;
   service?: string;
-  /** The same for programs, such as the port and the process that holds it. */
+  /** The facts of the finding for programs, such as the port and the process that holds it. */
   details?: Record<string, string | number>;
-  /** Where it weighs less (or more) than the check's severity. */
+  /** Set when the finding weighs less (or more) than the check's severity. */
   severity?: Severity;
 }
 
@@ -54,7 +59,7 @@ export interface FixStep {
   summary: string;
   /** Unified diff of the file that it edits, credentials redacted. */
   diff?: string;
-  /** It needs a yes, although the check's other steps are safe. */
+  /** The step needs a yes, although the check's other steps are safe. */
   ask?: true;
   apply(): Promise<void>;
 }
@@ -65,11 +70,13 @@ export interface FixStep {
  */
 export interface Fix {
   safety: 'safe' | 'ask';
-  /** The steps that mend these findings; empty where this case has to be left to a person. */
+  /** The steps that fix these findings; empty when only a person can fix them. */
   plan(facts: Facts, findings: readonly Finding[]): Promise<FixStep[]>;
 }
 
-/** A rule of the troubleshooting guide. The guide's page, the fix and the fault test hang on its id. */
+/**
+ * A rule of the troubleshooting guide. Its id connects it with the guide's page, the fix and the fault test.
+ */
 export interface Check {
   /** Stable: scripts and `doctor.ignore` name it. */
   id: string;
@@ -82,7 +89,7 @@ export interface Check {
   requires: readonly string[];
   /** Why it matters, for a person who reads the finding. */
   why: string;
-  /** For the guide: how it comes about, how to look by hand, how to mend it. Markdown. */
+  /** For the guide: how the problem arises, how to check it by hand, how to fix it. Markdown. */
   docs: string;
   /** Stops `invctl up`, with this error code. */
   blocksUp?: string;
@@ -91,7 +98,7 @@ export interface Check {
   fix?: Fix;
 }
 
-/** Declares a check; the defaults are those of most. */
+/** Declares a check; the defaults fit most checks. */
 export function defineCheck(
   check: Omit<Check, 'needs' | 'requires'> & Partial<Pick<Check, 'needs' | 'requires'>>,
 ): Check {

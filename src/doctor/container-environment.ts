@@ -3,7 +3,7 @@ import type { FixStep } from './check.js';
 import type { Facts } from './facts.js';
 import { place } from './reading.js';
 
-/** While one of these fails, the files hold wrong values: a new container would only get those. */
+/** While one of these checks fails, the files have wrong values, and a new container would get the same. */
 export const VALUE_FAULTS = [
   'env.missing',
   'env.syntax',
@@ -22,7 +22,7 @@ export const VALUE_FAULTS = [
 
 interface Difference {
   name: string;
-  /** A value of the shell took part, which may differ between two terminals. */
+  /** A variable of the shell took part, which may differ between two terminals. */
   fromShell: boolean;
   place: { file?: string; line?: number };
 }
@@ -31,11 +31,11 @@ export interface EnvironmentDifference {
   service: string;
   /** In the files, not in the container. */
   absent: Difference[];
-  /** In both, with another value. */
+  /** In both, with different values. */
   changed: Difference[];
 }
 
-/** What the running containers have against what the files say. Values are compared, never shown. */
+/** Compares the environment of the running containers with the files. Values are compared, never shown. */
 export async function containerEnvironment(facts: Facts): Promise<EnvironmentDifference[]> {
   const differences: EnvironmentDifference[] = [];
   for (const service of Object.values(facts.project.services)) {
@@ -62,7 +62,7 @@ function differenceOf(facts: Facts, service: string, name: string): Difference {
   };
 }
 
-/** Makes a service's container anew. Its volumes stay, and so do the containers of others. */
+/** Recreates a service's container. Its volumes stay, and so do the containers of others. */
 export function recreate(facts: Facts, service: string): FixStep {
   return {
     summary: `docker compose up --detach --no-deps --no-build ${service}      (a new container; the data stays)`,

@@ -1,4 +1,4 @@
-/** Where one looks for a PostgreSQL, out of the text of one variable. */
+/** The address of a PostgreSQL in the text of one variable. */
 export interface Address {
   host: string;
   port?: number;
@@ -6,7 +6,7 @@ export interface Address {
   /** Never to be printed. */
   password?: string;
   database?: string;
-  /** Characters of the password that a URL takes for its own, and that are not percent-encoded. */
+  /** Characters of the password that have a meaning in a URL and are not percent-encoded. */
   unencoded: string[];
 }
 
@@ -16,10 +16,10 @@ const KEYWORDS = /(?:^|[\s;])(?:host|server)\s*=\s*('[^']*'|[^\s;]+)/i;
 const KEYWORDS_BESIDE = /(?:^|[\s;])(?:dbname|database|user|username|user id)\s*=/i;
 
 /**
- * The address in a connection URL or a connection string; undefined where the value is neither.
+ * The address in a connection URL or a connection string; undefined for any other value.
  *
- * @param known host names of the project: behind the `@` before one of them a URL's host begins, whatever a password
- * that nobody encoded holds
+ * @param known host names of the project: the host of a URL begins after the `@` before one of them, whatever
+ * an unencoded password contains
  */
 export function addressOf(value: string, known: readonly string[]): Address | undefined {
   const scheme = SCHEME.exec(value)?.[0];
@@ -62,7 +62,7 @@ function addressOfUrl(text: string, known: readonly string[]): Address | undefin
   };
 }
 
-/** Characters that end a part of a URL (RFC 3986), and a `%` that begins no code. */
+/** Characters that end a part of a URL (RFC 3986), and a `%` that is not part of an encoding. */
 function unencodedIn(password: string): string[] {
   const found = password.match(/[@/?#:[\] ]|%(?![\da-f]{2})/gi) ?? [];
   return [...new Set(found)];

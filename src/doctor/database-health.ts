@@ -10,10 +10,10 @@ import { type Check, defineCheck, type Verdict } from './check.js';
 import type { Facts } from './facts.js';
 import { serverCatalogue } from './server-catalogue.js';
 
-/** What is asked for together, so that all checks of the chapter cost one session. */
+/** Sections that are queried together, so that all checks of the chapter need one session. */
 const ASKED = SECTIONS.filter(({ dangers }) => dangers !== undefined);
 
-/** No look of a probe waits: it has ten seconds in all. */
+/** Queries of a probe do not wait: the probe has ten seconds in all. */
 const IMPATIENT = ['statement_timeout=6s', 'lock_timeout=1s'];
 
 interface Look {
@@ -22,7 +22,7 @@ interface Look {
   rows: Record<string, unknown[]>;
 }
 
-/** A check that tells of what a section of `invctl db inspect` calls dangerous. */
+/** A check that reports what a section of `invctl db inspect` marks as dangerous. */
 export function healthCheck<C extends Columns>(
   check: Pick<Check, 'id' | 'title' | 'severity' | 'why' | 'docs'> & { section: Section<C> },
 ): Check {

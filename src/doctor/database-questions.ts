@@ -2,10 +2,10 @@ import type { DatabaseAccess, Session } from '../engine/database-access.js';
 import { UserError } from '../errors.js';
 import { Secret } from '../system/secret.js';
 
-/** What the server says where it is the password that it refuses, or the role. */
+/** Messages of a server that refuses the password, or the role. */
 const PASSWORD_REFUSED = /authentication failed for user|no password supplied|role ".*" does not exist/i;
 
-/** How checks ask the running database. */
+/** The queries of checks to the running database. */
 export function databaseQuestions(
   access: () => Promise<DatabaseAccess>,
   mask: (text: string) => string,
@@ -55,10 +55,10 @@ export function databaseQuestions(
       const login = { user, role: user, database: 'template1' };
       const answer = await (await access()).accepts(login, new Secret(password), signal);
       if (answer.accepted) return true;
-      // Anything else, such as a rule of pg_hba.conf, says nothing about the password.
+      // Any other refusal, such as by pg_hba.conf, says nothing about the password.
       return PASSWORD_REFUSED.test(answer.said) ? false : undefined;
     } catch (error) {
-      // A server that is starting, or has no psql.
+      // The server is starting, or has no psql.
       if (error instanceof UserError) return undefined;
       throw error;
     }

@@ -3,8 +3,8 @@ import type { ComposeHealthcheck, ComposeService } from '../project/model.js';
 import { dockerfileOf } from './dockerfile.js';
 
 /**
- * The health check that a service's image has from its Dockerfile, in the form of a compose file. Undefined for an
- * image that is not built here, and for `HEALTHCHECK NONE`.
+ * The health check that a service's image gets from its Dockerfile, in the form of a compose file. Undefined
+ * for an image that is not built here, and for `HEALTHCHECK NONE`.
  */
 export function dockerfileHealthcheck(
   service: ComposeService,

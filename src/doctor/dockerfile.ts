@@ -4,11 +4,11 @@ import type { ComposeService } from '../project/model.js';
 import { placeOf, type Reading } from './reading.js';
 
 export interface Instruction {
-  /** Upper case. */
+  /** In upper case. */
   keyword: string;
-  /** The rest, continuation lines joined. */
+  /** The arguments, continuation lines joined. */
   text: string;
-  /** The rest in words; of the JSON form, its strings. */
+  /** The arguments as words; for the JSON form, its strings. */
   words: string[];
   /** 1-based. */
   line: number;
@@ -17,16 +17,16 @@ export interface Instruction {
 export interface Dockerfile {
   /** Absolute. Undefined: it is in the compose file, under `dockerfile_inline`. */
   file?: string;
-  /** Where a line of it is written. */
+  /** Where a line of the Dockerfile is written. */
   place(line: number): { file?: string; line?: number };
   instructions: Instruction[];
-  /** What the last stage, or the one that the service names, consists of. */
+  /** The instructions of the last stage, or of the one that the service names. */
   lastStage: Instruction[];
 }
 
 /**
- * The Dockerfile of a service that is built from a folder of this machine, or is in the compose file; undefined
- * where it is not there.
+ * The Dockerfile of a service that is built from a folder of this machine, or the one in the compose file;
+ * undefined when there is none.
  *
  * @param reading tells where a `dockerfile_inline` is written
  */
@@ -56,14 +56,14 @@ export function dockerfileOf(
   };
 }
 
-/** Lines of a literal block (`key: |`) follow its key; of other styles, the key's line has to do. */
+/** Lines of a literal block (`key: |`) follow its key; for other styles the key's line is used. */
 function placeInBlock(at: { file: string; line?: number }, line: number): { file: string; line?: number } {
   if (at.line === undefined) return at;
   const key = readFileSync(at.file, 'utf8').split('\n')[at.line - 1] ?? '';
   return /:\s*\|[-+\d]*\s*(?:#.*)?$/.test(key) ? { file: at.file, line: at.line + line } : at;
 }
 
-/** Reads instructions; heredocs and parser directives are passed over. */
+/** Reads instructions; skips heredocs and parser directives. */
 export function parseDockerfile(text: string): Instruction[] {
   const instructions: Instruction[] = [];
   const lines = text.replace(/^\uFEFF/, '').split(/\r?\n/);
@@ -101,7 +101,7 @@ function wordsOf(text: string): string[] {
       const parsed: unknown = JSON.parse(withoutFlags);
       if (Array.isArray(parsed)) return parsed.map(String);
     } catch {
-      // Docker takes what is no JSON for the shell form as well.
+      // Docker, too, reads arguments that are not JSON as the shell form.
     }
   }
   return withoutFlags.split(/\s+/).filter((word) => word !== '');

@@ -2,8 +2,8 @@ import type { Finding } from './check.js';
 import type { Facts } from './facts.js';
 
 /**
- * The finding for an engine that did not answer with this error. Where nobody asked for Docker and the project never
- * ran on it, its absence is no fault: the embedded engine does without.
+ * The finding for an engine that failed with one of these errors. A missing Docker is not a fault when Docker
+ * was not asked for and the project never ran on it: the embedded engine needs none.
  */
 export async function engineFinding(facts: Facts, ...codes: readonly string[]): Promise<Finding[]> {
   const engine = await facts.engine();

@@ -7,16 +7,16 @@ import { looksLikePlaceholder } from './placeholders.js';
 
 export const SECRET_BYTES = 48;
 
-/** Whether a secret may be anything random. A password is known to somebody else as well, and may not. */
+/** Whether a secret can be a random value. A password that another party also knows cannot. */
 export function isGenerated(name: string): boolean {
   return isSecretName(name) && !/PASSW|PWD|DSN|CREDENTIAL/i.test(name);
 }
 
-/** The text of an example with a random value for each secret that it has a placeholder for. */
+/** The text of an example with a random value in place of each placeholder of a secret. */
 export function fromExample(example: string): string {
   const text = readFileSync(example, 'utf8');
   const examples = readValues(example);
-  // An example with a mistake in it is copied as it is: `env.syntax` then names the line.
+  // An example with a syntax error is copied unchanged: `env.syntax` then names the line.
   if (!examples) return text;
   const values = new Map<string, string>();
   for (const [name, { value }] of examples) {

@@ -11,11 +11,11 @@ export interface ListedEnvFile {
   /** Absolute. */
   file: string;
   example?: string;
-  /** Services that list it under `env_file`; none for the project's own `.env`. */
+  /** Services that list it under `env_file`; empty for the project's own `.env`. */
   services: string[];
 }
 
-/** Every env file that a service lists, and the project's `.env`, each once, whether it is there or not. */
+/** Every env file that a service lists, and the project's `.env`, each once, whether it exists or not. */
 export function envFiles(facts: Facts): ListedEnvFile[] {
   const found = new Map<string, string[]>();
   const { loaded, location } = facts.reading;
@@ -32,13 +32,13 @@ export function envFiles(facts: Facts): ListedEnvFile[] {
   });
 }
 
-/** The example beside an env file; one that the project reads as an env file is none. */
+/** The example beside an env file; a file that the project itself reads as an env file is not an example. */
 export function exampleBeside(facts: Facts, file: string): string | undefined {
   const { loaded } = facts.reading;
   return exampleOf(file, loaded ? usedEnvFiles(loaded) : new Set());
 }
 
-/** The statements of an env file; undefined where it cannot be read or has a mistake. */
+/** The statements of an env file; undefined when it cannot be read or has a syntax error. */
 export function readStatements(file: string): { text: string; statements: EnvStatement[] } | undefined {
   try {
     const text = readFileSync(file, 'utf8');
@@ -48,7 +48,10 @@ export function readStatements(file: string): { text: string; statements: EnvSta
   }
 }
 
-/** Values and lines of an env file, `${…}` as it is; undefined where it cannot be read or has a mistake. */
+/**
+ * Values and lines of an env file, with `${…}` unresolved; undefined when it cannot be read or has a syntax
+ * error.
+ */
 export function readValues(file: string): Map<string, { value: string; line: number }> | undefined {
   const read = readStatements(file);
   if (!read) return undefined;

@@ -19,7 +19,10 @@ import type { ProcessRunner } from '../system/process.js';
 import { databaseQuestions } from './database-questions.js';
 import { type Reading, readBroken, readingOfConfig } from './reading.js';
 
-/** Which engine is there. `expected`: the project ran on it, or it was asked for, so that its absence is a fault. */
+/**
+ * Which engine answers. `expected`: the project ran on it, or it was asked for, so that its absence is a
+ * fault.
+ */
 export type EngineFact =
   | { kind: EngineKind; engine: Engine }
   | { kind: 'none'; error: UserError; expected: boolean };
@@ -30,76 +33,79 @@ export interface RunningDatabase {
   container: SurveyedContainer;
 }
 
-/** How many of a container's last log lines a diagnosis reads. */
+/** How many of a container's last log lines the doctor reads. */
 const LOG_LINES = 200;
 
-/** What is known of a project and its machine. Everything is gathered once, when a check first asks for it. */
+/**
+ * What is known about a project and its machine. Each fact is gathered once, when a check first asks for it.
+ */
 export interface Facts {
   readonly location: ProjectLocation;
   readonly env: NodeJS.ProcessEnv;
   readonly processes: ProcessRunner;
-  /** Undefined where there is no `invctl.yaml`, or nobody asked for it. */
+  /** Undefined when there is no `invctl.yaml`, or it was not read. */
   readonly settings: ProjectSettings | undefined;
   readonly signal: AbortSignal;
   /** The project, read from its files. */
   readonly reading: Reading;
   /** `reading.project`; only for checks that need `config`. */
   readonly project: ComposeProject;
-  /** The service that is the PostgreSQL; undefined where there is none, or more than one. */
+  /** The service that runs PostgreSQL; undefined when there is none, or more than one. */
   readonly database: ComposeService | undefined;
-  /** Every service that is a PostgreSQL. */
+  /** Every service that runs PostgreSQL. */
   readonly databases: readonly ComposeService[];
   /** True in a folder that `invctl init` wrote. */
   readonly scaffold: boolean;
   engine(): Promise<EngineFact>;
-  /** How long the engine took for its first answer, or how long one waits for it by now, in milliseconds. */
+  /** How long the engine took for its first answer, or has taken so far, in milliseconds. */
   engineAnswerMs(): number;
   /** Only for checks that need `docker`. */
   readonly docker: DockerSurvey;
-  /** What Docker alone can say; undefined on another engine, or where none answers. */
+  /** Facts that only Docker has; undefined on another engine, or when none answers. */
   survey(): Promise<DockerSurvey | undefined>;
-  /** The engine that the project does not run on, whether it answers or not. */
+  /** The engine that the project does not run on; it may not answer. */
   otherEngine(): Promise<Engine>;
   /** Status of every service, on either engine. */
   status(): Promise<ServiceStatus[]>;
-  /** Containers of a service, newest first; none on another engine than Docker. */
+  /** Containers of a service, newest first; empty on an engine other than Docker. */
   containersOf(service: string): Promise<SurveyedContainer[]>;
   /** Last output of a service on either engine, credentials masked. */
   logs(service: string): Promise<string[]>;
-  /** Where each variable of a service comes from; empty where its files cannot be read. */
+  /** Where each variable of a service comes from; empty when its files cannot be read. */
   variables(service: string): Map<string, ServiceVariable>;
-  /** The running database container. Undefined on another engine, or where it is not running. */
+  /** The running database container. Undefined on another engine, or when it is not running. */
   runningDatabase(): Promise<RunningDatabase | undefined>;
-  /** What the image makes of the database's variables; undefined where there is no database. */
+  /** The settings that the image derives from the database's variables; undefined without a database. */
   databaseSettings(): ImageSettings | undefined;
   /**
-   * Reads with SQL over the database's local socket, which asks for no password.
-   * Where this role is not let in, what the server says.
+   * Runs an SQL query over the database's local socket, which asks for no password. When the role is not let
+   * in, returns the server's message.
    */
   query<Row>(user: string, sql: string): Promise<{ rows: Row[] } | { refusal: string }>;
   /**
-   * Whether the server takes a password over the network, as the app would log in. Undefined where it said nothing of
-   * the password.
+   * Whether the server accepts a password over the network, as the app would log in. Undefined when the
+   * answer was not about the password.
    */
   login(user: string, password: string): Promise<boolean | undefined>;
   /**
-   * A session with a database of the server, template1 by default, over its local socket, which asks for no password.
+   * A session with a database of the server, template1 by default, over its local socket, which asks for no
+   * password.
    * @throws UserError SERVICE_NOT_RUNNING, SQL_FAILED
    */
   session(role: string, options?: { database?: string; settings?: readonly string[] }): Promise<Session>;
-  /** What `git` tracks of the project; undefined where it is no work tree. */
+  /** Files of the project that `git` tracks; undefined when it is not a work tree. */
   tracked(): Promise<ReadonlySet<string> | undefined>;
-  /** A path as a person of this project writes it. */
+  /** A path as a person in this project writes it. */
   shown(path: string): string;
   /** A path as an argument of a command that a person types: in quotes, and never the project's folder as `.`. */
   argument(path: string): string;
-  /** Free text of the outside, such as a log line, without credentials. */
+  /** Text from outside, such as a log line, without credentials. */
   mask(text: string): string;
 }
 
 export interface FactsInput {
   location: ProjectLocation;
-  /** What went wrong while the project was looked for. */
+  /** Errors of the search for the project. */
   problems: readonly UserError[];
   env: NodeJS.ProcessEnv;
   processes: ProcessRunner;
@@ -108,17 +114,17 @@ export interface FactsInput {
   warn?: (message: string) => void;
   /** The engine that was asked for, or that the project last ran on. */
   choice: EngineKind | undefined;
-  /** An engine that is known to answer: nobody asks again. */
+  /** An engine that is known to answer, so that it is not asked again. */
   running?: Engine;
-  /** Only these services are looked at. */
+  /** Only these services are examined. */
   services?: ReadonlySet<string>;
-  /** The project as somebody read it already, in place of what its files say on this machine. */
+  /** The project as it was already read, in place of what its files say on this machine. */
   reading?: Reading;
-  /** No engine is to be asked: what a check is told in its place. */
+  /** Ask no engine; checks get this error instead. */
   absent?: UserError;
 }
 
-/** `invctl.yaml` of a folder, undefined where there is none. @throws UserError CONFIG_INVALID (exit 4) */
+/** `invctl.yaml` of a folder; undefined when there is none. @throws UserError CONFIG_INVALID (exit 4) */
 export async function settingsIn(
   location: Pick<ProjectLocation, 'directory' | 'environment' | 'host'>,
 ): Promise<ProjectSettings | undefined> {
@@ -140,7 +146,7 @@ export async function gatherFacts(input: FactsInput): Promise<Facts> {
     return found.kind !== 'none' && found.engine.survey ? docker : undefined;
   });
   if (!reading.project) {
-    // Our reader refuses it; where Compose does not, Compose is right.
+    // Our own reader refuses the project; Compose decides, and may accept it.
     const config = await (await survey())?.config();
     if (config && 'json' in config) reading = readingOfConfig(location, config.json);
   }
@@ -261,7 +267,7 @@ async function readLogs(facts: Facts, service: string): Promise<string[]> {
   return lines;
 }
 
-/** Paths that git knows; undefined where it knows no repository, or is not there. */
+/** Paths that git tracks; undefined outside of a repository, or without git. */
 async function trackedFiles(processes: ProcessRunner, directory: string): Promise<Set<string> | undefined> {
   const result = await processes
     .run('git', ['ls-files', '-z'], { cwd: directory, allowFailure: true })

@@ -1,7 +1,9 @@
 import type { SurveyedContainer } from '../engine/survey.js';
 import type { Facts } from './facts.js';
 
-/** The first start of a PostgreSQL container, with its scripts, is in the first minutes of its output. */
+/**
+ * The first start of a PostgreSQL container, with its scripts, is expected within this time of its output.
+ */
 const FIRST_MS = 10 * 60_000;
 const MOST_LINES = 2000;
 
@@ -10,7 +12,7 @@ export function firstStart(facts: Facts, container: SurveyedContainer): Promise<
   return facts.docker.firstLogs(container, FIRST_MS, MOST_LINES);
 }
 
-/** Whether the image found data, or has made it. */
+/** Whether the image found data, or has initialised it. */
 export function hasInitialised(lines: readonly string[]): boolean {
   return lines.some((line) => /init process complete|Skipping initialization/.test(line));
 }
@@ -18,16 +20,16 @@ export function hasInitialised(lines: readonly string[]): boolean {
 export interface InitFailure {
   /** Path of the file in the container. */
   target: string;
-  /** What psql, the server or the shell said. */
+  /** Message of psql, the server or the shell. */
   message: string;
   /** 1-based, in the file. */
   line?: number;
-  /** As the server logged it. */
+  /** The statement in the server's log. */
   statement?: string;
 }
 
 const IN_FILE = '(\\/docker-entrypoint-initdb\\.d\\/[^\\s:]+)';
-/** What psql says, and a shell: both name the file and the line. */
+/** Error messages of psql and of a shell: both name the file and the line. */
 const OF_PSQL = new RegExp(`psql:${IN_FILE}:(\\d+): (?:ERROR|FATAL): +(.*)`);
 const OF_PSQL_WITHOUT_LINE = new RegExp(`psql: (?:error|fatal): ${IN_FILE}: (.*)`, 'i');
 const OF_SHELL = new RegExp(
@@ -37,8 +39,8 @@ const OF_SHELL = new RegExp(
 const RUNNING = new RegExp(`docker-entrypoint\\.sh: (?:running|sourcing) ${IN_FILE}`);
 
 /**
- * Why the first start of a container ended before its scripts were done, by its output. An error that a script caught
- * itself is none: the start went on to its end.
+ * Why the first start of a container ended before its scripts were done, from its output. An error that a
+ * script handled itself does not count: the start completed.
  */
 export function initFailure(lines: readonly string[]): InitFailure | undefined {
   const end = lines.findIndex((line) => /init process complete|Skipping initialization/.test(line));
@@ -55,7 +57,7 @@ export function initFailure(lines: readonly string[]): InitFailure | undefined {
     const unread = OF_PSQL_WITHOUT_LINE.exec(line);
     if (unread) return { target: unread[1] as string, message: unread[2] as string };
     const server = running === undefined ? null : /\bERROR: +(.*)/.exec(line);
-    // psql may tell more of it, at nearly the same time.
+    // psql may report the same error with more detail, at nearly the same time.
     if (server && running !== undefined && !start.slice(index).some((later) => OF_PSQL.test(later))) {
       const statement = /STATEMENT: +(.*)/.exec(start.slice(index + 1, index + 4).join('\n'))?.[1];
       return { target: running, message: server[1] as string, ...(statement ? { statement } : {}) };

@@ -2,7 +2,7 @@ import type { Facts } from './facts.js';
 import { placeOf } from './reading.js';
 import { unsetUses } from './unset-variables.js';
 
-/** A secret that is a file of this machine and that at least one active service gets. */
+/** A secret in a file of this machine that at least one active service gets. */
 export interface GrantedSecret {
   name: string;
   /** Absolute. */
@@ -25,7 +25,7 @@ export function declaredAt(facts: Facts, secret: string): { file: string; line?:
   return placeOf(facts.reading, 'secrets', secret, 'file');
 }
 
-/** A variable in the path of a secret's file that nobody sets: what is left is another path than somebody meant. */
+/** An unset variable in the path of a secret's file: the remaining path is not the intended one. */
 export function unsetInPath(facts: Facts, secret: string): string | undefined {
   const at = declaredAt(facts, secret);
   return unsetUses(facts).find(({ file, line }) => file === at?.file && line === at.line)?.name;

@@ -21,7 +21,7 @@ const OPENINGS: Record<Chapter, string> = {
 
 const WEIGHTS = { fail: 'failure', warn: 'warning', info: 'information' } as const;
 
-/** The pages of the troubleshooting guide by file name: one a chapter, and a table of contents. */
+/** The pages of the troubleshooting guide by file name: one per chapter, and a table of contents. */
 export function guidePages(checks: readonly Check[]): Map<string, string> {
   const chapters = Object.keys(CHAPTERS) as Chapter[];
   const pages = new Map<string, string>([['README.md', contents(checks, chapters)]]);
@@ -66,7 +66,7 @@ function section({ id, title, severity, why, docs, fix, requires }: Check): stri
   );
 }
 
-/** As GitHub makes anchors of headings. */
+/** The anchor that GitHub gives a heading. */
 function anchor(id: string): string {
   return id.toLowerCase().replaceAll('.', '');
 }

@@ -1,6 +1,7 @@
 /**
- * Variables out of which programs take the host of their PostgreSQL, besides those whose value is a URL. Exactly these
- * names: that a name sounds like a host is no proof (`PGADMIN_LISTEN_ADDRESS`, `POSTGRES_BIND_ADDRESS`).
+ * Variables from which programs take the host of their PostgreSQL, besides those whose value is a URL. Only
+ * exact names: a name that sounds like a host is no proof (`PGADMIN_LISTEN_ADDRESS`,
+ * `POSTGRES_BIND_ADDRESS`).
  */
 const READ_BY_DRIVERS = new Set([
   // libpq, and with it psql and most drivers: https://www.postgresql.org/docs/current/libpq-envars.html
@@ -9,7 +10,8 @@ const READ_BY_DRIVERS = new Set([
   // The scaffold's API (stack/src/settings/declarations.ts).
   'POSTGRESQL_HOST',
   'DATABASE_HOST',
-  // Laravel, Symfony, Rails, Django, FastAPI, Express and most images that only PostgreSQL, MySQL or the like serve.
+  // Laravel, Symfony, Rails, Django, FastAPI, Express, and most images that support only PostgreSQL, MySQL or
+  // the like.
   'DB_HOST',
   'DB_HOSTNAME',
   'DB_SERVER',
@@ -39,16 +41,16 @@ const READ_BY_DRIVERS = new Set([
 
 const SOUNDS_LIKE_ONE =
   /^(?:\w+_)?(?:DATABASE|DB|POSTGRES|POSTGRESQL|PG|SQL)_{0,2}(?:HOST|HOSTNAME|SERVER|ADDR|ADDRESS)$/i;
-/** What somebody serves on or lets in, rather than where they connect to. */
+/** Addresses to listen on or to accept, not to connect to. */
 const NO_DESTINATION =
   /LISTEN|BIND|ALLOW|TRUST|EXPOSE|PUBLI|EXTERNAL|VIRTUAL|ADVERTIS|ADMIN|EXPORTER|PROXY|WEB|CORS|ORIGIN/i;
-/** Names that any database may be meant by. */
+/** Names that may refer to any kind of database. */
 const ANY_DATABASE = /^(?!.*(?:PG|POSTGRES))/i;
 
 export type HostVariable =
-  /** Its program takes the host from there. */
+  /** The program takes the host from it. */
   | 'read'
-  /** Its name sounds so; only its value may prove it. */
+  /** The name suggests it; only the value can prove it. */
   | 'perhaps';
 
 /**
@@ -72,7 +74,7 @@ export function hostVariable(
 const OTHER_MAKES = /mysql|maria|mongo|sqlite|mssql|sqlserver|oracle|redis|clickhouse|cockroach/i;
 const OTHER_PORTS = ['3306', '27017', '1433', '1521', '6379', '9042'];
 
-/** What the variables beside it say of the make: `DB_CONNECTION: pgsql`, `DB_PORT: 3306`. */
+/** The kind of database that neighbouring variables show: `DB_CONNECTION: pgsql`, `DB_PORT: 3306`. */
 function makeBeside(
   name: string,
   environment: Readonly<Record<string, string | null>>,
@@ -85,7 +87,7 @@ function makeBeside(
   return said.some((value) => /pg|postgres/i.test(value)) || port === '5432' ? 'postgres' : undefined;
 }
 
-/** `DB_` of `DB_HOST`: what the variables beside it begin with. */
+/** `DB_` of `DB_HOST`: the common prefix of the neighbouring variables. */
 function stemOf(name: string): string {
   return name.replace(/(?:HOSTADDR|HOSTNAME|HOST|SERVER|ADDRESS|ADDR|SEEDS)$/i, '');
 }
@@ -97,7 +99,7 @@ const BESIDE = {
   database: ['NAME', 'DATABASE', 'DB', 'DBNAME', 'DATABASE_NAME'],
 } as const;
 
-/** The variable beside a host variable that holds this part of the address, and is set. */
+/** The variable beside a host variable that sets this part of the address. */
 export function variableBeside(
   name: string,
   environment: Readonly<Record<string, string | null>>,

@@ -1,15 +1,15 @@
 import type { Facts } from './facts.js';
 
-/** What a log says when a known thing is wrong, and the check that knows more of it. */
+/** Log lines that show a known cause, and the check that explains it. */
 interface LogCause {
-  /** Id of the check whose fault this is; absent: nothing but the log tells of it. */
+  /** Id of the check for this cause; absent: only the log shows it. */
   check?: string;
-  /** Looked for in the last log lines and the health check's output. */
+  /** Searched in the last log lines and the health check's output. */
   pattern: RegExp;
   explain(match: RegExpExecArray, names: ProjectNames): { message: string; next: string };
 }
 
-/** What this project calls what an advice speaks of. */
+/** The project's names for use in the advice. */
 interface ProjectNames {
   /** The service of the database. */
   database: string;
@@ -27,7 +27,7 @@ export interface FoundCause {
   match: RegExpExecArray;
 }
 
-/** The first that matches wins, so the more exact come first. */
+/** The first that matches wins, so the more specific ones come first. */
 const CAUSES: readonly LogCause[] = [
   {
     check: 'db.uninitialised',
@@ -182,7 +182,7 @@ const CAUSES: readonly LogCause[] = [
 const composeLogs = (service: string, lines: number) => `invctl logs ${service} --tail ${lines}`;
 
 /**
- * The cause that log lines, and what a health check printed, name; undefined where they name none that is known.
+ * The known cause that log lines and the output of a health check show; undefined when there is none.
  *
  * @param logs the command that shows a service's last lines
  */
@@ -200,7 +200,7 @@ export function causeInLogs(
   return undefined;
 }
 
-/** The match of the causes that belong to one check, wherever in the lines it is. */
+/** The match of the causes that belong to one check, in any of the lines. */
 export function causeOfCheck(
   check: string,
   facts: Facts,

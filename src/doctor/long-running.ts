@@ -1,6 +1,6 @@
 import type { Facts } from './facts.js';
 
-/** Services that are meant to stay: none that somebody waits for to end. */
+/** Services that are meant to keep running: no other service waits for their end. */
 export function longRunning({ project }: Facts): string[] {
   const services = Object.values(project.services);
   const oneShots = new Set(

@@ -3,7 +3,7 @@ import { join, posix } from 'node:path';
 import type { ComposeProject, ComposeService } from '../project/model.js';
 import { hostPath } from '../project/mounted-file.js';
 
-/** Where the official image looks for what it runs after it has made a new data folder. */
+/** Folder of the scripts that the official image runs after it has initialised a new data folder. */
 export const INIT_FOLDER = '/docker-entrypoint-initdb.d';
 
 /** A file or folder of this machine that the image finds in its init folder. */
@@ -15,7 +15,10 @@ export interface InitPath {
   folder: boolean;
 }
 
-/** What is mounted as the init folder or into it: the folder itself, and each file that the image would run. */
+/**
+ * The host paths that are mounted as the init folder or into it: the folder itself, and each file that the
+ * image would run.
+ */
 export function initPaths({ mounts }: ComposeService): InitPath[] {
   return mounts.flatMap(({ type, source, target }): InitPath[] => {
     const inside = target === INIT_FOLDER || target.startsWith(`${INIT_FOLDER}/`);
@@ -24,7 +27,7 @@ export function initPaths({ mounts }: ComposeService): InitPath[] {
     if (!stats || !source) return [];
     if (!stats.isDirectory()) return [{ file: source, target, folder: false }];
     const own = { file: source, target, folder: true };
-    // The image takes the entries of the folder itself, and looks into no other.
+    // The image runs the entries of the folder itself, and ignores subfolders.
     return target === INIT_FOLDER ? [own, ...entriesOf(source)] : [own];
   });
 }
@@ -37,7 +40,7 @@ function entriesOf(folder: string): InitPath[] {
   });
 }
 
-/** A folder that is closed to us as well has no names here. */
+/** A folder that this user cannot read either gives no names. */
 function readableNames(folder: string): string[] {
   try {
     return readdirSync(folder).sort();
@@ -46,7 +49,7 @@ function readableNames(folder: string): string[] {
   }
 }
 
-/** Files of this machine that the container starts or checks its health with, where they are mounted. */
+/** Mounted files of this machine with which the container starts or checks its health. */
 export function startedScripts(project: ComposeProject, service: ComposeService): string[] {
   const words = [
     ...(service.entrypoint ?? []),

@@ -1,4 +1,4 @@
-// The top of the lists of leaked passwords, and what compose files of tutorials carry.
+// The most frequent leaked passwords, and those in the compose files of tutorials.
 const USUAL = new Set([
   '123456',
   '12345678',
@@ -28,7 +28,7 @@ const USUAL = new Set([
 const PLACEHOLDER =
   /change[-_ ]?(?:me|this|it|in[-_ ]production)|^change[-_ ]?(?:password|secret|token|key)$|^insecure|[-_ ]insecure[-_ ]|^your[-_ ]|[-_ ]your[-_ ]|^<.*>$|^\{\{.*\}\}$|place[-_ ]?holder|^x{3,}$|^\.\.\.$|^to[-_ ]?do$|^(?:insert|replace)[-_ ]/i;
 
-/** Whether a value is the text of an example that somebody was to replace, or one of the usual passwords. */
+/** Whether a value is an example's text that was to be replaced, or one of the usual passwords. */
 export function looksLikePlaceholder(value: string): boolean {
   return USUAL.has(value.toLowerCase()) || PLACEHOLDER.test(value);
 }

@@ -10,7 +10,7 @@ import type { Facts } from './facts.js';
 import { parseListeningSockets } from './listening-sockets.js';
 import { place, placeOf } from './reading.js';
 
-/** A TCP port that the project wants of the machine that the engine is on, and who has it now. */
+/** A TCP port that the project publishes on the engine's machine, and what holds it now. */
 export interface WantedPort {
   service: string;
   host: string;
@@ -27,12 +27,12 @@ export type PortHolder =
   | { kind: 'container'; instance: string; project?: string }
   /** This project's own service, on the engine that is not in use now. */
   | { kind: 'other-engine'; engine: EngineKind; service: string }
-  /** `pid` is unknown where the process is another user's, or another machine's. */
+  /** `pid` is unknown when the process belongs to another user or runs on another machine. */
   | { kind: 'process'; pid?: number; name?: string };
 
 const asked = new WeakMap<Facts, Promise<WantedPort[]>>();
 
-/** Every published port of the active services, asked for once. */
+/** Every published port of the active services; looked up once. */
 export function wantedPorts(facts: Facts): Promise<WantedPort[]> {
   const known = asked.get(facts) ?? gather(facts);
   asked.set(facts, known);
@@ -44,7 +44,7 @@ async function gather(facts: Facts): Promise<WantedPort[]> {
   const own = engine.kind === 'none' ? [] : await facts.status();
   const wanted: WantedPort[] = [];
   for (const service of Object.values(facts.project.services)) {
-    // With host networking `ports` means nothing.
+    // With host networking `ports` has no effect.
     if (service.networkMode === 'host') continue;
     for (const [index, { published, hostIp, protocol, target }] of service.ports.entries()) {
       if (published === undefined || protocol !== 'tcp') continue;
@@ -93,7 +93,7 @@ async function holderOf(
       ({ state, ports }) =>
         state === 'running' && ports.some((one) => one.port === port && overlap(one.host, host)),
     );
-    // Another service of ours: the next `up` makes its container anew, without the port.
+    // Another service of this project: the next `up` recreates its container without the port.
     if (holder?.project === facts.location.name && facts.project.services[holder.service ?? '']) {
       return { kind: 'own', instance: holder.name };
     }
@@ -107,12 +107,12 @@ async function holderOf(
   }
   const taken = await portsOfHost(facts);
   if (taken) return { kind: taken.has(port) ? 'process' : 'nobody' };
-  // With an engine on another machine that nobody asks, this one's ports say nothing.
+  // The engine is on another machine and is not asked: the ports of this machine say nothing.
   if (isRemoteEngine(facts) || (await isPortFree(host, port))) return { kind: 'nobody' };
   const other = await onOtherEngine(facts, port);
   if (other) return other;
   const listener = await findListener(port);
-  // The engine's own, for a container that it is not there, or not ours, to tell of.
+  // A process of the engine itself, for a container that it cannot show or that is not of this project.
   if (
     engine.kind === 'none' &&
     (listener?.name === 'docker-proxy' || (!listener && engine.error.code === 'ENGINE_DENIED'))
@@ -122,7 +122,7 @@ async function holderOf(
   return { kind: 'process', ...(listener ? { pid: listener.pid, name: listener.name } : {}) };
 }
 
-/** A project that was tried on one engine and left running, then started on the other. */
+/** Finds a project that was left running on one engine and then started on the other. */
 async function onOtherEngine(facts: Facts, port: number): Promise<PortHolder | undefined> {
   const engine = await facts.otherEngine();
   try {
@@ -131,7 +131,7 @@ async function onOtherEngine(facts: Facts, port: number): Promise<PortHolder | u
       ? { kind: 'other-engine', engine: engine.kind, service: owner.service }
       : undefined;
   } catch (error) {
-    // An engine that does not answer, or a state that is another folder's, tells nothing of this port.
+    // An engine that does not answer, or state of another folder, says nothing about this port.
     if (error instanceof UserError) return undefined;
     throw error;
   }
@@ -142,7 +142,7 @@ function overlap(a: string, b: string): boolean {
   return any(a) || any(b) || a === b;
 }
 
-/** A port above this one that nobody has, on the machine that the engine is on. */
+/** The next free port above this one, on the engine's machine. */
 export async function freePortAbove(facts: Facts, host: string, port: number): Promise<number> {
   const taken = await portsOfHost(facts);
   if (!taken) return findFreePort(host, port);
@@ -153,7 +153,7 @@ export async function freePortAbove(facts: Facts, host: string, port: number): P
 
 const ofHosts = new WeakMap<Facts, Promise<ReadonlySet<number>>>();
 
-/** The ports that somebody listens on there, where the engine's machine is reached by SSH. */
+/** The ports in use on the engine's machine, when it is reached by SSH. */
 async function portsOfHost(facts: Facts): Promise<ReadonlySet<number> | undefined> {
   const remote = facts.location.host?.remote;
   if (!remote) return undefined;

@@ -14,19 +14,21 @@ import { ProjectNotes } from '../project/project-notes.js';
 import { modelProject } from '../project/read.js';
 import { mapAt, mapNode, type Position, plain, scalarNode, type TreeNode, textAt } from '../project/tree.js';
 
-/** A project as far as it can be read: what is refused is a problem, and the rest is read without it. */
+/**
+ * As much of a project as can be read: what would be refused is a problem, and the rest is read without it.
+ */
 export interface Reading {
   location: ProjectLocation;
-  /** Undefined where the files cannot be read at all. */
+  /** Undefined when the files cannot be read at all. */
   project?: ComposeProject;
-  /** The files with positions; line 0 where only Compose itself could read them. */
+  /** The files with positions; line 0 when only Compose itself could read them. */
   loaded?: LoadedProject;
-  /** Why Compose would refuse the project, first things first. */
+  /** Why Compose would refuse the project, in order. */
   problems: UserError[];
   notes: ProjectNotes;
 }
 
-/** A variable that stands in for one that `${X:?}` demands, so that the rest can be read. */
+/** Value for a variable that `${X:?}` requires, so that the rest can be read. */
 const STAND_IN = '0';
 const MOST_PROBLEMS = 50;
 
@@ -58,7 +60,7 @@ const ENV_FILE_CODES = new Set([
   'VARIABLE_REQUIRED',
 ]);
 
-/** Reads a project by leaving out, one by one, what would be refused. */
+/** Reads a project by removing, one by one, the parts that would be refused. */
 export function readBroken(
   location: ProjectLocation,
   env: NodeJS.ProcessEnv,
@@ -92,7 +94,7 @@ export function readBroken(
   return { location, problems, notes };
 }
 
-/** The reading of what Compose itself printed: for a project that only Compose can read. */
+/** The reading of Compose's own output, for a project that only Compose can read. */
 export function readingOfConfig(location: ProjectLocation, json: unknown): Reading {
   const project = projectFromConfig(json, location);
   const notes = new ProjectNotes();
@@ -120,7 +122,7 @@ export function serviceKeys(reading: Reading, service: string): Record<string, a
   return node ? (plain(node) as Record<string, any>) : {};
 }
 
-/** Where a key of the merged project is written; its nearest parent's place where it is not written at all. */
+/** Where a key of the merged project is written; when it is not written, where its nearest parent is. */
 export function placeOf(
   reading: Reading,
   ...path: readonly string[]
@@ -134,7 +136,7 @@ export function placeOf(
   return file === undefined ? undefined : { file };
 }
 
-/** Where an entry of a service's list is written, found by what it says in Compose's long form. */
+/** Where an entry of a service's list is written, found by its text in Compose's long form. */
 export function placeOfItem(
   reading: Reading,
   service: string,
@@ -155,7 +157,7 @@ function isProblem(error: unknown): error is UserError {
   return error instanceof UserError && error.exitCode === 4;
 }
 
-/** The env file that is not there, of a problem that says so. */
+/** The missing env file that a problem names; undefined for other problems. */
 export function missingEnvFile(error: UserError): string | undefined {
   if (error.code !== 'ENV_FILE_MISSING') return undefined;
   return /^the env file (.+) is not there$/.exec(error.message)?.[1];
@@ -167,7 +169,7 @@ export function isEnvFileProblem({ code, file }: UserError): boolean {
   return code === 'INTERPOLATION_SYNTAX' && file !== undefined && !/\.ya?ml$/.test(file);
 }
 
-/** The env file that a problem is about: it says so itself, or the message names the file that is missing. */
+/** The env file that a problem is about: in its `file`, or in the message if the file is missing. */
 function brokenEnvFile(error: UserError): string | undefined {
   if (error.code === 'ENV_FILE_MISSING' || error.code === 'ENV_FILE_UNREADABLE') {
     return /^the env file (.+) (?:is not there|is a folder|cannot be read)$/.exec(error.message)?.[1];

@@ -97,7 +97,9 @@ import { check as volPath } from './checks/volumes/vol.path.js';
 import { check as volPermission } from './checks/volumes/vol.permission.js';
 import { check as volSelinux } from './checks/volumes/vol.selinux.js';
 
-/** Every check, in the order in which findings of the same weight are told: causes come before what they cause. */
+/**
+ * Every check, in the order in which findings of the same weight are reported: causes before consequences.
+ */
 export const CHECKS: readonly Check[] = [
   upgradeConflict,
   engineUnreachable,

@@ -3,29 +3,31 @@ import type { ComposeProject, ComposeService } from '../project/model.js';
 import { type Address, addressOf } from './database-addresses.js';
 import { hostVariable, variableBeside } from './host-variables.js';
 
-/** Whether the image of a service has the official image's variables and paths; others have their own. */
+/**
+ * Whether the image of a service has the official image's variables and paths; other images have their own.
+ */
 export function isOfficialPostgres(service: ComposeService): boolean {
   return postgresImage(service.image)?.interface === 'official';
 }
 
-/** Something of a service that says where its database is. */
+/** A setting of a service that says where its database is. */
 export interface DatabaseReference extends Address {
   service: ComposeService;
   /** Environment variable. */
   variable: string;
   /** True: the value is a URL or a connection string. */
   url: boolean;
-  /** False: only the variable's name sounds so, and what the service does with it is not known. */
+  /** False: only the variable's name suggests it, and what the service does with it is not known. */
   certain: boolean;
-  /** The variable that holds the port, where it is not the same. */
+  /** The variable that holds the port, if it is another one. */
   portVariable?: string;
 }
 
-/** A connection URL under such a name is for somebody's machine or tests, not for the service itself. */
+/** A connection URL under such a name is for a person's machine or for tests, not for the service itself. */
 const NOT_ITS_OWN = /(?:^|_)(?:TEST|TESTING|SHADOW|LOCAL|LOCALHOST|HOST|DEV|CI|PUBLIC|EXTERNAL|EXAMPLE)_/i;
 const OTHER_DATABASES = /(^|\/)(mysql|mariadb|mongo|percona|mssql|oracle|cockroach|clickhouse)[\w-]*(:|@|$)/;
 
-/** Where the services other than the databases look for a PostgreSQL, as far as their environment says. */
+/** Where services other than the databases look for a PostgreSQL, according to their environment. */
 export function databaseReferences(
   project: ComposeProject,
   databases: readonly ComposeService[],
@@ -73,7 +75,7 @@ function referenceOf(
   };
 }
 
-/** Names by which other containers of a shared network reach a service. */
+/** Names by which other containers on a shared network reach a service. */
 export function reachableNames({ name, containerName, networkAliases = [] }: ComposeService): string[] {
   return [name, ...(containerName ? [containerName] : []), ...networkAliases];
 }

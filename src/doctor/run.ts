@@ -3,13 +3,19 @@ import { redact } from '../system/secret.js';
 import type { Check, Finding, Outcome, Severity, Verdict } from './check.js';
 import type { Facts } from './facts.js';
 
-/** How long one probe may take, in milliseconds, on a machine with time to spare. */
+/** How long one probe may take on an idle machine, in milliseconds. */
 const PROBE_TIMEOUT_MS = 10_000;
-/** A probe asks the engine several things: it may take this many times as long as the engine's first answer took. */
+/**
+ * A probe asks the engine several things: its limit is at least this many times the duration of the engine's
+ * first answer.
+ */
 const ANSWERS_A_PROBE = 20;
 const LONGEST_PROBE_MS = 120_000;
 
-/** A probe that took too long. That is no mistake of the check: a busy machine and a slow engine make it. */
+/**
+ * A probe that took too long, because of a busy machine or a slow engine, not because of a mistake in the
+ * check.
+ */
 class LateProbe extends Error {
   override readonly name = 'LateProbe';
 }
@@ -20,15 +26,15 @@ export interface CheckResult {
   /** Why it was skipped, muted, ignored, unknown or crashed. */
   reason?: string;
   findings: Finding[];
-  /** Ids of the causes that explain these findings; such a check is muted. */
+  /** Ids of the checks that explain these findings; a check with such ids is muted. */
   followsFrom: string[];
-  /** `--fix` can mend it, or a part of it. */
+  /** `--fix` can fix it, or a part of it. */
   fixable: boolean;
 }
 
 /**
- * Probes side by side and answers in the order of the checks. A probe that throws or hangs is a result like another.
- * Of what is found, causes are told from what follows from them.
+ * Runs probes in parallel and returns results in the order of the checks. A probe that throws or hangs is a
+ * result, too. Findings are divided into causes and their consequences.
  */
 export async function runChecks(
   checks: readonly Check[],
@@ -71,7 +77,7 @@ async function runCheck(check: Check, facts: Facts, timeoutMs: number): Promise<
   }
 }
 
-/** A check that `invctl.yaml` silences is skipped in plain sight. */
+/** A check that `invctl.yaml` ignores is reported as skipped. */
 function withIgnored(result: CheckResult, facts: Facts): CheckResult {
   const ignored = facts.settings?.doctor.ignore.find(({ id }) => id === result.check.id);
   if (!ignored) return result;
@@ -104,7 +110,7 @@ async function lackOf({ needs }: Check, facts: Facts): Promise<string | undefine
   return undefined;
 }
 
-/** @param limitMs asked again when it has passed: by then the engine may have shown how slow it is. */
+/** @param limitMs asked again when it has passed: by then it may be known that the engine is slow. */
 async function within(limitMs: () => number, verdict: Promise<Verdict>): Promise<Verdict> {
   const started = Date.now();
   let timer: NodeJS.Timeout | undefined;
@@ -141,8 +147,8 @@ function worst(severities: readonly Severity[]): Severity {
 }
 
 /**
- * A check whose cause was found is muted: it keeps its findings and says what they follow from. A cause may be the
- * consequence of another; only what follows from nothing is a root cause.
+ * Mutes a check whose cause was found: it keeps its findings and names the cause. A cause may be the
+ * consequence of another one; only a check without a cause is a root cause.
  */
 function muteConsequences(results: readonly CheckResult[], checks: readonly Check[]): CheckResult[] {
   const byId = new Map(results.map((result) => [result.check.id, result]));
@@ -162,7 +168,7 @@ function muteConsequences(results: readonly CheckResult[], checks: readonly Chec
   });
 }
 
-/** Ids of what has to be mended, the worst first. What asks for nothing is no cause. */
+/** Ids of the checks that need a fix, the worst first. A finding without a next step is not a cause. */
 export function rootCauses(results: readonly CheckResult[]): string[] {
   const open = results.filter(
     ({ findings, followsFrom }) =>

@@ -10,7 +10,9 @@ const KEY_FILE = /^(.+\.(pem|key)|id_(rsa|ecdsa|ed25519))$/;
 const PASSED_OVER = new Set(['node_modules', '.git', '.venv', 'venv', 'dist', 'vendor', '.invctl']);
 const DEEPEST = 4;
 
-/** Secrets that are files, and env files that hold a secret. Absolute paths; only those inside of the project. */
+/**
+ * Files of secrets, and env files that contain a secret. Absolute paths; only those inside of the project.
+ */
 export function sensitiveFiles(facts: Facts): string[] {
   const secrets = grantedSecrets(facts).map(({ file }) => file);
   const settings = envFiles(facts).flatMap(({ file }) => (holdsSecret(file) ? [file] : []));
@@ -19,7 +21,7 @@ export function sensitiveFiles(facts: Facts): string[] {
   );
 }
 
-/** Sensitive files within a folder, relative to it: env files with a secret in them, keys, and the given ones. */
+/** Sensitive files in a folder, relative to it: env files that contain a secret, keys, and the given ones. */
 export function sensitiveFilesIn(folder: string, known: readonly string[]): string[] {
   const found = new Set(known.map((file) => relative(folder, file)).filter((path) => !path.startsWith('..')));
   const visit = (at: string, depth: number) => {

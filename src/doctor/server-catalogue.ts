@@ -2,29 +2,32 @@ import { parseEnvironment } from '../engine/environment-list.js';
 import type { Facts } from './facts.js';
 import { databaseReferences, reachableNames } from './roles.js';
 
-/** Which roles and databases the running server has, as far as it told. */
+/** The roles and databases of the running server, as far as it answered. */
 export interface ServerCatalogue {
-  /** The role that the data folder was initialised with; undefined where no role of the project is let in. */
+  /**
+   * The role that the data folder was initialised with; undefined when the server lets in no role of the
+   * project.
+   */
   superuser?: string;
-  /** Undefined where nobody can say. */
+  /** Undefined when it is not known. */
   hasRole(name: string): boolean | undefined;
-  /** Undefined where no role of the project is let in. */
+  /** Undefined when the server lets in no role of the project. */
   databases?: ReadonlySet<string>;
 }
 
-/** A name as a person types it in a command. */
+/** A name as a word of a shell command. */
 export function asWord(name: string): string {
   return /^[\w.-]+$/.test(name) ? name : `'${name.replaceAll("'", "'\\''")}'`;
 }
 
-/** The role that initdb made has this oid (src/include/catalog/pg_authid.dat). */
+/** Oid of the role that initdb created (src/include/catalog/pg_authid.dat). */
 const BOOTSTRAP_ROLE = 10;
 const SQL = `SELECT CASE WHEN oid = ${BOOTSTRAP_ROLE} THEN 's' ELSE 'r' END AS kind, rolname AS name FROM pg_roles
 UNION ALL SELECT 'd', datname FROM pg_database`;
 
 const asked = new WeakMap<Facts, Promise<ServerCatalogue>>();
 
-/** Asked for once, as the first role of the project that the server lets in over its local socket. */
+/** Queried once, as the first role of the project that the server lets in over its local socket. */
 export function serverCatalogue(facts: Facts): Promise<ServerCatalogue> {
   const known = asked.get(facts) ?? read(facts);
   asked.set(facts, known);
@@ -38,7 +41,7 @@ async function read(facts: Facts): Promise<ServerCatalogue> {
   for (const user of new Set([...users, 'postgres', ...(await usersBefore(facts)), ...usersOfApps(facts)])) {
     const answer = await facts.query<{ kind: string; name: string }>(user, SQL);
     if ('refusal' in answer) {
-      // Who is not there is refused by name, before any password is asked for.
+      // A role that does not exist is refused by name, before a password is asked for.
       if (/role "[^"]*" does not exist/.test(answer.refusal)) absent.add(user);
       continue;
     }
@@ -51,7 +54,7 @@ async function read(facts: Facts): Promise<ServerCatalogue> {
   return { hasRole: (name) => (absent.has(name) ? false : undefined) };
 }
 
-/** A container that is older than the edit of the file has the name of before. */
+/** A container that is older than the last edit of the file has the old user name. */
 async function usersBefore(facts: Facts): Promise<string[]> {
   const running = await facts.runningDatabase();
   const named = parseEnvironment(running?.container.Config.Env ?? []).get('POSTGRES_USER');

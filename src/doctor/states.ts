@@ -1,6 +1,6 @@
 import type { ServiceStatus } from '../engine/service-status.js';
 
-/** What exit statuses of a container mean (Docker and POSIX shells). */
+/** Meaning of a container's exit statuses (Docker and POSIX shells). */
 const EXIT_CODES: Record<number, string> = {
   1: 'the program failed',
   2: 'the program was used wrongly',

@@ -9,9 +9,9 @@ export interface UnsetUse {
   file: string;
   /** 1-based. */
   line: number;
-  /** Name of the key or variable that gets the value, where it stands on the line. */
+  /** Name of the key or variable that gets the value, if it is on the line. */
   key?: string;
-  /** A variable that somebody forgot to set, or a dollar sign that was to stay one. */
+  /** A variable that somebody forgot to set, or a dollar sign that was meant literally. */
   meant: 'variable' | 'dollar';
 }
 
@@ -32,7 +32,7 @@ interface SourceLine {
 function usesOf(name: string, lines: readonly SourceLine[]): UnsetUse[] {
   const braced = new RegExp(`(?:^|[^$])(?:\\$\\$)*\\$\\{${name}\\}`);
   const bare = new RegExp(`(?:^|[^$])(?:\\$\\$)*\\$${name}(?![A-Za-z0-9_])`);
-  // Braces are written by somebody who means a variable.
+  // Braces show that a variable is meant.
   const isVariable = lines.some(({ text }) => new RegExp(`\\$\\{${name}\\W`).test(text));
   return lines.flatMap(({ file, line, text }): UnsetUse[] => {
     const key = keyBefore(text.slice(0, text.search(bare) + 1));
@@ -43,21 +43,24 @@ function usesOf(name: string, lines: readonly SourceLine[]): UnsetUse[] {
   });
 }
 
-/** The last key of a line's beginning, also of one in braces. */
+/** The last key at the beginning of a line, also in a flow mapping. */
 function keyBefore(text: string): string | undefined {
   return [...text.matchAll(/(?:^|[{,])\s*(?:-\s*)?(?:export\s+)?["']?([A-Za-z_]\w*)["']?\s*[:=]/g)].at(
     -1,
   )?.[1];
 }
 
-/** `image: "$TAG"` and `- "$BIND:80"`: a dollar would make no sense there. A password may begin with one. */
+/**
+ * `image: "$TAG"` and `- "$BIND:80"`: a literal dollar would make no sense there. A password may begin with
+ * one.
+ */
 function beginsValue(name: string, key: string | undefined, text: string): boolean {
   if (name !== name.toUpperCase() || (key !== undefined && isSecretName(key))) return false;
   const use = `["']?\\$${name}`;
   return new RegExp(`^\\s*(?:(?:-\\s*)?[\\w.-]+:\\s+${use}(?![A-Za-z0-9_])|-\\s*${use}[:/])`).test(text);
 }
 
-/** The lines that may use the variable, each once. Comments are left out. */
+/** The lines that may use the variable, each once, without comments. */
 function sourceLines(unset: readonly UnsetVariable[]): SourceLine[] {
   const files = [...new Set(unset.map(({ file }) => file))];
   return files.flatMap((file) => {

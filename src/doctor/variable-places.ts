@@ -3,7 +3,7 @@ import { hostPath } from '../project/mounted-file.js';
 import type { Facts } from './facts.js';
 import { place, placeOf } from './reading.js';
 
-/** Where the value of a service's variable is written; nothing where no file says it. */
+/** Where the value of a service's variable is written; empty when it is in no file. */
 export function placeOfVariable(
   facts: Facts,
   service: string,
@@ -13,7 +13,9 @@ export function placeOfVariable(
   return at ? place(at) : {};
 }
 
-/** Where what the database's image takes for its user, password or database is written: the file of a secret too. */
+/**
+ * Where the database's user, password or name is written for the image; this includes the file of a secret.
+ */
 export function placeOfDatabaseVariable(
   facts: Facts,
   what: 'user' | 'password' | 'database',

@@ -2,26 +2,27 @@ import type { FixStep } from '../check.js';
 import type { Facts } from '../facts.js';
 import type { CheckResult } from '../run.js';
 
-/** A step that was made, or that was not, and why. */
+/** A step that was done, or that was not, and why. */
 export interface FixOutcome {
   id: string;
   summary: string;
   diff?: string;
   applied: boolean;
-  /** Why it was left. */
+  /** Why it was not done. */
   reason?: string;
 }
 
 export interface FixPolicy {
-  /** Whether a fix that needs a yes gets one. */
+  /** Asks whether to do a fix that needs a yes. */
   agrees(step: FixStep): Promise<boolean>;
-  /** Why one that got none was left. */
+  /** The reason to report when the answer is no. */
   declined: string;
 }
 
 /**
- * Makes the fixes of what was found. The causes come first and then everything is probed again, so a check that only
- * followed from one of them is never touched. A step that fails is left, with its reason, and the others go on.
+ * Applies the fixes of the findings. Causes are fixed first and then everything is probed again, so that a
+ * check that was only a consequence is never touched. A step that fails is reported with its reason, and the
+ * others go on.
  */
 export async function applyFixes(
   facts: Facts,

@@ -5,7 +5,7 @@ import type { Facts } from '../facts.js';
 import { place } from '../reading.js';
 import { editFile } from './edit-file.js';
 
-/** A step that edits a service where it is written. */
+/** A step that edits a service in the file that defines it. */
 export async function editService(
   facts: Facts,
   service: string,
@@ -22,7 +22,7 @@ export async function editService(
   });
 }
 
-/** A step that sets a variable under `environment` of a service, whichever form it is written in. */
+/** A step that sets a variable under `environment` of a service, in the form that the file uses. */
 export function setEnvironment(
   facts: Facts,
   service: string,

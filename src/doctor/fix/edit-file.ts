@@ -9,13 +9,13 @@ export interface FileEdit {
   /** Absolute. */
   file: string;
   summary: string;
-  /** The new text; undefined where this text is not what the edit is for. */
+  /** The new text; undefined when the edit does not fit this text. */
   change(text: string): string | undefined;
   /** Permission bits of a new file. */
   mode?: number;
 }
 
-/** A step that edits a text file, with its diff. None where there is nothing to change. */
+/** A step that edits a text file, with its diff. Empty when nothing changes. */
 export async function editFile(facts: Facts, edit: FileEdit): Promise<FixStep[]> {
   const before = await readText(edit.file);
   const after = edit.change(before.text);
@@ -25,7 +25,7 @@ export async function editFile(facts: Facts, edit: FileEdit): Promise<FixStep[]>
       summary: edit.summary,
       diff: fileDiff(facts.shown(edit.file), before, { text: after }, facts.mask),
       async apply() {
-        // Other steps may have edited the file since.
+        // Another step may have edited the file since.
         const now = await readText(edit.file);
         const text = edit.change(now.text);
         if (text !== undefined) await writeFileAtomic(edit.file, text, now.mode ?? edit.mode);

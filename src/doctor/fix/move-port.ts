@@ -5,7 +5,7 @@ import type { Facts } from '../facts.js';
 import { freePortAbove, type PortHolder, wantedPorts } from '../published-ports.js';
 import { editService } from './compose-edit.js';
 
-/** Steps that publish the next free port in place of each that somebody else holds. */
+/** Steps that publish the next free port in place of each port that is taken. */
 export async function movePort(facts: Facts, holder: PortHolder['kind']): Promise<FixStep[]> {
   const steps: FixStep[] = [];
   for (const wanted of await wantedPorts(facts)) {

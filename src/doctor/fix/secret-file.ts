@@ -11,12 +11,12 @@ import type { GrantedSecret } from '../granted-secrets.js';
 
 const PASSWORD_BYTES = 32;
 
-/** Of a finding about a secret with a provider that is not written yet: nobody has to do anything. */
+/** Part of the finding about a secret whose provider has not written it yet: nothing has to be done. */
 export const WRITTEN_BY_UP = { severity: 'info', next: 'invctl up      (asks its provider)' } as const;
 
 /**
- * Whether a new password in this secret could lock somebody out of data: it is the database's, and its volume is
- * there, or nobody can say that it is not.
+ * Whether a new password in this secret could make data inaccessible: it is the database's, and its volume
+ * exists, or that is not known.
  */
 export async function guardsData(facts: Facts, secret: string): Promise<boolean> {
   const { database } = facts;
@@ -28,9 +28,9 @@ export async function guardsData(facts: Facts, secret: string): Promise<boolean>
 }
 
 /**
- * Steps that put a file where a secret has none: as its provider gives it; else a new random one where it guards no data. Where it does, the old one,
- * out of a container that still has it mounted; else, after a question, a new one, to which `db.password-drift` then
- * brings the server.
+ * Steps that create the missing file of a secret: from its provider; else with a new random value if it
+ * guards no data. If it does, with the old value from a container that still has it mounted; else, after a
+ * question, with a new one, which `db.password-drift` then sets on the server.
  */
 export async function makeSecret(
   facts: Facts,
@@ -39,7 +39,7 @@ export async function makeSecret(
 ): Promise<FixStep[]> {
   const { file, name } = secret;
   const write = async (content: Secret) => {
-    // Fails on a folder that holds anything.
+    // rmdir fails on a folder that is not empty.
     if (options.replaceFolder) await rmdir(file);
     await writeSecretFile(file, content);
   };
@@ -67,7 +67,7 @@ export async function makeSecret(
   ];
 }
 
-/** A secret that is bind-mounted stays in the container when its file is removed or replaced by rename. */
+/** Reads a secret from a container: a bind mount keeps the file when it is removed or replaced by rename. */
 async function mountedSecret(facts: Facts, { name, services }: GrantedSecret): Promise<string | undefined> {
   for (const service of services) {
     const target = facts.project.services[service]?.secrets.find(({ source }) => source === name)?.target;
@@ -79,7 +79,10 @@ async function mountedSecret(facts: Facts, { name, services }: GrantedSecret): P
   return undefined;
 }
 
-/** A step that makes a secret readable for a container's user, and its own folder for nobody else of this machine. */
+/**
+ * A step that makes a secret readable for a container's user, and closes its own folder to other users of
+ * this machine.
+ */
 export function makeReadable(facts: Facts, file: string): FixStep {
   const folder = dirname(file);
   const ownFolder = folder.startsWith(`${facts.location.directory}/`);

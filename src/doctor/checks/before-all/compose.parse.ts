@@ -2,7 +2,7 @@ import type { UserError } from '../../../errors.js';
 import { defineCheck, type Finding } from '../../check.js';
 import { isEnvFileProblem } from '../../reading.js';
 
-/** What `env.missing` and `env.required` tell of. */
+/** Problems that `env.missing` and `env.required` report. */
 const ELSEWHERE = new Set(['ENV_FILE_MISSING', 'VARIABLE_REQUIRED']);
 
 export const check = defineCheck({
@@ -24,7 +24,7 @@ export const check = defineCheck({
     const docker = await facts.survey();
     if (!docker || (await docker.versions()).compose === undefined) return refused;
     const config = await docker.config();
-    // Compose is right: what it takes is valid.
+    // Compose decides: a project that it accepts is valid.
     if ('json' in config) return [];
     if (refused.length > 0 || !project) return refused;
     return [

@@ -1,8 +1,11 @@
 import { defineCheck, type Finding } from '../../check.js';
 
-/** The oldest that know what a scaffold uses: `start_interval` came with Engine 25, `develop` with Compose 2.22. */
+/**
+ * The oldest versions with what a scaffold uses: `start_interval` came with Engine 25, `develop` with Compose
+ * 2.22.
+ */
 const OLDEST = { engine: [25, 0], compose: [2, 22] } as const;
-/** The oldest whose Compose format is today's. */
+/** The oldest versions that support today's Compose format. */
 const OLDEST_FOR_ANY = { engine: [20, 10], compose: [2, 0] } as const;
 
 export const check = defineCheck({

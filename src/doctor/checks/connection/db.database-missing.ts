@@ -4,7 +4,7 @@ import { type DatabaseReference, databaseReferences, reachableNames } from '../.
 import { asWord, serverCatalogue } from '../../server-catalogue.js';
 import { placeOfDatabaseVariable, placeOfVariable } from '../../variable-places.js';
 
-/** A database that every server has. */
+/** Databases that every server has. */
 const ALWAYS = ['postgres', 'template0', 'template1'];
 
 export const check = defineCheck({
@@ -32,7 +32,7 @@ export const check = defineCheck({
     );
     const findings: Finding[] = [];
     if (!databases.has(settings.database)) {
-      // Nobody looks for it, and what they look for is there.
+      // No service uses it, and the databases that the services use exist.
       const unused = apps.length > 0 && apps.every((app) => databases.has(app.database));
       findings.push({
         ...(unused ? { severity: 'warn' as const } : {}),

@@ -39,7 +39,7 @@ export const check = defineCheck({
   },
 });
 
-/** Services that use the database and wait for less than its health. */
+/** Services that use the database and do not wait until it is healthy. */
 function impatient({ project, databases, database }: Facts): ComposeService[] {
   if (!database) return [];
   const referring = databaseReferences(project, databases)

@@ -29,7 +29,7 @@ export const check = defineCheck({
     safety: 'safe',
     async plan(facts) {
       const steps = lost(facts)
-        // A URL carries a password, which must not move into the compose file.
+        // A URL may contain a password, which must not be copied into the compose file.
         .filter(({ url, doubt }) => !url && doubt === undefined)
         .map(({ service, variable, port }) =>
           setEnvironment(
@@ -46,7 +46,7 @@ export const check = defineCheck({
 
 interface LostReference extends DatabaseReference {
   source: VariableSource | undefined;
-  /** Why the service may have no use for the variable; undefined where it reads it. */
+  /** Why the service may not use the variable; undefined when it is known to use it. */
   doubt: string | undefined;
 }
 
@@ -58,7 +58,7 @@ function lost(facts: Facts): LostReference[] {
     .filter(
       ({ service, host }) =>
         LOOPBACK.test(host) &&
-        // `host`, `service:…` and `container:…` share a network with somebody who may listen there.
+        // `host`, `service:…` and `container:…` share a network in which a server may listen on that address.
         (service.networkMode === undefined || service.networkMode === 'bridge'),
     )
     .flatMap((reference) => {
@@ -66,7 +66,7 @@ function lost(facts: Facts): LostReference[] {
       const source = facts.variables(service.name).get(variable)?.sources[0];
       const waits = database.name in service.dependsOn;
       if (!certain) {
-        // To listen on all addresses, and nowhere to connect to.
+        // 0.0.0.0 is an address to listen on, not one to connect to.
         if (!url && (!waits || host === '0.0.0.0')) return [];
         return [
           {
@@ -87,7 +87,7 @@ function lost(facts: Facts): LostReference[] {
     });
 }
 
-/** `localhost:5432` becomes `db:5432`: some programs take both out of one variable. */
+/** `localhost:5432` becomes `db:5432`: some programs take host and port from one variable. */
 function hostAsWritten(
   { environment }: ComposeService,
   variable: string,

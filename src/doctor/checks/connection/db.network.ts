@@ -53,7 +53,7 @@ A service with \`networks:\` is in those alone, no longer in the default one. \`
   },
 });
 
-/** Services that name the database as their host. */
+/** Services that use the database's name as host. */
 function apps({ project, databases, database }: Facts): ComposeService[] {
   const names = database ? reachableNames(database) : [];
   const referring = databaseReferences(project, databases)
@@ -62,7 +62,7 @@ function apps({ project, databases, database }: Facts): ComposeService[] {
   return [...new Set(referring)];
 }
 
-/** URLs whose password is not encoded, so that a part of it becomes the host, the path or a comment. */
+/** URLs whose password is not encoded, so that a part of it is read as the host, the path or a fragment. */
 async function brokenUrls(facts: Facts): Promise<Finding[]> {
   const { database, databases, project } = facts;
   const real = facts.databaseSettings()?.password;
@@ -71,7 +71,7 @@ async function brokenUrls(facts: Facts): Promise<Finding[]> {
     const { service, variable, host, unencoded } = reference;
     if (!database || !reachableNames(database).includes(host)) return [];
     const raw = service.environment[variable] ?? '';
-    // `%41` is a code, unless the password really is so.
+    // `%41` is an encoded character, unless the real password contains it literally.
     const literal = real !== undefined && /%[\da-f]{2}/i.test(real) && raw.includes(`:${real}@`);
     const signs = [...new Set([...unencoded, ...(literal ? ['%'] : [])])];
     if (signs.length === 0) return [];
@@ -93,7 +93,7 @@ async function brokenUrls(facts: Facts): Promise<Finding[]> {
   });
 }
 
-/** Somebody may have taken a running container out of the network that the file gives it. */
+/** Reports a running container that somebody disconnected from a network that the file gives it. */
 async function detachedAtRunTime(
   facts: Facts,
   app: ComposeService,

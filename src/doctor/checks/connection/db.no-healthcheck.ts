@@ -17,7 +17,7 @@ export const check = defineCheck({
     const waiting = Object.values(project.services).find(
       ({ dependsOn }) => dependsOn[database.name]?.condition === 'service_healthy',
     );
-    // An image that is built here, or is not the official one, may well bring its own.
+    // An image that is built here, or is not the official one, may have its own health check.
     if (database.build || (!database.healthcheck?.disabled && !isOfficialPostgres(database))) return [];
     return [
       {
@@ -35,7 +35,7 @@ export const check = defineCheck({
     safety: 'safe',
     plan(facts, findings) {
       const { database } = facts;
-      // A disabled check is a decision of somebody's.
+      // Somebody disabled the check on purpose.
       if (!database || database.healthcheck || findings.length === 0) return Promise.resolve([]);
       const user = database.environment.POSTGRES_USER || 'postgres';
       const test = JSON.stringify(['CMD', 'pg_isready', '-q', '-h', '127.0.0.1', '-U', user]);

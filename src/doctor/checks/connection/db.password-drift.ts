@@ -21,7 +21,7 @@ export const check = defineCheck({
     const findings: Finding[] = [];
     const { hasRole } = await serverCatalogue(facts);
     for (const { user, password, where, next, service } of candidates(facts)) {
-      // The server says the same of a role that is not there: `db.role-missing`.
+      // The server gives the same answer for a missing role, which `db.role-missing` reports.
       if (hasRole(user) === false) continue;
       if ((await facts.login(user, password)) !== false) continue;
       findings.push({
@@ -43,7 +43,8 @@ export const check = defineCheck({
       return [
         {
           summary: `ALTER ROLE "${user}" to the password of the project, over the database's local socket`,
-          // A verifier in place of the password: the statement may end up in the server's log.
+          // Sends a verifier instead of the password, because the statement may be written to the server's
+          // log.
           async apply() {
             const session = await facts.session(superuser);
             const verifier = scramVerifier(new Secret(password));
@@ -63,13 +64,13 @@ interface Candidate {
   service: string;
 }
 
-/** The password of the database, and those that other services have in a URL. */
+/** The password of the database, and those in the URLs of other services. */
 function candidates(facts: Facts): Candidate[] {
   const { database } = facts;
   const settings = facts.databaseSettings();
   if (!database || !settings) return [];
   const found: Candidate[] = [];
-  // A user whose name nobody can read here is not `postgres` for that.
+  // When the user's name cannot be read here, `postgres` is not assumed.
   const known = settings.unreadable.length === 0;
   const { user, password } = settings;
   if (password && known) {

@@ -44,7 +44,7 @@ export const check = defineCheck({
 
 interface WrongPort extends DatabaseReference {
   right: number;
-  /** The port is one that the database publishes on the machine. */
+  /** True: the database publishes the port on the machine. */
   published: boolean;
 }
 
@@ -63,7 +63,7 @@ function wrongPorts(facts: Facts): WrongPort[] {
   });
 }
 
-/** `extra_hosts` gives a name another meaning. */
+/** `extra_hosts` may map the name to another address. */
 function isElsewhere(facts: Facts, service: string, host: string): boolean {
   const hosts = serviceKeys(facts.reading, service).extra_hosts ?? [];
   return JSON.stringify(hosts).includes(`"${host}`);

@@ -19,7 +19,7 @@ export const check = defineCheck({
     if (!database || !test || !isOfficialPostgres(database)) return [];
     const command = healthCommand(test);
     if (!/\b(pg_isready|psql)\b/.test(command) || asksOverTcp(command)) return [];
-    // A project that nobody waits in starts at once anyway.
+    // When no service waits for the database, all start at once anyway.
     const awaited = Object.values(facts.project.services).some(
       ({ dependsOn }) => dependsOn[database.name]?.condition === 'service_healthy',
     );

@@ -23,7 +23,7 @@ export const check = defineCheck({
     }));
   },
   fix: {
-    // Somebody may have meant the variable.
+    // The variable may be intended.
     safety: 'ask',
     async plan(facts) {
       const steps = eaten(facts).map(({ name, file, line }) =>

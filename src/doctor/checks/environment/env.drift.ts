@@ -48,7 +48,7 @@ interface Drift {
   file: string;
   example: string;
   names: string[];
-  /** The example gives none of the names a value. */
+  /** True: the example gives none of the names a value. */
   optional: boolean;
 }
 

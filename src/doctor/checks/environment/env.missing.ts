@@ -56,7 +56,10 @@ export const check = defineCheck({
   },
 });
 
-/** Compose reads `.env` on its own: it is missing where the files use variables that only its example sets. */
+/**
+ * Compose reads `.env` without being told: it is missing when the files use variables that only its example
+ * sets.
+ */
 function missingDotEnv(facts: Facts): Finding[] {
   const unset = new Set(facts.reading.notes.unset.map(({ name }) => name));
   return facts.reading.location.envFiles.length > 0

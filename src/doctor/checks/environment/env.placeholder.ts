@@ -49,7 +49,7 @@ interface Placeholder {
   file: string;
   name: string;
   line: number;
-  /** The example beside the file has the same. */
+  /** True: the example beside the file has the same value. */
   kept: boolean;
 }
 

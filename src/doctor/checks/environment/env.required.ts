@@ -29,7 +29,7 @@ export const check = defineCheck({
   },
 });
 
-/** One finding a variable: where Compose refuses what is left of its line, else where it is used first. */
+/** One finding per variable: at the line that Compose refuses with the empty value, else at its first use. */
 function emptied(facts: Facts): Finding[] {
   const uses = unsetUses(facts).filter(({ meant }) => meant === 'variable');
   return [...new Set(uses.map(({ name }) => name))].map((name): Finding => {
@@ -56,7 +56,7 @@ function emptied(facts: Facts): Finding[] {
   });
 }
 
-/** A secret whose file is nothing but the unset variable. */
+/** A secret whose file path consists only of the unset variable. */
 function emptySecretPath(
   facts: Facts,
   uses: readonly UnsetUse[],

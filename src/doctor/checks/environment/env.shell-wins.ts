@@ -42,7 +42,7 @@ export const check = defineCheck({
   },
 });
 
-/** As a `${…}`, or as a bare name of `environment`. */
+/** Used as `${…}`, or as a name without a value under `environment`. */
 function isUsedIn(text: string, name: string): boolean {
   const escaped = name.replace(/[.[\]-]/g, '\\$&');
   const bare = `["']?${escaped}["']?\\s*`;

@@ -27,7 +27,7 @@ export const check = defineCheck({
   },
 });
 
-/** Variables without a name, of an env file or of `environment`. */
+/** Entries without a variable name, in an env file or under `environment`. */
 function nameless(facts: Facts): Finding[] {
   const places = new Map<string, Finding>();
   for (const service of facts.reading.loaded?.active ?? []) {
@@ -51,7 +51,7 @@ function nameless(facts: Facts): Finding[] {
   return [...places.values()];
 }
 
-/** A line of an env file that ends with the file, and not with a line feed. */
+/** The last line of an env file that does not end with a line feed. */
 function isLastLine(file: string, line: number): boolean {
   const { text, statements } = readStatements(file) ?? { text: '', statements: [] };
   return statements.some(

@@ -47,13 +47,13 @@ export const check = defineCheck({
 interface Unlisted {
   service: ComposeService;
   file: string;
-  /** Names that reach the service in no other way. */
+  /** Names that the service gets in no other way. */
   names: string[];
 }
 
 /**
- * A service that is built from a folder with a `.env` and its example gets none of the values that the example calls
- * for. A `.env` alone, without an example, may well be for work without containers.
+ * A service that is built from a folder with a `.env` and its example, but gets none of the values that the
+ * example lists. A `.env` without an example may be meant for work without containers.
  */
 function unlisted(facts: Facts): Unlisted[] {
   const listed = new Set(
@@ -69,7 +69,7 @@ function unlisted(facts: Facts): Unlisted[] {
     if (listed.has(file) || !example || !existsSync(file)) return [];
     const wanted = [...(readValues(file)?.keys() ?? [])];
     const names = wanted.filter((name) => !(name in service.environment));
-    // Some of the names set in another way: somebody chose what the container gets.
+    // When some of the names are set in another way, somebody chose what the container gets.
     return names.length > 0 && (facts.scaffold || names.length === wanted.length)
       ? [{ service, file, names }]
       : [];

@@ -1,6 +1,6 @@
 import { defineCheck } from '../../check.js';
 
-/** Seconds of difference that tokens and certificates still forgive. */
+/** Difference in seconds that tokens and certificates still tolerate. */
 const TOLERATED_SECONDS = 30;
 
 export const check = defineCheck({
@@ -16,7 +16,7 @@ export const check = defineCheck({
     const { SystemTime } = await docker.info();
     if (!SystemTime) return { skip: 'the engine does not tell its time' };
     const engine = Date.parse(SystemTime);
-    // The answer was made at some moment between the question and now.
+    // The engine answered at some time between the question and now.
     const seconds = Math.max(before - PROBE_MARGIN_MS - engine, engine - Date.now(), 0) / 1000;
     if (seconds <= TOLERATED_SECONDS) return [];
     return [
@@ -28,5 +28,5 @@ export const check = defineCheck({
   },
 });
 
-/** `docker info` is asked once for all checks, maybe before this one began. */
+/** `docker info` is asked once for all checks, possibly before this one began. */
 const PROBE_MARGIN_MS = 10_000;

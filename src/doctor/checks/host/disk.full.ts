@@ -4,7 +4,7 @@ import type { RemoteHost } from '../../../system/ssh/remote-host.js';
 import { defineCheck, type Finding } from '../../check.js';
 import { causeOfCheck } from '../../log-causes.js';
 
-/** Free bytes under which a database is about to stop, and under which a build may fail. */
+/** Free bytes below which a database is about to stop, and below which a build may fail. */
 const FAIL_BYTES = 100e6;
 const WARN_BYTES = 1e9;
 
@@ -52,15 +52,15 @@ export const check = defineCheck({
 interface Disk {
   /** Bytes. */
   free: number;
-  /** Which disk it is: the beginning of a sentence. */
+  /** Names the disk: the beginning of a sentence. */
   message: string;
-  /** What to type. */
+  /** The command that shows what uses the space. */
   look: string;
 }
 
 async function diskHere(folder: string, what: string): Promise<Disk[]> {
   const stats = await statfs(folder).catch(() => undefined);
-  // Some virtual file systems count no blocks at all.
+  // Some virtual file systems report no blocks at all.
   if (!stats || stats.blocks === 0) return [];
   return [
     {
@@ -71,7 +71,7 @@ async function diskHere(folder: string, what: string): Promise<Disk[]> {
   ];
 }
 
-/** By `df -P`, in blocks of 1024 bytes. */
+/** Reads `df -P` on the engine's machine, in blocks of 1024 bytes. */
 async function diskThere(remote: RemoteHost, folder: string): Promise<Disk[]> {
   const { stdout } = await remote.script('df -Pk "$1"', [folder], { allowFailure: true });
   const fields = stdout.trim().split('\n').at(-1)?.split(/\s+/) ?? [];

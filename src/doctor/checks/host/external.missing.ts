@@ -59,7 +59,7 @@ export const check = defineCheck({
   },
 });
 
-/** Keys of `deploy` that mean something to a Swarm alone (docs.docker.com/reference/compose-file/deploy). */
+/** Keys of `deploy` that only a Swarm uses (docs.docker.com/reference/compose-file/deploy). */
 function isForSwarm(facts: Facts, service: string): boolean {
   const deploy: unknown = serviceKeys(facts.reading, service).deploy;
   return ['update_config', 'rollback_config', 'placement', 'endpoint_mode', 'mode'].some(

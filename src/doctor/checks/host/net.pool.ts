@@ -3,7 +3,7 @@ import { mapAt, plain } from '../../../project/tree.js';
 import { defineCheck, type Finding } from '../../check.js';
 import { placeOf } from '../../reading.js';
 
-/** What the engine takes subnets from unless told otherwise (moby, libnetwork/ipamutils): 31 networks in all. */
+/** The engine's default pools of subnets (moby, libnetwork/ipamutils): 31 networks in all. */
 const DEFAULT_POOLS = [
   ...Array.from({ length: 15 }, (_, index) => ({ Base: `172.${17 + index}.0.0/16`, Size: 16 })),
   { Base: '192.168.0.0/16', Size: 20 },
@@ -63,7 +63,7 @@ function ownSubnets(network: unknown): string[] {
   return config.flatMap(({ subnet }) => (subnet ? [subnet] : []));
 }
 
-/** How many ranges of the pools are free; counts no further than is needed. */
+/** How many ranges of the pools are free; stops counting when there are enough. */
 export function countFree(
   pools: readonly { Base: string; Size: number }[],
   taken: readonly string[],

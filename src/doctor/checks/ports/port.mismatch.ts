@@ -8,7 +8,7 @@ import { portPlace } from '../../published-ports.js';
 import { isOfficialPostgres } from '../../roles.js';
 import { imageOf } from '../../users.js';
 
-/** A service that began to run so shortly ago may not listen yet, in milliseconds. */
+/** A service that started less than this many milliseconds ago may not listen yet. */
 const STARTING_MS = 15_000;
 
 export const check = defineCheck({
@@ -22,7 +22,7 @@ export const check = defineCheck({
   async probe(facts) {
     const findings: Finding[] = [];
     for (const service of Object.values(facts.project.services)) {
-      // With host networking `ports` means nothing.
+      // With host networking `ports` has no effect.
       if (service.networkMode === 'host' || service.ports.length === 0) continue;
       const { name } = service;
       const sockets = await socketsOf(facts, name);
@@ -54,11 +54,11 @@ export const check = defineCheck({
 interface Problem {
   text: string;
   next: string;
-  /** Where the program listens instead. */
+  /** The port that the program listens on instead. */
   port?: number;
 }
 
-/** The port of a PostgreSQL is known without asking anybody. */
+/** The port of a PostgreSQL is known from its settings. */
 function databaseElsewhere(facts: Facts, service: ComposeService, target: number): Problem | undefined {
   if (!facts.databases.includes(service) || !isOfficialPostgres(service)) return undefined;
   const { port } = imageSettings(service, () => undefined);
@@ -95,7 +95,7 @@ async function declaredElsewhere(
     if (Number(own) === target || service.ports.length > 1) return undefined;
     return { text: `PORT is ${own}`, next: `map to ${own} in place of ${target}` };
   }
-  // Of a published image, EXPOSE is all that is known, and configuration often moves the port.
+  // For a published image only EXPOSE is known, and configuration often changes the port.
   if (!service.build || service.command) return undefined;
   const image = await imageOf(facts, service);
   const exposed = image
@@ -112,7 +112,7 @@ async function declaredElsewhere(
   };
 }
 
-/** The listening sockets of a running service; undefined where they cannot be seen, or may still come. */
+/** The listening sockets of a running service; undefined when they cannot be read, or may still be opened. */
 async function socketsOf(facts: Facts, service: string): Promise<ListeningSocket[] | undefined> {
   const [container] = await facts.containersOf(service);
   if (container?.State.Status !== 'running') return undefined;
@@ -124,7 +124,7 @@ async function socketsOf(facts: Facts, service: string): Promise<ListeningSocket
     '/proc/net/tcp',
     '/proc/net/tcp6',
   ]);
-  // Without IPv6 the second file is missing, and cat complains after the first.
+  // Without IPv6 the second file is missing, and cat fails after it has printed the first.
   return stdout.includes('local_address') && (status === 0 || status === 1)
     ? parseListeningSockets(stdout)
     : undefined;

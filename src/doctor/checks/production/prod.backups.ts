@@ -29,7 +29,7 @@ export const check = defineCheck({
     const verified = await newestBackup(facts.location.directory, settings);
     const hours = verified?.ageHours ?? (await newestFileHours(folder));
     const young = hours !== undefined && hours <= backup.maxAgeHours;
-    // One that was never heard of is that of a project which is down.
+    // A receiver that was never heard of belongs to a project that is down.
     if (protection && (protection.receiver !== 'silent' || !young)) {
       const message = protection.message || 'it has no base backup yet';
       return [{ message: `the database is not protected now: ${message}`, next: 'invctl db protect status' }];
@@ -49,7 +49,7 @@ export const check = defineCheck({
   },
 });
 
-/** Age of the newest file of a folder whose backups are made in another way; undefined where it has none. */
+/** Age of the newest file in a folder of backups that another program makes; undefined when it is empty. */
 async function newestFileHours(folder: string): Promise<number | undefined> {
   const names = await readdir(folder).catch(() => [] as string[]);
   const files = names.filter(

@@ -34,5 +34,5 @@ export const check = defineCheck({
   },
 });
 
-/** Drivers that keep the logs on this machine. */
+/** Log drivers that keep the logs on this machine. */
 const BUILT_IN = /^(json-file|local)$/;

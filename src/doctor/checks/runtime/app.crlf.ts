@@ -43,9 +43,9 @@ export const check = defineCheck({
 interface CrlfScript {
   service: string;
   file: string;
-  /** The first such line. */
+  /** The first line with CR LF. */
   line: number;
-  /** It goes into an image. */
+  /** True: the file is copied into an image. */
   built: boolean;
 }
 
@@ -67,7 +67,7 @@ function crlfScripts(facts: Facts): CrlfScript[] {
   });
 }
 
-/** Files of this machine that the last stage of the Dockerfile copies. */
+/** Files of this machine that the Dockerfile's last stage copies. */
 function copiedFiles(service: ComposeService): string[] {
   const context = service.build?.context;
   const dockerfile = dockerfileOf(service);
@@ -77,7 +77,7 @@ function copiedFiles(service: ComposeService): string[] {
   );
 }
 
-/** 1-based line with CR LF that a shell or the kernel trips over: the first line of a script, or any. */
+/** 1-based line whose CR LF breaks the shell or the kernel: the first line of a script, or any. */
 function crlfLine(file: string, anyLine: boolean): number | undefined {
   const stats = statSync(file, { throwIfNoEntry: false });
   if (!stats?.isFile() || stats.size > 1_000_000 || (stats.mode & 0o444) === 0) return undefined;

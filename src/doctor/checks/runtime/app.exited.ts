@@ -36,7 +36,7 @@ export const check = defineCheck({
   },
 });
 
-/** `docker stop` and a shutdown of the machine end a service so; that is no failure of its own. */
+/** `docker stop` and a shutdown of the machine end a service with these; that is not a failure. */
 function stoppedBySignal(exitCode: number | undefined): boolean {
   return exitCode === 143 || exitCode === 137 || exitCode === 130;
 }

@@ -17,7 +17,7 @@ export const check = defineCheck({
       })),
     );
     return containers.flatMap(({ service, container }) => {
-      // Of a container that runs again, the flag may be of long ago.
+      // When the container runs again, the flag may be old.
       if (!container?.State.OOMKilled || container.State.Status === 'running') return [];
       const limit = container.HostConfig.Memory;
       return [

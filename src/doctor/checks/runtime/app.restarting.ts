@@ -3,7 +3,7 @@ import { defineCheck, type Finding } from '../../check.js';
 import { causeInLogs } from '../../log-causes.js';
 import { stateInWords } from '../../states.js';
 
-/** Restarts by policy after which a service counts as looping, if the last was a short time ago. */
+/** More restarts by policy than this count as a loop, if the last one was recent. */
 const TOLERATED_RESTARTS = 2;
 const RECENT_MS = 60_000;
 

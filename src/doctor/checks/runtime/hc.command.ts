@@ -72,12 +72,12 @@ async function rewrite(facts: Facts, { name, healthcheck }: ComposeService): Pro
     name,
     `let the health check of ${name} run what it says`,
     (text, path) =>
-      // Out of the text as it is written, so that each `$` in it stays what it is.
+      // Edits the text as it is written, so that each `$` in it is kept.
       replaceList(text, [...path, 'healthcheck', 'test'], (words) => {
         const written = misreadTest(words);
         return written && JSON.stringify(['CMD-SHELL', written.command]);
       }),
   );
-  // One that passes without its arguments may fail with them.
+  // A health check that passes without its arguments may fail with them.
   return steps.map((step) => (misread.kind === 'arguments' ? { ...step, ask: true as const } : step));
 }

@@ -26,7 +26,7 @@ export const check = defineCheck({
     });
   },
   fix: {
-    // The removed line may hold the only copy of a password.
+    // The removed line may contain the only copy of a password.
     safety: 'ask',
     async plan(facts) {
       const { database } = facts;

@@ -18,7 +18,7 @@ export const check = defineCheck({
     if (environment.POSTGRES_HOST_AUTH_METHOD === 'trust') return [];
     const unset = !environment.POSTGRES_PASSWORD && !environment.POSTGRES_PASSWORD_FILE;
     if (!unset) return [];
-    // An image of somebody's own, or one with data, needs none.
+    // A custom image, or a volume with data, needs no password.
     if ((await databaseVolume(facts))?.exists) {
       const status = (await facts.status()).find(({ name }) => name === database.name);
       if (status === undefined || status.state === 'running') return [];

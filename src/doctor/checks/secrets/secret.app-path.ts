@@ -40,7 +40,7 @@ interface WrongPath {
   service: ComposeService;
   variable: string;
   value: string;
-  /** The place that it must mean, where only one is possible. */
+  /** The intended path, when only one is possible. */
   right?: string;
 }
 
@@ -62,7 +62,7 @@ function wrongPaths(facts: Facts): WrongPath[] {
               ? []
               : [{ service, variable, value, ...(folders.size === 1 && folder ? { right: folder } : {}) }];
           }
-          // Only paths among the secrets: elsewhere the image may have a file of its own.
+          // Only paths in /run/secrets: elsewhere the image may have its own file.
           if (!/_FILE$/.test(variable) || !value.startsWith('/run/secrets/')) return [];
           const name = value.slice('/run/secrets/'.length);
           const declared = facts.reading.loaded?.tree.entries.get('secrets');

@@ -50,7 +50,7 @@ function problemOf({ file }: GrantedSecret): string | undefined {
   return doubtfulBytes(readFileSync(file, 'utf8'));
 }
 
-/** The diff of a secret is never shown. */
+/** A step without a diff, because it would show the secret. */
 async function cleanedStep(facts: Facts, { file, name }: GrantedSecret) {
   const steps = await editFile(facts, {
     file,

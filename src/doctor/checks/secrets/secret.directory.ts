@@ -41,7 +41,7 @@ export const check = defineCheck({
   },
 });
 
-/** Nobody is told to remove that. */
+/** Whether the folder contains the project: no finding may suggest removing it. */
 function holdsProject({ location: { directory } }: Facts, file: string): boolean {
   return directory === file || directory.startsWith(file.endsWith('/') ? file : `${file}/`);
 }

@@ -37,10 +37,12 @@ export const check = defineCheck({
   },
 });
 
-/** Secrets out of a variable that nobody sets. Compose takes an empty one, and refuses to start without any. */
+/**
+ * Secrets from a variable that is not set. Compose accepts an empty one, and refuses to start without one.
+ */
 function unsetVariables({ project, reading }: Facts): Finding[] {
   const environment = reading.loaded?.environment;
-  // Of a project that only Compose can read, the variables are not known.
+  // When only Compose can read the project, the variables are not known.
   if (!environment || environment.entries().next().done) return [];
   return Object.entries(project.secrets).flatMap(([name, { environment: variable, external }]) => {
     const service = Object.values(project.services).find(({ secrets }) =>

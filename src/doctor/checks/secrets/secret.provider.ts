@@ -8,7 +8,7 @@ import { defineCheck, type Finding } from '../../check.js';
 import type { Facts } from '../../facts.js';
 import { declaredAt } from '../../granted-secrets.js';
 
-/** Less than a probe has: the command is to be ended by us, not left behind. */
+/** Shorter than a probe's limit, so that the command is ended here and not left running. */
 const TIMEOUT_MS = 8_000;
 
 export const check = defineCheck({
@@ -74,7 +74,7 @@ async function judge(facts: Facts, name: string, provider: SecretProvider): Prom
   const declared = facts.reading.loaded?.tree.entries.get('secrets');
   const file = facts.project.secrets[name]?.file;
   if (file === undefined) {
-    // A secret that no active service gets is left out of the project.
+    // A secret that no active service gets is not in the project model.
     if (declared?.kind === 'map' && declared.entries.has(name) && !(name in facts.project.secrets)) return [];
     return [
       {
@@ -105,7 +105,7 @@ async function judge(facts: Facts, name: string, provider: SecretProvider): Prom
     if (!(error instanceof UserError)) throw error;
     return [
       {
-        // Without a file, `up` depends on it.
+        // Without a file, `up` needs the provider.
         ...(written === undefined ? { severity: 'fail' as const } : {}),
         message: facts.mask(error.message),
         next: `${providerCommand(provider)}      (must print the value and nothing else)`,

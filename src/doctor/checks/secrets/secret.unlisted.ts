@@ -42,10 +42,10 @@ function missingGrants(facts: Facts): Missing[] {
     for (const [variable, value] of Object.entries(service.environment)) {
       if (!value?.startsWith('/run/secrets/')) continue;
       if (service.secrets.some(({ target }) => target === value)) continue;
-      // Something else may be mounted there.
+      // Another file may be mounted there.
       if (service.mounts.some(({ target }) => value === target || value.startsWith(`${target}/`))) continue;
       const secret = basename(value);
-      // A path that differs from a granted one is another fault: `secret.app-path`.
+      // A path that only differs from a granted one is reported by `secret.app-path`.
       if (!isDeclared(facts, secret)) continue;
       if (service.secrets.some(({ source }) => source === secret)) continue;
       const at = facts.variables(service.name).get(variable)?.sources[0].at;
@@ -64,7 +64,10 @@ function missingGrants(facts: Facts): Missing[] {
   return [...found, ...scaffoldGrants(facts, found)];
 }
 
-/** The scaffold's API has no variable for the path: it looks for the database's password in /run/secrets by name. */
+/**
+ * The scaffold's API has no variable for the path: it looks for the database's password in /run/secrets by
+ * name.
+ */
 function scaffoldGrants(facts: Facts, found: readonly Missing[]): Missing[] {
   const { database, project } = facts;
   const variable = database && variableOf(database, 'password');
@@ -94,7 +97,7 @@ function scaffoldGrants(facts: Facts, found: readonly Missing[]): Missing[] {
     }));
 }
 
-/** Also where no active service uses it, and the model leaves it out. */
+/** Includes secrets that no active service uses, which the model leaves out. */
 function isDeclared(facts: Facts, secret: string): boolean {
   const section = facts.reading.loaded?.tree.entries.get('secrets');
   return section?.kind === 'map' && section.entries.has(secret);

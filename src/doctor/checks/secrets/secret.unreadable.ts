@@ -35,7 +35,7 @@ export const check = defineCheck({
   },
 });
 
-/** A folder of the secrets' own, and not the project's. */
+/** Whether the folder is inside of the project, so that it belongs to the secrets alone. */
 function isInside({ location }: Facts, folder: string): boolean {
   return folder.startsWith(`${location.directory}/`);
 }
@@ -47,9 +47,9 @@ interface Unreadable {
 }
 
 async function unreadable(facts: Facts): Promise<Unreadable[]> {
-  // On another system the engine's machine has its own owners and modes.
+  // On another system the engine's virtual machine has its own owners and modes.
   if (process.platform !== 'linux') return [];
-  // What is carried to another machine can be read there by everybody in the container.
+  // A file that is copied to another machine can be read by everybody in the container there.
   if (facts.location.host?.remote) return [];
   const found: Unreadable[] = [];
   for (const secret of grantedSecrets(facts)) {
@@ -69,7 +69,7 @@ async function unreadable(facts: Facts): Promise<Unreadable[]> {
   return found;
 }
 
-/** Root reads everything by a capability; without it, it is a user like others. */
+/** Root reads everything by a capability; without that capability it is treated like any user. */
 function mayRead(stats: Stats, { uid, gid }: ContainerUser, powerless: boolean): boolean {
   if (uid === 0 && !powerless) return true;
   if (stats.uid === uid) return (stats.mode & 0o400) !== 0;

@@ -1,7 +1,7 @@
 import { defineCheck, type Finding } from '../../check.js';
 import { placeOf, serviceKeys } from '../../reading.js';
 
-/** Capabilities that are as good as root of the machine (capabilities(7)). */
+/** Capabilities that are equivalent to root on the machine (capabilities(7)). */
 const MIGHTY = /^(CAP_)?(ALL|SYS_ADMIN|SYS_MODULE|SYS_RAWIO|SYS_PTRACE|DAC_READ_SEARCH|BPF)$/i;
 
 export const check = defineCheck({

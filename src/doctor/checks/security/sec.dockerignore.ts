@@ -60,7 +60,7 @@ interface Exposed {
   context: string;
   ignoreFile: string;
   dockerfile: Dockerfile;
-  /** Line of the instruction that copies it; undefined where none does. */
+  /** Line of the instruction that copies it; undefined when no instruction does. */
   copiedAt?: number;
 }
 
@@ -70,7 +70,7 @@ function exposed(facts: Facts): Exposed[] {
     const context = service.build?.context;
     const dockerfile = dockerfileOf(service, facts.reading);
     if (!context || !isAbsolute(context) || !dockerfile || !statSync(context).isDirectory()) return [];
-    // BuildKit prefers the one that is named after the Dockerfile.
+    // BuildKit prefers the ignore file that is named after the Dockerfile.
     const own = dockerfile.file && `${dockerfile.file}.dockerignore`;
     const ignoreFile = own && existsSync(own) ? own : join(context, '.dockerignore');
     const rules = dockerignore.default();
@@ -91,7 +91,7 @@ function exposed(facts: Facts): Exposed[] {
   });
 }
 
-/** Line of the first COPY or ADD that takes the file, in any stage: what a stage holds, another may copy on. */
+/** Line of the first COPY or ADD that takes the file, in any stage: a later stage may copy it from there. */
 function copyOf({ instructions }: Dockerfile, path: string): number | undefined {
   return instructions.find(({ keyword, text, words }) => {
     if ((keyword !== 'COPY' && keyword !== 'ADD') || /(^|\s)--from=/.test(text)) return false;

@@ -2,11 +2,11 @@ import { defineCheck, type Finding } from '../../check.js';
 import { wantedPorts } from '../../published-ports.js';
 import { placeOf } from '../../reading.js';
 
-/** Services that are not meant for the public, by their image and port. */
+/** Services that are not meant to be public, by their image and port. */
 const PRIVATE =
   /(^|\/)(redis|valkey|keydb|memcached|mysql|mariadb|mongo|mongo-express|elasticsearch|opensearch|rabbitmq|adminer|pgadmin4?|phpmyadmin|redis-commander|portainer|etcd)(:|@|$)/;
 
-/** What is there to be reached. */
+/** Services that are meant to be public. */
 const PROXIES = /(^|\/)(caddy|traefik|nginx|haproxy|envoy)(:|@|$)/;
 
 export const check = defineCheck({
@@ -22,7 +22,7 @@ export const check = defineCheck({
     for (const { service: name, host, port, place } of await wantedPorts(facts)) {
       if (/^(127\.|\[?::1)/.test(host)) continue;
       const service = facts.project.services[name];
-      // `db.published` tells of it.
+      // `db.published` reports databases.
       if (facts.databases.some((database) => database.name === name)) continue;
       const isPrivate = PRIVATE.test(service?.image ?? '');
       if (!isPrivate && (!facts.scaffold || PROXIES.test(service?.image ?? ''))) continue;

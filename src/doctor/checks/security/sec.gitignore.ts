@@ -28,7 +28,7 @@ export const check = defineCheck({
     async plan(facts) {
       const exposed = (await notIgnored(facts)) ?? [];
       if (exposed.length === 0) return [];
-      // A folder of secrets is ignored whole; what comes later is then ignored as well.
+      // A folder of secrets is ignored as a whole, so that files added later are ignored too.
       const rules = new Set(exposed.map((path) => (dirname(path) === '.' ? `/${path}` : ruleFor(path))));
       return editFile(facts, {
         file: join(facts.location.directory, '.gitignore'),
@@ -44,7 +44,7 @@ function ruleFor(path: string): string {
   return /(^|\/)secrets\//.test(path) ? `/${path.replace(/((?:^|\/)secrets\/).*$/, '$1')}` : `/${path}`;
 }
 
-/** Paths relative to the project; undefined where nobody knows what git would do. */
+/** Paths relative to the project; undefined when git cannot tell. */
 async function notIgnored(facts: Facts): Promise<string[] | undefined> {
   const { directory } = facts.location;
   const paths = sensitiveFiles(facts).map((file) => relative(directory, file));

@@ -8,7 +8,7 @@ import { grantedSecrets } from '../../granted-secrets.js';
 import { sensitiveFiles, sensitiveFilesIn } from '../../sensitive-files.js';
 import { imageOf } from '../../users.js';
 
-/** Shorter values are found in a text by chance. */
+/** Shorter values occur in texts by chance. */
 const FEWEST_CHARACTERS = 8;
 
 export const check = defineCheck({

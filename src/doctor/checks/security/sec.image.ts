@@ -2,7 +2,7 @@ import { defineCheck, type Finding } from '../../check.js';
 import { dockerfileOf, type Instruction } from '../../dockerfile.js';
 import { placeOf } from '../../reading.js';
 
-/** Images that come in a slim variant. */
+/** Images that have a slim variant. */
 const HAS_SLIM = /(^|\/)(node|python|ruby|openjdk|rust|golang|debian)$/;
 const SLIM = /slim|alpine|distroless|chiseled|minimal|bookworm-slim/;
 

@@ -53,7 +53,7 @@ export const check = defineCheck({
   },
 });
 
-/** Text that is itself the secret: no variable, no path, no switch. */
+/** Whether the text is itself the secret: not a variable, a path or a switch. */
 function isLiteral(value: string): boolean {
   return value !== '' && !/^[$/]|^(true|false|yes|no|none|null|\d{1,4})$/i.test(value);
 }

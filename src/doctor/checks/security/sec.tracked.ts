@@ -26,7 +26,7 @@ export const check = defineCheck({
     });
   },
   fix: {
-    // The index is the person's.
+    // The fix changes the person's git index.
     safety: 'ask',
     async plan(facts, findings) {
       return findings.map(({ file = '' }) => {

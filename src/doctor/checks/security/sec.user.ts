@@ -5,11 +5,11 @@ import type { Facts } from '../../facts.js';
 import { placeOf } from '../../reading.js';
 import { imageOf } from '../../users.js';
 
-/** Official images that run as root unless told otherwise. */
+/** Official images that run as root by default. */
 const ROOT_BASES =
   /^(?:docker\.io\/(?:library\/)?)?(?:node|python|debian|ubuntu|alpine|golang|ruby|php|rust|openjdk|eclipse-temurin|amazoncorretto|fedora|busybox|bun|oven\/bun|denoland\/deno)(?::|@|$)/;
 
-/** Images whose entrypoint or master process begins as root and hands over to a user of its own. */
+/** Images whose entrypoint or master process starts as root and switches to a user of its own. */
 const STEPS_DOWN =
   /(?:^|\/)(?:postgres|postgis|timescaledb|pgvector|mysql|mariadb|mongo|redis|valkey|rabbitmq|memcached|nginx|httpd|haproxy|traefik|caddy)(?::|@|$)/;
 
@@ -54,7 +54,7 @@ async function runsAsRoot(
   if (service.user !== undefined) {
     return isRoot(service.user) ? placeOf(facts.reading, 'services', service.name, 'user') : undefined;
   }
-  // What the next build gives comes first, then what runs today.
+  // The Dockerfile comes first, because it decides the next build; then the image that runs today.
   const dockerfile = dockerfileOf(service, facts.reading);
   const user = dockerfile?.lastStage.filter(({ keyword }) => keyword === 'USER').at(-1);
   const from = dockerfile?.lastStage.find(({ keyword }) => keyword === 'FROM');

@@ -41,13 +41,16 @@ export const check = defineCheck({
   },
 });
 
-/** `PG_VERSION` of the cluster, where this machine may read it: in the data folder, or where another major keeps it. */
+/**
+ * `PG_VERSION` of the cluster, if this machine may read it: in the data folder, or in that of another major
+ * version.
+ */
 async function majorOnDisk(facts: Facts, service: ComposeService): Promise<number | undefined> {
   const folder = await dataFolder(facts, service);
   const covers = ({ target }: ComposeMount) => folder === target || folder?.startsWith(`${target}/`);
   const mounts = service.mounts
     .filter((mount) => covers(mount) || mount.target === OLD_PATH || mount.target === NEW_PATH)
-    // The data folder's own mount first, and the nearer of two.
+    // Prefers the data folder's own mount, and of two the nearer one.
     .sort((a, b) => Number(covers(b)) - Number(covers(a)) || b.target.length - a.target.length);
   for (const mount of mounts) {
     const source = await sourceOf(facts, mount);
@@ -69,7 +72,7 @@ async function majorOnDisk(facts: Facts, service: ComposeService): Promise<numbe
   return undefined;
 }
 
-/** The same on another machine, as far as whoever logs in there may read it: volumes are root's. */
+/** The same on another machine, if the SSH user may read it: volumes belong to root. */
 async function majorThere(remote: RemoteHost, folder: string): Promise<number | undefined> {
   const find =
     'cd "$1" && cat PG_VERSION data/PG_VERSION [0-9]*/docker/PG_VERSION 2>/dev/null | sort -n | tail -n 1';
@@ -91,7 +94,7 @@ async function majorOf(folder: string): Promise<number | undefined> {
   return major === undefined ? undefined : Number(major);
 }
 
-/** From 18 on the image has a folder a major: `18/docker`. The latest counts. */
+/** From 18 on the image has one folder per major: `18/docker`. The newest counts. */
 async function majorOfNumbered(folder: string): Promise<number | undefined> {
   const names = await readdir(folder).catch(() => []);
   const majors = names.filter((name) => /^\d{2}$/.test(name)).sort((a, b) => Number(b) - Number(a));

@@ -19,7 +19,7 @@ export const check = defineCheck({
     if (!database) return [];
     const [folder, major] = await Promise.all([dataFolder(facts, database), imageMajor(facts, database)]);
     const wanted = folder === undefined ? undefined : mountPointOf(folder);
-    // Without a known folder, the paths of the official image in any version are right.
+    // When the data folder is not known, the official image's paths of every version are accepted.
     const isCovered = (one: string) => mountOver(database, one) !== undefined;
     const covered =
       folder === undefined
@@ -41,7 +41,7 @@ function who(major: number | undefined, folder: string | undefined): string {
   return major === undefined || folder === undefined ? 'the image' : `PostgreSQL ${major}`;
 }
 
-/** Up to 17 the image declares a volume at the data folder itself, which hides what is mounted above it. */
+/** Up to 17 the image declares a volume at the data folder itself, which hides a mount above it. */
 function holds(mount: ComposeMount | undefined, folder: string, major = 0): boolean {
   if (mount === undefined) return false;
   const below = (path: string) => path === OLD_PATH || path.startsWith(`${OLD_PATH}/`);
@@ -57,7 +57,7 @@ function mountPointOf(folder: string): string {
       : folder;
 }
 
-/** What servers also mount, and what is no data. */
+/** Paths that servers also mount and that hold no data. */
 const NO_DATA =
   /^\/(etc|run|tmp|dev|var\/run|var\/log|docker-entrypoint-initdb\.d|usr)(\/|$)|backup|dump|\.\w+$/i;
 
@@ -75,7 +75,7 @@ function isMeantForData({ type, source = '', target }: ComposeMount): boolean {
   );
 }
 
-/** From 18 on the image refuses to make its data where something is mounted at the old path as well. */
+/** From 18 on the image refuses to initialise its data when something is also mounted at the old path. */
 async function unusedAtOldPath(facts: Facts, database: ComposeService, folder: string): Promise<Finding[]> {
   const unused = database.mounts.some(({ target }) => target === OLD_PATH);
   if (!unused || database.environment.PGDATA || !/^\/var\/lib\/postgresql\/\d+\/docker$/.test(folder))

@@ -42,7 +42,7 @@ function problemOf(
       next: 'write NAME:/path, with a path that begins with a slash',
     };
   }
-  // On Windows itself that is a folder.
+  // On Windows itself this is a folder.
   const drive =
     type === 'bind' && process.platform !== 'win32'
       ? DRIVE.exec((source ?? '').replace(`${location.directory}/`, ''))?.[1]

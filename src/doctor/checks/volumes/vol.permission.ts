@@ -67,7 +67,7 @@ function mountFinding(
   };
 }
 
-/** What the image could not read of its init folder, by what it said of which path. */
+/** What the image could not read in its init folder, by the messages about each path. */
 function initFindings(facts: Facts, service: ComposeService, said: string): Finding[] {
   const closed = closedTo(postgresUser(service), service);
   if (closed.length > 0) return closed.map((path) => initFinding(facts, service, path));
@@ -76,9 +76,9 @@ function initFindings(facts: Facts, service: ComposeService, said: string): Find
   return [initFinding(facts, service, { file, target, folder: target === INIT_FOLDER })];
 }
 
-/** What is mounted for the first start, and the server's user may not read. */
+/** Files mounted for the first start that the server's user cannot read. */
 async function closedInitScripts(facts: Facts, service: ComposeService): Promise<Finding[]> {
-  // What is carried to another machine can be read there by everybody in the container.
+  // A file that is copied to another machine can be read by everybody in the container there.
   if (facts.location.host?.remote) return [];
   if (process.platform !== 'linux' || !isOfficialPostgres(service)) return [];
   const user = service.user === undefined ? postgresUser(service) : await containerUser(facts, service);
@@ -93,7 +93,7 @@ async function closedInitScripts(facts: Facts, service: ComposeService): Promise
   return closed.map((path) => ({ ...initFinding(facts, service, path), ...lenient }));
 }
 
-/** Data that is there is never initialised again. */
+/** Whether data exists: it is never initialised again. */
 async function isInitialised(facts: Facts, service: ComposeService): Promise<boolean> {
   const [container] = await facts.containersOf(service.name);
   if (!container) return service === facts.database && ((await databaseVolume(facts))?.exists ?? false);
@@ -120,10 +120,10 @@ function initFinding(facts: Facts, service: ComposeService, { file, target, fold
   };
 }
 
-/** Folders of this machine that are mounted for writing, and are closed to the container's user. */
+/** Folders of this machine that are mounted for writing, but that the container's user cannot write. */
 async function closedFolders(facts: Facts, service: ComposeService): Promise<Finding[]> {
   if (facts.location.host?.remote) return [];
-  // PostgreSQL's entrypoint begins as root and takes its folder over.
+  // PostgreSQL's entrypoint starts as root and changes the folder's owner.
   if (process.platform !== 'linux' || (isOfficialPostgres(service) && !service.user)) return [];
   const user = await containerUser(facts, service);
   if (!user || user.uid === 0) return [];
