@@ -107,7 +107,8 @@ export async function createContext(
     close: async () => remote?.close(),
   };
   const openEngine = async () =>
-    selectEngine(settings.engine, context.project(), {
+    // Whoever names a Docker engine means Docker, whether it answers or not.
+    selectEngine(place?.flags === undefined ? settings.engine : 'docker', context.project(), {
       processes,
       env,
       signal,
