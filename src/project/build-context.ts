@@ -5,11 +5,14 @@ import { setImmediate } from 'node:timers/promises';
 import dockerignore from '@balena/dockerignore';
 import type { ComposeBuild } from './model.js';
 
-/** A file up to this size is read in one go. */
+/** In bytes. A file up to this size is read at once. */
 const SMALL_BYTES = 1_048_576n;
-/** Small files that are read before others have their turn. */
+/** Number of small files that are read before other work of the process gets its turn. */
 const FILES_A_TURN = 64;
-/** A change within this time of a reading may have the time stamp of what was read, in nanoseconds. */
+/**
+ * In nanoseconds. A change within this time after a reading may have the same time stamp as the content that
+ * was read.
+ */
 const TIME_STAMP_NS = 1_000_000_000n;
 
 interface ContextEntry {
@@ -20,13 +23,13 @@ interface ContextEntry {
   mode: number;
   size: bigint;
   inode: bigint;
-  /** The later one of the times of its content and of its inode, in nanoseconds since 1970. */
+  /** The later one of the change times of its content and of its inode, in nanoseconds since 1970. */
   changedNs: bigint;
-  /** Of a link. */
+  /** Target of a link. */
   target?: string;
 }
 
-/** What a build is made of, as it was when it was read. */
+/** The files and settings of a build at the time when they were read. */
 export interface BuildContext {
   folder: string;
   entries: readonly ContextEntry[];
@@ -36,7 +39,7 @@ export interface BuildContext {
   readNs: bigint;
 }
 
-/** Undefined for a context that is no folder of this machine. */
+/** Returns undefined for a context that is not a folder of this machine. */
 export function readBuildContext(build: ComposeBuild): BuildContext | undefined {
   const { context: folder } = build;
   if (!lstatSync(folder, { throwIfNoEntry: false })) return undefined;
@@ -45,13 +48,13 @@ export function readBuildContext(build: ComposeBuild): BuildContext | undefined 
 }
 
 /**
- * A digest of the context by what the file system says of its files: equal ones need no reading. Undefined where a file
- * was changed so short a time ago that the next change may look the same.
+ * Returns a digest of the file system's metadata of the context: with an equal digest, the files need not be
+ * read. Undefined if a file was changed so recently that the next change may have the same time stamp.
  */
 export function statDigest({ entries, definition, readNs }: BuildContext): string | undefined {
   const hash = createHash('sha256').update(definition);
   for (const { path, kind, mode, size, inode, changedNs, target = '' } of entries) {
-    // A folder changes with whatever is written into it, also with what does not enter.
+    // A folder changes with every file that is written into it, also with files that are not in the context.
     if (kind === 'folder') hash.update(`${path}\0${kind}\0${mode}\0`);
     else {
       if (changedNs > readNs - TIME_STAMP_NS) return undefined;
@@ -62,8 +65,8 @@ export function statDigest({ entries, definition, readNs }: BuildContext): strin
 }
 
 /**
- * A digest of all that the builder gets: paths, kinds, permissions and contents. Times and owners are no part of it, as
- * they are none of BuildKit's cache keys.
+ * Returns a digest of everything that the builder gets: paths, kinds, permissions and contents. Times and
+ * owners are left out, as in BuildKit's cache keys.
  */
 export async function contentDigest({ folder, entries, definition }: BuildContext): Promise<string> {
   const hash = createHash('sha256').update(definition);
@@ -78,8 +81,8 @@ export async function contentDigest({ folder, entries, definition }: BuildContex
 }
 
 /**
- * The file that changed last after a time, in milliseconds since 1970; the folder, where only something in it is gone.
- * Undefined where nothing changed.
+ * Returns the file that changed last after a time, in milliseconds since 1970; the folder if only a removal
+ * changed it. Undefined if nothing changed.
  */
 export function lastChangedFile({ entries }: BuildContext, sinceMs: number): string | undefined {
   const since = BigInt(Math.floor(sinceMs)) * 1_000_000n;
@@ -95,14 +98,17 @@ function latest(entries: readonly ContextEntry[]): ContextEntry | undefined {
   );
 }
 
-/** Says of a path, relative to the context, whether it is kept from the builder. */
+/** Tells whether a path, relative to the context, is excluded from the build. */
 export interface ContextFilter {
   ignores(path: string): boolean;
-  /** A folder that is ignored itself may hold what a later `!` line takes back. */
+  /** An excluded folder may contain files that a later `!` line includes again. */
   mayHoldMore(folder: string): boolean;
 }
 
-/** The rules of the ignore file that holds for a build: the one beside its Dockerfile before that of the context. */
+/**
+ * Returns the rules of the ignore file of a build: the one beside its Dockerfile overrides that of the
+ * context.
+ */
 export function contextFilter(build: ComposeBuild): ContextFilter {
   const own = build.dockerfileInline === undefined ? `${dockerfilePath(build)}.dockerignore` : undefined;
   const file = [...(own ? [own] : []), join(build.context, '.dockerignore')].find((path) => existsSync(path));
@@ -120,7 +126,7 @@ export function contextFilter(build: ComposeBuild): ContextFilter {
   };
 }
 
-/** Absolute path of the Dockerfile of a build that names or implies one. */
+/** Absolute path of the Dockerfile, if the build names or implies one. */
 export function dockerfilePath({ context, dockerfile = 'Dockerfile' }: ComposeBuild): string {
   return resolve(context, dockerfile);
 }
@@ -137,7 +143,7 @@ function contextEntries(build: ComposeBuild): ContextEntry[] {
       const ignored = filter.ignores(path);
       const place = entries.length;
       const within = entry.kind === 'folder' && (!ignored || filter.mayHoldMore(path)) && visit(path);
-      // A folder that is ignored comes along with what is taken back of it.
+      // An excluded folder is included together with the files in it that are included again.
       if (ignored && !within) continue;
       entries.splice(place, 0, entry);
       any = true;
@@ -148,7 +154,7 @@ function contextEntries(build: ComposeBuild): ContextEntry[] {
   return entries;
 }
 
-/** None for a folder that goes away meanwhile or may not be read: the build tells of it. */
+/** Returns nothing for a folder that was removed in the meantime or cannot be read: the build reports it. */
 function directoryEntries(folder: string) {
   try {
     return readdirSync(folder, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -157,7 +163,7 @@ function directoryEntries(folder: string) {
   }
 }
 
-/** Undefined for what goes away meanwhile. */
+/** Returns undefined for a file that was removed in the meantime. */
 function describe(context: string, path: string): ContextEntry | undefined {
   const absolute = join(context, path);
   const stat = lstatSync(absolute, { bigint: true, throwIfNoEntry: false });
@@ -200,7 +206,7 @@ async function fileDigest(path: string, size: bigint): Promise<string> {
   return hash.digest('hex');
 }
 
-/** The Dockerfile is sent to the builder also where it lies elsewhere, or is ignored. */
+/** The Dockerfile is sent to the builder even if it is outside of the context or excluded. */
 function definitionOf(build: ComposeBuild): string {
   const { context, dockerfileInline, target, args } = build;
   const path = dockerfilePath(build);

@@ -17,7 +17,7 @@ import {
   writtenAt,
 } from './tree.js';
 
-/** Replaces every short form by its long one, in place. The tree has passed its schema. */
+/** Replaces every short form by its long one, in place. The tree must have passed its schema. */
 export function expandShortForms(root: TreeMap, warn: (message: string) => void): void {
   for (const service of children(mapAt(root, 'services'))) {
     if (service.kind === 'map') expandService(service);
@@ -106,7 +106,7 @@ function expandExternal(resource: TreeMap, path: string, warn: (message: string)
   if (name === undefined) resource.entries.set('name', externalName);
 }
 
-/** Makes relative paths absolute, in place. The tree has only long forms. */
+/** Makes relative paths absolute, in place. The tree must have only long forms. */
 export function resolvePaths(root: TreeMap, directory: string): void {
   for (const service of children(mapAt(root, 'services'))) {
     const build = mapAt(service, 'build');
@@ -140,7 +140,7 @@ export function resolvePaths(root: TreeMap, directory: string): void {
   }
 }
 
-/** What Compose fills in where a file says nothing, in place. */
+/** Adds Compose's default values, in place. */
 export function setDefaults(root: TreeMap): void {
   for (const service of children(mapAt(root, 'services'))) {
     const build = mapAt(service, 'build');
@@ -152,7 +152,7 @@ export function setDefaults(root: TreeMap): void {
   }
 }
 
-/** The entries of a list at a key; none where there is no list. */
+/** Returns the entries of a list at a key; empty if there is no list. */
 export function itemsAt(node: TreeNode | undefined, key: string): TreeNode[] {
   const list = node?.kind === 'map' ? node.entries.get(key) : undefined;
   return list?.kind === 'list' ? list.items : [];
@@ -174,7 +174,7 @@ function changeItems(map: TreeNode, key: string, changed: (item: TreeNode) => Tr
   );
 }
 
-/** Resolves a path in place and remembers how it was written. */
+/** Resolves a path in place and keeps its original text. */
 function changeText(map: TreeMap | undefined, key: string, changed: (text: string) => string): void {
   const text = textAt(map, key);
   const node = map?.entries.get(key);

@@ -7,19 +7,18 @@ import type { Warn } from './project-notes.js';
 import { type ComposeDocument, readYaml } from './read-yaml.js';
 import { mapAt, type Position, type TreeMap } from './tree.js';
 
-/** What loading needs to know and whom it tells. */
+/** Input of loading, and the receiver of its notes. */
 export interface LoadContext {
   environment: ProjectEnvironment;
   warn: Warn;
   /** Called with each `.env` file that an `include` reads. */
   readsEnvFile(file: string): void;
-  /** Texts that stand in for those of files, by absolute path. */
+  /** Texts that replace those of files, by absolute path. */
   texts?: ReadonlyMap<string, string>;
 }
 
 /**
- * Reads the documents of a compose file, `${…}` as it is.
- *
+ * Reads the documents of a compose file without resolving `${…}`.
  * @param askedBy the `include` or `extends` that names the file
  * @throws UserError COMPOSE_FILE_UNREADABLE, COMPOSE_REMOTE, COMPOSE_SYNTAX, DUPLICATE_KEY
  */
@@ -41,7 +40,7 @@ export function readComposeFile(
   return readYaml(text, file);
 }
 
-/** A document with its `${…}` resolved. */
+/** Returns a document with its `${…}` resolved. */
 export function interpolateDocument(document: ComposeDocument, { environment, warn }: LoadContext): TreeMap {
   return interpolateTree(document.tree, {
     lookup: environment.lookup,

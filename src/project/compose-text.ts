@@ -13,9 +13,9 @@ import {
 type Path = readonly (string | number)[];
 
 /**
- * Edits of a compose file's text that leave every other character as it is: comments, quotes and blank lines stay.
- * Each returns undefined where the place is not there or is written in a way that cannot be edited safely (an alias,
- * a merged key), so that a person has to do it.
+ * Edits of a compose file's text that leave every other character as it is: comments, quotes and blank lines
+ * stay. Each returns undefined if the place does not exist or cannot be edited safely (an alias, a merged
+ * key); the user then has to edit it.
  */
 
 /** Replaces a scalar by YAML text. */
@@ -25,7 +25,7 @@ export function replaceScalar(text: string, path: Path, yaml: string): string | 
   return checked(text.slice(0, node.range[0]) + yaml + text.slice(node.range[1]));
 }
 
-/** Sets a key of the map at `path`, which is made where it is missing. `yaml` is a one-line value. */
+/** Sets a key of the map at `path`; a missing map is added. `yaml` is a one-line value. */
 export function setKey(text: string, path: Path, key: string, yaml: string): string | undefined {
   const document = parseDocument(text);
   const map = document.getIn(path, true);
@@ -46,7 +46,7 @@ export function setKey(text: string, path: Path, key: string, yaml: string): str
   return insertLast(text, map, `${key}: ${yaml}`);
 }
 
-/** Adds an item to the sequence at `path`, which is made where it is missing. */
+/** Adds an item to the sequence at `path`; a missing sequence is added. */
 export function addItem(text: string, path: Path, yaml: string): string | undefined {
   const list = parseDocument(text).getIn(path, true);
   if (list === undefined || (isScalar(list) && list.value === null)) {
@@ -57,7 +57,7 @@ export function addItem(text: string, path: Path, yaml: string): string | undefi
   return insertLast(text, list, list.flow ? yaml : `- ${yaml}`);
 }
 
-/** Replaces a list of texts by YAML on one line, which `change` makes of them; undefined: it stays. */
+/** Replaces a list of texts by the one-line YAML that `change` returns; undefined: it stays. */
 export function replaceList(
   text: string,
   path: Path,
@@ -90,8 +90,8 @@ export function removeKey(text: string, path: Path): string | undefined {
 }
 
 /**
- * Adds lines behind an entry of a block map, as another entry of it, with a blank line before them.
- * @param lines as they are at the left margin.
+ * Adds lines after an entry of a block map, as another entry of it, with a blank line before them.
+ * @param lines written at the left margin.
  */
 export function addAfter(text: string, path: Path, lines: readonly string[]): string | undefined {
   const parent = parseDocument(text).getIn(path.slice(0, -1), true);
@@ -121,16 +121,16 @@ export function replaceItem(
   return index < 0 ? undefined : replaceScalar(text, [...path, index], yaml);
 }
 
-/** The text of a value for a YAML scalar: quoted wherever a plain one could be read as something else. */
+/** Returns the text of a value as a YAML scalar: quoted if a plain one could be read as something else. */
 export function scalarYaml(value: string): string {
   return /^[A-Za-z_./][\w./-]*$/.test(value) && !/^(y|n|yes|no|on|off|true|false|null)$/i.test(value)
     ? value
     : JSON.stringify(value);
 }
 
-/** One value of a YAML file, or one key of it, that gets another text. Quotes, comments and the rest stay. */
+/** The replacement of one value of a YAML file, or of one key. Quotes, comments and everything else stay. */
 export interface ScalarEdit {
-  /** Of the value; with `key`, of the map that the key is in. */
+  /** Path of the value; with `key`, path of the map that contains the key. */
   path: (string | number)[];
   /** True: `before` and `after` are names of a key. */
   key?: boolean;
@@ -140,7 +140,8 @@ export interface ScalarEdit {
 
 /**
  * Applies edits one after the other.
- * @returns undefined where a place is not there, does not hold `before`, or is shared by an anchor or an alias.
+ * @returns undefined if a place does not exist, does not contain `before`, or is shared by an anchor or an
+ * alias.
  */
 export function applyEdits(text: string, edits: readonly ScalarEdit[]): string | undefined {
   return edits.reduce<string | undefined>(
@@ -149,7 +150,7 @@ export function applyEdits(text: string, edits: readonly ScalarEdit[]): string |
   );
 }
 
-/** The edits that take `edits` back. */
+/** Returns the edits that revert `edits`. */
 export function inverse(edits: readonly ScalarEdit[]): ScalarEdit[] {
   return edits.map((edit) => ({ ...edit, before: edit.after, after: edit.before })).reverse();
 }
@@ -158,7 +159,7 @@ function applyEdit(text: string, { path, key, before, after }: ScalarEdit): stri
   const document = parseDocument(text);
   let node: unknown = document.contents;
   for (const step of path) {
-    // What has an anchor may be used elsewhere too.
+    // A node with an anchor may be used elsewhere too.
     if (!isCollection(node) || node.anchor) return undefined;
     node = node.get(step, true);
   }
@@ -202,7 +203,7 @@ function insertLast(text: string, collection: YAMLMap | YAMLSeq, yaml: string): 
   return checked(`${head}${head.endsWith('\n') ? '' : '\n'}${indent}${yaml}\n${text.slice(end)}`);
 }
 
-/** Where a node's own text ends: its range also covers the comments and blank lines behind it. */
+/** Returns the end of a node's own text: its range also includes the comments and blank lines after it. */
 function endOfContent(text: string, node: unknown): number | undefined {
   if (isCollection(node) && !node.flow && node.items.length > 0) {
     const last = node.items.at(-1);
@@ -211,7 +212,7 @@ function endOfContent(text: string, node: unknown): number | undefined {
   }
   const range = (node as Scalar | undefined)?.range;
   if (!range) return undefined;
-  // A block scalar's range ends behind its last line.
+  // A block scalar's range ends after its last line.
   return text[range[1] - 1] === '\n' ? range[1] - 1 : range[1];
 }
 
@@ -224,7 +225,7 @@ function pairOf(map: YAMLMap, key: string): Pair | undefined {
   return map.items.find((pair) => isScalar(pair.key) && pair.key.value === key);
 }
 
-/** An edit that makes no valid YAML is no edit. */
+/** Returns the text if it is valid YAML, otherwise undefined. */
 function checked(text: string): string | undefined {
   return parseDocument(text).errors.length === 0 ? text : undefined;
 }

@@ -6,9 +6,8 @@ import { scalarText } from './scalar.js';
 import { mapAt, type TreeMap, type TreeNode, textAt } from './tree.js';
 
 /**
- * Checks that the active services of a project fit together: what they are made of, what they refer to, and that
- * their dependencies are no circle.
- *
+ * Checks that the active services of a project are consistent: their images or builds, their references, and
+ * that their dependencies have no cycle.
  * @param active services that no inactive profile hides
  * @throws UserError COMPOSE_INVALID, UNDEFINED_NETWORK, UNDEFINED_VOLUME, UNDEFINED_SECRET, UNDEFINED_CONFIG,
  * UNDEFINED_SERVICE or DEPENDENCY_CYCLE, with file and line.

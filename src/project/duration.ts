@@ -9,7 +9,7 @@ const UNIT_MS: Record<string, number> = {
   h: 3_600_000,
 };
 
-/** A duration in Go's form (`1m30s`, `500ms`, `0`) in milliseconds; undefined for anything else. */
+/** Parses a duration in Go's form (`1m30s`, `500ms`, `0`) into milliseconds; undefined for any other text. */
 export function parseDuration(text: string): number | undefined {
   const match = /^([-+]?)(.+)$/.exec(text);
   if (!match) return undefined;

@@ -1,11 +1,10 @@
 import { EnvFileError, type EnvStatement, envStatements } from './env-statements.js';
 
 /**
- * The text of an env file with other values for some names, everything else as it was: comments, order, line ends,
- * `export`. Of a name that is there several times, every value is replaced.
- *
- * @param values without a character that means anything to the format.
- * @throws EnvFileError where Compose refuses the text.
+ * Returns the text of an env file with new values for some names. Everything else stays: comments, order,
+ * line ends, `export`. If a name occurs several times, every value is replaced.
+ * @param values without characters that are special in the format.
+ * @throws EnvFileError if Compose refuses the text.
  */
 export function withValues(text: string, values: ReadonlyMap<string, string>): string {
   const replaced = [...envStatements(text)].filter(({ name, bare }) => !bare && values.has(name));
@@ -13,10 +12,10 @@ export function withValues(text: string, values: ReadonlyMap<string, string>): s
 }
 
 /**
- * The text of an env file with another value for a name, in the assignment that counts: the last.
- *
- * @param value without a character that means anything to the format.
- * @returns undefined where the name has no assignment, or Compose refuses the text.
+ * Returns the text of an env file with a new value for a name, in the assignment that counts, which is the
+ * last.
+ * @param value without characters that are special in the format.
+ * @returns undefined if the name has no assignment, or Compose refuses the text.
  */
 export function withValue(text: string, name: string, value: string): string | undefined {
   try {
@@ -37,7 +36,7 @@ function replaceValues(
   let from = 0;
   for (const statement of statements) {
     const { name, valueStart, end } = statement;
-    // What Compose takes for the value was meant as a comment, and becomes one.
+    // The text that Compose reads as the value was meant as a comment, and becomes one.
     const comment = isCommentForValue(text, statement) ? ` ${text.slice(valueStart, end)}` : '';
     changed += `${text.slice(from, valueStart)}${values.get(name) ?? ''}${comment}`;
     from = end;
@@ -45,7 +44,9 @@ function replaceValues(
   return changed + text.slice(from);
 }
 
-/** `NAME=  # note`: with nothing before it, Compose takes the comment for the value. `NAME=#fff` is a colour. */
+/**
+ * `NAME= # note`: if nothing precedes the comment, Compose reads it as the value. `NAME=#fff` is a colour.
+ */
 export function isCommentForValue(text: string, { quote, valueStart, end }: EnvStatement): boolean {
   const value = text.slice(valueStart, end);
   return !quote && value.startsWith('#') && (/\s/.test(text[valueStart - 1] ?? '') || /^#\s/.test(value));

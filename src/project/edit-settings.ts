@@ -2,10 +2,9 @@ import { isMap, parseDocument, stringify } from 'yaml';
 import type { EnvironmentSettings } from './settings-file.js';
 
 /**
- * The text of `invctl.yaml` with one more environment; all else, comments included, stays. One that it has stays as
- * it is.
- *
- * @param text valid, or empty where there is no file
+ * Returns the text of `invctl.yaml` with one more environment; everything else stays, comments included. An
+ * environment that exists is not changed.
+ * @param text valid, or empty if there is no file
  */
 export function withEnvironment(
   text: string,

@@ -8,7 +8,7 @@ export interface EnvFileEntry {
   value: string;
   /** 1-based line of the name. */
   line: number;
-  /** The variables of its `${…}`. A bare `NAME` line refers to itself. */
+  /** The variables in its `${…}`. A bare `NAME` line refers to itself. */
   references: Reference[];
 }
 
@@ -19,11 +19,10 @@ export interface EnvFile {
 }
 
 /**
- * Reads the `.env` format of Compose. A bare `NAME` takes the value of `lookup`, or says nothing. A later assignment
- * of a name stands beside an earlier one; the last wins.
- *
- * @param lookup what a `${…}` and a bare name see before the file's own earlier names
- * @throws EnvFileError where Compose refuses the file.
+ * Parses Compose's `.env` format. A bare `NAME` takes the value of `lookup`, or is left out if there is none.
+ * Repeated assignments of a name are all returned; the last counts.
+ * @param lookup finds the values for `${…}` and bare names, before the file's own earlier names
+ * @throws EnvFileError if Compose refuses the file.
  */
 export function parseEnvFile(text: string, lookup: (name: string) => string | undefined): EnvFile {
   const entries: EnvFileEntry[] = [];

@@ -1,4 +1,4 @@
-/** What is wrong with an env file, and where. Messages name keys, never values. */
+/** An error in an env file, with its line. Messages name keys, never values. */
 export class EnvFileError extends Error {
   override readonly name = 'EnvFileError';
   readonly code: 'ENV_FILE_SYNTAX' | 'INTERPOLATION_SYNTAX' | 'VARIABLE_REQUIRED';
@@ -14,17 +14,19 @@ export class EnvFileError extends Error {
 
 /** One `NAME=value` or bare `NAME` of an env file, with the places of its parts. */
 export interface EnvStatement {
-  /** Empty where Compose reads a value without a name: `=value`, and a last line without a sign and a line feed. */
+  /**
+   * Empty if Compose reads a value without a name: `=value`, and a last line without a sign and a line feed.
+   */
   name: string;
   /** 1-based line of the name. */
   line: number;
   /** 1-based line on which the value ends. */
   endLine: number;
-  /** A name without a sign. */
+  /** True for a name without a sign. */
   bare: boolean;
-  /** The value without its quotes and escapes, its `${…}` as they are; empty for a bare name. */
+  /** The value without its quotes and escapes, with its `${…}` unresolved; empty for a bare name. */
   text: string;
-  /** None, where the value is not quoted. */
+  /** Undefined if the value is not quoted. */
   quote: '"' | "'" | undefined;
   /** Offset of the statement's first character, `export` included. */
   start: number;
@@ -33,7 +35,8 @@ export interface EnvStatement {
   end: number;
 }
 
-// Go's notions of a space. Those within a line also end a key; U+0085 is one of them and no `\s` of JavaScript.
+// Go's definition of a space. Those within a line also end a key; U+0085 is one of them, but does not match
+// JavaScript's `\s`.
 const LINE_SPACE = /[\t\v\f\r \u0085\u00a0]/;
 const SPACE = /[\s\u0085]/;
 const TRAILING_SPACE = /[\s\u0085]+$/;
@@ -54,10 +57,10 @@ const CONTROL: Record<string, string> = {
 };
 
 /**
- * The statements of the `.env` format of Compose, in order: `NAME=value`, `NAME: value`, `export NAME=value`, a bare
- * `NAME`, comments, single quotes (literal), double quotes (escapes), values over several lines, BOM and CRLF.
- *
- * @throws EnvFileError at the statement that Compose refuses; those before it have been given.
+ * Yields the statements of Compose's `.env` format, in order: `NAME=value`, `NAME: value`, `export
+ * NAME=value`, a bare `NAME`, comments, single quotes (literal), double quotes (escapes), values over several
+ * lines, BOM and CRLF.
+ * @throws EnvFileError at the statement that Compose refuses, after yielding those before it.
  */
 export function* envStatements(source: string): Generator<EnvStatement> {
   const scanner = new Scanner(source);
@@ -75,7 +78,7 @@ export function* envStatements(source: string): Generator<EnvStatement> {
 }
 
 class Scanner {
-  /** Of the next character. */
+  /** Line of the next character. */
   offset: number;
   private readonly source: string;
   private counted = { offset: 0, line: 1 };
@@ -85,7 +88,7 @@ class Scanner {
     this.offset = source.startsWith('\ufeff') ? 1 : 0;
   }
 
-  /** Asked for offsets that only grow. */
+  /** Must be called with increasing offsets. */
   lineAt(index: number): number {
     const feeds = this.source.slice(this.counted.offset, index).split('\n').length - 1;
     this.counted = { offset: index, line: this.counted.line + feeds };
@@ -107,7 +110,10 @@ class Scanner {
     }
   }
 
-  /** Moves behind the sign. A key that ends with its line is bare; at the end of the file it is not a key at all. */
+  /**
+   * Moves to the position after the sign. A key that ends with its line is bare; at the end of the file it is
+   * not a key.
+   */
   readKey(): { name: string; line: number; bare: boolean } {
     if (/^export[\t\n\f\r ]/.test(this.source.slice(this.offset, this.offset + 7))) {
       this.offset += 'export'.length;
@@ -133,7 +139,7 @@ class Scanner {
       }
       this.offset += character.length;
     }
-    // A last line without `=` and without a line feed: Compose takes it for the value of a nameless variable.
+    // Compose reads a last line without `=` and without a line feed as the value of a nameless variable.
     this.offset = start;
     return { name: '', line: this.lineAt(start), bare: false };
   }
@@ -149,7 +155,8 @@ class Scanner {
       this.offset = feed < 0 ? this.source.length : feed;
       const comment = raw.indexOf(' #');
       const text = (comment < 0 ? raw : raw.slice(0, comment)).replace(TRAILING_SPACE, '');
-      // Behind the sign, where there is no value: what was skipped may be the CR of the line's end.
+      // The position after the sign if there is no value: the skipped characters may include the CR of the
+      // line end.
       const from = text === '' ? begin : valueStart;
       return { text, quote: undefined, valueStart: from, end: from + text.length };
     }
@@ -175,7 +182,7 @@ function expandEscapes(text: string): string {
   return text.replace(ESCAPE, (match) => {
     const letter = match[1] as string;
     if (letter !== '0') return CONTROL[letter] ?? match;
-    // `\0` begins an octal escape of exactly three more digits up to 377; anything else only loses its zero.
+    // `\0` begins an octal escape of exactly three more digits up to 377; otherwise only the zero is removed.
     const digits = match.slice(2);
     const code = /^[0-3][0-7]{2}$/.test(digits) ? Number.parseInt(digits, 8) : undefined;
     return code === undefined ? `\\${digits}` : String.fromCharCode(code);

@@ -13,42 +13,44 @@ import type { Warn } from './project-notes.js';
 import { scalarText } from './scalar.js';
 import { mapAt, type Position, type Reference, type TreeMap, type TreeNode, textAt } from './tree.js';
 
-/** One place that says something about a variable. */
+/** One place that sets a variable. */
 export interface VariableSource {
   kind: 'run' | 'environment' | 'env_file' | 'image';
   /** Absent for `run` and `image`. */
   at?: Position;
   /** Null: a bare name without a value, which unsets the variable. */
   value: string | null;
-  /** The `${…}` and the bare name that took part. */
+  /** The variables of its `${…}` and its bare name. */
   interpolated: InterpolatedVariable[];
 }
 
 export interface InterpolatedVariable {
   name: string;
-  /** Null where it is not set. */
+  /** Null if it is not set. */
   value: string | null;
-  /** `env_file`: an earlier key of the same env file or of one before it. */
+  /** `env_file`: an earlier key of the same env file or of a previous one. */
   origin: VariableOrigin | { kind: 'env_file' } | { kind: 'unset' };
 }
 
-/** What is known of a service's variables beside its files. */
+/** Sources of a service's variables other than its files. */
 export interface OtherSources {
-  /** `ENV` of the image: weaker than all others. */
+  /** `ENV` of the image: all other sources override it. */
   image?: Readonly<Record<string, string>>;
-  /** `NAME=value` or `NAME` as for `run -e`: stronger than all others. */
+  /** `NAME=value` or `NAME` as for `run -e`: overrides all other sources. */
   run?: readonly string[];
 }
 
-/** A variable of a service: the source that wins first, then those that it shadows, nearest first. */
+/**
+ * A variable of a service: the source that counts comes first, then those that it overrides, nearest first.
+ */
 export interface ServiceVariable {
   name: string;
   sources: [VariableSource, ...VariableSource[]];
 }
 
 /**
- * What `environment` and `env_file` of a service say about each variable, in the order in which the names appear.
- *
+ * Returns the sources of each variable in `environment` and `env_file` of a service, in the order in which
+ * the names appear.
  * @throws UserError ENV_FILE_MISSING, ENV_FILE_SYNTAX and those of interpolation, with file and line.
  */
 export function serviceVariables(
@@ -60,7 +62,7 @@ export function serviceVariables(
   const service = mapAt(project.tree, 'services', serviceName);
   const variables = new Map<string, ServiceVariable>();
   if (!service) return variables;
-  // From the weakest to the strongest, so that each new source goes to the front.
+  // From the weakest to the strongest source: each new one is put in front.
   for (const [name, value] of Object.entries(image)) {
     addSource(variables, name, { kind: 'image', value, interpolated: [] });
   }
@@ -74,7 +76,7 @@ export function serviceVariables(
   return variables;
 }
 
-/** Absolute paths of a service's env files, also of optional ones that are not there. */
+/** Absolute paths of a service's env files, including optional ones that do not exist. */
 export function serviceEnvFiles(project: LoadedProject, serviceName: string): string[] {
   const service = mapAt(project.tree, 'services', serviceName);
   return itemsAt(service, 'env_file').map((entry) => textAt(entry, 'path') ?? '');
@@ -98,14 +100,14 @@ function* envFileSources(
   warn: Warn,
 ): Generator<[string, VariableSource]> {
   const earlier = new Map<string, string>();
-  // Names of earlier env files go before the project environment, those of the same file behind it.
+  // Names of earlier env files override the project environment; those of the same file do not.
   const lookup = (name: string) => earlier.get(name) ?? environment.lookup(name);
   for (const entry of itemsAt(service, 'env_file')) {
     const path = textAt(entry, 'path') ?? '';
     if (!isRequired(entry) && !statSync(path, { throwIfNoEntry: false })) continue;
     const format = textAt(entry, 'format');
     if (format) {
-      // Compose before 2.30 knows no format at all; `raw` came with it.
+      // Compose before 2.30 has no `format` key; `raw` was added with it.
       throw invalidProject('COMPOSE_INVALID', `unsupported env_file format ${format}`, entry.at);
     }
     const { entries, unset } = readEnvFile(path, lookup, entry.at);
@@ -157,7 +159,7 @@ function environmentSource(name: string, node: TreeNode, environment: ProjectEnv
   };
 }
 
-/** A bare name for which the project environment has no value changes nothing. */
+/** A bare name that is not in the project environment changes nothing. */
 function* runSources(
   entries: readonly string[],
   environment: ProjectEnvironment,

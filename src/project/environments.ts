@@ -9,21 +9,23 @@ import { invalidSettings, lineIn } from './settings-document.js';
 import { ENVIRONMENT_NAME, type EnvironmentSettings, readSettings } from './settings-file.js';
 import { SETTINGS_FILE } from './settings-path.js';
 
-/** An environment as the command line chose it. */
+/** The environment that the command line chose. */
 export interface ChosenEnvironment extends LocatedEnvironment {
-  /** What it sets, in the variables of Compose and of the docker client: it goes over the shell's. */
+  /** Its settings as variables of Compose and of the docker client, which override the shell's. */
   variables: Record<string, string>;
 }
 
-/** What may stand between paths: the first is Compose's own, the others are for paths that contain it. */
+/**
+ * Possible separators between paths: the first is Compose's default, the others are for paths that contain
+ * it.
+ */
 const SEPARATORS = [':', ';', '|', '\n'];
 
 /**
- * An environment that `invctl.yaml` of the project in a folder declares, as Compose's own variables: whatever runs
- * with these is in it, on each engine.
- *
- * @throws UserError USAGE for one that is not declared, or where a variable of the shell says otherwise (exit 2);
- *   CONFIG_INVALID, ENVIRONMENT_FILE_MISSING (exit 4)
+ * Returns an environment that a project's `invctl.yaml` declares, as Compose's own variables: a program that
+ * runs with these works in the environment, on each engine.
+ * @throws UserError USAGE for an undeclared one, or if a variable of the shell contradicts it (exit 2);
+ * CONFIG_INVALID, ENVIRONMENT_FILE_MISSING (exit 4)
  */
 export async function chooseEnvironment(
   directory: string,
@@ -59,7 +61,7 @@ export async function chooseEnvironment(
 }
 
 /**
- * Refuses the project without an environment where it is that of one: its data would be reached without the
+ * Refuses to use the project without an environment if it equals one: its data would be reached without the
  * environment's protection.
  * @throws UserError ENVIRONMENT_NEEDED (exit 2)
  */
@@ -87,7 +89,7 @@ interface Place {
   env: NodeJS.ProcessEnv;
 }
 
-/** Where the project is without an environment; the folder itself where that cannot be told. */
+/** Folder of the project without an environment; the given folder if it is unknown. */
 function projectFolder(directory: string, env: NodeJS.ProcessEnv): string {
   try {
     return locateProject(directory, env).directory;
@@ -123,7 +125,10 @@ function envFilesOf({ envFile = [] }: EnvironmentSettings): string[] {
   return typeof envFile === 'string' ? [envFile] : envFile;
 }
 
-/** The name that invctl.yaml gives, or the environment's own files; else the project's and the environment's. */
+/**
+ * Returns the name in invctl.yaml or in the environment's own files; otherwise the project's name joined with
+ * the environment's.
+ */
 function projectOf(place: Place): string {
   const { root, name, settings, env } = place;
   if (settings.project !== undefined) return settings.project;
@@ -137,7 +142,7 @@ function projectOf(place: Place): string {
   return `${shared ?? (normalizeName(basename(root)) || 'project')}-${name}`;
 }
 
-/** Undefined where the files give none: what is wrong with them is told by whoever reads them next. */
+/** Returns undefined if the files give none; the next reader of the files reports their errors. */
 function nameOf(root: string, env: NodeJS.ProcessEnv): string | undefined {
   try {
     return locateProject(root, env).name;
@@ -174,14 +179,17 @@ function assertFiles(place: Place): void {
   }
 }
 
-/** One that `init` wrote it makes again, keys generated; of others there may be an example. */
+/**
+ * `init` can make the files of its own environments again, with generated keys; for others there may be an
+ * example.
+ */
 function howToMake({ name, settings }: Place, envFile: string): string | undefined {
   if (settings.files?.includes(overlayOf(name))) return `invctl init --environment ${name}`;
   const example = exampleOf(envFile);
   return example && `cp ${shellWord(example)} ${shellWord(envFile)}      (then fill it in)`;
 }
 
-/** What `init --environment` lays over the compose file. */
+/** The file that `init --environment` merges over the compose file. */
 function overlayOf(name: string): string {
   return `compose.${name}.yaml`;
 }
@@ -190,7 +198,10 @@ function isFile(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() === false;
 }
 
-/** Two answers to one question: which is meant, nobody can tell. A value that is the same is no other answer. */
+/**
+ * Refuses a variable of the shell that contradicts the environment, because it is unknown which one is meant.
+ * An equal value is accepted.
+ */
 function assertNotSet({ name, env }: Place, variable: string, value: string | undefined): void {
   if (variable === 'COMPOSE_PATH_SEPARATOR' || !env[variable] || env[variable] === value) return;
   throw usageError(

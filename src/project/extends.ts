@@ -15,18 +15,17 @@ import { cloneTree, mapNode, type TreeMap, type TreeNode, textAt } from './tree.
 
 interface Extending {
   services: TreeMap;
-  /** The file of these services. */
+  /** File of these services. */
   file: string;
   directory: string;
-  /** Documents whose `!reset` and `!override` also hold against what is extended. */
+  /** Documents whose `!reset` and `!override` also apply to the extended services. */
   documents: readonly ComposeDocument[];
   trail: readonly string[];
 }
 
 /**
- * Lays each service of a document over the one that it extends, in place.
- *
- * @throws UserError COMPOSE_INVALID, and what is wrong with another file, with file and line.
+ * Merges each service of a document over the one that it extends, in place.
+ * @throws UserError COMPOSE_INVALID, and the errors of another file, with file and line.
  */
 export function applyExtends(
   tree: TreeMap,
@@ -42,7 +41,7 @@ export function applyExtends(
   }
 }
 
-/** The service with all that it extends, also written back to its services. Null for a service that says nothing. */
+/** Returns the service merged with all that it extends, and stores it. Null for an empty service. */
 function extendFrom(name: string, here: Extending, context: LoadContext): TreeNode {
   const service = here.services.entries.get(name) as TreeNode;
   const extension = service.kind === 'map' ? service.entries.get('extends') : undefined;

@@ -1,18 +1,20 @@
 import { createTwoFilesPatch, FILE_HEADERS_ONLY } from 'diff';
 
-/** A whole line of a compose file that grants secrets: `secrets: [db_password]`. These are names and no values. */
+/**
+ * Matches a whole line of a compose file that grants secrets, such as `secrets: [db_password]`. These are
+ * names, not values.
+ */
 const GRANT = /^[-+ ]?\s*secrets:\s*\[[\w\s,.-]*\]\s*$/;
 
 interface Side {
   text: string;
-  /** What it is, where "before" and "after" do not say it. */
+  /** Label of the change, if "before" and "after" are not enough. */
   label?: string;
 }
 
 /**
- * How a file of the project changes, in the unified format.
- *
- * @param name of the file, as the person knows it
+ * Returns the change of a project file in the unified format.
+ * @param name of the file in the user's words
  * @param mask hides the secrets in a line
  */
 export function fileDiff(name: string, before: Side, after: Side, mask: (line: string) => string): string {
@@ -25,7 +27,7 @@ export function fileDiff(name: string, before: Side, after: Side, mask: (line: s
     after.label,
     { context: 2, headerOptions: FILE_HEADERS_ONLY },
   );
-  // Line by line: a name at the end of one line and a value on the next are no credential.
+  // Line by line: a name at the end of one line and a value on the next are not a credential.
   return patch
     .trimEnd()
     .split('\n')

@@ -31,12 +31,14 @@ export type ServiceConfig = Json & {
   volumes?: { type: string; source?: string; target: string }[] | null;
 };
 
-/** The project that `docker compose config --format json` prints, where every `$` is doubled. */
+/**
+ * Reads the project from the output of `docker compose config --format json`, in which every `$` is doubled.
+ */
 export function projectFromConfig(config: unknown, location: ProjectLocation): ComposeProject {
   return projectFromModel(halveDollars(config), location);
 }
 
-/** The project of a model in the form of Compose's JSON, dollar signs as they are. */
+/** Reads the project from a model in the form of Compose's JSON, in which dollar signs are not doubled. */
 export function projectFromModel(model: unknown, location: ProjectLocation): ComposeProject {
   const root = record(model);
   return {
@@ -111,7 +113,7 @@ function buildFrom(build: Json): ComposeBuild {
   };
 }
 
-/** A range of host ports leaves the choice to the engine, like no host port at all. */
+/** A range of host ports has no fixed port, as if no host port were given: the engine chooses. */
 function portFrom(port: Json): ComposePort {
   const published = Number(port.published ?? '');
   return {
@@ -169,7 +171,7 @@ function list(value: unknown): unknown[] {
   return Array.isArray(value) ? value : [];
 }
 
-/** Empty strings count as absent: Compose's JSON leaves them out. */
+/** Empty strings count as absent, because Compose's JSON omits them. */
 function text(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;
 }

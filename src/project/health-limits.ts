@@ -1,7 +1,9 @@
-/** From when on something in the database takes too long, where `doctor.limits` of `invctl.yaml` says nothing. */
+/**
+ * Limits above which something in the database takes too long; defaults of `doctor.limits` in `invctl.yaml`.
+ */
 export const HEALTH_LIMITS = {
-  /** Minutes that a transaction, prepared or not, may be open. */
+  /** Minutes for which a transaction, prepared or not, may be open. */
   transactionMinutes: 60,
-  /** Seconds that a session may wait for a lock. */
+  /** Seconds for which a session may wait for a lock. */
   waitSeconds: 60,
 };

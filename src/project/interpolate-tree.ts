@@ -14,7 +14,8 @@ const toBoolean: Cast = (text) => {
   return ['false', 'n', 'no', 'off'].includes(lower) ? false : undefined;
 };
 
-// Where a string takes a typed value's place, as `${…}` always does (compose-go, loader/interpolate.go).
+// Places at which a string becomes a typed value, which `${…}` always does (compose-go,
+// loader/interpolate.go).
 const CASTS = patternTable<Cast>([
   ['services.*.configs.[].mode', toInteger],
   ['services.*.cpu_count', toInteger],
@@ -70,8 +71,8 @@ export interface InterpolationContext {
 
 /**
  * Resolves `${…}` in every string of a compose file; keys stay.
- *
- * @throws UserError INTERPOLATION_SYNTAX, VARIABLE_REQUIRED, or COMPOSE_INVALID where a number or a boolean is due.
+ * @throws UserError INTERPOLATION_SYNTAX, VARIABLE_REQUIRED, or COMPOSE_INVALID if the result must be a
+ * number or a boolean and is not.
  */
 export function interpolateTree(root: TreeMap, context: InterpolationContext): TreeMap {
   return visit(root, []) as TreeMap;

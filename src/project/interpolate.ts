@@ -13,24 +13,23 @@ export class TemplateError extends Error {
 
 export interface Interpolated {
   text: string;
-  /** Each variable that was looked up, in order, also those of defaults that were not needed. */
+  /** Every variable that was looked up, in order, including those of unused defaults. */
   references: Reference[];
-  /** Variables that are not set and had no default, so that they became empty: Compose warns about each. */
+  /** Variables that are not set, have no default, and so became empty: Compose warns about each. */
   unset: string[];
 }
 
-// Go's regular expression of compose-go's `template` package. `.` there is every character but a line feed, and
-// its case folding is Unicode's, hence `u`.
+// Go's regular expression of compose-go's `template` package. `.` there is every character but a line feed,
+// and its case folding is Unicode's, hence `u`.
 const VARIABLE =
   /\$(?:(?<escaped>\$)|(?<named>[_a-z][_a-z0-9]*)|\{(?:(?<braced>[_a-z][_a-z0-9]*(?::?[-+?](?:[^\n]*))?)\}|(?<invalid>)))/giu;
 const OPERATOR = /^([^:?+-]+)(:\?|\?|:-|-|:\+|\+)(.*)$/s;
 
 /**
  * Resolves `$X`, `${X}`, `${X:-default}`, `${X-default}`, `${X:?message}`, `${X?message}`, `${X:+other}`,
- * `${X+other}` and `$$` as Compose does: defaults and messages are templates themselves, and are resolved even
- * where they are not needed. A dollar sign before anything else stays.
- *
- * @throws TemplateError for `${` that begins no expression, and for `:?` and `?` that are not met.
+ * `${X+other}` and `$$` as Compose does: defaults and messages are templates themselves, and are resolved
+ * even if they are not used. A dollar sign before any other character stays.
+ * @throws TemplateError for `${` that begins no expression, and for an unset variable with `:?` or `?`.
  */
 export function interpolate(template: string, lookup: (name: string) => string | undefined): Interpolated {
   const references: Reference[] = [];
@@ -47,8 +46,8 @@ export function interpolate(template: string, lookup: (name: string) => string |
   }
 
   function replacement(match: string, text: string): string {
-    // The expression is greedy: it ends at the last brace of the line. What follows the brace that closes it is
-    // a template of its own.
+    // The expression is greedy: it ends at the last brace of the line. The text after the brace that closes
+    // it is a template of its own.
     const closing = closingBrace(match);
     const expression = closing < 0 ? match : match.slice(0, closing + 1);
     const rest = closing < 0 ? '' : match.slice(closing + 1);
@@ -83,7 +82,7 @@ export function interpolate(template: string, lookup: (name: string) => string |
         if (present) return value;
         throw new TemplateError(
           'VARIABLE_REQUIRED',
-          // The message as it is written: what its own variables hold may be secret.
+          // The message is not resolved, because its variables may contain secrets.
           `the variable ${name} is required and has no value${operand ? `: ${operand}` : ''}`,
         );
     }
@@ -92,7 +91,7 @@ export function interpolate(template: string, lookup: (name: string) => string |
   return { text: substitute(template), references, unset };
 }
 
-/** Index of the brace that closes the first `{`, or -1. The character after an opening brace is never looked at. */
+/** Index of the brace that closes the first `{`, or -1. The character after an opening brace is skipped. */
 function closingBrace(text: string): number {
   let open = 0;
   for (let index = 0; index < text.length; index++) {
@@ -105,7 +104,7 @@ function closingBrace(text: string): number {
   return -1;
 }
 
-/** The first expression of a refused template up to its name: the rest may hold a secret. */
+/** Returns the first expression of a refused template up to its name: the rest may contain a secret. */
 function excerpt(text: string): string {
   return /\$\{\w*/.exec(text)?.[0] ?? '$';
 }

@@ -1,7 +1,7 @@
 import { ExitCode, UserError } from '../errors.js';
 import type { Position, TreeNode } from './tree.js';
 
-/** A project that Compose refuses, with the place of the mistake: exit code 4. */
+/** Makes the error for a project that Compose refuses, with the place of the mistake: exit code 4. */
 export function invalidProject(
   code: string,
   message: string,
@@ -17,7 +17,7 @@ export function invalidProject(
   });
 }
 
-/** `- *list`: an alias is one entry, whatever it stands for. */
+/** `- *list`: an alias is one entry, whatever it refers to. */
 export function listInList(at: Position): UserError {
   return invalidProject(
     'COMPOSE_INVALID',
@@ -28,10 +28,9 @@ export function listInList(at: Position): UserError {
 }
 
 /**
- * Refuses a value that is not what it has to be.
- *
+ * Refuses a value of the wrong kind.
  * @param path keys and indices from the top of the file, as `services.web.ports[0]`
- * @param expected of which it has to be one
+ * @param expected the kinds that are allowed
  */
 export function refuse(node: TreeNode, path: string, expected: readonly string[]): never {
   if (node.kind === 'list' && path.endsWith(']')) throw listInList(node.at);
@@ -43,7 +42,7 @@ export function refuse(node: TreeNode, path: string, expected: readonly string[]
   );
 }
 
-/** The path of a key in the mapping at `path`. */
+/** Returns the path of a key in the mapping at `path`. */
 export function joinPath(path: string, key: string): string {
   return path ? `${path}.${key}` : key;
 }

@@ -1,11 +1,11 @@
-/** What well-known images are, and where they keep what is worth keeping: from their own documentation. */
+/** A well-known image and the paths of its data, from the image's own documentation. */
 interface KnownImage {
-  /** Last component of the image's name. */
+  /** Matches the last component of the image's name. */
   name: RegExp;
   kind: string;
-  /** Where it listens, unless told otherwise. */
+  /** Default port. */
   port?: string;
-  /** Paths of data, with what it is. */
+  /** Paths of data, with a description. */
   data: Record<string, string>;
 }
 
@@ -77,17 +77,17 @@ function known(image: string | undefined): KnownImage | undefined {
   return name === undefined ? undefined : KNOWN.find((one) => one.name.test(name));
 }
 
-/** `PostgreSQL` of `postgis/postgis:16-3.4`; undefined for an image that nobody knows. */
+/** Returns a name such as `PostgreSQL` for `postgis/postgis:16-3.4`; undefined for an unknown image. */
 export function imageKind(image: string | undefined): string | undefined {
   return known(image)?.kind;
 }
 
-/** Port that an image's program listens on. */
+/** Returns the port that an image's program listens on. */
 export function imagePort(image: string | undefined): string | undefined {
   return known(image)?.port;
 }
 
-/** What an image keeps at a path; undefined where that is not known. */
+/** Returns what an image stores at a path; undefined if it is unknown. */
 export function heldAt(image: string | undefined, target: string): string | undefined {
   const data = known(image)?.data ?? {};
   const folder = Object.keys(data).find((path) => target === path || target.startsWith(`${path}/`));

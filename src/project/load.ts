@@ -30,18 +30,18 @@ import {
 
 interface FileGroup {
   files: readonly string[];
-  /** Relative paths of these files start here. */
+  /** Folder that relative paths of these files start at. */
   directory: string;
   /** Files that include this one, for the message about a cycle. */
   includedBy: readonly string[];
-  /** The `include` that asks for them. */
+  /** The `include` that names them. */
   askedBy?: Position;
 }
 
 /**
- * Loads compose files as one: each read, interpolated, extended, with its includes, merged over the one before,
- * checked, in its long forms, with defaults and absolute paths. The order of the steps is Compose's own.
- *
+ * Loads compose files as one project: each is read, interpolated, extended and merged, with its includes,
+ * over the one before; the result is checked, brought to its long forms, and given defaults and absolute
+ * paths. The order of the steps is Compose's.
  * @throws UserError with exit code 4, file and line.
  */
 export function loadFiles(group: FileGroup, context: LoadContext): TreeMap {
@@ -75,7 +75,7 @@ function layDocument(
     context.warn(`${file}: the attribute \`version\` is obsolete, it will be ignored; remove it`);
   }
   expandShortForms(merged, context.warn);
-  // A long form may show a double that its short form hid, such as a range of ports.
+  // A long form may reveal a duplicate that the short form hid, such as a range of ports.
   return removeDuplicates(merged);
 }
 
@@ -151,7 +151,10 @@ function importSection(tree: TreeMap, included: TreeMap, section: string): void 
   tree.entries.set(section, own);
 }
 
-/** The strings of an entry that is a string itself, or of its key, which may be a string or a list. */
+/**
+ * Returns the strings at a key of an entry, which may be a string or a list; an entry that is a string itself
+ * counts as its `path`.
+ */
 function textsAt(entry: TreeNode, key: string): string[] {
   const node = entry.kind === 'map' ? entry.entries.get(key) : key === 'path' ? entry : undefined;
   const items = node?.kind === 'list' ? node.items : node ? [node] : [];
@@ -161,8 +164,8 @@ function textsAt(entry: TreeNode, key: string): string[] {
 }
 
 /**
- * A bare `NAME` in the list form of `environment` takes its value from the environment of the file that it is in:
- * an included file's own. (In the mapping form it takes the project's, later.)
+ * Resolves a bare `NAME` in the list form of `environment` with the environment of its own file, which
+ * differs for an included file. (In the mapping form it is resolved later, with the project's.)
  */
 function resolveBareNames(project: TreeMap, environment: ProjectEnvironment): void {
   for (const service of mapAt(project, 'services')?.entries.values() ?? []) {

@@ -12,23 +12,22 @@ import { ProjectNotes, type Warn } from './project-notes.js';
 import { mapAt, type TreeMap } from './tree.js';
 import { checkValues } from './values.js';
 
-/** A project's files as one checked tree, with what the values in it were made of. */
+/** A project's files as one checked tree, with the sources of its values. */
 export interface LoadedProject {
   name: string;
   tree: TreeMap;
   environment: ProjectEnvironment;
   /** Services that no inactive profile hides, in file order. */
   active: ReadonlySet<string>;
-  /** What Compose would warn about, and which files were read. */
+  /** Compose's warnings, and the files that were read. */
   notes: ProjectNotes;
 }
 
 /**
  * Reads and checks a project from its files alone.
- *
- * @param notes gathers what Compose would warn about, also of a project that is refused after all
- * @param texts stand in for those of files, by absolute path
- * @throws UserError with exit code 4, file and line, for whatever Compose refuses.
+ * @param notes receives Compose's warnings, even if the project is refused
+ * @param texts replace those of files, by absolute path
+ * @throws UserError with exit code 4, file and line, for every error that Compose refuses.
  */
 export function loadProject(
   location: ProjectLocation,
@@ -57,7 +56,7 @@ export function loadProject(
   return { name: location.name, tree, environment, active, notes };
 }
 
-/** Of several files with a name that Compose looks for, it takes the first. */
+/** If there are several files with a name that Compose looks for, it takes the first. */
 function warnOfIgnoredFiles({ directory, files }: ProjectLocation, warn: Warn): void {
   for (const [index, names] of [COMPOSE_FILE_NAMES, OVERRIDE_FILE_NAMES].entries()) {
     const ignored = names

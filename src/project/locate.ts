@@ -7,46 +7,49 @@ import { type SharedLock, STATE_FOLDER } from '../system/state-folder.js';
 import { interpolate, TemplateError } from './interpolate.js';
 import { type ProjectEnvironment, readEnvironment } from './project-environment.js';
 
-/** Where a project is and what it is called: enough to ask an engine about it. */
+/** The location and name of a project: enough to ask an engine about it. */
 export interface ProjectLocation {
   name: string;
   /** Absolute project directory. */
   directory: string;
   /** Absolute compose files in merge order. */
   files: string[];
-  /** True when the files are not the default ones, so that an engine must be told of them. */
+  /** True if the files are not the default ones and so must be named to an engine. */
   explicitFiles: boolean;
-  /** Absolute `.env` files of the project environment, a later one over an earlier one, as with `--env-file`. */
+  /**
+   * Absolute `.env` files of the project environment; a later one overrides an earlier one, as with
+   * `--env-file`.
+   */
   envFiles: string[];
-  /** Absolute folder of what invctl keeps for itself: locks, journals. Each environment has one of its own. */
+  /** Absolute folder of invctl's own files: locks, journals. Each environment has its own. */
   stateFolder: string;
-  /** The environment of `invctl.yaml` that was chosen, where one was. */
+  /** The environment of `invctl.yaml`, if one was chosen. */
   environment?: LocatedEnvironment;
-  /** The engine that it lives on, where it is not simply the client's own. */
+  /** The project's engine, if it is not the client's default. */
   host?: LocatedHost;
-  /** The lock of the project there. */
+  /** The project's lock on that engine. */
   sharedLock?: SharedLock;
 }
 
-/** What a project knows of an engine that is not simply the client's own. */
+/** Facts about an engine that is not the client's default. */
 export interface LocatedHost {
-  /** The machine, where it is reached by SSH. */
+  /** The machine, if it is reached by SSH. */
   remote?: RemoteHost;
   /**
-   * Name of the folder that it has below the state folder and that of the backups: what invctl knows of a project here
-   * says nothing of the one there. Absent where the environment has them for itself.
+   * Name of its subfolder in the state folder and in that of the backups: the files about the project on this
+   * machine do not apply to the project on that one. Absent if the environment has these folders for itself.
    */
   stateName?: string;
 }
 
-/** What a command knows of the environment that it works in. */
+/** Facts about the environment that a command works in. */
 export interface LocatedEnvironment {
   name: string;
-  /** Nothing in it is lost without `--confirm`. */
+  /** Data in it is lost only with `--confirm`. */
   protected: boolean;
-  /** The docker context that it lives on, where it names one. */
+  /** Its docker context, if it names one. */
   context?: string;
-  /** The same as an address. */
+  /** Its engine's address, if it names one. */
   host?: string;
 }
 
@@ -65,12 +68,11 @@ export const OVERRIDE_FILE_NAMES = [
 ];
 
 /**
- * Finds the Compose project of a folder as Compose does: `COMPOSE_FILE` of the shell if set, else a compose file
- * in the folder or the nearest parent that has one, whose `.env` may again set `COMPOSE_FILE`.
- *
- * @param env with the variables of `environment`, where one was chosen
- * @param host the engine that it lives on, where it is not simply the client's own
- * @throws UserError NO_PROJECT, PROJECT_NAME_INVALID, or what is wrong with `.env` (exit 4).
+ * Finds the Compose project of a folder as Compose does: `COMPOSE_FILE` of the shell if set, otherwise a
+ * compose file in the folder or the nearest parent that has one, whose `.env` may also set `COMPOSE_FILE`.
+ * @param env with the variables of `environment`, if one was chosen
+ * @param host the project's engine, if it is not the client's default
+ * @throws UserError NO_PROJECT, PROJECT_NAME_INVALID, or the error in `.env` (exit 4).
  */
 export function locateProject(
   directory: string,
@@ -139,7 +141,7 @@ function stateFolder(
   );
 }
 
-/** The files that `COMPOSE_FILE` names; relative ones start at the folder that was asked for. */
+/** Returns the files of `COMPOSE_FILE`; relative ones start at the requested folder. */
 function explicitFiles(directory: string, setting: { lookup(name: string): string | undefined }): string[] {
   const separator = setting.lookup('COMPOSE_PATH_SEPARATOR') || ':';
   return (setting.lookup('COMPOSE_FILE') ?? '').split(separator).map((name) => {
@@ -165,7 +167,10 @@ function defaultFiles(directory: string): string[] | undefined {
   }
 }
 
-/** The `.env` beside the compose file, unless `COMPOSE_ENV_FILES` or `COMPOSE_DISABLE_ENV_FILE` say otherwise. */
+/**
+ * Returns the `.env` beside the compose file, unless `COMPOSE_ENV_FILES` or `COMPOSE_DISABLE_ENV_FILE` is
+ * set.
+ */
 function dotEnvFiles(directory: string, projectDirectory: string, env: NodeJS.ProcessEnv): string[] {
   if (env.COMPOSE_ENV_FILES) return env.COMPOSE_ENV_FILES.split(',').map((file) => resolve(directory, file));
   if (/^(1|t|T|true|TRUE|True)$/.test(env.COMPOSE_DISABLE_ENV_FILE ?? '')) return [];
@@ -177,7 +182,7 @@ function noProject(message: string, hint: string): UserError {
   return new UserError({ code: 'NO_PROJECT', message, hint, exitCode: ExitCode.projectInvalid });
 }
 
-/** `COMPOSE_PROJECT_NAME`, the last file's `name:`, or the folder's name. */
+/** Returns `COMPOSE_PROJECT_NAME`, the last file's `name:`, or the folder's name. */
 function projectName(directory: string, files: readonly string[], environment: ProjectEnvironment): string {
   const chosen = environment.lookup('COMPOSE_PROJECT_NAME');
   if (chosen) {
@@ -225,8 +230,8 @@ function interpolatedName(template: string, file: string, environment: ProjectEn
 }
 
 /**
- * The value of the top-level `name:`. In block style a key at column 0 can be nothing else, so most files need no
- * YAML parser, which would cost more than the rest of a short command.
+ * Returns the value of the top-level `name:`. In block style only a key can begin at column 0, so most files
+ * need no YAML parser, which would take longer than the rest of a short command.
  */
 function topLevelName(text: string): string | undefined {
   const lines = [...text.matchAll(/^(["']?)name\1[ \t]*:(?:[ \t]+(.*?))?[ \t\r]*$/gm)];
@@ -248,7 +253,9 @@ function parsedName(text: string): string | undefined {
   return typeof name === 'string' ? name : undefined;
 }
 
-/** What Compose makes of a folder's name: lower case, and only `[a-z0-9_-]`, not starting with `_` or `-`. */
+/**
+ * Returns Compose's form of a folder's name: lower case, and only `[a-z0-9_-]`, not starting with `_` or `-`.
+ */
 export function normalizeName(name: string): string {
   return name
     .toLowerCase()

@@ -18,7 +18,8 @@ import { matching, patternTable, type TreePath } from './tree-path.js';
 
 type Merger = (base: TreeNode, over: TreeNode, path: TreePath) => TreeNode;
 
-// Compose's own rules (compose-go, override/merge.go). Maps are merged and lists appended where none applies.
+// Compose's special rules (compose-go, override/merge.go). At all other paths, maps are merged and lists
+// appended.
 const MERGERS = patternTable<Merger>([
   ['networks.*.labels', mergeAsLists],
   ['volumes.*.labels', mergeAsLists],
@@ -50,7 +51,8 @@ const MERGERS = patternTable<Merger>([
 
 type Identity = (entry: TreeNode) => string | undefined;
 
-// In these lists a later entry replaces an earlier one of the same identity (compose-go, override/uncity.go).
+// In these lists a later entry replaces an earlier one with the same identity (compose-go,
+// override/uncity.go).
 const IDENTITIES = patternTable<Identity>([
   ['networks.*.labels', keyOfPair],
   ['services.*.annotations', keyOfPair],
@@ -81,12 +83,12 @@ const IDENTITIES = patternTable<Identity>([
   ['services.*.volumes', targetOfMount],
 ]);
 
-/** Lays a compose file over what earlier files said. */
+/** Merges a compose file over the earlier files. */
 export function mergeFiles(base: TreeMap, over: TreeMap): TreeMap {
   return mergeMaps(base, over, []);
 }
 
-/** Lays a service over the one that it extends. */
+/** Merges a service over the one that it extends. */
 export function extendService(base: TreeMap, service: TreeMap): TreeMap {
   return merge(base, service, ['services', 'x']) as TreeMap;
 }
@@ -126,14 +128,14 @@ function mergeAsLists(base: TreeNode, over: TreeNode): TreeNode {
   return listNode(over.at, [...asList(base), ...asList(over)]);
 }
 
-/** Of hosts the list drops what is in both files, word by word. */
+/** Merges hosts: an entry of the later file is dropped if the earlier file has it with the same text. */
 function mergeHosts(base: TreeNode, over: TreeNode): TreeNode {
   const hosts = asList(base);
   const known = new Set(hosts.map(keyOfScalar));
   return listNode(over.at, [...hosts, ...asList(over).filter((host) => !known.has(keyOfScalar(host)))]);
 }
 
-/** A mapping as `KEY=value` entries, sorted by Compose; a scalar as the one entry of a list. */
+/** Returns a mapping as `KEY=value` entries, in Compose's sorted order; a scalar as a list with one entry. */
 function asList(node: TreeNode): TreeNode[] {
   if (node.kind === 'list') return node.items;
   if (node.kind === 'scalar') return typeof node.value === 'string' ? [node] : [];
@@ -190,7 +192,7 @@ function asMap(node: TreeNode, value: (item: TreeNode) => TreeNode): TreeMap {
   );
 }
 
-/** The options of a logging driver survive only where both files mean the same driver. */
+/** The options of a logging driver are kept only if both files name the same driver. */
 function mergeLogging(base: TreeNode, over: TreeNode, path: TreePath): TreeNode {
   if (base.kind !== 'map' || over.kind !== 'map') return isNull(over) ? base : over;
   const [driver, overDriver] = [textAt(base, 'driver'), textAt(over, 'driver')];
@@ -198,7 +200,10 @@ function mergeLogging(base: TreeNode, over: TreeNode, path: TreePath): TreeNode 
   return same ? mergeMaps(base, over, path) : over;
 }
 
-/** In the lists that Compose keeps free of doubles: later entries replace earlier ones at the earlier one's place. */
+/**
+ * Removes duplicates from the lists in which Compose does so: a later entry takes the place of the earlier
+ * one.
+ */
 export function removeDuplicates<T extends TreeNode>(node: T, path: TreePath = []): T {
   if (node.kind === 'map') {
     for (const [key, value] of node.entries) node.entries.set(key, removeDuplicates(value, [...path, key]));
@@ -266,7 +271,7 @@ function bindingOfPort(entry: TreeNode): string | undefined {
     return node?.kind === 'scalar' ? node.value : otherwise;
   };
   const published = part('published');
-  // To Compose a published 80 and a published "80" are two ports.
+  // Compose treats a published 80 and a published "80" as two ports.
   const host = `${typeof published} ${scalarText(published)}`;
   return [part('host_ip', '0.0.0.0'), host, part('target'), part('protocol', 'tcp')]
     .map(scalarText)

@@ -1,6 +1,6 @@
 /**
- * A Compose project as both readers give it: `docker compose config` where an engine answers, our own reader
- * where none does. Paths are absolute, `${…}` is resolved, short forms are expanded.
+ * A Compose project, from either reader: `docker compose config` if an engine answers, otherwise our own.
+ * Paths are absolute, `${…}` is resolved, short forms are expanded.
  */
 export interface ComposeProject {
   name: string;
@@ -23,7 +23,7 @@ export interface ComposeService {
   workingDir?: string;
   user?: string;
   /**
-   * What `environment` and `env_file` make together. Null: the name is unset in the container, and shadows the
+   * The result of `environment` and `env_file`. Null: the name is unset in the container, and hides the
    * image's ENV.
    */
   environment: Record<string, string | null>;
@@ -34,7 +34,7 @@ export interface ComposeService {
   healthcheck?: ComposeHealthcheck;
   restart?: string;
   networks: string[];
-  /** Other names by which it is reached in its networks. */
+  /** Other names of the service in its networks. */
   networkAliases?: string[];
   networkMode?: string;
   profiles: string[];
@@ -48,14 +48,14 @@ export interface ComposeBuild {
   context: string;
   /** Relative to the context. */
   dockerfile?: string;
-  /** The text of `dockerfile_inline`, which takes a Dockerfile's place. */
+  /** The text of `dockerfile_inline`, which replaces a Dockerfile. */
   dockerfileInline?: string;
   target?: string;
   args: Record<string, string | null>;
 }
 
 export interface ComposePort {
-  /** Absent: the engine picks a free one. */
+  /** Absent: the engine chooses a free one. */
   published?: number;
   target: number;
   /** Absent: all addresses. */
@@ -65,7 +65,7 @@ export interface ComposePort {
 
 export interface ComposeMount {
   type: 'bind' | 'volume' | 'tmpfs' | 'npipe' | 'cluster' | 'image';
-  /** Absolute path of a bind mount, key under `volumes` of a named volume, absent for an anonymous one. */
+  /** Absolute path for a bind mount, key under `volumes` for a named volume, absent for an anonymous one. */
   source?: string;
   target: string;
   readOnly: boolean;
@@ -80,7 +80,7 @@ export interface ComposeSecretGrant {
 
 export interface ComposeHealthcheck {
   disabled: boolean;
-  /** `['CMD', …]`, `['CMD-SHELL', script]` or absent (the image's). */
+  /** `['CMD', …]`, `['CMD-SHELL', script]` or absent (the image's own check). */
   test?: string[];
   /** Milliseconds; absent: Docker's defaults. */
   intervalMs?: number;
@@ -104,14 +104,14 @@ export interface ComposeVolume {
 }
 
 export interface ComposeSecret {
-  /** Absolute path of a secret that is a file of this machine. */
+  /** Absolute path, if the secret is a file of this machine. */
   file?: string;
-  /** Name of the environment variable that holds it. */
+  /** Name of the environment variable with its value. */
   environment?: string;
   external: boolean;
 }
 
-/** Name of a service's image; where it names none, the one that Compose gives to what it builds. */
+/** Returns the image name of a service; if it names none, Compose's own name for the built image. */
 export function imageName(
   project: Pick<ComposeProject, 'name'>,
   service: Pick<ComposeService, 'name' | 'image'>,
@@ -119,7 +119,7 @@ export function imageName(
   return service.image ?? `${project.name}-${service.name}`;
 }
 
-/** The services in the order in which they can start: dependencies first, names in file order otherwise. */
+/** Returns the services in a possible order of start: dependencies first, otherwise in file order. */
 export function startOrder(project: ComposeProject): ComposeService[] {
   const ordered: ComposeService[] = [];
   const seen = new Set<string>();
@@ -134,7 +134,7 @@ export function startOrder(project: ComposeProject): ComposeService[] {
   return ordered;
 }
 
-/** The given services and all that they depend on. An empty list means every service. */
+/** Returns the given services and all their dependencies. An empty list means every service. */
 export function withDependencies(project: ComposeProject, names: readonly string[]): Set<string> {
   const wanted = new Set<string>();
   const visit = (name: string) => {

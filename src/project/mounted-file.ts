@@ -3,14 +3,17 @@ import { join } from 'node:path';
 import { hasErrorCode } from '../errors.js';
 import type { ComposeMount, ComposeProject, ComposeService } from './model.js';
 
-/** The mount that a path of the container lies on: of several, the nearest one. */
+/** Returns the mount that contains a path of the container; if there are several, the innermost one. */
 export function mountOver(service: ComposeService, path: string): ComposeMount | undefined {
   return service.mounts
     .filter(({ target }) => path === target || path.startsWith(target === '/' ? target : `${target}/`))
     .sort((a, b) => b.target.length - a.target.length)[0];
 }
 
-/** Where on this machine a path of the container lies; undefined where no secret and no bind mount provides it. */
+/**
+ * Returns the path on this machine for a path of the container; undefined if no secret and no bind mount
+ * contains it.
+ */
 export function hostPath(project: ComposeProject, service: ComposeService, path: string): string | undefined {
   const grant = service.secrets.find(({ target }) => target === path);
   if (grant) return project.secrets[grant.source]?.file;
@@ -20,9 +23,8 @@ export function hostPath(project: ComposeProject, service: ComposeService, path:
 }
 
 /**
- * What a service reads in a file that a secret or a bind mount provides; undefined where nothing provides it, or it
- * cannot be read here.
- *
+ * Returns the text of a service's file that comes from a secret or a bind mount; undefined if nothing
+ * provides it, or if it cannot be read here.
  * @param lookup the project environment, for secrets that come from a variable
  */
 export function mountedText(

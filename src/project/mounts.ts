@@ -10,8 +10,8 @@ export interface ShortMount {
 }
 
 /**
- * Reads a mount's short form, `[SOURCE:]TARGET[:OPTIONS]`. A source that looks like a path makes a bind mount.
- *
+ * Parses a mount's short form, `[SOURCE:]TARGET[:OPTIONS]`. A source that looks like a path makes a bind
+ * mount.
  * @throws UserError COMPOSE_INVALID
  */
 export function parseMount(text: string, at: Position): ShortMount {
@@ -32,7 +32,7 @@ export function parseMount(text: string, at: Position): ShortMount {
   return { type: isPath(first) ? 'bind' : 'volume', source: first, target: second, readOnly };
 }
 
-/** Splits at colons, except behind the letter of a Windows drive. */
+/** Splits at colons, except after the letter of a Windows drive. */
 function splitParts(text: string): string[] {
   const parts: string[] = [];
   let part = '';

@@ -1,6 +1,6 @@
 /**
- * The candidate with the fewest edits, if they are few for its length. More than one edit is no slip of the fingers
- * where the first letter is another one, too: `bogus` is not `logs`.
+ * Returns the candidate with the fewest edits, if they are few for its length. With a different first letter
+ * only one edit counts as a typing mistake: `bogus` is not `logs`.
  */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   const scored = candidates
@@ -14,13 +14,13 @@ export function nearest(word: string, candidates: readonly string[]): string | u
   return best.candidate;
 }
 
-/** Whether both begin with the same letter, or with the same two in another order. */
+/** Whether both begin with the same letter, or with the same two letters swapped. */
 function sameStart(a: string, b: string): boolean {
   const [x, y] = [a.toLowerCase(), b.toLowerCase()];
   return x[0] === y[0] || (x[0] === y[1] && x[1] === y[0]);
 }
 
-/** Insertions, deletions, substitutions and swaps of neighbours (optimal string alignment). */
+/** Counts insertions, deletions, substitutions and swaps of neighbours (optimal string alignment). */
 function editDistance(a: string, b: string): number {
   const rows = [Array.from({ length: b.length + 1 }, (_, index) => index)];
   const at = (i: number, j: number) => (rows[i] as number[])[j] as number;

@@ -5,7 +5,7 @@ import { isNull, mapAt, mapNode, scalarNode, type TreeMap, type TreeNode, textAt
 
 const SHARED_NAMESPACES = ['network_mode', 'ipc', 'pid', 'uts', 'cgroup'];
 
-/** Adds what a project implies: the default network, dependencies, names, in place. */
+/** Adds the implied parts of a project in place: the default network, dependencies, names. */
 export function normalize(project: TreeMap, name: string, environment: ProjectEnvironment): void {
   addDefaultNetwork(project);
   for (const service of mapAt(project, 'services')?.entries.values() ?? []) {
@@ -28,7 +28,7 @@ export function normalize(project: TreeMap, name: string, environment: ProjectEn
   for (const section of ['networks', 'volumes', 'secrets', 'configs']) nameResources(project, section, name);
 }
 
-/** A bare build argument takes the project environment's value; without one it is not passed at all. */
+/** A bare build argument takes the project environment's value; if there is none, it is not passed at all. */
 function dropUnsetArguments(build: TreeMap, environment: ProjectEnvironment): void {
   const args = build.entries.get('args');
   if (!args) return;
@@ -41,7 +41,7 @@ function dropUnsetArguments(build: TreeMap, environment: ProjectEnvironment): vo
   build.entries.set('args', resolved);
 }
 
-/** The pairs of a mapping or of a list of `KEY=value`; a bare key has a null value. */
+/** Returns the pairs of a mapping or of a list of `KEY=value`; a bare key has a null value. */
 export function pairsOf(node: TreeNode): [string, TreeNode][] {
   if (node.kind === 'map') return [...node.entries];
   if (node.kind === 'scalar') return [];
@@ -69,7 +69,7 @@ function addDefaultNetwork(project: TreeMap): void {
   project.entries.set('networks', networks);
 }
 
-/** `links`, `volumes_from` and namespaces shared with a service make a service depend on another. */
+/** `links`, `volumes_from` and a namespace of another service make a service depend on that service. */
 function addImpliedDependencies(service: TreeMap): void {
   const implied: [string, TreeNode][] = [];
   for (const link of itemsAt(service, 'links')) implied.push([textOf(link).split(':', 1)[0] as string, link]);
@@ -101,7 +101,9 @@ function textOf(node: TreeNode): string {
   return node.kind === 'scalar' ? String(node.value) : '';
 }
 
-/** A resource without a name is called after its key: as it is where it is external, with the project's name else. */
+/**
+ * Names a resource without a name: by its key if it is external, otherwise by the project's name and its key.
+ */
 function nameResources(project: TreeMap, section: string, projectName: string): void {
   const resources = mapAt(project, section);
   for (const [key, node] of resources?.entries ?? []) {

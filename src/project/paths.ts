@@ -3,29 +3,31 @@ import { isAbsolute, join, posix, relative } from 'node:path';
 
 const REMOTE_CONTEXT = ['https://', 'http://', 'git://', 'ssh://', 'github.com/', 'git@'];
 
-/** A path without `.`, `..`, double and trailing slashes, as Go's `path.Clean` gives it. */
+/** Returns a path without `.`, `..`, double and trailing slashes, as Go's `path.Clean` does. */
 export function cleanPath(path: string): string {
   return posix.normalize(path).replace(/(.)\/$/, '$1');
 }
 
-/** A path of a compose file, absolute: `~` is the home folder, anything else relative to `directory`. */
+/**
+ * Makes a path of a compose file absolute: `~` is the home folder, other paths are relative to `directory`.
+ */
 export function resolvePath(directory: string, path: string): string {
   const expanded = path.startsWith('~') ? join(homedir(), path.slice(1)) : path;
   return isAbsolute(expanded) ? expanded : cleanPath(join(directory, expanded));
 }
 
-/** A path for a person: relative where it lies in the project, else as it is. */
+/** Returns a path for messages: relative if it is in the project, otherwise unchanged. */
 export function insideProject(directory: string, path: string): string {
   const inside = relative(directory, path);
   return inside === '..' || inside.startsWith('../') ? path : inside || '.';
 }
 
-/** As `resolvePath`; a Windows path stays, for a Windows engine behind a Unix client. */
+/** As `resolvePath`; a Windows path is not changed, for a Windows engine with a Unix client. */
 export function resolveMountSource(directory: string, path: string): string {
   return /^([A-Za-z]:[\\/]|\\\\[^\\/.])/.test(path) ? path : resolvePath(directory, path);
 }
 
-/** As `resolvePath`; a URL, a Git reference and `service:…` stay. */
+/** As `resolvePath`; a URL, a Git reference and `service:…` are not changed. */
 export function resolveBuildContext(directory: string, context: string): string {
   const remote =
     context.includes('://') ||
@@ -34,7 +36,7 @@ export function resolveBuildContext(directory: string, context: string): string 
   return remote ? context : resolvePath(directory, context);
 }
 
-/** A remote compose file (`include`, `extends`), which only Compose itself can fetch. */
+/** Whether it is a remote compose file (`include`, `extends`), which only Compose itself can fetch. */
 export function isRemoteFile(path: string): boolean {
   return /^(oci:\/\/|https?:\/\/|ssh:\/\/|git:\/\/|git@|github\.com\/)/.test(path);
 }

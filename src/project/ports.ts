@@ -4,16 +4,15 @@ import type { Position } from './tree.js';
 
 export interface ShortPort {
   hostIp?: string;
-  /** A port, or a range of which the engine takes one. */
+  /** A port, or a range from which the engine chooses one. */
   published?: string;
   target: number;
   protocol: string;
 }
 
 /**
- * Reads a port's short form, `[[IP:]HOST:]CONTAINER[/PROTOCOL]`, ranges included: one entry for each container
- * port, in Compose's order (by text).
- *
+ * Parses a port's short form, `[[IP:]HOST:]CONTAINER[/PROTOCOL]`, ranges included: one entry for each
+ * container port, in Compose's order (by text).
  * @throws UserError COMPOSE_INVALID
  */
 export function parsePort(text: string, at: Position): ShortPort[] {
@@ -57,7 +56,7 @@ export function parsePort(text: string, at: Position): ShortPort[] {
   return ports.sort((a, b) => (String(a.target) < String(b.target) ? -1 : 1));
 }
 
-/** An address without its brackets, empty for none, undefined for an invalid one. */
+/** Returns an address without its brackets, empty for none, undefined for an invalid one. */
 function hostAddress(text: string): string | undefined {
   const address = /^\[(.*)\]$/.exec(text)?.[1] ?? (text.includes(':') ? undefined : text);
   return address === '' || (address !== undefined && isIP(address)) ? address : undefined;

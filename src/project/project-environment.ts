@@ -8,7 +8,7 @@ import { invalidProject } from './invalid.js';
 import type { UnsetVariable, Warn } from './project-notes.js';
 import type { Position } from './tree.js';
 
-/** Where a variable of the project environment comes from. `client`: the docker client gives it to Compose. */
+/** Source of a variable of the project environment. `client`: the docker client passes it to Compose. */
 export type VariableOrigin =
   | { kind: 'shell' }
   | { kind: 'dotenv'; at: Position }
@@ -20,7 +20,10 @@ export interface ProjectVariable {
   origin: VariableOrigin;
 }
 
-/** What `${…}` in a compose file and bare names in `environment` see: the shell first, then the `.env` file. */
+/**
+ * The variables for `${…}` in a compose file and bare names in `environment`: those of the shell first, then
+ * those of the `.env` file.
+ */
 export class ProjectEnvironment {
   readonly #variables: Map<string, ProjectVariable>;
 
@@ -34,27 +37,26 @@ export class ProjectEnvironment {
     return this.#variables.get(name);
   }
 
-  /** Each name with its value. */
+  /** Yields each name with its value. */
   *entries(): Generator<[string, string]> {
     for (const [name, { value }] of this.#variables) yield [name, value];
   }
 
-  /** This environment with more names; those that are there stay. */
+  /** Returns this environment with more names; existing ones are kept. */
   withDefaults(variables: Iterable<readonly [string, ProjectVariable]>): ProjectEnvironment {
     return new ProjectEnvironment([...variables, ...this.#variables]);
   }
 
-  /** This environment with one name set. */
+  /** Returns this environment with one name set. */
   with(name: string, variable: ProjectVariable): ProjectEnvironment {
     return new ProjectEnvironment([...this.#variables, [name, variable]]);
   }
 }
 
 /**
- * The project environment: what the docker client gives Compose, over the shell's variables, over those of `.env`
- * files.
- *
- * @param files a later one over an earlier one
+ * Reads the project environment. Variables of the docker client override the shell's, which override those of
+ * `.env` files.
+ * @param files a later one overrides an earlier one
  * @throws UserError ENV_FILE_SYNTAX, ENV_FILE_MISSING and those of interpolation, with file and line.
  */
 export function readEnvironment(
@@ -74,8 +76,8 @@ export function readEnvironment(
 }
 
 /**
- * The variables of `.env` files, later files over earlier ones; interpolation in them sees the environment first.
- *
+ * Reads the variables of `.env` files; later files override earlier ones. Interpolation in them uses the
+ * environment first.
  * @throws UserError ENV_FILE_MISSING, ENV_FILE_SYNTAX
  */
 export function readDotEnvFiles(
@@ -98,17 +100,16 @@ export function readDotEnvFiles(
 }
 
 /**
- * Compose gives a variable without a name to a container, but cannot take it into its own environment. Such a one
- * comes of a line like `=value`, also of what follows a closing quote: `NAME="a"=b`.
+ * Makes the error for a variable without a name. Compose passes one to a container, but cannot take it into
+ * its own environment. It comes from a line like `=value`, or from text after a closing quote: `NAME="a"=b`.
  */
 function namelessVariable(at: Position): UserError {
   return invalidProject('ENV_FILE_SYNTAX', 'a value without a name', at, 'write NAME=value, one a line');
 }
 
 /**
- * The example beside an env file, by the names in use: `.env.example`, `env.sample`, `example.env`.
- *
- * @param used env files that the project reads: such a one is no example, whatever its name.
+ * Returns the example beside an env file, by the usual names: `.env.example`, `env.sample`, `example.env`.
+ * @param used env files that the project reads: they are not examples, whatever their names.
  */
 export function exampleOf(file: string, used: ReadonlySet<string> = new Set()): string | undefined {
   const name = basename(file);
@@ -134,9 +135,9 @@ function howToMake(file: string): string {
 }
 
 /**
- * Reads one env file from disk.
- *
- * @throws UserError ENV_FILE_MISSING, ENV_FILE_SYNTAX, INTERPOLATION_SYNTAX, VARIABLE_REQUIRED, with file and line.
+ * Reads one env file from the disk.
+ * @throws UserError ENV_FILE_MISSING, ENV_FILE_SYNTAX, INTERPOLATION_SYNTAX, VARIABLE_REQUIRED, with file and
+ * line.
  */
 export function readEnvFile(
   file: string,
@@ -146,7 +147,10 @@ export function readEnvFile(
   return readWith(file, (text) => parseEnvFile(text, lookup), askedBy);
 }
 
-/** The statements of an env file, `${…}` as it is. @throws UserError ENV_FILE_MISSING, ENV_FILE_SYNTAX */
+/**
+ * Returns the statements of an env file with `${…}` unresolved.
+ * @throws UserError ENV_FILE_MISSING, ENV_FILE_SYNTAX
+ */
 export function readEnvStatements(file: string): EnvStatement[] {
   return readWith(file, (text) => [...envStatements(text)]);
 }

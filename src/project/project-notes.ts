@@ -1,21 +1,23 @@
-/** A value that uses a variable which is not set, and so became empty. */
+/** A value with a variable that is not set and so became empty. */
 export interface UnsetVariable {
   name: string;
   /** Absolute path. */
   file: string;
-  /** 1-based lines of the value; of a compose file, where one environment holds for all, undefined. */
+  /**
+   * 1-based lines of the value; undefined for a compose file, in which one environment applies to all lines.
+   */
   lines?: { first: number; last: number };
 }
 
-/** @param unset where the warning is about a variable that is not set */
+/** @param unset if the warning is about a variable that is not set */
 export type Warn = (message: string, unset?: UnsetVariable) => void;
 
-/** What is noted while a project is read, also of one that is refused after all. */
+/** Notes from reading a project, also from one that is refused in the end. */
 export class ProjectNotes {
-  /** What Compose would warn about, each once. */
+  /** Compose's warnings, without duplicates. */
   readonly warnings = new Set<string>();
   readonly unset: UnsetVariable[] = [];
-  /** Absolute paths of the `.env` files that were read for `${…}`, those of an `include` too. */
+  /** Absolute paths of the `.env` files that were read for `${…}`, including those of an `include`. */
   readonly envFiles = new Set<string>();
 
   readonly warn: Warn = (message, unset) => {

@@ -18,19 +18,18 @@ import { mapNode, type Position, type ScalarValue, scalarNode, type TreeMap, typ
 /** One YAML document of a compose file. */
 export interface ComposeDocument {
   tree: TreeMap;
-  /** Paths that `!reset` and `!override` clear in what earlier files said. */
+  /** Paths that `!reset` and `!override` remove from earlier files. */
   cleared: string[][];
 }
 
-/** Aliases multiply: past this many values a file is an attack or a mistake, no project. */
+/** Aliases multiply values: a file with more than this is an attack or a mistake. */
 const MAX_NODES = 500_000;
 const YAML_TAG = 'tag:yaml.org,2002:';
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
 /**
- * Reads a compose file's YAML as go-yaml does: aliases and merge keys resolved, numbers and booleans by its rules,
- * every key a string and there once.
- *
+ * Reads a compose file's YAML as go-yaml does: aliases and merge keys are resolved, numbers and booleans
+ * follow its rules, and every key is a string and unique.
  * @throws UserError COMPOSE_SYNTAX or DUPLICATE_KEY with file and line.
  */
 export function readYaml(text: string, file: string): ComposeDocument[] {
@@ -48,7 +47,7 @@ export function readYaml(text: string, file: string): ComposeDocument[] {
     line: Math.max(1, lines.linePos(offset ?? 0).line),
   });
   if (!Array.isArray(documents)) return [];
-  // A file of nothing but comments is no document to go-yaml, and neither is what follows its last separator.
+  // go-yaml sees no document in a file with only comments, nor after the last separator.
   return documents
     .filter(
       (document) => document.errors.length > 0 || document.contents !== null || document.directives?.docStart,
@@ -70,7 +69,7 @@ function readDocument(
   const positionOf = (node: unknown): Position =>
     position((node as { range?: [number, number, number] | null } | null)?.range?.[0]);
 
-  /** Undefined for a node that `!reset` removes. */
+  /** Returns undefined for a node that `!reset` removes. */
   function read(node: Node | null, path: readonly string[], at: Position): TreeNode | undefined {
     if (++count > MAX_NODES) throw syntaxError('ALIASES', 'the document contains excessive aliasing', at);
     if (node === null) return scalarNode(at, null);
@@ -144,7 +143,7 @@ function readDocument(
   return { tree: root, cleared };
 }
 
-/** `<<`: keys that are there stay; of several maps the first wins. */
+/** Merges `<<`: existing keys are kept; if there are several maps, the first counts. */
 function mergeInto(map: TreeMap, source: TreeNode | undefined, at: Position): void {
   const sources = source?.kind === 'list' ? source.items : source ? [source] : [];
   for (const item of sources) {

@@ -12,16 +12,15 @@ import { mapAt, plain, type TreeMap, type TreeNode, textAt } from './tree.js';
 
 export interface ProjectReading {
   project: ComposeProject;
-  /** What Compose would warn about: variables that are not set, obsolete keys. */
+  /** Compose's warnings: variables that are not set, obsolete keys. */
   warnings: string[];
 }
 
 /**
- * Reads a Compose project from its files, without an engine, as `docker compose config` would: overrides merged,
- * `extends` and `include` followed, `${…}` resolved, short forms expanded, env files applied, services of
- * inactive profiles left out.
- *
- * @throws UserError with exit code 4, file and 1-based line, for whatever Compose refuses.
+ * Reads a Compose project from its files, without an engine, as `docker compose config` does: overrides are
+ * merged, `extends` and `include` followed, `${…}` resolved, short forms expanded, env files applied, and
+ * services of inactive profiles left out.
+ * @throws UserError with exit code 4, file and 1-based line, for every error that Compose refuses.
  */
 export async function readProject(
   location: ProjectLocation,
@@ -31,8 +30,7 @@ export async function readProject(
 }
 
 /**
- * The model of a loaded project, its env files applied.
- *
+ * Returns the model of a loaded project with its env files applied.
  * @throws UserError ENV_FILE_MISSING, ENV_FILE_SYNTAX and those of interpolation, with file and line.
  */
 export function modelProject(loaded: LoadedProject, location: ProjectLocation): ProjectReading {
@@ -41,8 +39,8 @@ export function modelProject(loaded: LoadedProject, location: ProjectLocation): 
 }
 
 /**
- * A project in the form of Compose's JSON, dollar signs as they are, with other texts for some of its files.
- *
+ * Returns a project in the form of Compose's JSON, without doubled dollar signs, with other texts for some of
+ * its files.
  * @param texts by absolute path
  * @throws UserError as {@link readProject}
  */
@@ -61,7 +59,7 @@ function configOf(loaded: LoadedProject, warn: Warn): ComposeConfig {
   return { name: loaded.name, services, ...usedResources(loaded) };
 }
 
-/** A service in the form of Compose's JSON. */
+/** Returns a service in the form of Compose's JSON. */
 function serviceModel(loaded: LoadedProject, name: string, warn: Warn): Record<string, unknown> {
   const service = mapAt(loaded.tree, 'services', name) as TreeMap;
   const model = plain(service) as Record<string, unknown>;
@@ -87,7 +85,7 @@ function pairsModel(node: TreeNode): Record<string, string> {
   );
 }
 
-/** Networks, volumes and secrets that an active service uses; Compose leaves out the others. */
+/** Returns the networks, volumes and secrets that an active service uses; Compose omits the others. */
 function usedResources({ tree, active }: LoadedProject): Record<string, Record<string, unknown>> {
   const used = { networks: new Set<string>(), volumes: new Set<string>(), secrets: new Set<string>() };
   for (const name of active) {

@@ -2,8 +2,7 @@ import { invalidProject } from './invalid.js';
 import { mapAt, type TreeMap, type TreeNode } from './tree.js';
 
 /**
- * Checks what no schema can say of volumes, secrets and configs.
- *
+ * Checks the rules of volumes, secrets and configs that a schema cannot express.
  * @throws UserError COMPOSE_INVALID
  */
 export function checkResources(project: TreeMap): void {

@@ -1,8 +1,8 @@
 import { timestampText } from './timestamp.js';
 import type { ScalarValue } from './tree.js';
 
-// The rules are those of go-yaml v3, which Compose reads its files with: YAML 1.2 booleans, YAML 1.1 numbers
-// (`010` is octal, `1_000` has separators) and timestamps.
+// The rules of go-yaml v3, which Compose uses: YAML 1.2 booleans, YAML 1.1 numbers (`010` is octal, `1_000`
+// has separators) and timestamps.
 const KEYWORDS = new Map<string, ScalarValue>([
   ['', null],
   ['~', null],
@@ -33,7 +33,7 @@ const FLOAT = /^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$/;
 const MAX_UINT64 = 2n ** 64n - 1n;
 const MIN_INT64 = -(2n ** 63n);
 
-/** What an unquoted YAML scalar means. */
+/** Returns the value of an unquoted YAML scalar. */
 export function plainScalar(text: string): ScalarValue {
   const keyword = KEYWORDS.get(text);
   if (keyword !== undefined) return keyword;
@@ -47,7 +47,7 @@ export function plainScalar(text: string): ScalarValue {
   return parseFloat64(digits) ?? text;
 }
 
-/** A number that no float64 can hold, such as `1e400`, is text to go-yaml. */
+/** go-yaml reads a number that no float64 can hold, such as `1e400`, as text. */
 function parseFloat64(text: string): number | undefined {
   const value = FLOAT.test(text) ? Number(text) : Number.NaN;
   return Number.isFinite(value) ? value : undefined;
@@ -65,14 +65,14 @@ function parseInteger(text: string): bigint | undefined {
 }
 
 /**
- * A scalar as text, the way Go's `%v` prints it: what Compose makes of a number or a boolean where it wants a
+ * Returns a scalar as text as Go's `%v` prints it, as Compose does for a number or a boolean where it needs a
  * string. `1.50` is `1.5`, `1000000.0` is `1e+06`. Null is the empty text.
  */
 export function scalarText(value: ScalarValue): string {
   return typeof value === 'number' ? floatText(value) : String(value ?? '');
 }
 
-/** Go's `%v` of a float64: the shortest digits, with an exponent below 1e-4 and from 1e6 on. */
+/** Returns Go's `%v` of a float64: the shortest digits, with an exponent below 1e-4 and from 1e6 on. */
 function floatText(value: number): string {
   if (Object.is(value, -0)) return '-0';
   if (Number.isNaN(value)) return 'NaN';

@@ -5,7 +5,7 @@ import type { TreeList, TreeMap, TreeNode } from './tree.js';
 
 type JsonType = 'string' | 'number' | 'integer' | 'boolean' | 'null' | 'array' | 'object';
 
-/** What the published schema is made of; `test/unit/project/schema.test.ts` fails for anything else in it. */
+/** The keywords of the published schema; `test/unit/project/schema.test.ts` fails if it has others. */
 export interface Schema {
   $ref?: string;
   oneOf?: readonly Schema[];
@@ -35,7 +35,10 @@ export function checkSchema(root: TreeMap): void {
   check(root, composeSpec, '');
 }
 
-/** Compose checks a file as JSON, which has no such numbers: it refuses them anywhere, also under `x-…`. */
+/**
+ * Refuses numbers that JSON does not have, because Compose checks a file as JSON: they are refused
+ * everywhere, also under `x-…`.
+ */
 function checkNumbers(node: TreeNode, path: string): void {
   if (node.kind === 'map') {
     for (const [key, value] of node.entries) checkNumbers(value, joinPath(path, key));
@@ -63,7 +66,9 @@ function check(node: TreeNode, schema: Schema, path: string): void {
   else checkScalar(node, chosen, path);
 }
 
-/** The schemas of which one has to fit. In the published schema no two of them fit the same type. */
+/**
+ * Returns the schemas of which one must match. In the published schema no two of them accept the same type.
+ */
 function alternativesOf(schema: Schema): readonly Schema[] {
   if (schema.$ref !== undefined) {
     return alternativesOf(composeSpec.definitions[schema.$ref.slice(REFERENCE.length)] as Schema);
@@ -150,7 +155,7 @@ function checkMap(map: TreeMap, schema: Schema, path: string): void {
   }
 }
 
-/** What the value of a key is checked against; a boolean says whether the key may be there, whatever its value. */
+/** Returns the schema for the value of a key; a boolean tells whether the key is allowed, with any value. */
 function schemaOfKey(schema: Schema, key: string): Schema | boolean {
   const { properties = {}, patternProperties = {}, additionalProperties = true } = schema;
   if (Object.hasOwn(properties, key)) return properties[key] as Schema;

@@ -5,9 +5,9 @@ import { explainFileError, writeFileAtomic } from '../system/files.js';
 import type { Secret } from '../system/secret.js';
 
 /**
- * Writes the file of a secret. A secret that is a file is mounted with its own mode, and a container's user is
- * somebody else on this machine: everybody may read the file, and a folder that is made for it keeps the others out.
- *
+ * Writes the file of a secret. Everybody may read it: such a file is mounted with its own mode, and a
+ * container's user is another user on this machine. A folder that is made for it cannot be entered by other
+ * users.
  * @throws UserError of {@link writeFileAtomic}
  */
 export async function writeSecretFile(file: string, value: Secret, mode = 0o444): Promise<void> {
@@ -17,7 +17,7 @@ export async function writeSecretFile(file: string, value: Secret, mode = 0o444)
   await writeFileAtomic(file, value.reveal(), mode);
 }
 
-/** A secret's text without its final newlines; undefined where it is no readable file. */
+/** Returns a secret's text without its final newlines; undefined if it is not a readable file. */
 export function readSecretFile(file: string): string | undefined {
   if (!statSync(file, { throwIfNoEntry: false })?.isFile()) return undefined;
   try {
@@ -28,17 +28,18 @@ export function readSecretFile(file: string): string | undefined {
 }
 
 /**
- * The password that a server gets from a secret of this text when its data folder is made: the image's entrypoint cuts
- * off line feeds at the end (`$(< file)`), and `initdb --pwfile` carriage returns with them (pg_strip_crlf).
+ * Returns the password that a server gets from a secret with this text when its data folder is made: the
+ * image's entrypoint removes line feeds at the end (`$(< file)`), and `initdb --pwfile` also carriage returns
+ * (pg_strip_crlf).
  */
 export function serverPassword(text: string): string {
   return text.replace(/[\r\n]+$/, '');
 }
 
 /**
- * What its readers would take differently, such as `has a carriage return (CR)`; undefined where nothing is. A final
- * newline is not: every reader of secrets strips it. In text of several lines (a key, a certificate, a settings file)
- * such bytes are the format's own affair.
+ * Returns a description of bytes that readers treat differently, such as `has a carriage return (CR)`;
+ * undefined if there are none. A final newline is not one of them, because every reader of secrets strips it.
+ * In a text of several lines (a key, a certificate, a settings file) such bytes belong to the format.
  */
 export function doubtfulBytes(text: string): string | undefined {
   if (text.trim() === '' || text.trim().split(/\r?\n/).length > 1) return undefined;

@@ -6,30 +6,29 @@ import { doubtfulBytes } from './secret-file.js';
 import type { SecretProvider } from './settings-file.js';
 import { SETTINGS_FILE } from './settings-path.js';
 
-/** Some ask a person for a finger or a code. */
+/** In milliseconds. Some providers ask the user for a fingerprint or a code. */
 const TIMEOUT_MS = 60_000;
 
 export interface ProviderSurroundings {
   processes: ProcessRunner;
-  /** Where the command runs: the project's folder. */
+  /** Folder in which the command runs: the project's. */
   directory: string;
   signal: AbortSignal;
-  /** Milliseconds until it is ended. */
+  /** Milliseconds until the command is killed. */
   timeoutMs?: number;
 }
 
-/** The command as a person would type it. */
+/** Returns the command as a user would type it. */
 export function providerCommand({ command }: SecretProvider): string {
   return formatArgv(command);
 }
 
 /**
- * The value of a secret as its provider's command prints it, without one final newline. Anything but a whole value is
- * an error: another exit status than 0, an end by a signal or by the time, nothing printed, or bytes that readers of
- * secrets take differently.
- *
- * @throws UserError PROVIDER_FAILED with what the command wrote to standard error, PROVIDER_TIMEOUT, PROVIDER_EMPTY,
- *   PROVIDER_UNSOUND
+ * Returns the value of a secret: the output of its provider's command without one final newline. Any
+ * incomplete value is an error: an exit status other than 0, an end by a signal or by the time limit, no
+ * output, or bytes that readers of secrets treat differently.
+ * @throws UserError PROVIDER_FAILED with what the command wrote to standard error, PROVIDER_TIMEOUT,
+ * PROVIDER_EMPTY, PROVIDER_UNSOUND
  */
 export async function askProvider(
   name: string,
@@ -46,7 +45,8 @@ export async function askProvider(
       details: { secret: name },
       ...(cause === undefined ? {} : { cause }),
     });
-  // What a killed program has started may hold its output open: out of reach, all of them are ended together.
+  // Children of a killed program may keep its output open. In a session of their own, all of them are ended
+  // together.
   const options = { cwd: directory, signal, timeoutMs, ownSession: true };
   const { stdout } = await processes.run(program, args, options).catch((error: unknown) => {
     if (error instanceof CommandError) {
@@ -62,7 +62,7 @@ export async function askProvider(
   });
   const value = stdout.replace(/\r?\n$/, '');
   if (value.trim() === '') throw fail('PROVIDER_EMPTY', 'printed nothing');
-  // What is no UTF-8 was replaced when it was read.
+  // Invalid UTF-8 was replaced when the output was read.
   const doubt = value.includes('\uFFFD') ? 'is not UTF-8 text' : doubtfulBytes(value);
   if (doubt !== undefined) throw fail('PROVIDER_UNSOUND', `printed a value that ${doubt}`);
   return new Secret(value);

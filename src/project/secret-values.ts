@@ -2,14 +2,13 @@ import { isSecretName, redact, Secret } from '../system/secret.js';
 import type { ComposeProject } from './model.js';
 import { readSecretFile } from './secret-file.js';
 
-/** Shorter values are found in a text by chance. */
+/** Shorter values occur in a text by chance. */
 const FEWEST_CHARACTERS = 8;
 
 /**
- * Values of the project that must not be printed, wherever they turn up: what the files of its secrets hold, and
- * variables and build arguments that are secrets by their name.
- *
- * @param variables more of those, such as the project environment's
+ * Returns the values of the project that must not be printed anywhere: the content of its secrets' files, and
+ * the variables and build arguments whose names suggest a secret.
+ * @param variables more variables to look at, such as the project environment's
  */
 export function secretValues(
   project: ComposeProject,
@@ -26,7 +25,7 @@ export function secretValues(
     value !== null && isSecretName(name) ? [value] : [],
   );
   const found = new Set([...files, ...values].map((value) => value.trim()));
-  // The longest first: one may be a part of another.
+  // The longest first, because one may be a part of another.
   return [...found].filter((value) => value.length >= FEWEST_CHARACTERS).sort((a, b) => b.length - a.length);
 }
 
@@ -37,14 +36,14 @@ function maskValues(text: string, values: readonly string[]): string {
 }
 
 /**
- * Free text with these values masked, and what looks like a credential. In this order: `redact` alone would hide the
- * first word of a passphrase, and the rest of it would not be found any more.
+ * Masks these values in a free text, and then everything that looks like a credential. The order matters:
+ * `redact` alone would hide the first word of a passphrase, and the rest of it would not be found any more.
  */
 export function maskText(text: string, values: readonly string[]): string {
   return redact(maskValues(text, values));
 }
 
-/** The same data with these values masked in each of its strings. */
+/** Returns the same data with these values masked in each of its strings. */
 export function maskData<T>(data: T, values: readonly string[]): T {
   if (typeof data === 'string') return maskValues(data, values) as T;
   if (Array.isArray(data)) return data.map((one) => maskData(one, values)) as T;

@@ -6,10 +6,13 @@ import { SETTINGS_FILE } from './settings-path.js';
 
 type NamedServices = ProjectSettings['services'];
 
-/** What the official entrypoint demands of its environment, one of them, before it initialises a cluster. */
+/** Variables of which the official entrypoint requires one before it initialises a cluster. */
 const SERVER_VARIABLES = ['POSTGRES_PASSWORD', 'POSTGRES_PASSWORD_FILE', 'POSTGRES_HOST_AUTH_METHOD'];
 
-/** The services that are a PostgreSQL server: by their image, else by the variables of the PostgreSQL image. */
+/**
+ * Returns the services that are a PostgreSQL server: by their image, otherwise by the variables of the
+ * PostgreSQL image.
+ */
 export function postgresServices(project: ComposeProject): ComposeService[] {
   const services = Object.values(project.services);
   const byImage = services.filter(({ image, build }) => !build && postgresImage(image));
@@ -21,11 +24,11 @@ export function postgresServices(project: ComposeProject): ComposeService[] {
     (service) =>
       SERVER_VARIABLES.some((name) => name in service.environment) && !looksForItsDatabase(service),
   );
-  // An app may share the server's variables; the server depends on none of the others.
+  // An app may have the same variables as the server; the server depends on none of the others.
   return byVariables.filter(({ dependsOn }) => !byVariables.some(({ name }) => name in dependsOn));
 }
 
-/** A job with psql or pg_dump uses the image of the server, and has a command of its own. */
+/** False for a job with psql or pg_dump: it uses the server's image with a command of its own. */
 function runsServer({ entrypoint = [], command = [] }: ComposeService): boolean {
   const words = [...entrypoint, ...command];
   const [first = 'postgres'] = words;
@@ -33,7 +36,10 @@ function runsServer({ entrypoint = [], command = [] }: ComposeService): boolean 
   return words.some((word) => /docker-entrypoint\.sh|\bpg_ctl\b|\bexec (gosu \w+ )?postgres\b/.test(word));
 }
 
-/** An app with the server's variables for its own login says where the server is. A path is the server's own socket. */
+/**
+ * Whether the service is an app that uses the server's variables to log in: it then also names the server. A
+ * path would be the server's own socket.
+ */
 function looksForItsDatabase({ name: own, containerName, environment }: ComposeService): boolean {
   return Object.entries(environment).some(
     ([name, value]) =>
@@ -45,10 +51,9 @@ function looksForItsDatabase({ name: own, containerName, environment }: ComposeS
 }
 
 /**
- * The service that is the project's database: the one that `invctl.yaml` names, else the one whose image is a
- * PostgreSQL, else the one with the variables of the PostgreSQL image.
- *
- * @throws UserError NO_DATABASE or DATABASE_UNDECIDED (exit 4) naming the key to set.
+ * Returns the service that is the project's database: the one that `invctl.yaml` names, otherwise the one
+ * with a PostgreSQL image, otherwise the one with the variables of the PostgreSQL image.
+ * @throws UserError NO_DATABASE or DATABASE_UNDECIDED (exit 4) with the key to set.
  */
 export function databaseService(project: ComposeProject, named: NamedServices): ComposeService {
   if (named.database !== undefined) return namedService(project, 'database', named.database);
@@ -73,10 +78,9 @@ export function databaseService(project: ComposeProject, named: NamedServices): 
 }
 
 /**
- * The service that is the app: the one that `invctl.yaml` names, else the one that depends on the database, else
- * the one that is built here.
- *
- * @throws UserError NO_APP or APP_UNDECIDED (exit 4) naming the key to set.
+ * Returns the service that is the app: the one that `invctl.yaml` names, otherwise the one that depends on
+ * the database, otherwise the one that is built here.
+ * @throws UserError NO_APP or APP_UNDECIDED (exit 4) with the key to set.
  */
 export function appService(project: ComposeProject, named: NamedServices): ComposeService {
   if (named.app !== undefined) return namedService(project, 'app', named.app);

@@ -5,12 +5,12 @@ import { SETTINGS_FILE } from './settings-path.js';
 
 export interface SettingsDocument {
   value: unknown;
-  /** Of a key or a list item, or of the nearest one above it that is there. */
+  /** Line of a key or a list item, or of the nearest existing one above it. */
   lineOf(path: readonly PropertyKey[]): number | undefined;
 }
 
 /**
- * The text of invctl.yaml. What is wrong is told without a piece of the text, which may hold what it should not.
+ * Parses the text of invctl.yaml. Its errors do not quote the text, which may contain secrets by mistake.
  * @throws UserError CONFIG_INVALID (exit 4) with file and line.
  */
 export function parseSettings(text: string, file: string): SettingsDocument {
@@ -39,7 +39,10 @@ export function parseSettings(text: string, file: string): SettingsDocument {
   };
 }
 
-/** The line of a key in the file on disk. @throws UserError CONFIG_INVALID (exit 4) */
+/**
+ * Returns the line of a key in the file on disk.
+ * @throws UserError CONFIG_INVALID (exit 4)
+ */
 export function lineIn(file: string, path: readonly PropertyKey[]): number | undefined {
   return parseSettings(readFileSync(file, 'utf8'), file).lineOf(path);
 }

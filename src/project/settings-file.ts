@@ -10,7 +10,10 @@ import { problemsOf } from './settings-problems.js';
 
 const positive = z.int().min(0);
 
-/** How many backups `db prune` keeps: the newest of each of the last days, weeks and months that have one. */
+/**
+ * Number of backups that `db prune` keeps: the newest of each of the last days, weeks and months that have
+ * one.
+ */
 const keepSchema = z.strictObject({
   daily: positive.default(7),
   weekly: positive.default(4),
@@ -25,12 +28,12 @@ const recipientSchema = z.string().regex(/^age1[ac-hj-np-z02-9]{58}$/, {
       : 'no age recipient, such as `age-keygen -y key.txt` prints: age1…',
 });
 
-/** Without credentials: those come from where the AWS tools look for them. */
+/** Without credentials: they come from the places that the AWS tools use. */
 const bucketSchema = z.strictObject({
   bucket: z.string().min(1),
-  /** Goes before each name, as a folder would. */
+  /** Prefix of each name, like a folder. */
   prefix: z.string().min(1).optional(),
-  /** Of a server other than Amazon's: `https://minio.example:9000`. */
+  /** Endpoint of a server other than Amazon's: `https://minio.example:9000`. */
   endpoint: z
     .url({ protocol: /^https?$/, error: 'no URL such as https://minio.example:9000' })
     .refine((text) => !text.includes('@'), 'credentials belong into the environment')
@@ -50,25 +53,25 @@ const backupSchema = z.strictObject({
   /** Relative to the project's folder, or below `~/`. */
   folder: z.string().min(1).default('backups'),
   keep: keepSchema.prefault({}),
-  /** Hours after which `status` and `doctor` call the newest verified backup too old. */
+  /** Age in hours from which `status` and `doctor` report the newest verified backup as too old. */
   maxAgeHours: z.number().positive().default(26),
-  /** Where a copy of every backup goes: a folder, as above, or a bucket. */
+  /** Place for a copy of every backup: a folder, as above, or a bucket. */
   copyTo: z
     .union([folderSchema, bucketSchema], {
       error:
         'neither a folder nor {bucket, prefix, endpoint, region}; credentials belong into the environment',
     })
     .optional(),
-  /** Public keys of age that every backup is encrypted to. */
+  /** Public keys of age with which every backup is encrypted. */
   encryptTo: z.array(recipientSchema, { error: 'no list of recipients, such as [age1…]' }).min(1).optional(),
-  /** File with the age identities that open encrypted backups, for `verify` and `restore`; a path as above. */
+  /** File with the age identities that decrypt backups, for `verify` and `restore`; a path as above. */
   identity: z.string().min(1).optional(),
 });
 
 const doctorSchema = z.strictObject({
-  /** Checks that are silenced, each with the reason, which `doctor` tells. */
+  /** Silenced checks, each with the reason, which `doctor` prints. */
   ignore: z.array(z.strictObject({ id: z.string(), reason: z.string().trim().min(1) })).default([]),
-  /** From when on something in the database takes too long; for `db inspect` as well. */
+  /** Limits above which something in the database takes too long; also for `db inspect`. */
   limits: z
     .strictObject({
       transactionMinutes: z.number().min(0).default(HEALTH_LIMITS.transactionMinutes),
@@ -77,26 +80,29 @@ const doctorSchema = z.strictObject({
     .prefault({}),
 });
 
-/** Where a secret comes from in place of a person's hand. */
+/** The command that provides a secret, so that nobody has to type it. */
 const providerSchema = z.strictObject({
-  /** Program and arguments, run in the project's folder without a shell; the value is what it prints. */
+  /** Program and arguments, run in the project's folder without a shell; its output is the value. */
   command: z.tuple([z.string().min(1)], z.string()),
 });
 
-/** The rule of Compose for a project's name, which ends with that of its environment. */
+/** Compose's rule for a project's name, which ends with the environment's name. */
 export const ENVIRONMENT_NAME = /^[a-z0-9][a-z0-9_-]*$/;
 
 const path = z.string().min(1);
 
-/** What is another in one environment of the project, in Compose's own terms. Paths are relative to invctl.yaml. */
+/**
+ * Settings that differ in one environment of the project, in Compose's own terms. Paths are relative to
+ * invctl.yaml.
+ */
 const environmentSchema = z
   .strictObject({
-    /** In merge order, as with `docker compose -f`. Default: what Compose takes by itself. */
+    /** In merge order, as with `docker compose -f`. Default: the files that Compose finds by itself. */
     files: z
       .array(path, { error: 'no list of files, such as [compose.yaml, compose.production.yaml]' })
       .min(1)
       .optional(),
-    /** In place of `.env`, as with `docker compose --env-file`; of several, a later one wins. */
+    /** Replaces `.env`, as with `docker compose --env-file`; a later file overrides an earlier one. */
     envFile: z.union([path, z.array(path).min(1)], { error: 'no file, and no list of files' }).optional(),
     /** Default: the project's name and the environment's, joined by a hyphen. */
     project: z
@@ -106,14 +112,14 @@ const environmentSchema = z
         'no project name: lower-case letters, digits, - and _, a letter or digit first',
       )
       .optional(),
-    /** Of `docker context ls`: the engine that it runs on. Default: the client's own. */
+    /** A context of `docker context ls`: the engine that it runs on. Default: the client's own. */
     context: z.string().min(1).optional(),
-    /** The same as an address, `ssh://user@host[:port]`. */
+    /** Address of that engine instead of a context, `ssh://user@host[:port]`. */
     host: z
       .string()
       .regex(/^ssh:\/\/./, 'no address of the form ssh://user@host[:port]')
       .optional(),
-    /** What loses data in it needs `--confirm`. */
+    /** True: commands that lose data in it need `--confirm`. */
     protected: z.boolean().default(false),
   })
   .refine(({ context, host }) => context === undefined || host === undefined, {
@@ -122,7 +128,7 @@ const environmentSchema = z
   });
 
 const settingsSchema = z.strictObject({
-  /** Read, and judged, by the command line before any command. */
+  /** The command line reads and checks it before any command. */
   engine: z.unknown().optional(),
   services: z.strictObject({ database: z.string().optional(), app: z.string().optional() }).prefault({}),
   backup: backupSchema.prefault({}),
@@ -146,8 +152,8 @@ export type SecretProvider = z.infer<typeof providerSchema>;
 export type RetentionPolicy = z.infer<typeof keepSchema>;
 
 /**
- * `invctl.yaml` of a project, with its defaults where there is none. Backups of an environment, and of a project on
- * another machine, have a folder of their own below that of all.
+ * Reads `invctl.yaml` of a project; without one, the defaults. Backups of an environment, and of a project on
+ * another machine, have a subfolder of their own.
  * @throws UserError CONFIG_INVALID (exit 4) with the file, and the line or the key.
  */
 export async function readSettings({
@@ -185,7 +191,7 @@ async function readFileOf(directory: string): Promise<ProjectSettings> {
   throw invalidSettings(file, message.join('\n'), first?.line);
 }
 
-/** In words of YAML, where a value is of another kind. */
+/** Describes a value of the wrong type in YAML's terms. */
 function typeMismatch(issue: z.core.$ZodRawIssue): string | undefined {
   if (issue.code !== 'invalid_type') return undefined;
   if (issue.input === undefined) return 'is missing';

@@ -1,2 +1,2 @@
-/** Apart from its reader, so that who only names the file does not load the reader. */
+/** In a file of its own, so that code which only names the file does not load its reader. */
 export const SETTINGS_FILE = 'invctl.yaml';

@@ -6,7 +6,10 @@ export interface SettingsProblem {
   message: string;
 }
 
-/** What a schema has against settings, key by key. No value is told: it may be a secret in the wrong place. */
+/**
+ * Returns a schema's objections to settings, key by key. They contain no value, because it may be a misplaced
+ * secret.
+ */
 export function problemsOf(error: z.ZodError, schema: z.ZodType): SettingsProblem[] {
   return error.issues.flatMap((issue) => explain(issue, [], schema));
 }
@@ -24,7 +27,7 @@ function explain(issue: z.core.$ZodIssue, above: PropertyKey[], schema: z.ZodTyp
     });
   }
   if (issue.code === 'invalid_union') {
-    // Of the kinds that a value may have, the one that it was meant to have.
+    // If the value may have several kinds, the kind that it was most likely meant to have.
     const meant = issue.errors.find((issues) => issues.some((one) => isInside(one)));
     if (meant) return meant.flatMap((one) => explain(one, path, schema));
   }

@@ -1,13 +1,16 @@
 import type { ComposeProject } from './model.js';
 
-/** Something that two projects would both use, were they on one machine. */
+/** Something that two projects would both use if they were on one machine. */
 export interface SharedThing {
   kind: 'port' | 'volume' | 'folder' | 'network' | 'container' | 'secret';
-  /** As the engine or the machine calls it: `127.0.0.1:5003/tcp`, a volume's name, a path. */
+  /** The engine's or machine's name for it: `127.0.0.1:5003/tcp`, a volume's name, a path. */
   name: string;
 }
 
-/** What two projects both use and each would rather have for itself. What is external is meant to be shared. */
+/**
+ * Returns what two projects both use although each needs its own. External resources are left out: they are
+ * meant to be shared.
+ */
 export function sharedThings(one: ComposeProject, other: ComposeProject): SharedThing[] {
   const theirs = new Set(thingsOf(other).map(identity));
   return [...new Map(thingsOf(one).map((thing) => [identity(thing), thing])).values()].filter((thing) =>

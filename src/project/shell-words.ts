@@ -1,7 +1,7 @@
 /**
- * Splits a command as Compose does (go-shellwords): quotes as in a shell, a backslash before any character means
- * that character, no variables, and nothing after an unquoted `;`, `&`, `|`, `<` or `>`. Undefined where a quote
- * or a bracket is left open.
+ * Splits a command as Compose does (go-shellwords): quotes as in a shell, a backslash before any character
+ * means that character, no variables, and nothing after an unquoted `;`, `&`, `|`, `<` or `>`. Undefined if a
+ * quote or a bracket is not closed.
  */
 export function shellWords(text: string): string[] | undefined {
   const words: string[] = [];
@@ -47,7 +47,7 @@ export function shellWords(text: string): string[] | undefined {
       continue;
     }
     if (/[;&|<>]/.test(character) && !quote && !backquoted && !substitution) {
-      // `2>` redirects: its digit is no word.
+      // `2>` redirects: its digit is not a word.
       if (character === '>' && /^[0-9]/.test(word)) started = false;
       break;
     }

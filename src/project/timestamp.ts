@@ -9,14 +9,15 @@ const TIMESTAMP = new RegExp(
 );
 
 /**
- * Go's `time.Time.String()` of an unquoted date: that is what Compose makes of it. Undefined for what go-yaml v3 reads
- * as no date. Its layouts are `2006-1-2`, `2006-1-2 15:4:5.9` and `2006-1-2T15:4:5.9Z07:00`; Go's `time.Parse` takes a
- * comma for the point, several spaces for one, and drops digits behind the ninth.
+ * Returns Go's `time.Time.String()` of an unquoted date, as Compose does. Undefined if go-yaml v3 does not
+ * read the text as a date. Its layouts are `2006-1-2`, `2006-1-2 15:4:5.9` and `2006-1-2T15:4:5.9Z07:00`.
+ * Go's `time.Parse` accepts a comma instead of the point and several spaces instead of one, and drops digits
+ * after the ninth.
  */
 export function timestampText(text: string): string | undefined {
   const parts = TIMESTAMP.exec(text)?.groups;
   if (!parts) return undefined;
-  // A zone belongs to the layout with a T, which cannot do without one.
+  // A zone belongs to the layout with a T, which requires one.
   if (/[Tt]/.test(text) !== (parts.zone !== undefined)) return undefined;
   const number = (part: string) => Number(parts[part] ?? 0);
   const date = new Date(0);
@@ -37,7 +38,7 @@ export function timestampText(text: string): string | undefined {
   return `${date.toISOString().slice(0, 19).replace('T', ' ')}${fraction} ${zone}`;
 }
 
-/** Minutes may be 60 to `time.Parse`, which then makes an hour of them. */
+/** `time.Parse` accepts 60 as the minutes and makes an hour of them. */
 function zoneText(zone: string | undefined): string | undefined {
   if (zone === undefined || zone === 'Z') return '+0000 UTC';
   const [hours, minutes] = zone.slice(1).split(':').map(Number) as [number, number];

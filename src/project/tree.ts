@@ -1,4 +1,4 @@
-/** Where something is written. */
+/** A place in a file. */
 export interface Position {
   /** Absolute path. */
   file: string;
@@ -9,7 +9,7 @@ export interface Position {
 /** A YAML integer is a `bigint`, a YAML float a `number`: Compose prints them differently. */
 export type ScalarValue = string | number | bigint | boolean | null;
 
-/** A value of a compose file with the place where it is written. */
+/** A value of a compose file with its place. */
 export type TreeNode = TreeMap | TreeList | TreeScalar;
 
 export interface TreeMap {
@@ -28,19 +28,19 @@ export interface TreeScalar {
   kind: 'scalar';
   value: ScalarValue;
   at: Position;
-  /** The variables of its `${…}`, once it is interpolated. */
+  /** The variables of its `${…}`, after interpolation. */
   references?: Reference[];
-  /** The path as the file has it, where it was made absolute. */
+  /** The path as written in the file, if it was made absolute. */
   written?: string;
-  /** Earlier definitions of the same list entry that this one replaced, nearest first. */
+  /** Earlier definitions of the same list entry, which this one replaced, nearest first. */
   replaced?: TreeScalar[];
 }
 
-/** A `${…}` in a template and what became of it. */
+/** A `${…}` in a template and its value. */
 export interface Reference {
   /** The variable's name. */
   name: string;
-  /** Undefined where the variable is not set. */
+  /** Undefined if the variable is not set. */
   value: string | undefined;
 }
 
@@ -60,7 +60,7 @@ export function isNull(node: TreeNode): boolean {
   return node.kind === 'scalar' && node.value === null;
 }
 
-/** The node at a path of map keys, or undefined where a part is absent or no map. */
+/** Returns the node at a path of map keys, or undefined if a part is absent or not a map. */
 function at(node: TreeNode | undefined, ...path: string[]): TreeNode | undefined {
   let current = node;
   for (const key of path) {
@@ -70,25 +70,25 @@ function at(node: TreeNode | undefined, ...path: string[]): TreeNode | undefined
   return current;
 }
 
-/** The map at a path, or undefined. */
+/** Returns the map at a path, or undefined. */
 export function mapAt(node: TreeNode | undefined, ...path: string[]): TreeMap | undefined {
   const found = at(node, ...path);
   return found?.kind === 'map' ? found : undefined;
 }
 
-/** The text at a path; undefined where there is none or it is no string. */
+/** Returns the text at a path; undefined if there is none or it is not a string. */
 export function textAt(node: TreeNode | undefined, ...path: string[]): string | undefined {
   const found = at(node, ...path);
   return found?.kind === 'scalar' && typeof found.value === 'string' ? found.value : undefined;
 }
 
-/** The path at a key as its file has it, before it was made absolute. */
+/** Returns the path at a key as written in its file, before it was made absolute. */
 export function writtenAt(node: TreeNode | undefined, ...path: string[]): string | undefined {
   const found = at(node, ...path);
   return found?.kind === 'scalar' ? found.written : undefined;
 }
 
-/** A copy that shares nothing with the original but positions. */
+/** Returns a copy that shares only positions with the original. */
 export function cloneTree<T extends TreeNode>(node: T): T {
   if (node.kind === 'map') {
     return { ...node, entries: new Map([...node.entries].map(([key, value]) => [key, cloneTree(value)])) };
@@ -97,7 +97,7 @@ export function cloneTree<T extends TreeNode>(node: T): T {
   return { ...node };
 }
 
-/** Plain data without positions, as `JSON.parse` would give it. */
+/** Returns plain data without positions, like the result of `JSON.parse`. */
 export function plain(node: TreeNode): unknown {
   if (node.kind === 'map') {
     return Object.fromEntries([...node.entries].map(([key, value]) => [key, plain(value)]));

@@ -4,7 +4,7 @@ import { shellWords } from './shell-words.js';
 import { mapAt, type ScalarValue, type TreeMap, type TreeNode } from './tree.js';
 
 interface Form {
-  /** What a value has to be, for the message. */
+  /** The required form of a value, for the message. */
   expected: string;
   holds: (value: ScalarValue) => boolean;
 }
@@ -57,9 +57,8 @@ function ofText(expected: string, holds: (text: string) => boolean): Form {
 }
 
 /**
- * Checks what the schema does not say of single values of services, and Compose refuses when it takes them into its
- * own types: once all files are merged.
- *
+ * Checks rules of single values that the schema does not have, but that Compose applies when it converts them
+ * to its own types: after all files are merged.
  * @throws UserError COMPOSE_INVALID at the first mistake in file order.
  */
 export function checkValues(root: TreeMap): void {
@@ -68,7 +67,7 @@ export function checkValues(root: TreeMap): void {
   }
 }
 
-/** @param keys of `node` below its service, as {@link FORMS} has them */
+/** @param keys of `node` below its service, in the form of {@link FORMS} */
 function checkForms(node: TreeNode, keys: string, path: string): void {
   if (node.kind === 'map') {
     for (const [key, value] of node.entries) checkForms(value, joinPath(keys, key), joinPath(path, key));
