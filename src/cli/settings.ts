@@ -62,7 +62,7 @@ export async function resolveSettings(
   const fromFile = await projectSettings(directory);
   const engine = flags.engine ?? (env.INVCTL_ENGINE || fromFile.engine || 'auto');
   const environment = flags.environment ?? (env.INVCTL_ENVIRONMENT || undefined);
-  if (environment === '') throw usageError('--environment "" is no name', '--environment production');
+  if (environment === '') throw usageError('--environment "" is not a name', '--environment production');
   const place = engineChosen(flags, env);
   if (!isEngineChoice(engine)) {
     throw usageError(`unknown engine "${engine}"`, `--engine ${ENGINE_CHOICES.join('|')}`);
@@ -93,7 +93,7 @@ function engineChosen(flags: GlobalFlags, env: NodeJS.ProcessEnv): Pick<GlobalSe
       'leave one of them away',
     );
   }
-  if (context === '') throw usageError('--context "" is no name', 'docker context ls');
+  if (context === '') throw usageError('--context "" is not a name', 'docker context ls');
   return { ...(host === undefined ? {} : { host }), ...(context === undefined ? {} : { context }) };
 }
 

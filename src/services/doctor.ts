@@ -11,7 +11,7 @@ import { nearest } from '../project/nearest.js';
 import { withProjectLock } from '../system/lock.js';
 import type { ServiceContext } from './context.js';
 
-/** How long `--fix` waits for another invctl at work in the project, in milliseconds. */
+/** How long `--fix` waits for the lock of the project, in milliseconds. */
 const LOCK_WAIT_MS = 10_000;
 /** Each round may uncover a fault behind the one that it fixed. */
 const MOST_FIX_ROUNDS = 5;

@@ -35,7 +35,7 @@ export default command({
       progress.set('seed', 'done', `${basename(result.file)}  ${formatDuration(Date.now() - started)}`);
       return { data: result, text: seedText(result) };
     } catch (error) {
-      progress.set('seed', 'failed', `${what}  nothing of it was applied`);
+      progress.set('seed', 'failed', `${what}  nothing was applied`);
       throw error;
     } finally {
       progress.stop();

@@ -20,7 +20,7 @@ export default command({
     db: choice('form', DATABASE_FORMS, 'what the database becomes', { initial: 'statefulset' }),
     ingress: parsed('host', 'host name under which the app is reached, with TLS', (word) => {
       if (!HOST.test(word))
-        throw usageError(`"${word}" is no host name`, 'invctl export k8s --ingress shop.example.com');
+        throw usageError(`"${word}" is not a host name`, 'invctl export k8s --ingress shop.example.com');
       return word;
     }),
   },

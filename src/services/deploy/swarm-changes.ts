@@ -17,13 +17,13 @@ export interface Intended {
   project: ComposeProject;
   /** The services as the stack file has them, by their names. */
   definitions: Readonly<Record<string, Json>>;
-  /** Of the definitions, for {@link DEFINITION}. */
+  /** Digest of each definition, by the service's name: the value of its label {@link DEFINITION}. */
   digests: ReadonlyMap<string, string>;
   images: readonly PinnedImage[];
   secrets: readonly VersionedSecret[];
 }
 
-/** Label of a service: what it was deployed from, so that a change by hand is noticed. */
+/** Label of a service: the digest of its definition when it was deployed, so that a change by hand is noticed. */
 export const DEFINITION = 'dev.invctl.definition';
 
 /**

@@ -21,7 +21,7 @@ export const baseOperation = operation({
   steps: ['base'],
   harmless: true,
   reopen: async () => undefined,
-  revert: async () => 'a base backup that is not whole counts for nothing, and goes with the next one',
+  revert: async () => 'an incomplete base backup is ignored, and the next one removes it',
 });
 
 export interface BaseTaken {

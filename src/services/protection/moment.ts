@@ -37,7 +37,7 @@ export function parseTarget(text: string, now = new Date()): Target {
 export function parseTransaction(text: string): Target {
   if (!/^[1-9]\d{0,9}$/.test(text)) {
     throw usage(
-      `--to-before "${text}" is no transaction`,
+      `--to-before "${text}" is not a transaction number`,
       '--to-before 48213      (its number, as the log of the server or `xmin` of a row has it)',
     );
   }

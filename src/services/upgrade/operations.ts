@@ -13,7 +13,7 @@ import type { ServiceContext } from '../context.js';
 import { operation } from '../operation.js';
 
 const stateSchema = z.object({
-  /** Of the folder that holds both sides, relative to the project. */
+  /** The folder that holds both sides, relative to the project. */
   folder: z.string().regex(/^\.invctl\/upgrade(-[\w-]+)?$/),
 });
 

@@ -15,7 +15,7 @@ import { findScaffold, ofAllEnvironments, type Scaffold } from './find-scaffold.
 import { committedText, uncommitted } from './git-history.js';
 import { stagedIn, templateUpgradeOperation, writeAll } from './operations.js';
 
-/** How long an upgrade waits for another invctl at work in the project, in milliseconds. */
+/** How long an upgrade waits for the lock of the project, in milliseconds. */
 const LOCK_WAIT_MS = 10_000;
 
 export interface UpgradeInput {

@@ -69,6 +69,6 @@ export default command({
 function secondsOf(text: string, name: string): number {
   const [, amount, unit = ''] = /^([1-9]\d{0,4})([mhd])$/.exec(text) ?? [];
   if (amount === undefined)
-    throw usageError(`${name} "${text}" is no time such as 30m, 24h or 7d`, `${name} 24h`);
+    throw usageError(`${name} "${text}" is not a duration such as 30m, 24h or 7d`, `${name} 24h`);
   return Number(amount) * (UNIT_SECONDS[unit] as number);
 }
