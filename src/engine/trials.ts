@@ -30,6 +30,12 @@ export interface LeftVolume {
   dataDirectory: string;
 }
 
+/** A statement for PostgreSQL's single-user mode. */
+export interface ServerQuestion {
+  database: string;
+  statement: string;
+}
+
 /** @param users services, or other users of the volume. */
 export function volumeInUse(name: string, users: readonly string[]): UserError {
   return new UserError({
@@ -124,12 +130,7 @@ export interface Trials {
    * Asks a stopped server in PostgreSQL's single-user mode, in which nobody can connect.
    * @returns its whole output
    */
-  askStopped(
-    location: ProjectLocation,
-    service: ComposeService,
-    database: string,
-    statement: string,
-  ): Promise<string>;
+  askStopped(location: ProjectLocation, service: ComposeService, question: ServerQuestion): Promise<string>;
   /**
    * Asks the server of a volume that an upgrade left, as {@link askStopped} does.
    * @returns undefined if the volume or its server does not exist any more.
@@ -140,8 +141,7 @@ export interface Trials {
     location: ProjectLocation,
     service: ComposeService,
     volume: LeftVolume,
-    database: string,
-    statement: string,
+    question: ServerQuestion,
   ): Promise<string | undefined>;
 }
 

@@ -107,3 +107,8 @@ export function composeComplaint(stderr: string): string {
     .slice(-COMPLAINT_LINES)
     .join('\n');
 }
+
+/** Whether the volume exists, whoever made it. */
+export async function hasVolume(docker: Docker, name: string): Promise<boolean> {
+  return (await docker.inspect(argv.inspectVolumes([name]))).length > 0;
+}

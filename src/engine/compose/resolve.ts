@@ -51,3 +51,25 @@ async function resolveProject(
     file: location.files.at(-1) as string,
   });
 }
+
+/** See `Trials.configWith`. */
+export async function configWith(
+  docker: Docker,
+  location: ProjectLocation,
+  file: string,
+  text: string,
+): Promise<ComposeConfig> {
+  const result = await docker.run(argv.configWith(location, file), {
+    cwd: location.directory,
+    input: text,
+    allowFailure: true,
+  });
+  if (result.status === 0) return JSON.parse(result.stdout) as ComposeConfig;
+  throw new UserError({
+    code: 'COMPOSE_INVALID',
+    message: `Compose refuses the project: ${composeComplaint(result.stderr).trim()}`,
+    hint: 'docker compose config',
+    exitCode: ExitCode.projectInvalid,
+    file,
+  });
+}

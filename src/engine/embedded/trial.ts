@@ -1,33 +1,21 @@
 import { existsSync } from 'node:fs';
-import { chown, mkdir, rename } from 'node:fs/promises';
+import { rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { UserError } from '../../errors.js';
 import { projectFromModel } from '../../project/from-config.js';
 import type { ProjectLocation } from '../../project/locate.js';
-import type { ComposeProject, ComposeService } from '../../project/model.js';
 import { readConfig } from '../../project/read.js';
 import { syncFolder } from '../../system/files.js';
-import { makeStateFolder, stateRoot } from '../../system/state-root.js';
-import type {
-  BesideInput,
-  BesideTrial,
-  LeftVolume,
-  ServerMove,
-  Trial,
-  TrialDependencies,
-  TrialInput,
-  Trials,
-  TrialVolume,
-} from '../trials.js';
-import { volumeInUse } from '../trials.js';
+import { stateRoot } from '../../system/state-root.js';
+import type { ServerMove, Trial, TrialDependencies, TrialInput, Trials, TrialVolume } from '../trials.js';
+import { prepareBeside, withoutPublishedPorts } from './beside.js';
 import { classify } from './classify.js';
 import { createEmbeddedContext, notRunningError } from './context.js';
 import { dataFolderOf, dataMount } from './database.js';
 import { createEmbeddedEngine } from './engine.js';
-import { findMove, findPostgres, findServer, type MovePrograms } from './find-postgres.js';
-import { serviceMark } from './launch.js';
-import { runSingleUser } from './postgres.js';
+import { findMove, type MovePrograms } from './find-postgres.js';
 import { findServerUser } from './server-user.js';
+import { askLeft, askStopped } from './single-user.js';
 
 /** Data folder of the official image; the compose file uses its paths. */
 const DATA_PATH = '/var/lib/postgresql/data';
@@ -43,6 +31,8 @@ export function createEmbeddedTrials(dependencies: TrialDependencies): Trials {
   const uninterrupted = { ...quiet, signal: new AbortController().signal };
   const engine = createEmbeddedEngine(uninterrupted);
   const context = createEmbeddedContext(uninterrupted);
+  // Reverting a trial continues after Ctrl-C; a question to a stopped server does not.
+  const asking = { ...context, signal };
 
   async function find({ from, to }: ServerMove): Promise<MovePrograms> {
     const user = await findServerUser(processes);
@@ -66,48 +56,6 @@ export function createEmbeddedTrials(dependencies: TrialDependencies): Trials {
     return {
       engine: createEmbeddedEngine({ ...quiet, clientPrograms, trial: { project, server } }),
       location: { ...live, name },
-    };
-  }
-
-  async function prepareBeside(
-    live: ProjectLocation,
-    { name, project, service, dataDirectory, folder }: BesideInput,
-  ): Promise<BesideTrial> {
-    const user = await findServerUser(processes);
-    const { state } = await context.open(live);
-    const known = state.services[service.name]?.server;
-    const database = classify(service);
-    const major = database.kind === 'postgres' ? database.major : undefined;
-    const server = known
-      ? { ...known, major: Number.parseInt(known.version, 10) }
-      : await findPostgres(major === undefined ? {} : { major }, {
-          processes,
-          env,
-          user,
-          stateRoot: stateRoot(env),
-        });
-    if (!existsSync(dataDirectory)) {
-      await makeStateFolder(dirname(dataDirectory), 'traversable');
-      await mkdir(dataDirectory, { mode: 0o700 });
-      if (user.ids.uid !== undefined) await chown(dataDirectory, user.ids.uid, user.ids.gid);
-    }
-    const alone = { ...project, services: { [service.name]: { ...service, dependsOn: {} } } };
-    const trial = { project: withoutPublishedPorts(alone), server, dataFolder: folder };
-    return {
-      engine: createEmbeddedEngine({ ...quiet, trial }),
-      location: { ...live, name },
-      async runOnData([program = '', ...words], input) {
-        const { status, stdout, stderr } = await processes.run(program, words, {
-          ...user.ids,
-          cwd: '/',
-          // The programs that combine a base come with the server.
-          env: { PATH: `${server.programs}:${env.PATH ?? '/usr/bin:/bin'}` },
-          input,
-          allowFailure: true,
-          ownSession: true,
-        });
-        return { status: status ?? 1, output: stdout + stderr };
-      },
     };
   }
 
@@ -143,40 +91,6 @@ export function createEmbeddedTrials(dependencies: TrialDependencies): Trials {
     await engine.removeVolume(location, name);
   }
 
-  async function askStopped(
-    location: ProjectLocation,
-    { name }: ComposeService,
-    database: string,
-    statement: string,
-  ): Promise<string> {
-    const { state, folders } = await context.open(location);
-    const { server } = state.services[name] ?? {};
-    if (!server) throw notRunningError(name);
-    const user = await findServerUser(processes);
-    const mark = serviceMark(folders, name);
-    const plan = { dataFolder: server.dataFolder, installation: server, user, mark, env };
-    return runSingleUser(plan, database, statement, processes, signal);
-  }
-
-  async function askLeft(
-    location: ProjectLocation,
-    { name: service }: ComposeService,
-    volume: LeftVolume,
-    database: string,
-    statement: string,
-  ): Promise<string | undefined> {
-    const { state, folders } = await context.open(location);
-    const [folder] = Object.entries(state.volumes).find(([, { name }]) => name === volume.name) ?? [];
-    const user = await findServerUser(processes);
-    const installation = await findServer(volume.major, { processes, env, user, stateRoot: stateRoot(env) });
-    if (folder === undefined || installation === undefined) return undefined;
-    const used = (await engine.volumes(location)).find(({ name, unused }) => name === volume.name && !unused);
-    if (used) throw volumeInUse(volume.name, used.services);
-    const dataFolder = join(folders.volumes, folder);
-    const plan = { dataFolder, installation, user, mark: serviceMark(folders, service), env };
-    return runSingleUser(plan, database, statement, processes, signal);
-  }
-
   return {
     engine,
     declared: (service, { major }) => {
@@ -198,20 +112,11 @@ export function createEmbeddedTrials(dependencies: TrialDependencies): Trials {
       return createEmbeddedEngine({ ...quiet, clientPrograms });
     },
     prepare,
-    prepareBeside,
+    prepareBeside: (...call) => prepareBeside(context, quiet, ...call),
     release,
     remove,
     removeVolume,
-    askStopped,
-    askLeft,
+    askStopped: (...call) => askStopped(asking, ...call),
+    askLeft: (...call) => askLeft(asking, ...call),
   };
-}
-
-/** Removes the ports of this machine, which the live project uses; the trial gets free ones. */
-function withoutPublishedPorts(project: ComposeProject): ComposeProject {
-  const services = Object.entries(project.services).map(([name, service]) => [
-    name,
-    { ...service, ports: service.ports.map(({ target, protocol }) => ({ target, protocol })) },
-  ]);
-  return { ...project, services: Object.fromEntries(services) };
 }

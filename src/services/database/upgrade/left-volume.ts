@@ -29,8 +29,7 @@ export async function assertNothingLeft(
           database.location,
           database.service,
           { name, major, ...left },
-          inDatabase,
-          statement,
+          { database: inDatabase, statement },
         )
       : undefined;
     return output === undefined ? undefined : answer(output);

@@ -92,7 +92,7 @@ async function transactionOfStopped(
 ): Promise<bigint> {
   const trials = await openTrials(engine, context);
   const statement = 'SELECT pg_snapshot_xmax(pg_current_snapshot())';
-  const output = await trials.askStopped(location, service, name, statement);
+  const output = await trials.askStopped(location, service, { database: name, statement });
   const next = /pg_snapshot_xmax = "(\d+)"/.exec(output)?.[1];
   if (next !== undefined) return BigInt(next);
   throw new UserError({

@@ -1,0 +1,53 @@
+import { readFile } from 'node:fs/promises';
+import { Writable } from 'node:stream';
+import { UserError } from '../../errors.js';
+import type { ProjectLocation } from '../../project/locate.js';
+import type { BesideInput, BesideTrial } from '../trials.js';
+import type { Docker } from './docker.js';
+import { prepareTrial } from './open-trial.js';
+import { configWith } from './resolve.js';
+
+/** See `Trials.prepareBeside`. */
+export async function prepareBeside(
+  docker: Docker,
+  live: ProjectLocation,
+  { name, project, service, dataDirectory, folder }: BesideInput,
+): Promise<BesideTrial> {
+  const file = live.files[0] as string;
+  const config = await configWith(docker, live, file, await readFile(file, 'utf8'));
+  const own = config.services[service.name];
+  if (own) own.environment = { ...own.environment, PGDATA: folder };
+  const mount = service.mounts
+    .filter(({ target }) => `${dataDirectory}/`.startsWith(`${target.replace(/\/$/, '')}/`))
+    .sort((a, b) => b.target.length - a.target.length)[0];
+  if (!mount || (mount.type === 'volume' && mount.source === undefined)) {
+    throw new UserError({
+      code: 'PROTECTION_IMPOSSIBLE',
+      message: `the data lies in ${dataDirectory}, where no named volume and no folder is mounted: it ends with the container`,
+      hint: 'mount a volume there: invctl doctor',
+    });
+  }
+  const key = mount.type === 'volume' ? mount.source : undefined;
+  const trial = await prepareTrial(docker, live, {
+    name,
+    config,
+    services: [service.name],
+    ...(key === undefined ? {} : { volume: { key, name: project.volumes[key]?.name ?? key } }),
+  });
+  return {
+    ...trial,
+    async runOnData(command, input) {
+      let output = '';
+      const stdout = new Writable({
+        write(chunk: Buffer, _encoding, done) {
+          output += chunk;
+          done();
+        },
+      });
+      const words = ['sh', '-c', '"$@" 2>&1', 'sh', ...command];
+      // PostgreSQL refuses to run as root, and the data files belong to another user.
+      const options = { user: service.user ?? 'postgres', stdin: input, stdout };
+      return { status: await trial.engine.run(trial.location, service.name, words, options), output };
+    },
+  };
+}
