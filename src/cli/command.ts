@@ -79,7 +79,6 @@ export function command<
   return definition;
 }
 
-/** Defines a group. */
 export function group(definition: Group): Group {
   return definition;
 }

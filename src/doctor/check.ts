@@ -32,7 +32,6 @@ export type Chapter = keyof typeof CHAPTERS;
 
 /** One problem, as text without a secret. */
 export interface Finding {
-  /** What is wrong. */
   message: string;
   /** Why it matters; absent: the check's own reason. */
   why?: string;

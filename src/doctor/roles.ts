@@ -23,7 +23,7 @@ export interface DatabaseReference extends Address {
   portVariable?: string;
 }
 
-/** A connection URL under such a name is for a person's machine or for tests, not for the service itself. */
+/** A connection URL under such a name is for a developer's machine or for tests, not for the service itself. */
 const NOT_ITS_OWN = /(?:^|_)(?:TEST|TESTING|SHADOW|LOCAL|LOCALHOST|HOST|DEV|CI|PUBLIC|EXTERNAL|EXAMPLE)_/i;
 const OTHER_DATABASES = /(^|\/)(mysql|mariadb|mongo|percona|mssql|oracle|cockroach|clickhouse)[\w-]*(:|@|$)/;
 

@@ -35,7 +35,6 @@ interface ComposeText {
   text: string;
 }
 
-/** The edit of a compose file. */
 export interface ComposeEdit {
   file: string;
   before: string;
