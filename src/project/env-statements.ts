@@ -78,7 +78,7 @@ export function* envStatements(source: string): Generator<EnvStatement> {
 }
 
 class Scanner {
-  /** Line of the next character. */
+  /** Offset of the next character. */
   offset: number;
   private readonly source: string;
   private counted = { offset: 0, line: 1 };

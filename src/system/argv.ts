@@ -2,7 +2,7 @@ import { redact } from './secret.js';
 
 const STDERR_TAIL_LINES = 20;
 
-/** An argument vector as a person would type it, credentials redacted. */
+/** Returns an argument vector as a user would type it, with credentials redacted. */
 export function formatArgv(argv: readonly string[]): string {
   return argv
     .map((word) => redact(word))
@@ -10,12 +10,12 @@ export function formatArgv(argv: readonly string[]): string {
     .join(' ');
 }
 
-/** A word as a shell takes it: in single quotes where it needs them. */
+/** Quotes a word for a shell, in single quotes if necessary. */
 export function shellWord(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
-/** The last lines of a program's output, redacted: what goes into an error message. */
+/** Returns the last lines of a program's output, redacted, for an error message. */
 export function outputTail(text: string, lines = STDERR_TAIL_LINES): string {
   return redact(text.trimEnd().split(/\r?\n/).slice(-lines).join('\n'));
 }

@@ -5,10 +5,10 @@ import { UserError } from '../errors.js';
 import type { ProcessRunner } from './process.js';
 import type { Secret } from './secret.js';
 
-/** How long a clipboard has to take a text, in milliseconds. */
+/** Time limit for a clipboard to accept a text, in milliseconds. */
 const CLIPBOARD_MS = 10_000;
 
-/** What of the surroundings decides which programs there are. */
+/** The facts that decide which programs are available. */
 export interface Desktop {
   processes: ProcessRunner;
   env: NodeJS.ProcessEnv;
@@ -18,7 +18,7 @@ export interface Desktop {
 interface Program {
   name: string;
   args: string[];
-  /** Without it the program has nobody to speak with. */
+  /** Variable without which the program cannot reach the display server. */
   needs?: 'WAYLAND_DISPLAY' | 'DISPLAY';
 }
 
@@ -27,7 +27,7 @@ const CLIPBOARDS: readonly Program[] = [
   { name: 'xclip', args: ['-selection', 'clipboard'], needs: 'DISPLAY' },
   { name: 'xsel', args: ['--clipboard', '--input'], needs: 'DISPLAY' },
   { name: 'pbcopy', args: [] },
-  // Windows, and Linux in it.
+  // Windows, and Linux inside Windows (WSL).
   { name: 'clip.exe', args: [] },
 ];
 
@@ -38,15 +38,16 @@ const BROWSERS: readonly Program[] = [
 ];
 
 /**
- * Puts a text into the clipboard, over the program's standard input: its arguments are everybody's to read.
+ * Puts a text into the clipboard through the program's standard input, because every user can read its
+ * arguments.
  * @returns the program's name.
- * @throws UserError NO_CLIPBOARD, or CLIPBOARD_FAILED with what the program said.
+ * @throws UserError NO_CLIPBOARD, or CLIPBOARD_FAILED with the program's message.
  */
 export async function copyToClipboard(desktop: Desktop, text: Secret): Promise<string> {
   const program = clipboardProgram(desktop);
   const result = await desktop.processes.run(program.name, program.args, {
     input: text.reveal(),
-    // Those of X and Wayland leave a process behind that serves the text, and holds whatever it was given.
+    // The programs of X and Wayland leave a process behind that serves the text and keeps its open pipes.
     ignoreOutput: true,
     allowFailure: true,
     timeoutMs: CLIPBOARD_MS,
@@ -59,7 +60,7 @@ export async function copyToClipboard(desktop: Desktop, text: Secret): Promise<s
   });
 }
 
-/** @throws UserError NO_CLIPBOARD, before anything is done for it. */
+/** @throws UserError NO_CLIPBOARD; call it before the work begins. */
 export function clipboardProgram({ env, platform = process.platform }: Desktop): Program {
   const found = firstUsable(CLIPBOARDS, env);
   if (found) return found;
@@ -76,8 +77,8 @@ export function clipboardProgram({ env, platform = process.platform }: Desktop):
 }
 
 /**
- * Opens a URL in the person's browser, which goes on by itself.
- * @returns false where no program here does that.
+ * Opens a URL in the user's browser and does not wait for it.
+ * @returns false if no program here can do that.
  */
 export async function openInBrowser(desktop: Desktop, url: string): Promise<boolean> {
   const program = browserProgram(desktop);
@@ -95,7 +96,7 @@ export async function openInBrowser(desktop: Desktop, url: string): Promise<bool
 }
 
 function browserProgram({ env, platform = process.platform }: Desktop): Program | undefined {
-  // https://man7.org/linux/man-pages/man1/xdg-open.1.html: a list, the first that is there
+  // https://man7.org/linux/man-pages/man1/xdg-open.1.html: a list, of which the first existing one is used
   const own = (env.BROWSER ?? '').split(delimiter).filter((name) => name !== '' && !/\s|%/.test(name));
   const chosen = own.map((name) => ({ name, args: [] })).find(({ name }) => isProgram(name, env));
   if (chosen) return chosen;

@@ -1,14 +1,13 @@
-/** What `fetch` takes, and how long the answer may take to begin, in milliseconds. */
+/** The options of `fetch`, and the time limit for the beginning of the answer, in milliseconds. */
 export interface FetchWithin extends Omit<RequestInit, 'signal'> {
   timeoutMs: number;
   signal: AbortSignal;
 }
 
 /**
- * `fetch` with an end. `AbortSignal.timeout` does not keep the process alive: where the other side hangs up in the
- * middle, Node 20 ends then, with code 13 and without a word.
- *
- * @throws what `fetch` throws; AbortError where `signal` ended it, TimeoutError where time did
+ * `fetch` with a time limit. `AbortSignal.timeout` is not enough, because it does not keep the process alive:
+ * if the other side hangs up during the answer, Node 20 exits with code 13 and without a message.
+ * @throws what `fetch` throws; AbortError if `signal` ended it, TimeoutError at the time limit
  */
 export async function fetchWithin(
   url: string,

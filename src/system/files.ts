@@ -6,10 +6,9 @@ import { hasErrorCode, UserError } from '../errors.js';
 const PARTIAL = /\.[0-9a-f]{12}\.partial$/;
 
 /**
- * Writes a file so that a reader, or a power cut, sees the old content or the new, never a part: a temporary file
- * beside it, fsync, rename, fsync of the folder.
- *
- * @param mode permission bits of the new file, whatever the umask.
+ * Writes a file so that a reader, or a power cut, sees the old content or the new, never a part: a temporary
+ * file beside it, fsync, rename, fsync of the folder.
+ * @param mode permission bits of the new file, independent of the umask.
  * @throws UserError READ_ONLY, DISK_FULL or NOT_A_FOLDER (see {@link explainFileError}).
  */
 export async function writeFileAtomic(
@@ -29,11 +28,10 @@ export async function writeFileAtomic(
 }
 
 /**
- * Writes what a file is to hold beside it, for who puts many in their places at once. A power cut may take it until
- * {@link syncFiles}.
- *
- * @param mode permission bits, whatever the umask.
- * @returns its path, for `rename`; {@link removePartials} knows it.
+ * Writes the new content of a file beside it, for callers that rename many files at once. A power cut may
+ * lose it until {@link syncFiles}.
+ * @param mode permission bits, independent of the umask.
+ * @returns its path, for `rename`; {@link removePartials} recognises it.
  * @throws UserError as {@link writeFileAtomic}; nothing is left then.
  */
 export async function writePartial(
@@ -57,10 +55,13 @@ export async function writePartial(
   }
 }
 
-/** As many at a time as Node has threads for it, so that one commit of the file system's journal serves several. */
+/** The number of Node's threads for files, so that one commit of the file system's journal serves several. */
 const SYNCS_AT_A_TIME = 4;
 
-/** Makes what files hold survive a power cut. @throws UserError DISK_FULL */
+/**
+ * Makes the content of files survive a power cut.
+ * @throws UserError DISK_FULL
+ */
 export async function syncFiles(paths: readonly string[]): Promise<void> {
   await severalAtATime(paths, async (path) => {
     try {
@@ -72,7 +73,7 @@ export async function syncFiles(paths: readonly string[]): Promise<void> {
   });
 }
 
-/** As {@link syncFolder} of each. */
+/** Calls {@link syncFolder} for each. */
 export async function syncFolders(folders: readonly string[]): Promise<void> {
   await severalAtATime(folders, syncFolder);
 }
@@ -89,7 +90,8 @@ async function severalAtATime(
 }
 
 /**
- * Removes what {@link writeFileAtomic} left of files that it was killed at. Nobody else may be writing them now.
+ * Removes leftovers of a killed {@link writeFileAtomic}. No other process may be writing these files at the
+ * same time.
  * @param prefix of the files' names; empty: of all files of the folder.
  */
 export async function removePartials(folder: string, prefix = ''): Promise<void> {
@@ -115,7 +117,7 @@ export async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-/** Turns a refusal to read into a UserError that names the path. */
+/** Turns a failure to read into a UserError that names the path. */
 export function explainReadError(error: unknown, path: string): unknown {
   if (!hasErrorCode(error, 'EACCES', 'EPERM', 'ENOTDIR')) return error;
   const aFile = error.code === 'ENOTDIR';
@@ -130,7 +132,10 @@ export function explainReadError(error: unknown, path: string): unknown {
   });
 }
 
-/** Turns what a person can mend (read-only, full, not a folder) into a UserError that names the path. */
+/**
+ * Turns a failure that the user can correct (read-only, full, not a folder) into a UserError that names the
+ * path.
+ */
 export function explainFileError(error: unknown, path: string): unknown {
   if (hasErrorCode(error, 'EROFS', 'EACCES', 'EPERM')) {
     return new UserError({

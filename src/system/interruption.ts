@@ -2,15 +2,15 @@ import { ExitCode } from '../errors.js';
 
 type Forward = (signal: NodeJS.Signals) => void;
 
-/** What SIGINT, SIGTERM and SIGHUP do to us. */
+/** How this process reacts to SIGINT, SIGTERM and SIGHUP. */
 export interface Interruption {
-  /** Aborted by the first of them. */
+  /** Aborted by the first of these signals. */
   readonly signal: AbortSignal;
-  /** 130, 143 or 129, as the shell would see it. */
+  /** 130, 143 or 129, as a shell reports it. */
   exitCode(): number;
   /**
-   * Leaves the terminal to a child until the returned function is called. Ctrl-C reaches the child by itself (same
-   * process group) and is its business, as in psql; the other signals are forwarded to it.
+   * Leaves the terminal to a child until the returned function is called. Ctrl-C reaches the child directly
+   * (same process group) and the child handles it, as psql does; the other signals are forwarded to it.
    */
   handOver(forward: Forward): () => void;
   stop(): void;
@@ -18,7 +18,7 @@ export interface Interruption {
 
 const EXIT_CODES = { SIGINT: ExitCode.interrupted, SIGTERM: ExitCode.terminated, SIGHUP: 129 } as const;
 
-/** The first signal asks to stop; a second one ends the process there and then. */
+/** The first signal requests a stop; a second one ends the process immediately. */
 export function watchSignals(): Interruption {
   const controller = new AbortController();
   let code: number = ExitCode.interrupted;

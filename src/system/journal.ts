@@ -4,32 +4,32 @@ import { hasErrorCode, UserError } from '../errors.js';
 import { explainFileError, removePartials, syncFolder, writeFileAtomic } from './files.js';
 import type { StateOwner } from './state-folder.js';
 
-/** What an operation of more than one step has on disk while it runs: enough to finish or to revert it. */
+/** The note on disk of an operation at work that has more than one step: enough to finish or revert it. */
 export interface JournalEntry {
-  /** Of the operation; also the file's name. */
+  /** Id of the operation; also the file's name. */
   id: string;
-  /** As typed, e.g. `db restore`. `invctl recover` finds the one who knows it by this name. */
+  /** The command as typed, such as `db restore`. `invctl recover` finds the code for it by this name. */
   operation: string;
   /** The step that was about to begin. */
   step: string;
   /** ISO time of the operation's start. */
   since: string;
-  /** True: it only ever adds, so that what it left is litter and keeps nobody from going on. */
+  /** True: the operation only adds things, so its leftovers do not prevent other operations. */
   harmless: boolean;
-  /** What the operation needs to be finished or reverted. No secret. */
+  /** The data that is needed to finish or revert the operation. No secret. */
   state: unknown;
 }
 
-/** An operation that is under way. */
+/** The journal of an operation at work. */
 export interface Journal<State> {
   readonly id: string;
-  /** Notes, on the disk, that a step begins; `state` replaces what was noted before. */
+  /** Records on the disk that a step begins; `state` replaces the earlier one. */
   step(name: string, state: State): Promise<void>;
-  /** The operation is over, one way or the other. */
+  /** Removes the entry: the operation is finished or reverted. */
   end(): Promise<void>;
 }
 
-/** Opens the journal of an operation. Its caller holds the project's lock. */
+/** Opens the journal of an operation. The caller must hold the project's lock. */
 export async function beginJournal<State>(
   owner: StateOwner,
   {
@@ -56,7 +56,7 @@ export async function beginJournal<State>(
   };
 }
 
-/** Forgets an operation that was finished or reverted. */
+/** Removes the entry of an operation that was finished or reverted. */
 export async function endEntry(owner: StateOwner, id: string): Promise<void> {
   const folder = journalFolder(owner);
   await rm(join(folder, `${id}.json`), { force: true });
@@ -64,7 +64,7 @@ export async function endEntry(owner: StateOwner, id: string): Promise<void> {
   await tidyJournal(owner);
 }
 
-/** Removes entries that were cut off while they were written, and the folder when it is empty. */
+/** Removes incompletely written entries, and the folder if it is empty. */
 export async function tidyJournal(owner: StateOwner): Promise<void> {
   const folder = journalFolder(owner);
   await removePartials(folder);
@@ -73,7 +73,7 @@ export async function tidyJournal(owner: StateOwner): Promise<void> {
   });
 }
 
-/** Operations that were cut off, or are under way: the lock tells which. */
+/** Returns operations that were interrupted or are at work; the lock shows which. */
 export async function readJournal(owner: StateOwner): Promise<JournalEntry[]> {
   const folder = journalFolder(owner);
   let names: string[];
@@ -89,7 +89,7 @@ export async function readJournal(owner: StateOwner): Promise<JournalEntry[]> {
   return entries.sort((a, b) => a.since.localeCompare(b.since));
 }
 
-/** @throws UserError UNFINISHED_OPERATION naming `invctl recover`. */
+/** @throws UserError UNFINISHED_OPERATION with the command `invctl recover`. */
 export async function assertNothingUnfinished(owner: StateOwner): Promise<void> {
   const entry = (await readJournal(owner)).find(({ harmless }) => !harmless);
   if (!entry) return;

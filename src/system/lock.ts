@@ -12,7 +12,7 @@ import { ensureStateFolder, ownerOf, removeEmptyStateFolder, type StateOwner } f
 
 export interface LockHolder extends ProcessIdentity {
   host: string;
-  /** What it is doing, e.g. `invctl up`. */
+  /** The holder's command, such as `invctl up`. */
   command: string;
   /** ISO time. */
   since: string;
@@ -22,9 +22,9 @@ export interface LockOptions {
   command: string;
   /** Milliseconds to wait for another holder. Default 0: fail at once. */
   waitMs?: number;
-  /** True for `recover` alone: others change nothing while an operation that was cut off is unfinished. */
+  /** True only for `recover`: other commands change nothing while an interrupted operation is unfinished. */
   recovers?: boolean;
-  /** Called once when the lock is held by somebody else and we are going to wait. */
+  /** Called once before waiting for another holder. */
   onWait?: (holder: LockHolder) => void;
   signal?: AbortSignal;
 }
@@ -32,11 +32,10 @@ export interface LockOptions {
 const POLL_MS = 100;
 
 /**
- * Runs `body` while no other invctl changes this project, and of a project on another machine none from elsewhere. The
- * lock is a file with its holder's identity, linked
- * into place whole; one whose process is gone is taken over.
- *
- * @throws UserError PROJECT_LOCKED (exit 9) naming the holder; UNFINISHED_OPERATION where one was cut off.
+ * Runs `body` while no other invctl changes this project, for a project on another machine also none
+ * elsewhere. The lock is a file with its holder's identity, which a link creates with its whole content; a
+ * lock whose process does not exist any more is replaced.
+ * @throws UserError PROJECT_LOCKED (exit 9) with the holder; UNFINISHED_OPERATION if one was interrupted.
  */
 export async function withProjectLock<T>(
   owner: StateOwner,
@@ -70,7 +69,7 @@ export async function withProjectLock<T>(
   }
 }
 
-/** Who holds the project, if its process still lives. */
+/** Returns the holder of the project's lock, if its process is still alive. */
 export async function readLockHolder({ stateFolder }: StateOwner): Promise<LockHolder | undefined> {
   const holder = await readHolder(lockPath(stateFolder));
   return holder && !isStale(holder) ? holder : undefined;
@@ -109,7 +108,7 @@ async function tryLink(path: string, holder: LockHolder): Promise<boolean> {
     return true;
   } catch (error) {
     if (hasErrorCode(error, 'EEXIST')) return false;
-    // The holder before us made the folder and removed it just now.
+    // The previous holder has just removed the folder that it made.
     if (hasErrorCode(error, 'ENOENT') && existsSync(ownerOf(dirname(path)))) return false;
     throw explainFileError(error, path);
   } finally {
@@ -126,15 +125,18 @@ async function readHolder(path: string): Promise<LockHolder | undefined> {
   }
 }
 
-/** A process of another machine (a shared folder) cannot be judged from here and counts as alive. */
+/**
+ * Whether the holder's process has ended. A process of another machine (a shared folder) cannot be checked
+ * from here and counts as alive.
+ */
 function isStale(holder: LockHolder): boolean {
   return holder.host === hostname() && !isAlive(holder);
 }
 
 /**
- * Removes the lock of a process that is gone. Between seeing it and removing it, its place may have been taken by a
- * living process; so only one process evicts at a time, and only what it sees while it does: such a lock can be
- * removed by nobody else, and nobody can link over it.
+ * Removes the lock of a process that has ended. Between the check and the removal, a living process may have
+ * replaced the lock. Therefore only one process evicts at a time, and it checks the lock again meanwhile: no
+ * other process can remove such a lock or link over it.
  */
 async function evict(path: string, holder: LockHolder): Promise<void> {
   const guard = `${path}.evict`;

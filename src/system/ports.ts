@@ -7,7 +7,10 @@ export interface Listener {
   name: string;
 }
 
-/** Whether this address can be bound at this moment. An address that this machine does not have counts as bindable. */
+/**
+ * Whether this address can be bound at this moment. An address that this machine does not have counts as
+ * bindable.
+ */
 export async function isPortFree(host: string, port: number): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const server = createServer();
@@ -20,7 +23,7 @@ export async function isPortFree(host: string, port: number): Promise<boolean> {
   });
 }
 
-/** A port that is free now on this address: the first after `above`, or any one. */
+/** Returns a port that is free now on this address: the first after `above`, or any one. */
 export async function findFreePort(host: string, above?: number): Promise<number> {
   if (above !== undefined) {
     for (let port = above + 1; port <= Math.min(above + 100, 65_535); port += 1) {
@@ -38,8 +41,8 @@ export async function findFreePort(host: string, above?: number): Promise<number
 }
 
 /**
- * The process that listens on a TCP port of this machine, read from /proc (Linux). Undefined where it belongs to
- * somebody whose processes we may not look into, or on another system.
+ * Returns the process that listens on a TCP port of this machine, read from /proc (Linux). Undefined if it
+ * belongs to another user whose processes we may not inspect, or on another system.
  */
 export async function findListener(port: number): Promise<Listener | undefined> {
   const inodes = new Set<string>();

@@ -3,16 +3,21 @@ import { readFileSync } from 'node:fs';
 import { hasErrorCode } from '../errors.js';
 
 /**
- * A process that can be told from a later one with the same id: the id alone is reused, and after a reboot it
- * means nothing.
+ * Distinguishes a process from a later one with the same id: ids are reused, and have no meaning after a
+ * reboot.
  */
 export interface ProcessIdentity {
   pid: number;
-  /** On Linux the boot's id and the start time in clock ticks after it; elsewhere what `ps -o lstart=` prints. */
+  /**
+   * On Linux the boot's id and the start time in clock ticks after it; elsewhere the output of `ps -o
+   * lstart=`.
+   */
   start: string;
 }
 
-/** The identity of a living process, or undefined when there is none of that id (see {@link startIn}). */
+/**
+ * Returns the identity of a living process, or undefined if there is none with that id (see {@link startIn}).
+ */
 export function identifyProcess(pid: number): ProcessIdentity | undefined {
   if (process.platform === 'linux') {
     try {
@@ -34,19 +39,20 @@ export function identifyProcess(pid: number): ProcessIdentity | undefined {
 }
 
 /**
- * The start time in the text of a `/proc/PID/stat` (proc(5)), in clock ticks; undefined for a process that has ended
- * and waits for its parent. One whose first thread has ended, while others are on their way, reads as a zombie too:
- * they still hold its ports and files.
+ * Returns the start time in the text of a `/proc/PID/stat` (proc(5)), in clock ticks; undefined for a process
+ * that has ended and waits for its parent (a zombie). The state of a process whose first thread has ended
+ * while others still run is also that of a zombie; it counts as alive, because these threads still hold its
+ * ports and files.
  */
 export function startIn(stat: string): string | undefined {
-  // The second field is the program's name in parentheses and may hold spaces and parentheses itself.
+  // The second field is the program's name in parentheses, which may itself contain spaces and parentheses.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const [state, threads] = [fields[0], Number(fields[17])];
   if (state === 'X' || (state === 'Z' && threads <= 1)) return undefined;
   return fields[19];
 }
 
-/** Whether this very process still lives. */
+/** Whether exactly this process is still alive. */
 export function isAlive(identity: ProcessIdentity): boolean {
   return identifyProcess(identity.pid)?.start === identity.start;
 }

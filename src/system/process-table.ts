@@ -2,16 +2,16 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { hasErrorCode } from '../errors.js';
 
-/** What to look for; any one of those given is enough. */
+/** What to look for; a process matches if any one of the given fields does. */
 export interface ProcessMatch {
   /**
-   * `NAME=value` in the environment that the process was started with. Of another user's process not even root
-   * may read it in most containers.
+   * `NAME=value` in the environment with which the process was started. In most containers not even root can
+   * read that of another user's process.
    */
   environment?: string;
-  /** One argument, as a whole. Everybody may read those of everybody. */
+  /** One whole argument. Every user can read those of every process. */
   argument?: string;
-  /** Absolute working directory. Known on Linux only; elsewhere it matches nothing. */
+  /** Absolute working directory. Known only on Linux; elsewhere it matches nothing. */
   workingDirectory?: string;
 }
 
@@ -22,13 +22,15 @@ export interface FoundProcess {
   group: number;
 }
 
-/** The living processes that match, as far as we may look into them. Our own is left out. */
+/** Returns the living processes that match and that we may inspect, without our own. */
 export function findProcesses(match: ProcessMatch): FoundProcess[] {
   const found = process.platform === 'linux' ? findInProc(match) : findWithPs(match);
   return found.filter(({ pid }) => pid !== process.pid);
 }
 
-/** The argument vector of a process as one line, or undefined when it is gone or hidden from us. */
+/**
+ * Returns the argument vector of a process as one line, or undefined if it has ended or is hidden from us.
+ */
 export function commandLine(pid: number): string | undefined {
   if (process.platform === 'linux') {
     return read(() => readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim());
@@ -37,8 +39,8 @@ export function commandLine(pid: number): string | undefined {
 }
 
 /**
- * The environment that a living process was started with. Undefined where it is gone or hidden from us, and on
- * systems without /proc, whose `ps` does not tell where a value ends.
+ * Returns the environment with which a living process was started. Undefined if it has ended or is hidden
+ * from us, and on systems without /proc, because the output of `ps` does not show where a value ends.
  */
 export function startEnvironment(pid: number): Record<string, string> | undefined {
   const text = read(() => readFileSync(`/proc/${pid}/environ`, 'utf8'));
@@ -86,7 +88,8 @@ function read<T>(attempt: () => T): T | undefined {
   try {
     return attempt();
   } catch (error) {
-    // Processes come and go while we look, and those of other users are closed to us. `ps` reports both by status.
+    // Processes start and end in the meantime, and those of other users are hidden. `ps` reports both by its
+    // exit status.
     if (hasErrorCode(error, 'ENOENT', 'ESRCH', 'EACCES', 'EPERM')) return undefined;
     if (error instanceof Error && 'status' in error) return undefined;
     throw error;

@@ -8,9 +8,9 @@ import { CommandError, ExitCode, hasErrorCode, UserError } from '../errors.js';
 import { formatArgv, outputTail } from './argv.js';
 import { redact } from './secret.js';
 
-/** How long a program has between a polite signal and SIGKILL, in milliseconds. */
+/** Time between the first signal and SIGKILL, in milliseconds. */
 const KILL_DELAY_MS = 10_000;
-/** Standard error kept for a message; the rest of a talkative program is let go. */
+/** Number of characters of standard error that are kept for a message; the rest is dropped. */
 const STDERR_KEPT_CHARS = 64 * 1024;
 
 export interface RunOptions {
@@ -19,17 +19,26 @@ export interface RunOptions {
   env?: Record<string, string | undefined>;
   /** Written to standard input, which is then closed. */
   input?: string | Readable;
-  /** Takes standard output in place of the result's `stdout`; it is not ended. A failure of it ends the program. */
+  /**
+   * Receives standard output instead of the result's `stdout`; it is not ended. An error of it ends the
+   * program.
+   */
   output?: Writable;
-  /** Gives it nowhere to print: one that leaves a process behind would keep our end of a pipe open. */
+  /**
+   * Discards the output. Otherwise a process that the program leaves behind would keep our end of a pipe
+   * open.
+   */
   ignoreOutput?: boolean;
-  /** Puts the program out of reach of the terminal's Ctrl-C and hang-up: `signal` alone ends it. */
+  /**
+   * Starts the program in a session of its own, so that the terminal's Ctrl-C and hang-up do not reach it:
+   * only `signal` ends it.
+   */
   ownSession?: boolean;
-  /** Sends SIGTERM, and SIGKILL ten seconds later. */
+  /** On abort, sends SIGTERM, and SIGKILL ten seconds later. */
   signal?: AbortSignal;
   /** Milliseconds after which the program is ended and the call fails with TIMEOUT. */
   timeoutMs?: number;
-  /** Return the result of any exit status in place of throwing. */
+  /** Returns the result with any exit status instead of throwing. */
   allowFailure?: boolean;
   /** Called for every line of standard error as it arrives. */
   onStderrLine?: (line: string) => void;
@@ -52,47 +61,52 @@ export interface PassThroughOptions extends Pick<RunOptions, 'cwd' | 'env' | 'ui
 }
 
 export interface DetachedOptions extends Pick<RunOptions, 'cwd' | 'uid' | 'gid'> {
-  /** The whole environment, nothing is inherited. */
+  /** The whole environment; nothing is inherited. */
   env: Record<string, string>;
-  /** Open file descriptor that takes standard output and standard error. */
+  /** Open file descriptor for standard output and standard error. */
   outputFd: number;
-  /** Called if it ends while we still live, with 128 + signal number where a signal ended it. */
+  /** Called if the program ends while our process is alive, with 128 + signal number if a signal ended it. */
   onExit?: (status: number) => void;
 }
 
-/** Starts programs. The one door to the outside's processes: an argument vector always, a shell string never. */
+/**
+ * Starts programs. Every other program is started here: always with an argument vector, never with a shell
+ * string.
+ */
 export interface ProcessRunner {
   /**
    * Runs to the end and captures the output as UTF-8.
-   * @throws UserError PROGRAM_NOT_FOUND when there is no such program, CommandError on a failing status, and the
-   *   error of `input` or `output` when one of them breaks.
+   * @throws UserError PROGRAM_NOT_FOUND if there is no such program, CommandError on a failing status, and
+   * the error of `input` or `output` if one of them fails.
    */
   run(program: string, args: readonly string[], options?: RunOptions): Promise<RunResult>;
   /** Yields standard output line by line while the program runs. Ending the iteration early ends the program. */
   lines(program: string, args: readonly string[], options?: RunOptions): AsyncGenerator<string, void, void>;
-  /** Gives the program our terminal and returns its exit status (128 + signal number when a signal ended it). */
+  /**
+   * Gives the program our terminal and returns its exit status (128 + signal number if a signal ended it).
+   */
   passThrough(program: string, args: readonly string[], options?: PassThroughOptions): Promise<number>;
-  /** Starts a program in a session of its own that outlives us. Returns its process id. */
+  /** Starts a program in a session of its own that continues after our end. Returns its process id. */
   detach(program: string, args: readonly string[], options: DetachedOptions): Promise<number>;
 }
 
 export interface ProcessRunnerOptions {
   env: NodeJS.ProcessEnv;
-  /** See `Interruption.handOver`: who gets the signals while a child has our terminal. */
+  /** See `Interruption.handOver`: decides who receives the signals while a child has our terminal. */
   handOver?: (forward: (signal: NodeJS.Signals) => void) => () => void;
   /** Called with each argument vector, redacted, before it runs. */
   trace?: (argv: string) => void;
 }
 
 type StartOptions = Pick<RunOptions, 'cwd' | 'env' | 'uid' | 'gid' | 'ownSession'>;
-/** execa's types know descriptors up to 9; it hands every one on to Node. */
+/** execa's types allow descriptors up to 9; execa itself passes every one to Node. */
 type Descriptor = 9;
 type Channel = 'ignore' | 'pipe' | 'inherit' | Descriptor;
 type Stdio = [stdin: Exclude<Channel, number>, stdout: Channel, stderr: Channel];
 
 /**
- * Streams are ours, so that what is written to a pipe or a file is not kept as well; signals are ours, as they may be
- * meant for a whole session; nothing is ended only because we end.
+ * Options of every start. We handle streams, so that data for a pipe or a file is not also kept in memory. We
+ * handle signals, because they may be for a whole session. No program is ended only because we end.
  */
 const FIXED = {
   reject: false,
@@ -167,7 +181,7 @@ async function run(
   const connect = (from: Readable, to: Writable, end: boolean) => {
     const passed = pipeline(from, to, { end }).then(() => (end ? undefined : taken(to)));
     const connected = passed.catch((error) => {
-      // A program may end before it has read everything; its exit status tells that better than EPIPE.
+      // A program may end before it has read everything; its exit status explains that better than EPIPE.
       if (hasErrorCode(error, 'EPIPE', 'ECONNRESET', 'ERR_STREAM_PREMATURE_CLOSE')) return;
       broken ??= { error };
       kill(child, 'SIGTERM', options.ownSession);
@@ -225,7 +239,7 @@ async function* lines(
     createInterface({ input: child.stderr }).on('line', options.onStderrLine);
   }
   const outcome = ended(child, program);
-  // Without a listener of its own a failed start would be an unhandled rejection before the loop ends.
+  // Without a listener, a failed start would be an unhandled rejection before the loop ends.
   outcome.catch(() => {});
   try {
     if (child.stdout) yield* createInterface({ input: child.stdout, crlfDelay: Number.POSITIVE_INFINITY });
@@ -285,7 +299,7 @@ async function detach(
   return child.pid as number;
 }
 
-/** As a shell gives it in `$?`. */
+/** Returns the exit status as in a shell's `$?`. */
 function exitStatus(status: number | null, signal: NodeJS.Signals | null): number {
   return signal ? 128 + constants.signals[signal] : (status ?? ExitCode.failure);
 }
@@ -295,7 +309,7 @@ function withoutUndefined<T>(entries: Record<string, T | undefined>): Record<str
   return Object.fromEntries(set);
 }
 
-/** @throws UserError where it could not be started */
+/** @throws UserError if it could not be started */
 async function ended(
   child: Child,
   program: string,
@@ -325,7 +339,9 @@ function startError(error: unknown, program: string): unknown {
   return error;
 }
 
-/** Waits until a stream has taken all that was written to it; a pipe that does not end its target does not wait. */
+/**
+ * Waits until a stream has written everything; a pipe that does not end its target does not wait for that.
+ */
 function taken(stream: Writable): Promise<void> {
   return new Promise((resolve, reject) => {
     stream.write(Buffer.alloc(0), (error) => (error ? reject(error) : resolve()));
@@ -349,7 +365,10 @@ function timeoutError(argv: readonly string[], timeoutMs = 0): UserError {
   });
 }
 
-/** With its session, what it started goes as well: that may hold its output open after its own end. */
+/**
+ * Kills the whole session if there is one, because the program's children may keep its output open after its
+ * end.
+ */
 function kill(child: Child, name: NodeJS.Signals, ownSession = false): void {
   if (!ownSession || child.pid === undefined) {
     child.kill(name);
@@ -362,7 +381,10 @@ function kill(child: Child, name: NodeJS.Signals, ownSession = false): void {
   }
 }
 
-/** Ends the child on abort or after a time. The returned function stops watching; `timedOut` tells which it was. */
+/**
+ * Ends the child on abort or at the time limit. The returned function stops watching; `timedOut` tells which
+ * of the two it was.
+ */
 function endOn(
   child: Child,
   signal: AbortSignal | undefined,

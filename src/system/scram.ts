@@ -6,10 +6,10 @@ const ITERATIONS = 4096;
 const SALT_BYTES = 16;
 
 /**
- * What PostgreSQL stores of a password, as RFC 5803 writes it and RFC 5802 with 7677 computes it. Given to
- * `ALTER ROLE` in place of the password, it keeps the plain text off the server and its logs.
- *
- * @param password SASLprep of what is no ASCII is, but for rare characters, NFKC.
+ * Returns PostgreSQL's stored form of a password, in the format of RFC 5803, computed by RFC 5802 with 7677.
+ * Given to `ALTER ROLE` instead of the password, it keeps the plain text off the server and its logs.
+ * @param password non-ASCII characters are normalised by NFKC, which equals SASLprep except for rare
+ * characters.
  */
 export function scramVerifier(password: Secret, salt = randomBytes(SALT_BYTES)): Secret {
   const salted = pbkdf2Sync(password.reveal().normalize('NFKC'), salt, ITERATIONS, 32, 'sha256');

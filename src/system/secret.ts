@@ -2,7 +2,7 @@ import { inspect } from 'node:util';
 
 const REDACTED = '[redacted]';
 
-/** A value that never shows itself: every way of printing it gives `[redacted]`. Only `reveal()` returns it. */
+/** A value that is never printed: every conversion to text gives `[redacted]`. Only `reveal()` returns it. */
 export class Secret {
   readonly #value: string;
 
@@ -30,12 +30,15 @@ export class Secret {
 const SECRET_NAME =
   /(passw(or)?d|passwd|pwd(?![a-z])|secret|token|credential|private_?key|api_?key|access_?key|jwt|encryption_?key|signing_?key|(^|_)(dsn|salt|pepper)($|_))/i;
 const POINTER_NAME = /_(file|path|dir)$/i;
-/** A working directory: the shell's own, and what compose files call it. `POSTGRESQL_PWD` and `pwd` are passwords. */
+/**
+ * Names of working directories: the shell's own variables, and those of compose files. `POSTGRESQL_PWD` and
+ * `pwd` are passwords.
+ */
 const FOLDER_NAME = /^(?:OLD|(?:HOST|PROJECT|CURRENT|WORK|WORKING|INIT|ROOT)_?)?PWD$/;
 
 /**
- * Whether an environment variable of this name holds a secret by convention. A `…_FILE` variable and `PWD` hold a
- * path, which is no secret.
+ * Whether an environment variable of this name holds a secret by convention. A `…_FILE` variable and `PWD`
+ * hold a path, which is not a secret.
  */
 export function isSecretName(name: string): boolean {
   return SECRET_NAME.test(name) && !POINTER_NAME.test(name) && !FOLDER_NAME.test(name);
@@ -45,8 +48,8 @@ const NAME_AND_SIGN = /\b([A-Za-z_][A-Za-z0-9_]*)["']?\s*[=:]\s*/g;
 const VALUE = /"[^"]*"|'[^']*'|[^\s,;"']+/y;
 
 /**
- * Replaces what looks like a credential in free text: the password of a URL, and the value in `NAME=value` and
- * `NAME: value` where the name is a secret's.
+ * Replaces text that looks like a credential: the password of a URL, and the value in `NAME=value` and `NAME:
+ * value` if the name is a secret's.
  */
 export function redact(text: string): string {
   const urls = text.replace(/([a-z][a-z0-9+.-]*:\/\/[^\s:/@]*):[^\s@/]+@/gi, `$1:${REDACTED}@`);
@@ -55,7 +58,7 @@ export function redact(text: string): string {
   for (const { index, 0: nameAndSign, 1: name = '' } of urls.matchAll(NAME_AND_SIGN)) {
     const from = index + nameAndSign.length;
     VALUE.lastIndex = from;
-    // A value that is hidden may itself look like a name with its value.
+    // A hidden value may itself look like a name with its value.
     if (from < at || !isSecretName(name) || !VALUE.test(urls)) continue;
     shown += urls.slice(at, from) + REDACTED;
     at = VALUE.lastIndex;

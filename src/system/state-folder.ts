@@ -3,13 +3,13 @@ import { basename, dirname } from 'node:path';
 import { hasErrorCode } from '../errors.js';
 import { explainFileError } from './files.js';
 
-/** Of a project: what invctl keeps for itself there. An environment has a folder below it. */
+/** Folder of invctl's own files in a project. An environment has a folder below it. */
 export const STATE_FOLDER = '.invctl';
 
 /**
  * Takes a lock that other machines see as well.
  * @param options.waitMs milliseconds to wait for another holder; default 0
- * @returns what releases it
+ * @returns a function that releases it
  * @throws UserError PROJECT_LOCKED (exit 9)
  */
 export type SharedLock = (options: {
@@ -18,20 +18,23 @@ export type SharedLock = (options: {
   signal?: AbortSignal;
 }) => Promise<() => Promise<void>>;
 
-/** Whoever has a state folder: a project, or an environment of it. */
+/** The owner of a state folder: a project, or an environment of it. */
 export interface StateOwner {
   /** Absolute. */
   readonly stateFolder: string;
-  /** Of a project that lives on another machine: the lock there. */
+  /** For a project on another machine: the lock there. */
   readonly sharedLock?: SharedLock;
 }
 
-/** The folder that a state folder belongs to. */
+/** Returns the folder that a state folder belongs to. */
 export function ownerOf(stateFolder: string): string {
   return dirname(levels(stateFolder)[0] as string);
 }
 
-/** Makes a state folder, in a folder that has to be there. @throws UserError READ_ONLY and the like */
+/**
+ * Makes a state folder in an existing folder.
+ * @throws UserError READ_ONLY and similar
+ */
 export async function ensureStateFolder(stateFolder: string): Promise<void> {
   for (const folder of levels(stateFolder)) {
     try {
@@ -42,7 +45,7 @@ export async function ensureStateFolder(stateFolder: string): Promise<void> {
   }
 }
 
-/** Removes a state folder, and those above it, as far as nothing is in them. */
+/** Removes a state folder, and those above it, if they are empty. */
 export async function removeEmptyStateFolder(stateFolder: string): Promise<void> {
   for (const folder of levels(stateFolder).reverse()) {
     try {
@@ -55,7 +58,10 @@ export async function removeEmptyStateFolder(stateFolder: string): Promise<void>
   }
 }
 
-/** From `.invctl` down to the state folder; of a folder that is not in one, itself alone. */
+/**
+ * Returns the folders from `.invctl` down to the state folder; for a folder that is not inside one, only
+ * itself.
+ */
 function levels(stateFolder: string): string[] {
   const folders = [stateFolder];
   for (let at = stateFolder; basename(at) !== STATE_FOLDER; at = dirname(at)) {

@@ -2,12 +2,12 @@ import { connect } from 'node:net';
 import { UserError } from '../errors.js';
 
 /**
- * A GET over HTTP on a unix socket, its answer parsed as JSON. HTTP/1.0 with nothing to negotiate: the answer comes
- * whole and the server closes. `node:http` costs 10 ms more at its first request, which `ps` does not have.
- *
+ * Sends a GET over HTTP on a unix socket and parses the answer as JSON. It uses HTTP/1.0, so nothing is
+ * negotiated: the answer comes whole and the server closes. `node:http` takes 10 ms more for its first
+ * request, which is too long for `ps`.
  * @param timeoutMs until the answer is complete
- * @throws the socket's error (ENOENT, EACCES, ECONNREFUSED), UserError TIMEOUT, or SOCKET_ANSWER on another status
- *   than 200
+ * @throws the socket's error (ENOENT, EACCES, ECONNREFUSED), UserError TIMEOUT, or SOCKET_ANSWER on another
+ * status than 200
  */
 export async function getJson(socketPath: string, path: string, timeoutMs: number): Promise<unknown> {
   const answer = await new Promise<string>((resolve, reject) => {

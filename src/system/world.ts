@@ -1,13 +1,16 @@
 import type { ProcessRunner } from './process.js';
 
-/** What code of any floor may know of the world. */
+/** The parts of the surroundings that code in every room may use. */
 export interface World {
-  /** Absolute folder that `-C` names, or the working directory. */
+  /** Absolute folder of `-C`, or the working directory. */
   readonly directory: string;
   readonly env: NodeJS.ProcessEnv;
   readonly processes: ProcessRunner;
   /** Aborted by SIGINT and SIGTERM. */
   readonly signal: AbortSignal;
-  /** Something the person should know that is no failure; ends up on stderr and in the JSON envelope's `warnings`. */
+  /**
+   * Reports something that the user should know and that is not a failure: to stderr and in the JSON
+   * envelope's `warnings`.
+   */
   warn(message: string): void;
 }

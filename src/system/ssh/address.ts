@@ -1,24 +1,24 @@
 import { usageError } from '../../errors.js';
 
-/** A machine that `ssh` reaches, in the form of a URL as the docker client takes it. */
+/** A machine that `ssh` can reach, as a URL in the docker client's form. */
 export interface SshAddress {
   user?: string;
   /** A name of DNS or of `~/.ssh/config`, or an IP address without brackets. */
   host: string;
   port?: number;
-  /** The engine's socket there, where the URL names one: `ssh://host/run/user/1000/docker.sock`. */
+  /** The engine's socket there, if the URL names one: `ssh://host/run/user/1000/docker.sock`. */
   socketPath?: string;
-  /** The whole, as a person types it. */
+  /** The whole URL, as a user types it. */
   url: string;
 }
 
-/** No option of ssh begins like this, and no shell sees anything special in it. */
+/** Matches hosts that cannot be an option of ssh and have no character that is special to a shell. */
 const HOST = /^(?:[a-z0-9_][\w.-]*|\[[0-9a-f:.]+(?:%\w+)?\])$/i;
 const USER = /^[\w.][\w.@+-]*$/;
 
 /**
- * @param from what the text came from, for the message
- * @throws UserError USAGE for what is no `ssh://[user@]host[:port][/socket]`
+ * @param from the source of the text, for the message
+ * @throws UserError USAGE for a text that is not `ssh://[user@]host[:port][/socket]`
  */
 export function parseSshAddress(text: string, from: string): SshAddress {
   const match = /^ssh:\/\/(?:([^@/]+(?:@[^@/]+)?)@)?(\[[^\]]*\]|[^/:@]+)(?::(\d+))?(\/.*)?$/i.exec(text);
@@ -52,7 +52,7 @@ export function parseSshAddress(text: string, from: string): SshAddress {
   };
 }
 
-/** What goes to `ssh` behind its options: nothing in it can be taken for an option. */
+/** Returns the arguments for `ssh` after its options; none of them can be taken for an option. */
 export function destination({ user, host, port }: SshAddress): string[] {
   return [
     ...(user === undefined ? [] : ['-l', user]),
@@ -62,12 +62,12 @@ export function destination({ user, host, port }: SshAddress): string[] {
   ];
 }
 
-/** `ssh deploy@shop.example`, as a person types it. */
+/** Returns `ssh deploy@shop.example`, as a user types it. */
 export function sshCommand({ user, host, port }: SshAddress): string {
   return `ssh ${port === undefined ? '' : `-p ${port} `}${user === undefined ? '' : `${user}@`}${host}`;
 }
 
-/** The address as a name of a folder; two addresses have two. */
+/** Returns the address as a folder's name; different addresses have different names. */
 export function folderName({ url }: SshAddress): string {
   return url
     .slice('ssh://'.length)

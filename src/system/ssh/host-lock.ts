@@ -7,13 +7,16 @@ import { sshCommand } from './address.js';
 import type { RemoteHost } from './remote-host.js';
 
 const POLL_MS = 500;
-/** The lock is a link, whose target is its text: it appears whole, and every user of the host can read it. */
+/**
+ * The lock is a symbolic link, and its target is its text: it appears with its whole content, and every user
+ * of the host can read it.
+ */
 const LOCK = '/tmp/invctl-';
 
 /**
- * Takes the lock `$1` for the words `$2`, and holds it until its standard input ends: with the process of ours, or with
- * the connection. A holder is told from a later process of its id by its start, and from one before a reboot by the
- * boot's id. While one removes a lock of a holder that is gone, no other does.
+ * Takes the lock `$1` with the text `$2`, and holds it until its standard input ends: when our process or the
+ * connection ends. The start time distinguishes a holder from a later process with the same id, and the
+ * boot's id from one before a reboot. Only one process at a time removes the lock of a holder that has ended.
  */
 const HOLD = `
 start() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f 20; }
@@ -44,7 +47,10 @@ echo held
 cat >/dev/null
 `;
 
-/** The lock of a project on its host: whoever works with that engine from another machine, or as another user, waits. */
+/**
+ * Returns the lock of a project on its host: others who work with that engine, from another machine or as
+ * another user, wait for it.
+ */
 export function hostLock(host: RemoteHost, project: string): SharedLock {
   const path = `${LOCK}${project}.lock`;
   return async ({ command, waitMs = 0, signal }) => {
@@ -78,7 +84,7 @@ async function holdOn(
       done();
     },
   });
-  // Out of reach of Ctrl-C: what is taken back after it is under the lock still.
+  // Ctrl-C does not reach it, because the work that reverts changes afterwards still needs the lock.
   const holding = host.script(HOLD, words, { input, output, allowFailure: true, ownSession: true });
   const ended = holding.then(({ stderr }) => `stuck ${stderr.trim()}`);
   ended.catch(() => {});

@@ -6,17 +6,20 @@ import { explainFileError } from '../files.js';
 import { identifyProcess, isAlive, type ProcessIdentity } from '../process-identity.js';
 
 const PREFIX = 'invctl-ssh-';
-/** A unix socket's path has 104 bytes (macOS), of which our names and what ssh appends for a moment take 44. */
+/**
+ * In bytes. A unix socket's path has 104 bytes (macOS), of which our names and ssh's temporary suffix take
+ * 44.
+ */
 const LONGEST_PARENT = 60;
-/** A folder without an owner may be one that is being made. */
+/** In milliseconds. A younger folder without an owner may still be under construction. */
 const YOUNG_MS = 60_000;
 
-/** Where the sockets of a connection go: a path that is not there yet, short enough for a unix socket. */
+/** Returns the folder for the sockets of a connection: a new path that is short enough for a unix socket. */
 export function newSocketFolder(env: NodeJS.ProcessEnv): string {
   return join(parentFolder(env), `${PREFIX}${randomBytes(4).toString('hex')}`);
 }
 
-/** Makes it, for this user alone, and removes what processes left that are gone. */
+/** Makes the folder, for this user alone, and removes folders of processes that have ended. */
 export function makeSocketFolder(folder: string, env: NodeJS.ProcessEnv): void {
   removeLeftOvers(parentFolder(env));
   try {
@@ -27,7 +30,7 @@ export function makeSocketFolder(folder: string, env: NodeJS.ProcessEnv): void {
   }
 }
 
-/** A connection whose process is gone ends by itself; its sockets stay. */
+/** A connection ends by itself when its process has ended, but its sockets stay. */
 function removeLeftOvers(parent: string): void {
   for (const name of readdirSync(parent)) {
     if (!name.startsWith(PREFIX)) continue;
@@ -37,7 +40,7 @@ function removeLeftOvers(parent: string): void {
       if (stat.uid !== process.getuid?.() || !isLeftOver(folder, stat.mtimeMs)) continue;
       rmSync(folder, { recursive: true, force: true });
     } catch {
-      // Somebody else removed it first.
+      // Another process removed it first.
     }
   }
 }
