@@ -7,10 +7,12 @@ const MINUTE = new Intl.DateTimeFormat('en-GB', {
   minute: '2-digit',
 });
 
-/** An end that is younger is told as an age. */
+/** In milliseconds. A more recent end is printed as an age. */
 const RECENT_MS = 3_600_000;
 
-/** A stretch of time as a person says it: `from 22 Nov 10:00 until 3.0 s ago`, in the zone of this machine. */
+/**
+ * Returns a span of time in words, such as `from 22 Nov 10:00 until 3.0 s ago`, in this machine's time zone.
+ */
 export function sayWindow({ from, until }: { from: Date; until: Date }, now: Date): string {
   const ago = now.getTime() - until.getTime();
   const end = ago < RECENT_MS ? `${formatDuration(Math.max(ago, 0))} ago` : minute(until);

@@ -5,13 +5,13 @@ import { createStyle, type Style, wantsColor } from './style.js';
 const SCHEMA_VERSION = 1;
 
 export interface WorkedIn {
-  /** The environment. */
+  /** Name of the environment. */
   name?: string;
-  /** Address of the machine that the engine is on, where that is another one. */
+  /** Address of the engine's machine, if it is another one. */
   host?: string;
-  /** What a command that is typed next has to name: `--environment production`. */
+  /** Flags that the next command needs: `--environment production`. */
   flags: string;
-  /** Names of our commands that work there. */
+  /** Names of our commands that accept these flags. */
   commands: readonly string[];
 }
 
@@ -22,34 +22,40 @@ export interface OutputOptions {
   json: boolean;
   quiet: boolean;
   noColor: boolean;
-  /** The environment and the engine that are worked in: documents say so, and what is to be typed next names them. */
+  /**
+   * The environment and the engine of the command: documents name them, and so do the commands that messages
+   * suggest.
+   */
   worksIn?: WorkedIn;
 }
 
-/** What a command hands to the person or the script. stdout gets the result and nothing else. */
+/** Receives everything that a command prints for the user or a script. stdout gets only the result. */
 export interface Output {
   readonly json: boolean;
-  /** Colours for text that goes to stdout. */
+  /** Colours for text on stdout. */
   readonly style: Style;
-  /** A text in which each command of ours names the environment and the engine that are worked in, for what is no output. */
+  /**
+   * Adds the flags of the command's environment and engine to each of our commands in a text, for texts that
+   * are not printed here.
+   */
   typed(text: string): string;
-  /** Width of the terminal behind stdout; 80 where it is none. */
+  /** Width of the terminal on stdout; 80 if it is not a terminal. */
   readonly columns: number;
-  /** Text of the result, to stdout. Nothing with `--json`. */
+  /** Prints text of the result to stdout. Prints nothing with `--json`. */
   print(text: string): void;
-  /** A line of a stream that is itself the result (logs), to stdout in either format. */
+  /** Prints a line of a stream that is itself the result (logs), to stdout in either format. */
   printLine(line: string): void;
-  /** For the person only, to stderr; silent with `-q`. */
+  /** Prints a note for the user to stderr; silent with `-q`. */
   note(text: string): void;
-  /** Goes to stderr and into the JSON document. */
+  /** Prints a warning to stderr and adds it to the JSON document. */
   warn(text: string): void;
-  /** A line that `-v` prints for each program that runs. */
+  /** Prints a line with `-v` for each program that runs. */
   trace(text: string): void;
-  /** Lines for a long job on stderr. */
+  /** Shows the progress of a long job on stderr. */
   progress(): Promise<Progress>;
-  /** Writes the closing JSON document of a success. Nothing in text format. */
+  /** Prints the closing JSON document of a success. Prints nothing in text format. */
   succeed(command: string, data: unknown): void;
-  /** Writes an error: text to stderr, or the JSON document to stdout. */
+  /** Prints an error: as text to stderr, or as the JSON document to stdout. */
   fail(command: string, error: UserError): void;
 }
 
@@ -138,8 +144,8 @@ export function createOutput(options: OutputOptions): Output {
 }
 
 /**
- * A text in which each command of ours names the environment and the engine that it is about, and Compose's go through
- * ours: by themselves they would reach the project without them.
+ * Returns a text in which each of our commands names its environment and engine. Compose's commands are
+ * replaced by ours, because by themselves they would reach the project without these.
  */
 export function namingPlace(text: string, worksIn: WorkedIn | undefined): string {
   if (!worksIn) return text;
@@ -149,7 +155,7 @@ export function namingPlace(text: string, worksIn: WorkedIn | undefined): string
   const named = text
     .replace(/(?<![\w./-])docker compose (?=[a-z]+\b)/g, `${ours} compose -- `)
     .replace(typed, `${ours} `);
-  // What is typed there, by ssh, is about that machine already.
+  // A command after `ssh` already runs on that machine.
   return host === undefined || /\bssh /.test(text) ? named : named.replace(DOCKER, `docker --host ${host} `);
 }
 

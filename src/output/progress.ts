@@ -7,24 +7,27 @@ const FRAME_MS = 100;
 
 export type ProgressMark = 'working' | 'done' | 'failed';
 
-/** Lines that show where a long job is. On a terminal they change in place; on a pipe each change is a line. */
+/**
+ * Lines that show the progress of a long job. On a terminal they change in place; on a pipe each change is a
+ * new line.
+ */
 export interface Progress {
-  /** True where a line changes in place, so that figures that run may be shown. */
+  /** True if lines change in place, so that changing figures can be shown. */
   readonly live: boolean;
   /**
    * Shows or replaces the line of `key`.
-   * @param text a function is asked again at every frame: for a clock that runs. On a pipe it prints nothing.
+   * @param text a function is called again at every frame, for a running clock. On a pipe it prints nothing.
    */
   set(key: string, mark: ProgressMark, text: string | (() => string)): void;
-  /** Writes text that stays, above the lines that change. */
+  /** Prints permanent text above the changing lines. */
   above(text: string): void;
-  /** Leaves the lines as they are and gives the terminal back. Safe to call twice. */
+  /** Leaves the lines as they are and releases the terminal. It can be called twice. */
   stop(): void;
 }
 
 export const silentProgress: Progress = { live: false, set: () => {}, above: () => {}, stop: () => {} };
 
-/** One line a change: for pipes, logs and dumb terminals. */
+/** Prints one line per change: for pipes, logs and dumb terminals. */
 export function createPlainProgress(stream: NodeJS.WritableStream, style: Style): Progress {
   const printed = new Map<string, string>();
   return {
@@ -43,7 +46,7 @@ export function createPlainProgress(stream: NodeJS.WritableStream, style: Style)
   };
 }
 
-/** Lines that are redrawn in place, with a spinner before those that are at work. */
+/** Redraws lines in place, with a spinner before those in work. */
 export async function createLiveProgress(stream: NodeJS.WriteStream, style: Style): Promise<Progress> {
   const { createLogUpdate: create } = await import('log-update');
   const draw: ReturnType<typeof createLogUpdate> = create(stream);
@@ -66,7 +69,7 @@ export async function createLiveProgress(stream: NodeJS.WriteStream, style: Styl
     live: true,
     set(key, mark, text) {
       lines.set(key, { mark, text });
-      // A build prints faster than a terminal is read: what is at work waits for the next frame.
+      // A build prints faster than anybody can read, so running lines are redrawn only at the next frame.
       if (timer && mark === 'working') return;
       if (!timer) {
         timer = setInterval(render, FRAME_MS);
@@ -90,7 +93,10 @@ export async function createLiveProgress(stream: NodeJS.WriteStream, style: Styl
   };
 }
 
-/** One line stays one line: what is redrawn in place must not wrap. A line that is cut loses its colours. */
+/**
+ * Cuts a text to one line, because a line that is redrawn in place must not wrap. A cut line loses its
+ * colours.
+ */
 function cutToWidth(text: string, columns: number): string {
   const plain = stripVTControlCharacters(text);
   return plain.length <= columns ? text : `${plain.slice(0, columns - 1)}…`;

@@ -8,59 +8,65 @@ export interface PromptConditions {
   yes: boolean;
   noInput: boolean;
   signal: AbortSignal;
-  /** Every question names it; where it is protected, what replaces or loses data needs `--confirm`. */
+  /** Each question names it. If it is protected, replacing or losing data needs `--confirm`. */
   environment?: { name: string; protected: boolean };
 }
 
 export interface DataLoss {
-  /** A question, or a sentence that says what is lost. */
+  /** A question, or a sentence that says what will be lost. */
   what: string;
   project: string;
-  /** What `--confirm` says. */
+  /** Value of `--confirm`. */
   confirmed: string | undefined;
 }
 
-/** Questions to the person at the terminal, on stderr. */
+/** Asks the user at the terminal, on stderr. */
 export interface Prompts {
-  /** True when there is somebody to ask: stdin and stderr are terminals, `CI` is unset, `--no-input` is not given. */
+  /**
+   * True if the user can be asked: stdin and stderr are terminals, `CI` is unset, `--no-input` is not given.
+   */
   readonly canAsk: boolean;
   /**
-   * An ordinary yes/no question; `--yes` answers it.
-   * @param flag what a script passes in place of the answer, named in the error.
-   * @throws UserError CONFIRMATION_NEEDED (exit 7) when nobody can be asked, CANCELLED (exit 1) on a no.
+   * Asks an ordinary yes/no question; `--yes` answers it.
+   * @param flag what a script passes instead of the answer; named in the error.
+   * @throws UserError CONFIRMATION_NEEDED (exit 7) if nobody can be asked, CANCELLED (exit 1) on a no.
    */
   confirm(question: string, flag?: string): Promise<void>;
   /**
-   * For work whose question comes late: throws at once where nobody will be there to answer it.
+   * For work whose question comes late: throws at once if nobody can be asked.
    * @throws UserError CONFIRMATION_NEEDED (exit 7), as {@link confirm} would.
    */
   assertConfirmable(question: string, flag?: string): void;
   /**
-   * The question before data is lost: the project's name has to be typed, or given with `--confirm`. `--yes` is not
-   * enough, and in a protected environment nor is the name typed: a flag is thought of before the question comes.
+   * Asks before data is lost: the project's name must be typed, or given with `--confirm`. `--yes` is not
+   * enough. In a protected environment typing the name is not enough either: a flag has to be given before
+   * the question.
    * @throws UserError CONFIRMATION_NEEDED (exit 7), CANCELLED (exit 1)
    */
   confirmDataLoss(loss: DataLoss): Promise<void>;
   /**
-   * The question before data is replaced that can be had back: an ordinary one, but in a protected environment, where
-   * it is that of a loss.
+   * Asks before data is replaced that can be restored: an ordinary question, but in a protected environment
+   * the question of {@link confirmDataLoss}.
    * @throws UserError CONFIRMATION_NEEDED (exit 7), CANCELLED (exit 1)
    */
   confirmReplacement(loss: DataLoss): Promise<void>;
   /** As {@link assertConfirmable}, for {@link confirmReplacement}. */
   assertReplaceable(loss: DataLoss): void;
-  /** A line of text, with a default. Only where `canAsk`. */
+  /** Asks for a line of text, with a default. Only if `canAsk`. */
   text(question: string, initial: string, validate: (value: string) => true | string): Promise<string>;
-  /** A line that is not shown. @throws UserError CONFIRMATION_NEEDED (exit 7) when nobody can be asked. */
+  /**
+   * Asks for a line that is not shown.
+   * @throws UserError CONFIRMATION_NEEDED (exit 7) if nobody can be asked.
+   */
   secret(question: string): Promise<Secret>;
-  /** One of several. Only where `canAsk`. */
+  /** Asks for one of several choices. Only if `canAsk`. */
   choose<T>(question: string, choices: { name: string; value: T }[], initial: T): Promise<T>;
 }
 
 export function createPrompts(conditions: PromptConditions): Prompts {
   const { env, yes, noInput, signal, environment } = conditions;
   const canAsk = Boolean(conditions.stdin.isTTY && conditions.stderr.isTTY) && !env.CI && !noInput;
-  // Prompts belong to stderr: stdout carries the result alone.
+  // Prompts are printed to stderr: stdout carries only the result.
   const io = { output: conditions.stderr, signal };
   const library = () => import('@inquirer/prompts');
   const named = (question: string) => (environment ? `${environment.name}: ${question}` : question);
@@ -74,7 +80,7 @@ export function createPrompts(conditions: PromptConditions): Prompts {
     const { confirm: ask } = await library();
     if (!(await ask({ message: named(question), default: false }, io))) throw cancelled();
   };
-  /** True where `--confirm` has given the project's name, false where it says nothing. */
+  /** True if `--confirm` has the project's name, false if it is not given. */
   const isConfirmed = ({ what, project, confirmed }: DataLoss): boolean => {
     if (confirmed !== undefined) {
       if (confirmed === project) return true;

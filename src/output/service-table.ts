@@ -27,7 +27,7 @@ export function formatPort(port: PublishedPort): string {
   return `${host}:${port.published}->${port.target}/${port.protocol}`;
 }
 
-/** The table of `ps`: what a person wants to see first. */
+/** The table of `ps`; the most important columns come first. */
 export function serviceTable(services: readonly ServiceStatus[], style: Style, now: Date): string {
   const rows = services.map((status) => [
     status.name,

@@ -1,17 +1,20 @@
 import type { z } from 'zod';
 
 /**
- * A shape of JSON data as a function of zod. Shapes lie beside the command whose `data` they describe; those that
- * several commands share are here. Only `npm run schemas` and tests call them, so that no command loads zod for them.
- * More fields may come; these stay.
+ * A shape of JSON data as a function of zod. Shapes are beside the command whose `data` they describe; those
+ * that several commands share are here. Only `npm run schemas` and tests call them, so that no command loads
+ * zod for them. More fields may be added; these stay.
  */
 export type Shape = (zod: Zod) => z.ZodType;
 export type Zod = typeof z;
 
-/** What a shape describes. Results of services are read-only, and are handed on as they are. */
+/**
+ * The type of the data that a shape describes. Read-only, because results of services are passed on
+ * unchanged.
+ */
 export type DataOf<S extends Shape> = Frozen<z.infer<ReturnType<S>>>;
 
-/** Read-only all the way down, and a loose object by the keys that it is said to have. */
+/** Makes a type read-only at every level, and a loose object limited to its declared keys. */
 export type Frozen<T> = T extends readonly (infer Element)[]
   ? readonly Frozen<Element>[]
   : T extends object
@@ -39,7 +42,7 @@ const serviceRow = (z: Zod) =>
   });
 export type ServiceRow = DataOf<typeof serviceRow>;
 
-/** What `ps` and every command that changes services report. */
+/** The services in the data of `ps` and of every command that changes services. */
 export const serviceList = (z: Zod) =>
   z.object({ engine: z.enum(['docker', 'embedded']), project: z.string(), services: z.array(serviceRow(z)) });
 

@@ -1,6 +1,6 @@
 import { Chalk } from 'chalk';
 
-/** Colours for one stream; every function is the identity where colour is off. */
+/** Colours for one stream; every function is the identity if colour is off. */
 export interface Style {
   bold(text: string): string;
   dim(text: string): string;

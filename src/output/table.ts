@@ -1,6 +1,9 @@
 import { stripVTControlCharacters } from 'node:util';
 
-/** Columns that line up, two spaces apart, no trailing blanks. Put text that may be wide (CJK paths) last. */
+/**
+ * Prints aligned columns, two spaces apart, without trailing blanks. Put text that may be wide (CJK paths)
+ * last.
+ */
 export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const all = [header, ...rows];
   const widths = header.map((_, column) => Math.max(...all.map((row) => visibleLength(row[column] ?? ''))));

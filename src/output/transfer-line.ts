@@ -3,13 +3,13 @@ import { formatBytes, formatDuration } from './units.js';
 
 export interface TransferState {
   bytes: number;
-  /** Bytes that it will be in the end, as far as anybody knows. */
+  /** Expected final number of bytes, if it is known. */
   expected?: number;
 }
 
 /**
- * A line of a progress display for bytes that flow: how many, how fast, how long to go. Where lines do not change
- * in place, only the last word appears.
+ * A progress line for transferred bytes: how many, how fast, how much time is left. If lines do not change in
+ * place, only the final one appears.
  */
 export class TransferLine {
   readonly #progress: Progress;
@@ -23,7 +23,7 @@ export class TransferLine {
     this.#progress = progress;
   }
 
-  /** @param label what happens to the bytes; a new one starts a new clock. */
+  /** @param label what happens to the bytes; a new label restarts the clock. */
   show(label: string, state: TransferState): void {
     this.#state = state;
     if (!this.#progress.live || this.#label === label) return;
@@ -35,7 +35,7 @@ export class TransferLine {
     );
   }
 
-  /** Gives the terminal to somebody else; the next `show` takes it back. */
+  /** Releases the terminal; the next `show` takes it back. */
   pause(): void {
     this.#label = '';
     this.#progress.stop();
@@ -53,9 +53,8 @@ export class TransferLine {
 }
 
 /**
- * `dump  120 MB of about 350 MB, 80 MB/s, 3 s left`; `compare  3 s` where no bytes flow.
- *
- * @param bytesBefore what `bytes` was when this began.
+ * Returns `dump 120 MB of about 350 MB, 80 MB/s, 3 s left`; `compare 3 s` if no bytes are transferred.
+ * @param bytesBefore the value of `bytes` at the beginning.
  */
 export function describeTransfer(
   label: string,

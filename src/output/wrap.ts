@@ -1,8 +1,8 @@
 /**
- * Breaks at blanks. Runs of blanks, which set a remark apart from a command, stay.
+ * Breaks text at blanks. Runs of blanks, which separate a remark from a command, are kept.
  * @param columns infinite: one line.
- * @param indent goes before every line but the first.
- * @param lead goes before every line.
+ * @param indent precedes every line but the first.
+ * @param lead precedes every line.
  */
 export function wrap(text: string, columns: number, indent: string, lead = ''): string {
   const lines: string[] = [];

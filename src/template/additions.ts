@@ -11,7 +11,7 @@ import type { ScaffoldFile } from './scaffold.js';
 export const CI_SYSTEMS = ['github', 'gitlab'] as const;
 export type CiSystem = (typeof CI_SYSTEMS)[number];
 
-/** What a scaffold was asked for beyond its options. Field names are those of `.invctl/lock.json`. */
+/** Additions of a scaffold beyond its options. Field names are those of `.invctl/lock.json`. */
 export const scaffoldAdditions = z.object({
   ci: z.array(z.enum(CI_SYSTEMS)).optional(),
   /** In lower case and ASCII. */
@@ -19,20 +19,20 @@ export const scaffoldAdditions = z.object({
     .string()
     .regex(/^[a-z0-9.-]+$/)
     .optional(),
-  /** By name; the port of this machine for the API. */
+  /** By environment name; the port of this machine for the API. */
   environments: z.record(scaffoldPath, z.object({ port: z.int().min(1).max(65_535) })).optional(),
 });
 
 export type ScaffoldAdditions = z.infer<typeof scaffoldAdditions>;
 
-/** Laid over compose.yaml by Compose itself. */
+/** Compose itself merges it over compose.yaml. */
 export const DOMAIN_OVERLAY = 'compose.override.yaml';
 
 type OwnedFile = Extract<ScaffoldFile, { policy: 'owned' }>;
 
 interface AdditionFile {
   path: string;
-  /** Below `additions/` of the template. */
+  /** Path below `additions/` of the template. */
   source: string;
   mode: number;
 }
@@ -45,11 +45,11 @@ const CI_FILES: Record<CiSystem, readonly AdditionFile[]> = {
 
 const DOMAIN_FILES: readonly AdditionFile[] = [
   { path: 'proxy/Caddyfile', source: 'domain/Caddyfile', mode: 0o644 },
-  // Last: with it, the project has the proxy.
+  // Written last: its presence means that the project has the proxy.
   { path: DOMAIN_OVERLAY, source: 'domain/compose.yaml', mode: 0o644 },
 ];
 
-/** Both, where both are named; one domain. */
+/** Returns the additions of both, with one domain. */
 export function withAdditions(known: ScaffoldAdditions, asked: ScaffoldAdditions): ScaffoldAdditions {
   const ci = CI_SYSTEMS.filter((system) => known.ci?.includes(system) || asked.ci?.includes(system));
   const domain = asked.domain ?? known.domain;
@@ -61,7 +61,7 @@ export function withAdditions(known: ScaffoldAdditions, asked: ScaffoldAdditions
   };
 }
 
-/** The files of the additions that the template owns, in the order in which they are written. */
+/** Returns the files of the additions that the template owns, in the order in which they are written. */
 export async function renderAdditions(
   template: Template,
   options: ScaffoldOptions,

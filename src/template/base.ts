@@ -12,7 +12,7 @@ const baseSchema = z.object({
       path: scaffoldPath,
       policy: z.enum(['owned', 'append', 'env', 'secret']),
       mode: z.int(),
-      /** Absent: the file has nothing of the template's, or is no text. */
+      /** Absent: the file has no text of the template, or is not a text. */
       text: z.string().optional(),
       base64: z.string().optional(),
     }),
@@ -25,7 +25,9 @@ export interface BaseFile {
   content: Buffer;
 }
 
-/** What a scaffold was rendered as, by path: what `upgrade` compares both sides with. No secret is in it. */
+/**
+ * The rendered files of a scaffold, by path: `upgrade` compares both sides with them. It contains no secret.
+ */
 export type ScaffoldBase = ReadonlyMap<string, BaseFile>;
 
 export function baseOf(files: readonly ScaffoldFile[]): ScaffoldBase {
@@ -41,7 +43,7 @@ export function baseOf(files: readonly ScaffoldFile[]): ScaffoldBase {
   );
 }
 
-/** `gzip -dc` shows it as JSON. */
+/** Packs a base; `gzip -dc` prints it as JSON. */
 export function formatBase(base: ScaffoldBase): Buffer {
   const files = [...base].map(([path, { policy, mode, content }]) => {
     const text = content.toString('utf8');
@@ -51,7 +53,10 @@ export function formatBase(base: ScaffoldBase): Buffer {
   return gzipSync(JSON.stringify({ baseVersion: 1, files }));
 }
 
-/** Undefined where it is none: cut off, from a merge of two branches, or of a later version of invctl. */
+/**
+ * Returns undefined if it is not readable: cut off, from a merge of two branches, or of a later version of
+ * invctl.
+ */
 export function parseBase(content: Uint8Array): ScaffoldBase | undefined {
   try {
     const { files } = baseSchema.parse(JSON.parse(gunzipSync(content).toString('utf8')));

@@ -12,45 +12,47 @@ import type { ScaffoldFile } from './scaffold.js';
 import type { FileWrite } from './write.js';
 
 export type FileStatus =
-  /** Was not there. */
+  /** Did not exist. */
   | 'created'
   | 'unchanged'
-  /** Is not what the template makes, and is left alone. */
+  /** Differs from the template's file and is left alone. */
   | 'differs'
-  /** Was not what the template makes; a copy was kept. */
+  /** Differed from the template's file; a copy was kept. */
   | 'replaced'
   /** Got lines that it lacked. */
   | 'updated'
-  /** A secret that is there already. */
+  /** A secret that exists already. */
   | 'kept';
 
-/** A file of a scaffold against what is on the disk. */
+/** A scaffold's file, compared with the disk. */
 export interface ComparedFile {
   path: string;
   status: FileStatus;
-  /** What has to be written, where anything has. */
+  /** The necessary write, if there is one. */
   write?: FileWrite;
   /** Keys or lines that an updated file gets. */
   added?: string[];
-  /** Of a file that differs: whether it was edited since it was written, or else the template or options changed. */
+  /**
+   * For a file that differs: whether it was edited since it was written; false: the template or the options
+   * changed.
+   */
   edited?: boolean;
-  /** Of a file that differs or is replaced: both texts. */
+  /** For a file that differs or is replaced: both texts. */
   texts?: { here: string; template: string };
-  /** Why a file that is there is of no use as it is. */
+  /** Why an existing file cannot be used as it is. */
   problem?: string;
 }
 
-/** What the template's part of a file was when the scaffold was made: what of it is gone, somebody removed. */
+/** The template's part of a file at the time of the scaffold: what is missing now was removed by a person. */
 export type EarlierContent = Pick<BaseFile, 'content'>;
 
 const URL_SAFE_BYTES = { secret: 32, env: 48 };
 
 /**
- * Compares without writing.
- *
- * @param replace whether a file that differs is to be overwritten.
- * @throws UserError NOT_A_FOLDER, NOT_A_FILE, UNREADABLE, or SYMLINK_OUTSIDE for a file that would have to be written
- * through a link that leads out of the folder.
+ * Compares a file without writing.
+ * @param replace whether a file that differs will be overwritten.
+ * @throws UserError NOT_A_FOLDER, NOT_A_FILE, UNREADABLE, or SYMLINK_OUTSIDE for a file that would be written
+ * through a link to a place outside the folder.
  */
 export async function compareFile(
   root: string,
@@ -134,7 +136,10 @@ export async function compareFile(
   };
 }
 
-/** Reads a file of the project, undefined where there is none. @throws as {@link compareFile} */
+/**
+ * Reads a file of the project, undefined if there is none.
+ * @throws as {@link compareFile}
+ */
 export async function readIfPresent(path: string): Promise<Buffer | undefined> {
   try {
     return await readFile(path);
@@ -188,7 +193,7 @@ function outside(path: string, target?: string): UserError {
 }
 
 /**
- * Where a path of the project really is, links resolved.
+ * Returns the real path of a file in the project, with links resolved.
  * @throws UserError SYMLINK_OUTSIDE
  */
 export async function containedPath(root: string, path: string): Promise<string> {

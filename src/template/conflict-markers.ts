@@ -1,4 +1,4 @@
-/** As git writes them (`merge.conflictStyle=diff3`), so that editors offer their buttons. */
+/** git's markers (`merge.conflictStyle=diff3`), which editors recognise. */
 export const CONFLICT_MARKERS = {
   ours: '<<<<<<<',
   base: '|||||||',
@@ -6,11 +6,17 @@ export const CONFLICT_MARKERS = {
   theirs: '>>>>>>>',
 } as const;
 
-/** A line of seven `=` is a heading in many formats, so a conflict is told by its first and its last line. */
+/**
+ * A line of seven `=` is a heading in many formats, so only the first and last lines of a conflict identify
+ * it.
+ */
 const BEGIN_OR_END = /^(?:<{7}|>{7})(?: |\r?$)/;
 const BEGIN = /^<{7}(?: |\r?$)/;
 
-/** The lines, from 1, at which the conflicts of a file begin; of one whose beginning is gone, at which it ends. */
+/**
+ * Returns the line numbers, from 1, at which the conflicts of a file begin. If a beginning is missing, the
+ * line at which the conflict ends.
+ */
 export function conflictLines(content: Uint8Array): number[] {
   const lines: number[] = [];
   let open = false;

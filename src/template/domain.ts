@@ -6,12 +6,12 @@ import { usageError } from '../errors.js';
 /** Names that no public authority signs: RFC 6761, RFC 6762, RFC 8375 and ICANN's `internal`. */
 const LOCAL = /(?:^|\.)(?:localhost|local|test|internal|home\.arpa)$/;
 const NAME = /^(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
-/** A public name is kept to HTTPS by browsers for a year; a local one only while it is tried. */
+/** Seconds for which browsers require HTTPS: a year for a public name, a short time for a local one. */
 const HSTS_SECONDS = { public: 31_536_000, local: 300 };
 
 /**
- * A domain as certificates name it: lower-case, in ASCII.
- * @throws UserError USAGE (exit 2), with the nearest name that would do
+ * Returns a domain as in certificates: lower-case, in ASCII.
+ * @throws UserError USAGE (exit 2), with the nearest valid name
  */
 export function parseDomain(typed: string): string {
   const host = typed
@@ -21,7 +21,7 @@ export function parseDomain(typed: string): string {
     .replace(/:\d*$/, '')
     .replace(/\.$/, '');
   const name = domainToASCII(host);
-  // Line ends and tabs are dropped on the way to ASCII, as browsers do.
+  // The conversion to ASCII removes line ends and tabs, as browsers do.
   const isName = NAME.test(name) && isIP(name) === 0 && !/\s/.test(host);
   if (isName && host === typed) return name;
   const why =
@@ -36,10 +36,11 @@ export function parseDomain(typed: string): string {
   );
 }
 
-/** What stands behind the placeholders of the proxy's files. */
+/** Values for the placeholders of the proxy's files. */
 export function domainVariables(project: string, domain: string): Record<string, string> {
   const isLocal = LOCAL.test(domain);
-  // One of the private networks that Docker's own pools leave out, another for each project of this machine.
+  // One of the private networks that Docker's default pools do not use, a different one for each project of
+  // this machine.
   const [a = 0, b = 0, c = 0] = createHash('sha256').update(project).digest();
   const network = `10.${200 + (a % 50)}.${b}`;
   const first = c & 0b1111_0000;
@@ -48,7 +49,7 @@ export function domainVariables(project: string, domain: string): Record<string,
     tls: isLocal ? "\t# Nobody else signs such a name: Caddy's own authority does.\n\ttls internal\n" : '',
     hstsSeconds: `${isLocal ? HSTS_SECONDS.local : HSTS_SECONDS.public}`,
     edgeSubnet: `${network}.${first}/28`,
-    // What gets no address of its own choice is in the first half, and cannot take the proxy's.
+    // Automatically assigned addresses are in the first half, so they cannot take the proxy's.
     edgeRange: `${network}.${first}/29`,
     edgeProxy: `${network}.${first + 10}`,
   };

@@ -5,7 +5,7 @@ import { type ScaffoldOptions, templateVariables } from './options.js';
 import { render } from './render.js';
 import { renderScaffold, type ScaffoldFile } from './scaffold.js';
 
-/** Of an environment, its paths in the project. */
+/** Paths of an environment's files in the project. */
 export interface EnvironmentFiles {
   compose: string;
   env: string;
@@ -24,9 +24,8 @@ export function environmentFiles(name: string): EnvironmentFiles {
 }
 
 /**
- * The files that an environment adds to a scaffold: what it lays over the compose file, its settings, its secrets.
- * The rules of .gitignore come along, for a scaffold of an older template.
- *
+ * Returns the files that an environment adds to a scaffold: the file that is merged over the compose file,
+ * its settings, its secrets. They include the rules of .gitignore, for a scaffold of an older template.
  * @param input.port of this machine, for the API
  */
 export async function renderEnvironment(
@@ -61,12 +60,12 @@ export async function renderEnvironment(
   return [
     owned(paths.example, example),
     ...files,
-    // Last: with it, the environment is whole.
+    // Written last: its presence means that the environment is complete.
     owned(paths.compose, render(overlay, variables)),
   ];
 }
 
-/** The name of the API's image, with the version of the API that this template brings. */
+/** Name of the API's image, with the version of the API in this template. */
 export async function apiImage(template: Template, { name }: ScaffoldOptions): Promise<string> {
   const text = await readFile(join(template.packageFolder, 'stack', 'package.json'), 'utf8');
   const { version } = JSON.parse(text) as { version: string };
@@ -77,7 +76,7 @@ function inFolder(path: string, folder: string): string {
   return path.replace(/^secrets(?=\/)/, folder);
 }
 
-/** The settings of the API as another environment has them. */
+/** Returns the settings of the API for another environment. */
 function ofEnvironment(example: string, name: string): string {
   const text = example.replace(/^ENVIRONMENT=.*$/m, `ENVIRONMENT=${name}`);
   if (text === example) throw new Error("the template's env example has no ENVIRONMENT");

@@ -3,14 +3,14 @@ import { join } from 'node:path';
 import { hasErrorCode, UserError } from '../errors.js';
 import { containedPath, readIfPresent } from './compare.js';
 
-/** What stands at a path of a project. */
+/** What exists at a path of a project. */
 export type FileHere =
   | { kind: 'none' }
   /** `path`: relative to the project, links resolved. */
   | { kind: 'file'; path: string; content: Buffer; mode: number }
-  /** A folder, or nothing that can be read, such as a socket. */
+  /** A folder, or something that cannot be read, such as a socket. */
   | { kind: 'other' }
-  /** A link out of the project, or one that leads nowhere. */
+  /** A link to a place outside the project, or to nothing. */
   | { kind: 'link' }
   /** A part of the path is a file. */
   | { kind: 'below-file' };
@@ -37,7 +37,7 @@ export async function fileHere(root: string, path: string): Promise<FileHere> {
   }
 }
 
-/** The files of a folder of the project; none where there is no such folder. */
+/** Returns the names of the files in a folder of the project; empty if there is no such folder. */
 export async function fileNames(root: string, folder: string): Promise<string[]> {
   try {
     return await readdir(join(root, folder));

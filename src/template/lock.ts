@@ -12,15 +12,20 @@ const lockSchema = z.object({
   lockVersion: z.literal(1),
   template: z.object({ name: z.string(), version: z.string() }),
   options: scaffoldOptions,
-  /** Absent in a lock of an invctl that knew none, and where nothing was added. */
+  /** Absent if nothing was added, or if an older invctl wrote the lock. */
   additions: scaffoldAdditions.optional(),
-  /** SHA-256, in hex, of each file that the template owns, as it was rendered. */
+  /** SHA-256, in hex, of each rendered file that the template owns. */
   files: z.record(scaffoldPath, z.string().regex(/^[0-9a-f]{64}$/)),
-  /** Migrations of the template whose number was taken here: the template's path, and the path that they have. */
+  /**
+   * Migrations of the template that were renumbered here: the template's path, and the path in the project.
+   */
   renumbered: z.record(scaffoldPath, scaffoldPath).optional(),
 });
 
-/** What a scaffold was made from: a later invctl can render the same files again and see what was edited since. */
+/**
+ * Records what a scaffold was made from: a later invctl can render the same files again and find the edits
+ * since then.
+ */
 export type ScaffoldLock = z.infer<typeof lockSchema>;
 
 export function createLock(

@@ -26,21 +26,21 @@ const manifestSchema = z.strictObject({
       source: path,
       path,
       ignore: z.array(z.string()),
-      /** Folders of the tree with numbered files that are never changed once they are there. */
+      /** Folders with numbered files that are never changed after they were written. */
       migrations: z.array(path).default([]),
       replace: z.array(z.strictObject({ file: path, text: z.string().min(1), with: z.string() })),
     }),
   ),
-  /** Files that an earlier template had under another path, in the order in which they were renamed. */
+  /** Files that had another path in an earlier template, in the order in which they were renamed. */
   renames: z.array(z.strictObject({ from: path, to: path })).default([]),
 });
 
 type TemplateManifest = z.infer<typeof manifestSchema>;
 
-/** A template of this package and where its parts are. */
+/** A template of this package and the paths of its parts. */
 export interface Template {
   manifest: TemplateManifest;
-  /** Of the invctl that it came with: with the options, enough to make the same files again. */
+  /** Version of the invctl that contains it: together with the options it determines the files. */
   version: string;
   /** Absolute folder of `template.yaml`. */
   folder: string;

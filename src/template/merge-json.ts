@@ -2,15 +2,14 @@ import { isDeepStrictEqual } from 'node:util';
 
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
-/** Both sides changed the same value otherwise. */
+/** Both sides changed the same value differently. */
 class Clash extends Error {}
 
 /**
- * Merges three JSON documents key by key: two packages that each side added to a `package.json` stand on neighbouring
- * lines, and are no conflict.
- *
- * @returns undefined where it is no JSON, is not written as `JSON.stringify` writes it (the person's layout would be
- * lost), or both sides changed the same value.
+ * Merges three JSON documents key by key: if each side added a package to a `package.json`, the lines are
+ * adjacent but there is no conflict.
+ * @returns undefined if a text is not JSON, is not formatted as `JSON.stringify` does (the user's formatting
+ * would be lost), or if both sides changed the same value.
  */
 export function mergeJson(base: string, ours: string, theirs: string): string | undefined {
   try {
@@ -26,7 +25,7 @@ export function mergeJson(base: string, ours: string, theirs: string): string | 
   }
 }
 
-/** Undefined stands for a key that is not there. */
+/** Undefined: the key does not exist. */
 function mergeValue(
   base: Json | undefined,
   ours: Json | undefined,
@@ -44,7 +43,9 @@ function mergeValue(
   );
 }
 
-/** The keys of ours in their order, and each new one of theirs behind the one that it follows there. */
+/**
+ * Returns the keys of ours in their order, and each new key of theirs after the one that it follows there.
+ */
 function keysOf(ours: object, theirs: object): string[] {
   const keys = Object.keys(ours);
   let before = -1;
@@ -56,7 +57,7 @@ function keysOf(ours: object, theirs: object): string[] {
   return keys;
 }
 
-/** A key may be named like what every object has, such as "constructor". */
+/** A key may have the name of a property that every object has, such as "constructor". */
 function own(object: { [key: string]: Json }, key: string): Json | undefined {
   return Object.hasOwn(object, key) ? object[key] : undefined;
 }

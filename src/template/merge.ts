@@ -1,19 +1,18 @@
 import { withValues } from '../project/edit-env-file.js';
 import { envStatements } from '../project/env-statements.js';
 
-/** A file of the person's with what it lacked added at its end. Nothing of theirs is changed or reordered. */
+/** A user's file with the missing parts added at its end. Existing text is neither changed nor reordered. */
 export interface Merged {
   content: string;
-  /** What was added: keys of an env file, lines of an ignore file. Empty: there is nothing to write. */
+  /** Added keys of an env file, or lines of an ignore file. Empty: there is nothing to write. */
   added: string[];
 }
 
 /**
- * Adds the settings of the example that the env file has not, each with the comment above it.
- *
- * @param existing with any line ends; its own are kept.
+ * Adds the settings of the example that the env file does not have, each with the comment above it.
+ * @param existing its line ends are kept.
  * @param defined the names that it sets.
- * @throws EnvFileError where Compose refuses the example.
+ * @throws EnvFileError if Compose refuses the example.
  */
 export function mergeEnvFile(example: string, existing: string, defined: ReadonlySet<string>): Merged {
   const missing = [...envStatements(example)].filter(({ name }) => name !== '' && !defined.has(name));
@@ -28,10 +27,9 @@ export function mergeEnvFile(example: string, existing: string, defined: Readonl
 }
 
 /**
- * Adds the paragraphs (lines between blank ones) of which the ignore file lacks a rule. Whole paragraphs, because the
- * last rule that matches wins: `!.env.example` has to come after `.env.*`.
- *
- * @param known rules that the file had once: where it has them no more, somebody removed them.
+ * Adds the paragraphs (lines between blank ones) of which the ignore file lacks a rule. Whole paragraphs,
+ * because the last rule that matches wins: `!.env.example` has to come after `.env.*`.
+ * @param known rules that the file had earlier: a missing one was removed by a person.
  */
 export function mergeIgnoreFile(template: string, existing: string, known = ''): Merged {
   const present = new Set([...linesOf(existing), ...linesOf(known)].map((line) => line.trim()));
@@ -47,8 +45,8 @@ export function mergeIgnoreFile(template: string, existing: string, known = ''):
 }
 
 /**
- * Puts the values in place of the example's for these names.
- * @throws Error when the example lacks a name, EnvFileError where Compose refuses the example.
+ * Replaces the example's values for these names.
+ * @throws Error if the example lacks a name, EnvFileError if Compose refuses the example.
  */
 export function fillEnvFile(example: string, values: ReadonlyMap<string, string>): string {
   const names = new Set([...envStatements(example)].flatMap(({ name, bare }) => (bare ? [] : [name])));

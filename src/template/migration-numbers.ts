@@ -4,13 +4,13 @@ import type { ScaffoldFile } from './scaffold.js';
 const NUMBERED = /^(\d+)(_.+)$/;
 
 /**
- * Gives a migration that is new in the template the next free number where the project has its own behind the one
- * that it would have: the API applies them in the order of their numbers, and one that is applied keeps its number.
- *
+ * Renumbers a new migration of the template if the project has its own migrations from that number on: it
+ * gets the next free number. The API applies migrations in the order of their numbers, and an applied one
+ * keeps its number.
  * @param folder of the migrations, relative to the project.
  * @param here names of the files in it.
- * @param isNew whether the project has not, and never had, this file of the template.
- * @returns the new path by the template's, for those that move.
+ * @param isNew whether the project never had this file of the template.
+ * @returns the new path by the template's path, for those that are renumbered.
  */
 export function renumberMigrations(
   folder: string,
@@ -35,7 +35,7 @@ export function renumberMigrations(
   return moved;
 }
 
-/** The files of a template at the paths that they have in this project. */
+/** Returns the files of a template with their paths in this project. */
 export function placed(
   files: readonly ScaffoldFile[],
   renumbered: Readonly<Record<string, string>>,

@@ -11,11 +11,11 @@ const NAME_RULE =
 const IDENTIFIER_RULE = 'lower-case letters, digits and _, not starting with a digit, at most 63 characters';
 
 /**
- * Compose's own rule is `^[a-z0-9][a-z0-9_-]*$`. The name also becomes part of an image's name, which allows fewer
+ * Compose's own rule is `^[a-z0-9][a-z0-9_-]*$`. The name is also part of an image's name, which allows fewer
  * separators (https://pkg.go.dev/github.com/distribution/reference).
  */
 const NAME = /^(?=.{1,63}$)[a-z0-9]+(?:(?:__?|-+)[a-z0-9]+)*$/;
-/** A name that PostgreSQL takes without quotes. Longer ones it would cut (NAMEDATALEN). */
+/** A name that PostgreSQL accepts without quotes. It would cut longer ones (NAMEDATALEN). */
 const IDENTIFIER = /^[a-z_][a-z0-9_]{0,62}$/;
 
 const databaseName = z
@@ -33,11 +33,11 @@ const databaseUser = z
     'not public, none or pg_…, which PostgreSQL reserves',
   );
 
-/** What a scaffold is made from. Field names are those of `.invctl/lock.json`. */
+/** Options of a scaffold. Field names are those of `.invctl/lock.json`. */
 export const scaffoldOptions = z.strictObject({
   /** The Compose project's name. */
   name: z.string().regex(NAME, NAME_RULE),
-  /** Of this machine, on loopback. */
+  /** Port of this machine, on loopback. */
   port: z.int('a whole number from 1 to 65535').min(1, 'at least 1').max(65_535, 'at most 65535'),
   postgres: z.literal(POSTGRES_MAJORS, `one of ${POSTGRES_MAJORS.join(', ')}`),
   node: z.literal(NODE_MAJORS, `one of ${NODE_MAJORS.join(', ')}`),
@@ -47,7 +47,7 @@ export const scaffoldOptions = z.strictObject({
 
 export type ScaffoldOptions = z.infer<typeof scaffoldOptions>;
 
-/** Of everything but the name, which comes from the folder. */
+/** Defaults of all options but the name, which comes from the folder. */
 export const DEFAULT_OPTIONS = {
   port: 5003,
   postgres: 16,
@@ -66,8 +66,8 @@ const FLAGS: Record<keyof ScaffoldOptions, string> = {
 };
 
 /**
- * Reads one option as it was typed.
- * @throws UserError USAGE (exit 2), for a name with the nearest one that would do.
+ * Parses one option as typed.
+ * @throws UserError USAGE (exit 2); for a name with the nearest valid one.
  */
 export function parseOption<Key extends keyof ScaffoldOptions>(key: Key, text: string): ScaffoldOptions[Key] {
   const isNumber = key === 'port' || key === 'postgres' || key === 'node';
@@ -82,7 +82,10 @@ export function parseOption<Key extends keyof ScaffoldOptions>(key: Key, text: s
   );
 }
 
-/** The project name nearest to a text, such as a folder's name. Empty where none of its characters can stay. */
+/**
+ * Returns the project name nearest to a text, such as a folder's name. Empty if none of its characters is
+ * valid.
+ */
 export function projectNameFrom(text: string): string {
   return normalizeName(text)
     .replace(/[_-]{2,}/g, (run) => (/^(__|-+)$/.test(run) ? run : '-'))
@@ -90,7 +93,7 @@ export function projectNameFrom(text: string): string {
     .replace(/[_-]+$/, '');
 }
 
-/** What stands behind each `{{name}}` of a template. */
+/** Values for the `{{name}}` placeholders of a template. */
 export function templateVariables(options: ScaffoldOptions): Record<string, string> {
   return {
     name: options.name,
@@ -99,8 +102,8 @@ export function templateVariables(options: ScaffoldOptions): Record<string, stri
     node: String(options.node),
     dbName: options.dbName,
     dbUser: options.dbUser,
-    // From 18 on the image keeps its data in a folder per major below this one, and refuses the old mount point.
-    // https://github.com/docker-library/postgres/pull/1259
+    // From 18 on the image keeps its data in one folder per major below this one, and refuses the old mount
+    // point. https://github.com/docker-library/postgres/pull/1259
     dataPath: options.postgres >= 18 ? '/var/lib/postgresql' : '/var/lib/postgresql/data',
   };
 }

@@ -1,7 +1,7 @@
 const PLACEHOLDER = /\{\{([A-Za-z]+)\}\}/g;
 
 /**
- * Puts the variables in place of their `{{name}}`. Neither Compose's `${…}` nor Go's `{{.Field}}` is touched.
+ * Replaces each `{{name}}` by its variable. Compose's `${…}` and Go's `{{.Field}}` stay.
  * @throws Error for a placeholder without a variable: a mistake in the template.
  */
 export function render(text: string, variables: Readonly<Record<string, string>>): string {

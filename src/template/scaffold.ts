@@ -5,18 +5,18 @@ import type { Template } from './manifest.js';
 import { type ScaffoldOptions, templateVariables } from './options.js';
 import { render } from './render.js';
 
-/** A file of a scaffold as the template and the options make it, before anybody looked at the disk. */
+/** A file of a scaffold, made from the template and the options without reading the disk. */
 export type ScaffoldFile = { path: string; mode: number } & (
   | { policy: 'owned'; content: Buffer }
   | { policy: 'append'; content: string }
-  /** `content` is the example, whose values for the names in `generate` are placeholders. */
+  /** `content` is the example; its values for the names in `generate` are placeholders. */
   | { policy: 'env'; content: string; generate: readonly string[] }
   | { policy: 'secret' }
 );
 
 const FILE_MODE = 0o644;
 
-/** Every file of a scaffold, in the order in which they are to be written. */
+/** Returns every file of a scaffold, in the order in which they are written. */
 export async function renderScaffold(template: Template, options: ScaffoldOptions): Promise<ScaffoldFile[]> {
   const variables = templateVariables(options);
   const files: ScaffoldFile[] = [];
@@ -63,7 +63,10 @@ async function renderTree(
   }));
 }
 
-/** Paths relative to `root`, sorted, of the files that no pattern excludes. Excluded folders are not entered. */
+/**
+ * Returns the paths, relative to `root` and sorted, of the files that no pattern excludes. Excluded folders
+ * are not read.
+ */
 async function listTree(root: string, excluded: ignore.Ignore, below = ''): Promise<string[]> {
   const paths: string[] = [];
   const entries = await readdir(join(root, below), { withFileTypes: true });

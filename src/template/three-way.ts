@@ -3,22 +3,22 @@ import { parseAllDocuments } from 'yaml';
 import { CONFLICT_MARKERS, conflictLines } from './conflict-markers.js';
 import { mergeJson } from './merge-json.js';
 
-/** What became of a file that the person and the template both changed. */
+/** The result for a file that the user and the template both changed. */
 export type MergedFile =
   | { outcome: 'merged'; content: Buffer }
-  /** Both changed the same lines: both stand in the file, between markers. */
+  /** Both changed the same lines: the file contains both, between markers. */
   | { outcome: 'conflict'; content: Buffer; lines: number[] }
-  /** It cannot be merged by lines, or the merged text could not be read any more. The person's stays as it is. */
+  /** It cannot be merged by lines, or the merged text would be invalid. The user's file stays as it is. */
   | { outcome: 'apart'; reason: 'binary' | 'invalid' };
 
 interface Versions {
-  /** Of the template that the scaffold was made from; undefined where nobody knows it, or there was none. */
+  /** Content in the template that the scaffold was made from; undefined if it is unknown or did not exist. */
   base: Buffer | undefined;
   ours: Buffer;
   theirs: Buffer;
 }
 
-/** What stands behind the markers of a conflict. */
+/** Texts after the markers of a conflict. */
 export interface Labels {
   base: string;
   ours: string;
@@ -26,10 +26,9 @@ export interface Labels {
 }
 
 /**
- * Merges what the template changed into what the person changed. Bytes that no change touches stay as they are,
- * whatever their encoding; line ends are the person's. Without a base, whatever differs is a conflict.
- *
- * @param path tells JSON and YAML, whose result has to be readable where all that went into it was
+ * Merges the template's changes into the user's file. Bytes that no change touches stay, in any encoding;
+ * line ends are the user's. Without a base, every difference is a conflict.
+ * @param path decides whether it is JSON or YAML: then the result must be valid if all of its sources are
  */
 export function mergeFile(path: string, { base, ours, theirs }: Versions, labels: Labels): MergedFile {
   if ([base, ours, theirs].some((content) => content && isBinary(content))) {
@@ -63,19 +62,19 @@ export function mergeFile(path: string, { base, ours, theirs }: Versions, labels
   return { outcome: 'merged', content };
 }
 
-/** The same content, but for its line ends: a checkout with CRLF is no edit. */
+/** Whether the content is the same apart from line ends: a checkout with CRLF is not an edit. */
 export function sameText(a: Buffer, b: Buffer): boolean {
   if (a.equals(b)) return true;
   if (isBinary(a) || isBinary(b) || lineEnd(a) !== '\r\n') return false;
   return withLineEnds(a, '\n').equals(b);
 }
 
-/** A text as the template writes it; what is no text stays as it is. */
+/** Returns a text with the template's line ends; content that is not a text is unchanged. */
 export function inUnixLineEnds(content: Buffer): Buffer {
   return isBinary(content) ? content : withLineEnds(content, '\n');
 }
 
-/** New content for a file in whose place another stands, with that one's line ends. */
+/** Returns new content with the line ends of the file that it replaces. */
 export function inLineEndsOf(existing: Buffer, content: Buffer): Buffer {
   return lineEnd(existing) === '\r\n' && !isBinary(content) ? withLineEnds(content, '\r\n') : content;
 }
@@ -98,12 +97,12 @@ function readsAsJson(text: string): boolean {
   }
 }
 
-/** As git sees it, a file with a NUL; UTF-16 is such a file too. */
+/** By git's rule, a file with a NUL byte; that includes UTF-16. */
 function isBinary(content: Buffer): boolean {
   return content.includes(0);
 }
 
-/** The line end of every line; undefined where a file has both kinds, or none. */
+/** Returns the line end of all lines; undefined if a file has both kinds, or none. */
 function lineEnd(content: Buffer): '\n' | '\r\n' | undefined {
   const text = content.toString('latin1');
   const all = text.match(/\n/g)?.length ?? 0;
@@ -117,7 +116,7 @@ function withLineEnds(content: Buffer, end: '\n' | '\r\n', asItIs = false): Buff
   return Buffer.from(content.toString('latin1').replace(/\r?\n/g, end), 'latin1');
 }
 
-/** Lines without the line end of the last one, which is merged by itself. */
+/** Returns lines. The last one has no line end, because that is merged separately. */
 function split(text: string): string[] {
   return text === '' ? [] : text.replace(/\n$/, '').split('\n');
 }

@@ -2,10 +2,10 @@ import type { BaseFile } from './base.js';
 import type { FileHere } from './file-here.js';
 import { inLineEndsOf, type Labels, mergeFile, sameText } from './three-way.js';
 
-/** What the template made of a path when the scaffold was written. */
+/** The template's content of a path when the scaffold was written. */
 export type Earlier =
   | { known: true; file: Pick<BaseFile, 'content' | 'mode'> }
-  /** It was there, but nobody has its text any more. */
+  /** It existed, but its text is not available any more. */
   | { known: false }
   | 'absent';
 
@@ -14,26 +14,26 @@ export interface OwnedFile {
   mode: number;
 }
 
-/** Why a change of the template is not in the file, or not in it alone. */
+/** Why a template's change is not in the file, or only as one of two versions. */
 export type ConflictKind =
   /** Both changed the same lines. */
   | 'lines'
-  /** Both changed a file that is no text. */
+  /** Both changed a file that is not a text. */
   | 'binary'
-  /** Every change found its place, but JSON or YAML came out of it that nobody can read. */
+  /** The changes could be merged, but the result is invalid JSON or YAML. */
   | 'invalid'
-  /** A folder, or a link out of the project, stands where the template has a file. */
+  /** At the path of the template's file there is a folder, or a link to a place outside the project. */
   | 'not-a-file'
-  /** The template renamed the file to a path that is taken. */
+  /** The template renamed the file to a path that is in use. */
   | 'taken';
 
-/** Why a change of the template is left out although nothing is in its way. */
+/** Why a template's change is not applied although it could be. */
 export type KeptReason =
-  /** The person deleted it. */
+  /** The user deleted the file. */
   | 'deleted'
-  /** The template has it no more; the person edited it. */
+  /** The template removed the file, but the user edited it. */
   | 'edited'
-  /** A migration, which may be applied. */
+  /** It is a migration, which may be applied already. */
   | 'migration';
 
 export type Decision =
@@ -55,16 +55,16 @@ interface Sides {
   path: string;
   earlier: Earlier;
   here: FileHere;
-  /** Undefined: the template has it no more. */
+  /** Undefined: the template does not have the file any more. */
   theirs: OwnedFile | undefined;
-  /** Once written, it is never changed or removed. */
+  /** After it was written, it is never changed or removed. */
   frozen: boolean;
   labels: Labels;
 }
 
 const EXECUTABLE = 0o111;
 
-/** What an upgrade does to one file that the template owns. */
+/** Decides what an upgrade does with one file that the template owns. */
 export function decide(sides: Sides): Decision {
   const { earlier, here, theirs, frozen } = sides;
   if (theirs && earlier !== 'absent' && earlier.known && isSame(earlier.file, theirs))
@@ -111,7 +111,10 @@ function isSame(a: OwnedFile, b: OwnedFile): boolean {
   return a.mode === b.mode && a.content.equals(b.content);
 }
 
-/** The person's permission bits; whether it can be executed is the template's where it changed that. */
+/**
+ * Returns the user's permission bits; if the template changed whether the file is executable, that bit is the
+ * template's.
+ */
 function mergedMode({ earlier }: Sides, here: number, theirs: number): number {
   if (earlier === 'absent' || !earlier.known) return here;
   const before = earlier.file.mode & EXECUTABLE;

@@ -9,7 +9,10 @@ import { sha256 } from './lock.js';
 import { scaffoldPath } from './manifest.js';
 import type { FileChange } from './upgrade-plan.js';
 
-/** Where the last upgrade of a project keeps what was before it: for `upgrade --abort`, until the next one. */
+/**
+ * Folder in which the last upgrade of a project keeps the earlier files: for `upgrade --abort`, until the
+ * next upgrade.
+ */
 export const UPGRADE_FOLDER = '.invctl/upgrade';
 
 const version = z.object({ sha256: z.string(), mode: z.int() });
@@ -25,16 +28,16 @@ const upgradeRecord = z.object({
   changes: z.array(z.object({ path: scaffoldPath, before: version.optional(), after: version.optional() })),
   /** Files with both versions between markers, relative to the project. */
   conflicts: z.array(scaffoldPath),
-  /** Folders that have a mode of their own where they are made. */
+  /** Folders that get a mode of their own when they are made. */
   folders: z.array(z.object({ path: scaffoldPath, mode: z.int() })),
-  /** New migrations: a database that has them knows more than the code of before. */
+  /** New migrations: a database in which they were applied has a newer schema than the earlier code. */
   migrations: z.array(scaffoldPath),
 });
 
 export type UpgradeRecord = z.infer<typeof upgradeRecord>;
 type RecordedChange = UpgradeRecord['changes'][number];
 
-/** Where the files of a change that is under way are. */
+/** Folders with the files of a change at work. */
 interface Copies {
   /** Real path of the project. */
   root: string;
@@ -43,9 +46,8 @@ interface Copies {
 }
 
 /**
- * Writes both sides of every change, and the record last: a folder that has one is whole.
- *
- * @param apart what the template has for a file that could not take it; stays in `theirs/` for the person.
+ * Writes both sides of every change, and the record last: a folder with a record is complete.
+ * @param apart the template's content of files that could not be merged; it stays in `theirs/` for the user.
  */
 export async function stageUpgrade(
   folder: string,
@@ -54,7 +56,7 @@ export async function stageUpgrade(
   apart: ReadonlyMap<string, Buffer>,
 ): Promise<UpgradeRecord> {
   await makeFolder(folder);
-  // Settings and their values are in it.
+  // It contains settings and their values.
   await writeFileAtomic(join(folder, '.gitignore'), '*\n');
   for (const { path, before, after } of changes) {
     if (before) await put(join(folder, 'before', path), before.content, 0o600);
@@ -74,23 +76,22 @@ export async function stageUpgrade(
   return whole;
 }
 
-/** Undefined where there is none. */
+/** Returns undefined if there is none. */
 export async function readUpgradeRecord(folder: string): Promise<UpgradeRecord | undefined> {
   const text = await readIfPresent(join(folder, 'record.json'));
   return text && upgradeRecord.parse(JSON.parse(text.toString('utf8')));
 }
 
 /**
- * Brings every file to what it is after the changes. Again after it was cut off, it goes on. A file that is neither
- * as before nor as after was edited in between: it goes to `aside` first.
- *
- * @returns the paths that were put aside.
+ * Brings every file to its state after the changes. After an interruption it can be called again. A file that
+ * is in neither the earlier nor the later state was edited in between: it is first moved to `aside`.
+ * @returns the paths that were moved there.
  */
 export function applyChanges(record: UpgradeRecord, copies: Copies, aside: string): Promise<string[]> {
   return bring(record.changes, record.folders, copies, 'after', aside);
 }
 
-/** The way back of {@link applyChanges}. */
+/** Reverts {@link applyChanges}. */
 export function restoreChanges(record: UpgradeRecord, copies: Copies, aside: string): Promise<string[]> {
   const back = record.changes.map(({ path, before, after }) => ({
     path,
@@ -100,7 +101,10 @@ export function restoreChanges(record: UpgradeRecord, copies: Copies, aside: str
   return bring(back, record.folders, copies, 'before', aside);
 }
 
-/** Files of the last upgrade that still have both versions between markers, with the lines where they begin. */
+/**
+ * Returns the files of the last upgrade that still have both versions between markers, with the lines at
+ * which the conflicts begin.
+ */
 export async function unresolvedConflicts(root: string): Promise<{ file: string; lines: number[] }[]> {
   const record = await readUpgradeRecord(join(root, UPGRADE_FOLDER));
   const found: { file: string; lines: number[] }[] = [];
@@ -120,7 +124,7 @@ async function bring(
   aside: string,
 ): Promise<string[]> {
   const putAside: string[] = [];
-  // Removals first: a folder may come where a file was.
+  // Removals come first: a folder may replace a file.
   for (const change of [...changes].sort((a, b) => Number(Boolean(a.after)) - Number(Boolean(b.after)))) {
     const { path, before, after } = change;
     const target = join(root, path);
@@ -174,7 +178,7 @@ async function put(path: string, content: Uint8Array, mode: number): Promise<voi
 async function makeFolder(path: string, mode?: number): Promise<void> {
   try {
     const made = await mkdir(path, { recursive: true });
-    // mkdir's own mode is cut by the umask.
+    // The umask limits mkdir's mode.
     if (made !== undefined && mode !== undefined) await chmod(path, mode);
   } catch (error) {
     throw explainFileError(error, path);
@@ -197,7 +201,7 @@ async function rmdirIfEmpty(folder: string): Promise<boolean> {
   }
 }
 
-/** Makes the folder of a new upgrade, all of whose changes are applied, the project's last one. */
+/** Makes the folder of a new upgrade the project's last one; all of its changes must be applied. */
 export async function keepAsLast(root: string, folder: string): Promise<void> {
   const last = join(root, UPGRADE_FOLDER);
   if (await isThere(folder)) {

@@ -16,39 +16,39 @@ import { type ConflictKind, type Decision, decide, type Earlier, type KeptReason
 export interface FileChange {
   /** Relative to the project, links resolved. */
   path: string;
-  /** Undefined: there is none. */
+  /** Undefined: the file does not exist. */
   before?: { content: Buffer; mode: number };
-  /** Undefined: it is removed. */
+  /** Undefined: the file is removed. */
   after?: { content: Buffer; mode: number };
 }
 
 export interface PlannedFile {
   path: string;
-  /** The path that it had, or the one that the template has it at. */
+  /** Its earlier path, or its path in the template. */
   from?: string;
   status: 'created' | 'updated' | 'merged' | 'removed' | 'conflict' | 'kept';
-  /** Of a conflict. */
+  /** For a conflict: its kind. */
   kind?: ConflictKind;
-  /** Of a conflict between markers: the lines at which they begin, from 1. */
+  /** For a conflict between markers: the lines at which they begin, from 1. */
   lines?: number[];
-  /** Of a conflict: nobody has the text that the scaffold was made with, so that every difference is one. */
+  /** For a conflict: the original text of the scaffold is unknown, so every difference is a conflict. */
   baseUnknown?: boolean;
-  /** Of a file that is kept. */
+  /** For a file that is kept: why. */
   reason?: KeptReason;
   /** Keys or lines that an env or ignore file gets. */
   added?: string[];
-  /** Both texts, where they may be shown. */
+  /** Both texts, if they may be shown. */
   texts?: { before: string; after: string };
-  /** What the template has, where it could not be put into the file. */
+  /** The template's content, if it could not be merged into the file. */
   theirs?: Buffer;
   changes: FileChange[];
 }
 
 export interface UpgradePlan {
   files: PlannedFile[];
-  /** The record of what the scaffold is made from now. */
+  /** The new record of what the scaffold is made from. */
   records: FileChange[];
-  /** New migrations, as they are called here. */
+  /** Paths of new migrations in this project. */
   migrations: string[];
 }
 
@@ -57,12 +57,12 @@ export interface UpgradeSources {
   root: string;
   template: Template;
   lock: ScaffoldLock;
-  /** Finds an earlier text by its SHA-256 where the project does not keep it, such as in its git history. */
+  /** Finds an earlier text by its SHA-256 if the project does not keep it, for example in its git history. */
   findText(path: string, hash: string): Promise<Buffer | undefined>;
 }
 
 /**
- * What it takes to bring a scaffold to a template: nothing is written.
+ * Returns the changes that bring a scaffold to a template, without writing anything.
  * @throws UserError UNREADABLE
  */
 export async function planUpgrade(sources: UpgradeSources): Promise<UpgradePlan> {
@@ -143,7 +143,7 @@ class Planner {
   readonly #theirs: readonly ScaffoldFile[];
   readonly #owned: ReadonlyMap<string, ScaffoldFile & { policy: 'owned' }>;
   readonly #labels: Labels;
-  /** Paths whose file goes away: what stands below or above them may come. */
+  /** Paths of files that are removed: new files may be made below or above them. */
   readonly #removed = new Set<string>();
 
   constructor(sources: UpgradeSources, base: ScaffoldBase | undefined, theirs: readonly ScaffoldFile[]) {
@@ -158,7 +158,7 @@ class Planner {
     };
   }
 
-  /** Removals first, so that a folder can come where a file was, and the other way round. */
+  /** Removals come first, so that a folder can replace a file and the other way round. */
   async files(): Promise<PlannedFile[]> {
     const { lock } = this.#sources;
     const renames = this.#renames();
@@ -174,7 +174,7 @@ class Planner {
     return files;
   }
 
-  /** By the path that the scaffold has: the one that its file has in the template now. */
+  /** By the scaffold's path: the path of the same file in the template now. */
   #renames(): Map<string, string> {
     const { lock, template } = this.#sources;
     const renames = new Map<string, string>();
@@ -198,7 +198,7 @@ class Planner {
     const old = await this.#here(from);
     const there = await this.#here(to);
     if (old.kind === 'none') {
-      // Deleted, or renamed by the person already.
+      // The user already deleted or renamed it.
       return this.#planned(to, there, await this.#decide(from, to, there));
     }
     if (there.kind !== 'none' || old.kind !== 'file') {
@@ -273,14 +273,17 @@ class Planner {
     return theirs ? { theirs } : {};
   }
 
-  /** A file of which the template owns a part: it gets what is new in the template. A secret is made, never changed. */
+  /**
+   * Handles a file of which the template owns a part: it gets the new parts of the template. A secret is
+   * made, never changed.
+   */
   async #added(file: ScaffoldFile): Promise<PlannedFile[]> {
     const { root, lock } = this.#sources;
     const here = await this.#here(file.path);
     const earlier = this.#base?.get(file.path);
-    // What is missing on this machine and belonged to the scaffold from the beginning is made by `init`.
+    // `init` makes files that are missing on this machine and belong to the scaffold from the beginning.
     if (here.kind !== 'file' && (earlier || !this.#base || here.kind !== 'none')) return [];
-    // An env file is filled from its example, which the scaffold has under another path.
+    // An env file is filled from its example, which has another path in the scaffold.
     const compared = await compareFile(root, file, lock, false, earlier);
     if (!compared.write) return [];
     const { content, mode } = compared.write;
@@ -300,13 +303,16 @@ class Planner {
     ];
   }
 
-  /** The text that the scaffold was made with: the lock has its hash, and one of those who may have it, the text. */
+  /**
+   * Returns the original text of the scaffold: the lock has its hash, and one of several sources may have the
+   * text.
+   */
   async #earlier(path: string, here: FileHere, theirs: Buffer | undefined): Promise<Earlier> {
     const hash = this.#sources.lock.files[path];
     if (hash === undefined) return 'absent';
     const kept = this.#base?.get(path);
     if (kept && sha256(kept.content) === hash) return { known: true, file: kept };
-    // Of a scaffold without a base, every file of the template had the same mode.
+    // In a scaffold without a base, every file of the template had the same mode.
     const mode = 0o644;
     const rendered = theirs && sha256(theirs) === hash ? theirs : undefined;
     const own = here.kind === 'file' ? inUnixLineEnds(here.content) : undefined;
@@ -317,7 +323,7 @@ class Planner {
     return content ? { known: true, file: { content, mode } } : { known: false };
   }
 
-  /** What stands at a path once the files that go are gone. */
+  /** Returns what exists at a path after the removals. */
   async #here(path: string): Promise<FileHere> {
     const { root } = this.#sources;
     const here = await fileHere(root, path);
@@ -330,7 +336,7 @@ class Planner {
     return here;
   }
 
-  /** Whether a folder has nothing but files that go. */
+  /** Whether a folder contains only files that are removed. */
   async #isEmptied(folder: string): Promise<boolean> {
     const { root } = this.#sources;
     const entries = await readdir(join(root, folder), { recursive: true, withFileTypes: true }).catch(

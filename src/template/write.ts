@@ -10,16 +10,16 @@ export interface FileWrite {
   path: string;
   content: Uint8Array | Secret;
   mode: number;
-  /** A file is there: it is put aside first, and with `copy` it stays there afterwards. */
+  /** An existing file is put aside first; with `copy` it stays there afterwards. */
   existing: 'none' | 'discard' | 'copy';
 }
 
 export interface WriteOptions {
   /** Real path of the project folder. */
   root: string;
-  /** Where copies stay, each at its path relative to `root`. */
+  /** Folder for permanent copies, each at its path relative to `root`. */
   copiesFolder: string;
-  /** Where other existing files wait until everything is written. Removed in the end. */
+  /** Folder for other existing files until everything is written. It is removed at the end. */
   asideFolder: string;
   /** Modes of new folders by absolute path; others get the process's default. */
   folderModes: ReadonlyMap<string, number>;
@@ -29,9 +29,9 @@ export interface WriteOptions {
 type Undo = (() => Promise<unknown>)[];
 
 /**
- * Writes all of the files, or none: a failure or an abort puts everything back as it was, folders included. What a
- * killed one, or a power cut, leaves is whole files of the first ones in order, and the last file only with all others.
- *
+ * Writes all of the files, or none: after a failure or an abort everything is as before, folders included. A
+ * kill or a power cut leaves complete files, the first ones in order; the last file exists only if all others
+ * do.
  * @throws UserError READ_ONLY, DISK_FULL, NOT_A_FOLDER; AbortError
  */
 export async function writeFiles(writes: readonly FileWrite[], options: WriteOptions): Promise<void> {
@@ -52,7 +52,7 @@ export async function writeFiles(writes: readonly FileWrite[], options: WriteOpt
 }
 
 interface PreparedWrite extends FileWrite {
-  /** Holds the content, beside `path`. */
+  /** File with the new content, beside `path`. */
   partial: string;
 }
 
@@ -98,7 +98,7 @@ async function putInPlace(
 }
 
 /**
- * Makes a folder and what is missing above it, and pushes the way back for each.
+ * Makes a folder and its missing parents, and adds the steps that revert this.
  * @throws UserError NOT_A_FOLDER, READ_ONLY, DISK_FULL
  */
 export async function createFolders(
@@ -112,16 +112,16 @@ export async function createFolders(
     await mkdir(path);
     undo.push(() => rmdir(path));
     const mode = modes.get(path);
-    // mkdir's own mode is cut by the umask.
+    // The umask limits mkdir's mode.
     if (mode !== undefined) await chmod(path, mode);
   } catch (error) {
-    // Another process may have made it between the look and the attempt.
+    // Another process may have made it between the check and the attempt.
     if (hasErrorCode(error, 'EEXIST') && (await isFolder(path))) return;
     throw explainFileError(error, path);
   }
 }
 
-/** Runs the steps last to first. One that fails does not keep the others from running. */
+/** Runs the steps from last to first. If one fails, the others still run. */
 export async function revert(undo: Undo): Promise<void> {
   for (const step of undo.reverse()) await step().catch(() => {});
 }
@@ -135,13 +135,13 @@ async function isFolder(path: string): Promise<boolean> {
   }
 }
 
-/** A second name for the same content: it takes no space, so that a full disk can still be reverted. */
+/** Makes a hard link to the content: it takes no space, so even a full disk can be reverted. */
 async function duplicate(path: string, copy: string): Promise<void> {
   try {
     try {
       await link(path, copy);
     } catch (error) {
-      // File systems without hard links (exFAT, some network shares), and another user's file.
+      // For file systems without hard links (exFAT, some network shares), and for another user's file.
       if (!hasErrorCode(error, 'EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'EMLINK', 'EXDEV', 'ENOSYS')) throw error;
       await copyFile(path, copy, constants.COPYFILE_EXCL);
     }
