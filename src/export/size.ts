@@ -9,9 +9,8 @@ const UNITS: Record<string, number> = {
 };
 
 /**
- * Bytes of a size as Compose writes it: `128mb`, `1g`, `64MiB`, `1.5g`, `1048576`. Undefined for what is no size.
- *
- * Source: go-units `RAMInBytes`, which takes every unit for a power of 1024.
+ * Returns the bytes of a size in Compose's form: `128mb`, `1g`, `64MiB`, `1.5g`, `1048576`. Undefined for any
+ * other text. Source: go-units `RAMInBytes`, which treats every unit as a power of 1024.
  */
 export function bytesOf(size: unknown): number | undefined {
   if (typeof size === 'number') return size;

@@ -5,19 +5,19 @@ import type { Position, TreeMap, TreeNode } from '../project/tree.js';
 import { mapAt } from '../project/tree.js';
 import { isSecretName } from '../system/secret.js';
 
-/** What is written for an orchestrator: the project as Compose understands it, and which services have a role. */
+/** Input of an export: the project as Compose resolves it, and the roles of its services. */
 export interface ExportSource {
   loaded: LoadedProject;
   project: ComposeProject;
-  /** Service that is the PostgreSQL. */
+  /** The PostgreSQL service. */
   database?: string;
-  /** Values that nothing written may hold. */
+  /** Values that must not be written. */
   secrets: readonly string[];
 }
 
-/** Something that an orchestrator does not take as the compose file has it. */
+/** A setting that an orchestrator does not support in the compose file's form. */
 export interface Loss {
-  /** `lost`: it has no counterpart. `changed`: it is there in another form, or works in another way. */
+  /** `lost`: it has no counterpart. `changed`: it has another form or effect. */
   kind: 'lost' | 'changed';
   /** `services.api.security_opt`. */
   key: string;
@@ -28,16 +28,16 @@ export interface Loss {
   line: number;
 }
 
-/** A value that no file may hold: whoever deploys gives it as a variable. */
+/** A secret value that no file may contain: it must be given as a variable at the deployment. */
 export interface SecretVariable {
   service: string;
   /** Name in the container. */
   name: string;
-  /** Name that the exported file asks for. */
+  /** Name in the exported file. */
   asked: string;
 }
 
-/** Gathers what is lost, in the order in which it is found. */
+/** Collects losses in the order in which they are found. */
 export class Losses {
   readonly all: Loss[] = [];
 
@@ -50,17 +50,20 @@ export class Losses {
   }
 }
 
-/** The tree of a service, in the long forms that the reader makes of every short one. */
+/** Returns the tree of a service, in which the reader has replaced short forms by long ones. */
 export function serviceTree({ loaded }: ExportSource, service: string): TreeMap {
   return mapAt(loaded.tree, 'services', service) as TreeMap;
 }
 
-/** The keys of a mapping, without what the file keeps for itself (`x-…`). */
+/** Returns the keys of a mapping without extension fields (`x-…`). */
 export function keysOf(node: TreeNode | undefined): [string, TreeNode][] {
   return node?.kind === 'map' ? [...node.entries].filter(([key]) => !key.startsWith('x-')) : [];
 }
 
-/** Which variables of a service hold a secret: by their name, or by a value that a secret of the project is a part of. */
+/**
+ * Returns the variables of a service with a secret: by their name, or because their value contains a secret
+ * of the project.
+ */
 export function secretVariables({ project, secrets }: ExportSource, service: string): Set<string> {
   const variables = Object.entries(project.services[service]?.environment ?? {});
   return new Set(
@@ -70,12 +73,12 @@ export function secretVariables({ project, secrets }: ExportSource, service: str
   );
 }
 
-/** Whether a secret is a part of a text. */
+/** Whether a text contains a secret. */
 export function holdsSecret({ secrets }: ExportSource, text: string): boolean {
   return secrets.some((secret) => text.includes(secret));
 }
 
-/** Data without the secrets that are a part of its texts; each text that had one is among the losses. */
+/** Returns data with the secrets in its texts removed; each such text is among the losses. */
 export function withoutSecrets<T>(
   source: ExportSource,
   losses: Losses,
@@ -96,7 +99,7 @@ export function withoutSecrets<T>(
   return maskData(data, source.secrets);
 }
 
-/** Services that end by themselves: another one waits for their success. */
+/** Returns services that end by themselves: another one waits for their success. */
 export function oneShots({ project }: ExportSource): Set<string> {
   const waited = Object.values(project.services).flatMap(({ dependsOn }) => Object.entries(dependsOn));
   return new Set(

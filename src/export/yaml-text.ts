@@ -1,6 +1,6 @@
 import { Document, type Scalar, visit } from 'yaml';
 
-/** A YAML document that readers of YAML 1.1, which is what Go's are, take for the same data. */
+/** Returns a YAML document that readers of YAML 1.1, such as Go's, read as the same data. */
 export function yamlDocument(data: unknown, comment?: string): string {
   const document = new Document(data, { aliasDuplicateObjects: false });
   if (comment !== undefined) document.commentBefore = comment;
@@ -12,7 +12,9 @@ export function yamlDocument(data: unknown, comment?: string): string {
   return document.toString({ lineWidth: 0, doubleQuotedAsJSON: true });
 }
 
-/** Texts that those readers take for a number or a boolean, or do not take as a block of lines. */
+/**
+ * Whether these readers would take a text for a number or a boolean, or cannot read it as a block of lines.
+ */
 function isMisread(text: string): boolean {
   return (
     /^(?:y|n|yes|no|on|off|[\d:.+\-_e]+)$/i.test(text) ||

@@ -5,8 +5,8 @@ import type { ExportParts } from './part.js';
 import { sizeOf } from './storage.js';
 
 /**
- * The database as a Cluster of CloudNativePG, empty: its own import takes a live server and no archive. The name by which
- * the services know it leads to its primary.
+ * Writes the database as an empty Cluster of CloudNativePG, whose own import needs a live server and cannot
+ * read an archive. The database's service name leads to its primary.
  */
 export function cloudNativePg(parts: ExportParts, serviceName: string, namespace: string): void {
   const { source, objects, losses } = parts;
@@ -43,7 +43,7 @@ export function cloudNativePg(parts: ExportParts, serviceName: string, namespace
   losses.changed(`services.${serviceName}`, tree, message);
 }
 
-/** The database is not in the cluster: its name leads to a host that the overlay says. */
+/** For a database outside of the cluster: its name leads to a host that the overlay sets. */
 export function externalDatabase(parts: ExportParts, serviceName: string): void {
   const tree = mapAt(parts.source.loaded.tree, 'services', serviceName) as TreeMap;
   alias(parts, serviceName, 'database.example.com');

@@ -5,10 +5,9 @@ import type { WrittenPod } from './part.js';
 const VARIABLE_NAME = /^[-._a-zA-Z][-._a-zA-Z0-9]*$/;
 
 /**
- * The environment as Compose resolves it, env files included: a ConfigMap, named by its content, with what may be read,
- * and a Secret, which is no part of the export, with what may not.
- *
- * @param changed variables whose value is another one in the cluster
+ * Writes the environment as Compose resolves it, env files included: public values in a ConfigMap, whose name
+ * depends on its content, and secret ones in a Secret, which is not part of the export.
+ * @param changed variables whose value differs in the cluster
  * @returns `envFrom` of the container. There, unlike under `env`, nothing replaces `$(NAME)` in a value.
  */
 export function environmentOf(pod: WrittenPod, changed: Record<string, string>): Json[] {

@@ -18,15 +18,15 @@ import { exportWorkload } from './workload.js';
 
 export interface K8sOptions {
   database: DatabaseForm;
-  /** Host under which the app is reached. */
+  /** Host name of the app. */
   ingress?: string;
   /** Service that the host leads to. */
   app?: string;
-  /** Default: made of the project's name. */
+  /** Default: derived from the project's name. */
   namespace?: string;
 }
 
-/** A Secret that has to be there before the pods start. Its values are no part of the export. */
+/** A Secret that must exist before the pods start. Its values are not part of the export. */
 export interface NeededSecret {
   /** Name of the object. */
   name: string;
@@ -38,7 +38,7 @@ export interface Manifests {
   namespace: string;
   /** By path relative to the output folder. */
   base: Map<string, string>;
-  /** Written once, then the person's own. */
+  /** Written once; afterwards the user edits it. */
   overlay: Map<string, string>;
   objects: { kind: string; name: string }[];
   secrets: NeededSecret[];
@@ -46,8 +46,8 @@ export interface Manifests {
 }
 
 /**
- * Writes a Compose project as a Kustomize base with one overlay. Every key that has no counterpart is among the losses.
- * No value of a secret is in it.
+ * Writes a Compose project as a Kustomize base with one overlay. Every key without a counterpart is among the
+ * losses. It contains no value of a secret.
  */
 export function kubernetesManifests(source: ExportSource, options: K8sOptions): Manifests {
   const parts: ExportParts = { source, losses: new Losses(), variables: [], objects: [] };
@@ -93,7 +93,7 @@ function toHost(parts: ExportParts, name: string, host: string): void {
   if (service && first) ingress(parts, service, first.port, host);
 }
 
-/** Volumes of the database alone, which it does not need where it is somewhere else. */
+/** Returns the volumes of the database alone, which are not needed if the database is elsewhere. */
 function volumesOf({ project, database }: ExportSource): string[] {
   const used = (name: string) =>
     project.services[name]?.mounts.flatMap(({ type, source }) => (type === 'volume' ? (source ?? []) : [])) ??

@@ -12,11 +12,14 @@ const LOOPBACK = /^(?:127\.|::1$|\[::1\]$|localhost$)/;
 export interface ServicePort {
   port: number;
   protocol: 'TCP' | 'UDP' | 'SCTP';
-  /** For more than the machine itself. */
+  /** True: reachable from other machines. */
   published: boolean;
 }
 
-/** Ports that a service listens on: published, exposed in the compose file or the Dockerfile, or known of its image. */
+/**
+ * Returns the ports that a service listens on: published, exposed in the compose file or the Dockerfile, or
+ * known for its image.
+ */
 export function portsOf(service: ComposeService, tree: WrittenPod['tree']): ServicePort[] {
   const found: ServicePort[] = [];
   const add = (port: number, protocol: string, published: boolean) => {
@@ -36,7 +39,7 @@ export function portsOf(service: ComposeService, tree: WrittenPod['tree']): Serv
   return found;
 }
 
-/** A Service for the name of a service and for each other name by which it is reached. */
+/** Writes a Service for the name of a service and for each of its aliases. */
 export function servicesOf(pod: WrittenPod, ports: readonly ServicePort[]): void {
   const { service, source, losses, tree, name, objects } = pod;
   const names = [
@@ -88,7 +91,7 @@ function portName(port: number, protocol: string): string {
 
 const NETWORK = 'invctl.dev/network-';
 
-/** Labels of a pod that say which networks it is in. */
+/** Returns labels of a pod for its networks. */
 export function networkLabels(service: ComposeService): Record<string, string> {
   return Object.fromEntries(service.networks.map((network) => [networkLabel(network), 'true']));
 }
@@ -98,9 +101,9 @@ function networkLabel(network: string): string {
 }
 
 /**
- * Networks as policies: pods of one network reach each other and nobody else reaches them; a pod whose networks are all
- * internal reaches nobody outside of them. A published port is open to all, one of the loopback interface is not.
- *
+ * Writes networks as policies: pods of one network reach each other and no others reach them; a pod with only
+ * internal networks reaches nothing outside of them. A published port is open to all, unless it is published
+ * on the loopback interface.
  * @param toHost service that an Ingress leads to
  */
 export function networkPolicies({ source, objects }: ExportParts, toHost: string | undefined): void {
@@ -162,7 +165,7 @@ function policy({ project }: ExportSource, name: string, spec: Json) {
   };
 }
 
-/** Everything of a network that a policy does not say. */
+/** Reports all parts of a network that a policy cannot express. */
 export function networkLosses({ source, losses }: ExportParts): void {
   const { project, loaded } = source;
   for (const network of Object.keys(project.networks)) {
@@ -173,7 +176,7 @@ export function networkLosses({ source, losses }: ExportParts): void {
   }
 }
 
-/** An Ingress with TLS for one service. */
+/** Writes an Ingress with TLS for one service. */
 export function ingress(
   { source, objects }: ExportParts,
   service: ComposeService,

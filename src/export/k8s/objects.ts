@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 
 export type Json = Record<string, unknown>;
 
-/** A Kubernetes object as it is written. */
+/** A Kubernetes object in the form in which it is written. */
 export interface K8sObject {
   apiVersion: string;
   kind: string;
@@ -11,8 +11,8 @@ export interface K8sObject {
 }
 
 /**
- * A name that Kubernetes takes for any object, made of one that Compose takes: lower case letters, digits and dashes, a
- * letter first, at most 63 characters (RFC 1035, which Services need).
+ * Derives a name that Kubernetes accepts for any object from a name of Compose: lower case letters, digits
+ * and dashes, a letter first, at most 63 characters (RFC 1035, which Services need).
  */
 export function objectName(text: string): string {
   const plain = text
@@ -24,14 +24,17 @@ export function objectName(text: string): string {
   return `${name.slice(0, 54).replace(/-+$/, '')}-${digest(text)}`;
 }
 
-/** Of the content: an object with another content is another object, and what uses it is rolled out anew. */
+/**
+ * Digest of the content for an object's name: with other content it is another object, and its users are
+ * rolled out again.
+ */
 export function digest(content: string): string {
   return createHash('sha256').update(content).digest('hex').slice(0, 8);
 }
 
 const MANAGED_BY = { 'app.kubernetes.io/managed-by': 'invctl' };
 
-/** Labels by which the objects of a service find each other; they never change, since selectors cannot. */
+/** Labels by which the objects of a service find each other; they never change, because selectors cannot. */
 export function selector(project: string, service: string): Record<string, string> {
   return {
     'app.kubernetes.io/name': objectName(project),
@@ -45,7 +48,7 @@ export function metadata(name: string, project: string, service?: string): K8sOb
   return { name, labels: { ...labels, ...MANAGED_BY } };
 }
 
-/** The fields that have a value. */
+/** Returns the fields that have a value, without empty lists and mappings. */
 export function filled(fields: Json): Json {
   return Object.fromEntries(
     Object.entries(fields).filter(
@@ -57,7 +60,7 @@ export function filled(fields: Json): Json {
   );
 }
 
-/** The same, where an empty mapping says something (`emptyDir: {}`). */
+/** As {@link filled}, but keeps an empty mapping, which may have a meaning (`emptyDir: {}`). */
 export function given(fields: Json): Json {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }

@@ -3,11 +3,11 @@ import type { TreeMap } from '../../project/tree.js';
 import type { ExportSource, Losses, SecretVariable } from '../source.js';
 import type { Json, K8sObject } from './objects.js';
 
-/** What a database becomes. */
+/** The possible forms of the database in the cluster. */
 export const DATABASE_FORMS = ['statefulset', 'cnpg', 'external'] as const;
 export type DatabaseForm = (typeof DATABASE_FORMS)[number];
 
-/** What all services of one export add to. */
+/** Output to which all services of one export add. */
 export interface ExportParts {
   source: ExportSource;
   losses: Losses;
@@ -15,15 +15,15 @@ export interface ExportParts {
   objects: K8sObject[];
 }
 
-/** A service as it is being written. */
+/** A service whose pod is being written. */
 export interface WrittenPod extends ExportParts {
   service: ComposeService;
   /** Name of its objects. */
   name: string;
   tree: TreeMap;
   isDatabase: boolean;
-  /** Of its container. */
+  /** Mounts of its container. */
   volumeMounts: Json[];
-  /** Of its pod. */
+  /** Volumes of its pod. */
   volumes: Json[];
 }

@@ -2,7 +2,7 @@ import { dockerfileHealthcheck } from '../../doctor/dockerfile-health.js';
 import type { ComposeHealthcheck, ComposeService } from '../../project/model.js';
 import { filled, type Json } from './objects.js';
 
-/** Docker's own, for what a health check does not say. Milliseconds. */
+/** Docker's defaults of a health check. Milliseconds. */
 const DEFAULTS = {
   intervalMs: 30_000,
   timeoutMs: 30_000,
@@ -10,12 +10,15 @@ const DEFAULTS = {
   startIntervalMs: 5_000,
   retries: 3,
 };
-/** A container that waits for others gets at least as long before it is started anew. */
+/** In milliseconds. A container that waits for others gets at least this time before it is restarted. */
 const STARTUP_MS = 120_000;
-/** Docker leaves an unhealthy container running: one is started anew only when it has failed for several times as long. */
+/**
+ * Docker leaves an unhealthy container running. In the cluster it is restarted only after it has failed for
+ * this many times as long.
+ */
 const LIVENESS_FACTOR = 3;
 
-/** The health check that holds for a service: its own, with the Dockerfile's for what it does not say. */
+/** Returns the effective health check of a service: its own, with missing fields from the Dockerfile's. */
 function healthcheckOf(service: ComposeService): ComposeHealthcheck | undefined {
   if (service.healthcheck?.disabled) return undefined;
   const inherited = dockerfileHealthcheck(service)?.healthcheck;
@@ -27,9 +30,8 @@ function healthcheckOf(service: ComposeService): ComposeHealthcheck | undefined 
 }
 
 /**
- * Startup, readiness and liveness. A service without a health check that listens on a port is asked whether the port
- * is open.
- *
+ * Writes the startup, readiness and liveness probes. For a service without a health check that listens on a
+ * port, they check whether the port is open.
  * @param port that the service listens on
  */
 export function probesOf(service: ComposeService, port: number | undefined): Json {
@@ -73,7 +75,7 @@ function commandOf([form, ...words]: readonly string[]): string[] {
   return (form === 'CMD-SHELL' ? ['/bin/sh', '-c', words.join(' ')] : words).map(literal);
 }
 
-/** Kubernetes replaces `$(NAME)` in commands; `$$(NAME)` stands for the text itself. */
+/** Escapes `$(NAME)`, which Kubernetes replaces in commands: `$$(NAME)` is the text itself. */
 export function literal(word: string): string {
   return word.replaceAll('$(', '$$$$(');
 }

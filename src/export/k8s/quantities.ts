@@ -5,19 +5,19 @@ import type { WrittenPod } from './part.js';
 
 const MEBIBYTE = 1024 ** 2;
 
-/** `128Mi`; a size that is no whole number of them in bytes. */
+/** Returns a size such as `128Mi`; in bytes if it is not a whole number of MiB. */
 export function memoryQuantity(bytes: number): string {
   return bytes % MEBIBYTE === 0 ? `${bytes / MEBIBYTE}Mi` : String(bytes);
 }
 
-/** `1`, `500m`. */
+/** Returns a number of processors such as `1` or `500m`. */
 function cpuQuantity(cpus: number): string {
   return Number.isInteger(cpus) ? String(cpus) : `${Math.max(1, Math.round(cpus * 1000))}m`;
 }
 
 /**
- * Limits and requests. Where the file gives limits alone, a small request is written: Kubernetes would take the limit
- * for the request, and keep a node's whole capacity for containers that wait.
+ * Writes limits and requests. If the file has only limits, a small request is added: otherwise Kubernetes
+ * would use the limit as the request, and reserve a node's whole capacity for idle containers.
  */
 export function resourcesOf({ tree, losses, service }: WrittenPod): Json {
   const limits = quantities(tree, 'limits', { memory: 'mem_limit', cpus: 'cpus' });

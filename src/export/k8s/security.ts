@@ -5,7 +5,10 @@ import { plain, type TreeMap } from '../../project/tree.js';
 import { filled, type Json } from './objects.js';
 import type { WrittenPod } from './part.js';
 
-/** The numeric user of a service. The official PostgreSQL image steps down from root by itself: it need not begin there. */
+/**
+ * Returns the numeric user of a service. The official PostgreSQL image changes from root to its own user by
+ * itself, so it need not start as root.
+ */
 function userOf(service: ComposeService): ContainerUser | undefined {
   const user = writtenUser(service);
   if ((user === undefined || user.uid === 0) && service.user === undefined && isOfficialPostgres(service)) {
@@ -73,14 +76,14 @@ export function plainAt(tree: TreeMap, key: string): unknown {
   return node === undefined ? undefined : plain(node);
 }
 
-/** The entries of a list, or the only one. */
+/** Returns the entries of a list, or a single value as a list. */
 export function texts(tree: TreeMap, key: string): string[] {
   const value = plainAt(tree, key);
   if (value === undefined || value === null) return [];
   return (Array.isArray(value) ? value : [value]).map(String);
 }
 
-/** The pairs of a mapping, or of a list of `name=value`. */
+/** Returns the pairs of a mapping, or of a list of `name=value`. */
 export function pairs(tree: TreeMap, key: string): [string, string][] {
   const value = plainAt(tree, key);
   if (Array.isArray(value)) {

@@ -2,7 +2,7 @@ import { plain, type TreeNode } from '../../project/tree.js';
 import { keysOf } from '../source.js';
 import type { WrittenPod } from './part.js';
 
-/** Read where a part of the pod is written. */
+/** Keys that other parts of the export read. */
 const READ = [
   'image',
   'command',
@@ -69,7 +69,7 @@ const LOST: Readonly<Record<string, string>> = {
   develop: 'it is for `compose watch` alone',
 };
 
-/** Names every key of a service that no part of the pod is made of. */
+/** Reports every key of a service that no part of the pod is made from. */
 export function namedLosses({ tree, service, losses }: WrittenPod): void {
   for (const [key, node] of keysOf(tree)) {
     const path = `services.${service.name}.${key}`;
@@ -80,7 +80,7 @@ export function namedLosses({ tree, service, losses }: WrittenPod): void {
   }
 }
 
-/** `network_mode: host` and its like, which a pod has. */
+/** Whether it is `network_mode: host` or a similar key, which a pod has too. */
 function isNamespace(key: string, node: TreeNode): boolean {
   return ['network_mode', 'pid', 'ipc'].includes(key) && plain(node) === 'host';
 }

@@ -8,17 +8,20 @@ import type { ExportParts, WrittenPod } from './part.js';
 import { memoryQuantity } from './quantities.js';
 import { texts } from './security.js';
 
-/** Of a volume whose file does not say its size (`x-size`). */
+/** Size of a volume whose file does not set it (`x-size`). */
 const DEFAULT_SIZE = '10Gi';
-/** `kubectl apply` keeps a copy of an object in an annotation, and all annotations together may have 262,144 bytes. */
+/**
+ * In bytes. `kubectl apply` keeps a copy of an object in an annotation, and all annotations together may have
+ * 262,144 bytes.
+ */
 const LARGEST_MAP = 200_000;
 
-/** Names of the volumes that services share: each has a claim of its own. */
+/** Returns the name of the claim for a volume that services share. */
 export function claimName(volume: string): string {
   return objectName(volume);
 }
 
-/** A claim for each named volume, but for those that a StatefulSet makes itself. */
+/** Writes a claim for each named volume, except those for which a StatefulSet makes its own. */
 export function claims({ source, losses, objects }: ExportParts, templated: ReadonlySet<string>): void {
   const { project, loaded } = source;
   for (const key of Object.keys(project.volumes)) {
@@ -43,13 +46,13 @@ export function claimSpec(size: string): Json {
   return { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: size } } };
 }
 
-/** `x-size` of a volume: a key that Compose leaves alone. */
+/** Returns `x-size` of a volume, a key that Compose ignores. */
 export function sizeOf({ loaded }: ExportParts['source'], volume: string): string {
   const node = mapAt(loaded.tree, 'volumes', volume)?.entries.get('x-size');
   return node === undefined ? DEFAULT_SIZE : String(plain(node));
 }
 
-/** Volumes, bind mounts and memory file systems of a service. Returns the named volumes among them. */
+/** Writes volumes, bind mounts and memory file systems of a service. Returns the named volumes among them. */
 export function mountAll(pod: WrittenPod): string[] {
   const { service, tree, losses } = pod;
   const named: string[] = [];
@@ -101,14 +104,14 @@ function mount(pod: WrittenPod, name: string, mountPath: string, more: Json = {}
   }
 }
 
-/** A path is mounted once: the last one that is named wins, as with Compose. */
+/** Adds a mount. A path is mounted once: the last mount of a path wins, as with Compose. */
 function addMount({ volumeMounts }: WrittenPod, mounted: Json): void {
   const index = volumeMounts.findIndex(({ mountPath }) => mountPath === mounted.mountPath);
   if (index < 0) volumeMounts.push(mounted);
   else volumeMounts[index] = mounted;
 }
 
-/** A folder that is empty in each new pod. */
+/** Mounts a folder that is empty in each new pod. */
 export function empty(pod: WrittenPod, target: string, bytes: number | undefined, memory: boolean): void {
   if (pod.volumeMounts.some(({ mountPath }) => mountPath === target)) return;
   const name = objectName(`empty${target.replaceAll('/', '-')}`);
@@ -120,7 +123,9 @@ export function empty(pod: WrittenPod, target: string, bytes: number | undefined
   pod.volumeMounts.push({ name, mountPath: target });
 }
 
-/** Small files of the project that are only read come along as a ConfigMap; nothing else of this machine can. */
+/**
+ * Writes small read-only files of the project as a ConfigMap; other files of this machine cannot be exported.
+ */
 function bind(pod: WrittenPod, key: string, item: TreeNode, source: string, target: string): void {
   const { directory } = pod.source.project;
   const files = bindFiles(directory, source, isReadOnly(item));
@@ -147,7 +152,7 @@ function bind(pod: WrittenPod, key: string, item: TreeNode, source: string, targ
   });
 }
 
-/** The files behind a bind mount, or why they cannot be in a ConfigMap. */
+/** Returns the files of a bind mount, or why they cannot be in a ConfigMap. */
 function bindFiles(directory: string, source: string, readOnly: boolean): string[] | string {
   const inside = relative(directory, source);
   if (inside.startsWith('..') || isAbsolute(inside)) return 'it is not in the project';
@@ -173,7 +178,7 @@ function secretAmong(
   return found ? 'a secret is in it. Make it a secret of the compose file' : undefined;
 }
 
-/** The files of a folder that has nothing else in it; undefined for another one. */
+/** Returns the files of a folder that contains only files; undefined for any other folder. */
 function flatFolder(folder: string): string[] | undefined {
   const entries = readdirSync(folder, { withFileTypes: true });
   if (!entries.every((entry: Dirent) => entry.isFile() && mapKey(entry.name) === entry.name))
@@ -185,7 +190,7 @@ function mapKey(file: string): string {
   return file.replaceAll(/[^-._a-zA-Z0-9]/g, '_');
 }
 
-/** A ConfigMap with files, named by their content. */
+/** Writes a ConfigMap with files; its name depends on their content. */
 function configMap(
   { source, objects, service, name: owner }: WrittenPod,
   title: string,
@@ -212,7 +217,7 @@ function configMap(
   return name;
 }
 
-/** Secrets at exactly the paths that Compose gives them, and configs likewise. */
+/** Mounts secrets and configs at exactly the paths that Compose uses. */
 export function mountGrants(pod: WrittenPod): void {
   const { service, tree, source, losses } = pod;
   for (const { source: secret, target } of service.secrets) {
@@ -253,7 +258,7 @@ export function mountGrants(pod: WrittenPod): void {
   }
 }
 
-/** Key of a Secret object that holds a secret of the compose file. */
+/** Returns the key of a compose file's secret in its Secret object. */
 export function secretKey(secret: string): string {
   return mapKey(secret);
 }

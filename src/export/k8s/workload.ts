@@ -21,14 +21,13 @@ import { containerSecurity, pairs, plainAt, podSecurity, texts } from './securit
 import { namedLosses } from './service-keys.js';
 import { claimName, claimSpec, empty, mountAll, mountGrants, sizeOf } from './storage.js';
 
-/** Docker's own, where a service does not say how long it has to stop. */
+/** Docker's default time for a service to stop. */
 const GRACE_SECONDS = 10;
 const DATA_FOLDER = '/var/lib/postgresql/data';
 
 /**
  * Writes the objects of a service: its ConfigMaps, its Services, and a Deployment, a StatefulSet or a Job.
- *
- * @returns volumes that its StatefulSet makes a claim for
+ * @returns volumes for which its StatefulSet makes a claim
  */
 export function exportWorkload(parts: ExportParts, serviceName: string): string[] {
   const { source, objects } = parts;
@@ -63,7 +62,10 @@ export function exportWorkload(parts: ExportParts, serviceName: string): string[
   return templated;
 }
 
-/** A volume of a cluster has a `lost+found`, beside which PostgreSQL makes no database. */
+/**
+ * Puts the data into a subfolder: a cluster's volume has a `lost+found`, and PostgreSQL refuses to initialise
+ * a folder that is not empty.
+ */
 function dataSubfolder({ service, volumeMounts }: WrittenPod): Record<string, string> {
   const mounted = volumeMounts.some(({ mountPath }) => mountPath === DATA_FOLDER);
   return mounted && !service.environment.PGDATA ? { PGDATA: `${DATA_FOLDER}/pgdata` } : {};
@@ -107,7 +109,10 @@ function podTemplate(pod: WrittenPod, envFrom: Json[], ports: ReturnType<typeof 
   };
 }
 
-/** Labels of a container become annotations, whose values may be any text. Their names are `prefix/name` at most. */
+/**
+ * Turns labels of a container into annotations, whose values may be any text. Their names have the form
+ * `prefix/name`.
+ */
 function annotation([name, value]: [string, string]): [string, string][] {
   const valid = name.replaceAll(/[^-._a-zA-Z0-9/]/g, '-').replaceAll(/^[^a-zA-Z0-9]+|[^a-zA-Z0-9]+$/g, '');
   const [first, ...rest] = valid.split('/');
@@ -171,7 +176,7 @@ function workloadOf(
   const matchLabels = selector(source.project.name, service.name);
   const about = metadata(name, source.project.name, service.name);
   if (oneShot || plainAt(tree, 'restart') === 'no') {
-    // What a Job consists of cannot be changed: another content is another Job.
+    // A Job cannot be changed, so other content needs another Job.
     const spec = { ...template, spec: { ...(template.spec as Json), restartPolicy: 'OnFailure' } };
     const job = objectName(`${name}-${digest(JSON.stringify(spec))}`);
     return [

@@ -5,7 +5,7 @@ import { mapAt, plain } from '../../project/tree.js';
 import { type ExportSource, holdsSecret, keysOf, type Losses } from '../source.js';
 import type { Json } from './json.js';
 
-/** A file that stands beside the stack file. */
+/** A file beside the stack file. */
 export interface ConfigFile {
   /** Relative to the stack file. */
   path: string;
@@ -13,8 +13,8 @@ export interface ConfigFile {
 }
 
 /**
- * Configs of the services, named by their content: Swarm never changes a config, so an edited one has to be another.
- * What a compose file holds inline becomes a file.
+ * Returns the configs of the services; their names depend on their content, because Swarm never changes a
+ * config: an edited one must be a new one. An inline config of the compose file becomes a file.
  */
 export function exportedConfigs(
   source: ExportSource,

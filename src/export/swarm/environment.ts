@@ -4,8 +4,9 @@ import { Asked, type Json } from './json.js';
 import type { WrittenService } from './written-service.js';
 
 /**
- * The environment as Compose resolves it, env files included: `docker stack deploy` reads those in another way (it
- * takes quotes for a part of the value). A value that is a secret stays out; the shell that deploys has to set it.
+ * Returns the environment as Compose resolves it, env files included: `docker stack deploy` reads env files
+ * differently (quotes become part of the value). Secret values are left out; the shell of the deployment must
+ * set them.
  */
 export function writtenEnvironment({ source, name, variables, losses }: WrittenService, tree: TreeMap): Json {
   const written: Json = {};
@@ -27,7 +28,7 @@ export function writtenEnvironment({ source, name, variables, losses }: WrittenS
   return written;
 }
 
-/** The variable's own name; where services give it different values, with the service before it. */
+/** Returns the variable's own name; if services have different values, prefixed by the service's name. */
 function askedName(
   services: WrittenService['source']['project']['services'],
   service: string,

@@ -9,7 +9,7 @@ export class Asked {
   }
 }
 
-/** Key of one of the engine's own networks, `host` and `none`, in a stack file. */
+/** Returns the key in a stack file for one of the engine's own networks, `host` and `none`. */
 export function networkName(predefined: string): string {
   return `engine-${predefined}`;
 }

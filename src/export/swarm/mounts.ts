@@ -4,7 +4,7 @@ import { bytesOf } from '../size.js';
 import type { Json } from './json.js';
 import type { WrittenService } from './written-service.js';
 
-/** Volumes, bind mounts and memory file systems, in the long form. */
+/** Returns volumes, bind mounts and memory file systems, in the long form. */
 export function writtenMounts(service: WrittenService, tree: TreeMap): Json[] {
   const mounts = itemsAt(tree, 'volumes').flatMap((item, index) => mountOf(service, item, index));
   return [...mounts, ...temporary(service, tree), ...sharedMemory(service, tree)];
@@ -48,14 +48,14 @@ function partsOf(service: WrittenService, key: string, item: TreeNode, mount: Js
       );
     }
     for (const [name] of settings) {
-      // Compose makes the folder where it is missing, Swarm never does: said with the mount itself.
+      // Compose makes a missing folder, Swarm never does; the loss of the mount itself says so.
       if (names.includes(name) || name === 'create_host_path') continue;
       service.losses.lost(`${key}.${part}.${name}`, item, 'Swarm refuses it');
     }
   }
 }
 
-/** `tmpfs: [/tmp:size=64m,mode=1777]`: Swarm takes the size alone. */
+/** For `tmpfs: [/tmp:size=64m,mode=1777]`: Swarm supports only the size. */
 function temporary({ losses, name }: WrittenService, tree: TreeMap): Json[] {
   const node = tree.entries.get('tmpfs');
   const items = node?.kind === 'list' ? node.items : node?.kind === 'scalar' ? [node] : [];
@@ -76,7 +76,7 @@ function temporary({ losses, name }: WrittenService, tree: TreeMap): Json[] {
   });
 }
 
-/** Swarm ignores `shm_size`; a memory file system in its place has the size that was asked for. */
+/** Swarm ignores `shm_size`; a memory file system of that size replaces it. */
 function sharedMemory(_: WrittenService, tree: TreeMap): Json[] {
   const node = tree.entries.get('shm_size');
   const bytes = node ? bytesOf(plain(node)) : undefined;

@@ -6,8 +6,9 @@ import type { WrittenService } from './written-service.js';
 const LOOPBACK = /^(?:127\.|::1$|\[::1\]$|localhost$)/;
 
 /**
- * Published ports. Swarm binds to no address: a port that only this machine should reach is left out rather than opened
- * on every interface of every node, where `docker stack deploy` would open it with a mere warning.
+ * Returns the published ports. Swarm cannot bind a port to an address. A port that only this machine should
+ * reach is left out, because `docker stack deploy` would open it on every interface of every node with only a
+ * warning.
  */
 export function writtenPorts(service: WrittenService, tree: TreeMap): Json[] {
   return itemsAt(tree, 'ports').flatMap((item, index) => {

@@ -4,7 +4,7 @@ import { keysOf } from '../source.js';
 import type { Json } from './json.js';
 import type { WrittenService } from './written-service.js';
 
-/** Limits: what stands under `deploy`, and Compose's older keys for the same. */
+/** Returns limits: those under `deploy`, and Compose's older keys for the same. */
 export function resources(service: WrittenService, tree: TreeMap): void {
   const { deploy, losses, name } = service;
   for (const [key, node] of keysOf(mapAt(tree, 'deploy'))) {
@@ -39,7 +39,10 @@ function part(tree: TreeMap, of: 'limits' | 'reservations', older: Record<string
   return written;
 }
 
-/** `restart`, which Swarm ignores. A service that does not say is left down by Compose, and up again by Swarm. */
+/**
+ * Translates `restart`, which Swarm ignores. Without a policy Compose does not restart a service, but Swarm
+ * does.
+ */
 export function restartPolicy(
   { deploy, losses, name }: WrittenService,
   tree: TreeMap,
@@ -65,7 +68,10 @@ export function restartPolicy(
   }
 }
 
-/** How a new version takes over: beside the old one where the two can live side by side, and back when it fails. */
+/**
+ * Sets how a new version replaces the old one: both run at the same time if they can, and a failure is rolled
+ * back.
+ */
 export function updates({ deploy, out, losses, name }: WrittenService, tree: TreeMap): void {
   const hostPorts = ((out.ports ?? []) as Json[]).some(({ mode }) => mode === 'host');
   for (const key of ['update_config', 'rollback_config'] as const) {
@@ -84,7 +90,7 @@ export function updates({ deploy, out, losses, name }: WrittenService, tree: Tre
   deploy.rollback_config ??= { order };
 }
 
-/** A named volume is of one node: the service stays where its data is. */
+/** A named volume exists on one node, so the service is bound to the node with its data. */
 export function placement({ deploy, nodeLabels, source }: WrittenService, tree: TreeMap): void {
   const [volume] = namedVolumes(tree).filter(
     (one) => textAt(source.loaded.tree, 'volumes', one, 'driver') === undefined,

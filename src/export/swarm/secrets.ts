@@ -2,13 +2,13 @@ import { mapAt, textAt } from '../../project/tree.js';
 import type { ExportSource, Losses } from '../source.js';
 import { Asked, type Json } from './json.js';
 
-/** A secret that the stack file refers to, and that has to be created in the Swarm first. */
+/** A secret that the stack file refers to, and that must be created in the Swarm first. */
 export interface ExportedSecret {
   /** Key in the compose file. */
   key: string;
   /** Its name in the Swarm, without the version. */
   base: string;
-  /** Variable that says which version holds; absent: the secret is external in the compose file already. */
+  /** Variable with the present version; absent: the secret is external in the compose file already. */
   version?: string;
   /** Absolute path of the file with its value. */
   file?: string;
@@ -17,12 +17,14 @@ export interface ExportedSecret {
   written: Json;
 }
 
-/** Variable that says which version of a secret holds. */
+/** Name of the variable with a secret's present version. */
 function versionVariable(key: string): string {
   return `${key.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')}_VERSION`;
 }
 
-/** Secrets as versioned external ones: Swarm never changes a secret, and does not remove one in use. */
+/**
+ * Returns secrets as versioned external ones: Swarm never changes a secret, and does not remove one in use.
+ */
 export function exportedSecrets({ loaded, project }: ExportSource, losses: Losses): ExportedSecret[] {
   return Object.entries(project.secrets).map(([key, { file, environment, external }]) => {
     const tree = mapAt(loaded.tree, 'secrets', key);

@@ -26,10 +26,10 @@ const changed =
   ({ losses, name }, key, node) =>
     losses.changed(`services.${name}.${key}`, node, message);
 
-/** Read with all the others, at the end. */
+/** For keys that are read together with others, at the end. */
 const elsewhere: Rule = () => {};
 
-/** Each key of a service in Compose's schema. One that is not here is named as lost. */
+/** Rules for the keys of a service in Compose's schema. A key without a rule is reported as lost. */
 const RULES: Readonly<Record<string, Rule>> = {
   image: elsewhere,
   build: changed('Swarm builds nothing: build the image, and push it where every node can pull it'),
@@ -125,7 +125,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   group_add: lost('Swarm refuses it: name the group in `user`'),
 };
 
-/** A service of a stack file. What Swarm does not take ends up among the losses. */
+/** Returns a service of a stack file. Settings that Swarm does not support are added to the losses. */
 export function exportService(source: ExportSource, name: string, parts: StackParts): Json {
   const tree = serviceTree(source, name);
   const service: WrittenService = { ...parts, source, name, out: {}, deploy: {} };
@@ -151,7 +151,7 @@ export function exportService(source: ExportSource, name: string, parts: StackPa
   return { ...service.out, deploy };
 }
 
-/** A secret or config of a service: Swarm takes targets below /run/secrets by their name. */
+/** Returns the secrets or configs of a service: Swarm accepts targets below /run/secrets by their name. */
 function grants(node: TreeNode): unknown[] {
   const items = node.kind === 'list' ? node.items : [];
   return items.map((item) => {

@@ -13,29 +13,33 @@ export interface StackFile {
   services: string[];
   /** Each service as it is in the text, without {@link StackOptions.labels}. */
   definitions: Record<string, Json>;
-  /** What has to be there before the stack is deployed. */
+  /** Secrets that must exist before the stack is deployed. */
   secrets: ExportedSecret[];
   /** Variables with secret values that `docker stack deploy` reads from the shell. */
   variables: SecretVariable[];
-  /** Files that stand beside the stack file. */
+  /** Files beside the stack file. */
   files: ConfigFile[];
-  /** Node labels that pin the services with data, as `docker node update --label-add` takes them. */
+  /**
+   * Node labels that bind the services with data to a node, in the form of `docker node update --label-add`.
+   */
   nodeLabels: string[];
   losses: Loss[];
 }
 
 export interface StackOptions {
-  /** Where the files of inline configs go, relative to the stack file. */
+  /** Folder for the files of inline configs, relative to the stack file. */
   configsFolder: string;
-  /** More labels of a service, from its definition. They are on the service alone: no task is replaced for them. */
+  /**
+   * Returns more labels of a service, from its definition. They are set only on the service, so they do not
+   * replace tasks.
+   */
   labels?: (definition: Json) => Record<string, string>;
 }
 
 /**
- * Writes a Compose project as Swarm's `docker stack deploy` takes it. Every key that Swarm refuses, ignores or reads
- * otherwise is among the losses. No value of a secret is in it.
- *
- * Source: docker/cli, `cli/compose/schema` (what it refuses) and `cli/compose/types` (what it ignores).
+ * Writes a Compose project for Swarm's `docker stack deploy`. Every key that Swarm refuses, ignores or reads
+ * differently is among the losses. It contains no value of a secret. Source: docker/cli, `cli/compose/schema`
+ * (what it refuses) and `cli/compose/types` (what it ignores).
  */
 export function swarmStackFile(
   source: ExportSource,
@@ -88,7 +92,7 @@ function withLabels(definition: Json, more: Record<string, string>): Json {
   return { ...definition, deploy: { ...deploy, labels: { ...own, ...more } } };
 }
 
-/** `name` is what `docker stack deploy` is given at the end; `version` says nothing to either. */
+/** `name` is the last argument of `docker stack deploy`; `version` has no effect in either. */
 const TOP_LEVEL = new Set([
   'name',
   'version',
@@ -166,7 +170,7 @@ function written(root: Json, project: string, secrets: readonly ExportedSecret[]
   return yamlDocument(withDollars(Object.fromEntries(filled)), comment);
 }
 
-/** `docker stack deploy` replaces `${NAME}`: a dollar sign that is meant as one is doubled. */
+/** `docker stack deploy` replaces `${NAME}`, so a literal dollar sign is doubled. */
 function withDollars(value: unknown): unknown {
   if (value instanceof Asked) return value.template;
   if (typeof value === 'string') return value.replaceAll('$', '$$$$');
