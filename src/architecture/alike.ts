@@ -1,7 +1,7 @@
 import { code, sentence } from './markdown.js';
 import type { StackService } from './stack.js';
 
-/** Services of which the same is to be told, told of once. */
+/** Groups services with the same text, so that it is written once. */
 export function alike(
   services: readonly StackService[],
   tell: (service: StackService) => string,
@@ -14,7 +14,7 @@ export function alike(
   return [...groups].map(([text, names]) => ({ names, text }));
 }
 
-/** More names than this are no heading. */
+/** A heading has at most this many names. */
 const MOST_NAMES = 4;
 
 export function headingOf(names: readonly string[]): string {
@@ -25,7 +25,7 @@ export function headingOf(names: readonly string[]): string {
     .join(', ')} and ${names.length - MOST_NAMES + 1} more`;
 }
 
-/** All the names, where the heading has not room for them. */
+/** Lists all the names if the heading has no room for them. */
 export function listOf(names: readonly string[]): string {
   return names.length <= MOST_NAMES ? '' : `${sentence(names.map(code))}.`;
 }

@@ -1,16 +1,19 @@
 import { UserError } from '../errors.js';
 
-/** What belongs to us in a document stands between two lines; the rest of it is the person's. */
+/** A generated block of a document is between two marker lines; all other text is the user's. */
 const END_MARKER = '<!-- invctl:end -->';
 
 function beginMarker(name: string): string {
   return `<!-- invctl:begin ${name} -->`;
 }
 
-/** A document as its lines have it: text of the person, and blocks of ours by name. Joined, the parts are the document. */
+/**
+ * A document as a list of parts: the user's text, and generated blocks by name. Joined, the parts are the
+ * document.
+ */
 export interface MarkedDocument {
   parts: ({ kind: 'text'; text: string } | { kind: 'block'; name: string; text: string })[];
-  /** How its lines end. */
+  /** Line end of the document. */
   newline: '\n' | '\r\n';
 }
 
@@ -19,10 +22,9 @@ const FENCE = /^ {0,3}(`{3,}|~{3,})(.*)$/;
 
 /**
  * Finds the blocks of a document. Markers within fenced code are text.
- *
  * @param file for messages
- * @param known names that a block may have
- * @throws UserError DOCS_MARKER with the line, for a marker that does not fit
+ * @param known allowed names of blocks
+ * @throws UserError DOCS_MARKER with the line, for a marker that does not match
  */
 export function findBlocks(text: string, file: string, known: readonly string[]): MarkedDocument {
   const lines = text.match(/[^\n]*\n|[^\n]+$/g) ?? [];
@@ -36,7 +38,7 @@ export function findBlocks(text: string, file: string, known: readonly string[])
     const marker = fence === undefined || block ? MARKER.exec(bare) : null;
     const refuse = (message: string, hint: string) => markerError(file, index + 1, message, hint);
     if (!marker) {
-      // Within a block, what looks like a fence is ours, and ends with it.
+      // Inside a block, a fence is generated text and ends with the block.
       if (!block) fence = fenceAfter(fence, bare);
       if (block) block.text += line;
       else own += line;
@@ -91,7 +93,7 @@ export function findBlocks(text: string, file: string, known: readonly string[])
 function fenceAfter(open: string | undefined, line: string): string | undefined {
   const [, ticks = '', rest = ''] = FENCE.exec(line) ?? [];
   if (open === undefined) {
-    // A line of backticks with more of them in it is code within a line.
+    // A line of backticks with more of them in it is inline code.
     return ticks === '' || (ticks.startsWith('`') && rest.includes('`')) ? undefined : ticks;
   }
   const closes = ticks.startsWith(open[0] as string) && ticks.length >= open.length && rest.trim() === '';
@@ -108,9 +110,9 @@ function markerError(file: string, line: number, message: string, hint: string):
 }
 
 /**
- * A document with its blocks written anew, where they are; one without any gets them all at its end.
- *
- * @param write a block's text without its markers
+ * Returns a document with its blocks written again in their places; a document without blocks gets all of
+ * them at its end.
+ * @param write returns a block's text without its markers
  */
 export function fillBlocks(
   { parts, newline }: MarkedDocument,

@@ -36,23 +36,22 @@ const CHAPTERS: readonly Chapter[] = [
   reading,
 ];
 const CONTENTS = 'contents';
-/** Every block that a document may have, in the order of a new one. */
+/** Every possible block of a document, in the order of a new one. */
 const BLOCKS: readonly string[] = [CONTENTS, ...CHAPTERS.map(({ name }) => name)];
 
 export interface WrittenDocument {
   text: string;
-  /** Blocks that it has, in its order. */
+  /** Its blocks, in its own order. */
   blocks: string[];
-  /** Blocks that somebody removed. */
+  /** Blocks that the user removed. */
   leftOut: string[];
 }
 
 /**
- * The architecture document of a stack.
- *
- * @param existing its text today: what is not ours stays, and a block that was removed does not come back
+ * Writes the architecture document of a stack.
+ * @param existing its present text: the user's text stays, and a removed block is not added again
  * @param file name of the document for messages
- * @param typed makes of a text what is to be typed for this stack
+ * @param typed changes the commands in a text to those that have to be typed for this stack
  * @throws UserError DOCS_MARKER
  */
 export function writeDocument(

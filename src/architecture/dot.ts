@@ -12,11 +12,14 @@ const STYLES: Record<NodeKind, { shape: string; fill: string; line: string }> = 
   outside: { shape: 'oval', fill: '#ffffff', line: '#616161' },
   image: { shape: 'box3d', fill: '#fff9e1', line: '#f9a825' },
 };
-/** Inches of a column of text in 11 points, with some air: what Graphviz guesses for letters that are not Latin is too little. */
+/**
+ * Inches per column of text in 11 points, with some space: Graphviz's own estimate is too small for non-Latin
+ * letters.
+ */
 const INCHES_A_COLUMN = 0.095;
 const MARGIN_INCHES = 0.5;
 
-/** A graph in Graphviz's language: https://graphviz.org/doc/info/lang.html */
+/** Returns a graph in Graphviz's language: https://graphviz.org/doc/info/lang.html */
 export function toDot(graph: Graph): string {
   const ids = new Map(graph.nodes.map(({ id }, index) => [id, `n${index + 1}`]));
   const line = (node: GraphNode) => {
@@ -51,7 +54,10 @@ export function toDot(graph: Graph): string {
   ].join('\n');
 }
 
-/** Lines in a quoted string. Graphviz reads a backslash as the beginning of an escape, and `&` as that of an entity. */
+/**
+ * Returns lines as a quoted string. Graphviz reads a backslash as the beginning of an escape, and `&` as that
+ * of an entity.
+ */
 function quoted(lines: readonly string[]): string {
   const escaped = lines.map((text) =>
     text.replace(/\s+/g, ' ').replaceAll('&', '&amp;').replaceAll('\\', '\\\\').replaceAll('"', '\\"'),

@@ -1,13 +1,13 @@
 import type { Graph, GraphEdge, GraphNode } from './graph.js';
 import { columnsOf, cutTo, wrapTo } from './text-width.js';
 
-/** Colours of a terminal; each is the identity where there are none. */
+/** Colours of a terminal; without colours, each is the identity. */
 export interface Paint {
   bold(text: string): string;
   dim(text: string): string;
 }
 
-/** A piece of a line with the way it is painted. */
+/** A piece of a line and its colour. */
 interface Piece {
   text: string;
   paint?: keyof Paint;
@@ -16,7 +16,10 @@ interface Piece {
 const LEAST_COLUMNS = 40;
 const MOST_COLUMNS = 120;
 
-/** A graph drawn with the lines of a terminal: as boxes where it has groups, else as a tree from where things begin. */
+/**
+ * Draws a graph with the line characters of a terminal: as boxes if it has groups, otherwise as a tree from
+ * the nodes without incoming edges.
+ */
 export function drawGraph(graph: Graph, columns: number, paint: Paint): string {
   const width = Math.max(LEAST_COLUMNS, Math.min(columns, MOST_COLUMNS));
   if (graph.nodes.length === 0) return `nothing to draw: the project has no ${graph.title}`;
@@ -36,7 +39,7 @@ function painted(pieces: readonly Piece[], width: number, paint: Paint): string 
   return line.trimEnd();
 }
 
-/** Every node once with what is below it; where it comes again, its name points back. */
+/** Draws every node once with the nodes below it; at later places only its name, as a reference. */
 function tree(graph: Graph, width: number): Piece[][] {
   const lines: Piece[][] = [];
   const shown = new Set<string>();
@@ -66,7 +69,7 @@ function tree(graph: Graph, width: number): Piece[][] {
   };
   const roots = graph.nodes.filter(({ id }) => !graph.edges.some(({ to }) => to === id));
   for (const { id } of roots) draw(id, '', '');
-  // What is left goes round in a circle.
+  // The remaining nodes are in cycles.
   for (const { id } of graph.nodes) if (!shown.has(id)) draw(id, '', '');
   return lines;
 }
@@ -92,12 +95,12 @@ function nodeLines(node: GraphNode, lead: string, indent: string, width: number,
   ];
 }
 
-/** The names that a node stands for are one list, whatever lines a picture has them in. */
+/** The members of a node are printed as one list, whatever lines a picture has them in. */
 function detailsOf({ details, members }: GraphNode): string {
   return details.join(members ? ', ' : '  ').replace(/, (?=and \d+ more$)/, ' ');
 }
 
-/** A box for each group, with its nodes and where their edges lead. */
+/** Draws a box for each group, with its nodes and the targets of their edges. */
 function boxes(graph: Graph, width: number): Piece[][] {
   const inner = width - 4;
   const backwards = graph.view === 'start';

@@ -1,16 +1,16 @@
 import type { Graph, GraphEdge, GraphNode } from './graph.js';
 
-/** More nodes than this are no picture any more. */
+/** A graph with more nodes is not readable as a picture. */
 export const MOST_NODES = 24;
-/** Into how many bands of distance nodes are put together at last. */
+/** Number of bands of distance in the last step of folding. */
 const BANDS = 4;
-/** More edges for a node than this, and lines cross everywhere. */
+/** With more edges per node than this, too many lines cross. */
 const MOST_EDGES_A_NODE = 2;
 
 /**
- * A graph that a person can read: nodes that are alike (same kind, group and neighbours) become one, which names them;
- * where that is not enough, those of one kind, group and distance from the start do, in ever wider bands. A small graph
- * stays as it is.
+ * Returns a readable graph: similar nodes (same kind, group and neighbours) become one node, which names
+ * them. If that is not enough, nodes of one kind, group and distance from the start are joined, in ever wider
+ * bands. A small graph stays as it is.
  */
 export function foldGraph(graph: Graph): Graph {
   if (isReadable(graph)) return graph;
@@ -44,7 +44,7 @@ function likeness({ edges }: Graph): (node: GraphNode) => string {
   return ({ id, kind, group }) => [kind, group ?? '', ...(around.get(id) ?? [id]).sort()].join('\n');
 }
 
-/** Longest way from a node that nothing leads to. */
+/** Longest path from a node without incoming edges. */
 function ranksOf({ nodes, edges }: Pick<Graph, 'nodes' | 'edges'>): Map<string, number> {
   const ranks = new Map<string, number>();
   const incoming = new Map<string, string[]>();
@@ -102,7 +102,7 @@ const PLURALS: Record<GraphNode['kind'], string> = {
 };
 const COLLATOR = new Intl.Collator('en', { numeric: true });
 
-/** `worker-2` before `worker-10`. */
+/** Sorts `worker-2` before `worker-10`. */
 function byNumberAndName(a: string, b: string): number {
   return COLLATOR.compare(a, b) || (a < b ? -1 : 1);
 }

@@ -1,4 +1,6 @@
-/** A picture of a stack before anybody draws it: the same nodes and edges as text, Mermaid, DOT and JSON. */
+/**
+ * A picture of a stack independent of its format: the same nodes and edges for text, Mermaid, DOT and JSON.
+ */
 export interface Graph {
   view: View;
   title: string;
@@ -25,11 +27,11 @@ export interface GraphNode {
   id: string;
   kind: NodeKind;
   label: string;
-  /** More lines below the label. */
+  /** Further lines below the label. */
   details: string[];
-  /** Group that it is drawn in. */
+  /** Group in which it is drawn. */
   group?: string;
-  /** What one node stands for that would be too many to draw. */
+  /** The nodes that this one replaces because there would be too many to draw. */
   members?: string[];
 }
 
@@ -46,7 +48,7 @@ export interface GraphGroup {
   label: string;
 }
 
-/** Collects nodes and edges, each once. */
+/** Collects nodes and edges without duplicates. */
 export class GraphBuilder {
   readonly #nodes = new Map<string, GraphNode>();
   readonly #edges = new Map<string, { from: string; to: string; labels: Set<string>; weak: boolean }>();
@@ -88,7 +90,7 @@ export class GraphBuilder {
   }
 }
 
-/** Names on one line: the first ones, and how many more there are. */
+/** Returns names on one line: the first ones, and the number of further ones. */
 export function someOf(names: readonly string[], most = 4): string {
   if (names.length <= most) return names.join(', ');
   return `${names.slice(0, most - 1).join(', ')} and ${names.length - most + 1} more`;

@@ -1,6 +1,6 @@
-/** Text of a document's reader in Markdown, whatever the project's names are. */
+/** Formats text as Markdown, with any names of the project. */
 
-/** A name or a command as code. Backticks in it are fenced by more of them. */
+/** Formats a name or a command as code. If it contains backticks, the fence has more of them. */
 export function code(text: string): string {
   const flat = text.replace(/\s+/g, ' ');
   const longest = Math.max(0, ...[...flat.matchAll(/`+/g)].map(([ticks]) => ticks.length));
@@ -9,11 +9,11 @@ export function code(text: string): string {
   return `${fence}${pad}${flat}${pad}${fence}`;
 }
 
-/** Free text, so that nothing in it is markup but code in backticks. */
+/** Escapes free text: only code in backticks is markup. */
 export function plain(text: string): string {
   const flat = text.replace(/\s+/g, ' ');
   const parts = flat.split('`');
-  // Code in backticks stays code, where every one of them is closed.
+  // Code in backticks stays code if all backticks are closed.
   if (parts.length % 2 === 0) return escaped(flat);
   return parts.map((part, index) => (index % 2 === 0 ? escaped(part) : code(part))).join('');
 }
@@ -24,15 +24,15 @@ function escaped(text: string): string {
     .replace(/(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])/g, '\\_');
 }
 
-/** A block of code; its fence is longer than any in the text. */
+/** Formats a block of code; its fence is longer than any in the text. */
 export function fence(language: string, text: string): string {
   const longest = Math.max(2, ...[...text.matchAll(/^\s*(`{3,})/gm)].map((match) => (match[1] ?? '').length));
   const ticks = '`'.repeat(longest + 1);
-  // A comment of HTML would be read as one of our markers.
+  // An HTML comment would be read as one of our markers.
   return `${ticks}${language}\n${text.replaceAll('<!--', '<\u200b!--')}\n${ticks}`;
 }
 
-/** A table. Cells are Markdown already; columns that are empty in every row are left out. */
+/** Formats a table. Cells are Markdown already; columns that are empty in every row are left out. */
 export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
   if (rows.length === 0) return '';
   const kept = header.map((_, column) => rows.some((row) => (row[column] ?? '') !== ''));
@@ -49,7 +49,7 @@ export function table(header: readonly string[], rows: readonly (readonly string
   return [line(header), line(header.map(() => '---')), ...rows.map(line)].join('\n');
 }
 
-/** Names in a sentence: `a`, `a and b`, `a, b and c`. */
+/** Joins names for a sentence: `a`, `a and b`, `a, b and c`. */
 export function sentence(items: readonly string[]): string {
   if (items.length < 2) return items[0] ?? '';
   return `${items.slice(0, -1).join(', ')} and ${items.at(-1)}`;
@@ -60,12 +60,12 @@ export function count(number: number, singular: string, plural = `${singular}s`)
   return `${number} ${number === 1 ? singular : plural}`;
 }
 
-/** Paragraphs, tables and diagrams with an empty line between them; what is empty is left out. */
+/** Joins paragraphs, tables and diagrams with an empty line between them; empty ones are left out. */
 export function paragraphs(...parts: readonly (string | false | undefined)[]): string {
   return parts.filter((part) => part !== false && part !== undefined && part !== '').join('\n\n');
 }
 
-/** Anchor of a heading, as GitHub and GitLab make it. */
+/** Returns the anchor of a heading, as GitHub and GitLab make it. */
 export function anchor(heading: string): string {
   return heading
     .toLowerCase()

@@ -1,6 +1,6 @@
 import type { Graph, GraphNode, NodeKind } from './graph.js';
 
-/** Opening and closing of a node's shape. */
+/** Opening and closing brackets of a node's shape. */
 const SHAPES: Record<NodeKind, readonly [open: string, close: string]> = {
   machine: ['([', '])'],
   service: ['[', ']'],
@@ -35,8 +35,8 @@ const DIRECTIONS: Record<Graph['view'], 'LR' | 'TB'> = {
 };
 
 /**
- * A graph as a Mermaid flowchart. Nodes have ids of our own (`n1`), so that no name is a word of Mermaid, and labels
- * are quoted with what Mermaid would read in them written as entities:
+ * Returns a graph as a Mermaid flowchart. Nodes have ids of our own (`n1`), so that no name is a keyword of
+ * Mermaid. Labels are quoted, and their special characters are written as entities:
  * https://mermaid.js.org/syntax/flowchart.html#special-characters-that-break-syntax
  */
 export function toMermaid(graph: Graph): string {
@@ -65,18 +65,20 @@ export function toMermaid(graph: Graph): string {
   ].join('\n');
 }
 
-/** A label of one or more lines, in quotes. */
+/** Returns a label of one or more lines, in quotes. */
 export function quoted(lines: readonly string[]): string {
   return `"${lines.map(mermaidText).join('<br/>')}"`;
 }
 
-/** A text of one line in which Mermaid reads nothing of its own: neither quotes nor tags, entities or Markdown. */
+/**
+ * Returns a text of one line without anything that Mermaid interprets: quotes, tags, entities or Markdown.
+ */
 export function mermaidText(text: string): string {
   return (
     text
       .replace(/\s+/g, ' ')
       .replace(/[#&<>"`\\;]/g, entity)
-      // Lists, headings and emphasis of Markdown, which labels may have.
+      // Labels may contain Markdown's lists, headings and emphasis.
       .replace(/^([-+*]|\d+[.)])(?=\s)/, (mark) => mark.slice(0, -1) + entity(mark.slice(-1)))
       .replace(/[*~]/g, entity)
       .replace(/__/g, () => `${entity('_')}${entity('_')}`)

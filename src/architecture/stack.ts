@@ -1,18 +1,18 @@
 import type { Secret } from '../system/secret.js';
 
 /**
- * A project as its document and its diagrams tell of it. Everything in it follows from the files that the repository
- * keeps: paths are relative to the project, texts have their secrets masked, and nothing is of one machine.
+ * A project as input of its document and diagrams. Everything in it comes from the files in the repository:
+ * paths are relative to the project, secrets in texts are masked, and nothing is specific to one machine.
  */
 export interface Stack {
-  /** What the engine calls the project; `PROJECT` where the folder's name decides. */
+  /** Name of the project in the engine; `PROJECT` if it depends on the folder's name. */
   name: string;
-  /** False: the files give the project no name, and `name` stands for that of its folder. */
+  /** False: the files do not name the project, and `name` is a placeholder for the folder's name. */
   named: boolean;
   /** Written by `invctl init`. */
   scaffold: boolean;
   composeFiles: string[];
-  /** In the order in which they can start. */
+  /** In a possible order of start. */
   services: StackService[];
   networks: StackNetwork[];
   volumes: StackVolume[];
@@ -21,11 +21,11 @@ export interface Stack {
   files: ProjectFile[];
   /** Variables that the files use and that only a machine's shell or `.env` sets. */
   open: string[];
-  /** Service that is the PostgreSQL. */
+  /** The PostgreSQL service. */
   database?: string;
-  /** Service that is the app. */
+  /** The app's service. */
   app?: string;
-  /** Where services look for a PostgreSQL. */
+  /** Places in services that name a PostgreSQL. */
   references: DatabaseUse[];
   checks: JudgedCheck[];
   checklist: JudgedCheck[];
@@ -35,13 +35,13 @@ export interface DatabaseUse {
   service: string;
   variable: string;
   host: string;
-  /** The service behind that host; absent: outside of the project. */
+  /** The service with that host name; absent: outside of the project. */
   target?: string;
 }
 
 export interface StackService {
   name: string;
-  /** What its image is known for: `PostgreSQL`. */
+  /** The known software of its image: `PostgreSQL`. */
   kind?: string;
   image?: string;
   build?: StackBuild;
@@ -58,9 +58,9 @@ export interface StackService {
   networks: string[];
   networkMode?: string;
   variables: StackVariable[];
-  /** File of its source that names most of its variables. */
+  /** The source file that names most of its variables. */
   settingsIn?: string;
-  /** Port that its program listens on inside of the networks, where that is known. */
+  /** Port on which its program listens inside the networks, if it is known. */
   listens?: string;
   memory?: string;
   cpus?: string;
@@ -69,9 +69,9 @@ export interface StackService {
   readOnly: boolean;
   dropsCapabilities: boolean;
   privileged: boolean;
-  /** `max-size` of its logs, or the driver that they go to. */
+  /** `max-size` of its logs, or their driver. */
   logs?: string;
-  /** Somebody waits for it to end. */
+  /** Whether another service waits for its end. */
   oneShot: boolean;
 }
 
@@ -86,11 +86,11 @@ export interface StackPort {
 
 export interface StackMount {
   type: string;
-  /** Key of the volume, or path as the project writes it. */
+  /** Key of the volume, or path as written in the project. */
   source?: string;
   target: string;
   readOnly: boolean;
-  /** What the image is known to keep there. */
+  /** The data that the image is known to store there. */
   holds?: string;
 }
 
@@ -111,42 +111,42 @@ export interface StackVariable {
   /** Null: unset in the container. */
   value: string | Secret | null;
   source: StackSource;
-  /** What lost, strongest first. */
+  /** The overridden values, strongest first. */
   shadows: (StackSource & { value: string | Secret | null })[];
-  /** The `${…}` that took part. */
+  /** The variables of its `${…}`. */
   uses: string[];
 }
 
 export interface StackSource {
   kind: 'environment' | 'env_file';
-  /** The file that is read on a machine, also where its example was read in its place. */
+  /** The file that a machine reads, even if only its example was read here. */
   file: string;
-  /** Each machine has its own: the value is the example's. */
+  /** Each machine has its own value; this one is the example's. */
   perMachine: boolean;
 }
 
 export interface StackBuild {
-  /** Folder, or URL. */
+  /** A folder or a URL. */
   context: string;
-  /** Path of the Dockerfile; absent where it is not there, or written in the compose file. */
+  /** Path of the Dockerfile; absent if it does not exist, or is written in the compose file. */
   dockerfile?: string;
   target?: string;
   /** Names of the build arguments. */
   args: string[];
   stages: BuildStage[];
   ignore?: { file: string; rules: string[]; allowList: boolean };
-  /** Secrets and env files in the build context that nothing keeps from the builder. */
+  /** Secrets and env files in the build context that the builder gets. */
   exposed: string[];
 }
 
 export interface BuildStage {
-  /** `AS` name, or its number from 0. */
+  /** The name after `AS`, or its number from 0. */
   name: string;
   base: string;
   /** Stages that it starts from or copies from. */
   from: string[];
   steps: { keyword: string; text: string }[];
-  /** The image is made of this one. */
+  /** Whether the image is made from this stage. */
   final: boolean;
 }
 
@@ -168,29 +168,29 @@ export interface StackVolume {
 export interface StackSecret {
   name: string;
   file?: string;
-  /** Variable that holds it. */
+  /** Variable with its value. */
   environment?: string;
   external: boolean;
-  /** `.gitignore` keeps its file out; absent: nobody knows. */
+  /** Whether `.gitignore` excludes its file; absent: unknown. */
   ignored?: boolean;
   grants: {
     service: string;
     target: string;
     /** Variables of the service that name the path. */
     variables: string[];
-    /** File of the service's source that names the secret: the one with its settings, or the first. */
+    /** File of the service's source that names the secret: the one with its settings, otherwise the first. */
     readIn?: string;
   }[];
 }
 
 export interface StackEnvFile {
   file: string;
-  /** Committed file that explains it. */
+  /** Committed file that describes it. */
   example?: string;
-  /** Services that list it; none: the project's own `.env`, for `${…}` in the compose file. */
+  /** Services that list it; empty: the project's own `.env`, for `${…}` in the compose file. */
   services: string[];
   ignored?: boolean;
-  /** Read for this document: the file itself, its example, or neither. */
+  /** What was read for this document: the file itself, its example, or neither. */
   read: 'file' | 'example' | 'nothing';
   settings: Setting[];
 }
@@ -199,7 +199,7 @@ export interface StackEnvFile {
 export interface Setting {
   name: string;
   value: string | Secret;
-  /** It stands behind a `#`: a setting that may be given. */
+  /** Whether it is commented out with `#`: an optional setting. */
   optional: boolean;
   comment: string;
 }
@@ -208,7 +208,7 @@ export interface ProjectFile {
   path: string;
   folder: boolean;
   what: string;
-  /** `.gitignore` keeps it out of the repository. */
+  /** Whether `.gitignore` excludes it. */
   ignored: boolean;
 }
 

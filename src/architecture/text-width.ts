@@ -9,7 +9,7 @@ export function columnsOf(text: string): number {
   return columns;
 }
 
-/** A text of at most this many columns; what is cut off shows as `…`. */
+/** Cuts a text to at most this many columns, ending with `…`. */
 export function cutTo(text: string, columns: number): string {
   if (columnsOf(text) <= columns) return text;
   let cut = '';
@@ -20,7 +20,7 @@ export function cutTo(text: string, columns: number): string {
   return `${cut}…`;
 }
 
-/** Words in lines of at most this many columns; a longer word is cut. */
+/** Wraps words to lines of at most this many columns; a longer word is cut. */
 export function wrapTo(text: string, columns: number): string[] {
   const lines: string[] = [];
   for (const word of text.split(' ')) {

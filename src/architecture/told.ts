@@ -1,7 +1,7 @@
 import type { StackHealth, StackPort, StackService } from './stack.js';
 import { machineAddress } from './views/nodes.js';
 
-/** Ports behind which nobody speaks HTTP. */
+/** Ports of programs that do not speak HTTP. */
 const NOT_HTTP = new Set([
   '22',
   '25',
@@ -18,7 +18,7 @@ const NOT_HTTP = new Set([
   '27017',
 ]);
 
-/** Where a service is reached from the machine: a URL where a browser may be pointed at it. */
+/** Returns the addresses at which the machine reaches a service: URLs if a browser can open them. */
 export function urlsOf({ ports, networkMode, kind }: StackService): string[] {
   if (networkMode === 'host') return [];
   return ports.map((port) => {
@@ -41,7 +41,7 @@ function hostOf({ host }: StackPort): string {
   return host.includes(':') ? `[${host}]` : host;
 }
 
-/** Volumes and folders that a service writes to. */
+/** Returns volumes and folders that a service writes to. */
 export function volumesOf({ mounts }: StackService): string[] {
   const sources = mounts.flatMap(({ type, source, readOnly }) =>
     (type === 'volume' || type === 'bind') && !readOnly && source !== undefined ? [source] : [],

@@ -24,7 +24,7 @@ export const commands: Chapter = {
 
 type Row = [what: string, ours: string, theirs?: string];
 
-/** What the rows name: services of the stack, or placeholders. */
+/** Names in the rows: services of the stack, or placeholders. */
 interface Names {
   one: string;
   network: Stack['networks'][number] | undefined;

@@ -70,7 +70,7 @@ function perMachineText(files: readonly StackEnvFile[], link: (path: string) => 
   ].join(' ');
 }
 
-/** Whether env files stay outside of the images, as far as the build contexts say. */
+/** Says whether env files stay outside of the images, according to the build contexts. */
 function imagesText({ services, envFiles }: Stack): string {
   const reader = 'Compose reads the file on this machine and hands on what is in it';
   const exposed = envFiles.filter(({ file }) => services.some(({ build }) => build?.exposed.includes(file)));

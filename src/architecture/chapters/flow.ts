@@ -5,7 +5,7 @@ import type { Stack, StackService } from '../stack.js';
 import { urlsOf } from '../told.js';
 import { startStages } from '../views/start.js';
 
-/** More participants than this do not fit beside each other. */
+/** More participants than this do not fit side by side. */
 const MOST_PARTICIPANTS = 7;
 
 export const flow: Chapter = {
@@ -18,7 +18,7 @@ export const flow: Chapter = {
     ),
 };
 
-/** A participant of the diagram: a service, or those of a stage where there are many. */
+/** A participant of the diagram: a service, or a whole stage if there are many. */
 interface Actor {
   id: string;
   title: string;
@@ -123,7 +123,7 @@ function started({ id, services }: Actor): string[] {
 
 const LONGEST_MESSAGE = 70;
 
-/** A text of a sequence diagram, where `;` ends a line and the word `end` a block. */
+/** Returns a text for a sequence diagram, in which `;` ends a line and the word `end` ends a block. */
 function message(text: string): string {
   const short = text.length > LONGEST_MESSAGE ? `${text.slice(0, LONGEST_MESSAGE - 1)}…` : text;
   return mermaidText(short).replace(/\bend\b/gi, (word) => `#${word.codePointAt(0)};${word.slice(1)}`);

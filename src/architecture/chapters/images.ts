@@ -128,7 +128,7 @@ function trigger(keyword: string, text: string): string {
   return keyword === 'RUN' ? 'a step above it was run again' : '';
 }
 
-/** Says what the order of the steps is good for, where a `RUN` stands before the source. */
+/** Explains the purpose of the steps' order if a `RUN` precedes the copy of the source. */
 function orderText(stages: readonly BuildStage[]): string {
   for (const { steps } of stages) {
     const run = steps.findIndex(({ keyword }) => keyword === 'RUN');

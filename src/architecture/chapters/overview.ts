@@ -39,7 +39,10 @@ export const overview: Chapter = {
   },
 };
 
-/** What a reader looks for first: the app, what else is reached from outside, the database, the rest. */
+/**
+ * Sorts services by interest to the reader: the app, others that are reachable from outside, the database,
+ * the rest.
+ */
 function inOrder({ services, app, database }: Stack): StackService[] {
   const rank = ({ name, ports }: StackService) =>
     name === app ? 0 : name === database ? 2 : ports.length > 0 ? 1 : 3;

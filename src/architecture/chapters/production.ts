@@ -12,7 +12,7 @@ export const production: Chapter = {
     ),
 };
 
-/** The items as what is to be reached; a check's title says what it looks for. */
+/** The items as goals, whereas a check's title names the problem. */
 const ITEMS: Readonly<Record<string, string>> = {
   'prod.dev-config': 'Nothing in the configuration is for development only',
   'prod.env-files': 'Each environment has settings of its own',

@@ -37,7 +37,7 @@ export const secrets: Chapter = {
   },
 };
 
-/** Whether nothing keeps a secret's file from a builder. */
+/** Whether a builder gets a secret's file. */
 function inBuild({ secrets: all, services }: Stack): boolean {
   return services.some(({ build }) => all.some(({ file }) => file && build?.exposed.includes(file)));
 }

@@ -93,7 +93,10 @@ function verdict({ checks }: Stack, id: string, good: string): string {
     .join('; ')}${check.findings.length > 3 ? ` and ${check.findings.length - 3} more` : ''}`;
 }
 
-/** What the doctor says of the files. What it says of a machine changes with the machine. */
+/**
+ * The doctor's findings about the files. Findings about a machine are left out, because they change with the
+ * machine.
+ */
 function judged(checks: readonly JudgedCheck[]): string {
   const open = checks.filter(({ outcome, findings }) => findings.length > 0 && outcome !== 'skip');
   const intro = `Of the doctor's checks, ${checks.length} follow from the files alone, and are judged here; ${code('invctl doctor')} runs all of them, on the machine as it is.`;

@@ -23,7 +23,7 @@ export const services: Chapter = {
     ),
 };
 
-/** What it is to the stack, where that is known. */
+/** Returns the role of a service in the stack, if it is known. */
 function role(name: string, app: string | undefined, database: string | undefined): string {
   if (name === database) return 'The database.';
   return name === app ? 'The app.' : '';

@@ -19,7 +19,7 @@ export const troubleshooting: Chapter = {
 
 type Step = readonly [question: string, no: string];
 
-/** Questions one below the other; the answer "no" leads aside to what to do. */
+/** Draws questions one below the other; the answer "no" leads sideways to the remedy. */
 function decisions(start: string, steps: readonly Step[], last: string): string {
   return [
     'flowchart TD',

@@ -2,7 +2,7 @@ import { type Graph, GraphBuilder, someOf } from '../graph.js';
 import type { Stack, StackSource } from '../stack.js';
 import { serviceNode } from './nodes.js';
 
-/** Which file gives which service how many of its variables, and which of them another file would have given. */
+/** Shows how many variables each file gives to each service, and how many of them override another file. */
 export function environmentGraph(stack: Stack): Graph {
   const builder = new GraphBuilder();
   const file = (path: string, perMachine: boolean) =>

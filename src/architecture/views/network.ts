@@ -3,12 +3,12 @@ import type { Stack, StackService } from '../stack.js';
 import { portNodes, serviceNode } from './nodes.js';
 
 /**
- * Who is in which network and who looks for whom. A service of several networks is drawn in the one that it shares
- * with the fewest, and has the others in its label.
+ * Shows the members of each network, and which service connects to which. A service with several networks is
+ * drawn in the one with the fewest members; its label has the others.
  */
 export function networkGraph(stack: Stack): Graph {
   const builder = new GraphBuilder();
-  // First: the groups are drawn in the order in which they are named.
+  // First, because groups are drawn in the order in which they are added.
   builder.group('machine', 'this machine');
   for (const service of stack.services) {
     const key = homeOf(stack, service);

@@ -12,7 +12,10 @@ export function serviceNode(builder: GraphBuilder, stack: Stack, name: string, g
   });
 }
 
-/** The machine's side of each published port of a service, by the port; with host networking `ports` means nothing. */
+/**
+ * Adds a node of the machine for each published port of a service; with host networking `ports` has no
+ * effect.
+ */
 export function portNodes(
   builder: GraphBuilder,
   { name, networkMode, ports }: StackService,
@@ -36,13 +39,13 @@ function isDatabase({ database }: Stack, service: StackService | undefined): boo
   return service !== undefined && (service.name === database || DATABASES.includes(service.kind ?? ''));
 }
 
-/** Where a service's program comes from: `postgres:16`, `built from stack`. */
+/** Returns the source of a service's program: `postgres:16`, `built from stack`. */
 function originOf({ image, build }: StackService): string {
   if (!build) return image ?? 'no image';
   return build.context === '.' ? 'built from this folder' : `built from ${build.context}`;
 }
 
-/** `127.0.0.1:8080`, `[::1]:7000`, `*:8080` for every address. */
+/** Returns `127.0.0.1:8080`, `[::1]:7000`, or `*:8080` for every address. */
 export function machineAddress({ host, published, protocol }: StackPort): string {
   const suffix = protocol === 'tcp' ? '' : `/${protocol}`;
   if (published === undefined) return `a free port${suffix}`;
@@ -50,7 +53,7 @@ export function machineAddress({ host, published, protocol }: StackPort): string
   return `${host.includes(':') ? `[${host}]` : host}:${published}${suffix}`;
 }
 
-/** Condition of `depends_on` in words. */
+/** Returns the condition of `depends_on` in words. */
 export function conditionText(condition: string): string {
   if (condition === 'service_healthy') return 'once healthy';
   return condition === 'service_completed_successfully' ? 'once it has ended well' : 'once started';

@@ -2,7 +2,7 @@ import { type Graph, GraphBuilder } from '../graph.js';
 import type { Stack, StackSecret } from '../stack.js';
 import { serviceNode } from './nodes.js';
 
-/** Where each secret comes from, which service gets it, and what of that service reads it. */
+/** Shows the source of each secret, which services get it, and what in the service reads it. */
 export function secretsGraph(stack: Stack): Graph {
   const builder = new GraphBuilder();
   for (const secret of stack.secrets) {
@@ -22,7 +22,7 @@ export function secretsGraph(stack: Stack): Graph {
   return builder.build('secrets', 'secrets');
 }
 
-/** The file, the variable or the place outside of the project that a secret comes from. */
+/** Returns the source of a secret: a file, a variable or a place outside of the project. */
 export function sourceOf({ file, environment, external, name }: StackSecret): string {
   if (file !== undefined) return file;
   if (environment !== undefined) return `variable ${environment}`;

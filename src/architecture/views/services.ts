@@ -2,7 +2,10 @@ import { type Graph, GraphBuilder } from '../graph.js';
 import type { Stack } from '../stack.js';
 import { conditionText, portNodes, serviceNode } from './nodes.js';
 
-/** What the stack consists of: ports of the machine, services, what they need, and where they keep data. */
+/**
+ * Shows the parts of the stack: ports of the machine, services, their dependencies, and the places of their
+ * data.
+ */
 export function servicesGraph(stack: Stack): Graph {
   const builder = new GraphBuilder();
   for (const service of stack.services) {

@@ -2,7 +2,10 @@ import { type Graph, GraphBuilder } from '../graph.js';
 import type { Stack, StackService } from '../stack.js';
 import { conditionText, serviceNode } from './nodes.js';
 
-/** The services in stages: each waits for some of the stage before. Ways that others imply are left out. */
+/**
+ * Shows the services in stages: each waits for a service of an earlier stage. Edges that others imply are
+ * left out.
+ */
 export function startGraph(stack: Stack): Graph {
   const builder = new GraphBuilder();
   for (const [index, stage] of startStages(stack).entries()) {
@@ -11,7 +14,7 @@ export function startGraph(stack: Stack): Graph {
   }
   for (const service of stack.services) {
     for (const { service: other, condition } of service.dependsOn) {
-      // One that a profile hides is started by nobody.
+      // A service of an inactive profile is not started.
       if (!stack.services.some(({ name }) => name === other)) continue;
       if (impliedByAnother(stack, service, other)) continue;
       builder.edge(`service:${other}`, `service:${service.name}`, conditionText(condition));
@@ -20,7 +23,7 @@ export function startGraph(stack: Stack): Graph {
   return builder.build('start', 'start order');
 }
 
-/** Services that can start together; those of a stage wait for one of the stage before. */
+/** Returns the services that can start together; those of a stage wait for one of the stage before. */
 export function startStages({ services }: Stack): StackService[][] {
   const stages = new Map<string, number>();
   const stageOf = (name: string, above: readonly string[]): number => {

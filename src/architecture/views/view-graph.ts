@@ -15,12 +15,12 @@ const VIEW_GRAPHS: Record<View, (stack: Stack) => Graph> = {
   start: startGraph,
 };
 
-/** One view of a stack, whole. */
+/** Returns one complete view of a stack. */
 export function viewGraph(stack: Stack, view: View): Graph {
   return VIEW_GRAPHS[view](stack);
 }
 
-/** One view of a stack as far as a person can read it in a picture. */
+/** Returns one view of a stack, folded until it is readable as a picture. */
 export function readableGraph(stack: Stack, view: View): Graph {
   return foldGraph(viewGraph(stack, view));
 }
