@@ -18,7 +18,7 @@ import {
   type StoredBackup,
 } from '../../backup/backup-folder.js';
 import { copyTaken } from '../../backup/copies.js';
-import { type DumpFormat, type DumpProgress, dump } from '../../backup/dump.js';
+import { type Dumped, type DumpFormat, type DumpProgress, dump } from '../../backup/dump.js';
 import { encryptInto, readIdentities } from '../../backup/encryption.js';
 import { type Level, type Manifest, manifestPath } from '../../backup/manifest.js';
 import { UserError } from '../../errors.js';
@@ -89,9 +89,66 @@ export async function backupToFile(
   input: BackupInput,
 ): Promise<Backup> {
   const started = new Date();
+  await clearKilledBackups(context, database);
+  const plan = await planBackup(context, database, input, started);
+  const { id, file, applicationName } = plan;
+  const partial = `${file}.partial`;
+  const state = { partial, applicationName, stopped: [] as string[] };
+  return perform(backupOperation, context, { id, state, subject: database }, async (run) => {
+    await run.begin('dump');
+    const archive = await ArchiveWriter.create(partial);
+    const onStop = async (stopped: readonly string[]) => {
+      state.stopped = [...stopped];
+      await run.begin('copy');
+    };
+    try {
+      const dumped = await dumpInto(archive, context, database, plan, { ...input, onStop });
+      const digest = await archive.finish();
+      // The stream was verified as it passed; this checks that the file on disk is the same.
+      assertDigest(await hashFile(partial), digest);
+      const manifest = await newManifest(database, plan, dumped, digest);
+      await commitBackup(partial, file, manifest);
+      const committed = { file, manifest, manifestFile: manifestPath(file) };
+      if (input.level === 1) return committed;
+      const written = await openArchive(file, {
+        identities: async () => plan.identities ?? readIdentities(context, database),
+        processes: context.processes,
+      });
+      return { ...committed, manifest: await proveCommitted(context, database, written, input) };
+    } catch (error) {
+      await archive.abandon();
+      throw error;
+    }
+  });
+}
+
+interface BackupPlan {
+  id: string;
+  started: Date;
+  /** Absolute path of the new archive. */
+  file: string;
+  format: Manifest['format'];
+  /** Set if the server has no pg_dump: its data folder is copied instead. */
+  cold: typeof import('../../backup/physical-backup.js') | undefined;
+  /** Public keys that the archive is encrypted to. */
+  recipients: string[] | undefined;
+  /** Set if the encrypted archive has to be read again. */
+  identities: Awaited<ReturnType<typeof readIdentities>> | undefined;
+  /** Estimated bytes of archive per byte of database. */
+  ratio: number;
+  /** Of the server sessions. */
+  applicationName: string;
+}
+
+/** @throws UserError PHYSICAL_BACKUP, FILE_EXISTS, and those of the identities and the folder */
+async function planBackup(
+  context: ServiceContext,
+  database: Database,
+  input: BackupInput,
+  started: Date,
+): Promise<BackupPlan> {
   const id = timeId(started);
   const folder = backupFolder(database.location, database.settings);
-  await clearKilledBackups(context, database);
   const cold = (await lacksClientPrograms(database))
     ? await import('../../backup/physical-backup.js')
     : undefined;
@@ -114,69 +171,57 @@ export async function backupToFile(
   }
   await makeBackupFolder(dirname(file));
   const last = (await listBackups(folder)).find(({ manifest }) => manifest.format === format);
-  const partial = `${file}.partial`;
   const applicationName = newApplicationName();
-  const state = { partial, applicationName, stopped: [] as string[] };
-  return perform(backupOperation, context, { id, state, subject: database }, async (run) => {
-    await run.begin('dump');
-    const archive = await ArchiveWriter.create(partial);
-    const onSize = (bytes: number) => assertSpace(dirname(file), bytes * ratioOf(last));
-    const onStop = async (stopped: readonly string[]) => {
-      state.stopped = [...stopped];
-      await run.begin('copy');
-    };
-    try {
-      const sink = recipients ? await encryptInto(archive, recipients) : archive;
-      const dumped = cold
-        ? await cold.coldCopy(context, database, { sink, applicationName, onSize, onStop })
-        : await dump(context, database, {
-            format: input.format ?? 'custom',
-            level: input.hashContent ? 3 : input.level,
-            onProgress: (progress) => input.onProgress?.({ phase: 'dump', ...progress }),
-            applicationName,
-            sink,
-            bytesSoFar: () => archive.bytes,
-            expectedBytes: (bytes) => bytes * ratioOf(last),
-            onSize,
-          });
-      if (sink !== archive) await ended(sink);
-      const digest = await archive.finish();
-      // The stream was verified as it passed; this checks that the file on disk is the same.
-      assertDigest(await hashFile(partial), digest);
-      const manifest: Manifest = {
-        manifestVersion: 1,
-        id,
-        project: database.location.name,
-        file: basename(file),
-        format,
-        ...(recipients ? { encryption: { format: 'age', recipients } } : {}),
-        ...digest,
-        seconds: (Date.now() - started.getTime()) / 1000,
-        engine: database.engine.kind,
-        image: await imageOf(database),
-        ...dumped,
-        invctl: packageVersion(),
-        verification: { level: 1, at: new Date().toISOString() },
-      };
-      await commitBackup(partial, file, manifest);
-      const proved =
-        input.level === 1
-          ? manifest
-          : await proveCommitted(
-              context,
-              database,
-              await openArchive(file, {
-                identities: async () => identities ?? readIdentities(context, database),
-                processes: context.processes,
-              }),
-              input,
-            );
-      return { file, manifest: proved, manifestFile: manifestPath(file) };
-    } catch (error) {
-      await archive.abandon();
-      throw error;
-    }
-  });
+  return { id, started, file, format, cold, recipients, identities, ratio: ratioOf(last), applicationName };
+}
+
+/** Dumps the database, or copies its data folder, into the archive. */
+async function dumpInto(
+  archive: ArchiveWriter,
+  context: ServiceContext,
+  database: Database,
+  { file, cold, recipients, ratio, applicationName }: BackupPlan,
+  input: BackupInput & { onStop: (stopped: readonly string[]) => Promise<void> },
+): Promise<Dumped> {
+  const sink = recipients ? await encryptInto(archive, recipients) : archive;
+  const onSize = (bytes: number) => assertSpace(dirname(file), bytes * ratio);
+  const dumped = cold
+    ? await cold.coldCopy(context, database, { sink, applicationName, onSize, onStop: input.onStop })
+    : await dump(context, database, {
+        format: input.format ?? 'custom',
+        level: input.hashContent ? 3 : input.level,
+        onProgress: (progress) => input.onProgress?.({ phase: 'dump', ...progress }),
+        applicationName,
+        sink,
+        bytesSoFar: () => archive.bytes,
+        expectedBytes: (bytes) => bytes * ratio,
+        onSize,
+      });
+  if (sink !== archive) await ended(sink);
+  return dumped;
+}
+
+async function newManifest(
+  database: Database,
+  { id, started, file, format, recipients }: BackupPlan,
+  dumped: Dumped,
+  digest: Digest,
+): Promise<Manifest> {
+  return {
+    manifestVersion: 1,
+    id,
+    project: database.location.name,
+    file: basename(file),
+    format,
+    ...(recipients ? { encryption: { format: 'age', recipients } } : {}),
+    ...digest,
+    seconds: (Date.now() - started.getTime()) / 1000,
+    engine: database.engine.kind,
+    image: await imageOf(database),
+    ...dumped,
+    invctl: packageVersion(),
+    verification: { level: 1, at: new Date().toISOString() },
+  };
 }
 
 /** Removes what killed backups left. The caller holds the project's lock. */

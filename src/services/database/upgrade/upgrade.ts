@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { openArchive } from '../../../backup/archive.js';
+import type { Archive } from '../../../backup/archive-kinds.js';
 import { readIdentities } from '../../../backup/encryption.js';
 import { formatManifest, type Manifest, manifestPath } from '../../../backup/manifest.js';
 import { openTrials } from '../../../engine/open-trials.js';
@@ -20,11 +21,19 @@ import { type Backup, backupToFile } from '../backup.js';
 import { dumpRoles, loadRoles, nextTransaction } from './cluster.js';
 import type { MajorChange } from './compose-edit.js';
 import { finishUpgrade } from './finish.js';
-import { holdJobs, loadBackup, releaseJobs, settle, startNewServer, tryApp } from './new-server.js';
+import {
+  holdJobs,
+  loadBackup,
+  type NewServer,
+  releaseJobs,
+  settle,
+  startNewServer,
+  tryApp,
+} from './new-server.js';
 import { stopUnchanged } from './old-server-stop.js';
 import { upgradeOperation } from './operation.js';
 import { moveDatabases } from './other-databases.js';
-import { planUpgrade } from './plan.js';
+import { planUpgrade, type UpgradePlan } from './plan.js';
 import { revertUpgrade } from './revert.js';
 import type { UpgradeState, UpgradeStep } from './state.js';
 
@@ -105,16 +114,15 @@ async function upgradeDatabase(
   database: Database,
   input: UpgradeInput,
 ): Promise<Upgraded> {
-  const { name: project } = database.location;
   if (!input.rehearse) assertNoReceiver(database);
   const plan = await planUpgrade(context, database, input.to, input.confirmPull);
   const live = { ...database, engine: plan.engine };
-  const { from, to } = plan.move;
   // Asked for before anything is stopped: the encrypted backup has to be read again.
   const identities = live.settings.backup.encryptTo ? await readIdentities(context, live) : undefined;
   const { change } = plan;
   const services = await runningServices(live);
   const clients = services.filter((name) => name !== live.service.name);
+  const { from, to } = plan.move;
   await input.confirm({
     from,
     to,
@@ -122,30 +130,12 @@ async function upgradeDatabase(
     before: await readFile(change.file, 'utf8'),
     stops: clients,
   });
-  // A backup has its own journal entry.
-  const id = `${timeId(new Date())}-upgrade`;
-  const state: UpgradeState = {
-    id,
-    from,
-    to,
-    rehearse: input.rehearse,
-    trial: `${project}-upgrade-${timeId(new Date()).toLowerCase()}`,
-    file: change.file,
-    edits: change.edits,
-    volume: { before: change.volume.before.name, after: change.volume.after.name },
-    left: {
-      image: change.image.before,
-      target: change.volume.before.target,
-      dataDirectory: plan.server.dataDirectory,
-      aside: plan.server.aside,
-    },
-    services,
-  };
+  const state = newState(live, plan, services, input.rehearse);
   const app = input.smokeTest ? appToTry(context, live, services) : undefined;
   const onStep = (step: UpgradeStep | 'revert') => {
     if (step !== 'revert') input.onProgress?.(step, 0);
   };
-  return perform(upgradeOperation, context, { id, state, subject: live, onStep }, async (run) => {
+  return perform(upgradeOperation, context, { id: state.id, state, subject: live, onStep }, async (run) => {
     const begin = async (step: UpgradeStep) => {
       context.signal.throwIfAborted();
       await run.begin(step);
@@ -169,16 +159,11 @@ async function upgradeDatabase(
     await loadRoles(context, roles, server.database);
     await holdJobs(context, server);
     const { manifest } = backup;
-    const opened = await openArchive(backup.file, {
+    const archive = await openArchive(backup.file, {
       identities: async () => identities ?? readIdentities(context, live),
       processes: context.processes,
     });
-    const archive = { ...opened, manifest };
-    const loaded = await loadBackup(context, server, archive, timeId(new Date()), (bytes) =>
-      input.onProgress?.('load', bytes, archive.bytes),
-    );
-    const verification = { level: 3, at: new Date().toISOString() };
-    await writeFileAtomic(manifestPath(backup.file), formatManifest({ ...manifest, verification }), 0o600);
+    const loaded = await loadProved(context, server, { ...archive, manifest }, input);
 
     const { aside, others } = plan.server;
     const move = () => moveDatabases(context, live, server.database, others);
@@ -207,6 +192,53 @@ async function upgradeDatabase(
     await finishUpgrade(context, live, run);
     return { ...report(state, change, manifest, app, (Date.now() - started) / 1000), backup: backup.file };
   });
+}
+
+/** @param services that run, the database first */
+function newState(
+  live: Database,
+  { move, change, server }: UpgradePlan,
+  services: string[],
+  rehearse: boolean,
+): UpgradeState {
+  const now = timeId(new Date());
+  return {
+    // A backup has its own journal entry.
+    id: `${now}-upgrade`,
+    from: move.from,
+    to: move.to,
+    rehearse,
+    trial: `${live.location.name}-upgrade-${now.toLowerCase()}`,
+    file: change.file,
+    edits: change.edits,
+    volume: { before: change.volume.before.name, after: change.volume.after.name },
+    left: {
+      image: change.image.before,
+      target: change.volume.before.target,
+      dataDirectory: server.dataDirectory,
+      aside: server.aside,
+    },
+    services,
+  };
+}
+
+/**
+ * Loads the backup into the new server, which verifies it to level 3, and records that in its manifest.
+ * @returns the name of the loaded database
+ */
+async function loadProved(
+  context: ServiceContext,
+  server: NewServer,
+  archive: Archive & { manifest: Manifest },
+  { onProgress }: Pick<UpgradeInput, 'onProgress'>,
+): Promise<string> {
+  const loaded = await loadBackup(context, server, archive, timeId(new Date()), (bytes) =>
+    onProgress?.('load', bytes, archive.bytes),
+  );
+  const verification = { level: 3, at: new Date().toISOString() };
+  const manifest = formatManifest({ ...archive.manifest, verification });
+  await writeFileAtomic(manifestPath(archive.file), manifest, 0o600);
+  return loaded;
 }
 
 function report(
