@@ -178,7 +178,7 @@ export interface VolumeStatus {
   name: string;
   driver: string;
   mountpoint: string;
-  /** Bytes on disk, where the engine can tell. */
+  /** Bytes on disk, if the engine knows them. */
   bytes?: number;
   createdAt?: string;
   /** Services whose container or process has the volume mounted. */

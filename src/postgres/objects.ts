@@ -5,7 +5,7 @@ import { onlyRow } from './session.js';
 
 type Objects = DatabaseFacts['objects'];
 
-/** Largest number of names in one sentence; further ones are counted. */
+/** Largest number of names in one sentence; the others are only counted. */
 const NAMED = 5;
 
 const TABLE = 'pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace';

@@ -9,23 +9,23 @@ export type ScriptOptions = Pick<
   'input' | 'output' | 'signal' | 'timeoutMs' | 'allowFailure' | 'ownSession'
 >;
 
-/** One login on a host, which a process of ssh's own holds; whatever follows goes through it. */
+/** One login on a host. A process of ssh holds it, and all further commands go through it. */
 export interface SshConnection {
   /**
    * Logs in, runs a command line there, and keeps the connection.
    * @throws UserError with exit code 3, each cause with its own code and hint
    */
   open(command: string): Promise<RunResult>;
-  /** Has a process use the connection until {@link close}: unused, it ends by itself. */
+  /** Keeps the connection in use by a process until {@link close}; an unused connection ends by itself. */
   hold(): void;
   /**
-   * Runs a script of POSIX `sh` on the host over the connection. Whatever is secret goes through `input`.
-   * @throws UserError HOST_LOST (exit 3) where the connection is gone, CommandError on a failing status
+   * Runs a script of POSIX `sh` on the host over the connection. Pass secrets through `input`.
+   * @throws UserError HOST_LOST (exit 3) if the connection is lost, CommandError on a failing status
    */
   script(text: string, words?: readonly string[], options?: ScriptOptions): Promise<RunResult>;
-  /** A request to the process that has the connection. */
+  /** Sends a request to the process that holds the connection. */
   ask(request: 'forward' | 'cancel' | 'check' | 'exit', words?: readonly string[]): Promise<RunResult>;
-  /** What `~/.ssh/config` makes of the host's name. */
+  /** Returns the host's name after resolution by `~/.ssh/config`. */
   resolveName(): Promise<string>;
   close(): Promise<void>;
 }
@@ -33,21 +33,23 @@ export interface SshConnection {
 export interface ConnectionDependencies {
   processes: ProcessRunner;
   signal: AbortSignal;
-  /** A person is there whom ssh may ask for a password, or to confirm a host key. */
+  /** True: there is a user whom ssh may ask for a password, or to confirm a host key. */
   interactive: boolean;
 }
 
-/** Seconds; a name that leads nowhere and a firewall that drops are told within. */
+/** In seconds. Time limit for a name that does not resolve and for a firewall that drops packets. */
 const CONNECT_S = 15;
-/** Seconds after which a host that does not answer any more is given up. */
+/**
+ * Interval of ssh's checks in seconds, and the number of unanswered ones after which the host counts as lost.
+ */
 const [ALIVE_INTERVAL_S, ALIVE_COUNT] = [10, 3];
-/** Seconds that the connection outlives a process of ours that was killed. */
+/** Seconds for which the connection survives a process of ours that was killed. */
 const PERSIST_S = 5;
 const PATIENCE_MS = 60_000;
 const ANSWER_MS = 15_000;
-/** Of ssh itself, as opposed to the program that it ran. */
+/** Exit status of ssh itself, as opposed to that of the program that it ran. */
 const SSH_FAILED = 255;
-// What is for the docker client here says nothing there, and SendEnv might take it along.
+// Variables for the docker client of this machine have no meaning there, and SendEnv might send them.
 const ENV = { DOCKER_HOST: undefined, DOCKER_CONTEXT: undefined };
 
 /** @param control path of the connection's socket */
@@ -57,7 +59,7 @@ export function createConnection(
   { processes, signal, interactive }: ConnectionDependencies,
 ): SshConnection {
   const to = destination(address);
-  /** Through the connection that is there, and never by one of its own: `false` is the way to another. */
+  /** Uses only the existing connection: the proxy command `false` prevents a new one. */
   const through = (...words: readonly string[]) => [
     ...['-F', '/dev/null', '-o', 'BatchMode=yes', '-o', 'ControlMaster=no', '-o', 'ProxyCommand=false'],
     ...['-o', `ControlPath=${control}`],

@@ -11,7 +11,7 @@ interface Cause {
 
 const works = (address: SshAddress) => `${sshCommand(address)} true      (has to work first)`;
 
-/** What OpenSSH (7.4 to 10) says where it does not get through. The first that fits is the cause. */
+/** Messages of OpenSSH (7.4 to 10) about a failed connection. The first match is the cause. */
 const CAUSES: readonly Cause[] = [
   {
     says: /REMOTE HOST IDENTIFICATION HAS CHANGED|host key for \S+ has changed/i,
@@ -62,7 +62,7 @@ const CAUSES: readonly Cause[] = [
   },
 ];
 
-/** Codes of all that keeps another machine from being reached. */
+/** Codes of all errors that mean that another machine cannot be reached. */
 export const HOST_ERRORS = [
   ...new Set(CAUSES.map(({ code }) => code)),
   'SSH_MISSING',
@@ -71,7 +71,7 @@ export const HOST_ERRORS = [
   'FORWARDING_REFUSED',
 ];
 
-/** @param stderr what ssh said as it ended with 255. */
+/** @param stderr ssh's messages when it ended with 255. */
 export function explainSsh(address: SshAddress, stderr: string): UserError {
   const said = stderr
     .split('\n')
@@ -89,9 +89,9 @@ export function explainSsh(address: SshAddress, stderr: string): UserError {
 }
 
 /**
- * Why ssh did not start, or did not finish the login.
- * @param patienceMs milliseconds that the login had
- * @returns the error itself where neither is the cause
+ * Explains why ssh did not start, or did not finish the login.
+ * @param patienceMs time limit of the login in milliseconds
+ * @returns the error itself if neither is the cause
  */
 export function explainStart(address: SshAddress, error: unknown, patienceMs: number): unknown {
   if (!(error instanceof UserError)) return error;
@@ -110,7 +110,7 @@ export function explainStart(address: SshAddress, error: unknown, patienceMs: nu
   );
 }
 
-/** Why a script of ours failed on the host. */
+/** Explains why one of our scripts failed on the host. */
 export function explainScript(address: SshAddress, { status, signal, stderr }: RunResult): UserError {
   const full = /^.*(?:No space left on device|Disk quota exceeded).*$/im.exec(stderr);
   const ssh = sshCommand(address);
@@ -133,7 +133,7 @@ export function explainScript(address: SshAddress, { status, signal, stderr }: R
   });
 }
 
-/** @param cause the error that the lost connection ended in */
+/** @param cause the error with which the connection was lost */
 export function hostLost(address: SshAddress, cause?: UserError): UserError {
   return new UserError({
     code: 'HOST_LOST',
@@ -152,7 +152,7 @@ export function engineSilent(address: SshAddress): UserError {
   );
 }
 
-/** Whoever is to be asked cannot be: exit code 3. */
+/** Makes an error for a host that cannot be used, with exit code 3. */
 export function hostError(
   code: string,
   message: string,
@@ -168,7 +168,7 @@ export function hostError(
   });
 }
 
-/** As `known_hosts` names it. */
+/** Returns the host's name in the form of `known_hosts`. */
 function knownName({ host, port }: SshAddress): string {
   return port === undefined || port === 22 ? host : `'[${host}]:${port}'`;
 }

@@ -10,7 +10,7 @@ export interface HostForward {
 
 /**
  * @param to an address as the host sees it
- * @param wanted port of this machine; absent: any that is free
+ * @param wanted port of this machine; absent: any free one
  * @throws UserError PORT_IN_USE
  */
 export async function openForward(

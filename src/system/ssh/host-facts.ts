@@ -3,30 +3,30 @@ import type { RunResult } from '../process.js';
 import { type SshAddress, sshCommand } from './address.js';
 import { hostError } from './explain.js';
 
-/** What a host says of itself when the connection begins. */
+/** Facts that a host reports when the connection begins. */
 export interface HostFacts {
   /** `uname -s` and `uname -m`. */
   system: string;
   machine: string;
   user: string;
-  /** Its own name. */
+  /** Name of the host itself. */
   name: string;
   home: string;
-  /** The engine's socket there. */
+  /** The engine's socket on the host. */
   socketPath: string;
-  /** What this machine's ssh knows it by: a name of DNS, or an IP address. */
+  /** The host's name for this machine's ssh: a name of DNS, or an IP address. */
   networkName: string;
 }
 
-/** What the host itself can say. */
+/** The facts that the host itself can report. */
 export type Login = Omit<HostFacts, 'networkName'>;
 
-/** Everything before it is what a login shell prints of its own. */
+/** Text before this mark is a login shell's own output. */
 const MARK = 'invctl-host-facts';
 
 /**
- * The first of the sockets that may be used, else the first that is there. `$1`: the one that was named.
- * A rootless engine has its own below the user's runtime folder.
+ * Finds the first of the sockets that can be used, otherwise the first that exists. `$1`: the socket that the
+ * address names. A rootless engine has its own below the user's runtime folder.
  */
 const FACTS = `
 echo ${MARK}
@@ -47,7 +47,7 @@ done
 say denied "$first"
 `;
 
-/** The command line of the host's shell that prints them. */
+/** Returns the command line for the host's shell that prints the facts. */
 export function factsCommand({ socketPath = '' }: SshAddress): string {
   return `sh -c ${shellWord(FACTS)} sh ${shellWord(socketPath)}`;
 }
