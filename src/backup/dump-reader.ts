@@ -1,45 +1,18 @@
 import { decodeText } from '../postgres/client-encoding.js';
+import type { CopyData, OpenSql, PsqlCommand, SqlComment, SqlStatement } from '../postgres/sql-events.js';
+import { BYTE_ORDER_MARK, SqlLexer } from '../postgres/sql-lexer.js';
 import {
-  BYTE_ORDER_MARK,
-  type CopyData,
-  type OpenSql,
-  type PsqlCommand,
-  type SqlComment,
-  SqlLexer,
-  type SqlStatement,
-} from '../postgres/sql-lexer.js';
-
-/** Something about a plain SQL dump that a person should know before it is restored. */
-export interface DumpProblem {
-  kind:
-    | 'empty'
-    | 'no-footer'
-    | 'unfinished-copy'
-    | 'unfinished-statement'
-    | 'crlf'
-    | 'utf-16'
-    | 'nul'
-    | 'meta-command'
-    | 'copy-line'
-    | 'server-wide'
-    | 'data-only'
-    | 'other-database'
-    | 'no-database'
-    | 'foreign'
-    | 'restrict'
-    | 'transaction-timeout'
-    | 'create'
-    | 'clean'
-    | 'subscription'
-    | 'cluster';
-  /** 1-based; absent where it concerns the whole file. */
-  line?: number;
-  message: string;
-  /** True: restoring it could lose data or do something else than restore. */
-  unsafe: boolean;
-  /** What to type, where it is not the usual. */
-  hint?: string;
-}
+  CLUSTER_FOOTER,
+  CRLF,
+  DATA_ONLY,
+  type DumpProblem,
+  EMPTY_FILE,
+  FOOTER,
+  foreign,
+  NO_CLUSTER_FOOTER,
+  NO_FOOTER,
+  UTF_16,
+} from './dump-problem.js';
 
 /** Which part of a text a restore leaves out, as offsets. */
 export interface LeftOut {
@@ -51,9 +24,7 @@ const COPIED = /^copy\s+((?:[^\s("]|"(?:[^"]|"")*")+)/i;
 const INSERTED = /^insert\s+into\s+(?:only\s+)?((?:[^\s("]|"(?:[^"]|"")*")+)/i;
 const CREATED = /^create\s+(?:unlogged\s+)?table\s+(?:if\s+not\s+exists\s+)?((?:[^\s("]|"(?:[^"]|"")*")+)/i;
 const HEADER = '-- PostgreSQL database dump';
-const FOOTER = '-- PostgreSQL database dump complete';
 const CLUSTER_HEADER = '-- PostgreSQL database cluster dump';
-const CLUSTER_FOOTER = '-- PostgreSQL database cluster dump complete';
 /** What people and programs write behind a dump, none of which a cut could leave there. */
 const HARMLESS_AFTER_FOOTER = ['analyze', 'vacuum', 'commit', 'end', 'reindex', 'refresh', 'reset'];
 const FOREIGN = /^-- (?:MySQL|MariaDB|phpMyAdmin|Adminer)\b/;
@@ -470,39 +441,3 @@ function connectTarget(text: string): string {
   const named = /^dbname='((?:[^'\\]|\\.)*)'/.exec(bare)?.[1] ?? /^dbname=(\S*)/.exec(bare)?.[1];
   return Buffer.from(named?.replaceAll(/\\(.)/g, '$1') ?? bare, 'latin1').toString('utf8');
 }
-
-function foreign(maker: string): Omit<DumpProblem, 'kind'> {
-  return {
-    unsafe: true,
-    message: `it is a dump of another database system (${maker}), in an SQL of its own`,
-    hint: 'pgloader brings such data into PostgreSQL: https://pgloader.io',
-  };
-}
-
-const EMPTY_FILE = { unsafe: true, message: 'it is empty: the command that should have written it failed' };
-const NO_FOOTER = {
-  unsafe: true,
-  message: `its last words ("${FOOTER}") are missing: the file was cut off, or is not a dump`,
-};
-const NO_CLUSTER_FOOTER = {
-  unsafe: true,
-  message: `its last words ("${CLUSTER_FOOTER}") are missing: the file was cut`,
-};
-const UTF_16 = {
-  unsafe: true,
-  message:
-    'it is UTF-16 text, as the redirection of Windows PowerShell writes it; every letter beyond ASCII may be lost',
-  hint: 'take it again without a redirection of PowerShell: invctl db backup, or pg_dump --file=…, or from cmd.exe',
-};
-const CRLF: DumpProblem = {
-  kind: 'crlf',
-  line: 1,
-  unsafe: true,
-  message:
-    'all its lines end in CR LF: it went through a terminal (docker exec -t) or a Windows text tool, which changes the data as well',
-};
-const DATA_ONLY = {
-  unsafe: true,
-  message: 'it has rows and makes no table (pg_dump --data-only): nothing in a new database can take them',
-  hint: 'restore a dump with the tables; to add these rows to the tables that are there: invctl db exec FILE',
-};

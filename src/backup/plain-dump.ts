@@ -1,6 +1,7 @@
-import { type DumpProblem, DumpReader, type LeftOut, LONGEST_LEFT_OUT } from './dump-reader.js';
+import type { DumpProblem } from './dump-problem.js';
+import { DumpReader, type LeftOut, LONGEST_LEFT_OUT } from './dump-reader.js';
 
-export type { DumpProblem } from './dump-reader.js';
+export type { DumpProblem } from './dump-problem.js';
 
 export interface DumpExamination {
   problems: DumpProblem[];

@@ -1,65 +1,7 @@
 import { MultibyteMask } from './client-encoding.js';
 import { DIGIT, IDENTIFIER, KIND, SPACE, STARTS_SOMETHING } from './sql-characters.js';
-
-/** A statement as psql would send it. Valid only while its event is handled. */
-export interface SqlStatement {
-  /** Offset of its first byte, after blanks and comments. */
-  start: number;
-  /** Offset after its semicolon. */
-  end: number;
-  /** 1-based line of its first byte. */
-  line: number;
-  /** Its unquoted words outside of parentheses in lower case, the first 24 of them. */
-  words: readonly string[];
-  /** Number of parentheses that open after VALUES: the rows of an INSERT as pg_dump writes it. */
-  rows: number;
-  /** False: the text ended before its semicolon. */
-  whole: boolean;
-  /** Its first bytes: `most`, or 1,024 by default; one character each. */
-  head(most?: number): string;
-}
-
-/** A psql command: from a backslash outside of quotes to the end of its line. */
-export interface PsqlCommand {
-  start: number;
-  end: number;
-  line: number;
-  /** One character per byte, 1,024 at most. */
-  text: string;
-  /** True: it is inside a statement, which continues after it. */
-  within: boolean;
-}
-
-/** A comment from `--` to the end of its line, between statements. */
-export type SqlComment = Omit<PsqlCommand, 'within'>;
-
-/** The rows after a `COPY … FROM stdin`. */
-export interface CopyData {
-  /** Number of lines before the line that ends them. */
-  rows: number;
-  /** False: the text ended before `\.`. */
-  whole: boolean;
-  /** Something other than a comment follows the semicolon of the COPY: psql runs it after the rows. */
-  trailing: boolean;
-}
-
-export interface SqlEvents {
-  statement(statement: SqlStatement): void;
-  psqlCommand(command: PsqlCommand): void;
-  /** The rows of the preceding statement. */
-  copyData(data: CopyData): void;
-  comment(comment: SqlComment): void;
-}
-
-/** The construct that is open at the end of a text. */
-export type OpenSql =
-  | 'statement'
-  | 'string'
-  | 'identifier'
-  | 'dollar quote'
-  | 'comment'
-  | 'psql command'
-  | 'copy data';
+import type { OpenSql, SqlEvents } from './sql-events.js';
+import { createsRoutine, readsRows, WordCache } from './sql-words.js';
 
 type State =
   | 'top'
@@ -94,12 +36,7 @@ const KEPT_WORDS = 24;
 const LONGEST_TOKEN = 64 * 1024;
 /** A search by the platform costs as much as looking at this many bytes one by one. */
 const SHORT = 32;
-/** Bytes of a word that are compared. */
-const LONGEST_NAME = 1024;
 const EMPTY = Buffer.alloc(0);
-
-const lower = (byte: number): number => (byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte);
-const LOWER = new Uint8Array(256).map((_, byte) => lower(byte));
 
 /**
  * Reads SQL as psql splits it (src/fe_utils/psqlscan.l of PostgreSQL 17), piece by piece and as bytes:
@@ -681,26 +618,6 @@ function find(data: Buffer, byte: number, from: number, end: number): number {
   return at < near ? -1 : at;
 }
 
-/** Cache of words: the same few occur in every statement, and a new string is expensive. */
-class WordCache {
-  readonly #words: string[] = new Array(256).fill('');
-
-  /** Returns the word at these bytes, in lower case. */
-  read(data: Buffer, at: number, to: number): string {
-    const length = to - at;
-    const slot = ((data[at] as number) * 7 + (data[to - 1] as number) * 31 + length * 13) & 0xff;
-    const known = this.#words[slot] as string;
-    if (known.length === length) {
-      let same = 0;
-      while (same < length && known.charCodeAt(same) === LOWER[data[at + same] as number]) same += 1;
-      if (same === length) return known;
-    }
-    const word = String.fromCharCode(...data.subarray(at, Math.min(to, at + LONGEST_NAME)).map(lower));
-    this.#words[slot] = word;
-    return word;
-  }
-}
-
 /** Returns the offset after a line `\.`; 0: it is another line. */
 function endsRows(data: Buffer, at: number, end: number): number {
   if (data[at] !== BACKSLASH || data[at + 1] !== DOT || at + 2 > end) return 0;
@@ -711,17 +628,4 @@ function endsRows(data: Buffer, at: number, end: number): number {
 function isNameByte(byte: number): boolean {
   const kind = KIND[byte];
   return kind === IDENTIFIER || kind === DIGIT || byte === DOLLAR;
-}
-
-function createsRoutine([first, second, third, fourth]: readonly string[]): boolean {
-  if (first !== 'create') return false;
-  const object = second === 'or' && third === 'replace' ? fourth : second;
-  return object === 'function' || object === 'procedure';
-}
-
-/** Whether the statement is a COPY to which psql sends the following lines. */
-function readsRows(words: readonly string[]): boolean {
-  if (words[0] !== 'copy') return false;
-  const from = words.indexOf('from');
-  return from > 0 && (words[from + 1] === 'stdin' || words[from + 1] === 'stdout');
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type OpenSql, SqlLexer } from '../../../src/postgres/sql-lexer.js';
+import type { OpenSql } from '../../../src/postgres/sql-events.js';
+import { SqlLexer } from '../../../src/postgres/sql-lexer.js';
 
 /** What psql would send, in pieces of `size` bytes; rows of a COPY as their number. */
 function read(
