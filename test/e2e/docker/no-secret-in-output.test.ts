@@ -72,6 +72,7 @@ const INVOCATIONS: readonly (readonly [command: string, ...invocations: Invocati
   ['db inspect', { args: [] }, { args: ['--section', 'queries,locks'] }],
   ['db protect status', { args: [] }],
   ['db protect on', { args: ['--yes'] }],
+  ['db history', { args: ['items'] }],
   ['db protect off', { args: ['--yes'] }],
   ['db psql', { args: ['--', '--command=SELECT 1'], noJson: true }],
   ['db url', { args: [], until: '127.0.0.1', code: 130 }, { args: ['--copy'], code: 1 }],
