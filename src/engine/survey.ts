@@ -116,7 +116,7 @@ export interface DockerSurvey {
   volumes(): Promise<SurveyedVolume[]>;
   /** The last lines of a container's output, oldest first. */
   logs(containerId: string, tail: number): Promise<string[]>;
-  /** Output of a container's first milliseconds, oldest first: at most `tail` lines. */
+  /** Output of a container's first `milliseconds`, oldest first: at most the last `tail` lines of it. */
   firstLogs(container: SurveyedContainer, milliseconds: number, tail: number): Promise<string[]>;
   /** Instructions of an image's layers, oldest first. */
   history(image: string): Promise<string[]>;

@@ -8,7 +8,7 @@ export interface Target {
 
 /** Owner of the fields that a deployment sets. */
 const MANAGER = '--field-manager=invctl';
-/** Ends the wait for a server that does not answer earlier than kubectl's own limit. */
+/** kubectl's own time limit for a server that does not answer is too long. */
 const TIMEOUT = '--request-timeout=30s';
 
 function at({ context, namespace }: Target, ...words: readonly string[]): string[] {
