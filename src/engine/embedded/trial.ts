@@ -10,7 +10,7 @@ import { stateRoot } from '../../system/state-root.js';
 import type { ServerMove, Trial, TrialDependencies, TrialInput, Trials, TrialVolume } from '../trials.js';
 import { prepareBeside, withoutPublishedPorts } from './beside.js';
 import { classify } from './classify.js';
-import { createEmbeddedContext, notRunningError } from './context.js';
+import { createEmbeddedContext, type EmbeddedContext, notRunningError } from './context.js';
 import { dataFolderOf, dataMount } from './database.js';
 import { createEmbeddedEngine } from './engine.js';
 import { findMove, type MovePrograms } from './find-postgres.js';
@@ -39,17 +39,6 @@ export function createEmbeddedTrials(dependencies: TrialDependencies): Trials {
     return findMove(from, to, { processes, env, user, stateRoot: stateRoot(env) });
   }
 
-  async function assertNoVolume(location: ProjectLocation, { key, name }: TrialVolume): Promise<void> {
-    const { state, folders } = await context.open(location);
-    const folder = join(folders.volumes, key);
-    if (!existsSync(folder) && !Object.values(state.volumes).some((volume) => volume.name === name)) return;
-    throw new UserError({
-      code: 'VOLUME_EXISTS',
-      message: `the volume ${name} exists already (${folder}), and the new server's has to be empty`,
-      hint: `invctl volume rm ${name}      (with all that is in it), or move the folder away`,
-    });
-  }
-
   async function prepare(live: ProjectLocation, { name, config, move }: TrialInput): Promise<Trial> {
     const { server, clientPrograms } = await find(move);
     const project = withoutPublishedPorts(projectFromModel(config, live));
@@ -74,7 +63,7 @@ export function createEmbeddedTrials(dependencies: TrialDependencies): Trials {
     const filled = dataFolderOf(await context.open(own), service);
     if (filled === undefined) throw notRunningError(service);
     await context.changing(live, 'db upgrade', async (store) => {
-      await assertNoVolume(live, { key, name: volumeName });
+      await assertNoVolume(context, live, { key, name: volumeName });
       // Recorded first, so that it can be removed even if invctl is killed in between.
       store.state.volumes[key] = { key, name: volumeName, service };
       await store.save();
@@ -101,7 +90,7 @@ export function createEmbeddedTrials(dependencies: TrialDependencies): Trials {
       };
     },
     configWith: async (location, file, text) => readConfig(location, env, new Map([[file, text]])),
-    assertNoVolume,
+    assertNoVolume: (...call) => assertNoVolume(context, ...call),
     provide: async (move) => {
       const { server, clientPrograms } = await find(move);
       if (!server.complete) {
@@ -119,4 +108,19 @@ export function createEmbeddedTrials(dependencies: TrialDependencies): Trials {
     askStopped: (...call) => askStopped(asking, ...call),
     askLeft: (...call) => askLeft(asking, ...call),
   };
+}
+
+async function assertNoVolume(
+  context: EmbeddedContext,
+  location: ProjectLocation,
+  { key, name }: TrialVolume,
+): Promise<void> {
+  const { state, folders } = await context.open(location);
+  const folder = join(folders.volumes, key);
+  if (!existsSync(folder) && !Object.values(state.volumes).some((volume) => volume.name === name)) return;
+  throw new UserError({
+    code: 'VOLUME_EXISTS',
+    message: `the volume ${name} exists already (${folder}), and the new server's has to be empty`,
+    hint: `invctl volume rm ${name}      (with all that is in it), or move the folder away`,
+  });
 }

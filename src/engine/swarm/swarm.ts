@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import { CommandError, ExitCode, UserError } from '../../errors.js';
 import type { ProcessRunner } from '../../system/process.js';
-import { createDocker, failedCommand } from '../compose/docker.js';
+import { createDocker, type Docker, failedCommand } from '../compose/docker.js';
 import type { ContainerInspect } from '../survey.js';
 import * as argv from './argv.js';
 
@@ -155,18 +155,7 @@ export function createSwarm(processes: ProcessRunner, env: NodeJS.ProcessEnv, si
       const found = await inspectAll<SwarmService>(argv.serviceIds(stack), argv.inspectServices);
       return new Map(found.map((service) => [service.Spec.Name.slice(stack.length + 1), service]));
     },
-    async tasks(services) {
-      if (services.length === 0) return [];
-      const result = await docker.run(argv.taskIds(services.map(({ ID }) => ID)), { allowFailure: true });
-      const ids = result.stdout.split('\n').filter((line) => line !== '');
-      // The client complains about a service that was removed in the meantime; it still prints the tasks of
-      // the others.
-      if (ids.length === 0 && result.status !== 0 && !/no such service/i.test(result.stderr)) {
-        await run(argv.taskIds(services.map(({ ID }) => ID)));
-      }
-      const found = ids.length === 0 ? [] : await docker.inspect<SwarmTask>(argv.inspectTasks(ids));
-      return found.sort((a, b) => b.CreatedAt.localeCompare(a.CreatedAt));
-    },
+    tasks: (services) => tasksOf(docker, services, signal),
     async deploy(stack, file, variables) {
       return (await docker.run(argv.deployStack(stack, file), { env: variables, signal })).stderr;
     },
@@ -217,6 +206,23 @@ export function createSwarm(processes: ProcessRunner, env: NodeJS.ProcessEnv, si
       return digest;
     },
   };
+}
+
+async function tasksOf(
+  docker: Docker,
+  services: readonly SwarmService[],
+  signal: AbortSignal,
+): Promise<SwarmTask[]> {
+  if (services.length === 0) return [];
+  const result = await docker.run(argv.taskIds(services.map(({ ID }) => ID)), { allowFailure: true });
+  const ids = result.stdout.split('\n').filter((line) => line !== '');
+  // The client complains about a service that was removed in the meantime; it still prints the tasks of
+  // the others.
+  if (ids.length === 0 && result.status !== 0 && !/no such service/i.test(result.stderr)) {
+    await docker.run(argv.taskIds(services.map(({ ID }) => ID)), { signal });
+  }
+  const found = ids.length === 0 ? [] : await docker.inspect<SwarmTask>(argv.inspectTasks(ids));
+  return found.sort((a, b) => b.CreatedAt.localeCompare(a.CreatedAt));
 }
 
 function absent(state: string | undefined): UserError {

@@ -64,18 +64,7 @@ export async function restore(
       await input.confirmForeign?.(manifest.project);
     const progress = (phase: RestorePhase) => (bytes: number) =>
       input.onProgress?.(phase, bytes, archive.bytes);
-    let examination: DumpExamination | undefined;
-    if (manifest?.format === 'plain') {
-      // psql loads a truncated dump without an error, so the archive is checked first.
-      const reading = { signal: context.signal, onBytes: progress('check') };
-      await proveContent(database, { ...archive, manifest }, reading);
-    } else if (manifest) await proveDigest({ ...archive, manifest }, progress('check'));
-    else {
-      examination = await examineArchive(database, archive, {
-        signal: context.signal,
-        onBytes: progress('check'),
-      });
-    }
+    const examination = await checkArchive(context, database, archive, progress('check'));
     if (manifest?.format === 'physical') {
       if (input.cluster) throw physicalInCluster();
       const { restorePhysical } = await import('./physical-restore.js');
@@ -141,6 +130,25 @@ export async function restore(
       }
     });
   });
+}
+
+/**
+ * Verifies the archive before anything is restored from it.
+ * @returns what an archive without a manifest turned out to contain
+ */
+async function checkArchive(
+  { signal }: ServiceContext,
+  database: Database,
+  archive: Archive,
+  onBytes: (bytes: number) => void,
+): Promise<DumpExamination | undefined> {
+  const { manifest } = archive;
+  if (!manifest) return examineArchive(database, archive, { signal, onBytes });
+  // psql loads a truncated dump without an error, so the archive is checked first.
+  if (manifest.format === 'plain')
+    await proveContent(database, { ...archive, manifest }, { signal, onBytes });
+  else await proveDigest({ ...archive, manifest }, onBytes);
+  return undefined;
 }
 
 /**
