@@ -157,8 +157,6 @@ export async function gatherFacts(input: FactsInput): Promise<Facts> {
   const database = named === undefined ? only : reading.project?.services[named];
   const secrets = once(() => (reading.project ? secretValues(reading.project) : []));
   const mask = (text: string) => maskText(text, secrets());
-  const logCache = new Map<string, Promise<string[]>>();
-  const variableCache = new Map<string, Map<string, ServiceVariable>>();
 
   const containersOf = async (service: string) => (await (await survey())?.containersOf(service)) ?? [];
 
@@ -195,16 +193,8 @@ export async function gatherFacts(input: FactsInput): Promise<Facts> {
       return (await survey())?.status() ?? found.engine.status(location);
     }),
     containersOf,
-    logs(service) {
-      const known = logCache.get(service) ?? readLogs(facts, service);
-      logCache.set(service, known);
-      return known;
-    },
-    variables(service) {
-      const known = variableCache.get(service) ?? readVariables(reading, service);
-      variableCache.set(service, known);
-      return known;
-    },
+    logs: oncePerName((service) => readLogs(facts, service)),
+    variables: oncePerName((service) => readVariables(reading, service)),
     runningDatabase: once(async () => {
       if (!database) return undefined;
       const container = (await containersOf(database.name)).find(({ State }) => State.Status === 'running');
@@ -307,6 +297,15 @@ function withServices(reading: Reading, services: ReadonlySet<string>): Reading 
 function readVariables(reading: Reading, service: string): Map<string, ServiceVariable> {
   if (!reading.loaded) return new Map();
   return serviceVariables(reading.loaded, service, () => {});
+}
+
+function oncePerName<T>(gather: (name: string) => T): (name: string) => T {
+  const known = new Map<string, { value: T }>();
+  return (name) => {
+    const found = known.get(name) ?? { value: gather(name) };
+    known.set(name, found);
+    return found.value;
+  };
 }
 
 function once<T>(gather: () => T): () => T {
