@@ -7,14 +7,14 @@ import { count } from '../output/units.js';
 import { type InitFile, type InitResult, initProject, readScaffoldOptions } from '../services/init.js';
 import {
   addToScaffold,
-  environmentsWithoutProxy,
+  environmentsWithoutOverlay,
   type InitAdditionsResult,
   repositoryAbove,
 } from '../services/init-additions.js';
 import { type InitEnvironmentResult, initEnvironment } from '../services/init-environment.js';
 import { firstPort, portInUse } from '../services/scaffold-port.js';
 import { formatArgv } from '../system/argv.js';
-import { CI_SYSTEMS, DOMAIN_OVERLAY, type ScaffoldAdditions } from '../template/additions.js';
+import { CI_SYSTEMS, MONITORING_ON, OVERLAY, type ScaffoldAdditions } from '../template/additions.js';
 import { parseDomain } from '../template/domain.js';
 import {
   DEFAULT_OPTIONS,
@@ -45,6 +45,7 @@ const FLAGS = {
   dbUser: option('dbUser', 'name', 'database user', { otherwise: DEFAULT_OPTIONS.dbUser }),
   ci: choice('system', CI_SYSTEMS, 'add a pipeline: test, build, scan, push by digest, deploy'),
   domain: parsed('name', 'add a proxy with TLS that serves it at this name', parseDomain),
+  monitoring: flag('add Prometheus, alerts that name the command to type, and a dashboard'),
   dryRun: flag('write nothing, list what would be written'),
   diff: flag('show how files differ from the template'),
   force: flag('overwrite files that differ, keeping copies; never secrets or .env'),
@@ -58,6 +59,7 @@ export default command({
     'invctl init --environment production      (another environment of the project)',
     'invctl init --ci github      (a pipeline for the project)',
     'invctl init --domain shop.example.com      (HTTPS by a proxy)',
+    'invctl init --monitoring      (Prometheus and alerts beside the stack)',
     'invctl init --dry-run --diff      (what differs from the template?)',
   ],
   args: { dir: optional('folder of the project (default: this one)', { offers: 'folders' }) },
@@ -95,6 +97,7 @@ export default command({
     const asked: ScaffoldAdditions = {
       ...(flags.ci ? { ci: [flags.ci] } : {}),
       ...(flags.domain === undefined ? {} : { domain: flags.domain }),
+      ...(flags.monitoring ? { monitoring: true as const } : {}),
     };
     const isAdding = Object.keys(asked).length > 0;
     // When something is added to a scaffold, only that is reported.
@@ -116,7 +119,9 @@ export default command({
         await addToScaffold(context, { directory, options, asked, dryRun, force, diff }),
       );
       warnOfPlace(context, directory, flags);
-      if (flags.domain !== undefined) await warnOfEnvironments(context, directory, environment);
+      if (flags.domain !== undefined || flags.monitoring) {
+        await warnOfEnvironments(context, directory, flags, environment);
+      }
     }
     if (environment === undefined) {
       const next = nextCommands(base, flags);
@@ -219,12 +224,13 @@ function warnOfPlace(context: Context, directory: string, { ci }: InitFlags): vo
 async function warnOfEnvironments(
   context: Context,
   directory: string,
+  { domain }: InitFlags,
   added: string | undefined,
 ): Promise<void> {
-  for (const name of await environmentsWithoutProxy(directory)) {
+  for (const name of await environmentsWithoutOverlay(directory)) {
     if (name === added) continue;
     context.warn(
-      `the environment ${name} has no proxy yet: add ${DOMAIN_OVERLAY} as the last of environments.${name}.files in invctl.yaml`,
+      `the environment ${name} has no ${domain === undefined ? 'monitoring' : 'proxy'} yet: add ${OVERLAY} as the last of environments.${name}.files in invctl.yaml`,
     );
   }
 }
@@ -255,10 +261,11 @@ function environmentCommands(
 
 function nextCommands(
   { directory, dryRun, files, templateChanged }: InitResult,
-  { diff, force }: InitFlags,
+  { diff, force, monitoring }: InitFlags,
 ): string[] {
   const folder = relative(process.cwd(), directory);
   const there = folder === '' ? [] : [formatArgv(['cd', folder])];
+  const up = monitoring ? `${MONITORING_ON} invctl up` : 'invctl up';
   const commands =
     !diff && files.some(({ status }) => status === 'differs')
       ? [formatArgv(['invctl', 'init', ...(folder === '' ? [] : [folder]), '--dry-run', '--diff'])]
@@ -266,7 +273,7 @@ function nextCommands(
   if (templateChanged && !force) {
     commands.push([...there, 'invctl upgrade --diff      (the template has changed since)'].join(' && '));
   }
-  return dryRun ? commands : [...commands, [...there, 'invctl up'].join(' && ')];
+  return dryRun ? commands : [...commands, [...there, up].join(' && ')];
 }
 
 function formatResult(

@@ -7,6 +7,7 @@ import { serviceList } from '../output/shapes.js';
 import type { Style } from '../output/style.js';
 import { formatBytes, formatDuration } from '../output/units.js';
 import type { AppStatus } from '../services/app-status.js';
+import type { FiringAlert } from '../services/firing-alerts.js';
 import { projectStatus } from '../services/status.js';
 import { environmentLine } from './environment-line.js';
 
@@ -62,6 +63,18 @@ export default command({
         })
         .optional()
         .describe('absent: it is off'),
+      alerts: z
+        .array(
+          z.object({
+            name: z.string(),
+            severity: z.string().describe('critical, warning, or what the rule says; may be empty'),
+            summary: z.string(),
+            description: z.string().describe('what it means, and what to type'),
+            since: z.string().describe('ISO time'),
+          }),
+        )
+        .optional()
+        .describe('what fires, the worst first; absent: the project has no Alertmanager that answers'),
     }),
   async run(context) {
     const { protection, ...result } = await projectStatus(context);
@@ -97,6 +110,7 @@ export default command({
         : `backup      ${style.yellow('none; take one with: invctl db backup')}`,
     );
     if (protection) lines.push(`protection  ${sayProtection(protection, style, now)}`);
+    if (result.alerts) lines.push(...alertLines(result.alerts, style, now));
     return {
       data: {
         ...result,
@@ -107,6 +121,18 @@ export default command({
     };
   },
 });
+
+function alertLines(alerts: readonly FiringAlert[], style: Style, now: Date): string[] {
+  if (alerts.length === 0) return ['alerts      none'];
+  return alerts.flatMap(({ name, severity, summary, description, since }, index) => {
+    const paint = severity === 'critical' ? style.red : style.yellow;
+    const age = formatDuration(now.getTime() - Date.parse(since));
+    return [
+      `${(index === 0 ? 'alerts' : '').padEnd(10)}  ${paint(`${severity || 'alert'}: ${summary || name}`)}, for ${age} [${name}]`,
+      ...(description === '' ? [] : [`            ${description}`]),
+    ];
+  });
+}
 
 function sayProtection({ receiver, message, windows }: KnownProtection, style: Style, now: Date): string {
   const newest = windows.at(-1);

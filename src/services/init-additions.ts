@@ -8,12 +8,7 @@ import { readSettings } from '../project/settings-file.js';
 import { mapAt } from '../project/tree.js';
 import { withProjectLock } from '../system/lock.js';
 import { STATE_FOLDER } from '../system/state-folder.js';
-import {
-  DOMAIN_OVERLAY,
-  renderAdditions,
-  type ScaffoldAdditions,
-  withAdditions,
-} from '../template/additions.js';
+import { OVERLAY, renderAdditions, type ScaffoldAdditions, withAdditions } from '../template/additions.js';
 import { BASE_PATH, baseOf, formatBase, parseBase, type ScaffoldBase } from '../template/base.js';
 import { type ComparedFile, containedPath, readIfPresent } from '../template/compare.js';
 import { fileHere } from '../template/file-here.js';
@@ -105,13 +100,13 @@ export function repositoryAbove(directory: string): string | undefined {
 }
 
 /**
- * Environments of `invctl.yaml` whose compose files do not include the proxy's.
+ * Environments of `invctl.yaml` whose compose files do not include the overlay.
  * @throws UserError CONFIG_INVALID (exit 4)
  */
-export async function environmentsWithoutProxy(directory: string): Promise<string[]> {
+export async function environmentsWithoutOverlay(directory: string): Promise<string[]> {
   const { environments } = await readSettings({ directory });
   return Object.entries(environments).flatMap(([name, { files }]) =>
-    files !== undefined && !files.includes(DOMAIN_OVERLAY) ? [name] : [],
+    files !== undefined && !files.includes(OVERLAY) ? [name] : [],
   );
 }
 
@@ -120,15 +115,19 @@ async function plan(
   { directory, options, asked, dryRun, force }: InitAdditionsInput,
 ): Promise<ComparedFile[]> {
   const isThere = !dryRun || (await readIfPresent(join(directory, LOCK_PATH))) !== undefined;
-  if (isThere && asked.domain !== undefined) assertRoomForProxy(directory);
   const { lock, base } = isThere
     ? await recorded(directory)
     : { lock: createLock(template, options, []), base: undefined };
+  if (isThere) assertRoom(directory, lock, asked);
   const additions = withAdditions(lock.additions ?? {}, asked);
-  const [rendered, before] = await Promise.all([
+  const [wanted, all, before] = await Promise.all([
     renderAdditions(template, lock.options, asked),
+    renderAdditions(template, lock.options, additions),
     renderAdditions(template, lock.options, lock.additions ?? {}),
   ]);
+  const touched = new Set(wanted.map(({ path }) => path));
+  // The overlay holds what was added before as well.
+  const rendered = all.filter(({ path }) => touched.has(path));
   const earlier = new Map(before.map((file) => [file.path, file]));
   const root = isThere ? await realpath(directory) : directory;
   const files: ComparedFile[] = [];
@@ -258,25 +257,44 @@ async function compareAddition(
   return { path, status: 'differs', edited: hash !== sha256(current), texts };
 }
 
-/** @throws UserError ADDITION_TAKEN (exit 4) when the project has a proxy or an overlay of its own */
-function assertRoomForProxy(directory: string): void {
-  const others = OVERRIDE_FILE_NAMES.filter((name) => name !== DOMAIN_OVERLAY);
+/** @throws UserError ADDITION_TAKEN (exit 4) when the project has an overlay, or such services, of its own */
+function assertRoom(directory: string, lock: ScaffoldLock, asked: ScaffoldAdditions): void {
+  const added = (['domain', 'monitoring'] as const).filter((addition) => asked[addition] !== undefined);
+  if (added.length === 0) return;
+  const others = OVERRIDE_FILE_NAMES.filter((name) => name !== OVERLAY);
   const overlay = others.find((name) => existsSync(join(directory, name)));
   if (overlay) throw takenBy([overlay], directory);
-  const file = join(directory, 'compose.yaml');
-  const tree = loadProject(locateProject(directory, { COMPOSE_FILE: file }), {}).tree;
-  const own = (['services', 'networks'] as const).find((kind) => mapAt(tree, kind, NAMES[kind]));
-  if (own === undefined) return;
-  throw new UserError({
-    code: 'ADDITION_TAKEN',
-    message: `${file} has ${NAMES[own]} under ${own} already, which the proxy of --domain is called: nothing was changed`,
-    hint: `rename yours in ${file}, or keep the proxy that you have`,
-    exitCode: ExitCode.projectInvalid,
-    file,
-  });
+  for (const addition of added) {
+    // What is in the overlay is ours, once it was added.
+    const isNew = lock.additions?.[addition] === undefined;
+    const hasOverlay = lock.files[OVERLAY] !== undefined && existsSync(join(directory, OVERLAY));
+    const files = ['compose.yaml', ...(isNew && hasOverlay ? [OVERLAY] : [])].map((name) =>
+      join(directory, name),
+    );
+    const env = { COMPOSE_FILE: files.join(':'), COMPOSE_PATH_SEPARATOR: ':' };
+    const tree = loadProject(locateProject(directory, env), env).tree;
+    for (const [kind, names] of Object.entries(NAMES[addition])) {
+      const name = names.find((name) => mapAt(tree, kind)?.entries.has(name));
+      if (name === undefined) continue;
+      throw new UserError({
+        code: 'ADDITION_TAKEN',
+        message: `${files.join(' or ')} has ${name} under ${kind} already, which --${addition} adds: nothing was changed`,
+        hint: `rename yours there, or keep what you have instead of --${addition}`,
+        exitCode: ExitCode.projectInvalid,
+        file: files[0] as string,
+      });
+    }
+  }
 }
 
-const NAMES = { services: 'proxy', networks: 'edge' } as const;
+/** What an addition calls its own, by section of a compose file. */
+const NAMES: Record<'domain' | 'monitoring', Record<string, readonly string[]>> = {
+  domain: { services: ['proxy'], networks: ['edge'], volumes: ['proxy-data', 'proxy-config'] },
+  monitoring: {
+    services: ['prometheus', 'alertmanager', 'node-exporter', 'postgres-exporter'],
+    volumes: ['prometheus-data', 'alertmanager-data'],
+  },
+};
 
 function takenBy(paths: readonly string[], directory: string): UserError {
   return new UserError({

@@ -11,7 +11,7 @@ import { mapAt } from '../project/tree.js';
 import { withProjectLock } from '../system/lock.js';
 import { findFreePort } from '../system/ports.js';
 import { STATE_FOLDER } from '../system/state-folder.js';
-import { DOMAIN_OVERLAY, withAdditions } from '../template/additions.js';
+import { OVERLAY, withAdditions } from '../template/additions.js';
 import { type ComparedFile, compareFile, containedPath, readIfPresent } from '../template/compare.js';
 import { apiImage, environmentFiles, renderEnvironment } from '../template/environment.js';
 import { LOCK_PATH } from '../template/lock.js';
@@ -108,8 +108,9 @@ async function plan({ directory, options, name, force }: InitEnvironmentInput): 
     files.push(compared);
     if (file.policy === 'owned' && compared.status !== 'differs') accepted.push(file);
   }
-  const isProxied = known?.lock.additions?.domain !== undefined;
-  files.push(await comparedSettings(directory, name, isProxied ? [DOMAIN_OVERLAY] : []));
+  const { domain, monitoring } = known?.lock.additions ?? {};
+  const isOverlaid = domain !== undefined || monitoring === true;
+  files.push(await comparedSettings(directory, name, isOverlaid ? [OVERLAY] : []));
   if (known) {
     const additions = withAdditions(known.lock.additions ?? {}, { environments: { [name]: { port } } });
     files.push(...(await recordAdditions(await realpath(directory), template, known, additions, accepted)));

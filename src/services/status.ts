@@ -11,6 +11,7 @@ import { type AppStatus, appStatus } from './app-status.js';
 import type { ServiceContext } from './context.js';
 import { type MigrationState, migrationState } from './database/migrations.js';
 import { passwordPlace } from './database/url.js';
+import { type FiringAlert, firingAlerts } from './firing-alerts.js';
 
 /** How long the database has to answer before `status` calls it unreachable, in milliseconds. */
 const PATIENCE_MS = 10_000;
@@ -39,6 +40,8 @@ export interface ProjectStatus {
   backup?: NewestBackup;
   /** Absent: the protection is off. */
   protection?: KnownProtection;
+  /** What fires. Absent: the project has no Alertmanager that answers. */
+  alerts?: FiringAlert[];
 }
 
 /**
@@ -48,8 +51,11 @@ export interface ProjectStatus {
 export async function projectStatus(context: ServiceContext): Promise<ProjectStatus> {
   const location = context.project();
   const engine = await context.engine();
-  const [services, database] = await Promise.all([
-    engine.status(location),
+  const [{ services, alerts }, database] = await Promise.all([
+    engine.status(location).then(async (services) => ({
+      services,
+      alerts: await firingAlerts(services, context.signal),
+    })),
     findDatabase(engine, location).catch((error) => {
       if (error instanceof UserError && ['NO_DATABASE', 'DATABASE_UNDECIDED'].includes(error.code)) {
         return error;
@@ -57,7 +63,7 @@ export async function projectStatus(context: ServiceContext): Promise<ProjectSta
       throw error;
     }),
   ]);
-  const common = { project: location.name, engine: engine.kind, services };
+  const common = { project: location.name, engine: engine.kind, services, ...(alerts ? { alerts } : {}) };
   if (database instanceof UserError) {
     return { ...common, database: { reachable: false, reason: database.message } };
   }

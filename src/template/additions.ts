@@ -19,14 +19,18 @@ export const scaffoldAdditions = z.object({
     .string()
     .regex(/^[a-z0-9.-]+$/)
     .optional(),
+  monitoring: z.literal(true).optional(),
   /** By environment name; the port of this machine for the API. */
   environments: z.record(scaffoldPath, z.object({ port: z.int().min(1).max(65_535) })).optional(),
 });
 
 export type ScaffoldAdditions = z.infer<typeof scaffoldAdditions>;
 
-/** Compose itself merges it over compose.yaml. */
-export const DOMAIN_OVERLAY = 'compose.override.yaml';
+/** Compose itself merges it over compose.yaml. One file holds the services of all additions. */
+export const OVERLAY = 'compose.override.yaml';
+
+/** What starts the services of `--monitoring`, in an env file or before a command. */
+export const MONITORING_ON = 'COMPOSE_PROFILES=monitoring';
 
 type OwnedFile = Extract<ScaffoldFile, { policy: 'owned' }>;
 
@@ -45,18 +49,27 @@ const CI_FILES: Record<CiSystem, readonly AdditionFile[]> = {
 
 const DOMAIN_FILES: readonly AdditionFile[] = [
   { path: 'proxy/Caddyfile', source: 'domain/Caddyfile', mode: 0o644 },
-  // Written last: its presence means that the project has the proxy.
-  { path: DOMAIN_OVERLAY, source: 'domain/compose.yaml', mode: 0o644 },
+];
+
+const MONITORING_FILES: readonly AdditionFile[] = [
+  { path: 'monitoring/prometheus/prometheus.yml', source: 'monitoring/prometheus.yml', mode: 0o644 },
+  { path: 'monitoring/prometheus/rules.yml', source: 'monitoring/rules.yml', mode: 0o644 },
+  { path: 'monitoring/alertmanager/alertmanager.yml', source: 'monitoring/alertmanager.yml', mode: 0o644 },
+  { path: 'monitoring/grafana/dashboard.json', source: 'monitoring/dashboard.json', mode: 0o644 },
+  // npm leaves files named .gitignore out of a package.
+  { path: 'monitoring/textfile/.gitignore', source: 'monitoring/dot-gitignore', mode: 0o644 },
 ];
 
 /** Returns the additions of both, with one domain. */
 export function withAdditions(known: ScaffoldAdditions, asked: ScaffoldAdditions): ScaffoldAdditions {
   const ci = CI_SYSTEMS.filter((system) => known.ci?.includes(system) || asked.ci?.includes(system));
   const domain = asked.domain ?? known.domain;
+  const monitoring = known.monitoring ?? asked.monitoring;
   const environments = { ...known.environments, ...asked.environments };
   return {
     ...(ci.length > 0 ? { ci } : {}),
     ...(domain === undefined ? {} : { domain }),
+    ...(monitoring ? { monitoring } : {}),
     ...(Object.keys(environments).length > 0 ? { environments } : {}),
   };
 }
@@ -75,14 +88,49 @@ export async function renderAdditions(
   const wanted = new Map<string, AdditionFile>();
   for (const system of additions.ci ?? []) for (const file of CI_FILES[system]) wanted.set(file.path, file);
   if (additions.domain !== undefined) for (const file of DOMAIN_FILES) wanted.set(file.path, file);
+  if (additions.monitoring) for (const file of MONITORING_FILES) wanted.set(file.path, file);
+  const rendered = async (source: string) =>
+    render(await readFile(join(template.folder, 'additions', source), 'utf8'), variables);
   const files: OwnedFile[] = [];
   for (const { path, source, mode } of wanted.values()) {
-    const text = await readFile(join(template.folder, 'additions', source), 'utf8');
-    files.push({ path, mode, policy: 'owned', content: Buffer.from(render(text, variables)) });
+    files.push({ path, mode, policy: 'owned', content: Buffer.from(await rendered(source)) });
+  }
+  const overlays = [
+    ...(additions.domain === undefined ? [] : [await rendered('domain/compose.yaml')]),
+    ...(additions.monitoring ? [await rendered('monitoring/compose.yaml')] : []),
+  ];
+  // After the files that it mounts: with it, the project has the services.
+  if (overlays.length > 0) {
+    files.push({
+      path: OVERLAY,
+      mode: 0o644,
+      policy: 'owned',
+      content: Buffer.from(joinOverlays(overlays)),
+    });
   }
   for (const [name, { port }] of Object.entries(additions.environments ?? {})) {
     const rendered = await renderEnvironment(template, options, { name, port });
     files.push(...rendered.filter((file): file is OwnedFile => file.policy === 'owned'));
   }
   return files;
+}
+
+/**
+ * Several compose files as one: what stands before the first section of each, then each section with the entries of
+ * all. No entry may be in two of them.
+ */
+function joinOverlays(texts: readonly string[]): string {
+  if (texts.length === 1) return texts[0] as string;
+  const heads: string[] = [];
+  const sections = new Map<string, string[]>();
+  for (const text of texts) {
+    const [head = '', ...parts] = text.split(/(?=^[a-z]+:\n)/m);
+    heads.push(head.trimEnd());
+    for (const part of parts) {
+      const name = part.slice(0, part.indexOf('\n'));
+      sections.set(name, [...(sections.get(name) ?? []), part.slice(name.length + 1).trimEnd()]);
+    }
+  }
+  const joined = [...sections].map(([name, entries]) => `${name}\n${entries.join('\n\n')}`);
+  return `${[...heads, ...joined].join('\n\n')}\n`;
 }

@@ -17,6 +17,7 @@ import {
   removeBackup,
   type StoredBackup,
 } from '../../backup/backup-folder.js';
+import { recordBackupMetrics } from '../../backup/backup-metrics.js';
 import { copyTaken } from '../../backup/copies.js';
 import { type Dumped, type DumpFormat, type DumpProgress, dump } from '../../backup/dump.js';
 import { encryptInto, readIdentities } from '../../backup/encryption.js';
@@ -109,12 +110,15 @@ export async function backupToFile(
       const manifest = await newManifest(database, plan, dumped, digest);
       await commitBackup(partial, file, manifest);
       const committed = { file, manifest, manifestFile: manifestPath(file) };
-      if (input.level === 1) return committed;
-      const written = await openArchive(file, {
-        identities: async () => plan.identities ?? readIdentities(context, database),
-        processes: context.processes,
-      });
-      return { ...committed, manifest: await proveCommitted(context, database, written, input) };
+      if (input.level > 1) {
+        const written = await openArchive(file, {
+          identities: async () => plan.identities ?? readIdentities(context, database),
+          processes: context.processes,
+        });
+        committed.manifest = await proveCommitted(context, database, written, input);
+      }
+      await recordBackupMetrics(database.location, database.settings, context.warn);
+      return committed;
     } catch (error) {
       await archive.abandon();
       throw error;

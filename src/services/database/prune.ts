@@ -1,4 +1,5 @@
 import { backupFolder, listBackups, removeBackup, type StoredBackup } from '../../backup/backup-folder.js';
+import { recordBackupMetrics } from '../../backup/backup-metrics.js';
 import { configuredStore } from '../../backup/configured-store.js';
 import { type BackupCopy, listCopies, removeCopy } from '../../backup/copies.js';
 import { readCopied } from '../../backup/protection/copied.js';
@@ -59,6 +60,7 @@ export async function prune(
     input.naming?.(here);
     if (!input.dryRun) {
       for (const { file } of here.removed) await removeBackup(file);
+      await recordBackupMetrics(location, settings, context.warn);
       if (protection) await removeFromPlace(place, protection);
     }
     try {

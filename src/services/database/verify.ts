@@ -1,5 +1,6 @@
 import { openArchive, proveContent, proveDigest } from '../../backup/archive.js';
 import type { Archive } from '../../backup/archive-kinds.js';
+import { recordBackupMetrics } from '../../backup/backup-metrics.js';
 import { findOrFetch } from '../../backup/copies.js';
 import { readIdentities } from '../../backup/encryption.js';
 import { examineArchive } from '../../backup/examine-archive.js';
@@ -52,7 +53,7 @@ export async function verify(context: ServiceContext, input: VerifyInput): Promi
       signal: context.signal,
       onBytes: (bytes) => input.onProgress?.('fetch', bytes, bytes),
     });
-    return verifyArchive(
+    const verified = await verifyArchive(
       context,
       database,
       await openArchive(file, {
@@ -61,6 +62,8 @@ export async function verify(context: ServiceContext, input: VerifyInput): Promi
       }),
       input,
     );
+    await recordBackupMetrics(location, database.settings, context.warn);
+    return verified;
   });
 }
 

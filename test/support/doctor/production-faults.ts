@@ -49,6 +49,12 @@ export const PRODUCTION_FAULTS: readonly (Fault & { unknown?: true })[] = [
     unknown: true,
     break: (p) => p.edit('compose.yaml', 'prom/prometheus:v3.1.0', 'caddy:2.8'),
   },
+  {
+    id: 'prod.monitoring',
+    variant: 'of a profile that is not on',
+    break: (p) =>
+      p.edit('compose.yaml', 'prom/prometheus:v3.1.0', 'prom/prometheus:v3.1.0\n    profiles: [monitoring]'),
+  },
   { id: 'prod.secrets-manager', unknown: true, break: (p) => p.remove('invctl.yaml') },
   {
     id: 'prod.secrets-manager',
