@@ -292,6 +292,7 @@ const NAMES: Record<'domain' | 'monitoring', Record<string, readonly string[]>> 
   domain: { services: ['proxy'], networks: ['edge'], volumes: ['proxy-data', 'proxy-config'] },
   monitoring: {
     services: ['prometheus', 'alertmanager', 'node-exporter', 'postgres-exporter'],
+    networks: ['monitoring'],
     volumes: ['prometheus-data', 'alertmanager-data'],
   },
 };

@@ -113,6 +113,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
     series: {
       'invctl_backup_taken_timestamp_seconds{job="node",project="shop"}': null,
       'invctl_backup_max_age_seconds{job="node",project="shop"}': null,
+      'pg_replication_slots_active{job="postgres",slot_name="invctl"}': null,
     },
   },
   ProtectionAway: {
@@ -195,7 +196,15 @@ describe('the alerts of --monitoring', () => {
       'up{job="api",instance="172.20.0.9:5003"}': '1x120',
       'process_start_time_seconds{job="api",instance="172.20.0.9:5003"}': '2000x120',
     };
-    expect(await judge([scenario('a quiet stack', { ...quiet, ...replica }, [])])).toBe('');
+    const protectedAlone = {
+      'invctl_backup_taken_timestamp_seconds{job="node",project="shop"}': null,
+    };
+    expect(
+      await judge([
+        scenario('a quiet stack', { ...quiet, ...replica }, []),
+        scenario('protection in place of backups', protectedAlone, []),
+      ]),
+    ).toBe('');
   });
 
   it('say what to do about it, with the numbers in words', async ({ skip }) => {
@@ -299,7 +308,7 @@ describe('the configuration of --monitoring', () => {
       for (const name of names) expect([place, name, known.has(name)]).toEqual([place, name, true]);
     }
     // What the rules call the slot of the protection is what it is called.
-    expect(rules.filter(({ expr }) => expr.includes(`slot_name="${PROTECT_SLOT}"`))).toHaveLength(2);
+    expect(rules.filter(({ expr }) => expr.includes(`slot_name="${PROTECT_SLOT}"`))).toHaveLength(3);
   });
 
   it('has panels that PromQL can be read from', async ({ skip }) => {
