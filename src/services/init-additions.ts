@@ -271,7 +271,8 @@ function assertRoom(directory: string, lock: ScaffoldLock, asked: ScaffoldAdditi
     const files = ['compose.yaml', ...(isNew && hasOverlay ? [OVERLAY] : [])].map((name) =>
       join(directory, name),
     );
-    const env = { COMPOSE_FILE: files.join(':'), COMPOSE_PATH_SEPARATOR: ':' };
+    // No path has a line end, and one may have a colon.
+    const env = { COMPOSE_FILE: files.join('\n'), COMPOSE_PATH_SEPARATOR: '\n' };
     const tree = loadProject(locateProject(directory, env), env).tree;
     for (const [kind, names] of Object.entries(NAMES[addition])) {
       const name = names.find((name) => mapAt(tree, kind)?.entries.has(name));
