@@ -26,7 +26,7 @@ async function refusal(...args: string[]) {
 
 const MONITORS = ['alertmanager', 'node-exporter', 'postgres-exporter', 'prometheus'];
 
-describe('init --monitoring', () => {
+describe('init --monitoring', { timeout: 240_000 }, () => {
   it('adds services that the profile starts, read-only, bounded, published on loopback at most', async () => {
     const { stdout } = await run('init', 'shop', '--monitoring');
     expect(stdout).toContain('next:  cd shop && COMPOSE_PROFILES=monitoring invctl up');
