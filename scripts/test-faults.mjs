@@ -17,6 +17,7 @@ const env = {
 };
 const files = [
   'test/integration/backup/archive-file.test.ts',
+  'test/integration/template/init-ci.test.ts',
   'test/e2e/docker/database/backup.test.ts',
   'test/e2e/docker/database/faults.test.ts',
   'test/e2e/docker/database/huge-rows.test.ts',
@@ -33,6 +34,7 @@ const files = [
   'test/e2e/docker/day.test.ts',
   'test/e2e/docker/deploy/swarm.test.ts',
   'test/e2e/docker/remote.test.ts',
+  'test/e2e/docker/no-secret-in-output.test.ts',
   'test/e2e/docker/secrets/rotate.test.ts',
   'test/e2e/embedded/database/backup-restore.test.ts',
   'test/e2e/embedded/database/upgrade-faults.test.ts',

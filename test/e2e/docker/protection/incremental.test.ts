@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { withoutDocker } from '../../../support/docker.js';
+import { atFullSize } from '../../../support/fault-counts.js';
 import { type DatabaseProject, startDatabaseProject } from '../database/fixture.js';
 
 /** PostgreSQL 17 and later: each test begins where the one before it ended. */
-describe.skipIf(withoutDocker)('incremental base backups on Docker', () => {
+describe.skipIf(withoutDocker || !atFullSize)('incremental base backups on Docker', () => {
   let project: DatabaseProject;
   let away: string;
   let place: string;
