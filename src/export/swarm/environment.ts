@@ -13,7 +13,8 @@ export function writtenEnvironment({ source, name, variables, losses }: WrittenS
   const secret = secretVariables(source, name);
   for (const [variable, value] of Object.entries(source.project.services[name]?.environment ?? {})) {
     if (value === null) continue;
-    if (variable === '') {
+    // The schema of docker/cli asks for `.+`, which a line break does not match.
+    if (!/./.test(variable)) {
       losses.lost(`services.${name}.environment`, tree, 'Swarm takes no variable without a name');
       continue;
     }
