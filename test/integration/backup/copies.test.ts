@@ -261,7 +261,11 @@ describe.each([
       const addresses = files.map((file) => `${away.store.address}/${basename(file)}`);
       const keepOne = ['--daily', '0', '--weekly', '0', '--monthly', '0'];
       const planned = await project.data('db', 'prune', ...keepOne, '--dry-run');
-      expect(planned.copies).toEqual({ kept: [addresses[2]], removed: [addresses[1], addresses[0]] });
+      expect(planned.copies).toEqual({
+        kept: [addresses[2]],
+        removed: [addresses[1], addresses[0]],
+        protection: [],
+      });
       expect(await away.store.names()).toHaveLength(8);
       await project.data('db', 'prune', ...keepOne);
       expect((await away.store.names()).sort()).toEqual(
