@@ -1,3 +1,5 @@
+import { shellWord } from '../system/argv.js';
+
 /** Point at which recovery stops. */
 export type RecoveryTarget =
   /** The end of the available WAL. */
@@ -14,8 +16,10 @@ export type RecoveryTarget =
  * @param walFolder the folder with the WAL files. The last one may end in `.partial`.
  */
 export function recoverySettings(walFolder: string, timeline: number, target: RecoveryTarget): string {
+  // The server replaces %f and %p, then a shell reads the command.
+  const folder = shellWord(walFolder).replaceAll('%', '%%');
   const settings: Record<string, string> = {
-    restore_command: `cp "${walFolder}/%f" "%p" 2>/dev/null || cp "${walFolder}/%f.partial" "%p" 2>/dev/null`,
+    restore_command: `cp ${folder}/%f "%p" 2>/dev/null || cp ${folder}/%f.partial "%p" 2>/dev/null`,
     recovery_target_timeline: String(timeline),
     recovery_target_action: 'pause',
     hot_standby: 'on',
@@ -27,8 +31,13 @@ export function recoverySettings(walFolder: string, timeline: number, target: Re
     ...targetSettings(target),
   };
   return Object.entries(settings)
-    .map(([name, value]) => `${name} = '${value.replaceAll("'", "''")}'\n`)
+    .map(([name, value]) => `${name} = ${quoted(value)}\n`)
     .join('');
+}
+
+/** A value for a configuration file, which has the escapes of C (`DeescapeQuotedString` in guc-file.l). */
+function quoted(value: string): string {
+  return `'${value.replaceAll('\\', '\\\\').replaceAll('\n', '\\n').replaceAll("'", "''")}'`;
 }
 
 function targetSettings(target: RecoveryTarget): Record<string, string> {

@@ -31,6 +31,8 @@ export interface ProtectionStatus {
   place: string;
   /** Stretches of time without a gap that can be restored, oldest first. */
   windows: Window[];
+  /** When the receiver began its newest stretch of WAL; null: it never did. */
+  since: Date | null;
   /** Seconds since the last moment that can be restored; null: there is none. */
   lagSeconds: number | null;
   /** Bytes that the server has and the place does not; null: the server does not say. */
@@ -70,6 +72,7 @@ async function statusOf(context: ServiceContext, database: Database): Promise<Pr
     message: receiver === 'off' ? '' : receiverMessage(receiver, note, failure),
     place,
     windows: catalogue ? windowsOf(catalogue) : [],
+    since: catalogue?.live.at(-1)?.at ?? null,
     lagSeconds: note?.covered ? Math.max(0, Math.round((Date.now() - note.covered.getTime()) / 1000)) : null,
     lagBytes: on ? await lagBytes(context, database) : null,
     bases: catalogue?.bases.length ?? 0,

@@ -45,10 +45,11 @@ export default command({
     }),
   async run(context) {
     const status = await protectionStatus(context);
+    const { since: _, ...told } = status;
     const { windows, newestBase, copy } = status;
     return {
       data: {
-        ...status,
+        ...told,
         windows: windows.map(({ from, until }) => ({ from: from.toISOString(), until: until.toISOString() })),
         copy: copy && { ...copy, covered: copy.covered?.toISOString() ?? null },
         newestBase: newestBase && { ...newestBase, endedAt: newestBase.endedAt.toISOString() },
@@ -58,18 +59,19 @@ export default command({
   },
 });
 
-function describe(status: ProtectionStatus, now: Date): string {
+/** @returns the text for a person. */
+export function describe(status: ProtectionStatus, now: Date): string {
   const { on, receiver, message, windows, bases, bytes, newestBase, place, everySeconds, keepSeconds } =
     status;
   const said = windows.map((window) => sayWindow(window, now));
   const lines = [
-    on ? (receiver === 'receiving' ? 'protected' : `not protected now: ${message}`) : 'the protection is off',
+    sayState(status),
     ...(said.length > 0
       ? [`can be brought back: ${said.join(', and ')}`]
       : ['nothing can be brought back yet']),
     ...(said.length > 1 ? ['of the time in between, nothing can be brought back'] : []),
   ];
-  if (on) lines.push(sayLag(status));
+  if (on) lines.push(sayLag(status, now));
   if (receiver === 'receiving' && message !== '') lines.push(message);
   if (newestBase) {
     lines.push(
@@ -88,10 +90,19 @@ function describe(status: ProtectionStatus, now: Date): string {
   return lines.join('\n');
 }
 
-function sayLag({ lagSeconds, lagBytes }: ProtectionStatus): string {
-  const behind =
-    lagSeconds === null ? 'no commit is safe yet' : `behind by ${formatDuration(lagSeconds * 1000)}`;
-  return lagBytes === null ? behind : `${behind}, ${formatBytes(lagBytes)}`;
+function sayState({ on, receiver, message, bases }: ProtectionStatus): string {
+  if (!on) return 'the protection is off';
+  if (receiver !== 'receiving') return `not protected now: ${message}`;
+  return bases === 0 ? 'not protected yet: the first base backup is not whole' : 'protected';
+}
+
+function sayLag({ receiver, since, lagSeconds, lagBytes }: ProtectionStatus, now: Date): string {
+  if (lagSeconds !== null) {
+    const behind = `behind by ${formatDuration(lagSeconds * 1000)}`;
+    return lagBytes === null ? behind : `${behind}, ${formatBytes(lagBytes)}`;
+  }
+  if (receiver !== 'receiving' || !since) return 'of no commit it is known yet that it is safe';
+  return `the receiver began ${formatDuration(Math.max(0, now.getTime() - since.getTime()))} ago, and looks every few seconds until when all is safe`;
 }
 
 function sayDrill({ drill, newestBase }: ProtectionStatus, now: Date): string[] {
