@@ -374,9 +374,10 @@ describe.skipIf(reason)('another machine by SSH', () => {
     } finally {
       own.close();
     }
-    const listen = `perl -MIO::Socket::INET -e 'our $held = IO::Socket::INET->new(LocalAddr=>"127.0.0.1:8080",Listen=>1) or die; sleep 60'`;
+    // The address can be reused, because a connection of an earlier test may wait there for its end. 0A: it listens.
+    const listen = `perl -MIO::Socket::INET -e 'our $held = IO::Socket::INET->new(LocalAddr=>"127.0.0.1:8080",Listen=>1,ReuseAddr=>1) or die; sleep 280'`;
     await machine.run(
-      `setsid nohup ${listen} >/dev/null 2>&1 </dev/null & echo $! > /tmp/listener; until grep -q :1F90 /proc/net/tcp; do sleep 0.1; done`,
+      `setsid nohup ${listen} >/dev/null 2>&1 </dev/null & echo $! > /tmp/listener; until grep -q "0100007F:1F90 00000000:0000 0A" /proc/net/tcp; do sleep 0.1; done`,
     );
     try {
       const { error } = await json('up');
