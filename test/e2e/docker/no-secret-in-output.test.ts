@@ -21,6 +21,8 @@ interface Invocation {
   input?: string;
   /** Default 0. */
   code?: number;
+  /** It takes long: its JSON, beside its words, is for the suite at full size. */
+  long?: true;
   /** There is no JSON of it: it is another program's output, or has a format of its own. */
   noJson?: true;
   /** It has no end of its own: it gets a Ctrl-C once it has printed this. */
@@ -52,18 +54,18 @@ const INVOCATIONS: readonly (readonly [command: string, ...invocations: Invocati
     { args: ['--format', 'sarif'], noJson: true },
     { args: ['--list'] },
   ],
-  ['secrets check', { args: [] }],
+  ['secrets check', { args: [], long: true }],
   [
     'secrets set',
     { args: ['db_password', '--yes'], input: `${MARKER}-set`, code: 1 },
     { args: ['admin_password', '--yes'], input: `${MARKER}-set` },
   ],
-  ['secrets rotate', { args: ['JWT_SECRET_KEY'] }, { args: ['db_password'] }],
+  ['secrets rotate', { args: ['JWT_SECRET_KEY'], long: true }, { args: ['db_password'], long: true }],
   ['db backup', { args: [] }],
   ['db copy', { args: [] }],
   ['db list', { args: [] }],
-  ['db verify', { args: ['BACKUP', '--level', '2'] }],
-  ['db restore', { args: ['BACKUP', '--yes'] }, { args: ['no-such-file', '--yes'], code: 1 }],
+  ['db verify', { args: ['BACKUP', '--level', '2'], long: true }],
+  ['db restore', { args: ['BACKUP', '--yes'], long: true }, { args: ['no-such-file', '--yes'], code: 1 }],
   ['db prune', { args: [] }],
   // The document of a whole rehearsal is held to its schema elsewhere: one of them is long enough.
   [
@@ -76,14 +78,14 @@ const INVOCATIONS: readonly (readonly [command: string, ...invocations: Invocati
   ['db exec', { args: ['query.sql'] }, { args: ['wrong.sql'], code: 1 }],
   ['db inspect', { args: [] }, { args: ['--section', 'queries,locks'] }],
   ['db protect status', { args: [] }],
-  ['db protect on', { args: ['--yes'] }],
+  ['db protect on', { args: ['--yes'], long: true }],
   ['db history', { args: ['items'] }],
   ['db protect off', { args: ['--yes'] }],
   ['db psql', { args: ['--', '--command=SELECT 1'], noJson: true }],
   ['db url', { args: [], until: '127.0.0.1', code: 130 }, { args: ['--copy'], code: 1 }],
   // The admin has the password of the first start still.
   ['db seed', { args: ['query.sql'] }, { args: [], code: 1 }],
-  ['db reset', { args: ['--no-backup', ...CONFIRMED] }],
+  ['db reset', { args: ['--no-backup', ...CONFIRMED], long: true }],
   ['volume ls', { args: [] }],
   ['volume inspect', { args: ['pgdata'] }],
   ['network ls', { args: [] }],
@@ -106,7 +108,7 @@ const INVOCATIONS: readonly (readonly [command: string, ...invocations: Invocati
   ['start', { args: [] }],
   ['rm', { args: ['--stop', '--yes', 'api'] }],
   ['down', { args: [] }],
-  ['volume rm', { args: ['pgdata', '--no-backup', ...CONFIRMED] }],
+  ['volume rm', { args: ['pgdata', '--no-backup', ...CONFIRMED], long: true }],
 ];
 
 /** What a command needs to have something to do, also the second time. */
@@ -191,8 +193,8 @@ describe.skipIf(withoutDocker)('no command shows a secret', () => {
 
   it.each(INVOCATIONS.flatMap(([command, ...all]) => all.map((one) => ({ command, ...one }))))(
     '$command $args',
-    async ({ command, args, input, code = 0, noJson, until }) => {
-      for (const global of noJson ? [['-v']] : [['-v'], ['--json']]) {
+    async ({ command, args, input, code = 0, long, noJson, until }) => {
+      for (const global of noJson || (long && !atFullSize) ? [['-v']] : [['-v'], ['--json']]) {
         for (const before of BEFORE[command] ?? []) {
           const { code: ready } = await invctl(['--engine', 'docker', ...before], { cwd: folder, env });
           expect(ready).toBe(0);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { withoutDocker } from '../../../support/docker.js';
-import { atFullSize } from '../../../support/fault-counts.js';
+import { atFullSize, faultSteps } from '../../../support/fault-counts.js';
 import { type DatabaseProject, startDatabaseProject } from './fixture.js';
 
 /** The database that a test is about is a variable, so that one server does for all of them. */
@@ -130,12 +130,12 @@ describe.skipIf(withoutDocker)('dumps that invctl did not make', () => {
       expect(error).toMatchObject({ code: 'NOT_A_BACKUP', hint: expect.stringContaining('tar -xf') });
     });
 
-    it.each([
-      '--column-inserts --rows-per-insert=3',
-      '--clean --create',
-      '--clean',
-      '--encoding=SJIS --inserts',
-    ])('restores pg_dump %s', async (options) => {
+    it.each(
+      faultSteps(
+        ['--clean --create', '--encoding=SJIS --inserts'],
+        ['--column-inserts --rows-per-insert=3', '--clean'],
+      ),
+    )('restores pg_dump %s', async (options) => {
       const utf8 = `UPDATE notes SET body = 'ソ表能\\' WHERE id = 8`;
       project.sql(utf8);
       before = content();
@@ -244,16 +244,21 @@ describe.skipIf(withoutDocker)('dumps that invctl did not make', () => {
     });
     afterEach(() => expect(content(database)).toBe(before));
 
-    it('brings back every byte of a plain backup of our own', async () => {
-      const env = { DBN: database };
-      const { file: taken } = await project.succeed(['db', 'backup', '--format', 'plain', '--level', '3'], {
-        env,
-      });
-      project.sql('UPDATE notes SET body = NULL', database);
-      expect(await restore(taken, database)).toMatchObject({ code: 0 });
-    });
+    it.runIf(atFullSize || encoding !== 'EUC_JP')(
+      'brings back every byte of a plain backup of our own',
+      async () => {
+        const env = { DBN: database };
+        const { file: taken } = await project.succeed(['db', 'backup', '--format', 'plain', '--level', '3'], {
+          env,
+        });
+        project.sql('UPDATE notes SET body = NULL', database);
+        expect(await restore(taken, database)).toMatchObject({ code: 0 });
+      },
+    );
 
-    it.each(['--inserts', ''])('brings back every byte of a pg_dump %s', async (options) => {
+    it.each(
+      faultSteps([encoding === 'EUC_JP' ? '--inserts' : ''], [encoding === 'EUC_JP' ? '' : '--inserts']),
+    )('brings back every byte of a pg_dump %s', async (options) => {
       const dump = inside(`pg_dump -U owner ${options} ${database}`);
       project.sql('UPDATE notes SET body = NULL', database);
       expect(await restore(file('dump.sql', dump), database)).toMatchObject({ code: 0 });

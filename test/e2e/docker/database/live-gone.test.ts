@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { withoutDocker } from '../../../support/docker.js';
+import { atFullSize, faultSteps } from '../../../support/fault-counts.js';
 import { type DatabaseProject, killAtStep, seedShop, startDatabaseProject } from './fixture.js';
 
 /** It ends where the database does, and Docker starts it again and again. */
@@ -87,7 +88,7 @@ describe.skipIf(withoutDocker)('db restore without a live database', () => {
     restored();
   });
 
-  it('says so in words, too', async () => {
+  it.runIf(atFullSize)('says so in words, too', async () => {
     drop();
     const { code, stdout } = await project.invctl(['db', 'restore', file, '--yes', '--no-restart']);
     expect(code).toBe(0);
@@ -129,7 +130,7 @@ describe.skipIf(withoutDocker)('db restore without a live database', () => {
     restored();
   });
 
-  it('works from template1 where the database postgres is gone too', async () => {
+  it.runIf(atFullSize)('works from template1 where the database postgres is gone too', async () => {
     drop();
     drop('postgres');
     try {
@@ -177,7 +178,7 @@ describe.skipIf(withoutDocker)('db restore without a live database', () => {
     project.sql('ALTER DATABASE shop CONNECTION LIMIT -1;', 'postgres');
   });
 
-  it('restores over an empty one, which is kept', async () => {
+  it.runIf(atFullSize)('restores over an empty one, which is kept', async () => {
     drop();
     project.sql('CREATE DATABASE shop;', 'postgres');
     const { data } = await restore(file, '--no-restart');
@@ -213,12 +214,18 @@ describe.skipIf(withoutDocker)('db restore without a live database', () => {
     restored();
   });
 
-  it.each([
-    ['load', 1, 'reverted'],
-    ['load', 5, 'reverted'],
-    ['swap', 1, 'reverted'],
-    ['restart', 1, 'finished'],
-  ] as const)('killed at step %s, program %i: %s', async (step, call, outcome) => {
+  it.each(
+    faultSteps<[step: string, call: number, outcome: string]>(
+      [
+        ['swap', 1, 'reverted'],
+        ['restart', 1, 'finished'],
+      ],
+      [
+        ['load', 1, 'reverted'],
+        ['load', 5, 'reverted'],
+      ],
+    ),
+  )('killed at step %s, program %i: %s', async (step, call, outcome) => {
     drop();
     const killed = await project.invctl(['db', 'restore', file, '--yes'], {
       env: killAtStep(project.directory, step, call),

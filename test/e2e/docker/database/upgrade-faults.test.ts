@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { withoutDocker } from '../../../support/docker.js';
-import { faultSteps } from '../../../support/fault-counts.js';
+import { atFullSize, faultSteps } from '../../../support/fault-counts.js';
 import { killedAt } from '../../../support/kill-at-step.js';
 import { type Kill, killsOf } from '../../../support/kills.js';
 import { shimDocker } from './fixture.js';
@@ -70,7 +70,7 @@ echo "UPDATE items SET name = 'other' WHERE id = 7" | trial "$name"`,
     project.nothingHasChanged();
   });
 
-  it('when somebody writes into another database meanwhile', async () => {
+  it.runIf(atFullSize)('when somebody writes into another database meanwhile', async () => {
     const running = project.invctl(['db', 'upgrade', '--to', '17', '--yes', '--no-smoke-test', '--json']);
     await atStep('smoke', running);
     project.sql('INSERT INTO beside VALUES (2); CREATE ROLE late', 'postgres');

@@ -2,6 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { withoutDocker } from '../../../support/docker.js';
+import { atFullSize } from '../../../support/fault-counts.js';
 import { killedAt } from '../../../support/kill-at-step.js';
 import { schemaErrors } from '../../../support/schema.js';
 import { shimDocker } from './fixture.js';
@@ -106,7 +107,7 @@ describe.skipIf(withoutDocker)('db upgrade on Docker', () => {
       await project.fails(['--to', '17', '--yes'], 'DATABASE_DISK_FULL', 1, env);
     });
 
-    it.each([
+    it.runIf(atFullSize).each([
       ['an image with a variable', 'image: postgres:16', 'image: postgres:${PG:-16}'],
       [
         'a volume that another service has too',

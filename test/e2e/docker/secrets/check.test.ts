@@ -6,6 +6,7 @@ import { invctl } from '../../../support/cli.js';
 import { withoutDocker } from '../../../support/docker.js';
 import { createDockerProject, docker, leftovers, removeProject } from '../../../support/docker-project.js';
 import { type SickProject, scaffoldProject } from '../../../support/doctor/project.js';
+import { faultSteps } from '../../../support/fault-counts.js';
 import { schemaErrors } from '../../../support/schema.js';
 
 const MARKER = 'seeded-marker-b6e3';
@@ -116,12 +117,18 @@ describe.skipIf(withoutDocker)('secrets check, on a stack that runs', () => {
 describe.skipIf(withoutDocker)('a password with doubtful bytes', () => {
   const value = `${MARKER}-x`;
 
-  it.each([
-    ['CR LF at its end', `${value}\r\n`, value, `${value}\r`],
-    ['a BOM', `\uFEFF${value}`, value, `x${value}`],
-    ['a CR inside', `${MARKER}\r-x`, `${MARKER}\r-x`, value],
-    ['a space at its end', `${value} \n`, `${value} `, value],
-  ])(
+  it.each(
+    faultSteps<[of: string, text: string, right: string, wrong: string]>(
+      [
+        ['CR LF at its end', `${value}\r\n`, value, `${value}\r`],
+        ['a BOM', `\uFEFF${value}`, value, `x${value}`],
+      ],
+      [
+        ['a CR inside', `${MARKER}\r-x`, `${MARKER}\r-x`, value],
+        ['a space at its end', `${value} \n`, `${value} `, value],
+      ],
+    ),
+  )(
     '%s: is what we say on the server, is found, and is mended by a rotation',
     async (_case, text, right, wrong) => {
       const project = await createDockerProject(`name: NAME
