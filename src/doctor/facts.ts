@@ -15,6 +15,7 @@ import { maskText, secretValues } from '../project/secret-values.js';
 import { postgresServices } from '../project/service-roles.js';
 import type { ProjectSettings } from '../project/settings-file.js';
 import { SETTINGS_FILE } from '../project/settings-path.js';
+import { shellWord } from '../system/argv.js';
 import type { ProcessRunner } from '../system/process.js';
 import { databaseQuestions } from './database-questions.js';
 import { type Reading, readBroken, readingOfConfig } from './reading.js';
@@ -224,7 +225,7 @@ function pathsFrom(directory: string): Pick<Facts, 'shown' | 'argument'> {
     shown,
     argument(path) {
       const short = shown(path);
-      return `'${(short === '.' ? path : short).replaceAll("'", "'\\''")}'`;
+      return shellWord(short === '.' ? path : short);
     },
   };
 }

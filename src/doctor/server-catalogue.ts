@@ -15,11 +15,6 @@ export interface ServerCatalogue {
   databases?: ReadonlySet<string>;
 }
 
-/** A name as a word of a shell command. */
-export function asWord(name: string): string {
-  return /^[\w.-]+$/.test(name) ? name : `'${name.replaceAll("'", "'\\''")}'`;
-}
-
 /** Oid of the role that initdb created (src/include/catalog/pg_authid.dat). */
 const BOOTSTRAP_ROLE = 10;
 const SQL = `SELECT CASE WHEN oid = ${BOOTSTRAP_ROLE} THEN 's' ELSE 'r' END AS kind, rolname AS name FROM pg_roles

@@ -226,7 +226,8 @@ disk_is_nearly_full() {
 }
 
 keep_house() {
-  add_sums "$place/wal/$run"
+  # Also of runs that ended before their last segment had its own.
+  for folder in "$place"/wal/*; do add_sums "$folder"; done
   remove_old
 }
 

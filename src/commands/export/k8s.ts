@@ -3,7 +3,8 @@ import { choice, parsed, text } from '../../cli/parameters.js';
 import { usageError } from '../../errors.js';
 import { DATABASE_FORMS } from '../../export/k8s/part.js';
 import { exportK8s, type K8sExport } from '../../services/export.js';
-import { lossShape, shellWord, shownPath, warnOf } from './losses.js';
+import { shellWord } from '../../system/argv.js';
+import { lossShape, shownPath, warnOf } from './losses.js';
 
 /** A host name by RFC 1123, as an Ingress requires it. */
 const HOST = /^(?:\*\.)?[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*$/;

@@ -27,8 +27,3 @@ export function shownPath(path: string): string {
   const inside = relative(process.cwd(), path);
   return inside === '' || inside.startsWith('..') ? path : inside;
 }
-
-/** One word of a POSIX shell's command line, quoted if necessary. */
-export function shellWord(text: string): string {
-  return /^[\w./:=@%+,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
-}

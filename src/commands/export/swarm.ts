@@ -1,7 +1,8 @@
 import { command } from '../../cli/command.js';
 import { text } from '../../cli/parameters.js';
 import { exportSwarm, STDOUT, type SwarmExport } from '../../services/export.js';
-import { lossShape, shellWord, shownPath, warnOf } from './losses.js';
+import { shellWord } from '../../system/argv.js';
+import { lossShape, shownPath, warnOf } from './losses.js';
 
 export default command({
   summary: 'a file for docker stack deploy, with each key that Swarm loses or changes named',

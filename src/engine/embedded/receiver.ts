@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { UserError } from '../../errors.js';
 import { receivedFrom } from '../../project/receiver.js';
+import { shellWord } from '../../system/argv.js';
 import { writeFileAtomic } from '../../system/files.js';
 import { PACKAGE_FOLDER } from '../../system/package-folder.js';
 import { makeStateFolder } from '../../system/state-root.js';
@@ -86,7 +87,7 @@ export async function receiverPlan(run: EngineRun, receiver: ReceiverService): P
 async function writeOwnPrograms(store: StateStore): Promise<void> {
   const folder = store.folders.programs;
   await makeStateFolder(folder, 'private');
-  const quoted = [process.execPath, OWN_PROGRAMS].map((word) => `'${word.replaceAll("'", `'\\''`)}'`);
+  const quoted = [process.execPath, OWN_PROGRAMS].map(shellWord);
   for (const name of PROGRAMS) {
     await writeFileAtomic(join(folder, name), `#!/bin/sh\nexec ${quoted.join(' ')} ${name} "$@"\n`, 0o700);
   }

@@ -1,7 +1,8 @@
 import { variableOf } from '../../../postgres/image-variables.js';
+import { shellWord } from '../../../system/argv.js';
 import { defineCheck, type Finding } from '../../check.js';
 import { type DatabaseReference, databaseReferences, reachableNames } from '../../roles.js';
-import { asWord, serverCatalogue } from '../../server-catalogue.js';
+import { serverCatalogue } from '../../server-catalogue.js';
 import { placeOfDatabaseVariable, placeOfVariable } from '../../variable-places.js';
 
 /** Databases that every server has. */
@@ -23,7 +24,7 @@ export const check = defineCheck({
     const { superuser, databases, hasRole } = await serverCatalogue(facts);
     if (!databases) return { skip: 'no role of the project is let in over the local socket' };
     const make = (name: string, owner: string | undefined) =>
-      `invctl exec ${database.name} -- createdb -U ${asWord(superuser ?? settings.superuser)}${owner && hasRole(owner) ? ` -O ${asWord(owner)}` : ''} ${asWord(name)}`;
+      `invctl exec ${database.name} -- createdb -U ${shellWord(superuser ?? settings.superuser)}${owner && hasRole(owner) ? ` -O ${shellWord(owner)}` : ''} ${shellWord(name)}`;
     const others = [...databases].filter((name) => !ALWAYS.includes(name)).sort();
     const there = others.length > 0 ? `it has ${others.join(', ')}` : 'it has only its own';
     const apps = databaseReferences(facts.project, facts.databases).filter(

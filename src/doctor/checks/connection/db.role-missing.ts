@@ -1,7 +1,8 @@
 import { variableOf } from '../../../postgres/image-variables.js';
+import { shellWord } from '../../../system/argv.js';
 import { defineCheck, type Finding } from '../../check.js';
 import { databaseReferences, reachableNames } from '../../roles.js';
-import { asWord, serverCatalogue } from '../../server-catalogue.js';
+import { serverCatalogue } from '../../server-catalogue.js';
 import { placeOfDatabaseVariable, placeOfVariable } from '../../variable-places.js';
 
 export const check = defineCheck({
@@ -20,7 +21,7 @@ export const check = defineCheck({
     const make = (user: string, rights: string) =>
       superuser === undefined
         ? ''
-        : `, or make the role: invctl exec ${database.name} -- createuser -U ${asWord(superuser)} ${rights}--pwprompt ${asWord(user)}`;
+        : `, or make the role: invctl exec ${database.name} -- createuser -U ${shellWord(superuser)} ${rights}--pwprompt ${shellWord(user)}`;
     const findings: Finding[] = [];
     const known = settings.unreadable.length === 0;
     if (known && hasRole(settings.user) === false) {

@@ -62,7 +62,7 @@ describe.skipIf(withoutDocker)('base backups and WAL with a copy away, on Docker
     for (;;) {
       const status = await project.succeed(['db', 'protect', 'status']);
       if (wanted(status)) return status;
-      await sleep(500);
+      await sleep(1000);
     }
   }
 

@@ -59,7 +59,7 @@ describe.skipIf(withoutDocker)('what happens to a protection on Docker', () => {
     for (;;) {
       const status = await project.succeed(['db', 'protect', 'status']);
       if (wanted(status)) return status;
-      await sleep(500);
+      await sleep(1000);
     }
   }
 
@@ -178,7 +178,7 @@ describe.skipIf(withoutDocker)('what happens to a protection on Docker', () => {
         const before = readdirSync(join(place, 'wal'), { recursive: true }).length;
         inCopy('up', '--detach', '--no-deps', 'db-protect');
         const refused = () => /^state=refused$/m.test(receiverSays());
-        for (let i = 0; i < 60 && !refused(); i += 1) await sleep(500);
+        for (let i = 0; i < 60 && !refused(); i += 1) await sleep(1000);
         expect(receiverSays()).toContain('this place is for the server');
         expect(readdirSync(join(place, 'wal'), { recursive: true }).length).toBe(before);
         const { stdout } = await invctl(['db', 'protect', 'on', '--yes', '--json'], { cwd: copy });

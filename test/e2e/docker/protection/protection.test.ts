@@ -63,7 +63,7 @@ describe.skipIf(withoutDocker)('db protect and db restore --to on Docker', () =>
     for (;;) {
       const status = await project.succeed(['db', 'protect', 'status']);
       if (wanted(status)) return status;
-      await sleep(500);
+      await sleep(1000);
     }
   }
 
@@ -178,7 +178,12 @@ describe.skipIf(withoutDocker)('db protect and db restore --to on Docker', () =>
     project.sql('SELECT pg_switch_wal()');
     add(5);
     await safe();
-    const run = readdirSync(join(place, 'wal')).sort().at(-1) as string;
+    const runs = readFileSync(join(place, 'state', 'runs'), 'utf8')
+      .trim()
+      .split('\n');
+    const run = runs.at(-1)?.split(' ')[1] as string;
+    // The segments of the runs before it have their sums too.
+    const others = readdirSync(join(place, 'wal')).filter((name) => name !== run);
     const sums = join(place, 'wal', run, 'SHA256SUMS');
     await untilStatus(() => readFileSync(sums, 'utf8').includes(name));
     const segment = join(place, 'wal', run, name);
@@ -190,6 +195,12 @@ describe.skipIf(withoutDocker)('db protect and db restore --to on Docker', () =>
     expect({ code, error: JSON.parse(stdout).error?.code }).toEqual({ code: 8, error: 'PROTECTION_DAMAGED' });
     expect(JSON.parse(stdout).error.file).toBe(segment);
     writeFileSync(segment, whole);
+    for (const other of others) {
+      const files = readdirSync(join(place, 'wal', other)).filter((file) => /^[0-9A-F]{24}$/.test(file));
+      expect(files).not.toEqual([]);
+      const summed = readFileSync(join(place, 'wal', other, 'SHA256SUMS'), 'utf8');
+      expect(files.filter((file) => !summed.includes(file))).toEqual([]);
+    }
     renameSync(segment, `${segment}.away`);
     // What can be brought back ends before the gap.
     const gone = now();

@@ -87,7 +87,7 @@ describe.skipIf(withoutDocker)('recover of the protection on Docker', () => {
     for (;;) {
       const { windows } = await project.succeed(['db', 'protect', 'status']);
       if (Date.parse(windows.at(-1)?.until) > Date.parse(moment.replace(' ', 'T')) + 3000) return moment;
-      await sleep(500);
+      await sleep(1000);
     }
   }
 

@@ -80,7 +80,7 @@ describe.skipIf(withoutDocker)('one table of a moment on Docker', () => {
     for (;;) {
       const { windows } = await project.succeed(['db', 'protect', 'status']);
       if (Date.parse(windows.at(-1)?.until ?? '') > since + 1000) return;
-      await sleep(500);
+      await sleep(1000);
     }
   }
   const types = (table: string) =>
