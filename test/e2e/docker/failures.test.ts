@@ -91,7 +91,7 @@ describe.skipIf(withoutDocker)('before anything is started', () => {
     [
       'a folder in its place',
       'SECRET_IS_DIRECTORY',
-      "rmdir 'secrets/token.txt'",
+      'rmdir secrets/token.txt',
       (path: string) => mkdir(path),
     ],
   ])('refuses a secret that is %s', async (_, code, hint, breakIt) => {

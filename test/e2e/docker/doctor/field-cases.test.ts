@@ -162,7 +162,7 @@ describe.skipIf(withoutDocker).concurrent('a project of the field that was start
     one.run('chmod', '0700', 'init');
     const [before] = findingsOf(await one.doctor(), 'vol.permission');
     expect(before).toMatchObject({ file: one.path('init'), service: 'db' });
-    expect(before?.next).toContain("chmod 0755 'init'");
+    expect(before?.next).toContain('chmod 0755 init');
     one.run('chmod', '0755', 'init');
     one.run('chmod', '0600', 'init/1.sql');
     await compose(one, 'up', '--detach');
