@@ -28,7 +28,7 @@ export interface TypedName {
 
 const OTHER_KINDS: Record<string, string> = {
   v: 'a view, which has no rows of its own',
-  m: 'a materialized view: REFRESH MATERIALIZED VIEW makes its rows anew',
+  m: 'a materialized view: REFRESH MATERIALIZED VIEW computes its rows again',
   f: 'a foreign table, whose rows are on another server',
   S: 'a sequence',
 };

@@ -28,7 +28,7 @@ export default command({
     }),
     rows: number('rows', 'of each section, at most 50', { initial: ROWS, whole: true, above: 0 }),
     database: text('name', "another database of the server; default: the project's"),
-    watch: flag('draw it anew every few seconds, until Ctrl-C'),
+    watch: flag('draw it again every few seconds, until Ctrl-C'),
     every: number('seconds', 'between two looks of --watch', { initial: 2, above: 0 }),
   },
   notes: 'It reads only, waits for no lock, and gives up a look that takes long.',

@@ -128,7 +128,7 @@ function whatIsHidden({ seesAll, role }: Server): Inspection['blind'] {
   if (seesAll) return undefined;
   const grant = `GRANT pg_monitor TO ${identifierOnOneLine(role)}`;
   return {
-    reason: `the role ${visible(role)} is no member of pg_monitor: of other roles' sessions it sees neither state nor query, and not every size and sequence`,
+    reason: `the role ${visible(role)} is not a member of pg_monitor: of other roles' sessions it sees neither state nor query, and not every size and sequence`,
     next: `as a superuser: ${psqlCommand(grant)}`,
   };
 }

@@ -17,7 +17,7 @@ const CAUSES: readonly Cause[] = [
     says: /REMOTE HOST IDENTIFICATION HAS CHANGED|host key for \S+ has changed/i,
     code: 'HOST_KEY_CHANGED',
     why: ({ host }) =>
-      `${host} shows another host key than before: it was set up anew, or another machine answers in its place`,
+      `${host} shows another host key than before: it was set up again, or another machine answers in its place`,
     next: (address) =>
       `ask whoever runs ${address.host} for its key's fingerprint; where the new one is right: ssh-keygen -R ${knownName(address)}, then ${sshCommand(address)}`,
   },

@@ -32,7 +32,7 @@ export const check = defineCheck({
     'name.conflict',
     'vol.selinux',
   ],
-  why: 'Nobody can connect to it, and whoever waits for it does not start.',
+  why: 'Nobody can connect to it, and what waits for it does not start.',
   docs: `The database's container has ended, keeps restarting, or fails its health check. \`invctl logs db --tail 50\` shows what the server says, \`invctl inspect db\` what the check printed. Most causes have a check of their own; this one shows the evidence where none of them fits.`,
   async probe(facts) {
     if (!facts.database) return { skip: 'no service of this project is the PostgreSQL' };

@@ -14,7 +14,7 @@ export const check = defineCheck({
   title: "a secret still has the example's value",
   severity: 'warn',
   requires: ['env.syntax'],
-  why: 'Everybody who has the repository knows it: whoever signs with it can be impersonated.',
+  why: 'Everybody who has the repository knows it, and can sign in the name of anybody else.',
   docs: `Examples hold placeholders, and are in git. Generate a value of your own: \`openssl rand -hex 32\`. The API of a scaffold refuses to start with the placeholder.`,
   probe(facts) {
     return placeholders(facts).map(({ file, name, line, kept }) => ({

@@ -12,7 +12,7 @@ export const check = defineCheck({
   title: 'a secret is short or a placeholder',
   severity: 'warn',
   requires: ['secret.missing', 'secret.empty', 'secret.directory'],
-  why: 'Whoever reaches the port tries the usual passwords first.',
+  why: 'Anyone who reaches the port tries the usual passwords first.',
   docs: `Shorter than ${FEWEST_CHARACTERS} characters, one of the usual passwords, or the example's own text. For the database use \`invctl secrets rotate db_password\`: the server has to learn the new one as well. The admin's password of a scaffold is read once, when the API creates the first admin: before that \`invctl secrets set admin_password\` is enough, afterwards \`invctl secrets rotate admin_password\` changes it in the API and in the file. For others write a new file: \`openssl rand -hex 24 | tr -d '\\n' > FILE\`.`,
   probe(facts) {
     return grantedSecrets(facts).flatMap(({ name, file, services }) => {

@@ -12,7 +12,7 @@ export const check = defineCheck({
   chapter: 'security',
   title: 'a secret would enter the image',
   severity: 'warn',
-  why: 'Whoever gets the image gets the secret, also after a later layer removed it.',
+  why: 'Anyone who gets the image gets the secret, also after a later layer removed it.',
   docs: `The whole build context goes to the builder, but for what \`.dockerignore\` leaves out; \`COPY . .\` then puts it into a layer. List \`.env*\`, keys and the folder of secrets in the \`.dockerignore\` of the build context. A file that is sent along and copied by no instruction is information (a warning in a scaffold, which ignores all of them).`,
   probe(facts) {
     return exposed(facts).map(({ service, path, context, copiedAt, dockerfile }): Finding => {

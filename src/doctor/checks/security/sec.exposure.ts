@@ -39,7 +39,7 @@ export const check = defineCheck({
         if (project.networks[network]?.internal) continue;
         findings.push({
           message: `the database is in the network "${network}", which is not internal`,
-          why: 'It reaches the internet, and whoever joins that network reaches it.',
+          why: 'It reaches the internet, and anyone who joins that network reaches it.',
           next: `internal: true under networks.${network}`,
           service: database.name,
           ...placeOf(facts.reading, 'networks', network),

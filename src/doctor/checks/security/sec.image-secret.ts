@@ -17,7 +17,7 @@ export const check = defineCheck({
   title: 'a secret is in an image',
   severity: 'fail',
   needs: ['config', 'docker'],
-  why: 'Whoever gets the image has the secret; no later layer takes it out again.',
+  why: 'Anyone who gets the image has the secret; no later layer takes it out again.',
   docs: `\`docker history --no-trunc IMAGE\` shows what ARG and ENV left behind, \`docker inspect\` the environment. Remove it from the Dockerfile, list it in \`.dockerignore\`, build again without cache, and change the secret: it is known to everybody who has the old image. At build time use \`RUN --mount=type=secret\`.`,
   async probe(facts) {
     const values = secretValues(facts);

@@ -22,7 +22,7 @@ export const sequences = defineSection({
     last: column('text', 'last', 'a number, as text: it may be beyond 2^53'),
     end: column('text', 'end', 'a number, as text'),
     usedPercent: column('percent', 'used'),
-    cycles: column('flag', 'begins anew'),
+    cycles: column('flag', 'starts over'),
   },
   sql: () => `
 WITH ${HELD_SEQUENCES}, known AS (

@@ -173,7 +173,7 @@ describe.skipIf(withoutDocker)('db inspect', () => {
     expect(sections.filter(({ unavailable }) => unavailable).map(({ id }) => id)).toEqual(['statements']);
     const { stdout } = await project.invctl(['db', 'inspect', '--section', 'queries']);
     await project.write('compose.yaml', file);
-    expect(stdout).toContain('the role small is no member of pg_monitor');
+    expect(stdout).toContain('the role small is not a member of pg_monitor');
     expect(stdout).toContain(`invctl db psql -- -c 'GRANT pg_monitor TO "small"'`);
   });
 
