@@ -35,6 +35,7 @@ const files = [
   'test/e2e/docker/protection/recover.test.ts',
   'test/e2e/docker/protection/replay.test.ts',
   'test/e2e/docker/day.test.ts',
+  'test/e2e/docker/doctor/faults.test.ts',
   'test/e2e/docker/deploy/swarm.test.ts',
   'test/e2e/docker/remote.test.ts',
   'test/e2e/docker/no-secret-in-output.test.ts',
