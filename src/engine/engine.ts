@@ -86,6 +86,10 @@ export interface UpOptions {
    */
   onlyRebuilt?: boolean;
   /**
+   * Checks that run beside the build: awaited before any container changes. A rejection ends the call.
+   */
+  checks?: Promise<void>;
+  /**
    * Wait until every started service is healthy, runs (if it declares no check), or ended with 0 (if it is a
    * one-shot).
    */

@@ -33,6 +33,8 @@ interface ContextEntry {
 export interface BuildContext {
   folder: string;
   entries: readonly ContextEntry[];
+  /** The Dockerfile, which the builder gets even if it is outside of the context or excluded. */
+  dockerfile?: ContextEntry;
   /** Names and settings of the build itself: the Dockerfile's text, its target, its arguments. */
   definition: string;
   /** Nanoseconds since 1970. */
@@ -44,7 +46,17 @@ export function readBuildContext(build: ComposeBuild): BuildContext | undefined 
   const { context: folder } = build;
   if (!lstatSync(folder, { throwIfNoEntry: false })) return undefined;
   const readNs = BigInt(Date.now()) * 1_000_000n;
-  return { folder, entries: contextEntries(build), definition: definitionOf(build), readNs };
+  const dockerfile =
+    build.dockerfileInline === undefined
+      ? describe(folder, relative(folder, dockerfilePath(build)))
+      : undefined;
+  return {
+    folder,
+    entries: contextEntries(build),
+    ...(dockerfile ? { dockerfile } : {}),
+    definition: definitionOf(build),
+    readNs,
+  };
 }
 
 /**
@@ -84,9 +96,11 @@ export async function contentDigest({ folder, entries, definition }: BuildContex
  * Returns the file that changed last after a time, in milliseconds since 1970; the folder if only a removal
  * changed it. Undefined if nothing changed.
  */
-export function lastChangedFile({ entries }: BuildContext, sinceMs: number): string | undefined {
+export function lastChangedFile({ entries, dockerfile }: BuildContext, sinceMs: number): string | undefined {
   const since = BigInt(Math.floor(sinceMs)) * 1_000_000n;
-  const changed = entries.filter(({ changedNs }) => changedNs > since);
+  const changed = [...entries, ...(dockerfile ? [dockerfile] : [])].filter(
+    ({ changedNs }) => changedNs > since,
+  );
   const files = changed.filter(({ kind }) => kind !== 'folder');
   return latest(files.length > 0 ? files : changed)?.path;
 }
@@ -206,7 +220,6 @@ async function fileDigest(path: string, size: bigint): Promise<string> {
   return hash.digest('hex');
 }
 
-/** The Dockerfile is sent to the builder even if it is outside of the context or excluded. */
 function definitionOf(build: ComposeBuild): string {
   const { context, dockerfileInline, target, args } = build;
   const path = dockerfilePath(build);

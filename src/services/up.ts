@@ -78,7 +78,9 @@ export async function up(context: ServiceContext, input: UpInput): Promise<UpRes
     assertServices(project, input.services);
     const settings = await settingsIn(location);
     if (settings) await provideSecrets(context, settings.secrets, project, input.services);
-    await preflight(context, engine, location, project, input.services);
+    const checks = preflight(context, engine, location, project, input.services);
+    if (input.onlyRebuilt) checks.catch(() => {});
+    else await checks;
     await rememberEngine(location, engine.kind);
     // `list` shows the projects of this machine only.
     if (!location.host) await noteProject(location, engine.kind, context.env);
@@ -87,7 +89,7 @@ export async function up(context: ServiceContext, input: UpInput): Promise<UpRes
       {
         services: input.services,
         build: input.build,
-        ...(input.onlyRebuilt && { onlyRebuilt: true }),
+        ...(input.onlyRebuilt && { onlyRebuilt: true, checks }),
         wait: input.wait,
         timeoutMs: input.timeoutMs,
         signal: context.signal,

@@ -67,11 +67,15 @@ export async function watch(outer: ServiceContext, input: WatchInput): Promise<v
       folders: files.folders,
     });
     for (;;) {
-      const { paths, sinceMs } = await changes.next();
+      let round: Round | undefined;
+      const { paths, sinceMs } = await changes.next(() => {
+        round = beginRound(context);
+      });
       if (signal.aborted) return;
       input.onEvent({ kind: 'changed', files: paths });
-      await attempt(context, input, sinceMs);
-      await follow(context, input, files, watcher);
+      if (!round || paths.some((path) => files.files.includes(path))) round = beginRound(context);
+      await attempt(context, input, sinceMs, round);
+      await follow(round, input, files, watcher);
     }
   } finally {
     await watcher.close();
@@ -106,11 +110,27 @@ function isFolder(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
+interface CurrentProject {
+  location: ProjectLocation;
+  engine: Engine;
+  project: ComposeProject;
+}
+
+/** The handling of changes that came together. The project is read while more of them may come. */
+interface Round {
+  stop: AbortController;
+  project: Promise<CurrentProject>;
+}
+
+function beginRound(context: ServiceContext, stop = new AbortController()): Round {
+  const project = projectNow(context, stop.signal);
+  // `tryOnce` reports it.
+  project.catch(() => {});
+  return { stop, project };
+}
+
 /** The project as its files are now, with a new engine, because an engine reads them only once. */
-async function projectNow(
-  context: ServiceContext,
-  signal = context.signal,
-): Promise<{ location: ProjectLocation; engine: Engine; project: ComposeProject }> {
+async function projectNow(context: ServiceContext, signal = context.signal): Promise<CurrentProject> {
   const location = locateProject(context.directory, context.env, context.environment, context.host);
   const { kind } = await context.engine();
   const engine = await selectEngine(kind, location, {
@@ -120,30 +140,35 @@ async function projectNow(
     warn: context.warn,
     note: () => {},
   });
-  return { location, engine, project: await engine.resolve(location) };
+  const [info, project] = await Promise.all([engine.info(location), engine.resolve(location)]);
+  return { location, engine: { ...engine, info: () => Promise.resolve(info) }, project };
 }
 
 /** Updates the watched files from the compose file. An invalid compose file was already reported. */
 async function follow(
-  context: ServiceContext,
+  round: Round,
   input: WatchInput,
   files: WatchedFiles,
   watcher: FSWatcher,
 ): Promise<void> {
   try {
-    const { location, project } = await projectNow(context);
+    const { location, project } = await round.project;
     watcher.add(files.include(location, sources(project, input.services)));
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
   }
 }
 
-async function attempt(context: ServiceContext, input: WatchInput, sinceMs: number): Promise<void> {
+async function attempt(
+  context: ServiceContext,
+  input: WatchInput,
+  sinceMs: number,
+  round = beginRound(context),
+): Promise<void> {
   if (context.signal.aborted) return;
-  const stop = new AbortController();
   let replacing = false;
   const interrupt = () => {
-    if (!replacing) stop.abort();
+    if (!replacing) round.stop.abort();
   };
   context.signal.addEventListener('abort', interrupt, { once: true });
   const onEvent = (event: ServiceEvent) => {
@@ -151,8 +176,8 @@ async function attempt(context: ServiceContext, input: WatchInput, sinceMs: numb
     input.onEvent({ kind: 'progress', event });
   };
   try {
-    for (;;) {
-      const result = await tryOnce(context, input, stop.signal, onEvent);
+    for (let { stop, project } = round; ; { project } = beginRound(context, stop)) {
+      const result = await tryOnce(context, input, { stop, project }, onEvent);
       if (result === 'locked') {
         await sleep(LOCK_RETRY_MS, undefined, { signal: context.signal });
         continue;
@@ -169,11 +194,11 @@ async function attempt(context: ServiceContext, input: WatchInput, sinceMs: numb
 async function tryOnce(
   context: ServiceContext,
   { services, timeoutMs, onEvent: tell }: WatchInput,
-  signal: AbortSignal,
+  { stop: { signal }, project }: Round,
   onEvent: (event: ServiceEvent) => void,
 ): Promise<UpResult | 'locked' | undefined> {
   try {
-    const { location, engine } = await projectNow(context, signal);
+    const { location, engine } = await project;
     const now = { ...context, signal, project: () => location, engine: async () => engine };
     return await up(now, {
       services,
@@ -235,10 +260,18 @@ class Changes {
     signal.addEventListener('abort', () => this.#wake(), { once: true });
   }
 
-  /** Waits until the next changes are complete. After an abort it returns what there is. */
-  async next(): Promise<{ paths: string[]; sinceMs: number }> {
+  /**
+   * Waits until the next changes are complete. After an abort it returns what there is.
+   * @param onFirst called as soon as there is one.
+   */
+  async next(onFirst: () => void): Promise<{ paths: string[]; sinceMs: number }> {
+    let told = false;
     while (!this.#signal.aborted) {
       if (this.#failure) throw this.#failure;
+      if (this.#paths.size > 0 && !told) {
+        told = true;
+        onFirst();
+      }
       const now = Date.now();
       const due = Math.min(this.#lastMs + QUIET_MS, this.#sinceMs + LATEST_MS);
       if (this.#paths.size > 0 && now >= due) break;

@@ -13,6 +13,33 @@ import { explainDockerError } from './errors.js';
 
 const LOG_LINES_SHOWN = 15;
 
+/** As {@link buildImages}, with the sizes of the images. */
+export async function buildAndMeasure(
+  docker: Docker,
+  location: ProjectLocation,
+  project: ComposeProject,
+  options: BuildOptions,
+  onStep: (step: BuildStep) => void,
+): Promise<BuildResult[]> {
+  const { services, steps, seconds } = await buildImages(docker, location, project, options, onStep);
+  return Promise.all(
+    services.map(async (service) => {
+      const image = imageName(project, service);
+      const base = await baseImage(service);
+      const [built] = await docker.inspect<{ Size: number }>(argv.inspectImages([image]));
+      const [from] = base ? await docker.inspect<{ Size: number }>(argv.inspectImages([base])) : [];
+      return {
+        service: service.name,
+        image,
+        ...(built ? { bytes: built.Size } : {}),
+        ...(from ? { baseBytes: from.Size } : {}),
+        steps: steps.filter((step) => step.service === service.name),
+        seconds,
+      };
+    }),
+  );
+}
+
 /** @throws UserError BUILD_FAILED with the last lines of the log */
 export async function buildImages(
   docker: Docker,
@@ -20,11 +47,11 @@ export async function buildImages(
   project: ComposeProject,
   options: BuildOptions,
   onStep: (step: BuildStep) => void,
-): Promise<BuildResult[]> {
+): Promise<{ services: ComposeService[]; steps: BuildStep[]; seconds: number }> {
   const services = Object.values(project.services).filter(
     (service) => service.build && (options.services.length === 0 || options.services.includes(service.name)),
   );
-  if (services.length === 0) return [];
+  if (services.length === 0) return { services, steps: [], seconds: 0 };
   const images = new BuiltImages(docker, location, project);
   const noteBuilt = await images.begin(services.map(({ name }) => name));
   const steps: BuildStep[] = [];
@@ -59,23 +86,7 @@ export async function buildImages(
     throw explained instanceof CommandError ? buildFailed(explained, services, log) : explained;
   }
   await noteBuilt();
-  const seconds = (Date.now() - started) / 1000;
-  return Promise.all(
-    services.map(async (service) => {
-      const image = imageName(project, service);
-      const base = await baseImage(service);
-      const [built] = await docker.inspect<{ Size: number }>(argv.inspectImages([image]));
-      const [from] = base ? await docker.inspect<{ Size: number }>(argv.inspectImages([base])) : [];
-      return {
-        service: service.name,
-        image,
-        ...(built ? { bytes: built.Size } : {}),
-        ...(from ? { baseBytes: from.Size } : {}),
-        steps: steps.filter((step) => step.service === service.name),
-        seconds,
-      };
-    }),
-  );
+  return { services, steps, seconds: (Date.now() - started) / 1000 };
 }
 
 /** Returns the image that the last stage of a Dockerfile starts from; undefined if an ARG decides it. */

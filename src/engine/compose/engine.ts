@@ -44,8 +44,8 @@ export function createComposeEngine({
     info: () => engineInfo(docker),
     resolve,
     async build(location, options, onStep) {
-      const { buildImages } = await import('./build.js');
-      return buildImages(docker, location, await resolve(location), options, onStep);
+      const { buildAndMeasure } = await import('./build.js');
+      return buildAndMeasure(docker, location, await resolve(location), options, onStep);
     },
     async up(location, options, onEvent) {
       const { bringUp } = await import('./up.js');

@@ -42,10 +42,16 @@ export async function bringUp(
     });
   }
   const runningAsWritten = options.onlyRebuilt ? servicesAsWritten(docker, location) : undefined;
-  const outdated = await buildWhatIsAsked(docker, location, project, { ...options, wanted }, onEvent);
+  const volumesBefore = docker.list(argv.volumeNames(location.name));
+  // Awaited after the build: until then a rejection must not end the process.
+  volumesBefore.catch(() => {});
+  const outdated = await buildWhatIsAsked(docker, location, project, { ...options, wanted }, onEvent).finally(
+    // What a check found says more than the build that failed of it.
+    () => options.checks,
+  );
   const rebuilt = new Set(outdated.map(({ service }) => service));
   const replaceAlone = runningAsWritten && standsAlone(project, wanted, rebuilt, await runningAsWritten);
-  const volumesBefore = new Set(await docker.list(argv.volumeNames(location.name)));
+  const volumes = new Set(await volumesBefore);
   const watch = new ContainerWatch(onEvent);
   watch.open(docker.processes, location.name, location.directory);
   try {
@@ -77,7 +83,7 @@ export async function bringUp(
       outdated,
     };
   } catch (error) {
-    if (options.signal?.aborted) await undo(docker, location, watch.createdIds, volumesBefore);
+    if (options.signal?.aborted) await undo(docker, location, watch.createdIds, volumes);
     throw error;
   } finally {
     await watch.close();

@@ -66,6 +66,7 @@ async function up(
   options: UpOptions,
   onEvent: (event: ServiceEvent) => void,
 ): Promise<UpOutcome> {
+  await options.checks;
   return changing(location, 'up', async (store) => {
     const run = await engineRun(location, store, options.signal);
     const wanted = withDependencies(run.project, options.services);

@@ -157,7 +157,7 @@ describe('the digest by times', () => {
   });
 
   it('names the file that changed last, a folder only where no file did', () => {
-    const context = read();
+    const { dockerfile: _, ...context } = read();
     const at = (times: Record<string, number>) => ({
       ...context,
       entries: context.entries.map((entry) => ({
@@ -168,5 +168,19 @@ describe('the digest by times', () => {
     expect(lastChangedFile(at({ src: 9, 'src/main.ts': 7, Dockerfile: 8 }), 5)).toBe('Dockerfile');
     expect(lastChangedFile(at({ src: 9, 'src/main.ts': 4 }), 5)).toBe('src');
     expect(lastChangedFile(at({ src: 5 }), 5)).toBeUndefined();
+  });
+
+  it('names a Dockerfile that the ignore file excludes, or that is elsewhere', async () => {
+    await write('.dockerignore', '*\n!src\n');
+    const since = Date.now() + 1000;
+    const later = new Date(since + 1000);
+    await utimes(join(folder, 'Dockerfile'), later, later);
+    expect(paths()).not.toContain('Dockerfile');
+    expect(lastChangedFile(read(), since)).toBe('Dockerfile');
+    expect(lastChangedFile(read({ dockerfile: '../none' }), since)).toBeUndefined();
+    expect(lastChangedFile(read({ context: join(folder, 'src'), dockerfile: '../Dockerfile' }), since)).toBe(
+      '../Dockerfile',
+    );
+    expect(lastChangedFile(read({ dockerfileInline: 'FROM scratch' }), since)).toBeUndefined();
   });
 });
