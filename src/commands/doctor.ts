@@ -15,6 +15,12 @@ export const diagnosis = (z: Zod) =>
   z.object({
     project: z.string(),
     engine: z.enum(['docker', 'embedded', 'none']),
+    deployed: z
+      .object({ orchestrator: z.enum(['swarm', 'k8s', 'unread']), place: z.string() })
+      .optional()
+      .describe(
+        'with --production: where the checklist was judged, if the project is deployed; unread: it could not be',
+      ),
     checks: z.array(
       z.object({
         id: z.string(),
@@ -74,7 +80,9 @@ export default command({
     fix: flag('fix what can be fixed, show the difference, and check again; never touches data'),
     only: texts('ids', 'only these checks, separated by commas', ids),
     skip: texts('ids', 'all but these checks', ids),
-    production: flag("judge the production checklist's twelve items as well"),
+    production: flag(
+      "judge the production checklist's twelve items as well, of what is deployed where it is",
+    ),
     strict: flag('warnings count: exit code 5'),
     list: flag('the checks, without running them'),
     format: choice('format', ['text', 'json', 'sarif'], 'of the result'),
@@ -136,12 +144,13 @@ export function exitCodeOf({ checks }: DoctorResult, strict: boolean): number {
 
 /** @param typed turns a command into what a person types in the examined environment */
 export function dataOf(
-  { project, engine, checks, rootCauses, fixed, fixes }: DoctorResult,
+  { project, engine, deployed, checks, rootCauses, fixed, fixes }: DoctorResult,
   typed: (text: string) => string = (text) => text,
 ): Diagnosis {
   return {
     project,
     engine,
+    ...(deployed ? { deployed } : {}),
     checks: checks.map(({ check, outcome, reason, findings, followsFrom, fixable }) => ({
       id: check.id,
       chapter: check.chapter,

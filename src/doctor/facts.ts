@@ -18,6 +18,7 @@ import { SETTINGS_FILE } from '../project/settings-path.js';
 import { shellWord } from '../system/argv.js';
 import type { ProcessRunner } from '../system/process.js';
 import { databaseQuestions } from './database-questions.js';
+import type { DeployedFact } from './deployed.js';
 import { type Reading, readBroken, readingOfConfig } from './reading.js';
 
 /**
@@ -94,6 +95,8 @@ export interface Facts {
    * @throws UserError SERVICE_NOT_RUNNING, SQL_FAILED
    */
   session(role: string, options?: { database?: string; settings?: readonly string[] }): Promise<Session>;
+  /** The project as an orchestrator runs it, if it was deployed to one. */
+  deployed(): Promise<DeployedFact>;
   /** Files of the project that `git` tracks; undefined when it is not a work tree. */
   tracked(): Promise<ReadonlySet<string> | undefined>;
   /** A path as a person in this project writes it. */
@@ -121,6 +124,8 @@ export interface FactsInput {
   services?: ReadonlySet<string>;
   /** The project as it was already read, in place of what its files say on this machine. */
   reading?: Reading;
+  /** Finds where the project is deployed; default: nowhere. */
+  deployed?: (project: ComposeProject) => Promise<DeployedFact>;
   /** Ask no engine; checks get this error instead. */
   absent?: UserError;
 }
@@ -209,6 +214,7 @@ export async function gatherFacts(input: FactsInput): Promise<Facts> {
         : undefined,
     ),
     ...databaseQuestions(accessToDatabase, mask, signal),
+    deployed: once(async () => (reading.project ? input.deployed?.(reading.project) : undefined)),
     tracked: once(() => trackedFiles(processes, location.directory)),
     ...pathsFrom(location.directory),
     mask,

@@ -15,9 +15,34 @@ interface ProjectNames {
   database: string;
   superuser: string;
   image: string;
-  /** The command that shows a service's last log lines. */
-  logs(service: string, lines: number): string;
+  /** What to type where the services run. */
+  commands: ServiceCommands;
 }
+
+/** What a person types about services, which depends on what runs them. */
+export interface ServiceCommands {
+  /** Shows a service's last log lines. */
+  logs(service: string, lines: number): string;
+  /** Runs a command in the container of a service. */
+  exec(service: string, command: string): string;
+  /** Gives the services what the files say now. */
+  start: string;
+  /** Builds the images anew and starts the services with them. */
+  rebuild: string;
+  /** Shows which services share a network. */
+  networks: string;
+  /** Shows what takes the room. */
+  space: string;
+}
+
+const COMPOSE: ServiceCommands = {
+  logs: (service, lines) => `invctl logs ${service} --tail ${lines}`,
+  exec: (service, command) => `invctl exec ${service} -- ${command}`,
+  start: 'invctl up',
+  rebuild: 'invctl build --no-cache && invctl up',
+  networks: 'invctl network ls',
+  space: 'docker system df && df -h',
+};
 
 export interface FoundCause {
   check?: string;
@@ -32,17 +57,17 @@ const CAUSES: readonly LogCause[] = [
   {
     check: 'db.uninitialised',
     pattern: /superuser password is not specified|POSTGRES_PASSWORD to a non-empty value/i,
-    explain: () => ({
+    explain: (_, { commands }) => ({
       message: 'the database has no password to initialise its volume with',
-      next: 'invctl doctor --fix      (or set POSTGRES_PASSWORD_FILE)',
+      next: withStart('invctl doctor --fix', commands, 'or set POSTGRES_PASSWORD_FILE'),
     }),
   },
   {
     check: 'db.both-set',
     pattern: /both (\S+) and (\S+_FILE) are set/i,
-    explain: ([, name, file]) => ({
+    explain: ([, name, file], { commands }) => ({
       message: `${name} and ${file} are both set, and exclude each other`,
-      next: `remove ${name} from the compose file or its env_file, then: invctl up`,
+      next: `remove ${name} from the compose file or its env_file, then: ${commands.start}`,
     }),
   },
   {
@@ -56,17 +81,17 @@ const CAUSES: readonly LogCause[] = [
   {
     check: 'db.password-drift',
     pattern: /password authentication failed for user "?([^"\s]+)"?/i,
-    explain: ([, user], { database, logs }) => ({
+    explain: ([, user], { database, commands }) => ({
       message: `the database refuses the login of "${user}": the password is wrong, or the role does not exist`,
-      next: `${logs(database, 20)}      (the server's log says which of the two)`,
+      next: `${commands.logs(database, 20)}      (the server's log says which of the two)`,
     }),
   },
   {
     check: 'db.major',
     pattern: /initialized by PostgreSQL version (\d+)|database files are incompatible with server/i,
-    explain: ([, major], { database, image }) => ({
+    explain: ([, major], { database, image, commands }) => ({
       message: `the volume holds data files of ${major ? `PostgreSQL ${major}` : 'another PostgreSQL major'}`,
-      next: `set the image of "${database}" back from ${image} to ${major ? `PostgreSQL ${major}` : 'that major'}, then: invctl up`,
+      next: `set the image of "${database}" back from ${image} to ${major ? `PostgreSQL ${major}` : 'that major'}, then: ${commands.start}`,
     }),
   },
   {
@@ -80,31 +105,31 @@ const CAUSES: readonly LogCause[] = [
   {
     check: 'db.database-missing',
     pattern: /database "([^"]+)" does not exist/i,
-    explain: ([, name], { database, superuser }) => ({
+    explain: ([, name], { database, superuser, commands }) => ({
       message: `the database "${name}" does not exist: POSTGRES_DB is read only when the volume is initialised`,
-      next: `name one that is there, or make an empty one: invctl exec ${database} -- createdb -U ${superuser} ${name}`,
+      next: `name one that is there, or make an empty one: ${commands.exec(database, `createdb -U ${superuser} ${name}`)}`,
     }),
   },
   {
     check: 'disk.full',
     pattern: /no space left on device|ENOSPC/i,
-    explain: () => ({ message: 'the disk is full', next: 'docker system df && df -h' }),
+    explain: (_, { commands }) => ({ message: 'the disk is full', next: commands.space }),
   },
   {
     check: 'env.placeholder',
     pattern: /(\b[A-Z][A-Z0-9_]*(?:KEY|SECRET|TOKEN)[A-Z0-9_]*\b)[^\n]*is the placeholder/,
-    explain: ([, name]) => ({
+    explain: ([, name], { commands }) => ({
       message: `${name} is still the placeholder of the example`,
-      next: 'invctl doctor --fix      (generates one)',
+      next: withStart('invctl doctor --fix', commands, 'generates one'),
     }),
   },
   {
     check: 'secret.unreadable',
     pattern:
       /(?:permission denied|EACCES)[^\n]*?(\/run\/secrets\/[\w.-]+)|(\/run\/secrets\/[\w.-]+)[^\n]*?permission denied/i,
-    explain: ([, some, other]) => ({
+    explain: ([, some, other], { commands }) => ({
       message: `its user cannot read the secret ${some ?? other}`,
-      next: 'invctl doctor --fix      (makes the file readable)',
+      next: withStart('invctl doctor --fix', commands, 'makes the file readable'),
     }),
   },
   {
@@ -117,25 +142,25 @@ const CAUSES: readonly LogCause[] = [
   {
     check: 'db.localhost',
     pattern: /ECONNREFUSED (?:127\.0\.0\.1|::1|localhost):?5432/i,
-    explain: (_, { database }) => ({
+    explain: (_, { database, commands }) => ({
       message: 'it looks for the database on localhost, which in a container is the container itself',
-      next: `let it look for the host ${database}, under environment of that service, then: invctl up`,
+      next: `let it look for the host ${database}, under environment of that service, then: ${commands.start}`,
     }),
   },
   {
     check: 'db.network',
     pattern: /(?:getaddrinfo )?(?:ENOTFOUND|EAI_AGAIN) (\S+)|could not translate host name "([^"]+)"/i,
-    explain: ([, some, other]) => ({
+    explain: ([, some, other], { commands }) => ({
       message: `the host name "${some ?? other}" is not known in its network`,
-      next: "invctl network ls      (both must share a network; the host is the service's name)",
+      next: `${commands.networks}      (both must share a network; the host is the service's name)`,
     }),
   },
   {
     check: 'db.unhealthy',
     pattern: /ECONNREFUSED ([\d.]+):5432|could not connect to server|the database system is starting up/i,
-    explain: (_, { database, logs }) => ({
+    explain: (_, { database, commands }) => ({
       message: 'the database does not accept connections',
-      next: logs(database, 50),
+      next: commands.logs(database, 50),
     }),
   },
   {
@@ -147,18 +172,18 @@ const CAUSES: readonly LogCause[] = [
   },
   {
     pattern: /exec format error/i,
-    explain: () => ({
+    explain: (_, { commands }) => ({
       message: 'the image was built for another processor, or its script has no #! line',
-      next: 'invctl build --no-cache && invctl up',
+      next: commands.rebuild,
     }),
   },
   {
     check: 'app.crlf',
     pattern:
       /(env: '?\S+\\r'?|\^M: bad interpreter|\\r': command not found|exec \S+: no such file or directory)/i,
-    explain: () => ({
+    explain: (_, { commands }) => ({
       message: 'a script in the image has Windows line ends (CRLF), or its interpreter is not there',
-      next: 'convert it: sed -i "s/\\r$//" FILE, then: invctl build',
+      next: `convert it: sed -i "s/\\r$//" FILE, then: ${commands.rebuild}`,
     }),
   },
   {
@@ -172,30 +197,28 @@ const CAUSES: readonly LogCause[] = [
   },
   {
     pattern: /Cannot find (?:module|package) '([^']+)'|ModuleNotFoundError: No module named '([^']+)'/i,
-    explain: ([, some, other]) => ({
+    explain: ([, some, other], { commands }) => ({
       message: `the image lacks ${some ?? other}`,
-      next: 'invctl build --no-cache && invctl up',
+      next: commands.rebuild,
     }),
   },
 ];
 
-const composeLogs = (service: string, lines: number) => `invctl logs ${service} --tail ${lines}`;
-
 /**
  * The known cause that log lines and the output of a health check show; undefined when there is none.
  *
- * @param logs the command that shows a service's last lines
+ * @param commands of what runs the services
  */
 export function causeInLogs(
   facts: Facts,
   lines: readonly string[],
   healthOutput = '',
-  logs = composeLogs,
+  commands = COMPOSE,
 ): FoundCause | undefined {
   const evidence = [...lines, healthOutput].join('\n');
   for (const { check, pattern, explain } of CAUSES) {
     const match = pattern.exec(evidence);
-    if (match) return { ...(check ? { check } : {}), ...explain(match, namesOf(facts, logs)), match };
+    if (match) return { ...(check ? { check } : {}), ...explain(match, namesOf(facts, commands)), match };
   }
   return undefined;
 }
@@ -210,14 +233,19 @@ export function causeOfCheck(
   const evidence = [...lines, healthOutput].join('\n');
   for (const cause of CAUSES) {
     const match = cause.check === check ? cause.pattern.exec(evidence) : null;
-    if (match) return { check, ...cause.explain(match, namesOf(facts, composeLogs)), match };
+    if (match) return { check, ...cause.explain(match, namesOf(facts, COMPOSE)), match };
   }
   return undefined;
 }
 
-function namesOf(facts: Facts, logs: ProjectNames['logs']): ProjectNames {
+/** Compose reads what a fix changed at its next start by itself; what is deployed has to be told. */
+function withStart(fix: string, { start }: ServiceCommands, note: string): string {
+  return start === COMPOSE.start ? `${fix}      (${note})` : `${fix} && ${start}      (${note})`;
+}
+
+function namesOf(facts: Facts, commands: ServiceCommands): ProjectNames {
   return {
-    logs,
+    commands,
     database: facts.database?.name ?? 'the database',
     superuser: facts.databaseSettings()?.superuser ?? 'postgres',
     image: facts.database?.image ?? 'this one',

@@ -10,6 +10,7 @@ import { usageError } from '../errors.js';
 import { nearest } from '../project/nearest.js';
 import { withProjectLock } from '../system/lock.js';
 import type { ServiceContext } from './context.js';
+import { findDeployed } from './deploy/deployed-project.js';
 
 /** How long `--fix` waits for the lock of the project, in milliseconds. */
 const LOCK_WAIT_MS = 10_000;
@@ -33,6 +34,8 @@ export interface DoctorResult {
   project: string;
   directory: string;
   engine: 'docker' | 'embedded' | 'none';
+  /** Where the production checklist was judged, if not by the files. */
+  deployed?: { orchestrator: 'swarm' | 'k8s' | 'unread'; place: string };
   checks: CheckResult[];
   rootCauses: string[];
   /** Ids that failed before the fixes and pass now. */
@@ -107,23 +110,35 @@ async function gatherProjectFacts(context: ServiceContext, engine: DoctorInput['
     signal: context.signal,
     choice,
     warn: context.warn,
+    deployed: (project) => findDeployed(context, location, project),
   });
 }
 
-function resultOf(
+async function resultOf(
   { facts, results }: Examination,
   fixed: string[],
   fixes: FixOutcome[],
 ): Promise<DoctorResult> {
-  return facts.engine().then(({ kind }) => ({
+  const { kind } = await facts.engine();
+  const judged = results.some(({ check }) => check.chapter === 'production');
+  const deployed = judged ? await facts.deployed() : undefined;
+  return {
     project: facts.location.name,
     directory: facts.location.directory,
     engine: kind,
+    ...(deployed
+      ? {
+          deployed: {
+            orchestrator: 'unread' in deployed ? 'unread' : deployed.orchestrator,
+            place: deployed.place,
+          },
+        }
+      : {}),
     checks: results,
     rootCauses: rootCauses(results),
     fixed,
     fixes,
-  }));
+  };
 }
 
 /** @throws UserError USAGE for an unknown id */

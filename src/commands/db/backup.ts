@@ -6,6 +6,7 @@ import { usageError } from '../../errors.js';
 import { TransferLine } from '../../output/transfer-line.js';
 import { count, formatBytes } from '../../output/units.js';
 import { backup, backupToStream } from '../../services/database/backup.js';
+import { inDeployed } from '../../services/deploy/deployed-project.js';
 import { takeBase } from '../../services/protection/base.js';
 import { backupFile, manifest, verificationLevel } from './shapes.js';
 
@@ -15,9 +16,11 @@ export default command({
     'invctl db backup',
     'invctl db backup -o /mnt/safe/shop.dump --level 2',
     'invctl db backup -o - | ssh other "cat > shop.dump"',
+    'invctl db backup --deployed      (of the database that `invctl deploy` put in place)',
     'invctl db backup --format plain      (then, anywhere: gunzip -c FILE | psql shop)',
   ],
   flags: {
+    deployed: flag('the database in the Swarm or the cluster that the project is deployed to'),
     base: flag('a base backup for `db restore --to` in place of a dump (needs db protect on)'),
     output: text('file', 'where to; - is stdout', {
       otherwise: 'backups/ in the project',
@@ -55,10 +58,13 @@ export default command({
           .describe('with --base'),
       }),
     ]),
-  async run(context, { flags: { base, output, format, level } }) {
+  async run(context, { flags: { deployed, base, output, format, level } }) {
     if (base) {
-      if (output !== undefined || format !== undefined) {
-        throw usageError('a base backup has a place and a format of its own', 'invctl db backup --base');
+      if (deployed || output !== undefined || format !== undefined) {
+        throw usageError(
+          'a base backup has a place and a format of its own, and is of the database here',
+          'invctl db backup --base',
+        );
       }
       return takeBaseBackup(context);
     }
@@ -77,18 +83,19 @@ export default command({
         'levels 2 and 3 need a file: what was written to stdout cannot be read again',
         '-o FILE',
       );
+    const where = deployed ? await inDeployed(context) : context;
     const line = new TransferLine(await context.output.progress());
     let copying = false;
     try {
       if (toStream) {
-        const { bytes, sha256 } = await backupToStream(context, process.stdout, {
+        const { bytes, sha256 } = await backupToStream(where, process.stdout, {
           ...(format === undefined ? {} : { format }),
           onProgress: ({ phase, ...state }) => line.show(phase, state),
         });
         line.done(`${formatBytes(bytes)}, SHA-256 ${sha256}`);
         return {};
       }
-      const { file, manifest, manifestFile, copy } = await backup(context, {
+      const { file, manifest, manifestFile, copy } = await backup(where, {
         ...(output === undefined ? {} : { output }),
         ...(format === undefined ? {} : { format }),
         level,

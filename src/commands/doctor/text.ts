@@ -20,6 +20,8 @@ export function diagnosisText(result: DoctorResult, style: Style, columns: numbe
   const blocks: string[] = [];
   const { checks } = result;
   const fixes = fixLines(result, style);
+  if (result.deployed && result.deployed.orchestrator !== 'unread')
+    blocks.push(style.dim(`The production checklist is judged by ${result.deployed.place}, as it runs.`));
   if (fixes.length > 0) blocks.push(fixes.join('\n'));
   for (const severity of ['fail', 'warn', 'info'] as const) {
     for (const one of checks.filter(({ outcome }) => outcome === severity)) {

@@ -19,6 +19,10 @@ export function render(folder: string): string[] {
   return ['kustomize', folder];
 }
 
+export function currentContext(): string[] {
+  return ['config', 'current-context'];
+}
+
 export function get(target: Target, words: readonly string[]): string[] {
   return at(target, 'get', ...words, '--output=json', TIMEOUT);
 }

@@ -43,6 +43,14 @@ export interface Cluster {
    */
   get(kind: string, name: string): Promise<KubeObject | undefined>;
   list(kind: string, selector?: string): Promise<KubeObject[]>;
+  /**
+   * Returns the objects of a kind; undefined if the credentials do not allow it, or the server does not know
+   * the kind.
+   * @param everywhere in every namespace
+   */
+  listIfAllowed(kind: string, options?: { everywhere?: boolean }): Promise<KubeObject[] | undefined>;
+  /** Returns the context that it is reached by; undefined if the kubeconfig names none. */
+  contextName(): Promise<string | undefined>;
   /** Returns those of the objects that exist. */
   existing(objects: readonly KubeObject[]): Promise<KubeObject[]>;
   /** Asks the server whether it would accept the objects: their fields, rights, quota, admission. */
@@ -95,6 +103,18 @@ export function createCluster(processes: ProcessRunner, target: argv.Target, sig
     async list(kind, selector) {
       const words = selector === undefined ? [kind] : [kind, `--selector=${selector}`];
       return itemsOf((await run(argv.get(target, words))).stdout);
+    },
+    async listIfAllowed(kind, { everywhere = false } = {}) {
+      const words = everywhere ? [kind, '--all-namespaces'] : [kind];
+      const result = await run(argv.get(target, words), { allowFailure: true });
+      if (result.status === 0) return itemsOf(result.stdout);
+      if (/\(Forbidden\)|\(NotFound\)|doesn't have a resource type/.test(result.stderr)) return undefined;
+      throw explainKubectlError(failedCommand(result));
+    },
+    async contextName() {
+      if (target.context !== undefined) return target.context;
+      const result = await run(argv.currentContext(), { allowFailure: true });
+      return result.status === 0 ? result.stdout.trim() || undefined : undefined;
     },
     async existing(objects) {
       if (objects.length === 0) return [];

@@ -43,6 +43,14 @@ export function serviceIds(stack: string): string[] {
   return ['service', 'ls', '--quiet', '--filter', `label=${STACK_LABEL}=${stack}`];
 }
 
+export function serviceImages(): string[] {
+  return ['service', 'ls', '--format', '{{.Image}}'];
+}
+
+export function defaultLogDriver(): string[] {
+  return ['info', '--format', '{{.LoggingDriver}}'];
+}
+
 export function inspectServices(ids: readonly string[]): string[] {
   return ['service', 'inspect', ...ids];
 }

@@ -37,8 +37,13 @@ export interface TaskSpec {
     Env?: string[] | null;
     Secrets?: { SecretName: string }[] | null;
     Healthcheck?: { Test?: string[] | null } | null;
+    Command?: string[] | null;
+    Args?: string[] | null;
+    Mounts?: { Type: string; Source?: string; Target: string; ReadOnly?: boolean }[] | null;
     [field: string]: unknown;
   };
+  Resources?: { Limits?: { MemoryBytes?: number } };
+  LogDriver?: { Name?: string; Options?: Record<string, string> | null };
   RestartPolicy?: { Condition?: string };
   Placement?: { Constraints?: string[] | null };
   ForceUpdate?: number;
@@ -77,6 +82,7 @@ export interface LocalImage {
   Id: string;
   Architecture: string;
   Os: string;
+  Config?: { Healthcheck?: { Test?: string[] | null } | null };
 }
 
 /**
@@ -95,6 +101,10 @@ export interface Swarm {
   removeSecret(name: string): Promise<boolean>;
   /** Returns the services by their names without the stack's. */
   services(stack: string): Promise<Map<string, SwarmService>>;
+  /** Returns the images of all services of the Swarm. */
+  serviceImages(): Promise<string[]>;
+  /** Returns the log driver of services that name none, on this node. */
+  defaultLogDriver(): Promise<string>;
   /** Returns the tasks of the services, newest first; the Swarm keeps some that have ended. */
   tasks(services: readonly SwarmService[]): Promise<SwarmTask[]>;
   /** @returns the client's output on standard error */
@@ -155,6 +165,8 @@ export function createSwarm(processes: ProcessRunner, env: NodeJS.ProcessEnv, si
       const found = await inspectAll<SwarmService>(argv.serviceIds(stack), argv.inspectServices);
       return new Map(found.map((service) => [service.Spec.Name.slice(stack.length + 1), service]));
     },
+    serviceImages: () => docker.list(argv.serviceImages()),
+    defaultLogDriver: async () => (await run(argv.defaultLogDriver())).stdout.trim(),
     tasks: (services) => tasksOf(docker, services, signal),
     async deploy(stack, file, variables) {
       return (await docker.run(argv.deployStack(stack, file), { env: variables, signal })).stderr;

@@ -1,5 +1,5 @@
 import { gatherFacts, settingsIn } from '../../doctor/facts.js';
-import { causeInLogs } from '../../doctor/log-causes.js';
+import { causeInLogs, type ServiceCommands } from '../../doctor/log-causes.js';
 import { ExitCode, UserError } from '../../errors.js';
 import { maskText } from '../../project/secret-values.js';
 import type { ServiceContext } from '../context.js';
@@ -31,12 +31,9 @@ export type CauseFinder = (lines: readonly string[], healthOutput?: string) => D
 /**
  * The doctor's own list of causes, for this project. It does not ask an engine.
  *
- * @param logs the orchestrator's command for a service's last lines
+ * @param commands what to type for that orchestrator
  */
-export async function causeFinder(
-  context: ServiceContext,
-  logs: (service: string, lines: number) => string,
-): Promise<CauseFinder> {
+export async function causeFinder(context: ServiceContext, commands: ServiceCommands): Promise<CauseFinder> {
   const location = context.project();
   const facts = await gatherFacts({
     location,
@@ -53,7 +50,7 @@ export async function causeFinder(
     }),
   });
   return (lines, healthOutput) => {
-    const found = causeInLogs(facts, lines, healthOutput, logs);
+    const found = causeInLogs(facts, lines, healthOutput, commands);
     if (!found) return undefined;
     const { check, message, next } = found;
     return { ...(check ? { check } : {}), message, next };

@@ -118,6 +118,11 @@ function versionsOf(there: readonly KubeObject[], base: string): { version: numb
     .sort((a, b) => b.version - a.version);
 }
 
+/** Whether a deployment made the Secret, out of files. */
+export function madeByInvctl({ metadata }: KubeObject): boolean {
+  return metadata.annotations?.[FINGERPRINT] !== undefined;
+}
+
 function joined(content: Record<string, Buffer>): Buffer {
   return Buffer.concat(
     Object.entries(content)

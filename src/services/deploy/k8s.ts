@@ -18,6 +18,7 @@ import type { ServiceContext } from '../context.js';
 import { assertForCluster } from '../database/restore.js';
 import { exportSource } from '../export.js';
 import { provideSecrets } from '../secrets/provide.js';
+import { rememberCluster } from './deployed-record.js';
 import { causeFinder, type DeployFailure, wentAway } from './evidence.js';
 import { explainKubeFailure } from './k8s-causes.js';
 import { exportedForm, nameOf, projectObjects } from './k8s-objects.js';
@@ -134,6 +135,10 @@ async function deploy(context: ServiceContext, input: K8sDeployInput): Promise<K
     throw deployFailed(cluster.target.namespace, explained, state);
   }
   await removeOldKubeSecrets(cluster, secrets);
+  await rememberCluster(context.project(), {
+    context: await cluster.contextName(),
+    namespace: cluster.target.namespace,
+  });
   return { ...done, seconds };
 }
 
@@ -273,10 +278,18 @@ async function explain(
   failures: readonly KubeFailure[],
   secrets: readonly string[],
 ): Promise<DeployFailure[]> {
-  const { namespace } = cluster.target;
-  const logs = (service: string, lines: number) =>
-    `kubectl --namespace ${namespace} logs --tail ${lines} --selector app.kubernetes.io/component=${objectName(service)}`;
-  const findCause = await causeFinder(context, logs);
+  const { namespace, context: kube } = cluster.target;
+  const kubectl = `kubectl${kube === undefined ? '' : ` --context ${kube}`} --namespace ${namespace}`;
+  const deploy = `invctl deploy k8s${kube === undefined ? '' : ` --context ${kube}`} --namespace ${namespace}`;
+  const findCause = await causeFinder(context, {
+    logs: (service, lines) =>
+      `${kubectl} logs --tail ${lines} --selector app.kubernetes.io/component=${objectName(service)}`,
+    exec: (service, command) => `${kubectl} exec service/${objectName(service)} -- ${command}`,
+    start: deploy,
+    rebuild: `invctl build --no-cache, push the image under another tag, then: ${deploy}`,
+    networks: `${kubectl} get networkpolicies,services`,
+    space: `${kubectl} get pvc      (x-size of the volume in the compose file, then: ${deploy})`,
+  });
   const explained: DeployFailure[] = [];
   for (const failure of failures)
     explained.push(await explainKubeFailure(cluster, failure, findCause, secrets));

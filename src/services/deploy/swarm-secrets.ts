@@ -87,6 +87,11 @@ function assertThere(there: readonly SwarmSecret[], key: string, name: string): 
   });
 }
 
+/** Whether a deployment made the secret, out of a file. */
+export function madeByInvctl({ Spec }: SwarmSecret): boolean {
+  return Spec.Labels?.[FINGERPRINT] !== undefined;
+}
+
 /** Creates the missing versions. @returns the names of those that were created, also through `made` */
 export async function createSecrets(
   swarm: Swarm,

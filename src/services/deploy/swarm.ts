@@ -19,6 +19,7 @@ import { withProjectLock } from '../../system/lock.js';
 import type { ServiceContext } from '../context.js';
 import { exportSource } from '../export.js';
 import { provideSecrets } from '../secrets/provide.js';
+import { forgetCluster } from './deployed-record.js';
 import { causeFinder, type DeployFailure, wentAway } from './evidence.js';
 import { explainFailure } from './swarm-causes.js';
 import { compareServices, DEFINITION, type ServiceChange } from './swarm-changes.js';
@@ -118,6 +119,7 @@ export async function deployLocked(
     throw deployFailed(plan, explained, state);
   }
   await removeOldSecrets(swarm, plan.secrets);
+  await forgetCluster(context.project());
   return { ...told, seconds };
 }
 
@@ -258,8 +260,15 @@ async function explain(
   { stack, masked }: Plan,
   failures: readonly RolloutFailure[],
 ): Promise<DeployFailure[]> {
-  const logs = (service: string, lines: number) => `docker service logs --tail ${lines} ${stack}_${service}`;
-  const findCause = await causeFinder(context, logs);
+  const findCause = await causeFinder(context, {
+    logs: (service, lines) => `docker service logs --tail ${lines} ${stack}_${service}`,
+    exec: (service, command) =>
+      `docker exec $(docker ps -q -f label=com.docker.swarm.service.name=${stack}_${service}) ${command}`,
+    start: 'invctl deploy swarm',
+    rebuild: 'invctl build --no-cache && invctl deploy swarm',
+    networks: `docker stack services ${stack}; docker service inspect --pretty ${stack}_NAME`,
+    space: 'docker system df && df -h      (on the node that docker service ps names)',
+  });
   const explained: DeployFailure[] = [];
   for (const failure of failures) {
     explained.push(await explainFailure(swarm, stack, failure, findCause, masked));

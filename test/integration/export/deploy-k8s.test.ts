@@ -156,6 +156,114 @@ describe.skipIf(withoutCluster)('deploy k8s', () => {
     }
   }, 240_000);
 
+  it('is judged by doctor --production as it runs, and each item has what makes it green', async () => {
+    const { namespace, folder, edit, deploy } = await project();
+    const judge = async (env: NodeJS.ProcessEnv = {}) => {
+      const { stdout } = await invctl(['doctor', '--production', '--json'], {
+        cwd: folder,
+        env: {
+          ...clusterEnvironment,
+          INVCTL_STATE_DIR: `${folder}-state`,
+          DOCKER_HOST: 'unix:///var/run/none',
+          ...env,
+        },
+      });
+      const document = JSON.parse(stdout);
+      expect(schemaErrors('doctor', document)).toEqual([]);
+      expect(stdout).not.toContain(PASSWORD);
+      const items = document.data.checks.filter(({ id }: { id: string }) => id.startsWith('prod.'));
+      expect(items).toHaveLength(12);
+      // biome-ignore lint/suspicious/noExplicitAny: as the schema has it.
+      const byId = Object.fromEntries(items.map((item: any) => [item.id.slice(5), item]));
+      return { deployed: document.data.deployed, byId };
+    };
+    // biome-ignore lint/suspicious/noExplicitAny: as above.
+    const outcomes = (byId: any) =>
+      // biome-ignore lint/suspicious/noExplicitAny: as above.
+      Object.fromEntries(Object.entries(byId).map(([id, { outcome }]: any) => [id, outcome]));
+    const kubelet = playKubelet(namespace, () => 'ready');
+    try {
+      edit('GREETING: hello', 'GREETING: hello, NODE_ENV: development');
+      expect((await deploy()).error).toBeUndefined();
+      const raw = await judge();
+      expect(raw.deployed).toEqual({
+        orchestrator: 'k8s',
+        place: expect.stringContaining(`the namespace "${namespace}"`),
+      });
+      expect(outcomes(raw.byId)).toEqual({
+        'dev-config': 'fail',
+        'env-files': 'fail',
+        limits: 'fail',
+        restart: 'pass',
+        logs: 'unknown',
+        healthchecks: 'pass',
+        monitoring: 'unknown',
+        'secrets-manager': 'fail',
+        backups: 'fail',
+        orchestration: 'warn',
+        ci: 'unknown',
+        scanning: 'unknown',
+      });
+      const redeploy = `--namespace ${namespace}`;
+      for (const id of ['dev-config', 'env-files', 'limits', 'secrets-manager', 'orchestration']) {
+        for (const { next } of raw.byId[id].findings)
+          expect(next).toMatch(new RegExp(`invctl deploy k8s .*${redeploy}`));
+      }
+      expect(raw.byId.backups.findings[0].next).toBe('invctl db backup --deployed');
+      expect(raw.byId.limits.findings.map(({ service }: { service: string }) => service).sort()).toEqual([
+        'api',
+        'db',
+      ]);
+
+      const sum = (digit: string) => `@sha256:${digit.repeat(64)}`;
+      const kept = 'deploy: {resources: {limits: {memory: 512m}}}\n    healthcheck: {test: [CMD, "true"]}';
+      edit('NODE_ENV: development', 'NODE_ENV: production');
+      edit(/, API_KEY: \S+(?=\})/, '');
+      edit('image: postgres:16', `image: postgres:16${sum('a')}\n    ${kept}`);
+      edit('image: shop/api:1', `image: shop/api:1${sum('b')}\n    ${kept}`);
+      expect((await deploy()).error).toBeUndefined();
+      const mended = await judge();
+      expect(outcomes(mended.byId)).toMatchObject({
+        'dev-config': 'pass',
+        'env-files': 'pass',
+        limits: 'pass',
+        healthchecks: 'pass',
+        'secrets-manager': 'unknown',
+        orchestration: 'pass',
+      });
+
+      // What somebody changed there by hand, the files do not show.
+      const patch = (text: string) =>
+        kubectl('patch', '-n', namespace, 'deployment/api', '--type=json', '--patch', text).status;
+      const container = '/spec/template/spec/containers/0';
+      expect(
+        patch(
+          `[{"op": "remove", "path": "${container}/resources"}, {"op": "remove", "path": "${container}/readinessProbe"}, {"op": "remove", "path": "${container}/livenessProbe"}]`,
+        ),
+      ).toBe(0);
+      const drifted = await judge();
+      expect(drifted.byId.limits.findings).toEqual([
+        expect.objectContaining({
+          message: expect.stringContaining('"api" runs without a memory limit in the namespace'),
+          next: expect.stringMatching(/^invctl deploy k8s /),
+          service: 'api',
+        }),
+      ]);
+      expect(outcomes(drifted.byId)).toMatchObject({ limits: 'fail', healthchecks: 'fail', restart: 'pass' });
+
+      // Nobody answers: nothing is green that only the cluster can tell.
+      const kubeconfig = parse(readFileSync(clusterEnvironment.KUBECONFIG as string, 'utf8'));
+      kubeconfig.clusters[0].cluster.server = 'https://127.0.0.1:1';
+      writeFileSync(join(folder, 'nowhere'), stringify(kubeconfig));
+      const away = await judge({ KUBECONFIG: join(folder, 'nowhere') });
+      expect(away.deployed.orchestrator).toBe('unread');
+      expect(new Set(Object.values(outcomes(away.byId)))).toEqual(new Set(['unknown']));
+      expect(away.byId.limits.reason).toMatch(/^not judged: the namespace .* cannot be read/);
+    } finally {
+      await kubelet.stop();
+    }
+  }, 240_000);
+
   it('removes what it made where nothing was there before, and names the want of a storage class or a quota', async () => {
     const { namespace, deploy } = await project();
     const without = await deploy(['--timeout', '4']);

@@ -1,4 +1,8 @@
-import { defineCheck } from '../../check.js';
+import { defineCheck, type Finding } from '../../check.js';
+import type { Deployed, DeployedService } from '../../deployed.js';
+import type { Facts } from '../../facts.js';
+import { judgeWhereItRuns } from '../../judge-deployed.js';
+import { longRunning } from '../../long-running.js';
 import { serviceKeys } from '../../reading.js';
 
 export const check = defineCheck({
@@ -8,22 +12,67 @@ export const check = defineCheck({
   severity: 'fail',
   needs: ['config'],
   why: 'When the one machine is gone, so is the service.',
-  docs: `Checklist item 10. \`invctl export swarm\` and \`invctl export k8s\` write the project for one; \`invctl deploy swarm\` and \`invctl deploy k8s\` hand it over, wait, and go back where it fails. What is deployed there is not judged here: with \`--dry-run\` they say where it differs from these files, which every other check has judged. One machine with a restart policy is a choice as well: what runs this project cannot be seen from its files.`,
-  probe(facts) {
-    const deployed = Object.keys(facts.project.services).some((name) => {
-      const { deploy } = serviceKeys(facts.reading, name);
-      return (
-        deploy?.placement ||
-        deploy?.update_config ||
-        deploy?.endpoint_mode ||
-        Number(deploy?.replicas ?? 1) > 1
-      );
-    });
-    return deployed
-      ? []
-      : {
-          unknown:
-            'what runs this project in production cannot be seen from its files: invctl deploy swarm --dry-run (or k8s) compares the two',
-        };
-  },
+  docs: `Checklist item 10. \`invctl export swarm\` and \`invctl export k8s\` write the project for one; \`invctl deploy swarm\` and \`invctl deploy k8s\` hand it over, wait, and go back where it fails. What is deployed is judged by what runs: every service is there with all its replicas, its last update succeeded, and its image is named by its content, so that a node that fetches it tomorrow gets the same. One machine with a restart policy is a choice as well: what runs this project cannot be seen from its files.`,
+  probe: (facts) =>
+    judgeWhereItRuns(
+      facts,
+      () => orchestrationOfFiles(facts),
+      (deployed) => [
+        ...absent(facts, deployed),
+        ...deployed.services.flatMap((one) => problemsOf(deployed, one)),
+      ],
+    ),
 });
+
+function absent(facts: Facts, { services, place, redeploy, database }: Deployed): Finding[] {
+  const there = new Set(services.map(({ name }) => name));
+  const databases = new Set(facts.databases.map(({ name }) => name));
+  return longRunning(facts)
+    .filter((name) => !there.has(name) && !(databases.has(name) && database.kind !== 'service'))
+    .map((name) => ({ message: `"${name}" is not in ${place}`, next: redeploy, service: name }));
+}
+
+function problemsOf({ orchestrator, place, redeploy }: Deployed, service: DeployedService): Finding[] {
+  const { name, object, oneShot, wanted, ready, updateProblem, pinned, image } = service;
+  const findings: Finding[] = [];
+  const look =
+    orchestrator === 'swarm'
+      ? `docker service ps --no-trunc ${object}`
+      : `kubectl describe ${object.toLowerCase()}`;
+  if (!oneShot && ready < wanted) {
+    findings.push({
+      message: `${ready} of ${wanted} replicas of "${name}" run in ${place}${updateProblem ? `: ${updateProblem}` : ''}`,
+      next: `${redeploy}      (it says why; or: ${look})`,
+      service: name,
+    });
+  } else if (updateProblem) {
+    findings.push({ message: `"${name}" in ${place}: ${updateProblem}`, next: redeploy, service: name });
+  }
+  if (!pinned) {
+    findings.push({
+      message: `the image of "${name}" in ${place} is named by a tag, ${image}: tomorrow it may be another one`,
+      next:
+        orchestrator === 'swarm'
+          ? redeploy
+          : `digest: sha256:… of it under images in k8s/overlays/production/kustomization.yaml, then: ${redeploy}      (docker buildx imagetools inspect ${image})`,
+      service: name,
+      severity: 'warn',
+    });
+  }
+  return findings;
+}
+
+function orchestrationOfFiles(facts: Facts): Finding[] | { unknown: string } {
+  const deployed = Object.keys(facts.project.services).some((name) => {
+    const { deploy } = serviceKeys(facts.reading, name);
+    return (
+      deploy?.placement || deploy?.update_config || deploy?.endpoint_mode || Number(deploy?.replicas ?? 1) > 1
+    );
+  });
+  return deployed
+    ? []
+    : {
+        unknown:
+          'it is not deployed from here, and what runs it in production cannot be seen from its files; to hand it to an orchestrator: invctl deploy swarm (or: invctl deploy k8s)',
+      };
+}

@@ -1,0 +1,127 @@
+import { join, resolve } from 'node:path';
+import type { DeployedFact } from '../../doctor/deployed.js';
+import { createCluster } from '../../engine/kubernetes/cluster.js';
+import { createSwarm } from '../../engine/swarm/swarm.js';
+import { UserError } from '../../errors.js';
+import type { ProjectLocation } from '../../project/locate.js';
+import type { ComposeProject } from '../../project/model.js';
+import { readSettings } from '../../project/settings-file.js';
+import { shellWord } from '../../system/argv.js';
+import type { World } from '../../system/world.js';
+import type { ServiceContext } from '../context.js';
+import { type DeployedCluster, inCluster } from './cluster-project.js';
+import { deployedK8s, readKubeObjects } from './deployed-k8s.js';
+import { rememberedCluster } from './deployed-record.js';
+import { deployedSwarm, readSwarmObjects } from './deployed-swarm.js';
+import { inSwarm } from './swarm-project.js';
+
+/**
+ * Finds the project where it is deployed and reads its live objects: in the cluster that the last
+ * `deploy k8s` went to, else in the Swarm of the engine, if that has a stack of the project's name.
+ */
+export async function findDeployed(
+  { processes, env, signal }: World,
+  location: ProjectLocation,
+  project: ComposeProject,
+): Promise<DeployedFact> {
+  const target = await rememberedCluster(location);
+  if (target === undefined) return deployedToSwarm({ processes, env, signal }, location, project);
+  const place = placeOf(target);
+  const cluster = createCluster(processes, targetOf(target), signal);
+  try {
+    const objects = await readKubeObjects(cluster, project);
+    if (!objects) return { place, unread: nothingThere(target) };
+    const { backup } = await readSettings(clusterLocation(location, target));
+    const backupFolder = resolve(location.directory, backup.folder);
+    return deployedK8s(project, objects, {
+      namespace: target.namespace,
+      redeploy: redeployK8s(target),
+      backupFolder,
+    });
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    return { place, unread: error };
+  }
+}
+
+async function deployedToSwarm(
+  { processes, env, signal }: Pick<World, 'processes' | 'env' | 'signal'>,
+  location: ProjectLocation,
+  project: ComposeProject,
+): Promise<DeployedFact> {
+  const swarm = createSwarm(processes, env, signal);
+  try {
+    await swarm.assertManager();
+  } catch (error) {
+    // Without a Swarm of its own, or an engine, there is no stack to judge.
+    if (error instanceof UserError) return undefined;
+    throw error;
+  }
+  try {
+    const objects = await readSwarmObjects(swarm, project.name);
+    if (!objects) return undefined;
+    const { backup } = await readSettings(location);
+    const backupFolder = resolve(location.directory, backup.folder);
+    return deployedSwarm(project, objects, { redeploy: 'invctl deploy swarm', backupFolder });
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    return { place: `the stack "${project.name}"`, unread: error };
+  }
+}
+
+/**
+ * The project as it runs where it is deployed, with folders of its own for what is known of it: a cluster has
+ * another database than this machine.
+ * @throws UserError NOT_DEPLOYED
+ */
+export async function inDeployed(context: ServiceContext): Promise<ServiceContext> {
+  const location = context.project();
+  const target = await rememberedCluster(location);
+  if (target) {
+    const own = clusterLocation(location, target);
+    return { ...inCluster(context, target), project: () => own };
+  }
+  const swarm = createSwarm(context.processes, context.env, context.signal);
+  await swarm.assertManager();
+  if ((await swarm.services(location.name)).size > 0) return inSwarm(context);
+  throw new UserError({
+    code: 'NOT_DEPLOYED',
+    message: `the Swarm has no stack "${location.name}", and \`invctl deploy k8s\` has not deployed it from here`,
+    hint: 'invctl deploy swarm      (or: invctl deploy k8s --context NAME)',
+  });
+}
+
+/** As for a Docker context: the backups and journals of the project there are not those of the one here. */
+function clusterLocation(
+  location: ProjectLocation,
+  { context, namespace }: DeployedCluster,
+): ProjectLocation {
+  const name = [context, namespace].filter((part) => part !== undefined).join('-');
+  const stateName = `k8s-${name.replaceAll(/[^\w.-]+/g, '_')}`;
+  return {
+    ...location,
+    host: { stateName },
+    stateFolder: join(location.stateFolder, 'hosts', stateName),
+  };
+}
+
+function targetOf({ context, namespace }: DeployedCluster): { context?: string; namespace: string } {
+  return { namespace, ...(context === undefined ? {} : { context }) };
+}
+
+function placeOf({ context, namespace }: DeployedCluster): string {
+  return `the namespace "${namespace}"${context === undefined ? '' : ` of the context ${context}`}`;
+}
+
+function redeployK8s({ context, namespace }: DeployedCluster): string {
+  const at = context === undefined ? '' : ` --context ${shellWord(context)}`;
+  return `invctl deploy k8s${at} --namespace ${namespace}`;
+}
+
+function nothingThere(target: DeployedCluster): UserError {
+  return new UserError({
+    code: 'NOT_DEPLOYED',
+    message: `${placeOf(target)} has no workload of this project any more`,
+    hint: redeployK8s(target),
+  });
+}
