@@ -19,7 +19,7 @@ export async function judgeWhereItRuns(
   return ofDeployed(deployed, await ofFiles());
 }
 
-export function notJudged({ unread, place }: { unread: UserError; place: string }): string {
+function notJudged({ unread, place }: { unread: UserError; place: string }): string {
   const hint = unread.hint ? `; ${unread.hint}` : '';
   return `not judged: ${place} cannot be read: ${unread.message.split('\n')[0]}${hint}`;
 }

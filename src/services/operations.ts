@@ -3,6 +3,8 @@ import { physicalRestoreOperation } from './database/physical-restore.js';
 import { resetOperation } from './database/reset-operation.js';
 import { restoreOperation } from './database/restore-operation.js';
 import { upgradeOperation } from './database/upgrade/operation.js';
+import { k8sDeployOperation } from './deploy/k8s-operation.js';
+import { swarmDeployOperation } from './deploy/swarm-operation.js';
 import type { Operation } from './operation.js';
 import { baseOperation } from './protection/base.js';
 import { restoreTableOperation } from './protection/restore-table.js';
@@ -28,4 +30,6 @@ export const OPERATIONS: readonly Operation<unknown, string, unknown>[] = [
   baseOperation,
   restoreToOperation,
   restoreTableOperation,
+  swarmDeployOperation,
+  k8sDeployOperation,
 ];

@@ -81,7 +81,7 @@ export function explainDockerError(error: unknown): unknown {
   return error;
 }
 
-const OBJECT = '(?:container|image|volume|network|object|service|secret|config|node|plugin)';
+const OBJECT = '(?:container|image|volume|network|object|service|secret|config|node|task|plugin)';
 /** `No such volume: x`, `get x: no such volume` and, where the engine manages a swarm, `volume x not found`. */
 const NO_SUCH = new RegExp(`\\bno such ${OBJECT}\\b|\\b${OBJECT} \\S+ (?:was )?not found\\b`, 'i');
 const NOT_RUNNING = /\bcontainer \S+ is (?:not running|restarting|paused|marked for removal)/i;

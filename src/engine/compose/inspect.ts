@@ -40,6 +40,11 @@ export async function inspectService(
   return containers.map(serviceDetails);
 }
 
+/** Returns the details of containers by their ids. */
+export async function inspectContainers(docker: Docker, ids: readonly string[]): Promise<ServiceDetails[]> {
+  return (await docker.inspect<ContainerInspect>(argv.inspectContainers(ids))).map(serviceDetails);
+}
+
 export async function inspectNetworks(docker: Docker, location: ProjectLocation): Promise<NetworkStatus[]> {
   const ids = await docker.list(argv.networkIds(location.name));
   if (ids.length === 0) return [];

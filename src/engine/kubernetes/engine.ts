@@ -68,12 +68,29 @@ export function createKubernetesEngine({ env, ...dependencies }: KubernetesEngin
     run: lacking('run a one-off container'),
     forward: lacking('forward a port'),
     portOwner: async () => undefined,
-    inspect: lacking('inspect a service'),
+    async inspect(_location, service) {
+      const found = await pods.of(service);
+      return found.map((pod) => ({ ...statusOf(service, [pod]), ...detailsOf(pod) }));
+    },
     imageEnvironments: async () => new Map(),
     environments: async () => new Map(),
     networks: async () => [],
     volumes: async () => [],
     removeVolume: lacking('remove a volume'),
+  };
+}
+
+function detailsOf({ spec, status }: KubeObject) {
+  const [container = {}] = spec?.containers ?? [];
+  const [{ imageID = '' } = {}] = status?.containerStatuses ?? [];
+  const digest = /sha256:[0-9a-f]{64}/.exec(imageID)?.[0];
+  return {
+    image: container.image,
+    ...(digest === undefined ? {} : { imageId: digest }),
+    command: [...(container.command ?? []), ...(container.args ?? [])],
+    mounts: [],
+    networks: [],
+    environment: {},
   };
 }
 

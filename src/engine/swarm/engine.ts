@@ -2,6 +2,7 @@ import { UserError } from '../../errors.js';
 import type { ProcessRunner } from '../../system/process.js';
 import { createDocker } from '../compose/docker.js';
 import { createComposeEngine } from '../compose/engine.js';
+import { inspectContainers } from '../compose/inspect.js';
 import type { Engine, UpOptions, UpOutcome } from '../engine.js';
 import type { ServiceStatus } from '../service-status.js';
 import * as argv from './argv.js';
@@ -54,6 +55,11 @@ export function createSwarmEngine(
   return {
     ...compose,
     status: ({ name }) => statuses(name),
+    async inspect({ name: stack }, service) {
+      const ids = await docker.list(argv.taskContainers(`${stack}_${service}`));
+      if (ids.length === 0) throw await elsewhere(stack, service);
+      return inspectContainers(docker, ids);
+    },
     async up({ name }, options) {
       const wanted = (await statuses(name)).filter(
         (status) => options.services.length === 0 || options.services.includes(status.name),

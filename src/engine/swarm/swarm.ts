@@ -10,6 +10,8 @@ export interface SwarmService {
   ID: string;
   Version: { Index: number };
   Spec: ServiceSpec;
+  /** The definition that a rollback leads to. */
+  PreviousSpec?: ServiceSpec;
   UpdateStatus?: {
     State:
       | 'updating'

@@ -198,7 +198,7 @@ export function withVersions(
 /** Removes all versions older than the previous one, which a rollback needs. */
 export async function removeOldKubeSecrets(
   cluster: Cluster,
-  secrets: readonly VersionedKubeSecret[],
+  secrets: readonly Pick<VersionedKubeSecret, 'base' | 'version'>[],
 ): Promise<void> {
   const there = await cluster.list('secret', BASE);
   const old = secrets.flatMap(({ base, version }) =>

@@ -1,5 +1,4 @@
 import { join, resolve } from 'node:path';
-import { isDeepStrictEqual } from 'node:util';
 import { settingsIn } from '../../doctor/facts.js';
 import {
   type Cluster,
@@ -13,22 +12,27 @@ import type { DatabaseForm } from '../../export/k8s/part.js';
 import type { Loss } from '../../export/source.js';
 import { appService } from '../../project/service-roles.js';
 import { readSettings } from '../../project/settings-file.js';
+import { assertNothingUnfinished, beginJournal } from '../../system/journal.js';
 import { withProjectLock } from '../../system/lock.js';
+import { timeId } from '../../system/time-id.js';
 import type { ServiceContext } from '../context.js';
 import { assertForCluster } from '../database/restore.js';
 import { exportSource } from '../export.js';
 import { provideSecrets } from '../secrets/provide.js';
 import { rememberCluster } from './deployed-record.js';
 import { causeFinder, type DeployFailure, wentAway } from './evidence.js';
+import { recoverDeployments } from './interrupted.js';
 import { explainKubeFailure } from './k8s-causes.js';
 import { exportedForm, nameOf, projectObjects } from './k8s-objects.js';
 import {
-  awaitKubeRollout,
-  isWorkload,
-  type KubeFailure,
-  type KubeRolloutInput,
-  podsOf,
-} from './k8s-rollout.js';
+  configured,
+  type K8sDeployment,
+  k8sDeployOperation,
+  TAKEN_BACK,
+  type TakenBack,
+  takeBackObjects,
+} from './k8s-operation.js';
+import { awaitKubeRollout, isWorkload, type KubeFailure, type KubeRolloutInput } from './k8s-rollout.js';
 import {
   planKubeSecrets,
   removeOldKubeSecrets,
@@ -36,9 +40,6 @@ import {
   type VersionedKubeSecret,
   withVersions,
 } from './k8s-secrets.js';
-
-/** Least time allowed for a rollback. */
-const ROLLBACK_MS = 120_000;
 
 export interface K8sDeployInput extends Omit<KubeRolloutInput, 'signal'> {
   /** Context of the kubeconfig. */
@@ -86,8 +87,13 @@ interface Plan {
  * DEPLOY_FAILED (exit 6)
  */
 export async function deployK8s(context: ServiceContext, input: K8sDeployInput): Promise<K8sDeployed> {
-  const options = { command: 'invctl deploy k8s', signal: context.signal };
-  return withProjectLock(context.project(), options, () => deploy(context, input));
+  const location = context.project();
+  const options = { command: 'invctl deploy k8s', recovers: true, signal: context.signal };
+  return withProjectLock(location, options, async () => {
+    if (input.dryRun) await assertNothingUnfinished(location);
+    else await recoverDeployments(context, k8sDeployOperation);
+    return deploy(context, input);
+  });
 }
 
 async function deploy(context: ServiceContext, input: K8sDeployInput): Promise<K8sDeployed> {
@@ -120,26 +126,59 @@ async function deploy(context: ServiceContext, input: K8sDeployInput): Promise<K
   }
   const done: K8sDeployed = { ...told, objects: actionsOf(objects, before, diff) };
   if (input.dryRun) return { ...done, diff };
+  const deployment = await deploymentOf(plan, made, input);
+  const journal = await beginJournal<K8sDeployment>(context.project(), {
+    operation: k8sDeployOperation.name,
+    id: timeId(new Date()),
+  });
+  await journal.step('apply', deployment);
   try {
     await refusing(cluster.apply([...made, ...objects], options));
   } catch (error) {
     const away = wentAway(error, 'invctl deploy k8s', cluster.target.namespace);
     if (away) throw away;
-    await takeBack(context, plan, made, input);
+    await takeBackObjects(cluster, deployment, context);
+    await journal.end();
     throw error;
   }
+  await journal.step('wait', deployment);
   const { failures, seconds } = await watched(context, cluster, objects, input);
   if (failures.length > 0) {
     const explained = await explain(context, cluster, failures, plan.masked);
-    const state = await takeBack(context, plan, made, input);
+    const state = await takeBackObjects(cluster, deployment, context);
+    await journal.end();
     throw deployFailed(cluster.target.namespace, explained, state);
   }
+  await journal.step('clean', deployment);
   await removeOldKubeSecrets(cluster, secrets);
-  await rememberCluster(context.project(), {
-    context: await cluster.contextName(),
-    namespace: cluster.target.namespace,
-  });
+  await rememberCluster(context.project(), deployment);
+  await journal.end();
   return { ...done, seconds };
+}
+
+async function deploymentOf(
+  { cluster, objects, before, secrets }: Plan,
+  made: readonly KubeObject[],
+  { timeoutMs, restore }: K8sDeployInput,
+): Promise<K8sDeployment> {
+  const context = await cluster.contextName();
+  const { namespace } = cluster.target;
+  const isSecret = ({ kind }: KubeObject) => kind === 'Secret';
+  return {
+    ...(context === undefined ? {} : { context }),
+    namespace,
+    objects: objects.map(({ apiVersion, kind, metadata: { name } }) => ({
+      apiVersion,
+      kind,
+      metadata: { name, namespace },
+    })),
+    before: before.filter((one) => !isSecret(one)).map(configured),
+    kept: before.filter(isSecret).map(nameOf),
+    made: made.map(nameOf),
+    secrets: secrets.map(({ base, version }) => ({ base, version })),
+    timeoutMs,
+    ...(restore === undefined ? {} : { restore }),
+  };
 }
 
 async function planDeployment(context: ServiceContext, input: K8sDeployInput): Promise<Plan> {
@@ -264,7 +303,7 @@ async function watched(
   } catch (error) {
     if (context.signal.aborted) {
       context.warn(
-        `the cluster goes on with what it was given, and nobody takes it back: kubectl --namespace ${namespace} get pods`,
+        `the cluster goes on with what it was given, and nobody takes it back; to wait for it, and take it back where it fails: invctl recover`,
       );
       throw error;
     }
@@ -296,79 +335,6 @@ async function explain(
   return explained;
 }
 
-type TakenBack = 'removed' | 'back' | 'stuck';
-
-/** Restores the objects that existed before; removes those that did not, except claims. */
-async function takeBack(
-  { warn, signal }: ServiceContext,
-  { cluster, objects, before }: Plan,
-  made: readonly KubeObject[],
-  { timeoutMs }: K8sDeployInput,
-): Promise<TakenBack> {
-  try {
-    const now = await cluster.existing(objects);
-    const changed = before.filter((one) => {
-      const live = now.find((other) => nameOf(other) === nameOf(one));
-      return !live || !isDeepStrictEqual(configured(live), configured(one));
-    });
-    if (changed.length > 0) await cluster.apply(changed.map(configured), { force: true });
-    const isNew = (object: KubeObject) => !before.some((one) => nameOf(one) === nameOf(object));
-    const removed = [...objects.filter(isNew), ...made].filter(
-      ({ kind }) => kind !== 'PersistentVolumeClaim',
-    );
-    await cluster.remove(removed.map(nameOf));
-    const workloads = changed.filter(isWorkload);
-    await dropStuckPods(cluster, workloads);
-    if (workloads.length > 0) {
-      const input = { timeoutMs: Math.max(timeoutMs, ROLLBACK_MS), signal, onEvent: () => {} };
-      const { failures } = await awaitKubeRollout(cluster, workloads, input);
-      if (failures.length > 0) {
-        warn(
-          `${failures.map(({ object }) => nameOf(object)).join(', ')}: is not ready on the version before either`,
-        );
-        return 'stuck';
-      }
-    }
-    return before.some(isWorkload) ? 'back' : 'removed';
-  } catch (error) {
-    warn(`the way back was not completed: ${error instanceof Error ? error.message : String(error)}`);
-    return 'stuck';
-  }
-}
-
-/** An object as somebody could have written it, without the fields that the server maintains. */
-function configured({ status: _, ...object }: KubeObject): KubeObject {
-  const { managedFields, uid, resourceVersion, generation, creationTimestamp, selfLink, ...metadata } =
-    object.metadata;
-  const { 'deployment.kubernetes.io/revision': __, ...annotations } = metadata.annotations ?? {};
-  return { ...object, metadata: { ...metadata, annotations } } as KubeObject;
-}
-
-/**
- * A StatefulSet does not replace a pod of a version that never became ready: it waits for it, also in a
- * rollback. Source: kubernetes.io, StatefulSets, forced rollback.
- */
-async function dropStuckPods(cluster: Cluster, workloads: readonly KubeObject[]): Promise<void> {
-  const sets = workloads.filter(({ kind }) => kind === 'StatefulSet');
-  if (sets.length === 0) return;
-  const pods = await cluster.list('pod');
-  const stuck = sets.flatMap((set) =>
-    podsOf(set, pods).filter(
-      ({ status }) =>
-        !status?.conditions?.some(
-          ({ type, status: is }: { type: string; status: string }) => type === 'Ready' && is === 'True',
-        ),
-    ),
-  );
-  await cluster.remove(stuck.map(nameOf));
-}
-
-const STATES: Readonly<Record<TakenBack, string>> = {
-  removed: 'There was no version before: what was made is removed again, but for volumes',
-  back: 'Everything is back as it was before',
-  stuck: 'The version before is not back on everything',
-};
-
 function deployFailed(namespace: string, failures: readonly DeployFailure[], state: TakenBack): UserError {
   const blocks = failures.map(({ service, message, cause, error, healthOutput, lastLines }) =>
     [
@@ -382,7 +348,7 @@ function deployFailed(namespace: string, failures: readonly DeployFailure[], sta
   );
   return new UserError({
     code: 'DEPLOY_FAILED',
-    message: `"${namespace}" was not deployed\n${blocks.join('\n')}\n${STATES[state]}.`,
+    message: `"${namespace}" was not deployed\n${blocks.join('\n')}\n${TAKEN_BACK[state]}.`,
     hint: failures[0]?.cause?.next ?? `kubectl --namespace ${namespace} get pods`,
     exitCode: ExitCode.unhealthy,
     details: { namespace, state, failed: failures },

@@ -12,6 +12,7 @@ export function inSwarm(context: ServiceContext): ServiceContext {
   const engine = createSwarmEngine(context, async ({ timeoutMs }) => {
     const { seconds, services } = await deployLocked(context, createSwarm(processes, env, signal), {
       dryRun: false,
+      journaled: false,
       images: 'running',
       timeoutMs,
       chooseNode: async (_, [node]) => {

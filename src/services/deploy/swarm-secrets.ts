@@ -92,23 +92,24 @@ export function madeByInvctl({ Spec }: SwarmSecret): boolean {
   return Spec.Labels?.[FINGERPRINT] !== undefined;
 }
 
-/** Creates the missing versions. @returns the names of those that were created, also through `made` */
+/** Creates the missing versions. */
 export async function createSecrets(
   swarm: Swarm,
   project: string,
   secrets: readonly VersionedSecret[],
-  made: string[],
 ): Promise<void> {
   for (const { name, content, state } of secrets) {
     if (state === 'kept') continue;
     const labels = { [PROJECT]: project, [FINGERPRINT]: fingerprint(content) };
     await swarm.createSecret(name, labels, Readable.from([content]));
-    made.push(name);
   }
 }
 
 /** Removes all of invctl's versions older than the previous one, which a rollback needs. */
-export async function removeOldSecrets(swarm: Swarm, secrets: readonly VersionedSecret[]): Promise<void> {
+export async function removeOldSecrets(
+  swarm: Swarm,
+  secrets: readonly Pick<VersionedSecret, 'base' | 'version'>[],
+): Promise<void> {
   const there = await swarm.secrets();
   for (const { base, version } of secrets) {
     const older = versionsOf(there, base).filter((one) => one.version < version);

@@ -15,21 +15,29 @@ import { CommandError, ExitCode, UserError } from '../../errors.js';
 import type { ExportSource, Loss } from '../../export/source.js';
 import type { Json } from '../../export/swarm/json.js';
 import { type StackFile, swarmStackFile } from '../../export/swarm/stack-file.js';
+import { assertNothingUnfinished, beginJournal } from '../../system/journal.js';
 import { withProjectLock } from '../../system/lock.js';
+import { timeId } from '../../system/time-id.js';
 import type { ServiceContext } from '../context.js';
 import { exportSource } from '../export.js';
 import { provideSecrets } from '../secrets/provide.js';
 import { forgetCluster } from './deployed-record.js';
 import { causeFinder, type DeployFailure, wentAway } from './evidence.js';
+import { recoverDeployments } from './interrupted.js';
 import { explainFailure } from './swarm-causes.js';
 import { compareServices, DEFINITION, type ServiceChange } from './swarm-changes.js';
 import { type ImageInput, type PinnedImage, pinImages } from './swarm-images.js';
+import {
+  recordBefore,
+  type SwarmDeployment,
+  swarmDeployOperation,
+  TAKEN_BACK,
+  type TakenBack,
+  takeBackStack,
+} from './swarm-operation.js';
 import { type PlacedLabel, placeLabels, setLabels } from './swarm-placement.js';
 import { awaitRollout, type RolloutEvent, type RolloutFailure } from './swarm-rollout.js';
 import { createSecrets, planSecrets, removeOldSecrets, type VersionedSecret } from './swarm-secrets.js';
-
-/** Least time allowed for a rollback that invctl asked for. */
-const ROLLBACK_MS = 180_000;
 
 export interface SwarmDeployInput {
   dryRun: boolean;
@@ -76,16 +84,22 @@ interface Plan {
 export async function deploySwarm(context: ServiceContext, input: SwarmDeployInput): Promise<SwarmDeployed> {
   const location = context.project();
   const swarm = createSwarm(context.processes, context.env, context.signal);
-  return withProjectLock(location, { command: 'invctl deploy swarm', signal: context.signal }, () =>
-    deployLocked(context, swarm, input),
-  );
+  const options = { command: 'invctl deploy swarm', recovers: true, signal: context.signal };
+  return withProjectLock(location, options, async () => {
+    if (input.dryRun) await assertNothingUnfinished(location);
+    else await recoverDeployments(context, swarmDeployOperation);
+    return deployLocked(context, swarm, { ...input, journaled: true });
+  });
 }
 
-/** {@link deploySwarm} for a caller that holds the project's lock. */
+/**
+ * {@link deploySwarm} for a caller that holds the project's lock.
+ * @param input.journaled false where it is a step of an operation that has a journal
+ */
 export async function deployLocked(
   context: ServiceContext,
   swarm: Swarm,
-  input: SwarmDeployInput,
+  input: SwarmDeployInput & { journaled: boolean },
 ): Promise<SwarmDeployed> {
   await swarm.assertManager();
   const plan = await planDeployment(context, swarm, input);
@@ -101,26 +115,53 @@ export async function deployLocked(
   const { tag } = swarm;
   for (const image of plan.images) if (image.tag) await tag(image.pinned, image.tag);
   await setLabels(swarm, plan.labels);
-  const made: string[] = [];
+  const deployment = deploymentOf(plan, input.timeoutMs);
+  const options = { operation: swarmDeployOperation.name, id: timeId(new Date()) };
+  const journal = input.journaled
+    ? await beginJournal<SwarmDeployment>(context.project(), options)
+    : undefined;
+  await journal?.step('apply', deployment);
   try {
-    await createSecrets(swarm, plan.stack, plan.secrets, made);
+    await createSecrets(swarm, plan.stack, plan.secrets);
     await handOver(context, swarm, plan);
   } catch (error) {
     const away = wentAway(error, 'invctl deploy swarm', plan.stack);
     if (away) throw away;
     // Services that were created or changed before the Swarm refused another one are rolled back as well.
-    await takeBack(context, swarm, plan, made, input);
+    await takeBackStack(swarm, deployment, context.warn);
+    await journal?.end();
     throw error;
   }
+  await journal?.step('wait', deployment);
   const { failures, seconds } = await watched(context, swarm, plan, input);
   if (failures.length > 0) {
     const explained = await explain(context, swarm, plan, failures);
-    const state = await takeBack(context, swarm, plan, made, input);
+    const state = await takeBackStack(swarm, deployment, context.warn);
+    await journal?.end();
     throw deployFailed(plan, explained, state);
   }
+  await journal?.step('clean', deployment);
   await removeOldSecrets(swarm, plan.secrets);
   await forgetCluster(context.project());
+  await journal?.end();
   return { ...told, seconds };
+}
+
+function deploymentOf({ stack, file, before, secrets, labels }: Plan, timeoutMs: number): SwarmDeployment {
+  return {
+    stack,
+    services: file.services,
+    before: recordBefore(before),
+    made: secrets.filter(({ state }) => state !== 'kept').map(({ name }) => name),
+    secrets: secrets.map(({ base, version }) => ({ base, version })),
+    labels: labels
+      .filter(({ kept }) => !kept)
+      .map(
+        ({ label, node }) =>
+          `${node.Description.Hostname} keeps the label ${label}: a volume may have been made there`,
+      ),
+    timeoutMs,
+  };
 }
 
 async function planDeployment(
@@ -246,7 +287,7 @@ async function watched(
   } catch (error) {
     if (context.signal.aborted) {
       context.warn(
-        `the Swarm goes on with the update of "${stack}" by itself, and goes back where it fails: docker stack services ${stack}`,
+        `the Swarm goes on with the update of "${stack}" by itself, and goes back where it fails; to wait for that: invctl recover`,
       );
       throw error;
     }
@@ -276,81 +317,6 @@ async function explain(
   return explained;
 }
 
-type TakenBack = 'removed' | 'back' | 'stuck';
-
-/** Rolls back everything that this deployment changed, also healthy services: they belong to one version. */
-async function takeBack(
-  { warn }: ServiceContext,
-  swarm: Swarm,
-  { stack, file, before, labels }: Plan,
-  made: readonly string[],
-  { timeoutMs }: SwarmDeployInput,
-): Promise<TakenBack> {
-  try {
-    if (before.size === 0) {
-      await swarm.removeStack(stack);
-      for (const { label, node, kept } of labels) {
-        if (!kept)
-          warn(`${node.Description.Hostname} keeps the label ${label}: a volume may have been made there`);
-      }
-    } else await rollBackAll(swarm, stack, file.services, before, Math.max(timeoutMs, ROLLBACK_MS));
-    const left: string[] = [];
-    for (const name of made) if (!(await swarm.removeSecret(name))) left.push(name);
-    if (left.length > 0) warn(`still in use, and left in the Swarm: ${left.join(', ')}`);
-    return before.size === 0 ? 'removed' : 'back';
-  } catch (error) {
-    warn(`the way back was not completed: ${error instanceof Error ? error.message : String(error)}`);
-    return 'stuck';
-  }
-}
-
-async function rollBackAll(
-  swarm: Swarm,
-  stack: string,
-  names: readonly string[],
-  before: ReadonlyMap<string, SwarmService>,
-  timeoutMs: number,
-): Promise<void> {
-  const now = await swarm.services(stack);
-  const isNew = ([name]: [string, SwarmService]) => names.includes(name) && !before.has(name);
-  await swarm.removeServices([...now].filter(isNew).map(([, service]) => service));
-  const goingBack = new Map<string, SwarmService>();
-  for (const [name, service] of now) {
-    const earlier = before.get(name);
-    // An unchanged index shows that this deployment did not reach the service.
-    if (!earlier || earlier.Version.Index === service.Version.Index) continue;
-    const state = service.UpdateStatus?.State ?? '';
-    if (state === 'rollback_completed') continue;
-    if (JSON.stringify(earlier.Spec) === JSON.stringify(service.Spec)) continue;
-    if (state !== 'rollback_started') await swarm.rollBack(service);
-    goingBack.set(name, service);
-  }
-  const deadline = performance.now() + timeoutMs;
-  while (goingBack.size > 0 && performance.now() < deadline) {
-    const services = await swarm.services(stack);
-    for (const name of goingBack.keys()) {
-      const service = services.get(name);
-      const state = service?.UpdateStatus?.State ?? '';
-      if (!service || !['rollback_started', 'updating'].includes(state)) goingBack.delete(name);
-    }
-    await new Promise((resolve) => setTimeout(resolve, 1000));
-  }
-  if (goingBack.size > 0) {
-    const left = [...goingBack.keys()].map((name) => `${stack}_${name}`);
-    throw new UserError({
-      code: 'ROLLBACK_LATE',
-      message: `${left.join(', ')} did not come back within ${Math.round(timeoutMs / 1000)} s`,
-      hint: `docker service ps --no-trunc ${left[0]}`,
-    });
-  }
-}
-
-const STATES: Readonly<Record<TakenBack, string>> = {
-  removed: 'There was no version before: the stack is removed again, its volumes are kept',
-  back: 'Every service is back on the version before',
-  stuck: 'The version before is not back on all services',
-};
-
 function deployFailed({ stack }: Plan, failures: readonly DeployFailure[], state: TakenBack): UserError {
   const blocks = failures.map(({ service, message, cause, error, healthOutput, lastLines }) =>
     [
@@ -364,7 +330,7 @@ function deployFailed({ stack }: Plan, failures: readonly DeployFailure[], state
   );
   return new UserError({
     code: 'DEPLOY_FAILED',
-    message: `the stack "${stack}" was not deployed\n${blocks.join('\n')}\n${STATES[state]}.`,
+    message: `the stack "${stack}" was not deployed\n${blocks.join('\n')}\n${TAKEN_BACK[state]}.`,
     hint: failures[0]?.cause?.next ?? `docker stack ps --no-trunc ${stack}`,
     exitCode: ExitCode.unhealthy,
     details: { stack, state, failed: failures },

@@ -28,6 +28,16 @@ describe('doctor --production', () => {
     expect(checks.filter(({ check }) => check.chapter === 'production')).toEqual([]);
   });
 
+  it('adds a restart policy, bounds of logs and a memory limit', async () => {
+    project.edit('compose.yaml', '    restart: unless-stopped\n', '');
+    project.edit('compose.yaml', '    logging: *logging\n', '');
+    project.edit('compose.yaml', 'memory: 512m, ', '');
+    const { fixed } = await project.fix({ production: true });
+    expect(fixed).toEqual(expect.arrayContaining(['prod.limits', 'prod.restart', 'prod.logs']));
+    const ids = ['prod.limits', 'prod.restart'];
+    for (const { check, outcome } of await judge()) if (ids.includes(check.id)) expect(outcome).toBe('pass');
+  });
+
   it.each(PRODUCTION_FAULTS.map((fault) => [`${fault.id} ${fault.variant ?? ''}`, fault] as const))(
     'finds %s',
     async (_, fault) => {

@@ -9,6 +9,9 @@ import { parse, stringify } from 'yaml';
 import { invctl } from '../../support/cli.js';
 import { clusterEnvironment, kubectl, kubectlWith, withoutCluster } from '../../support/export/cluster.js';
 import { type Played, playKubelet } from '../../support/export/played-kubelet.js';
+import { atFullSize } from '../../support/fault-counts.js';
+import { killedAt } from '../../support/kill-at-step.js';
+import { killsOf } from '../../support/kills.js';
 import { schemaErrors } from '../../support/schema.js';
 
 const PASSWORD = `s3cret-${randomBytes(9).toString('hex')}`;
@@ -33,6 +36,7 @@ interface Project {
   folder: string;
   edit(from: string | RegExp, to: string): void;
   deploy(args?: string[], env?: NodeJS.ProcessEnv): Promise<Deployed>;
+  run(args: string[], env?: NodeJS.ProcessEnv): ReturnType<typeof invctl>;
 }
 
 interface Deployed {
@@ -60,6 +64,11 @@ describe.skipIf(withoutCluster)('deploy k8s', () => {
     return {
       namespace,
       folder,
+      run: (args, env = {}) =>
+        invctl(args, {
+          cwd: folder,
+          env: { ...clusterEnvironment, INVCTL_STATE_DIR: `${folder}-state`, ...env },
+        }),
       edit: (from, to) => writeFileSync(file, readFileSync(file, 'utf8').replace(from, to)),
       async deploy(args = [], env = {}) {
         const { code, stdout, stderr } = await invctl(['deploy', 'k8s', '--json', '--verbose', ...args], {
@@ -259,6 +268,49 @@ describe.skipIf(withoutCluster)('deploy k8s', () => {
       expect(away.deployed.orchestrator).toBe('unread');
       expect(new Set(Object.values(outcomes(away.byId)))).toEqual(new Set(['unknown']));
       expect(away.byId.limits.reason).toMatch(/^not judged: the namespace .* cannot be read/);
+    } finally {
+      await kubelet.stop();
+    }
+  }, 240_000);
+
+  it('is finished or taken back where it was killed', async () => {
+    const { namespace, folder, edit, run, deploy } = await project();
+    const kubelet = playKubelet(namespace, () => 'ready');
+    const greeting = () =>
+      get(namespace, 'deployment', 'api').spec.template.spec.containers[0].envFrom[0].configMapRef.name;
+    const recovered = async () => JSON.parse((await run(['recover', '--json'])).stdout).data.recovered;
+    try {
+      const first = await run(['deploy', 'k8s'], killedAt('apply', 'after'));
+      expect([first.code, (await recovered())[0].outcome]).toEqual([null, 'reverted']);
+      expect([get(namespace, 'deployments').items, secretsOf(namespace)]).toEqual([[], []]);
+      expect((await deploy()).error).toBeUndefined();
+      let edition = 0;
+      const kills = killsOf('deploy k8s');
+      const usual = kills.filter(([step, when]) => step !== 'apply' && when === 'before');
+      for (const [step, when, noted] of atFullSize ? kills : usual) {
+        edition += 1;
+        const [before, secrets] = [greeting(), secretsOf(namespace)];
+        edit(/GREETING: \w+/, `GREETING: edition${edition}`);
+        writeFileSync(join(folder, 'secrets/db_password.txt'), `${PASSWORD}-${edition}`);
+        expect((await run(['deploy', 'k8s'], killedAt(step, when))).code).toBeNull();
+        const outcomes = (await recovered()).map(({ outcome }: { outcome: string }) => outcome);
+        const isBack = noted === undefined || noted === 'apply';
+        expect([step, when, outcomes]).toEqual([
+          step,
+          when,
+          noted === undefined ? [] : [isBack ? 'reverted' : 'finished'],
+        ]);
+        expect([step, when, greeting() === before]).toEqual([step, when, isBack]);
+        if (isBack) expect(secretsOf(namespace)).toEqual(secrets);
+        expect(get(namespace, 'statefulset', 'db').status.readyReplicas).toBe(1);
+      }
+      // The next deployment does it by itself.
+      await run(['deploy', 'k8s'], killedAt('apply', 'after'));
+      const next = await deploy();
+      expect([next.error, next.stderr]).toEqual([
+        undefined,
+        expect.stringContaining('was cut off, and is reverted'),
+      ]);
     } finally {
       await kubelet.stop();
     }

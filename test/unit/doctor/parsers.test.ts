@@ -88,6 +88,36 @@ describe('known causes in logs', () => {
   ])('%s', (line, check) => {
     expect(causeInLogs(facts, ['noise', line])?.check).toBe(check);
   });
+  it('end with what is typed where the services are deployed', () => {
+    const commands = {
+      logs: (service: string) => `docker service logs shop_${service}`,
+      exec: (service: string, command: string) => `docker exec shop_${service} ${command}`,
+      start: 'invctl deploy swarm',
+      rebuild: 'invctl build --no-cache && invctl deploy swarm',
+      networks: 'docker stack services shop',
+      space: 'docker system df',
+    };
+    for (const line of [
+      'POSTGRES_PASSWORD to a non-empty value',
+      'error: both POSTGRES_PASSWORD and POSTGRES_PASSWORD_FILE are set',
+      'password authentication failed for user "shop"',
+      'initialized by PostgreSQL version 15',
+      'database "shop" does not exist',
+      'ENOSPC',
+      'API_KEY is the placeholder',
+      "EACCES: permission denied, open '/run/secrets/db_password'",
+      'ECONNREFUSED 127.0.0.1:5432',
+      'getaddrinfo ENOTFOUND db',
+      'the database system is starting up',
+      'exec format error',
+      'exec ./entry.sh: no such file or directory',
+      "Cannot find module 'x'",
+    ]) {
+      const next = causeInLogs(facts, [line], '', commands)?.next;
+      expect([line, next]).toEqual([line, expect.stringMatching(/docker|invctl deploy swarm/)]);
+      expect(next).not.toMatch(/invctl (up|logs|exec|network)\b|invctl build(?! --no-cache && )/);
+    }
+  });
   it('none in ordinary lines', () => {
     expect(
       causeInLogs(facts, ['listening on 0.0.0.0:5003', 'database system is ready to accept connections']),

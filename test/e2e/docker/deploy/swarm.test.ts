@@ -8,6 +8,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { invctl } from '../../../support/cli.js';
 import { withoutDocker } from '../../../support/docker.js';
 import { type OwnEngine, startOwnEngine, withoutOwnEngine } from '../../../support/export/own-engine.js';
+import { atFullSize } from '../../../support/fault-counts.js';
+import { killedAt } from '../../../support/kill-at-step.js';
+import { type Kill, killsOf } from '../../../support/kills.js';
 import { schemaErrors } from '../../../support/schema.js';
 
 /** As `psql` would send it, with the final newline that an editor leaves. */
@@ -42,11 +45,19 @@ touch /tmp/ready; exec sleep 1d`;
 const dockerfile = (script: string) =>
   `FROM postgres:16\nRUN echo ${Buffer.from(script).toString('base64')} | base64 -d > /api.sh\nUSER postgres\nENTRYPOINT ["bash", "/api.sh"]\n`;
 
+const schemaOf = (args: readonly string[]) =>
+  args
+    .filter((word) => !word.startsWith('-'))
+    .slice(0, 2)
+    .join('-');
+
 interface Stack {
   name: string;
   folder: string;
   // biome-ignore lint/suspicious/noExplicitAny: each test knows the shape that it asks for.
   run(...args: string[]): Promise<{ code: number | null; data: any; error: any; stderr: string }>;
+  /** Runs it until it is killed there. */
+  killed(kill: Kill, ...args: string[]): Promise<void>;
 }
 
 describe.skipIf(withoutDocker || withoutOwnEngine)('deploy swarm', () => {
@@ -63,13 +74,22 @@ describe.skipIf(withoutDocker || withoutOwnEngine)('deploy swarm', () => {
     return {
       name,
       folder,
+      async killed([step, when], ...args) {
+        const env = {
+          DOCKER_HOST: engine.host,
+          INVCTL_STATE_DIR: `${folder}-state`,
+          ...killedAt(step, when),
+        };
+        const { code, stderr } = await invctl(args, { cwd: folder, env });
+        expect([step, when, code, stderr]).toEqual([step, when, null, expect.any(String)]);
+      },
       async run(...args) {
         const { code, stdout, stderr } = await invctl([...args, '--json'], {
           cwd: folder,
           env: { DOCKER_HOST: engine.host, INVCTL_STATE_DIR: `${folder}-state` },
         });
         const document = JSON.parse(stdout);
-        if (document.ok) expect(schemaErrors(args.slice(0, 2).join('-'), document)).toEqual([]);
+        if (document.ok) expect(schemaErrors(schemaOf(args), document)).toEqual([]);
         for (const text of [stdout, stderr]) expect(text).not.toContain(PASSWORD);
         return { code, data: document.data, error: document.error, stderr };
       },
@@ -130,6 +150,39 @@ describe.skipIf(withoutDocker || withoutOwnEngine)('deploy swarm', () => {
     const labels = await engine.docker('node', 'inspect', 'self', '--format', '{{json .Spec.Labels}}');
     expect(JSON.parse(labels)).toEqual({ [`${name}.pgdata`]: 'true' });
 
+    // The checklist, by what runs; a backup of the database there makes its item green.
+    const items = async () => {
+      const { data } = await run('doctor', '--production');
+      expect(data.deployed).toEqual({ orchestrator: 'swarm', place: `the stack "${name}"` });
+      const found = data.checks.filter(({ id }: { id: string }) => id.startsWith('prod.'));
+      return Object.fromEntries(
+        found.map(
+          ({ id, outcome, findings }: { id: string; outcome: string; findings: { next: string }[] }) => [
+            id.slice(5),
+            [outcome, ...findings.map(({ next }) => next)],
+          ],
+        ),
+      );
+    };
+    const judged = await items();
+    expect(judged).toMatchObject({
+      'dev-config': ['pass'],
+      restart: ['pass'],
+      healthchecks: ['pass'],
+      orchestration: ['pass'],
+      monitoring: ['unknown'],
+      backups: ['fail', 'invctl db backup --deployed'],
+    });
+    expect(judged.limits).toHaveLength(3);
+    for (const id of ['limits', 'logs', 'env-files', 'secrets-manager']) {
+      for (const next of judged[id].slice(1)) expect(next).toContain(', then: invctl deploy swarm');
+    }
+    expect((await run('db', 'backup', '--deployed')).error).toBeUndefined();
+    await engine.docker('service', 'update', '--detach', '--limit-memory', '1g', `${name}_api`);
+    const after = await items();
+    expect([after.backups, after.limits.length]).toEqual([['pass'], 2]);
+    await run('deploy', 'swarm');
+
     const task = () =>
       engine.docker('service', 'ps', '--quiet', '--filter', 'desired-state=running', `${name}_api`);
     const before = await task();
@@ -178,6 +231,94 @@ describe.skipIf(withoutDocker || withoutOwnEngine)('deploy swarm', () => {
     expect(await inService(`${name}_api`, 'cat', '/run/secrets/db_password')).toBe(now.trim());
     expect(await left('secret', name)).toEqual([`${name}_db_password_v1`, `${name}_db_password_v2`]);
 
+    // Killed in between: the role, the file and the stack agree again. At its last step it is finished.
+    const password = () => readFileSync(join(folder, 'secrets/db_password.txt'), 'utf8').trim();
+    for (const kill of atFullSize ? killsOf('secrets rotate') : []) {
+      const old = password();
+      await shop.killed(kill, 'secrets', 'rotate', '--swarm');
+      const { data } = await run('recover');
+      const finished = ['recreate', 'prove', 'clean'].includes(kill[2] ?? '');
+      expect([kill, data.recovered.map(({ outcome }: { outcome: string }) => outcome)]).toEqual([
+        kill,
+        kill[2] === undefined ? [] : [finished ? 'finished' : 'reverted'],
+      ]);
+      expect([kill, password() !== old]).toEqual([kill, finished]);
+      expect(await inService(`${name}_api`, 'cat', '/run/secrets/db_password')).toBe(password());
+      const login =
+        'PGPASSWORD=$(cat /run/secrets/db_password) psql -h db -U postgres -d shop -tc "select 1"';
+      expect(await inService(`${name}_api`, 'bash', '-c', login)).toBe('1');
+    }
+
+    await engine.docker('stack', 'rm', name);
+  });
+
+  it('is finished or taken back where it was killed', async () => {
+    const shop = await stack(`name: NAME
+services:
+  api: {image: postgres:16, command: [sleep, 1d], environment: {EDITION: "0"}, secrets: [db_password], healthcheck: {test: [CMD, "true"], interval: 1s, start_interval: 200ms, start_period: 30s}, stop_grace_period: 0s, deploy: {endpoint_mode: dnsrr, update_config: {monitor: 500ms}, rollback_config: {monitor: 500ms}}}
+secrets: {db_password: {file: ./secrets/db_password.txt}}
+`);
+    const { name, folder, run } = shop;
+    const file = join(folder, 'compose.yaml');
+    let edition = 0;
+    const edit = () => {
+      edition += 1;
+      writeFileSync(file, readFileSync(file, 'utf8').replace(/EDITION: "\d+"/, `EDITION: "${edition}"`));
+      writeFileSync(join(folder, 'secrets/db_password.txt'), `${PASSWORD}-${edition}`);
+    };
+    const running = async () =>
+      Number(
+        await engine
+          .docker(
+            'service',
+            'inspect',
+            `${name}_api`,
+            '--format',
+            '{{index .Spec.TaskTemplate.ContainerSpec.Env 0}}',
+          )
+          .then((text) => text.replace('EDITION=', '')),
+      );
+    const made = () => left('secret', name);
+
+    // Nothing was there before: nothing is left.
+    await shop.killed(['apply', 'after', 'apply'], 'deploy', 'swarm');
+    expect((await run('recover')).data.recovered[0].outcome).toBe('reverted');
+    expect([await left('service', name), await made()]).toEqual([[], []]);
+    expect((await run('deploy', 'swarm')).error).toBeUndefined();
+
+    const kills = killsOf('deploy swarm');
+    const usual = kills.filter(([step, when]) => step !== 'apply' && when === 'before');
+    // Applied and not noted; rolled out and not noted.
+    for (const kill of atFullSize ? kills : usual) {
+      const [before, secrets] = [await running(), await made()];
+      edit();
+      await shop.killed(kill, 'deploy', 'swarm');
+      const { data } = await run('recover');
+      const [, , noted] = kill;
+      const outcome = noted === undefined ? [] : [noted === 'apply' ? 'reverted' : 'finished'];
+      expect([kill, data.recovered.map((one: { outcome: string }) => one.outcome)]).toEqual([kill, outcome]);
+      const isBack = noted === undefined || noted === 'apply';
+      expect([kill, await running()]).toEqual([kill, isBack ? before : edition]);
+      if (isBack) expect(await made()).toEqual(secrets);
+    }
+
+    if (!atFullSize) return;
+    // The next deployment does it by itself: a version that never gets healthy is taken back first.
+    const healthy = readFileSync(file, 'utf8');
+    writeFileSync(
+      file,
+      healthy.replace('[CMD, "true"]', '[CMD, "false"]').replace('start_period: 30s', 'retries: 1'),
+    );
+    const good = await running();
+    await shop.killed(['wait', 'after', 'wait'], 'deploy', 'swarm', '--timeout', '15');
+    expect((await run('deploy', 'swarm', '--dry-run')).error.code).toBe('UNFINISHED_OPERATION');
+    writeFileSync(file, healthy.replace(/EDITION: "\d+"/, 'EDITION: "100"'));
+    const next = await run('deploy', 'swarm');
+    expect([next.error, next.stderr]).toEqual([
+      undefined,
+      expect.stringMatching(/a deployment of .* was cut off, and is reverted now: Every service is back/),
+    ]);
+    expect([good < 100, await running()]).toEqual([true, 100]);
     await engine.docker('stack', 'rm', name);
   });
 

@@ -129,6 +129,7 @@ const ABSENT = [
   'Error response from daemon: No such container: 0a1b2c',
   'Error: No such container: 0a1b2c',
   'Error response from daemon: service shop_db not found',
+  'Error response from daemon: task tgpkgumyhfsamwxm12o7ulrx6 not found',
   'Error response from daemon: secret db_password was not found',
 ];
 

@@ -95,7 +95,7 @@ describe('the versions of a secret', () => {
   const deploy = async (swarm: Swarm, content: string | Buffer) => {
     writeFileSync(file, content);
     const planned = await planSecrets(swarm, source, exported);
-    await createSecrets(swarm, 'shop', planned, []);
+    await createSecrets(swarm, 'shop', planned);
     await removeOldSecrets(swarm, planned);
     return planned.map(({ name, state }) => [name, state]);
   };
