@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import type pg from 'pg';
 import { expect, test } from 'vitest';
 import type { Database, Statement } from '../src/database/database.js';
 import { POST_LINE } from '../src/ledger/statements.js';
@@ -18,13 +19,15 @@ const ADMIN = { username: 'admin', password: 'correct horse battery staple' };
 const PAGE = 50;
 
 /** The SQL of the API's own statements, as it is sent. */
-async function sqlOf(run: (items: Items) => Promise<unknown>): Promise<string> {
+async function sqlOf(client: pg.Client, run: (items: Items) => Promise<unknown>): Promise<string> {
   let text = '';
   const note = async (statement: Statement) => {
     text = statement.text;
-    return [{ json: '', key: null, id: null }];
+    return [{ json: '', records: null }];
   };
-  const database = { query: note, read: note };
+  const describe = async (statement: Statement) =>
+    (await client.query(statement.text)).fields.map(({ name, dataTypeID }) => ({ name, type: dataTypeID }));
+  const database = { read: note, readPage: note, describe };
   await run(new Items(database as unknown as Database));
   return text;
 }
@@ -94,13 +97,13 @@ test('how fast it is', async () => {
         name: 'point read',
         target: 20,
         next: () => `${head('GET', `/items/${anyId()}`)}\r\n`,
-        sql: (await sqlOf((items) => items.find(1))).replaceAll('$1', ':id'),
+        sql: (await sqlOf(database.client, (items) => items.find(1))).replaceAll('$1', ':id'),
       },
       {
         name: `list of ${PAGE}`,
         target: 20,
         next: () => `${head('GET', '/items')}\r\n`,
-        sql: await sqlOf((items) =>
+        sql: await sqlOf(database.client, (items) =>
           items.search({ sort: 'sku', limit: PAGE, after: undefined, archived: false }),
         ),
       },

@@ -9,7 +9,7 @@ const types: pg.CustomTypesConfig = {
     oid === INT8_OID ? Number : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser,
 };
 
-/** What every connection of the API has in common. Times that it reads and writes are UTC. */
+/** What every connection of the API has in common. Times that it reads and writes are UTC, in the order of ISO 8601. */
 export function connectionConfig(settings: Settings): pg.ClientConfig {
   return {
     host: settings.databaseHost,
@@ -18,7 +18,7 @@ export function connectionConfig(settings: Settings): pg.ClientConfig {
     user: settings.databaseUser,
     password: settings.databasePassword,
     application_name: 'inventory-api',
-    options: '-c TimeZone=UTC',
+    options: '-c TimeZone=UTC -c DateStyle=ISO',
     keepAlive: true,
     types,
   };

@@ -10,6 +10,7 @@ import {
   isSerializationFailure,
 } from './connection.js';
 import { Pipeline } from './pipeline.js';
+import type { Column } from './records.js';
 
 const CONNECT_TIMEOUT_MS = 3000;
 const STATEMENT_TIMEOUT_MS = 5000;
@@ -49,6 +50,7 @@ export interface BulkTransaction extends Session {
 export class Database implements Session {
   readonly #pool: pg.Pool;
   readonly #reads: Pipeline;
+  readonly #pages: Pipeline;
   readonly #pings: pg.Pool;
   readonly #imports: pg.Pool;
   readonly #reports: pg.Pool;
@@ -72,6 +74,11 @@ export class Database implements Session {
     });
     this.#reads = new Pipeline(
       { ...config, ...limits, application_name: 'inventory-api-reads' },
+      onIdleError,
+    );
+    // Apart from the reads by key, since a page takes several times as long.
+    this.#pages = new Pipeline(
+      { ...config, ...limits, application_name: 'inventory-api-pages' },
       onIdleError,
     );
     // Health must tell of the database, not of a pool that is busy.
@@ -114,20 +121,21 @@ export class Database implements Session {
    * Runs a statement that finds a few rows by their key and locks none. It shares a connection with others of its
    * kind, for half the work of a connection to itself. Errors as for `query`.
    */
-  async read<Row extends pg.QueryResultRow>(
-    statement: Statement,
-    values: readonly unknown[],
-  ): Promise<Row[]> {
-    if (this.#readsUnderWay >= this.#waitingLimit) throw tooManyRequests();
-    this.#readsUnderWay += 1;
-    try {
-      const { rows } = await this.#reads.query<Row>({ ...statement, values: values as unknown[] });
-      return rows;
-    } catch (error) {
-      throw asFailure(error);
-    } finally {
-      this.#readsUnderWay -= 1;
-    }
+  read<Row extends pg.QueryResultRow>(statement: Statement, values: readonly unknown[]): Promise<Row[]> {
+    return this.#share<Row>(this.#reads, statement, values);
+  }
+
+  /** The same for a statement that finds a page of rows in the order of an index. */
+  readPage<Row extends pg.QueryResultRow>(statement: Statement, values: readonly unknown[]): Promise<Row[]> {
+    return this.#share<Row>(this.#pages, statement, values);
+  }
+
+  /** The columns that a statement returns. Errors as for `query`. */
+  describe(statement: Statement): Promise<Column[]> {
+    return this.#withClient(async (client) => {
+      const { fields } = await answerTo(client, statement, []);
+      return fields.map(({ name, dataTypeID }) => ({ name, type: dataTypeID }));
+    });
   }
 
   /** Runs `work` in one transaction; more than once if PostgreSQL asks for it. Errors as for `query`. */
@@ -229,9 +237,27 @@ export class Database implements Session {
     await Promise.all([
       this.#pool.end(),
       this.#reads.close(),
+      this.#pages.close(),
       this.#pings.end(),
       ...[this.#imports, this.#reports].map((pool) => pool.end()),
     ]);
+  }
+
+  async #share<Row extends pg.QueryResultRow>(
+    pipeline: Pipeline,
+    statement: Statement,
+    values: readonly unknown[],
+  ): Promise<Row[]> {
+    if (this.#readsUnderWay >= this.#waitingLimit) throw tooManyRequests();
+    this.#readsUnderWay += 1;
+    try {
+      const { rows } = await pipeline.query<Row>({ ...statement, values: values as unknown[] });
+      return rows;
+    } catch (error) {
+      throw asFailure(error);
+    } finally {
+      this.#readsUnderWay -= 1;
+    }
   }
 
   async #withClient<Result>(work: (client: pg.PoolClient) => Promise<Result>): Promise<Result> {
@@ -280,9 +306,16 @@ async function run<Row extends pg.QueryResultRow>(
   statement: Statement,
   values: readonly unknown[] = [],
 ): Promise<Row[]> {
+  return (await answerTo<Row>(client, statement, values)).rows;
+}
+
+async function answerTo<Row extends pg.QueryResultRow>(
+  client: pg.PoolClient,
+  statement: Statement,
+  values: readonly unknown[],
+): Promise<pg.QueryResult<Row>> {
   try {
-    const result = await client.query<Row>({ ...statement, values: values as unknown[] });
-    return result.rows;
+    return await client.query<Row>({ ...statement, values: values as unknown[] });
   } catch (error) {
     throw asFailure(error);
   }

@@ -99,6 +99,9 @@ export class Items extends VersionedTable {
       descending: sort.startsWith('-'),
       limit,
       after,
+      // The other conditions may leave few rows, and archived items are few.
+      quick: conditions.length === 1 && !archived,
+      unique: sort.endsWith('sku'),
       conditions,
       total,
       ...(stock && { shown: ITEM_COLUMNS_WITH_STOCK }),

@@ -57,6 +57,7 @@ export class Movements {
       limit,
       after,
       conditions,
+      quick: conditions.length === 0,
       total,
     });
   }

@@ -13,7 +13,7 @@ export interface VersionedResource {
   /** For the summaries: `a category`. */
   readonly one: string;
   readonly table: VersionedTable;
-  /** The column that lists are sorted by. */
+  /** The column that lists are sorted by, which no two have the same in. */
   readonly sort: string;
   readonly schemas: {
     /** Its name in the OpenAPI document: `Category`. */
@@ -47,7 +47,15 @@ export function versionedResource(instance: FastifyInstance, resource: Versioned
       const after = decodeCursor(cursor, sort);
       return sendPage(
         reply,
-        await table.list({ column: sort, descending: false, limit, after, conditions: [] }),
+        await table.list({
+          column: sort,
+          unique: true,
+          quick: true,
+          descending: false,
+          limit,
+          after,
+          conditions: [],
+        }),
         sort,
       );
     },
