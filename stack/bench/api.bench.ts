@@ -111,7 +111,7 @@ test('how fast it is', async () => {
         name: 'one-line issue',
         target: 50,
         next: issue,
-        sql: POST_LINE.plain.text.replaceAll(/\$(\d)/g, (_, digit) => values[Number(digit) - 1] ?? ''),
+        sql: POST_LINE.whole.plain.text.replaceAll(/\$(\d)/g, (_, digit) => values[Number(digit) - 1] ?? ''),
       },
     ];
     const pgbench = findPgbench();

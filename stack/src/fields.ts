@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { decimalsOf, MOST_DECIMALS } from './ledger/quantities.js';
 
 // What values look like, wherever they come in: in a body, a query or a file.
 
@@ -149,16 +150,46 @@ export function isTimeZone(name: string): boolean {
   }
 }
 
-/** A count of units. The ledger's own limit for what is on hand is 10^12. */
-export const quantity = z.int().min(1).max(1_000_000_000);
+/** The most that one line may name, and that a reorder point may be. */
+export const QUANTITY_LIMIT = 1_000_000_000;
 
+/**
+ * A quantity in the item's unit. What the item allows of decimals, the ledger knows. `multipleOf` is not said in the
+ * document: a validator that divides doubles would refuse 0.3 for 0.0001.
+ */
+const quantityFrom = (minimum: number) =>
+  z
+    .number()
+    .refine((value) => decimalsOf(value) !== undefined, {
+      message: `must have at most ${MOST_DECIMALS} decimals`,
+      params: { keyword: 'decimals' },
+      abort: true,
+    })
+    .min(minimum)
+    .max(QUANTITY_LIMIT);
+const asItsItem = 'In the unit of the item, with no more decimals than the item has.';
+
+/** How much of an item moves. */
+export const quantity = quantityFrom(1 / 10 ** MOST_DECIMALS).meta({ description: asItsItem });
+/** How much of an item is there. */
+export const counted = quantityFrom(0).meta({ description: asItsItem });
+/** How much more of an item there is; negative for less. */
+export const difference = quantityFrom(-QUANTITY_LIMIT).meta({
+  description: `To add; negative to take. ${asItsItem}`,
+});
 /** At how much of an item it is time for more. */
-export const REORDER_POINT_LIMIT = 1_000_000_000;
-export const reorderPoint = z
+export const reorderPoint = quantityFrom(0).meta({ description: asItsItem, examples: [20] });
+
+/** How many decimals the quantities of an item may have. */
+export const decimals = z
   .int()
   .min(0)
-  .max(REORDER_POINT_LIMIT)
-  .meta({ examples: [20] });
+  .max(MOST_DECIMALS)
+  .meta({
+    description:
+      'How many decimals its quantities may have: 3 for grams of an item in kg. Of an item that has or had stock, it can be raised, not lowered.',
+    examples: [3],
+  });
 
 /** Money, exact: a JSON number would be binary. At most nine digits before the point and four after. */
 export const price = z

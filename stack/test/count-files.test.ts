@@ -123,7 +123,7 @@ test('every flaw is named by its row, and an atomic file with one changes nothin
     '7 barcode duplicate error',
     '8 sku missing error',
     '9 counted invalid error',
-    '10 counted invalid error',
+    '10 counted decimals error',
     '11 counted missing error',
     '12 counted invalid error',
   ]);

@@ -48,7 +48,7 @@ test('a rejected one answers with all flaws, which are there as CSV as well', as
       {
         pointer: '/rows/3/quantity',
         code: 'invalid',
-        message: 'must be a whole number',
+        message: 'must be a number such as 12 or 1.5',
       },
       { pointer: '/rows/3/sku', code: 'duplicate', message: 'is in row 2 already' },
     ],
@@ -60,7 +60,7 @@ test('a rejected one answers with all flaws, which are there as CSV as well', as
       row: '3',
       column: 'quantity',
       code: 'invalid',
-      message: 'must be a whole number',
+      message: 'must be a number such as 12 or 1.5',
       value: 'x',
       severity: 'error',
     },
@@ -125,6 +125,7 @@ test('an export is what an import takes', async () => {
     category: '',
     supplier: '',
     barcode: '',
+    decimals: '0',
   });
   expect((await upload(exported.body)).json()).toMatchObject({ rows: 2733, unchanged: 2733, stocked: 0 });
 

@@ -26,6 +26,7 @@ describe('an item', () => {
       category_id: null,
       supplier_id: null,
       unit: 'each',
+      decimals: 0,
       unit_price: '12.50',
       reorder_point: 0,
       barcode: null,
@@ -51,6 +52,10 @@ describe('an item', () => {
     [{ sku: 'x', name: 'n', unit_price: '1.23456' }, '/body/unit_price', 'pattern'],
     [{ sku: 'x', name: 'n', reorder_point: 1e300 }, '/body/reorder_point', 'maximum'],
     [{ sku: 'x', name: 'n', reorder_point: '5' }, '/body/reorder_point', 'type'],
+    [{ sku: 'x', name: 'n', reorder_point: 1.5 }, '/body/reorder_point', 'decimals'],
+    [{ sku: 'x', name: 'n', reorder_point: 0.00001, decimals: 4 }, '/body/reorder_point', 'decimals'],
+    [{ sku: 'x', name: 'n', decimals: 5 }, '/body/decimals', 'maximum'],
+    [{ sku: 'x', name: 'n', decimals: 1.5 }, '/body/decimals', 'type'],
     [{ sku: 'x', name: 'n', category_id: 99 }, '/body/category_id', 'unknown'],
   ])('may not be %j', async (fields, pointer, code) => {
     const answer = await add(fields);

@@ -35,14 +35,17 @@ test('low stock: at or below the reorder point, in all locations together', asyn
   expect(rest).toMatchObject({ data: [{ sku: 'NONE', on_hand: 0 }], next_cursor: null });
 });
 
+const each = (units: number) => ({ units, quantities: [{ unit: 'each', on_hand: units }] });
+
 test('valuation: exact to the last digit, in all and by category', async () => {
   expect((await viewer('GET', '/reports/valuation')).json()).toEqual({
     items: 3,
     units: 13,
+    quantities: [{ unit: 'each', on_hand: 13 }],
     value: '2001.7002',
     categories: [
-      { category_id: 1, category: 'Tea', items: 2, units: 11, value: '1.70' },
-      { category_id: null, category: null, items: 1, units: 2, value: '2000.0002' },
+      { category_id: 1, category: 'Tea', items: 2, value: '1.70', ...each(11) },
+      { category_id: null, category: null, items: 1, value: '2000.0002', ...each(2) },
     ],
   });
 });
@@ -50,8 +53,8 @@ test('valuation: exact to the last digit, in all and by category', async () => {
 test('movements by day and kind', async () => {
   const report = (await viewer('GET', '/reports/movements-daily')).json();
   expect(report.days).toEqual([
-    { day: report.to, kind: 'issue', movements: 1, units_in: 0, units_out: 1 },
-    { day: report.to, kind: 'receive', movements: 4, units_in: 14, units_out: 0 },
+    { day: report.to, kind: 'issue', unit: 'each', movements: 1, units_in: 0, units_out: 1 },
+    { day: report.to, kind: 'receive', unit: 'each', movements: 4, units_in: 14, units_out: 0 },
   ]);
   expect(Date.parse(report.to) - Date.parse(report.from)).toBe(29 * 86_400_000);
   const past = await viewer('GET', '/reports/movements-daily?from=2020-01-01&to=2020-12-31');
@@ -75,6 +78,7 @@ test('reports of nothing', async () => {
     expect((await ask('GET', '/reports/valuation')).json()).toEqual({
       items: 0,
       units: 0,
+      quantities: [],
       value: '0',
       categories: [],
     });

@@ -1,5 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { BulkTransaction, Database, Session } from '../database/database.js';
+import { exactQuantitySql, isTooFineSql, stepsSql, tooFineSql } from '../ledger/quantities.js';
+import { ON_HAND_LIMIT } from '../ledger/statements.js';
 import { Problem } from '../problem.js';
 import type { Actor } from '../repositories/audit.js';
 import { newImportId, recordFlaws, recordImport } from '../repositories/imports.js';
@@ -39,11 +41,16 @@ interface Differences {
 
 const NO_DIFFERENCES: Differences = { updated: 0, unchanged: 0 };
 
-// Every row with the item and the location that it is of. $1 is the location of rows that name none.
+/** What is wrong with a number that was written down, for its item. */
+const IS_TOO_FINE = isTooFineSql('staged.counted', 'items.decimals');
+const IS_TOO_MUCH = `${stepsSql('staged.counted', 'items.decimals')} > ${ON_HAND_LIMIT}`;
+
+// Every row with the item and the location that it is of, and without a number that its item cannot have. $1 is the location of rows that name none.
 const RESOLVE = (columns: readonly Column[]) => `
   CREATE TEMPORARY TABLE counted ON COMMIT DROP AS
-  SELECT staged.row_number, staged.sku, staged.barcode, staged.location, staged.counted,
-    items.id AS item_id, items.sku AS item_sku, items.archived_at IS NOT NULL AS archived,
+  SELECT staged.row_number, staged.sku, staged.barcode, staged.location, staged.counted AS written,
+    ${IS_TOO_FINE} AS is_too_fine, CASE WHEN ${IS_TOO_FINE} OR ${IS_TOO_MUCH} THEN NULL ELSE staged.counted END AS counted,
+    items.id AS item_id, items.sku AS item_sku, items.archived_at IS NOT NULL AS archived, items.decimals,
     ${columns.includes('location') ? 'CASE WHEN staged.location IS NULL THEN $1::bigint ELSE locations.id END' : '$1::bigint'}
       AS location_id
   FROM staged
@@ -78,6 +85,10 @@ const FLAWS = `
   SELECT row_number, 'barcode', 'mismatch', 'belongs to item ' || items.sku, counted.barcode
   FROM counted JOIN items USING (barcode) WHERE counted.sku IS NOT NULL AND items.id IS DISTINCT FROM item_id
   UNION ALL
+  SELECT row_number, 'counted', CASE WHEN is_too_fine THEN 'decimals' ELSE 'out_of_range' END,
+    CASE WHEN is_too_fine THEN ${tooFineSql('decimals')} ELSE 'is more than a location holds' END, written::text
+  FROM counted WHERE counted IS NULL AND written IS NOT NULL
+  UNION ALL
   SELECT row_number, 'location', 'unknown', 'is no location', location
   FROM counted WHERE location_id IS NULL
   UNION ALL
@@ -93,23 +104,30 @@ const FLAWS = `
 const LEAVE_OUT_FLAWED = `
   DELETE FROM counted WHERE counted IS NULL OR row_number IN (SELECT row_number FROM flawed)`;
 
+/** What is on record of a row, in the item's unit. */
+const ON_RECORD = exactQuantitySql(
+  'coalesce(on_hand, 0)',
+  'coalesce(stock_levels.decimals, counted.decimals)',
+);
+
 const COMPARE = `
-  SELECT count(*) FILTER (WHERE counted <> coalesce(on_hand, 0)) AS updated,
-    count(*) FILTER (WHERE counted = coalesce(on_hand, 0)) AS unchanged
+  SELECT count(*) FILTER (WHERE counted <> ${ON_RECORD}) AS updated,
+    count(*) FILTER (WHERE counted = ${ON_RECORD}) AS unchanged
   FROM counted LEFT JOIN stock_levels USING (item_id, location_id)`;
 
 /** What a count would change, for who looks at a dry run. */
 const RECORD_DIFFERENCES = `
   INSERT INTO import_errors (import_id, row_number, column_name, code, message, value, severity)
-  SELECT $1, row_number, 'counted', 'differs', 'would change ' || coalesce(on_hand, 0) || ' on hand by '
-    || to_char(counted - coalesce(on_hand, 0), 'FMSG9999999999999'), counted::text, 'warning'
+  SELECT $1, row_number, 'counted', 'differs', 'would change ' || ${ON_RECORD} || ' on hand by '
+    || CASE WHEN counted > ${ON_RECORD} THEN '+' ELSE '' END || round(counted - ${ON_RECORD}, counted.decimals),
+    counted::text, 'warning'
   FROM counted LEFT JOIN stock_levels USING (item_id, location_id)
-  WHERE counted <> coalesce(on_hand, 0) ORDER BY row_number`;
+  WHERE counted <> ${ON_RECORD} ORDER BY row_number`;
 
 /** A level is opened for what was found where nothing is on record. An item that is archived meanwhile gets none. */
 const OPEN_LEVELS = `
-  INSERT INTO stock_levels (item_id, location_id)
-  SELECT items.id, location_id FROM counted JOIN items ON items.id = item_id AND archived_at IS NULL
+  INSERT INTO stock_levels (item_id, location_id, decimals)
+  SELECT items.id, location_id, items.decimals FROM counted JOIN items ON items.id = item_id AND archived_at IS NULL
   WHERE counted > 0
     AND NOT EXISTS (SELECT FROM stock_levels AS known
       WHERE known.item_id = items.id AND known.location_id = counted.location_id)
@@ -119,20 +137,24 @@ const UNOPENED = `
   SELECT FROM counted LEFT JOIN stock_levels USING (item_id, location_id)
   WHERE counted > 0 AND on_hand IS NULL OR closed LIMIT 1`;
 
-// Every level is locked by this transaction, so that what is read here is what is changed.
+// Every level is locked by this transaction, so that what is read here is what is changed: its decimals as well, which may
+// have been raised since the rows were looked at.
 const APPLY = `
   WITH difference AS MATERIALIZED (
-    SELECT item_id, location_id, counted, counted - on_hand AS delta
-    FROM counted JOIN stock_levels USING (item_id, location_id) WHERE counted <> on_hand
+    SELECT item_id, location_id, steps, steps - on_hand AS delta, stock_levels.decimals
+    FROM counted JOIN stock_levels USING (item_id, location_id),
+      LATERAL (SELECT ${stepsSql('counted', 'stock_levels.decimals')}::bigint AS steps) AS found
+    WHERE steps <> on_hand
   ),
   operation AS MATERIALIZED (SELECT nextval('movement_groups') AS group_id),
   level AS (
-    UPDATE stock_levels SET on_hand = counted FROM difference
+    UPDATE stock_levels SET on_hand = steps FROM difference
     WHERE stock_levels.item_id = difference.item_id AND stock_levels.location_id = difference.location_id
   ),
   movement AS (
-    INSERT INTO movements (group_id, item_id, location_id, delta, balance_after, kind, reason, reference, actor_id)
-    SELECT group_id, item_id, location_id, delta, counted, 'count', $1::text, $2::text, $3::bigint
+    INSERT INTO movements (group_id, item_id, location_id, delta, balance_after, decimals, kind, reason, reference,
+      actor_id)
+    SELECT group_id, item_id, location_id, delta, steps, decimals, 'count', $1::text, $2::text, $3::bigint
     FROM difference, operation ORDER BY item_id, location_id RETURNING 1
   )
   SELECT count(*) AS moved FROM movement`;

@@ -40,10 +40,11 @@ export async function openInventory(
     blank += at < 0 ? value.records.length : at;
     const header = value.records[at];
     if (!header) continue;
-    const layout = layoutOf(header, value.delimiter, mapping, kind);
+    const layout = layoutOf(header, mapping, kind);
     let skipped = 0;
+    const checker = new RowChecker(layout.columns, kind, value.delimiter);
     const rows = checkRows(layout, value.records.slice(at + 1), batches, {
-      kind,
+      checker,
       headerRow: blank + 1,
       onSkip: () => {
         skipped += 1;
@@ -55,12 +56,11 @@ export async function openInventory(
 
 /** @param first records of the file, without its header. */
 async function* checkRows(
-  { columns, width, arrange }: Layout,
+  { width, arrange }: Layout,
   first: string[][],
   others: AsyncIterable<Batch>,
-  { kind, headerRow, onSkip }: { kind: FileKind; headerRow: number; onSkip: () => void },
+  { checker, headerRow, onSkip }: { checker: RowChecker; headerRow: number; onSkip: () => void },
 ): AsyncGenerator<Row[]> {
-  const checker = new RowChecker(columns, kind);
   let number = headerRow;
   const check = (records: string[][]) => {
     const rows: Row[] = [];

@@ -1,6 +1,5 @@
 import { invalid, type ProblemDetail } from '../problem.js';
 import { COUNT_FILE, type Column, type FileKind, ITEM_FILE } from './columns.js';
-import type { Delimiter } from './delimiter.js';
 import { originalCell } from './formulas.js';
 import { normalHeader, type ShopExport, shopExportOf } from './shop-exports.js';
 
@@ -56,6 +55,7 @@ const ALIASES: Readonly<Record<string, Column>> = {
   'low stock amount': 'reorder_point',
   uom: 'unit',
   'unit of measure': 'unit',
+  'decimal places': 'decimals',
   ean: 'barcode',
   upc: 'barcode',
   gtin: 'barcode',
@@ -88,7 +88,6 @@ function namesOf(kind: FileKind, header: readonly string[]): Readonly<Record<str
  */
 export function layoutOf(
   header: readonly string[],
-  delimiter: Delimiter,
   { columns: mapped, others }: HeaderMapping,
   kind: FileKind,
 ): Layout {
@@ -97,7 +96,7 @@ export function layoutOf(
   while (names.length > 1 && names.at(-1) === '') names.pop();
   const given = new Map([...mapped].map(([name, column]) => [normalHeader(name), column]));
   const shop = kind === ITEM_FILE && given.size === 0 ? shopExportOf(names.map(normalHeader)) : undefined;
-  if (shop) return withDecimals(shopLayout(shop, names), delimiter);
+  if (shop) return shopLayout(shop, names);
 
   const known = namesOf(kind, names.map(normalHeader));
   const found = names.map((name) => {
@@ -115,14 +114,13 @@ export function layoutOf(
     [...given.keys()].filter((name) => !names.map(normalHeader).includes(name)),
     kind,
   );
-  const layout: Layout = {
+  return {
     name: 'plain',
     columns,
     ignored: names.filter((_, index) => found[index] === null),
     width: names.length,
     arrange: (record) => taken.map(({ index }) => originalCell((record[index] as string).trim())),
   };
-  return withDecimals(layout, delimiter);
 }
 
 function shopLayout(shop: ShopExport, names: readonly string[]): Layout {
@@ -133,21 +131,6 @@ function shopLayout(shop: ShopExport, names: readonly string[]): Layout {
     ignored: names.filter((name) => !used.includes(name)),
     width: names.length,
     arrange: shop.arrange,
-  };
-}
-
-/** Where cells are not separated by commas, decimals may be: `12,50`. `1,250` may be a thousand, and stays. */
-function withDecimals(layout: Layout, delimiter: Delimiter): Layout {
-  const price = layout.columns.indexOf('unit_price');
-  if (delimiter === ',' || price < 0) return layout;
-  return {
-    ...layout,
-    arrange(record) {
-      const cells = layout.arrange(record);
-      const cell = cells?.[price];
-      if (cells && cell && /^\d+,\d{1,2}$/.test(cell)) cells[price] = cell.replace(',', '.');
-      return cells;
-    },
   };
 }
 

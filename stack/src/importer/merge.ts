@@ -1,6 +1,8 @@
 import type { Session } from '../database/database.js';
+import { exactQuantitySql, isTooFineSql, stepsSql, tooFineSql } from '../ledger/quantities.js';
 import { ON_HAND_LIMIT } from '../ledger/statements.js';
 import type { Actor } from '../repositories/audit.js';
+import { itemState } from '../repositories/items.js';
 import type { Column } from './columns.js';
 
 /** What an import did, or in a dry run would do, in rows. */
@@ -39,6 +41,13 @@ const unknown = ({ column, table, key }: (typeof REFERENCES)[number]) => `
   SELECT row_number, '${column}', 'unknown', 'is no ${column}', ${column}
   FROM staged WHERE ${column} IS NOT NULL AND NOT EXISTS (SELECT FROM ${table} WHERE ${key} = ${column})`;
 
+/** The decimals of a row's item, once the row is taken. */
+const DECIMALS = 'coalesce(staged.decimals, items.decimals, 0)';
+
+const finerThanItem = (column: 'quantity' | 'reorder_point') => `
+  SELECT row_number, '${column}', 'decimals', ${tooFineSql(DECIMALS)}, staged.${column}::text
+  FROM staged LEFT JOIN items USING (sku) WHERE ${isTooFineSql(`staged.${column}`, DECIMALS)}`;
+
 // Errors of a column that only the whole file, or what is in the database, can show.
 const CHECKS: Partial<Record<Column, readonly string[]>> = {
   sku: [
@@ -53,8 +62,23 @@ const CHECKS: Partial<Record<Column, readonly string[]>> = {
   ],
   quantity: [
     `SELECT row_number, 'quantity', 'out_of_range', 'is more than a location holds', staged.quantity::text
-     FROM staged LEFT JOIN items USING (sku) WHERE staged.quantity > ${ON_HAND_LIMIT}
+     FROM staged LEFT JOIN items USING (sku) WHERE ${stepsSql('staged.quantity', DECIMALS)} > ${ON_HAND_LIMIT}
        AND NOT EXISTS (SELECT FROM stock_levels WHERE item_id = items.id)`,
+    finerThanItem('quantity'),
+  ],
+  reorder_point: [finerThanItem('reorder_point')],
+  decimals: [
+    `SELECT row_number, 'decimals', 'lowered', 'is less than the ' || items.decimals ||
+       ' of the item, which has or had stock', staged.decimals::text
+     FROM staged JOIN items USING (sku) WHERE staged.decimals < items.decimals
+       AND EXISTS (SELECT FROM stock_levels WHERE item_id = items.id)`,
+    `SELECT row_number, 'decimals', 'decimals', 'the reorder point of the item has more', staged.decimals::text
+     FROM staged JOIN items USING (sku) WHERE staged.decimals < items.decimals AND staged.reorder_point IS NULL
+       AND ${isTooFineSql(`trim_scale(${exactQuantitySql('items.reorder_point', 'items.decimals')})`, 'staged.decimals')}`,
+    `SELECT row_number, 'decimals', 'out_of_range', 'are too many for what is in stock', staged.decimals::text
+     FROM staged JOIN items USING (sku) WHERE staged.decimals > items.decimals AND EXISTS (
+       SELECT FROM stock_levels WHERE item_id = items.id
+         AND ${stepsSql(exactQuantitySql('on_hand', 'stock_levels.decimals'), 'staged.decimals')} > ${ON_HAND_LIMIT})`,
   ],
   ...Object.fromEntries(REFERENCES.map((reference) => [reference.column, [unknown(reference)]])),
 };
@@ -95,18 +119,20 @@ function targets(columns: readonly Column[]): string {
   FROM (
     SELECT items.id AS known_id, staged.sku, staged.name,
       ${category} AS category_id, ${supplier} AS supplier_id,
-      coalesce(staged.unit, items.unit, 'each') AS unit,
+      coalesce(staged.unit, items.unit, 'each') AS unit, ${DECIMALS}::smallint AS decimals,
       coalesce(staged.unit_price, items.unit_price, 0) AS unit_price,
-      coalesce(staged.reorder_point, items.reorder_point, 0) AS reorder_point,
+      ${stepsSql('coalesce(staged.reorder_point, reorder.point, 0)', DECIMALS)}::bigint AS reorder_point,
       coalesce(staged.barcode, items.barcode) AS barcode,
-      coalesce(staged.quantity, 0) AS quantity, ${location} AS location_id, staged.row_number,
-      staged.quantity AS stated,
-      items.id IS NOT NULL AND (items.name, items.category_id, items.supplier_id, items.unit, items.unit_price,
-        items.reorder_point, items.barcode) IS DISTINCT FROM (staged.name, ${category}, ${supplier},
-        coalesce(staged.unit, items.unit), coalesce(staged.unit_price, items.unit_price),
-        coalesce(staged.reorder_point, items.reorder_point), coalesce(staged.barcode, items.barcode)) AS differs
+      ${stepsSql('coalesce(staged.quantity, 0)', DECIMALS)}::bigint AS quantity, ${location} AS location_id,
+      staged.row_number, staged.quantity AS stated,
+      items.id IS NOT NULL AND (items.name, items.category_id, items.supplier_id, items.unit, items.decimals,
+        items.unit_price, reorder.point, items.barcode) IS DISTINCT FROM (staged.name, ${category}, ${supplier},
+        coalesce(staged.unit, items.unit), coalesce(staged.decimals, items.decimals),
+        coalesce(staged.unit_price, items.unit_price), coalesce(staged.reorder_point, reorder.point),
+        coalesce(staged.barcode, items.barcode)) AS differs
     FROM staged
     LEFT JOIN items USING (sku)
+    CROSS JOIN LATERAL (SELECT ${exactQuantitySql('items.reorder_point', 'items.decimals')} AS point) AS reorder
     ${joined.map(({ column, table, key }) => `LEFT JOIN ${table} ON ${table}.${key} = staged.${column}`).join(' ')}
     ORDER BY row_number
   ) AS planned`;
@@ -115,7 +141,7 @@ function targets(columns: readonly Column[]): string {
 // A file's quantity is opening stock, for an item that was never at the file's location or, where the file names none,
 // never anywhere: an export has the sum of all. Other items have their ledger, even if they are sold out now.
 const known = (columns: readonly Column[]) => `
-  (SELECT sum(on_hand) FROM stock_levels WHERE item_id = target.id
+  (SELECT sum(${exactQuantitySql('on_hand', 'stock_levels.decimals')}) FROM stock_levels WHERE item_id = target.id
     ${columns.includes('location') ? 'AND stock_levels.location_id = target.location_id' : ''})`;
 
 /** Takes note of what was in stock of the items that were known. */
@@ -140,15 +166,15 @@ const WARNINGS = `
   FROM held WHERE stated <> on_hand`;
 
 const CREATE_ITEMS = `
-  INSERT INTO items (id, sku, name, category_id, supplier_id, unit, unit_price, reorder_point, barcode)
+  INSERT INTO items (id, sku, name, category_id, supplier_id, unit, decimals, unit_price, reorder_point, barcode)
   OVERRIDING SYSTEM VALUE
-  SELECT id, sku, name, category_id, supplier_id, unit, unit_price, reorder_point, barcode
+  SELECT id, sku, name, category_id, supplier_id, unit, decimals, unit_price, reorder_point, barcode
   FROM target WHERE is_new`;
 
 const UPDATE_ITEMS = `
   UPDATE items SET name = target.name, category_id = target.category_id, supplier_id = target.supplier_id,
-    unit = target.unit, unit_price = target.unit_price, reorder_point = target.reorder_point,
-    barcode = target.barcode, version = version + 1, updated_at = now()
+    unit = target.unit, decimals = target.decimals, unit_price = target.unit_price,
+    reorder_point = target.reorder_point, barcode = target.barcode, version = version + 1, updated_at = now()
   FROM target WHERE items.id = target.id AND differs
   RETURNING items.*`;
 
@@ -160,28 +186,29 @@ const AUDIT_CREATED = `
   ${AUDIT} SELECT $1::bigint, $2::text, 'import', 'item', id, NULL FROM target WHERE is_new`;
 const UPDATE_AUDITED = `
   WITH changed AS (${UPDATE_ITEMS})
-  ${AUDIT} SELECT $1::bigint, $2::text, 'import', 'item', id, to_jsonb(changed) FROM changed`;
+  ${AUDIT} SELECT $1::bigint, $2::text, 'import', 'item', id, ${itemState('changed')} FROM changed`;
 
 // A new item has been nowhere, and to look for a conflict costs as much as the insert.
 const OPEN_STOCK = `
   WITH opened_new AS (
-    INSERT INTO stock_levels (item_id, location_id, on_hand)
-    SELECT id, location_id, quantity FROM target WHERE is_new AND quantity > 0
+    INSERT INTO stock_levels (item_id, location_id, on_hand, decimals)
+    SELECT id, location_id, quantity, decimals FROM target WHERE is_new AND quantity > 0
   ),
   opened_known AS (
-    INSERT INTO stock_levels (item_id, location_id, on_hand)
-    SELECT id, location_id, quantity FROM target
+    INSERT INTO stock_levels (item_id, location_id, on_hand, decimals)
+    SELECT id, location_id, quantity, decimals FROM target
     WHERE NOT is_new AND quantity > 0 AND NOT EXISTS (SELECT FROM held WHERE held.id = target.id) ORDER BY id
     ON CONFLICT DO NOTHING
-    RETURNING item_id, location_id, on_hand
+    RETURNING item_id, location_id, on_hand, decimals
   ),
   opened AS (
-    SELECT id AS item_id, location_id, quantity AS on_hand FROM target WHERE is_new AND quantity > 0
+    SELECT id AS item_id, location_id, quantity AS on_hand, decimals FROM target WHERE is_new AND quantity > 0
     UNION ALL SELECT * FROM opened_known
   ),
   operation AS MATERIALIZED (SELECT nextval('movement_groups') AS group_id)
-  INSERT INTO movements (group_id, item_id, location_id, delta, balance_after, kind, reference, actor_id)
-  SELECT group_id, item_id, location_id, on_hand, on_hand, 'import', $1::text, $2::bigint FROM opened, operation`;
+  INSERT INTO movements (group_id, item_id, location_id, delta, balance_after, decimals, kind, reference, actor_id)
+  SELECT group_id, item_id, location_id, on_hand, on_hand, decimals, 'import', $1::text, $2::bigint
+  FROM opened, operation`;
 
 /**
  * Prepares the merge of the staged rows.

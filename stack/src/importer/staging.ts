@@ -15,9 +15,9 @@ export const PREPARE_STAGING: readonly Statement[] = [
   { text: "SET LOCAL gin_pending_list_limit = '64MB'" },
   {
     text: `CREATE TEMPORARY TABLE staged (
-    row_number bigint NOT NULL, sku text COLLATE "C", name text, unit text, unit_price numeric, quantity bigint,
-    reorder_point bigint, category text, supplier text, barcode text COLLATE "C", location text, counted bigint,
-    errors jsonb
+    row_number bigint NOT NULL, sku text COLLATE "C", name text, unit text, unit_price numeric, quantity numeric,
+    reorder_point numeric, category text, supplier text, barcode text COLLATE "C", decimals smallint, location text,
+    counted numeric, errors jsonb
   ) ON COMMIT DROP`,
   },
 ];

@@ -1,7 +1,8 @@
 import pg from 'pg';
-import type { Database } from '../database/database.js';
+import type { Database, Statement } from '../database/database.js';
 import { invalid, notFound, Problem, type ProblemDetail } from '../problem.js';
 import { combineLines, type Line } from './lines.js';
+import { quantityOf, stepsOf, tooFine } from './quantities.js';
 import {
   DIAGNOSE,
   FIND_KEY,
@@ -36,13 +37,6 @@ export interface Operation {
   readonly idempotency?: IdempotencyKey | undefined;
 }
 
-/** A count of one item at one location. */
-export interface Count {
-  readonly itemId: number;
-  readonly locationId: number;
-  readonly counted: number;
-}
-
 export interface Posted {
   /** The answer as JSON text. */
   readonly response: string;
@@ -62,7 +56,10 @@ interface Outcome {
 }
 
 interface Level {
+  /** In steps of the item. */
   readonly onHand: number;
+  /** Those of the item. */
+  readonly decimals: number;
 }
 
 interface Diagnosis extends Level {
@@ -74,19 +71,19 @@ interface Diagnosis extends Level {
 
 /** Why a level cannot change as asked for. */
 interface Obstacle {
-  readonly code: 'insufficient_stock' | 'quantity_out_of_range';
+  readonly code: 'decimals' | 'insufficient_stock' | 'quantity_out_of_range';
   readonly reason: string;
 }
 
 /** One line as asked for, and what would be wrong with it. */
 interface Wanted {
-  readonly itemId: number;
-  readonly locationId: number;
-  readonly value: number;
+  readonly line: Line;
   readonly check: (level: Level) => Obstacle | undefined;
 }
 
 const ATTEMPTS = 5;
+/** Items of which it is known that they have decimals. */
+const REMEMBERED_ITEMS = 10_000;
 
 const nothingToMove = { pointer: '/body/lines', code: 'nothing_to_move', message: 'The lines cancel out.' };
 const UNIQUE_VIOLATION = '23505';
@@ -97,6 +94,8 @@ const UNIQUE_VIOLATION = '23505';
  */
 export class Ledger {
   readonly #database: Database;
+  /** For whole quantities of these, the usual statement would be in vain. */
+  readonly #itemsWithDecimals = new Set<number>();
 
   constructor(database: Database) {
     this.#database = database;
@@ -110,35 +109,21 @@ export class Ledger {
    */
   post(operation: Operation, lines: readonly Line[]): Promise<Posted> {
     const wanted = combineLines(lines).map(
-      ({ itemId, locationId, delta }): Wanted => ({
-        itemId,
-        locationId,
-        value: delta,
-        check: ({ onHand }) => {
-          if (onHand + delta < 0) {
-            return { code: 'insufficient_stock', reason: `${onHand} on hand, ${-delta} asked for.` };
-          }
-          if (onHand + delta <= ON_HAND_LIMIT) return undefined;
-          const reason = `${onHand} on hand, ${delta} more would exceed ${ON_HAND_LIMIT}.`;
-          return { code: 'quantity_out_of_range', reason };
-        },
-      }),
+      (line): Wanted => ({ line, check: (level) => obstacle(line, level) }),
     );
     if (wanted.length === 0) throw invalid([nothingToMove]);
     const [only] = wanted;
     return only && wanted.length === 1
-      ? this.#post(operation, POST_LINE, wanted, {
-          items: only.itemId,
-          locations: only.locationId,
-          quantities: only.value,
-        })
-      : this.#postMany(operation, POST_LINES, wanted);
+      ? this.#post(operation, POST_LINE, wanted, (each) => each(only.line))
+      : this.#post(operation, POST_LINES, wanted, (each) => wanted.map(({ line }) => each(line)));
   }
 
   /**
    * Sets stock to what was counted; what was right stays without a movement. Errors as for `post`.
+   *
+   * @param counts whose `delta` is what was counted.
    */
-  count(operation: Operation, counts: readonly Count[]): Promise<Posted> {
+  count(operation: Operation, counts: readonly Line[]): Promise<Posted> {
     const levels = new Set(counts.map(({ itemId, locationId }) => `${itemId}/${locationId}`));
     if (levels.size < counts.length) {
       const message = 'An item is counted twice at one location.';
@@ -146,15 +131,8 @@ export class Ledger {
     }
     const wanted = [...counts]
       .sort((a, b) => a.itemId - b.itemId || a.locationId - b.locationId)
-      .map(
-        ({ itemId, locationId, counted }): Wanted => ({
-          itemId,
-          locationId,
-          value: counted,
-          check: () => undefined,
-        }),
-      );
-    return this.#postMany(operation, POST_COUNTS, wanted);
+      .map((line): Wanted => ({ line, check: ({ decimals }) => obstacle(line, { onHand: 0, decimals }) }));
+    return this.#post(operation, POST_COUNTS, wanted, (each) => wanted.map(({ line }) => each(line)));
   }
 
   /**
@@ -163,38 +141,42 @@ export class Ledger {
    * @throws {Problem} 404 for an unknown group, 409 if it was reversed before or the stock has gone since.
    */
   async reverse(operation: Omit<Operation, 'kind' | 'reverses'>, group: number): Promise<Posted> {
-    const lines = await this.#database.query<Line & pg.QueryResultRow>(REVERSED_LINES, [group]);
+    const lines = await this.#database.query<Omit<Line, 'index'> & pg.QueryResultRow>(REVERSED_LINES, [
+      group,
+    ]);
     if (lines.length === 0) throw notFound('group of movements');
-    return this.post({ ...operation, kind: 'reversal', reverses: group }, lines);
+    const numbered = lines.map((line, index) => ({ ...line, index }));
+    return this.post({ ...operation, kind: 'reversal', reverses: group }, numbered);
   }
 
-  #postMany(operation: Operation, statement: LedgerStatement, wanted: readonly Wanted[]): Promise<Posted> {
-    return this.#post(operation, statement, wanted, {
-      items: wanted.map((line) => line.itemId),
-      locations: wanted.map((line) => line.locationId),
-      quantities: wanted.map((line) => line.value),
-    });
-  }
-
+  /** @param lines gives something of each line, as the statement takes it. */
   async #post(
     operation: Operation,
     statement: LedgerStatement,
     wanted: readonly Wanted[],
-    lines: Pick<StatementValues, 'items' | 'locations' | 'quantities'>,
+    lines: (each: (line: Line) => number) => unknown,
   ): Promise<Posted> {
     const { kind, reason, reference, actorId, reverses, idempotency } = operation;
-    const values: StatementValues = {
+    const common = {
       kind,
       reason: reason ?? null,
       reference: reference ?? null,
       actor: actorId,
       reverses: reverses ?? null,
-      ...lines,
+      items: lines((line) => line.itemId),
+      locations: lines((line) => line.locationId),
     };
+    let withDecimals = wanted.some(
+      ({ line }) => line.decimals > 0 || this.#itemsWithDecimals.has(line.itemId),
+    );
     for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
+      const values: StatementValues = withDecimals
+        ? { ...common, quantities: lines((line) => line.delta), decimals: lines((line) => line.decimals) }
+        : { ...common, quantities: lines((line) => stepsOf(line.delta, 0)) };
+      const { plain, keyed } = withDecimals ? statement.decimals : statement.whole;
       const outcome = idempotency
-        ? await this.#tryKeyed(statement, values, actorId, idempotency)
-        : (await this.#database.query<Outcome & pg.QueryResultRow>(statement.plain, inOrder(values)))[0];
+        ? await this.#tryKeyed(keyed, values, actorId, idempotency)
+        : (await this.#database.query<Outcome & pg.QueryResultRow>(plain, inOrder(values)))[0];
       const prior = idempotency && priorAnswer(outcome, idempotency);
       if (prior) return prior;
       if (outcome?.response)
@@ -205,8 +187,14 @@ export class Ledger {
         const late = priorAnswer(await this.#findKey(actorId, idempotency.key), idempotency);
         if (late) return late;
       }
-      if (outcome?.levels) refuseShort(wanted, outcome.levels);
-      else await this.#explainOrOpen(wanted);
+      const levels = outcome?.levels ?? (await this.#diagnose(wanted));
+      refuse(kind, wanted, levels);
+      if (!outcome?.levels) await this.#openLevels(wanted, levels as readonly Diagnosis[]);
+      for (const [position, { line }] of wanted.entries()) {
+        if (!levels[position]?.decimals) continue;
+        withDecimals = true;
+        this.#remember(line.itemId);
+      }
     }
     throw new Problem(503, 'busy', 'Others keep changing the same stock. Try again.', {
       headers: { 'retry-after': '1' },
@@ -214,14 +202,14 @@ export class Ledger {
   }
 
   async #tryKeyed(
-    statement: LedgerStatement,
+    statement: Statement,
     values: StatementValues,
     actorId: number,
     { key, fingerprint }: IdempotencyKey,
   ): Promise<Outcome | undefined> {
     try {
       const [outcome] = await this.#database.query<Outcome & pg.QueryResultRow>(
-        statement.keyed,
+        statement,
         inOrder({ ...values, key, fingerprint }),
       );
       if (outcome?.claimed) return outcome;
@@ -243,13 +231,15 @@ export class Ledger {
     return row;
   }
 
-  /** Says why nothing was done, or opens the levels that were missing. @throws {Problem} */
-  async #explainOrOpen(wanted: readonly Wanted[]): Promise<void> {
-    const items = wanted.map((line) => line.itemId);
-    const locations = wanted.map((line) => line.locationId);
-    const levels = await this.#database.query<Diagnosis & pg.QueryResultRow>(DIAGNOSE, [items, locations]);
+  /** The levels of lines as they are, of which some may not be there. @throws {Problem} for lines that can have none. */
+  async #diagnose(wanted: readonly Wanted[]): Promise<readonly Diagnosis[]> {
+    const levels = await this.#database.query<Diagnosis & pg.QueryResultRow>(DIAGNOSE, [
+      wanted.map(({ line }) => line.itemId),
+      wanted.map(({ line }) => line.locationId),
+    ]);
     const unknown: ProblemDetail[] = [];
-    for (const [index, { itemId, locationId }] of wanted.entries()) {
+    for (const [index, { line }] of wanted.entries()) {
+      const { itemId, locationId } = line;
       const level = levels[index];
       if (!level) throw new Error('the diagnosis has a row for every line');
       const detail = (code: string, message: string) => ({ pointer: '/body/lines', code, message });
@@ -259,27 +249,67 @@ export class Ledger {
       else if (level.itemArchived) unknown.push(detail('archived_item', `Item ${itemId} is archived.`));
     }
     if (unknown.length > 0) throw invalid(unknown);
-    refuseShort(wanted, levels);
-    if (levels.some((level) => !level.levelExists)) {
-      await this.#database.query(OPEN_LEVELS, [items, locations]);
-    }
+    return levels;
+  }
+
+  /** Opens the levels that are missing. */
+  async #openLevels(wanted: readonly Wanted[], levels: readonly Diagnosis[]): Promise<void> {
+    if (levels.every((level) => level.levelExists)) return;
+    await this.#database.query(OPEN_LEVELS, [
+      wanted.map(({ line }) => line.itemId),
+      wanted.map(({ line }) => line.locationId),
+    ]);
+  }
+
+  #remember(itemId: number): void {
+    if (this.#itemsWithDecimals.size >= REMEMBERED_ITEMS) this.#itemsWithDecimals.clear();
+    this.#itemsWithDecimals.add(itemId);
   }
 }
 
-/** @param levels as they are, one for each line. @throws {Problem} for those that cannot change as asked for. */
-function refuseShort(wanted: readonly Wanted[], levels: readonly Level[]): void {
-  const errors: ProblemDetail[] = [];
-  for (const [index, { itemId, locationId, check }] of wanted.entries()) {
-    const obstacle = levels[index] && check(levels[index]);
-    if (!obstacle) continue;
-    const message = `Item ${itemId} at location ${locationId}: ${obstacle.reason}`;
-    errors.push({ pointer: '/body/lines', code: obstacle.code, message });
+/** What stands in the way of a line. */
+function obstacle(line: Line, { onHand, decimals }: Level): Obstacle | undefined {
+  if (line.decimals > decimals) return { code: 'decimals', reason: tooFine(decimals) };
+  const delta = stepsOf(line.delta, decimals);
+  const text = (steps: number) => String(quantityOf(steps, decimals));
+  if (onHand + delta < 0) {
+    return { code: 'insufficient_stock', reason: `${text(onHand)} on hand, ${text(-delta)} asked for.` };
   }
+  if (onHand + delta <= ON_HAND_LIMIT) return undefined;
+  const reason = `${text(onHand)} on hand, ${text(delta)} more would exceed ${text(ON_HAND_LIMIT)}.`;
+  return { code: 'quantity_out_of_range', reason };
+}
+
+/** The field of a line that has its quantity. */
+const fieldOf = (kind: Kind) => (kind === 'adjust' ? 'delta' : kind === 'count' ? 'counted' : 'quantity');
+
+/** @param levels as they are, one for each line. @throws {Problem} for those that cannot change as asked for. */
+function refuse(kind: Kind, wanted: readonly Wanted[], levels: readonly Level[]): void {
+  const errors: ProblemDetail[] = [];
+  for (const [position, { line, check }] of wanted.entries()) {
+    const found = levels[position] && check(levels[position]);
+    if (!found) continue;
+    const { code, reason } = found;
+    errors.push(
+      code === 'decimals'
+        ? { pointer: `/body/lines/${line.index}/${fieldOf(kind)}`, code, message: reason }
+        : {
+            pointer: '/body/lines',
+            code,
+            message: `Item ${line.itemId} at location ${line.locationId}: ${reason}`,
+          },
+    );
+  }
+  // A line of a transfer has two levels.
+  const finer = new Map(
+    errors.filter(({ code }) => code === 'decimals').map((error) => [error.pointer, error]),
+  );
+  if (finer.size > 0) throw invalid([...finer.values()]);
   if (errors.some(({ code }) => code === 'insufficient_stock')) {
     throw new Problem(409, 'insufficient_stock', 'There is not enough stock; nothing was moved.', { errors });
   }
   if (errors.length > 0) {
-    throw new Problem(422, 'quantity_out_of_range', 'Stock would exceed 1,000,000,000,000.', { errors });
+    throw new Problem(422, 'quantity_out_of_range', 'Stock would exceed what a location holds.', { errors });
   }
 }
 

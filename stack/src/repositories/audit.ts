@@ -26,6 +26,8 @@ export interface AuditedChange {
   readonly values: readonly unknown[];
   /** Select list over the changed row, `changed`. */
   readonly answer: string;
+  /** What the log says of it: SQL for jsonb over `changed`; without it, its columns. */
+  readonly state?: string | undefined;
   /** What webhooks are told of the change: SQL for JSON over `changed`. */
   readonly event?: { readonly type: EventType; readonly data: string } | undefined;
 }
@@ -37,7 +39,7 @@ export interface AuditedChange {
  */
 export function audited<Row extends QueryResultRow>(
   session: Session,
-  { by, action, entity, change, values, answer, event }: AuditedChange,
+  { by, action, entity, change, values, answer, state = 'to_jsonb(changed)', event }: AuditedChange,
 ): Promise<Row[]> {
   const [actor, request, actionName, entityName] = [1, 2, 3, 4].map((n) => `$${values.length + n}`);
   return session.query<Row>(
@@ -47,7 +49,7 @@ export function audited<Row extends QueryResultRow>(
         logged AS (
           INSERT INTO audit_log (actor_id, request_id, action, entity, entity_id, state)
           SELECT ${actor}::bigint, ${request}::text, ${actionName}::text, ${entityName}::text, changed.id,
-            to_jsonb(changed) - ARRAY[${SECRETS}]
+            (${state}) - ARRAY[${SECRETS}]
           FROM changed
         )${event ? `, told AS (${outboxInsert(event.type, event.data, 'changed')})` : ''}
         SELECT ${answer} FROM changed`,

@@ -1,5 +1,15 @@
-import type { Database, Statement } from '../database/database.js';
-import { notFound, Problem } from '../problem.js';
+import type { Database, Session, Statement } from '../database/database.js';
+import {
+  decimalsOf,
+  exactQuantitySql,
+  MOST_DECIMALS,
+  quantityOf,
+  quantitySql,
+  stepsOf,
+  tenThousandthsOf,
+  tooFine,
+} from '../ledger/quantities.js';
+import { invalid, notFound, Problem } from '../problem.js';
 import type { Actor } from './audit.js';
 import type { Page } from './keyset.js';
 import { type Fields, type Versioned, VersionedTable } from './versioned-table.js';
@@ -7,12 +17,17 @@ import { type Fields, type Versioned, VersionedTable } from './versioned-table.j
 export const ITEM_SORTS = ['sku', '-sku', 'name', '-name', 'id', '-id'] as const;
 export type ItemSort = (typeof ITEM_SORTS)[number];
 
-const ITEM_COLUMNS = `id, sku, name, category_id, supplier_id, unit, unit_price::text AS unit_price, reorder_point, barcode,
-  version, created_at, updated_at, archived_at`;
+const ITEM_COLUMNS = `id, sku, name, category_id, supplier_id, unit, decimals, unit_price::text AS unit_price,
+  ${quantitySql('reorder_point')} AS reorder_point, barcode, version, created_at, updated_at, archived_at`;
+
+/** SQL for what the audit log says of an item. @param row SQL for a row of `items`. */
+export const itemState = (row: string) =>
+  `to_jsonb(${row}) || jsonb_build_object('reorder_point',
+    ${exactQuantitySql(`${row}.reorder_point`, `${row}.decimals`)})`;
 
 /** What is in stock of an item that a list has found, over all locations. */
 const ITEM_COLUMNS_WITH_STOCK = `${ITEM_COLUMNS},
-  (SELECT coalesce(sum(on_hand), 0)::bigint FROM stock_levels WHERE item_id = found.id) AS on_hand`;
+  ${quantitySql('(SELECT coalesce(sum(on_hand), 0) FROM stock_levels WHERE item_id = found.id)')} AS on_hand`;
 
 export interface ItemQuery {
   readonly sort: ItemSort;
@@ -49,10 +64,11 @@ const STOCK: Statement = {
   text: `
     SELECT json_build_object(
       'item_id', items.id,
-      'on_hand', coalesce(sum(on_hand), 0),
+      'on_hand', ${quantitySql('coalesce(sum(on_hand), 0)', 'items.decimals')},
       'locations', coalesce(
         json_agg(
-          json_build_object('location_id', locations.id, 'location', locations.code, 'on_hand', on_hand)
+          json_build_object('location_id', locations.id, 'location', locations.code,
+            'on_hand', ${quantitySql('on_hand', 'items.decimals')})
           ORDER BY locations.code
         ) FILTER (WHERE locations.id IS NOT NULL),
         '[]'
@@ -67,7 +83,13 @@ const STOCK: Statement = {
 
 export class Items extends VersionedTable {
   constructor(database: Database) {
-    super(database, 'items', 'item', ITEM_COLUMNS);
+    super(database, 'items', 'item', ITEM_COLUMNS, itemState('changed'));
+  }
+
+  /** @param fields with `decimals` and a `reorder_point`. @throws {Problem} 422 for one that is finer than the item. */
+  override create(fields: Fields, by: Actor): Promise<Versioned> {
+    const { decimals, reorder_point: point } = fields as { decimals: number; reorder_point: number };
+    return super.create({ ...fields, reorder_point: reorderSteps(point, decimals) }, by);
   }
 
   search({
@@ -143,20 +165,54 @@ export class Items extends VersionedTable {
     });
   }
 
-  /** Changes an item; `archived: false` brings an archived one back. Errors as for `update`. */
+  /**
+   * Changes an item; `archived: false` brings an archived one back. Errors as for `update`.
+   *
+   * @throws {Problem} 422 for a reorder point that is finer than the item, 409 for fewer decimals than it has had stock in.
+   */
   async revise(
     id: number,
     versions: readonly number[] | null,
     { archived, ...fields }: Fields & { readonly archived?: false | undefined },
     by: Actor,
   ): Promise<Versioned> {
-    if (archived === undefined) return this.update(id, versions, fields, by);
+    const measured = fields.decimals !== undefined || fields.reorder_point !== undefined;
+    if (archived === undefined && !measured) return this.update(id, versions, fields, by);
     return this.database.transaction(async (session) => {
-      const item = await this.update(id, versions, { ...fields, archived_at: null }, by, { session });
-      await session.query({ text: 'UPDATE stock_levels SET closed = false WHERE item_id = $1' }, [id]);
+      const changes = {
+        ...fields,
+        ...(archived === false && { archived_at: null }),
+        ...(measured && (await this.#reorderPoint(id, fields, session))),
+      };
+      const item = await this.update(id, versions, changes, by, { session });
+      if (archived === false) {
+        await session.query({ text: 'UPDATE stock_levels SET closed = false WHERE item_id = $1' }, [id]);
+      }
       return item;
     });
   }
+
+  /** The reorder point as it is stored, with the decimals that the item gets. Locks the item. */
+  async #reorderPoint(id: number, fields: Fields, session: Session): Promise<Fields> {
+    const [row] = await session.query<{ decimals: number; reorder_point: number }>(
+      { text: 'SELECT decimals, reorder_point FROM items WHERE id = $1 FOR NO KEY UPDATE' },
+      [id],
+    );
+    // `update` says so.
+    if (!row) return {};
+    const before = quantityOf(row.reorder_point, row.decimals);
+    const { decimals = row.decimals, reorder_point: point = before } = fields as Partial<typeof row>;
+    const pointer = fields.reorder_point === undefined ? '/body/decimals' : '/body/reorder_point';
+    return { reorder_point: reorderSteps(point, decimals, pointer) };
+  }
+}
+
+/** @throws {Problem} 422. */
+function reorderSteps(point: number, decimals: number, pointer = '/body/reorder_point'): number {
+  if ((decimalsOf(point) ?? MOST_DECIMALS) <= decimals) return stepsOf(tenThousandthsOf(point), decimals);
+  const message =
+    pointer === '/body/decimals' ? `the reorder point, ${point}, has more decimals` : tooFine(decimals);
+  throw invalid([{ pointer, code: 'decimals', message }]);
 }
 
 /**

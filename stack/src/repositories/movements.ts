@@ -1,5 +1,6 @@
 import type { Database } from '../database/database.js';
 import type { Kind } from '../ledger/ledger.js';
+import { quantitySql } from '../ledger/quantities.js';
 import { listPage, type Page } from './keyset.js';
 
 export interface MovementQuery {
@@ -50,8 +51,8 @@ export class Movements {
     ).filter(([, value]) => value !== undefined);
     return listPage(this.#database, {
       table: 'movements',
-      shown: `id, group_id AS "group", item_id, location_id, delta, balance_after, kind, reason, reference, reverses,
-              actor_id, created_at`,
+      shown: `id, group_id AS "group", item_id, location_id, ${quantitySql('delta')} AS delta,
+              ${quantitySql('balance_after')} AS balance_after, kind, reason, reference, reverses, actor_id, created_at`,
       column: 'id',
       descending: true,
       limit,

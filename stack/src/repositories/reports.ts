@@ -1,53 +1,80 @@
 import type { Readable } from 'node:stream';
 import type { Database } from '../database/database.js';
 import { safeCell } from '../importer/formulas.js';
+import { exactQuantitySql, quantitySql, sumSql, tenThousandthsSql } from '../ledger/quantities.js';
 import { listPage, type Page } from './keyset.js';
 
+// Quantities are summed over items of one unit alone: what kilograms and pieces are together, nobody can say.
+const QUANTITIES = `
+  'units', CASE count(*) WHEN 0 THEN 0 WHEN 1 THEN ${sumSql('max(quantity)')} END,
+  'quantities', coalesce(json_agg(json_build_object('unit', unit, 'on_hand', ${sumSql('quantity')})
+    ORDER BY unit COLLATE "C"), '[]')`;
 const VALUATION = `
-  WITH valued AS (
-    SELECT category_id, count(*) AS items, sum(on_hand) AS units, sum(on_hand * unit_price) AS value
+  WITH valued AS MATERIALIZED (
+    SELECT category_id, unit, count(*) AS items, sum(${tenThousandthsSql('on_hand')}) AS quantity,
+      sum(${exactQuantitySql('on_hand')} * unit_price) AS value
     FROM items JOIN (
-      SELECT item_id, sum(on_hand) AS on_hand FROM stock_levels WHERE on_hand > 0 GROUP BY item_id
+      SELECT item_id, sum(on_hand)::bigint AS on_hand FROM stock_levels WHERE on_hand > 0 GROUP BY item_id
     ) AS held ON held.item_id = items.id
-    GROUP BY category_id
+    GROUP BY category_id, unit
+  ),
+  by_unit AS (SELECT unit, sum(quantity) AS quantity FROM valued GROUP BY unit),
+  by_category AS (
+    SELECT category_id, categories.name, sum(items) AS items, sum(value) AS value,
+      jsonb_build_object(${QUANTITIES}) AS quantities
+    FROM valued LEFT JOIN categories ON categories.id = category_id GROUP BY category_id, categories.name
   )
-  SELECT json_build_object(
-    'items', coalesce(sum(items), 0), 'units', coalesce(sum(units), 0), 'value', coalesce(sum(value), 0)::text,
-    'categories', coalesce(json_agg(json_build_object('category_id', category_id, 'category', categories.name,
-      'items', items, 'units', units, 'value', value::text) ORDER BY categories.name NULLS LAST), '[]')
-  )::text AS json
-  FROM valued LEFT JOIN categories ON categories.id = category_id`;
+  SELECT (
+    (SELECT jsonb_build_object('items', coalesce(sum(items), 0), 'value', coalesce(sum(value), 0)::text) FROM valued)
+    || (SELECT jsonb_build_object(${QUANTITIES}) FROM by_unit)
+    || (SELECT jsonb_build_object('categories', coalesce(jsonb_agg(
+      jsonb_build_object('category_id', category_id, 'category', name, 'items', items, 'value', value::text) || quantities
+      ORDER BY name NULLS LAST), '[]')) FROM by_category)
+  )::text AS json`;
 
 // A movement is of the day on which it happened at a place. The outer bounds are for the index: no zone is a day off, and
 // midnight may be there twice, or not at all, where clocks are changed.
 const MOVEMENTS_DAILY = `
   SELECT json_build_object('from', $1::date, 'to', $2::date, 'tz', $3::text, 'days', coalesce(json_agg(json_build_object(
-    'day', day, 'kind', kind, 'movements', movements, 'units_in', units_in, 'units_out', units_out)
-    ORDER BY day, kind), '[]'))::text AS json
+    'day', day, 'kind', kind, 'unit', unit, 'movements', movements,
+    'units_in', ${sumSql('units_in')}, 'units_out', ${sumSql('units_out')})
+    ORDER BY day, kind, unit COLLATE "C"), '[]'))::text AS json
   FROM (
-    SELECT (created_at AT TIME ZONE $3)::date AS day, kind, count(*) AS movements,
-      coalesce(sum(delta) FILTER (WHERE delta > 0), 0) AS units_in,
-      coalesce(-sum(delta) FILTER (WHERE delta < 0), 0) AS units_out
-    FROM movements
-    WHERE created_at >= $1::date - 1 AND created_at < $2::date + 2
-      AND (created_at AT TIME ZONE $3)::date BETWEEN $1::date AND $2::date
-    GROUP BY 1, 2
+    SELECT day, kind, unit, sum(movements) AS movements, sum(units_in) AS units_in, sum(units_out) AS units_out
+    FROM (
+      SELECT (created_at AT TIME ZONE $3)::date AS day, kind, item_id, count(*) AS movements,
+        coalesce(sum(${tenThousandthsSql('delta')}) FILTER (WHERE delta > 0), 0) AS units_in,
+        coalesce(-sum(${tenThousandthsSql('delta')}) FILTER (WHERE delta < 0), 0) AS units_out
+      FROM movements
+      WHERE created_at >= $1::date - 1 AND created_at < $2::date + 2
+        AND (created_at AT TIME ZONE $3)::date BETWEEN $1::date AND $2::date
+      GROUP BY 1, 2, 3
+    ) AS by_item JOIN items ON items.id = item_id
+    GROUP BY day, kind, unit
   ) AS daily`;
 
 // One statement sees one state of both tables, whatever happens meanwhile.
 const VERIFICATION = `
   WITH chained AS (
-    SELECT id, item_id, location_id, delta, balance_after,
+    SELECT id, item_id, location_id, balance_after,
       coalesce(lag(balance_after) OVER (PARTITION BY item_id, location_id ORDER BY id), 0) + delta AS expected
-    FROM movements
+    FROM (
+      SELECT id, item_id, location_id, ${tenThousandthsSql('delta')} AS delta,
+        ${tenThousandthsSql('balance_after')} AS balance_after
+      FROM movements
+    ) AS movement
   ),
-  summed AS (SELECT item_id, location_id, sum(delta) AS total FROM movements GROUP BY item_id, location_id),
+  summed AS (
+    SELECT item_id, location_id, sum(${tenThousandthsSql('delta')}) AS total FROM movements
+    GROUP BY item_id, location_id
+  ),
+  level AS (SELECT item_id, location_id, ${tenThousandthsSql('on_hand')} AS on_hand FROM stock_levels),
   flaw AS (
     SELECT item_id, location_id, 'chain' AS flaw, id AS movement_id, expected, balance_after AS found
     FROM chained WHERE balance_after <> expected
     UNION ALL
     SELECT item_id, location_id, 'sum', NULL, coalesce(total, 0), coalesce(on_hand, 0)
-    FROM summed FULL JOIN stock_levels USING (item_id, location_id)
+    FROM summed FULL JOIN level USING (item_id, location_id)
     WHERE coalesce(total, 0) <> coalesce(on_hand, 0)
   )
   SELECT json_build_object(
@@ -56,14 +83,16 @@ const VERIFICATION = `
     'movements', (SELECT count(*) FROM movements),
     'flaw_count', (SELECT count(*) FROM flaw),
     'flaws', (SELECT coalesce(json_agg(first), '[]')
-      FROM (SELECT * FROM flaw ORDER BY item_id, location_id, movement_id NULLS LAST LIMIT 100) AS first)
+      FROM (SELECT item_id, location_id, flaw, movement_id, ${sumSql('expected')} AS expected, ${sumSql('found')} AS found
+        FROM flaw ORDER BY item_id, location_id, movement_id NULLS LAST LIMIT 100) AS first)
   )::text AS json`;
 
 const EXPORT = `
   COPY (
     SELECT ${safeCell('sku')} AS sku, ${safeCell('items.name')} AS name, ${safeCell('unit')} AS unit, unit_price,
-      coalesce(on_hand, 0) AS quantity, reorder_point, ${safeCell('categories.name')} AS category,
-      ${safeCell('suppliers.name')} AS supplier, ${safeCell('barcode')} AS barcode
+      ${exactQuantitySql('coalesce(on_hand, 0)')} AS quantity, ${exactQuantitySql('reorder_point')} AS reorder_point,
+      ${safeCell('categories.name')} AS category,
+      ${safeCell('suppliers.name')} AS supplier, ${safeCell('barcode')} AS barcode, decimals
     FROM items
     LEFT JOIN (SELECT item_id, sum(on_hand) AS on_hand FROM stock_levels GROUP BY item_id) AS held
       ON held.item_id = items.id
@@ -88,13 +117,14 @@ export class Reports {
   ): Promise<Page> {
     return listPage(this.#database, {
       table: `(
-        SELECT items.id, sku, name, supplier_id, reorder_point, held.on_hand
+        SELECT items.id, sku, name, supplier_id, unit, decimals, reorder_point, held.on_hand
         FROM items, LATERAL (
           SELECT coalesce(sum(on_hand), 0) AS on_hand FROM stock_levels WHERE item_id = items.id
         ) AS held
         WHERE archived_at IS NULL AND reorder_point > 0 AND held.on_hand <= reorder_point
       ) AS low`,
-      shown: 'id AS item_id, sku, name, supplier_id, on_hand, reorder_point',
+      shown: `id AS item_id, sku, name, supplier_id, unit, decimals, ${quantitySql('on_hand')} AS on_hand,
+        ${quantitySql('reorder_point')} AS reorder_point`,
       column: 'sku',
       descending: false,
       limit,

@@ -28,17 +28,20 @@ export class VersionedTable {
   readonly #shown: string;
   readonly #json: string;
   readonly #row: string;
+  readonly #state: string | undefined;
   readonly #find: Statement;
 
   /**
    * @param entity its name in messages and in the audit log.
    * @param shown the columns that the API shows.
+   * @param state what the audit log says of a row, as SQL over `changed`; without it, its columns.
    */
-  constructor(database: Database, table: string, entity: string, shown: string) {
+  constructor(database: Database, table: string, entity: string, shown: string, state?: string) {
     this.database = database;
     this.entity = entity;
     this.#table = table;
     this.#shown = shown;
+    this.#state = state;
     this.#json = `row_to_json((SELECT shown FROM (SELECT ${shown}) AS shown))::text`;
     this.#row = `id, version, ${this.#json} AS json`;
     this.#find = { name: `${table}-find`, text: `SELECT ${this.#row} FROM ${table} WHERE id = $1` };
@@ -109,6 +112,7 @@ export class VersionedTable {
       change,
       values,
       answer: this.#row,
+      state: this.#state,
       event: type && { type, data: this.#json },
     });
   }

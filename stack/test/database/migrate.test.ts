@@ -126,6 +126,34 @@ test('the words of items that are there are found after the migration, in which 
   expect(indexes).toEqual([{ indisvalid: true }]);
 });
 
+test('stock of before there were decimals is the same after, and its tables are not written anew', async () => {
+  const later = (await readMigrations(folder))
+    .slice(16)
+    .map(({ version, name }) => `${String(version).padStart(4, '0')}_${name}.sql`);
+  for (const file of later) rmSync(join(folder, file));
+  await migrate(database.client, folder);
+  await database.client.query(`INSERT INTO items (sku, name, reorder_point) VALUES ('A', 'Rope', 5);
+    INSERT INTO stock_levels (item_id, location_id, on_hand) VALUES (1, 1, 7);
+    INSERT INTO movements (group_id, item_id, location_id, delta, balance_after, kind) VALUES (1, 1, 1, 7, 7, 'receive')`);
+  const files = async () =>
+    (
+      await database.client.query(
+        `SELECT relname, pg_relation_filenode(oid) FROM pg_class
+         WHERE relname IN ('items', 'stock_levels', 'movements') ORDER BY relname`,
+      )
+    ).rows;
+  const before = await files();
+  await migrate(database.client);
+  expect(await files()).toEqual(before);
+  await database.client.query('UPDATE items SET decimals = 2');
+  const { rows } = await database.client.query(`SELECT on_hand, stock_levels.decimals, movements.delta,
+    movements.decimals AS moved_in FROM stock_levels JOIN movements USING (item_id)`);
+  expect(rows).toEqual([{ on_hand: '700', decimals: 2, delta: '7', moved_in: 0 }]);
+  await expect(database.client.query('UPDATE items SET decimals = 1')).rejects.toMatchObject({
+    constraint: 'items_decimals_raised',
+  });
+});
+
 test.each(['LATIN1', 'SQL_ASCII', 'EUC_JP', 'LATIN9'])(
   'a database of encoding %s is migrated, and searched',
   async (encoding) => {

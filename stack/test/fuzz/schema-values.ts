@@ -99,7 +99,11 @@ function described(reference: Schema, source: Source): fc.Arbitrary<unknown> {
     case 'integer':
     case 'number':
       return fc.oneof(
-        fc.integer({ min: Math.max(schema.minimum ?? -5, -5), max: Math.min(schema.maximum ?? 8, 8) }),
+        fc.integer({
+          min: Math.ceil(Math.max(schema.minimum ?? -5, -5)),
+          max: Math.min(schema.maximum ?? 8, 8),
+        }),
+        ...(schema.type === 'number' ? [fc.constantFrom(0.5, 1.25, 0.3, 0.1 + 0.2)] : []),
         fc.constantFrom(...[schema.minimum, schema.maximum].filter((bound) => bound !== undefined), 1),
       );
     case 'boolean':

@@ -63,7 +63,8 @@ const item = fc.record(
     unit: text(20),
     barcode: text(64),
     unit_price: fc.constantFrom('0', '0.0001', '999999999.9999', '2.50', '-1', '1,5'),
-    reorder_point: fc.constantFrom(0, 1, 999_999_999, 1_000_000_000, 1_000_000_001),
+    reorder_point: fc.constantFrom(0, 1, 0.5, 12.3456, 0.0001, 999_999_999, 1_000_000_000, 1_000_000_001),
+    decimals: fc.constantFrom(0, 0, 1, 4),
   },
   { requiredKeys: ['sku', 'name'] },
 );
@@ -82,7 +83,10 @@ test('any items that are made, exported and imported are all unchanged', async (
   await api.database.client.query(`INSERT INTO locations (code, name) VALUES ('attic', 'Attic')`);
   // At one location, at another, and more in all than one may hold.
   await api.database.client.query(
-    `INSERT INTO stock_levels (item_id, location_id, on_hand) VALUES ($1, 1, 7), ($2, 2, 5), ($3, 1, 1e12), ($3, 2, 1e12)`,
+    `INSERT INTO stock_levels (item_id, location_id, on_hand, decimals)
+     SELECT items.id, location_id, on_hand, decimals FROM items
+     JOIN (VALUES ($1::bigint, 1, 7), ($2, 2, 5), ($3, 1, 1e12), ($3, 2, 1e12)) AS level (item_id, location_id, on_hand)
+       ON item_id = items.id`,
     rows.map(({ id }) => id),
   );
   expect(taken).toBeGreaterThan(60);
@@ -141,7 +145,7 @@ test('formulas do not leave as such, and numbers stay numbers', async () => {
       barcode: '-5',
     });
     const { body } = await other.as('viewer')('GET', '/items/export.csv');
-    expect(body.split('\n')[1]).toBe(`'=1+1,"'=HYPERLINK(""http://x"",""y"")",each,0,0,0,,,-5`);
+    expect(body.split('\n')[1]).toBe(`'=1+1,"'=HYPERLINK(""http://x"",""y"")",each,0,0,0,,,-5,0`);
     const flawed = 'sku,name,quantity\nA,a,=cmd()\nB,b,-5\nC,c,"\tx"\n';
     const refused = await other.as('manager')('POST', '/imports', flawed, CSV);
     const errors = await other.as('viewer')('GET', refused.json().errors_csv.replace('/api/v1', ''));

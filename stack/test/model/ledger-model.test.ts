@@ -5,7 +5,9 @@ import { LedgerModel, type ModelLine, type ModelOutcome } from './ledger-model.j
 
 const RUNS = 20;
 const SEED = Number(process.env.MODEL_SEED ?? Date.now() % 1_000_000);
-const ITEMS = 3;
+/** How many decimals each item begins with: what the model counts in ones is sent as that many decimals. */
+const DECIMALS = [0, 1, 3] as const;
+const ITEMS = DECIMALS.length;
 const LOCATIONS = [1, 2] as const;
 
 let api: TestApi;
@@ -22,6 +24,8 @@ afterAll(() => api.close());
 interface Real {
   readonly items: readonly number[];
 }
+
+const quantityOf = (item: number, count: number) => count / 10 ** (DECIMALS[item] as number);
 
 type LedgerCommand = fc.AsyncCommand<LedgerModel, Real>;
 
@@ -66,8 +70,8 @@ async function compare(
   const expected = outcome.moved.map((line) => ({
     item_id: items[line.item] as number,
     location_id: line.location,
-    delta: line.delta,
-    balance_after: model.onHand(line.item, line.location),
+    delta: quantityOf(line.item, line.delta),
+    balance_after: quantityOf(line.item, model.onHand(line.item, line.location)),
   }));
   expect([...content.movements].sort(order)).toMatchObject(expected.sort(order));
   return content.group;
@@ -94,7 +98,7 @@ function moving({ kind, lines, key }: Move): LedgerCommand {
     ...(kind === 'transfer'
       ? { from_location_id: location, to_location_id: 3 - location }
       : { location_id: location }),
-    ...(kind === 'adjust' ? { delta: quantity } : { quantity }),
+    [kind === 'adjust' ? 'delta' : 'quantity']: quantityOf(item, quantity),
   });
   return {
     check: () => true,
@@ -124,7 +128,7 @@ function counting(counted: readonly { item: number; location: number; counted: n
       const lines = counted.map(({ item, location, counted }) => ({
         item_id: real.items[item],
         location_id: location,
-        counted,
+        counted: quantityOf(item, counted),
       }));
       await compare(
         model,
@@ -157,13 +161,34 @@ function reading(item: number): LedgerCommand {
     async run(model, { items }) {
       const stock = (await ask('GET', `/items/${items[item]}/stock`)).json();
       const levels = LOCATIONS.map((location) => model.onHand(item, location));
-      expect(stock.on_hand).toBe(levels.reduce((sum, onHand) => sum + onHand, 0));
+      const total = levels.reduce((sum, onHand) => sum + onHand, 0);
+      expect(stock.on_hand).toBe(quantityOf(item, total));
       for (const { location_id, on_hand } of stock.locations)
-        expect(on_hand).toBe(model.onHand(item, location_id));
+        expect(on_hand).toBe(quantityOf(item, model.onHand(item, location_id)));
       const [latest] = (await ask('GET', `/items/${items[item]}/movements?limit=1`)).json().data;
-      if (latest) expect(latest.balance_after).toBe(model.onHand(item, latest.location_id));
+      if (latest) {
+        expect(latest.balance_after).toBe(quantityOf(item, model.onHand(item, latest.location_id)));
+      }
     },
     toString: () => `read(${item})`,
+  };
+}
+
+/** More decimals change no quantity; fewer are refused once there was stock. */
+function rescaling(item: number, decimals: number): LedgerCommand {
+  return {
+    check: () => true,
+    async run(model, { items }) {
+      const path = `/items/${items[item]}`;
+      const before = (await ask('GET', path)).json().decimals;
+      // Below what it began with, the model's quantities would be refused.
+      const wanted = Math.max(decimals, DECIMALS[item] as number);
+      const answer = await ask('PATCH', path, { decimals: wanted }, { 'if-match': '*' });
+      const stocked = LOCATIONS.some((location) => model.levels.has(`${item}/${location}`));
+      if (wanted < before && stocked) expect(answer.json().code).toBe('in_stock');
+      else if (wanted >= before) expect(answer.statusCode, answer.body).toBe(200);
+    },
+    toString: () => `rescale(${item}, ${decimals})`,
   };
 }
 
@@ -195,6 +220,7 @@ const commands = fc.commands(
       .map(counting),
     fc.tuple(fc.nat(50), key).map(([position, key]) => reversing(position, key)),
     item.map(reading),
+    fc.tuple(item, fc.integer({ min: 0, max: 4 })).map(([item, decimals]) => rescaling(item, decimals)),
   ],
   { maxCommands: 30, size: 'max' },
 );
@@ -208,7 +234,8 @@ test('whatever is done in whatever order, the API answers as a model of the ledg
         const items: number[] = [];
         for (let count = 0; count < ITEMS; count += 1) {
           number += 1;
-          items.push((await ask('POST', '/items', { sku: `M-${number}`, name: 'Model' })).json().id);
+          const fields = { sku: `M-${number}`, name: 'Model', decimals: DECIMALS[count] };
+          items.push((await ask('POST', '/items', fields)).json().id);
         }
         return { model: new LedgerModel(), real: { items } };
       }, sequence),

@@ -2,12 +2,11 @@ import type { z } from 'zod';
 
 // What a flaw of some input is called: zod finds it, and a client reads of it in the terms of the OpenAPI document.
 
-/** No input is another number than a whole one. */
 const KINDS: Readonly<Record<string, string>> = {
   array: 'a list',
   boolean: 'true or false',
   int: 'a whole number',
-  number: 'a whole number',
+  number: 'a number',
   object: 'an object',
   record: 'an object',
   string: 'text',

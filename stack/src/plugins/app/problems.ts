@@ -31,7 +31,13 @@ const CONSTRAINTS: Record<string, Problem> = {
   stock_levels_on_hand_limit: new Problem(
     422,
     'quantity_out_of_range',
-    'Stock would exceed 1,000,000,000,000.',
+    'Stock would exceed what a location holds.',
+  ),
+  items_decimals_raised: new Problem(
+    409,
+    'in_stock',
+    'The item has or had stock: its decimals can be raised, not lowered. Add another item for coarser quantities.',
+    { errors: [{ pointer: '/body/decimals', code: 'lowered', message: 'can only be raised' }] },
   ),
   movements_reverses_key: new Problem(
     409,

@@ -24,7 +24,7 @@ const CsvFile = z.any().meta({
   type: 'string',
   description:
     'CSV with a header: UTF-8, UTF-16 or Windows-1252, cells separated by comma, semicolon, tab or bar. Columns: ' +
-    'sku, name, and any of unit, unit_price, quantity, reorder_point, category, supplier, barcode, location; usual ' +
+    'sku, name, and any of unit, decimals, unit_price, quantity, reorder_point, category, supplier, barcode, location; usual ' +
     'other names for them; or a product export of Shopify, WooCommerce or Medusa as it is. quantity is opening ' +
     'stock, for an item that was never at the location (in a file without that column: never anywhere). What it ' +
     'says of other items is not taken, but counted in quantity_ignored.',

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import {
   barcode,
+  decimals,
   id,
   itemName,
   line,
@@ -20,6 +21,7 @@ const fields = {
   category_id: id.nullable(),
   supplier_id: id.nullable(),
   unit,
+  decimals,
   unit_price: price,
   reorder_point: reorderPoint,
   barcode: barcode.nullable(),
@@ -36,7 +38,7 @@ export const Item = z
   })
   .meta({ id: 'Item' });
 
-const stocked = z.int().optional().meta({ description: 'With stock=true: over all locations.' });
+const stocked = z.number().optional().meta({ description: 'With stock=true: over all locations.' });
 
 export const ItemPage = countedPage('Item', Item.extend({ on_hand: stocked }));
 
@@ -46,6 +48,7 @@ export const NewItem = z
     category_id: fields.category_id.default(null),
     supplier_id: fields.supplier_id.default(null),
     unit: fields.unit.default('each'),
+    decimals: decimals.default(0),
     unit_price: price.default('0'),
     reorder_point: fields.reorder_point.default(0),
     barcode: fields.barcode.default(null),
@@ -81,7 +84,7 @@ export const ItemQuery = CountedPageQuery.extend({
 export const ItemStock = z
   .object({
     item_id: id,
-    on_hand: z.int(),
-    locations: z.array(z.object({ location_id: id, location: z.string(), on_hand: z.int() })),
+    on_hand: z.number(),
+    locations: z.array(z.object({ location_id: id, location: z.string(), on_hand: z.number() })),
   })
   .meta({ id: 'ItemStock' });

@@ -21,19 +21,28 @@ const LowStockItem = z
     sku: z.string(),
     name: z.string(),
     supplier_id: id.nullable(),
-    on_hand: z.int(),
-    reorder_point: z.int(),
+    unit: z.string(),
+    decimals: z.int(),
+    on_hand: z.number(),
+    reorder_point: z.number(),
   })
   .meta({ id: 'LowStockItem' });
 
-const held = { items: z.int(), units: z.int(), value: z.string() };
+const held = {
+  items: z.int(),
+  value: z.string(),
+  units: z.number().nullable().meta({ description: 'null where the items are not of one unit.' }),
+  quantities: z
+    .array(z.object({ unit: z.string(), on_hand: z.number() }))
+    .meta({ description: 'What is on hand, for each unit: what is counted otherwise is not summed.' }),
+};
 
 const Valuation = z
   .object({
     ...held,
     categories: z.array(z.object({ category_id: id.nullable(), category: z.string().nullable(), ...held })),
   })
-  .meta({ id: 'Valuation', description: 'Units on hand times unit price.' });
+  .meta({ id: 'Valuation', description: 'What is on hand times its price.' });
 
 /** Years that PostgreSQL and ISO 8601 both know. */
 const day = z
@@ -59,9 +68,10 @@ const MovementsDaily = z
       z.object({
         day: z.iso.date(),
         kind: z.enum(KINDS),
+        unit: z.string().meta({ description: 'Of the items: what is counted otherwise is not summed.' }),
         movements: z.int(),
-        units_in: z.int(),
-        units_out: z.int(),
+        units_in: z.number(),
+        units_out: z.number(),
       }),
     ),
   })
@@ -114,7 +124,7 @@ const reports: FastifyPluginAsync = async (instance) => {
       schema: {
         tags,
         operationId: 'getDailyMovements',
-        summary: 'Read movements by day and kind',
+        summary: 'Read movements by day, kind and unit',
         querystring: DailyQuery,
         response: { 200: MovementsDaily },
       },

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { id, line, list, quantity, timestamp } from '../../fields.js';
+import { counted, difference, id, line, list, quantity, timestamp } from '../../fields.js';
 import { KINDS } from '../../ledger/ledger.js';
 import { DEFAULT_LOCATION } from '../../repositories/locations.js';
 
@@ -33,26 +33,16 @@ export const Issue = operation(QuantityLine).meta({
 
 export const Adjustment = z
   .strictObject({
-    lines: list(
-      z.strictObject({
-        item_id: id,
-        location_id: location,
-        delta: z
-          .int()
-          .min(-1_000_000_000)
-          .max(1_000_000_000)
-          .meta({ description: 'Units to add; negative to take.' }),
-      }),
-      MAXIMUM_LINES,
-    ),
+    lines: list(z.strictObject({ item_id: id, location_id: location, delta: difference }), MAXIMUM_LINES),
     ...notes,
     reason,
   })
   .meta({ id: 'Adjustment', examples: [{ lines: [{ item_id: 1, delta: -1 }], reason: 'broken' }] });
 
-export const StockCount = operation(
-  z.strictObject({ item_id: id, location_id: location, counted: z.int().min(0).max(1_000_000_000) }),
-).meta({ id: 'StockCount', examples: [{ lines: [{ item_id: 1, counted: 12 }] }] });
+export const StockCount = operation(z.strictObject({ item_id: id, location_id: location, counted })).meta({
+  id: 'StockCount',
+  examples: [{ lines: [{ item_id: 1, counted: 12 }] }],
+});
 
 export const Transfer = operation(
   z.strictObject({ item_id: id, from_location_id: location, to_location_id: id, quantity }),
@@ -68,8 +58,8 @@ export const Movement = z
     group: id.meta({ description: 'Movements of one operation share it.' }),
     item_id: id,
     location_id: id,
-    delta: z.int(),
-    balance_after: z.int(),
+    delta: z.number(),
+    balance_after: z.number(),
     kind: z.enum(KINDS),
     reason: z.string().nullable(),
     reference: z.string().nullable(),
@@ -115,8 +105,8 @@ export const Verification = z
             description: 'sum: on hand is not the sum of the movements. chain: a balance does not follow.',
           }),
           movement_id: id.nullable(),
-          expected: z.int(),
-          found: z.int(),
+          expected: z.number(),
+          found: z.number(),
         }),
       )
       .meta({ description: 'The first hundred.' }),

@@ -1,4 +1,5 @@
 import type { FastifyPluginAsync } from 'fastify';
+import { lineOf } from '../../ledger/lines.js';
 import type { ZodTypes } from '../../plugins/app/validation.js';
 import { headers, operationOf, response, responseHeaders, sendPosted } from './operation.js';
 import { Adjustment, Issue, Receipt, StockCount, Transfer, Verification } from './schemas.js';
@@ -29,11 +30,9 @@ const stock: FastifyPluginAsync = async (instance) => {
       },
     },
     async (request, reply) => {
-      const lines = request.body.lines.map(({ item_id, location_id, quantity }) => ({
-        itemId: item_id,
-        locationId: location_id,
-        delta: quantity,
-      }));
+      const lines = request.body.lines.map(({ item_id, location_id, quantity }, index) =>
+        lineOf(item_id, location_id, quantity, index),
+      );
       return sendPosted(
         reply,
         'receive',
@@ -59,11 +58,9 @@ const stock: FastifyPluginAsync = async (instance) => {
       },
     },
     async (request, reply) => {
-      const lines = request.body.lines.map(({ item_id, location_id, quantity }) => ({
-        itemId: item_id,
-        locationId: location_id,
-        delta: -quantity,
-      }));
+      const lines = request.body.lines.map(({ item_id, location_id, quantity }, index) =>
+        lineOf(item_id, location_id, -quantity, index),
+      );
       return sendPosted(
         reply,
         'issue',
@@ -88,11 +85,9 @@ const stock: FastifyPluginAsync = async (instance) => {
       },
     },
     async (request, reply) => {
-      const lines = request.body.lines.map(({ item_id, location_id, delta }) => ({
-        itemId: item_id,
-        locationId: location_id,
-        delta,
-      }));
+      const lines = request.body.lines.map(({ item_id, location_id, delta }, index) =>
+        lineOf(item_id, location_id, delta, index),
+      );
       return sendPosted(
         reply,
         'adjust',
@@ -118,11 +113,9 @@ const stock: FastifyPluginAsync = async (instance) => {
       },
     },
     async (request, reply) => {
-      const counts = request.body.lines.map(({ item_id, location_id, counted }) => ({
-        itemId: item_id,
-        locationId: location_id,
-        counted,
-      }));
+      const counts = request.body.lines.map(({ item_id, location_id, counted }, index) =>
+        lineOf(item_id, location_id, counted, index),
+      );
       return sendPosted(
         reply,
         'count',
@@ -146,10 +139,12 @@ const stock: FastifyPluginAsync = async (instance) => {
       },
     },
     async (request, reply) => {
-      const lines = request.body.lines.flatMap(({ item_id, from_location_id, to_location_id, quantity }) => [
-        { itemId: item_id, locationId: from_location_id, delta: -quantity },
-        { itemId: item_id, locationId: to_location_id, delta: quantity },
-      ]);
+      const lines = request.body.lines.flatMap(
+        ({ item_id, from_location_id, to_location_id, quantity }, index) => [
+          lineOf(item_id, from_location_id, -quantity, index),
+          lineOf(item_id, to_location_id, quantity, index),
+        ],
+      );
       return sendPosted(
         reply,
         'transfer',

@@ -6,11 +6,12 @@ export interface Scan {
   readonly count: number;
 }
 
-/** `12*CODE` is twelve of it. */
+/** `12*CODE` is twelve of it, `1.5*CODE` or `1,5*CODE` one and a half. */
 export function scanOf(text: string): Scan | undefined {
-  const [, count, code = ''] = /^(?:(\d{1,9})\s*[*×]\s*)?(.*)$/s.exec(text.normalize('NFC').trim()) ?? [];
-  if (code === '' || count === '0') return undefined;
-  return { code, count: count === undefined ? 1 : Number(count) };
+  const [, typed = '1', code = ''] =
+    /^(?:(\d{1,9}(?:[.,]\d{1,4})?)\s*[*×]\s*)?(.*)$/s.exec(text.normalize('NFC').trim()) ?? [];
+  const count = Number(typed.replace(',', '.'));
+  return code === '' || count === 0 ? undefined : { code, count };
 }
 
 /** The items that a code may mean: the one that has it as its barcode, else as its SKU, else those that a search finds. */

@@ -7,6 +7,7 @@ export const ITEM_TARGETS: Targets = [
   ['sku', 'SKU'],
   ['name', 'Name'],
   ['unit', 'Unit'],
+  ['decimals', 'Decimals'],
   ['unit_price', 'Price'],
   ['quantity', 'Opening stock'],
   ['reorder_point', 'Reorder at'],

@@ -6,10 +6,11 @@ import { Field } from '../parts/field';
 import { useLoad } from '../parts/load';
 import { useLocations } from '../parts/lookups';
 import { FailureNotice, Notice } from '../parts/notice';
-import { countText, timeText } from '../parts/numbers';
+import { countText } from '../parts/numbers';
 import { View } from '../parts/view';
 import { COUNT_TARGETS, Columns, ITEM_TARGETS, type Meanings, meaningsText } from './import-columns';
 import { type Flaw, Flaws, flawsOf } from './import-flaws';
+import { ImportHead, ImportRow } from './import-table';
 
 type Import = Schemas['Import'];
 type Mode = Import['mode'];
@@ -25,7 +26,7 @@ const KINDS = {
   items: {
     title: 'Import',
     about: 'Items from a CSV file. Nothing is written before you have seen what it would do.',
-    hint: 'Columns: sku, name, and any of unit, unit_price, quantity, reorder_point, category, supplier, barcode, location; or a product export of Shopify, WooCommerce or Medusa.',
+    hint: 'Columns: sku, name, and any of unit, decimals, unit_price, quantity, reorder_point, category, supplier, barcode, location; or a product export of Shopify, WooCommerce or Medusa.',
     targets: ITEM_TARGETS,
   },
   counts: {
@@ -103,37 +104,11 @@ function ImportView({ kind }: { readonly kind: Kind }) {
         <section class="scroll" tabIndex={0} aria-label="Imports">
           <table>
             <thead>
-              <tr>
-                <th scope="col">When</th>
-                <th scope="col">How</th>
-                <th scope="col">Outcome</th>
-                <th scope="col" class="number">
-                  Rows
-                </th>
-                <th scope="col" class="number">
-                  New
-                </th>
-                <th scope="col" class="number">
-                  Changed
-                </th>
-                <th scope="col" class="number">
-                  Errors
-                </th>
-              </tr>
+              <ImportHead />
             </thead>
             <tbody>
-              {imports.data?.data.map((entry) => (
-                <tr key={entry.id}>
-                  <td>
-                    <a href={`/import/${entry.id}`}>{timeText(entry.finished_at)}</a>
-                  </td>
-                  <td>{entry.source === 'startup' ? 'at the start' : entry.mode}</td>
-                  <td>{entry.status}</td>
-                  <td class="number">{countText(entry.rows)}</td>
-                  <td class="number">{countText(entry.created)}</td>
-                  <td class="number">{countText(entry.updated)}</td>
-                  <td class="number">{countText(entry.errors)}</td>
-                </tr>
+              {imports.data?.data.map((file) => (
+                <ImportRow key={file.id} file={file} />
               ))}
             </tbody>
           </table>

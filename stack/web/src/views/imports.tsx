@@ -6,6 +6,7 @@ import { countText, timeText } from '../parts/numbers';
 import { Paged } from '../parts/paged';
 import { View } from '../parts/view';
 import { Flaws, flawsOf } from './import-flaws';
+import { howOf, ImportHead, ImportRow } from './import-table';
 
 type Import = Schemas['Import'];
 
@@ -34,40 +35,8 @@ export function ImportsView() {
         read={(cursor) =>
           answer(api.GET('/api/v1/imports', { params: { query: { cursor, kind, limit: 50 } } }))
         }
-        head={
-          <tr>
-            <th scope="col">When</th>
-            <th scope="col">Of</th>
-            <th scope="col">How</th>
-            <th scope="col">Outcome</th>
-            <th scope="col" class="number">
-              Rows
-            </th>
-            <th scope="col" class="number">
-              New
-            </th>
-            <th scope="col" class="number">
-              Changed
-            </th>
-            <th scope="col" class="number">
-              Errors
-            </th>
-          </tr>
-        }
-        row={(entry) => (
-          <tr key={entry.id}>
-            <th scope="row">
-              <a href={`/import/${entry.id}`}>{timeText(entry.finished_at)}</a>
-            </th>
-            <td>{entry.kind}</td>
-            <td>{entry.source === 'startup' ? 'at the start' : entry.mode}</td>
-            <td>{entry.status}</td>
-            <td class="number">{countText(entry.rows)}</td>
-            <td class="number">{countText(entry.created)}</td>
-            <td class="number">{countText(entry.updated)}</td>
-            <td class="number">{countText(entry.errors)}</td>
-          </tr>
-        )}
+        head={<ImportHead ofKinds />}
+        row={(file) => <ImportRow key={file.id} file={file} ofKinds />}
         empty="No file has been taken."
       />
     </View>
@@ -115,7 +84,7 @@ export function ImportRecordView({ id }: { readonly id: string }) {
 
 const factsOf = (record: Import): readonly (readonly [string, string])[] => [
   ['Of', record.kind],
-  ['Mode', record.source === 'startup' ? 'at the start' : record.mode],
+  ['Mode', howOf(record)],
   ['Outcome', record.status],
   ['Finished', timeText(record.finished_at)],
   ['Rows', countText(record.rows)],

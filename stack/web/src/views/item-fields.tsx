@@ -2,6 +2,7 @@ import type { Item, Schemas } from '../api/client';
 import type { Failure } from '../api/failure';
 import { Field } from '../parts/field';
 import { useNames } from '../parts/lookups';
+import { stepOf, sumText } from '../parts/numbers';
 
 export const ITEM_FIELDS = [
   'sku',
@@ -9,6 +10,7 @@ export const ITEM_FIELDS = [
   'category_id',
   'supplier_id',
   'unit',
+  'decimals',
   'unit_price',
   'reorder_point',
   'barcode',
@@ -23,6 +25,7 @@ export const FIELD_NAMES: Readonly<Record<ItemField, string>> = {
   category_id: 'Category',
   supplier_id: 'Supplier',
   unit: 'Unit',
+  decimals: 'Decimals',
   unit_price: 'Price',
   reorder_point: 'Reorder at',
   barcode: 'Barcode',
@@ -38,6 +41,7 @@ export const NEW_ITEM: ItemDraft = {
   category_id: '',
   supplier_id: '',
   unit: 'each',
+  decimals: '0',
   unit_price: '0.00',
   reorder_point: '0',
   barcode: '',
@@ -47,7 +51,7 @@ export const NEW_ITEM: ItemDraft = {
 export function sentOf(field: ItemField, text: string): string | number | null {
   const value = text.normalize('NFC').trim();
   if (field === 'category_id' || field === 'supplier_id') return value === '' ? null : Number(value);
-  if (field === 'reorder_point') return Number(value || '0');
+  if (field === 'reorder_point' || field === 'decimals') return Number(value || '0');
   if (field === 'barcode') return value === '' ? null : value;
   return value;
 }
@@ -90,8 +94,29 @@ export function ItemFields({ draft, onChange, failure }: ItemFieldsProps) {
       {choice('category_id')}
       {choice('supplier_id')}
       {text('unit', { required: true, maxLength: 20 })}
+      <Field
+        label={FIELD_NAMES.decimals}
+        hint="Of quantities. With stock, they can be raised, not lowered."
+        error={failure?.at('/body/decimals')}
+      >
+        {(own) => (
+          <select {...own} value={draft.decimals} onChange={change('decimals')}>
+            <option value="0">none: whole numbers</option>
+            {['1', '2', '3', '4'].map((decimals) => (
+              <option key={decimals} value={decimals}>
+                {decimals}: {sumText(stepOf({ decimals: Number(decimals) }))}
+              </option>
+            ))}
+          </select>
+        )}
+      </Field>
       {text('unit_price', { required: true, inputMode: 'decimal', pattern: '[0-9]+([.][0-9]{1,4})?' })}
-      {text('reorder_point', { type: 'number', min: 0, max: 1_000_000_000, step: 1 })}
+      {text('reorder_point', {
+        type: 'number',
+        min: 0,
+        max: 1_000_000_000,
+        step: stepOf({ decimals: Number(draft.decimals) }),
+      })}
     </div>
   );
 }

@@ -4,7 +4,7 @@ import { Failure } from '../api/failure';
 import { Chart } from '../parts/chart';
 import { useLocations } from '../parts/lookups';
 import { FailureNotice } from '../parts/notice';
-import { countText, signedText, timeText } from '../parts/numbers';
+import { changeText, quantityText, tidy, timeText } from '../parts/numbers';
 
 const AT_ONCE = 50;
 
@@ -48,7 +48,7 @@ export function ItemLedger({ item, onHand }: { readonly item: Item; readonly onH
       </FailureNotice>
       <div class="chart-room">
         {movements && movements.length > 0 && onHand !== undefined && (
-          <Balance movements={movements} onHand={onHand} unit={item.unit} />
+          <Balance movements={movements} onHand={onHand} item={item} />
         )}
         {movements?.length === 0 && <p class="faint">Nothing has moved yet.</p>}
       </div>
@@ -76,9 +76,9 @@ export function ItemLedger({ item, onHand }: { readonly item: Item; readonly onH
                   <td>{movement.kind}</td>
                   <td>{codes.get(movement.location_id) ?? ''}</td>
                   <td class={movement.delta < 0 ? 'number minus' : 'number plus'}>
-                    {signedText(movement.delta)}
+                    {changeText(movement.delta, item)}
                   </td>
-                  <td class="number">{countText(movement.balance_after)}</td>
+                  <td class="number">{quantityText(movement.balance_after, item)}</td>
                   <td class="text">{[movement.reference, movement.reason].filter(Boolean).join(' · ')}</td>
                 </tr>
               ))}
@@ -101,11 +101,11 @@ export function ItemLedger({ item, onHand }: { readonly item: Item; readonly onH
 function Balance({
   movements,
   onHand,
-  unit,
+  item,
 }: {
   readonly movements: readonly Movement[];
   readonly onHand: number;
-  readonly unit: string;
+  readonly item: Item;
 }) {
   const times: number[] = [];
   const balances: number[] = [];
@@ -113,12 +113,12 @@ function Balance({
   for (const { created_at, delta } of movements) {
     times.unshift(Date.parse(created_at) / 1000);
     balances.unshift(balance);
-    balance -= delta;
+    balance = tidy(balance - delta);
   }
   // Until now it has stayed as it is.
   times.push(Math.max(Date.now() / 1000, times.at(-1) ?? 0));
   balances.push(onHand);
-  const label = `Balance over time: from ${countText(balances[0] ?? 0)} to ${countText(onHand)} ${unit}`;
+  const label = `Balance over time: from ${quantityText(balances[0] ?? 0, item)} to ${quantityText(onHand, item)} ${item.unit}`;
   return (
     <Chart label={label} times={times} series={[{ name: 'On hand', values: balances, shape: 'steps' }]} />
   );

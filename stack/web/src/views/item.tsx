@@ -5,7 +5,7 @@ import { useSession } from '../api/session';
 import { useLoad } from '../parts/load';
 import { useNames } from '../parts/lookups';
 import { FailureNotice, Notice } from '../parts/notice';
-import { countText, moneyText, timeText } from '../parts/numbers';
+import { moneyText, quantityText, timeText, unitText } from '../parts/numbers';
 import { StockMark } from '../parts/stock-mark';
 import { View } from '../parts/view';
 import { EditItem } from './edit-item';
@@ -107,18 +107,15 @@ export function ItemView({ id }: { readonly id: string }) {
   );
 }
 
-/** The unit where there is more to it than a count. */
-const unitText = ({ unit }: Item) => (unit === 'each' ? '' : unit);
-
 function Facts({ item }: { readonly item: Item }) {
   const categories = useNames('categories');
   const suppliers = useNames('suppliers');
-  const unit = unitText(item);
+  const unit = unitText(item.unit);
   const facts: readonly (readonly [string, string])[] = [
     ['Category', categories.of(item.category_id)],
     ['Supplier', suppliers.of(item.supplier_id)],
     ['Price', unit === '' ? moneyText(item.unit_price) : `${moneyText(item.unit_price)} per ${unit}`],
-    ['Reorder at', item.reorder_point > 0 ? `${countText(item.reorder_point)} ${unit}` : ''],
+    ['Reorder at', item.reorder_point > 0 ? `${quantityText(item.reorder_point, item)} ${unit}` : ''],
     ['Barcode', item.barcode ?? ''],
     ['Changed', timeText(item.updated_at)],
   ];
@@ -153,7 +150,7 @@ function StockByLocation({
         {stock && <StockMark onHand={stock.on_hand} reorderPoint={item.reorder_point} />}
       </h2>
       <p class="figure">
-        {stock ? countText(stock.on_hand) : '…'} <small>{unitText(item)} on hand</small>
+        {stock ? quantityText(stock.on_hand, item) : '…'} <small>{unitText(item.unit)} on hand</small>
       </p>
       <table>
         <thead>
@@ -168,7 +165,7 @@ function StockByLocation({
           {stock?.locations.map(({ location_id, location, on_hand }) => (
             <tr key={location_id}>
               <th scope="row">{location}</th>
-              <td class="number">{countText(on_hand)}</td>
+              <td class="number">{quantityText(on_hand, item)}</td>
             </tr>
           ))}
           {stock?.locations.length === 0 && (

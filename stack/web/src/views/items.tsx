@@ -4,7 +4,7 @@ import { answer, api, type ListedItem } from '../api/client';
 import { useSession } from '../api/session';
 import { KeysetList, PAGE_ROWS } from '../parts/keyset';
 import { useNames } from '../parts/lookups';
-import { countText, moneyText } from '../parts/numbers';
+import { moneyText, quantityText, unitText } from '../parts/numbers';
 import { StockMark } from '../parts/stock-mark';
 import { View } from '../parts/view';
 import { VirtualRows } from '../parts/virtual-rows';
@@ -254,10 +254,10 @@ function ItemCells({ item, category }: { readonly item: ListedItem; readonly cat
       </span>
       <span role="cell" class="number stock">
         <StockMark onHand={item.on_hand ?? 0} reorderPoint={item.reorder_point} />
-        <b>{countText(item.on_hand ?? 0)}</b>
+        <b>{quantityText(item.on_hand ?? 0, item)}</b> <small class="faint">{unitText(item.unit)}</small>
       </span>
       <span role="cell" class="wide number faint">
-        {item.reorder_point > 0 ? countText(item.reorder_point) : ''}
+        {item.reorder_point > 0 ? quantityText(item.reorder_point, item) : ''}
       </span>
       <span role="cell" class="middle number">
         {moneyText(item.unit_price)}

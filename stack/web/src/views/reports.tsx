@@ -4,7 +4,7 @@ import { Failure } from '../api/failure';
 import { Chart } from '../parts/chart';
 import { useLoad } from '../parts/load';
 import { FailureNotice } from '../parts/notice';
-import { countText, moneyText } from '../parts/numbers';
+import { countText, moneyText, quantityText, sumText, tidy, unitText } from '../parts/numbers';
 import { Paged } from '../parts/paged';
 import { StockMark } from '../parts/stock-mark';
 import { View } from '../parts/view';
@@ -44,10 +44,11 @@ function LowStockView() {
               <a href={`/items/${item.item_id}`}>{item.name}</a> <code>{item.sku}</code>
             </th>
             <td class="number">
-              <StockMark onHand={item.on_hand} reorderPoint={item.reorder_point} /> {countText(item.on_hand)}
+              <StockMark onHand={item.on_hand} reorderPoint={item.reorder_point} />{' '}
+              {quantityText(item.on_hand, item)} {unitText(item.unit)}
             </td>
-            <td class="number">{countText(item.reorder_point)}</td>
-            <td class="number wide">{countText(item.reorder_point - item.on_hand)}</td>
+            <td class="number">{quantityText(item.reorder_point, item)}</td>
+            <td class="number wide">{quantityText(tidy(item.reorder_point - item.on_hand), item)}</td>
           </tr>
         )}
         empty="Nothing is low. An item has its reorder point among its facts."
@@ -70,7 +71,7 @@ function ValuationView() {
         {(
           [
             ['Value', data && moneyText(data.value)],
-            ['Units', data && countText(data.units)],
+            ['On hand', data && quantitiesText(data)],
             ['Items', data && countText(data.items)],
           ] as const
         ).map(([name, value]) => (
@@ -89,7 +90,7 @@ function ValuationView() {
                 Items
               </th>
               <th scope="col" class="number">
-                Units
+                On hand
               </th>
               <th scope="col" class="number">
                 Value
@@ -100,7 +101,7 @@ function ValuationView() {
             </tr>
           </thead>
           <tbody>
-            {data?.categories.map(({ category_id, category, items, units, value }) => (
+            {data?.categories.map(({ category_id, category, items, value, ...held }) => (
               <tr key={category_id}>
                 <th scope="row">
                   {category === null ? (
@@ -110,7 +111,7 @@ function ValuationView() {
                   )}
                 </th>
                 <td class="number">{countText(items)}</td>
-                <td class="number">{countText(units)}</td>
+                <td class="number">{quantitiesText(held)}</td>
                 <td class="number">{moneyText(value)}</td>
                 <td class="wide">
                   <meter
@@ -130,6 +131,12 @@ function ValuationView() {
   );
 }
 
+/** What there is, unit by unit: kilograms and pieces have no sum. */
+function quantitiesText({ quantities }: Pick<Schemas['Valuation'], 'quantities'>): string {
+  const texts = quantities.map(({ unit, on_hand }) => `${sumText(on_hand)} ${unitText(unit)}`.trim());
+  return texts.join(' · ') || '0';
+}
+
 type Day = Schemas['MovementsDaily']['days'][number];
 
 function MovementsView() {
@@ -143,11 +150,14 @@ function MovementsView() {
       ),
     [range.from, range.to],
   );
-  const { times, series } = useMemo(() => unitsByDay(data), [data]);
+  const units = useMemo(() => [...new Set(data?.days.map(({ unit }) => unit))].sort(), [data]);
+  const [chosen, setChosen] = useState<string>();
+  const unit = units.find((one) => one === chosen) ?? units[0];
+  const { times, series } = useMemo(() => unitsByDay(data, unit), [data, unit]);
   return (
     <View
       title="Movements"
-      about={`Units in (above) and out (below), by day${data ? ` in ${data.tz}` : ''}.`}
+      about={`What came in (above) and went out (below), by day${data ? ` in ${data.tz}` : ''}.`}
     >
       <form class="filters" onSubmit={(event) => event.preventDefault()}>
         {(['from', 'to'] as const).map((end) => (
@@ -160,6 +170,18 @@ function MovementsView() {
             />
           </label>
         ))}
+        {units.length > 1 && (
+          <label class="inline">
+            Chart of
+            <select value={unit} onChange={(event) => setChosen(event.currentTarget.value)}>
+              {units.map((one) => (
+                <option key={one} value={one}>
+                  {one}
+                </option>
+              ))}
+            </select>
+          </label>
+        )}
       </form>
       <FailureNotice failure={failure instanceof Failure ? failure : undefined}>
         <button type="button" onClick={again}>
@@ -169,7 +191,11 @@ function MovementsView() {
       <section class="panel" aria-label="Chart">
         <div class="chart-room">
           {times.length > 0 && (
-            <Chart label="Units in and out by day; the table has the same" times={times} series={series} />
+            <Chart
+              label={`In and out by day, ${unit}; the table has the same`}
+              times={times}
+              series={series}
+            />
           )}
           {data?.days.length === 0 && <p class="faint">Nothing moved in these days.</p>}
         </div>
@@ -184,21 +210,23 @@ function MovementsView() {
                 Movements
               </th>
               <th scope="col" class="number">
-                Units in
+                In
               </th>
               <th scope="col" class="number">
-                Units out
+                Out
               </th>
+              <th scope="col">Unit</th>
             </tr>
           </thead>
           <tbody>
             {data?.days.toReversed().map((day: Day) => (
-              <tr key={`${day.day} ${day.kind}`}>
+              <tr key={`${day.day} ${day.kind} ${day.unit}`}>
                 <td>{day.day}</td>
                 <td>{day.kind}</td>
                 <td class="number">{countText(day.movements)}</td>
-                <td class="number">{countText(day.units_in)}</td>
-                <td class="number">{countText(day.units_out)}</td>
+                <td class="number">{sumText(day.units_in)}</td>
+                <td class="number">{sumText(day.units_out)}</td>
+                <td>{day.unit}</td>
               </tr>
             ))}
           </tbody>
@@ -210,7 +238,7 @@ function MovementsView() {
 
 const DAY_S = 86_400;
 
-function unitsByDay(report: Schemas['MovementsDaily'] | undefined) {
+function unitsByDay(report: Schemas['MovementsDaily'] | undefined, unit: string | undefined) {
   if (!report || report.days.length === 0) return { times: [], series: [] };
   const times: number[] = [];
   const start = Date.parse(report.from) / 1000;
@@ -218,6 +246,7 @@ function unitsByDay(report: Schemas['MovementsDaily'] | undefined) {
   const sum = (units: 'units_in' | 'units_out') => {
     const values = times.map(() => 0);
     for (const day of report.days) {
+      if (day.unit !== unit) continue;
       const index = Math.round((Date.parse(day.day) / 1000 - start) / DAY_S);
       values[index] = (values[index] ?? 0) + day[units];
     }

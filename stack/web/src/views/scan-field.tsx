@@ -78,7 +78,9 @@ export function ScanField({ onItem, disabled }: ScanFieldProps) {
         }}
       />
       <p id="scan-hint" class="note">
-        {looking > 0 ? 'Looking it up…' : 'Enter adds one; 12*CODE adds twelve. Ctrl+Enter sends the list.'}
+        {looking > 0
+          ? 'Looking it up…'
+          : 'Enter adds one; 12*CODE adds twelve, 1.5*CODE one and a half. Ctrl+Enter sends the list.'}
       </p>
       <p class="hidden" role="status">
         {said}

@@ -1,6 +1,6 @@
 import type { Schemas } from '../api/client';
 import { Notice } from '../parts/notice';
-import { countText, signedText } from '../parts/numbers';
+import { changeText, quantityText, unitText } from '../parts/numbers';
 import type { Line, StockKind } from './stock-draft';
 
 interface DoneProps {
@@ -19,7 +19,8 @@ const WORDS: Readonly<Record<StockKind, string>> = {
 
 /** What an operation has done, with the balances that it left. */
 export function Done({ kind, operation: { group, movements }, lines, locations }: DoneProps) {
-  const name = (id: number) => lines.find(({ item }) => item.id === id)?.item.name ?? `item ${id}`;
+  const item = (id: number) =>
+    lines.find((line) => line.item.id === id)?.item ?? { name: `item ${id}`, unit: '', decimals: 0 };
   const code = (id: number) => locations.find((location) => location.id === id)?.code ?? '';
   return (
     <Notice>
@@ -33,8 +34,9 @@ export function Done({ kind, operation: { group, movements }, lines, locations }
         <ul>
           {movements.slice(0, 8).map(({ id, item_id, location_id, delta, balance_after }) => (
             <li key={id}>
-              <a href={`/items/${item_id}`}>{name(item_id)}</a> {signedText(delta)} at {code(location_id)}:
-              now <b>{countText(balance_after)}</b>
+              <a href={`/items/${item_id}`}>{item(item_id).name}</a> {changeText(delta, item(item_id))} at{' '}
+              {code(location_id)}: now <b>{quantityText(balance_after, item(item_id))}</b>{' '}
+              {unitText(item(item_id).unit)}
             </li>
           ))}
           {movements.length > 8 && <li>and {movements.length - 8} more</li>}

@@ -1,11 +1,12 @@
 import { useEffect, useState } from 'preact/hooks';
 import { type Item, newKey } from '../api/client';
+import { tidy } from '../parts/numbers';
 
 export const STOCK_KINDS = ['receive', 'issue', 'transfer', 'count'] as const;
 export type StockKind = (typeof STOCK_KINDS)[number];
 
 export interface Line {
-  readonly item: Pick<Item, 'id' | 'sku' | 'name' | 'unit'>;
+  readonly item: Pick<Item, 'id' | 'sku' | 'name' | 'unit' | 'decimals'>;
   /** As it is typed. */
   readonly quantity: string;
 }
@@ -53,5 +54,5 @@ export function useStockDraft(kind: StockKind) {
 export function withItem(lines: readonly Line[], item: Line['item'], more: number): Line[] {
   const line = lines.find((other) => other.item.id === item.id);
   const others = lines.filter((other) => other !== line);
-  return [{ item, quantity: String((Number(line?.quantity) || 0) + more) }, ...others];
+  return [{ item, quantity: String(tidy((Number(line?.quantity) || 0) + more)) }, ...others];
 }

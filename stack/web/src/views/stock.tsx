@@ -5,6 +5,7 @@ import { Failure } from '../api/failure';
 import { Field } from '../parts/field';
 import { useLocations } from '../parts/lookups';
 import { FailureNotice, Notice } from '../parts/notice';
+import { stepOf } from '../parts/numbers';
 import { View } from '../parts/view';
 import { ScanField } from './scan-field';
 import { Done } from './stock-done';
@@ -287,11 +288,11 @@ function Lines({ kind, draft: { lines }, sealed, failure, change }: LinesProps) 
                   type="number"
                   aria-label={`${TEXTS[kind].number}, ${item.name}`}
                   aria-invalid={error ? true : undefined}
-                  inputMode="numeric"
+                  inputMode={item.decimals > 0 ? 'decimal' : 'numeric'}
                   required
-                  min={kind === 'count' ? 0 : 1}
+                  min={kind === 'count' ? 0 : stepOf(item)}
                   max={1_000_000_000}
-                  step={1}
+                  step={stepOf(item)}
                   disabled={sealed}
                   value={quantity}
                   onInput={(event) => {
