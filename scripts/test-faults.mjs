@@ -34,6 +34,7 @@ const files = [
   'test/e2e/docker/protection/protection.test.ts',
   'test/e2e/docker/protection/recover.test.ts',
   'test/e2e/docker/protection/replay.test.ts',
+  'test/e2e/docker/template/domain-and-monitoring.test.ts',
   'test/e2e/docker/day.test.ts',
   'test/e2e/docker/doctor/faults.test.ts',
   'test/e2e/docker/deploy/swarm.test.ts',

@@ -4,3 +4,5 @@ export const LABEL_SERVICE = 'com.docker.compose.service';
 export const LABEL_NUMBER = 'com.docker.compose.container-number';
 export const LABEL_ONE_OFF = 'com.docker.compose.oneoff';
 export const LABEL_CONFIG_HASH = 'com.docker.compose.config-hash';
+/** A URL that a service is reached by from outside, where its published port does not tell: a proxy's name. */
+export const LABEL_URL = 'invctl.url';

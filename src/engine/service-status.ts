@@ -35,6 +35,8 @@ export interface ServiceStatus {
   /** How often the engine restarted it by its restart policy. */
   restarts: number;
   ports: PublishedPort[];
+  /** The URL that the compose file says by the label `invctl.url`. */
+  url?: string;
   /**
    * The machine to which the ports belong, if it is another one: its name in the network, and its SSH
    * address.

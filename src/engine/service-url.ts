@@ -1,11 +1,12 @@
 import type { PublishedPort, ServiceStatus } from './service-status.js';
 
 /**
- * Returns the URL of the service for a browser or curl on this machine: its first published TCP port, unless
- * it is a PostgreSQL's, which does not speak HTTP. Undefined if another machine publishes the port only on
+ * Returns the URL of the service for a browser or curl on this machine: what its label says, or its first published
+ * TCP port, unless it is a PostgreSQL's, which does not speak HTTP. Undefined if another machine publishes the port only on
  * its own loopback.
  */
 export function serviceUrl(status: ServiceStatus): string | undefined {
+  if (status.url !== undefined && status.state === 'running') return status.url;
   const port = webPort(status);
   if (!port || (status.machine && isLoopback(port.host))) return undefined;
   const everywhere = ['0.0.0.0', '::', '127.0.0.1'].includes(port.host);

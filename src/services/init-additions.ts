@@ -125,10 +125,12 @@ async function plan(
     renderAdditions(template, lock.options, additions),
     renderAdditions(template, lock.options, lock.additions ?? {}),
   ]);
-  const touched = new Set(wanted.map(({ path }) => path));
-  // The overlay holds what was added before as well.
-  const rendered = all.filter(({ path }) => touched.has(path));
   const earlier = new Map(before.map((file) => [file.path, file]));
+  const touched = new Set(wanted.map(({ path }) => path));
+  // The overlay holds what was added before as well, and two additions together may have files of their own.
+  const rendered = all.filter(
+    ({ path, content }) => touched.has(path) || earlier.get(path)?.content.equals(content) !== true,
+  );
   const root = isThere ? await realpath(directory) : directory;
   const files: ComparedFile[] = [];
   const accepted: OwnedFile[] = [];
@@ -292,9 +294,17 @@ function assertRoom(directory: string, lock: ScaffoldLock, asked: ScaffoldAdditi
 const NAMES: Record<'domain' | 'monitoring', Record<string, readonly string[]>> = {
   domain: { services: ['proxy'], networks: ['edge'], volumes: ['proxy-data', 'proxy-config'] },
   monitoring: {
-    services: ['prometheus', 'alertmanager', 'node-exporter', 'postgres-exporter'],
+    services: [
+      'prometheus',
+      'alertmanager',
+      'node-exporter',
+      'postgres-exporter',
+      'blackbox-exporter',
+      'log-store',
+      'log-shipper',
+    ],
     networks: ['monitoring'],
-    volumes: ['prometheus-data', 'alertmanager-data'],
+    volumes: ['prometheus-data', 'alertmanager-data', 'log-store-data', 'log-shipper-state'],
   },
 };
 

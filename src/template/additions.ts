@@ -55,9 +55,17 @@ const MONITORING_FILES: readonly AdditionFile[] = [
   { path: 'monitoring/prometheus/prometheus.yml', source: 'monitoring/prometheus.yml', mode: 0o644 },
   { path: 'monitoring/prometheus/rules.yml', source: 'monitoring/rules.yml', mode: 0o644 },
   { path: 'monitoring/alertmanager/alertmanager.yml', source: 'monitoring/alertmanager.yml', mode: 0o644 },
+  { path: 'monitoring/log-shipper/syslog-ng.conf', source: 'monitoring/syslog-ng.conf', mode: 0o644 },
   { path: 'monitoring/grafana/dashboard.json', source: 'monitoring/dashboard.json', mode: 0o644 },
   // npm leaves files named .gitignore out of a package.
   { path: 'monitoring/textfile/.gitignore', source: 'monitoring/dot-gitignore', mode: 0o644 },
+];
+
+/** Where a domain is monitored. */
+const CERTIFICATE_FILES: readonly AdditionFile[] = [
+  { path: 'monitoring/prometheus/certificate-target.yml', source: 'certificate/target.yml', mode: 0o644 },
+  { path: 'monitoring/prometheus/certificate-rules.yml', source: 'certificate/rules.yml', mode: 0o644 },
+  { path: 'monitoring/blackbox/blackbox.yml', source: 'certificate/blackbox.yml', mode: 0o644 },
 ];
 
 /** Returns the additions of both, with one domain. */
@@ -89,6 +97,8 @@ export async function renderAdditions(
   for (const system of additions.ci ?? []) for (const file of CI_FILES[system]) wanted.set(file.path, file);
   if (additions.domain !== undefined) for (const file of DOMAIN_FILES) wanted.set(file.path, file);
   if (additions.monitoring) for (const file of MONITORING_FILES) wanted.set(file.path, file);
+  const hasCertificate = additions.monitoring === true && additions.domain !== undefined;
+  if (hasCertificate) for (const file of CERTIFICATE_FILES) wanted.set(file.path, file);
   const rendered = async (source: string) =>
     render(await readFile(join(template.folder, 'additions', source), 'utf8'), variables);
   const files: OwnedFile[] = [];
@@ -98,6 +108,7 @@ export async function renderAdditions(
   const overlays = [
     ...(additions.domain === undefined ? [] : [await rendered('domain/compose.yaml')]),
     ...(additions.monitoring ? [await rendered('monitoring/compose.yaml')] : []),
+    ...(hasCertificate ? [await rendered('certificate/compose.yaml')] : []),
   ];
   // After the files that it mounts: with it, the project has the services.
   if (overlays.length > 0) {
@@ -117,20 +128,46 @@ export async function renderAdditions(
 
 /**
  * Several compose files as one: what stands before the first section of each, then each section with the entries of
- * all. No entry may be in two of them.
+ * all. An entry that is in two of them has the keys of both, which differ.
  */
 function joinOverlays(texts: readonly string[]): string {
   if (texts.length === 1) return texts[0] as string;
   const heads: string[] = [];
-  const sections = new Map<string, string[]>();
+  const sections = new Map<string, string>();
   for (const text of texts) {
     const [head = '', ...parts] = text.split(/(?=^[a-z]+:\n)/m);
     heads.push(head.trimEnd());
     for (const part of parts) {
       const name = part.slice(0, part.indexOf('\n'));
-      sections.set(name, [...(sections.get(name) ?? []), part.slice(name.length + 1).trimEnd()]);
+      const body = part.slice(name.length + 1).trimEnd();
+      const before = sections.get(name);
+      sections.set(name, before === undefined ? body : joinEntries(before, body));
     }
   }
-  const joined = [...sections].map(([name, entries]) => `${name}\n${entries.join('\n\n')}`);
+  const joined = [...sections].map(([name, body]) => `${name}\n${body}`);
   return `${[...heads, ...joined].join('\n\n')}\n`;
+}
+
+/** Entries of a section, each with the comments above it. */
+const ENTRIES = /(?<!^ {2}#.*\n)(?=^(?: {2}#.*\n)* {2}[a-z][a-z-]*:)/m;
+const ENTRY = /^(?: {2}#.*\n)* {2}([a-z][a-z-]*):.*\n?/;
+
+function joinEntries(before: string, body: string): string {
+  let joined = before;
+  const added: string[] = [];
+  for (const entry of body.split(ENTRIES)) {
+    const [, name] = ENTRY.exec(entry) ?? [];
+    const same = joined.split(ENTRIES).find((text) => ENTRY.exec(text)?.[1] === name);
+    if (same === undefined) {
+      added.push(entry);
+      continue;
+    }
+    const comments = /^(?: {2}#.*\n)*/.exec(entry)?.[0].replace(/^/gm, '  ').trimEnd();
+    const keys = entry.replace(ENTRY, '').trimEnd();
+    joined = joined.replace(same, () => {
+      const text = [same.trimEnd(), ...(comments ? [comments] : []), keys].join('\n');
+      return `${text}${same.slice(same.trimEnd().length)}`;
+    });
+  }
+  return added.length === 0 ? joined : `${joined}\n\n${added.join('').trimEnd()}`;
 }

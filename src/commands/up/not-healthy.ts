@@ -25,7 +25,7 @@ export function notHealthy(result: UpResult): UserError {
         ? [`  health check: ${redact(failed.healthOutput).split('\n').slice(-3).join('\n    ')}`]
         : []),
       ...(failed.lastLines.length > 0
-        ? ['  last log lines:', ...failed.lastLines.map((line) => `    ${redact(line).slice(0, 200)}`)]
+        ? ['  last log lines:', ...failed.lastLines.map((line) => `    ${shortened(redact(line))}`)]
         : []),
     ].join('\n');
   });
@@ -47,4 +47,9 @@ export function notHealthy(result: UpResult): UserError {
       })),
     },
   });
+}
+
+/** A long line without its middle: the cause is at the end as often as at the beginning. */
+function shortened(line: string): string {
+  return line.length <= 300 ? line : `${line.slice(0, 100)} … ${line.slice(-197)}`;
 }

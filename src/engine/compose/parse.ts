@@ -1,4 +1,4 @@
-import { LABEL_SERVICE } from '../labels.js';
+import { LABEL_SERVICE, LABEL_URL } from '../labels.js';
 import type { PublishedPort, ServiceHealth, ServiceState, ServiceStatus } from '../service-status.js';
 import type { ContainerInspect } from '../survey.js';
 
@@ -24,6 +24,7 @@ export function containerStatus(container: ContainerInspect): ServiceStatus {
   // The engine still reports the result of the last check for a container that has ended.
   const health = state.Status === 'running' || state.Status === 'paused' ? state.Health?.Status : undefined;
   const lastCheck = state.Health?.Log?.at(-1);
+  const url = container.Config.Labels?.[LABEL_URL];
   const exited = state.Status === 'exited' || state.Status === 'dead';
   return {
     name: container.Config.Labels?.[LABEL_SERVICE] ?? container.Name.replace(/^\//, ''),
@@ -39,6 +40,7 @@ export function containerStatus(container: ContainerInspect): ServiceStatus {
     ...(state.StartedAt.startsWith('0001') ? {} : { startedAt: state.StartedAt }),
     restarts: container.RestartCount,
     ports: publishedPorts(container),
+    ...(url === undefined ? {} : { url }),
     ...(lastCheck?.Output.trim() ? { healthOutput: lastCheck.Output.trim() } : {}),
   };
 }

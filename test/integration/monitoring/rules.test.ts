@@ -2,15 +2,21 @@ import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { formatBackupMetrics } from '../../../src/backup/backup-metrics.js';
 import { PROTECT_SLOT } from '../../../src/services/protection/server-side.js';
+import { renderAdditions } from '../../../src/template/additions.js';
+import { domainVariables } from '../../../src/template/domain.js';
+import { loadTemplate } from '../../../src/template/manifest.js';
+import { DEFAULT_OPTIONS } from '../../../src/template/options.js';
+import { render } from '../../../src/template/render.js';
 import { repository } from '../../support/cli.js';
 import { temporaryFolder } from '../../support/folder.js';
 import exporters from '../../support/monitoring/exporter-metrics.json' with { type: 'json' };
+import { metricsOf } from '../../support/monitoring/metrics.js';
 
 const execute = promisify(execFile);
 const ADDITION = join(repository, 'templates/compose-stack/additions/monitoring');
@@ -25,8 +31,20 @@ interface Rule {
   annotations: { summary: string; description: string };
 }
 
-const rules: Rule[] = parse(await readFile(RULES, 'utf8')).groups.flatMap(
-  (group: { rules: Rule[] }) => group.rules,
+/** The rules of a certificate, for a name that Caddy's own authority signs and for one that Let's Encrypt does. */
+async function certificateRules(domain: string): Promise<string> {
+  return render(
+    await readFile(join(ADDITION, '../certificate/rules.yml'), 'utf8'),
+    domainVariables('shop', domain),
+  );
+}
+const [LOCAL, PUBLIC] = [
+  await certificateRules('shop.localhost'),
+  await certificateRules('shop.example.com'),
+];
+
+const rules: Rule[] = [await readFile(RULES, 'utf8'), LOCAL].flatMap((text) =>
+  parse(text).groups.flatMap((group: { rules: Rule[] }) => group.rules),
 );
 
 async function has(program: string): Promise<boolean> {
@@ -40,6 +58,8 @@ const API = '{job="api",instance="172.20.0.3:5003"}';
 const REQUESTS = 'job="api",instance="172.20.0.3:5003",method="GET",route="/api/v1/items"';
 const EXT4 = '{job="node",device="/dev/vda",fstype="ext4",mountpoint="/"}';
 const SESSIONS = 'job="postgres",datname="shop",state="active",usename="postgres"';
+
+const EXPIRY = 'probe_ssl_earliest_cert_expiry{job="certificate",instance="shop.localhost"}';
 
 /** What two hours of a stack look like in which nothing hurts, a sample a minute, as promtool writes series. */
 const HEALTHY: Readonly<Record<string, string>> = {
@@ -73,6 +93,9 @@ const HEALTHY: Readonly<Record<string, string>> = {
   'node_filesystem_size_bytes{job="node",fstype="squashfs",mountpoint="/snap/core"}': '100x120',
   'node_filesystem_readonly{job="node",fstype="squashfs",mountpoint="/snap/core"}': '1x120',
   'alertmanager_notifications_failed_total{job="alertmanager",integration="webhook"}': '0x120',
+  'probe_success{job="certificate",instance="shop.localhost"}': '1x120',
+  // Four hours left at the end: now Caddy renews it.
+  [EXPIRY]: '21600x120',
 };
 
 interface Fault {
@@ -131,6 +154,14 @@ const FAULTS: Readonly<Record<string, Fault>> = {
       'alertmanager_notifications_failed_total{job="alertmanager",integration="webhook"}': '0x80 0+1x40',
     },
   },
+  // An hour left at the end.
+  CertificateEnds: { series: { [EXPIRY]: '10800x120' } },
+  CertificateMissing: {
+    series: {
+      'probe_success{job="certificate",instance="shop.localhost"}': '1x90 0x30',
+      [EXPIRY]: '43200x90',
+    },
+  },
 };
 
 const FIRING = 'count by (alertname) (ALERTS{alertstate="firing"})';
@@ -152,13 +183,21 @@ function scenario(name: string, series: Record<string, string | null>, firing: r
 }
 
 /** @returns what promtool prints; empty where every scenario goes as it says. */
-async function judge(scenarios: readonly object[], rulesFile = RULES): Promise<string> {
+async function judge(
+  scenarios: readonly object[],
+  { rulesFile = RULES, certificate = LOCAL } = {},
+): Promise<string> {
   const folder = await temporaryFolder();
   await copyFile(rulesFile, join(folder, 'rules.yml'));
+  await writeFile(join(folder, 'certificate-rules.yml'), certificate);
   const file = join(folder, 'test.json');
   await writeFile(
     file,
-    JSON.stringify({ rule_files: ['rules.yml'], evaluation_interval: '1m', tests: scenarios }),
+    JSON.stringify({
+      rule_files: ['rules.yml', 'certificate-rules.yml'],
+      evaluation_interval: '1m',
+      tests: scenarios,
+    }),
   );
   return execute('promtool', ['test', 'rules', file]).then(
     () => '',
@@ -173,7 +212,10 @@ describe('the alerts of --monitoring', () => {
     for (const rule of rules) {
       expect([rule.alert, rule.for]).toEqual([rule.alert, expect.stringMatching(/^\d+[mh]$/)]);
       expect(['critical', 'warning']).toContain(rule.labels.severity);
-      expect([rule.alert, rule.annotations.summary]).toEqual([rule.alert, expect.stringMatching(/^[A-Z]/)]);
+      expect([rule.alert, rule.annotations.summary]).toEqual([
+        rule.alert,
+        expect.stringMatching(/^[A-Z]|^shop\./),
+      ]);
       const [, command] = /\binvctl ([a-z]+)/.exec(rule.annotations.description) ?? [];
       expect([rule.alert, command]).toEqual([rule.alert, expect.any(String)]);
       expect(stdout).toMatch(new RegExp(`^ +${command}\\b`, 'm'));
@@ -239,13 +281,51 @@ describe('the alerts of --monitoring', () => {
     expect(await judge([said(right.replace('2h', '3h'))])).toContain('FAILED');
   });
 
+  it('judge a certificate by how long such a one lives', async ({ skip }) => {
+    skip(!(await has('promtool')), NO_PROMTOOL);
+    const DAY = 24 * 3600;
+    const left = (seconds: number, firing: readonly string[]) =>
+      scenario(`${seconds} s left`, { [EXPIRY]: `${7200 + seconds}x120` }, firing);
+    const ends = ['CertificateEnds'];
+    expect(await judge([left(12 * 3600, []), left(3 * 3600, []), left(3600, ends), left(-60, ends)])).toBe(
+      '',
+    );
+    const publicOnes = [left(90 * DAY, []), left(15 * DAY, []), left(6 * DAY, ends), left(-60, ends)];
+    expect(await judge(publicOnes, { certificate: PUBLIC })).toBe('');
+
+    const { promql_expr_test: _, ...series } = left(-60, ends);
+    const said = (description: string) => ({
+      ...series,
+      alert_rule_test: [
+        {
+          eval_time: '2h',
+          alertname: 'CertificateEnds',
+          exp_alerts: [
+            {
+              exp_labels: { severity: 'critical', job: 'certificate', instance: 'shop.localhost' },
+              exp_annotations: {
+                summary: 'The certificate of shop.localhost was not renewed',
+                description: `${description}. See why the proxy did not renew it: invctl logs proxy`,
+              },
+            },
+          ],
+        },
+      ],
+    });
+    expect(await judge([said('It has ended, and browsers refuse it')])).toBe('');
+    const { promql_expr_test: __, ...hour } = left(3600, ends);
+    expect(await judge([{ ...said('It ends in 1h 0m 0s'), ...hour }])).toBe('');
+  });
+
   it('are judged by a test that sees a rule that no longer fires', async ({ skip }) => {
     skip(!(await has('promtool')), NO_PROMTOOL);
     const folder = await temporaryFolder();
     const broken = join(folder, 'broken.yml');
     await writeFile(broken, (await readFile(RULES, 'utf8')).replace('pg_up == 0', 'pg_up == 2'));
     const { series } = FAULTS.DatabaseDown as Fault;
-    expect(await judge([scenario('DatabaseDown', series, ['DatabaseDown'])], broken)).toContain('FAILED');
+    expect(
+      await judge([scenario('DatabaseDown', series, ['DatabaseDown'])], { rulesFile: broken }),
+    ).toContain('FAILED');
   });
 });
 
@@ -256,6 +336,14 @@ describe('the configuration of --monitoring', () => {
     await mkdir(join(folder, 'prometheus'));
     for (const name of ['prometheus.yml', 'rules.yml']) {
       await copyFile(join(ADDITION, name), join(folder, 'prometheus', name));
+    }
+    const certificate = await renderAdditions(
+      await loadTemplate(),
+      { ...DEFAULT_OPTIONS, name: 'shop' },
+      { domain: 'shop.localhost', monitoring: true },
+    );
+    for (const { path, content } of certificate.filter(({ path }) => path.includes('/certificate-'))) {
+      await writeFile(join(folder, 'prometheus', basename(path)), content);
     }
     await execute('promtool', ['check', 'config', join(folder, 'prometheus/prometheus.yml')]);
     if (await has('amtool')) {
@@ -323,14 +411,3 @@ describe('the configuration of --monitoring', () => {
     await execute('promtool', ['check', 'rules', file]);
   });
 });
-
-/** Names of metrics in an expression: what is neither a function, a word of the language, nor a label. */
-function metricsOf(expr: string): string[] {
-  const bare = expr
-    .replace(/\{[^}]*\}/g, '')
-    .replace(/\[[^\]]*\]/g, '')
-    .replace(/\b(?:by|without|on|ignoring)\s*\([^)]*\)/g, '');
-  return [...bare.matchAll(/\b[a-zA-Z_]\w*\b(?!\s*\()/g)]
-    .map(([name]) => name)
-    .filter((name) => !['and', 'or', 'unless', 'sum', 'max', 'min', 'count'].includes(name));
-}

@@ -19,12 +19,24 @@ const read = (path: string) => readFile(join(shop, path), 'utf8');
 const ON = { COMPOSE_PROFILES: 'monitoring' };
 const services = async (env: Record<string, string>, ...args: string[]) =>
   parse((await invctl(['-C', 'shop', ...args, 'config'], { cwd: root, env })).stdout).services;
+const certificateFiles = async () => ({
+  target: parse(await read('monitoring/prometheus/certificate-target.yml')),
+  probe: parse(await read('monitoring/blackbox/blackbox.yml')),
+  rules: await read('monitoring/prometheus/certificate-rules.yml'),
+});
 async function refusal(...args: string[]) {
   const { code, stdout } = await run('--json', ...args);
   return { code, error: JSON.parse(stdout).error };
 }
 
-const MONITORS = ['alertmanager', 'node-exporter', 'postgres-exporter', 'prometheus'];
+const MONITORS = [
+  'alertmanager',
+  'log-shipper',
+  'log-store',
+  'node-exporter',
+  'postgres-exporter',
+  'prometheus',
+];
 
 describe('init --monitoring', { timeout: 240_000 }, () => {
   it('adds services that the profile starts, read-only, bounded, published on loopback at most', async () => {
@@ -32,7 +44,7 @@ describe('init --monitoring', { timeout: 240_000 }, () => {
     expect(stdout).toContain('next:  cd shop && COMPOSE_PROFILES=monitoring invctl up');
     expect(Object.keys(await services({})).sort()).toEqual(['api', 'db']);
     const all = await services(ON);
-    expect(Object.keys(all).sort()).toEqual(['alertmanager', 'api', 'db', ...MONITORS.slice(1)]);
+    expect(Object.keys(all).sort()).toEqual(['api', 'db', ...MONITORS].sort());
     const overlay = parse(await read('compose.override.yaml'), { merge: true });
     for (const name of MONITORS) {
       const service = overlay.services[name];
@@ -45,14 +57,25 @@ describe('init --monitoring', { timeout: 240_000 }, () => {
         healthcheck: { test: expect.arrayContaining(['CMD']) },
         deploy: { resources: { limits: { memory: expect.any(String), pids: expect.any(Number) } } },
       });
-      expect(service.image).toMatch(/^[a-z./-]+:v\d+\.\d+\.\d+$/);
+      expect(service.image).toMatch(/^[a-z./-]+:v?\d+\.\d+\.\d+@sha256:[0-9a-f]{64}$/);
       for (const port of service.ports ?? []) expect(port).toMatch(/^127\.0\.0\.1:/);
-      for (const volume of service.volumes ?? []) expect(volume).toMatch(/:ro$|^[a-z]+-data:/);
+      for (const volume of service.volumes ?? []) {
+        if (typeof volume === 'string') expect(volume).toMatch(/:ro$|^[a-z-]+-(data|state):/);
+        else expect(volume).toMatchObject({ type: 'bind', target: '/docker', read_only: true });
+      }
     }
     // No password but the database's, by its file.
     const { 'postgres-exporter': exporter } = overlay.services;
     expect(exporter.environment.DATA_SOURCE_PASS_FILE).toBe('/run/secrets/db_password');
     expect(JSON.stringify(exporter)).not.toContain((await read('secrets/db_password.txt')).trim());
+    // Docker's socket is root on the machine.
+    expect(JSON.stringify(overlay)).not.toContain('docker.sock');
+    // What is shipped is known by labels in Docker's files, which `invctl logs` reads as before.
+    const labels = ['project', 'service', 'container-number'].map((of) => `com.docker.compose.${of}`).join();
+    for (const name of ['api', 'db']) {
+      expect(overlay.services[name]).toEqual({ logging: { options: { labels } } });
+    }
+    expect(all['log-shipper'].environment).toEqual({ PROJECT: 'shop' });
     // What invctl writes there is of this machine.
     expect(await read('monitoring/textfile/.gitignore')).toMatch(/^\*\n!\.gitignore$/m);
     expect(JSON.parse(await read('monitoring/grafana/dashboard.json')).title).toBe('shop: inventory');
@@ -81,23 +104,35 @@ describe('init --monitoring', { timeout: 240_000 }, () => {
       expect((await run('init', 'shop', ...args)).stdout).toContain('Nothing was changed.');
     }
     expect(await snapshot(shop)).toEqual(before);
-    expect(Object.keys(await services(ON)).sort()).toEqual([
-      'alertmanager',
-      'api',
-      'db',
-      'node-exporter',
-      'postgres-exporter',
-      'prometheus',
-      'proxy',
-    ]);
+    expect(Object.keys(await services(ON)).sort()).toEqual(
+      ['api', 'blackbox-exporter', 'db', ...MONITORS, 'proxy'].sort(),
+    );
+    // Both have something to say of the API.
+    const { api } = parse(domainFirst, { merge: true }).services;
+    expect(Object.keys(api)).toEqual(['environment', 'networks', 'logging']);
+    const certificate = await certificateFiles();
+    expect(certificate).toMatchObject({ target: [{ labels: { instance: 'shop.localhost' } }] });
     await rm(shop, { recursive: true });
     await run('init', 'shop', '--monitoring');
     await run('init', 'shop', '--domain', 'shop.localhost');
     expect(await read('compose.override.yaml')).toBe(domainFirst);
+    expect(await certificateFiles()).toEqual(certificate);
     expect(JSON.parse(await read('.invctl/lock.json')).additions).toEqual({
       domain: 'shop.localhost',
       monitoring: true,
     });
+  });
+
+  it('watches the certificate of another domain, once there is one', async () => {
+    await run('init', 'shop', '--domain', 'shop.localhost', '--monitoring');
+    expect((await certificateFiles()).rules).toContain('time() < 7200');
+    const { stdout } = await run('init', 'shop', '--domain', 'shop.example.com');
+    expect(stdout).toMatch(/monitoring\/prometheus\/certificate-rules.yml +updated/);
+    const { target, probe, rules } = await certificateFiles();
+    expect(target[0].labels.instance).toBe('shop.example.com');
+    expect(probe.modules.certificate.tcp.tls_config.server_name).toBe('shop.example.com');
+    expect(rules).toContain('time() < 604800');
+    expect((await run('init', 'shop', '--monitoring')).stdout).toContain('Nothing was changed.');
   });
 
   it('comes beside an edit of the overlay, and is merged by upgrade with one of the rules', async () => {

@@ -29,3 +29,10 @@ it('nowhere, while it does not run', () => {
   expect(serviceUrl(service('0.0.0.0', { machine, state: 'exited' }))).toBeUndefined();
   expect(forwardCommand(service('127.0.0.1', { machine, state: 'exited' }))).toBeUndefined();
 });
+
+it('is what the label says, of a proxy for a name', () => {
+  const url = 'https://shop.example.com';
+  expect(serviceUrl(service('0.0.0.0', { url }))).toBe(url);
+  expect(serviceUrl(service('127.0.0.1', { url, machine }))).toBe(url);
+  expect(serviceUrl(service('0.0.0.0', { url, state: 'exited' }))).toBeUndefined();
+});

@@ -14,7 +14,7 @@ export const check = defineCheck({
   severity: 'fail',
   needs: ['config'],
   why: 'The default driver keeps every line for ever, until the disk is full.',
-  docs: `Checklist item 5. \`logging.options.max-size\` bounds what Docker keeps. Whether something collects the logs of this machine cannot be seen from the project: then the item is unknown. A driver that sends them on (syslog, fluentd, gelf, journald, …) passes. What is deployed passes too where a collector runs beside it (Fluent Bit, Vector, Promtail, …) in the Swarm or the cluster. A kubelet bounds logs by itself.`,
+  docs: `Checklist item 5. \`logging.options.max-size\` bounds what Docker keeps. Whether something collects the logs of this machine cannot be seen from the project: then the item is unknown. A driver that sends them on (syslog, fluentd, gelf, journald, …) passes, and so does a service that collects Docker's files, such as the one of \`invctl init --monitoring\` while its profile is on. What is deployed passes too where a collector runs beside it (Fluent Bit, Vector, Promtail, …) in the Swarm or the cluster. A kubelet bounds logs by itself.`,
   probe: (facts) => judgeWhereItRuns(facts, () => logsOfFiles(facts), logsOfDeployed),
   fix: {
     safety: 'safe',
@@ -59,6 +59,7 @@ function logsOfFiles(facts: Facts): Finding[] | { unknown: string } {
     }));
   }
   if (services.every(({ logging }) => !BUILT_IN.test(logging?.driver ?? 'json-file'))) return [];
+  if (Object.values(facts.project.services).some(({ image }) => COLLECTORS.test(image ?? ''))) return [];
   return { unknown: 'logs are bounded; whether something collects them cannot be seen from the project' };
 }
 
@@ -84,4 +85,4 @@ const BUILT_IN = /^(json-file|local)$/;
 
 /** Images of what collects the logs of a node. */
 const COLLECTORS =
-  /(^|\/)(fluent-?bit|fluentd\S*|vector|promtail|alloy|agent|filebeat|elastic-agent|logspout|otel\S*|opentelemetry-collector\S*|splunk\S*|datadog\S*|newrelic\S*)(:|@|$)/;
+  /(^|\/)(syslog-ng|axosyslog|fluent-?bit|fluentd\S*|vector|promtail|alloy|agent|filebeat|elastic-agent|logspout|otel\S*|opentelemetry-collector\S*|splunk\S*|datadog\S*|newrelic\S*)(:|@|$)/;
