@@ -27,7 +27,7 @@ export function formatPort(port: PublishedPort): string {
   return `${host}:${port.published}->${port.target}/${port.protocol}`;
 }
 
-/** The table of `ps`; the most important columns come first. */
+/** The table of `ps`; the most important columns come first. A URL of this machine fits a terminal of 80 columns. */
 export function serviceTable(services: readonly ServiceStatus[], style: Style, now: Date): string {
   const rows = services.map((status) => [
     status.name,
@@ -54,5 +54,10 @@ function paintHealth(status: ServiceStatus, style: Style): string {
 
 function uptime(status: ServiceStatus, now: Date): string {
   if (status.state !== 'running' || !status.startedAt) return '-';
-  return formatDuration(Math.max(0, now.getTime() - Date.parse(status.startedAt)));
+  const up = Math.max(0, now.getTime() - Date.parse(status.startedAt));
+  const precision = up < MINUTE ? 1 : up < 10 * 60 * MINUTE ? MINUTE : 60 * MINUTE;
+  return formatDuration(Math.floor(up / precision) * precision);
 }
+
+/** In milliseconds. */
+const MINUTE = 60_000;

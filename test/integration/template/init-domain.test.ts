@@ -32,6 +32,10 @@ describe('init --domain', () => {
     const overlay = parse(await read('compose.override.yaml'));
     const address = overlay.services.proxy.networks.edge.ipv4_address;
     expect(JSON.stringify(api.environment)).toContain(address);
+    // The default port is no part of the address, and nothing is warned of for it.
+    expect(overlay.services.proxy.labels['invctl.url']).toMatch(/^https:\/\/xn--bcher-kva\.example\$/);
+    const { stdout } = await run('-C', 'shop', 'doctor', '--only', 'env.required');
+    expect(stdout).toContain('Nothing is wrong.');
     // No container that chooses no address gets the proxy's.
     const [{ subnet, ip_range }] = overlay.networks.edge.ipam.config;
     const last = (text: string) => Number(/\.(\d+)(?:\/\d+)?$/.exec(text)?.[1]);
