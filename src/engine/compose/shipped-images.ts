@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PassThrough, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { ExitCode, UserError } from '../../errors.js';
 import type { ProjectLocation } from '../../project/locate.js';
 import { type ComposeProject, type ComposeService, imageName } from '../../project/model.js';
@@ -9,12 +10,17 @@ import * as argv from './argv.js';
 import { baseImages } from './build.js';
 import { type Docker, failedCommand } from './docker.js';
 import { explainDockerError } from './errors.js';
+import { withoutEntries } from './tar-filter.js';
 
 /** The parts of `docker image inspect` on this machine's engine that invctl reads. */
 interface LocalImage {
   Size: number;
   Os: string;
   Architecture: string;
+  Id: string;
+  Created?: string;
+  /** Digests of its uncompressed layers, the lowest first. */
+  RootFS?: { Layers?: string[] | null };
   /** Registries' digests. An image without one cannot be pulled. */
   RepoDigests?: string[] | null;
 }
@@ -33,12 +39,13 @@ const PROGRESS_MS = 1000;
 /**
  * Called while an image is being sent.
  * @param bytes sent so far
+ * @param of size of the image; undefined: layers that are there are left out
  */
-export type OnShipped = (service: string, image: string, bytes: number, of: number) => void;
+export type OnShipped = (service: string, image: string, bytes: number, of: number | undefined) => void;
 
 /**
- * Sends the images that another machine's engine lacks and cannot pull, and that this machine has: the images
- * of services, and those that they are built on. The engine pulls all others itself.
+ * Sends the images that another machine's engine lacks, or has of another content, and cannot pull, and that this
+ * machine has: the images of services, and those that they are built on. The engine pulls all others itself.
  * @param options.builds services are built there; otherwise their own images are sent
  * @throws UserError IMAGE_OF_ANOTHER_ARCHITECTURE (exit 3), DISK_FULL
  */
@@ -52,17 +59,21 @@ export async function shipImages(
   const remote = location.host?.remote;
   if (!remote) return;
   const users = new Map<string, string>();
+  const builtThere = new Set<string>();
   for (const service of Object.values(project.services)) {
     if (!wanted.has(service.name)) continue;
+    if (service.build && !options.builds) builtThere.add(imageName(project, service));
     const images = options.builds && service.build ? await basesOf(service) : [imageName(project, service)];
     for (const image of images) users.set(image, users.get(image) ?? service.name);
   }
   const there = await docker.images([...users.keys()]);
   const { machine, system } = await remote.connect();
   for (const [image, service] of users) {
-    if (there.has(image)) continue;
+    const present = there.get(image);
+    if (present && builtThere.has(image)) continue;
     const local = await inspectHere(docker, image);
-    if (!local || (await canBePulled(docker, image, local))) continue;
+    if (!local || (present && isSame(local, present))) continue;
+    if (present ? local.RepoDigests?.length : await canBePulled(docker, image, local)) continue;
     const architecture = ARCHITECTURES[machine] ?? machine;
     if (local.Architecture !== architecture || local.Os !== system.toLowerCase()) {
       throw new UserError({
@@ -72,8 +83,8 @@ export async function shipImages(
         exitCode: ExitCode.engineUnavailable,
       });
     }
-    await ship(docker, image, options.signal, (bytes) =>
-      options.onShipped(service, image, bytes, local.Size),
+    await ship(docker, image, local, options.signal, (bytes, isWhole) =>
+      options.onShipped(service, image, bytes, isWhole ? local.Size : undefined),
     );
   }
 }
@@ -98,18 +109,76 @@ async function inspectHere({ processes }: Docker, image: string): Promise<LocalI
   return (JSON.parse(result.stdout || '[]') as LocalImage[])[0];
 }
 
+/** An engine with another image store has another id for the same image. */
+function isSame(local: LocalImage, present: Partial<LocalImage>): boolean {
+  if (local.Id === present.Id) return true;
+  return local.Created === present.Created && isDeepStrictEqual(local.RootFS?.Layers, present.RootFS?.Layers);
+}
+
 async function canBePulled(docker: Docker, image: string, { RepoDigests }: LocalImage): Promise<boolean> {
   if (!RepoDigests?.length) return false;
   return (await docker.run(argv.pullImage(image), { allowFailure: true })).status === 0;
 }
 
+/**
+ * Sends an image without the layers that the other engine has. Where it does not take it like that, it gets the whole
+ * image.
+ */
 async function ship(
   docker: Docker,
   image: string,
+  { RootFS }: LocalImage,
   signal: AbortSignal | undefined,
-  onBytes: (bytes: number) => void,
+  onBytes: (bytes: number, isWhole: boolean) => void,
 ): Promise<void> {
-  onBytes(0);
+  const known = await layersThere(docker, RootFS?.Layers ?? []);
+  if (known.size > 0) {
+    const failed = await send(docker, image, known, signal, onBytes).catch((error: unknown) => {
+      signal?.throwIfAborted();
+      if (error instanceof UserError && error.exitCode === ExitCode.engineUnavailable) throw error;
+      return error;
+    });
+    if (failed === undefined) return;
+  }
+  const failed = await send(docker, image, new Set(), signal, onBytes);
+  if (failed !== undefined) throw explainDockerError(failed);
+}
+
+/**
+ * The entries of `docker image save` for layers that the other engine has below the image's other layers: an engine knows a
+ * layer by all those under it. An entry is named by the digest of the uncompressed layer (engine 25 and later).
+ */
+async function layersThere(docker: Docker, layers: readonly string[]): Promise<Set<string>> {
+  // Source: docs.docker.com/engine/storage/containerd. That store would take an image with a gap, and could not push it.
+  const { stdout: store } = await docker.run(['info', '--format', '{{.DriverStatus}}']);
+  if (store.includes('io.containerd.snapshotter')) return new Set();
+  const ids = await docker.list(['image', 'ls', '--quiet', '--no-trunc']);
+  const images =
+    ids.length === 0 ? [] : await docker.inspect<LocalImage>(argv.inspectImages([...new Set(ids)]));
+  const shared = images.map(({ RootFS }) => {
+    const differs = layers.findIndex((layer, i) => RootFS?.Layers?.[i] !== layer);
+    return differs < 0 ? layers.length : differs;
+  });
+  const count = Math.max(0, ...shared);
+  const needed = new Set(layers.slice(count));
+  return new Set(
+    layers
+      .slice(0, count)
+      .filter((layer) => !needed.has(layer))
+      .map((layer) => `blobs/${layer.replace(':', '/')}`),
+  );
+}
+
+/** @returns the error of the client that failed */
+async function send(
+  docker: Docker,
+  image: string,
+  without: ReadonlySet<string>,
+  signal: AbortSignal | undefined,
+  onBytes: (bytes: number, isWhole: boolean) => void,
+): Promise<unknown> {
+  const isWhole = without.size === 0;
+  onBytes(0, isWhole);
   let bytes = 0;
   let told = 0;
   const counter = new Transform({
@@ -117,7 +186,7 @@ async function ship(
       bytes += chunk.length;
       if (Date.now() - told >= PROGRESS_MS) {
         told = Date.now();
-        onBytes(bytes);
+        onBytes(bytes, isWhole);
       }
       done(null, chunk);
     },
@@ -128,8 +197,7 @@ async function ship(
     .run('docker', ['image', 'save', image], { ...options, env: HERE, output: saved })
     .finally(() => saved.end());
   const loading = docker.run(['image', 'load', '--quiet'], { ...options, input: counter });
-  const results = await Promise.all([saving, loading, pipeline(saved, counter)]);
-  for (const result of results) {
-    if (result && result.status !== 0) throw explainDockerError(failedCommand(result));
-  }
+  const results = await Promise.all([saving, loading, pipeline(saved, withoutEntries(without), counter)]);
+  const failed = results.find((result) => result && result.status !== 0);
+  return failed ? failedCommand(failed) : undefined;
 }

@@ -36,8 +36,11 @@ export async function bringUp(
           service,
           phase: 'building',
           elapsedMs: Date.now() - started,
-          detail: `sending ${image}, ${Math.round(of / 1e6)} MB`,
-          ...(bytes === 0 ? {} : { output: `${Math.round(bytes / 1e6)} of ${Math.round(of / 1e6)} MB` }),
+          detail:
+            of === undefined ? `sending the new layers of ${image}` : `sending ${image}, ${megabytes(of)}`,
+          ...(bytes === 0
+            ? {}
+            : { output: of === undefined ? megabytes(bytes) : `${megabytes(bytes)} of ${megabytes(of)}` }),
         }),
     });
   }
@@ -269,4 +272,8 @@ async function undo(
   if ((await docker.containers(location.name)).length === 0) {
     await docker.run(argv.down(location, { volumes: false }), { cwd: location.directory, ...anyway });
   }
+}
+
+function megabytes(bytes: number): string {
+  return `${Math.round(bytes / 1e6)} MB`;
 }

@@ -162,6 +162,46 @@ describe.skipIf(reason)('another machine by SSH', () => {
     expect(existsSync(join(folder, '.invctl'))).toBe(false);
   });
 
+  it('is sent the layers of a rebuilt image that it lacks, and no others', async () => {
+    const image = `${name}-api`;
+    const build = async (text: string) => {
+      await writeFile(
+        join(folder, 'Dockerfile'),
+        'FROM debian:trixie-slim\nRUN head -c 4000000 /dev/urandom > /dependencies\nCOPY edit /edit\n',
+      );
+      await writeFile(join(folder, 'edit'), text);
+      await docker('build', '--quiet', '--tag', image, folder);
+    };
+    // What came in over the network card of that machine, in bytes.
+    const received = async () =>
+      Number((await machine.run("sed -n 's/ *eth0: *\\([0-9]*\\).*/\\1/p' /proc/net/dev")) || Number.NaN);
+    await writeFile(
+      join(folder, 'compose.yaml'),
+      `name: ${name}\nservices:\n  api: { image: ${image}, init: true, command: [sleep, 1d], stop_grace_period: 0s }\n`,
+    );
+    try {
+      const sent: number[] = [];
+      for (const text of ['first', 'second']) {
+        await build(text);
+        const before = await received();
+        const up = await there('up');
+        expect([up.code, up.stderr]).toEqual([0, expect.stringMatching(new RegExp(`sending .*${image}`))]);
+        sent.push((await received()) - before);
+        expect((await there('exec', 'api', '--', 'cat', '/edit')).stdout).toBe(text);
+      }
+      const [first = 0, second = 0] = sent;
+      console.log(`bytes sent to the other machine: ${first}, and after an edit: ${second}`);
+      // The base has 80 MB, the dependencies 4 MB, the edit a few bytes.
+      expect([first > 4e6, second < 5e5]).toEqual([true, true]);
+      const again = await there('up');
+      expect(again.stderr).not.toContain('sending');
+    } finally {
+      await docker('image', 'rm', '--force', image);
+    }
+    await down();
+    await machine.run(`docker image rm --force ${image}`);
+  });
+
   it('recreates a container whose mounted file, or secret, has changed, and no other', async () => {
     expect((await there('up')).code).toBe(0);
     const again = await there('up');
