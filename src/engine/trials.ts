@@ -75,6 +75,8 @@ export interface BesideInput {
   dataDirectory: string;
   /** Data folder of the second server, inside the first one's. */
   folder: string;
+  /** Of an earlier major: absent where it is the live one's. */
+  server?: { major: number; image: string };
 }
 
 /** A trial with such a server, which is not started yet. */
@@ -117,7 +119,8 @@ export interface Trials {
   prepare(location: ProjectLocation, input: TrialInput): Promise<Trial>;
   /**
    * Makes a trial with only the database, on the live one's volume; a missing volume is made.
-   * @throws UserError PROTECTION_IMPOSSIBLE if its data is neither in a volume nor in a folder.
+   * @throws UserError PROTECTION_IMPOSSIBLE if its data is neither in a volume nor in a folder; IMAGE_MISSING,
+   * EMBEDDED_POSTGRES_MISSING (exit 3) if the server of an earlier major is not on this machine.
    */
   prepareBeside(location: ProjectLocation, input: BesideInput): Promise<BesideTrial>;
   /** Ends a trial and removes all of it except the volume, which then belongs to the project. */

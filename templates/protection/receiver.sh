@@ -214,6 +214,18 @@ remove_old() {
   done
 }
 
+# What was received from a server before an upgrade goes as a whole, when its last moment is older than what is to be
+# kept.
+remove_earlier() {
+  for record in "$place"/earlier/*/protection.json; do
+    [ -f "$record" ] || continue
+    ended=$(sed -n 's/^covered=//p' "${record%/*}/state/now" 2>/dev/null)
+    [ "${ended:-0}" -gt 0 ] || ended=$(sed -n 's/^at=//p' "${record%/*}/state/now" 2>/dev/null)
+    [ "${ended:-0}" -gt 0 ] && [ "$ended" -lt $(($(date +%s) - KEEP)) ] || continue
+    rm -f "$record" && rm -rf "${record%/*}"
+  done
+}
+
 # The place may lie on the disk of the data, which has to go on: this much of it, in kilobytes, is never taken.
 disk_is_nearly_full() {
   left=$(df -Pk "$place" | awk -v segment="$segment_bytes" 'NR == 2 {
@@ -229,6 +241,7 @@ keep_house() {
   # Also of runs that ended before their last segment had its own.
   for folder in "$place"/wal/*; do add_sums "$folder"; done
   remove_old
+  remove_earlier
 }
 
 # --- receiving ---------------------------------------------------------------------------------------------------
@@ -311,7 +324,7 @@ END
     server_at=$(clock)
     { read -r ours; read -r segment_bytes; } <"$place/system"
     if [ "$system" != "$ours" ]; then
-      note refused "this place is for the server $ours, and the database is $system"
+      note refused "this place is for the server $ours, and the database is $system: invctl db protect on"
       pause 5
       continue
     fi
@@ -346,6 +359,8 @@ END
         sh "$0" base >/dev/null 2>&1 9>&- &
         base=$!
       fi
+      # A segment that is whole is renamed.
+      [ "$place/wal/$run/SHA256SUMS" -nt "$place/wal/$run" ] || add_sums "$place/wal/$run"
       [ $((beats % keep_house_beats)) -ne 0 ] || keep_house
       beats=$((beats + 1))
       pause $beat_seconds

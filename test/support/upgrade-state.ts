@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import type { CliOptions, CliResult } from './cli.js';
@@ -23,7 +23,7 @@ export function propertiesOf(sql: Sql, database: string): string {
 
 /** What an upgrade that fails must leave as it was. */
 export interface UpgradeState {
-  /** Removes the backups, and notes all that an upgrade could change or leave. */
+  /** Removes the backups that are not a protection's, and notes all that an upgrade could change or leave. */
   noteState(): void;
   /** Since the state was noted. */
   nothingHasChanged(): void;
@@ -46,7 +46,10 @@ export function watchUpgrade(
   const nothingHasChanged = () => expect(everything()).toBe(noted);
   return {
     noteState() {
-      rmSync(join(directory, 'backups'), { recursive: true, force: true });
+      const backups = join(directory, 'backups');
+      for (const name of existsSync(backups) ? readdirSync(backups) : []) {
+        if (name !== 'protection') rmSync(join(backups, name), { recursive: true });
+      }
       noted = everything();
     },
     nothingHasChanged,

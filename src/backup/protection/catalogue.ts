@@ -96,13 +96,30 @@ export function planRecovery(catalogue: Catalogue, moment?: Date): RecoveryPlan 
   const found = reaches(catalogue).filter(
     ({ from, until }) => moment === undefined || (from <= moment && moment <= until),
   );
-  const latest = Math.max(...found.map(({ until }) => until.getTime()));
-  const [best] = found
-    .filter(({ until }) => moment !== undefined || until.getTime() === latest)
-    .sort((a, b) => b.base.endedAt.getTime() - a.base.endedAt.getTime());
+  const best = (moment === undefined ? toLatest(found) : found)
+    .sort((a, b) => b.base.endedAt.getTime() - a.base.endedAt.getTime())
+    .at(0);
   if (!best) return undefined;
   const { base, chain, timeline, segments } = best;
   return { base, chain, timeline, segments, toEnd: moment === undefined };
+}
+
+/**
+ * Returns the oldest base from which the last moment can be reached, and the WAL after it: all that the live
+ * server has written since, also across restores.
+ */
+export function planEverything(catalogue: Catalogue): RecoveryPlan | undefined {
+  const [oldest] = toLatest(reaches(catalogue)).sort(
+    (a, b) => a.base.endedAt.getTime() - b.base.endedAt.getTime(),
+  );
+  if (!oldest) return undefined;
+  const { base, chain, timeline, segments } = oldest;
+  return { base, chain, timeline, segments, toEnd: true };
+}
+
+function toLatest(found: readonly Reach[]): Reach[] {
+  const latest = Math.max(...found.map(({ until }) => until.getTime()));
+  return found.filter(({ until }) => until.getTime() === latest);
 }
 
 /** Returns the stored WAL of the live server, newest first, without WAL that a restore made obsolete. */

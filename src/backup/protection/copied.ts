@@ -15,6 +15,7 @@ import {
   basePart,
   type CopiedSegment,
   type CopyNames,
+  copyFolder,
   RECORD_NAME,
   readNames,
   STATE_NAME,
@@ -36,6 +37,8 @@ export const copiedRecordSchema = recordSchema.omit({ file: true }).extend({
   /** Random value of each place. */
   owner: z.string(),
   host: z.string(),
+  /** Identifier of the server that an upgrade made of this one, and which has a folder of its own. */
+  successor: z.string().exactOptional(),
 });
 
 export type CopiedRecord = z.infer<typeof copiedRecordSchema>;
@@ -66,8 +69,32 @@ export interface CopiedProtection {
   state: z.infer<typeof copiedStateSchema> | undefined;
 }
 
+/** A server of the project with a folder among the copies. */
+export interface CopiedServer {
+  store: CopyStore;
+  record: CopiedRecord;
+}
+
 /**
- * @param store the folder of the project's protection.
+ * Returns the servers of a project in the order of their upgrades; the last one is the present one, once it has
+ * a base among the copies.
+ * @throws UserError COPIES_UNREACHABLE, COPY_DAMAGED (exit 8)
+ */
+export async function copiedServers(store: CopyStore, project: string): Promise<CopiedServer[]> {
+  const servers: CopiedServer[] = [];
+  let next: string | undefined;
+  do {
+    const folder = store.folder(copyFolder(project, next));
+    const record = await readJson(folder, RECORD_NAME, copiedRecordSchema);
+    if (!record || servers.some((one) => one.record.systemIdentifier === record.systemIdentifier)) break;
+    servers.push({ store: folder, record });
+    next = record.successor;
+  } while (next !== undefined);
+  return servers;
+}
+
+/**
+ * @param store the folder of one server.
  * @returns undefined if nothing was ever copied.
  * @throws UserError COPIES_UNREACHABLE
  */

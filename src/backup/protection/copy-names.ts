@@ -14,10 +14,15 @@ const MARK = 'json';
 
 export const RECORD_NAME = 'protection.json';
 export const STATE_NAME = 'state.json';
+/** In the place's `state`: a random value, by which two machines with copies of one server differ. */
+export const OWNER_FILE = 'copy-owner';
 
-/** Folder of a project's protection among the copies. */
-export function copyFolder(project: string): string {
-  return `${project}-protection`;
+/**
+ * Folder of a project's protection among the copies.
+ * @param systemIdentifier of a server that an upgrade made; undefined: the first one.
+ */
+export function copyFolder(project: string, systemIdentifier?: string): string {
+  return `${project}-protection${systemIdentifier === undefined ? '' : `-${systemIdentifier}`}`;
 }
 
 /** Name of a base's mark, which is written last: without it, it is not a base. */

@@ -37,6 +37,11 @@ export const recordSchema = z.object({
   slotLimitBefore: z.string().nullable(),
   /** True: invctl switched `summarize_wal` on for incremental bases. */
   summaries: z.boolean().default(false),
+  /** Identifier of the server that an upgrade replaced by this one; absent: it is the first one here. */
+  after: z.string().exactOptional(),
+  /** The server's major, and its image where it has one; absent in the record of an earlier invctl. */
+  major: z.int().exactOptional(),
+  image: z.string().exactOptional(),
 });
 
 export type ProtectionRecord = z.infer<typeof recordSchema>;

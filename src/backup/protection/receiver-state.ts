@@ -1,4 +1,5 @@
 import type { ComposeProject } from '../../project/model.js';
+import { receiverPlace } from '../../project/receiver.js';
 import type { ProjectSettings } from '../../project/settings-file.js';
 import { type Window, windowsOf } from './catalogue.js';
 import { copyMessage, readCopyNote } from './notes.js';
@@ -21,7 +22,7 @@ export interface KnownProtection {
 
 /**
  * Does not query a database. Undefined: the project has no receiver, whatever an earlier one left in the
- * place.
+ * place. Where the place is gone, or was never on this machine, the receiver is silent.
  */
 export async function knownProtection(
   place: string,
@@ -30,7 +31,11 @@ export async function knownProtection(
   now = new Date(),
 ): Promise<KnownProtection | undefined> {
   const record = await readRecord(place);
-  if (!record || services[record.service] === undefined) return undefined;
+  if (!record) {
+    const expected = Object.values(services).some((service) => receiverPlace(service) !== undefined);
+    return expected ? { receiver: 'silent', message: placeMissing(place), windows: [] } : undefined;
+  }
+  if (services[record.service] === undefined) return undefined;
   const [catalogue, note, failure] = await Promise.all([
     readCatalogue(place, record),
     readReceiverNote(place),
@@ -43,6 +48,11 @@ export async function knownProtection(
   return { receiver, message, windows: windowsOf(catalogue) };
 }
 
+/** What is wrong where a project has a receiver, and its place has no record of the server. */
+export function placeMissing(place: string): string {
+  return `${place} has nothing of it: is a disk missing?  (on another machine: invctl db protect on)`;
+}
+
 export function receiverState(note: ReceiverNote | undefined, now = new Date()): ReceiverState {
   return note && now.getTime() - note.at.getTime() < SILENCE_MS ? note.state : 'silent';
 }
@@ -53,7 +63,8 @@ export function receiverMessage(
   note: ReceiverNote | undefined,
   baseFailed: string | undefined,
 ): string {
-  if (receiver === 'silent') return 'the receiver does not run';
+  if (receiver === 'silent')
+    return 'the receiver does not run (invctl up), or does not reach its folder (invctl restart)';
   if (receiver !== 'receiving') return note?.message || 'the receiver waits for the database';
   return baseFailed === undefined ? '' : `the last base backup failed: ${baseFailed}`;
 }

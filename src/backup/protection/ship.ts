@@ -8,33 +8,52 @@ import { type Digest, digestOf } from '../archive-file.js';
 import { assertDigest } from '../archive-reader.js';
 import type { CopyStore, TransferOptions } from '../copy-store.js';
 import type { Base, Segment } from './catalogue.js';
-import { type CopiedBase, type CopiedRecord, copiedRecordSchema, readCopied, readJson } from './copied.js';
+import {
+  type CopiedBase,
+  type CopiedProtection,
+  type CopiedRecord,
+  type CopiedServer,
+  copiedRecordSchema,
+  copiedServers,
+  readCopied,
+  readJson,
+} from './copied.js';
 import {
   baseMark,
   basePart,
   besideSegments,
+  copyFolder,
+  OWNER_FILE,
   RECORD_NAME,
   readNames,
   STATE_NAME,
   wholeSegment,
 } from './copy-names.js';
-import { type ProtectionRecord, parseReceiverNote, readCatalogue } from './place.js';
+import { earlierFolder, presentServer } from './earlier.js';
+import { type ProtectionRecord, parseReceiverNote, readCatalogue, readRecord } from './place.js';
 import { unneeded } from './retention.js';
 import { findStored, packFile, packingOf, type StoredFile, unpackedName } from './stored-file.js';
 
-const OWNER_FILE = 'copy-owner';
 const BESIDE = /^(SHA256SUMS|[0-9A-F]{8}\.history)$/;
 const RETENTION_MS = 3_600_000;
 
 export interface ShipInput {
-  /** Folder of the project's protection among the copies. */
-  store: CopyStore;
+  /** The place of copies, and the project's name in it. */
+  root: CopyStore;
+  project: string;
   place: string;
-  record: ProtectionRecord;
   /** Public keys of age; empty: the copies are not encrypted. */
   recipients: readonly string[];
   /** True: continues copies that another machine wrote. */
   takeOver: boolean;
+}
+
+interface ServerInput extends Pick<ShipInput, 'place' | 'recipients' | 'takeOver'> {
+  /** Folder of the server among the copies. */
+  store: CopyStore;
+  record: ProtectionRecord;
+  /** Identifier of the server that an upgrade made of this one. */
+  successor?: string;
 }
 
 export interface Shipped {
@@ -45,13 +64,81 @@ export interface Shipped {
   covered?: Date;
 }
 
+interface PresentServer {
+  shipper: ServerShipper;
+  systemIdentifier: string;
+}
+
 /**
- * Copies a place to the configured store again and again, each time the new files. A base is copied once it
- * is complete, which its mark shows. A segment is copied when it is full, and before that as far as it was
- * received.
+ * Copies a place to the configured store again and again, each time the new files. After an upgrade, the new
+ * server gets a folder of its own; when it has a base there, the rest of the old one is sent, and its record
+ * names the new one.
  */
 export class Shipper {
   readonly #input: ShipInput;
+  #present: PresentServer | undefined;
+  /** The server before the present one, until its rest was sent. */
+  #before: CopiedServer | undefined;
+  #keptHouseAt = 0;
+
+  constructor(input: ShipInput) {
+    this.#input = input;
+  }
+
+  /**
+   * @throws UserError COPIES_UNREACHABLE, COPY_OF_ANOTHER if another server or another machine writes there,
+   * SERVER_CHANGES during an upgrade. Files that were sent before the error stay valid.
+   */
+  async ship(options: TransferOptions): Promise<Shipped> {
+    const record = await readRecord(this.#input.place);
+    if (!record) throw serverChanges();
+    const { systemIdentifier } = record;
+    if (this.#present?.systemIdentifier !== systemIdentifier) this.#present = await this.#open(record);
+    const { shipper } = this.#present;
+    const shipped = await shipper.ship(options);
+    if (this.#before && shipper.hasBase) {
+      await this.#finish(this.#before, systemIdentifier, options);
+      this.#before = undefined;
+    }
+    if (Date.now() - this.#keptHouseAt > RETENTION_MS) {
+      await pruneServers(this.#input.root, this.#input.project);
+      this.#keptHouseAt = Date.now();
+    }
+    return shipped;
+  }
+
+  /** Address of the copies of the present server. */
+  get address(): string {
+    const { root, project } = this.#input;
+    return this.#present?.shipper.address ?? root.folder(copyFolder(project)).address;
+  }
+
+  async #open(record: ProtectionRecord): Promise<PresentServer> {
+    const { root, project, ...input } = this.#input;
+    const servers = await copiedServers(root, project);
+    const { systemIdentifier, after } = record;
+    const own = servers.find((one) => one.record.systemIdentifier === systemIdentifier);
+    this.#before = own ? undefined : servers.find((one) => one.record.systemIdentifier === after);
+    const store = own?.store ?? root.folder(copyFolder(project, this.#before && systemIdentifier));
+    return { shipper: new ServerShipper({ ...input, store, record }), systemIdentifier };
+  }
+
+  async #finish({ store }: CopiedServer, successor: string, options: TransferOptions): Promise<void> {
+    const { place: present, recipients, takeOver } = this.#input;
+    const { after } = (await readRecord(present)) ?? {};
+    const place = earlierFolder(present, after ?? '');
+    const record = await readRecord(place);
+    if (!record) return;
+    await new ServerShipper({ store, place, record, recipients, takeOver, successor }).ship(options);
+  }
+}
+
+/**
+ * Copies what was received from one server. A base is copied once it is complete, which its mark shows. A
+ * segment is copied when it is full, and before that as far as it was received.
+ */
+class ServerShipper {
+  readonly #input: ServerInput;
   readonly #scratch: string;
   /** Names in the store; undefined: they were not listed yet. */
   #there: Set<string> | undefined;
@@ -59,15 +146,20 @@ export class Shipper {
   readonly #sent = new Map<string, string>();
   #keptHouseAt = 0;
 
-  constructor(input: ShipInput) {
+  constructor(input: ServerInput) {
     this.#input = input;
     this.#scratch = join(input.place, 'state', 'shipping');
   }
 
-  /**
-   * @throws UserError COPIES_UNREACHABLE, COPY_OF_ANOTHER if another server or another machine writes there.
-   * Files that were sent before the error stay valid.
-   */
+  get address(): string {
+    return this.#input.store.address;
+  }
+
+  /** Whether a base is among the copies. */
+  get hasBase(): boolean {
+    return readNames([...(this.#there ?? [])], this.#input.record.segmentBytes).bases.length > 0;
+  }
+
   async ship(options: TransferOptions): Promise<Shipped> {
     try {
       return await this.#ship(options);
@@ -92,6 +184,7 @@ export class Shipper {
       runs: await readIfThere(join(place, 'state', 'runs')),
     };
     const catalogue = await readCatalogue(place, record);
+    await this.#assertSameServer();
     const result: Shipped = { bases: 0, segments: 0 };
     for (const run of catalogue.runs) {
       const present = this.#presentOf(run.name);
@@ -116,7 +209,7 @@ export class Shipper {
 
   /** Marks the place of the copies as ours, or finds that it belongs to another. */
   async #own(): Promise<void> {
-    const { store, place, record, takeOver } = this.#input;
+    const { store, place, record, takeOver, successor } = this.#input;
     const file = join(place, 'state', OWNER_FILE);
     let owner = (await readIfThere(file)).trim();
     if (owner === '') {
@@ -125,7 +218,12 @@ export class Shipper {
     }
     const there = await readJson(store, RECORD_NAME, copiedRecordSchema);
     const { file: _, ...own } = record;
-    const ours: CopiedRecord = { ...own, owner, host: hostname() };
+    const ours: CopiedRecord = {
+      ...own,
+      owner,
+      host: hostname(),
+      ...(successor === undefined ? {} : { successor }),
+    };
     if (there && there.systemIdentifier !== ours.systemIdentifier) {
       throw copyOfAnother(
         `${store.address} has the WAL of the server ${there.systemIdentifier}, and the database is ${ours.systemIdentifier}`,
@@ -158,6 +256,7 @@ export class Shipper {
     const packed = await this.#packed(join(this.#input.place, 'wal', run), unpackedName(file), options);
     // It was removed in the meantime because it was too old.
     if (!packed) return false;
+    await this.#assertSameServer();
     await this.#send(wholeSegment(run, `${packed.name}${packed.packing}`, changedAt), packed.file, options);
     return true;
   }
@@ -171,6 +270,7 @@ export class Shipper {
     if (this.#sent.get(key) === String(before.mtimeMs)) return;
     const packed = await this.#packed(folder, unpackedName(file), options);
     if (!packed) return;
+    await this.#assertSameServer();
     await this.#send(besideSegments(run, `${packed.name}${packed.packing}`), packed.file, options);
     this.#sent.set(key, String(before.mtimeMs));
   }
@@ -195,8 +295,10 @@ export class Shipper {
   async #shipBeside(run: string): Promise<void> {
     const folder = join(this.#input.place, 'wal', run);
     for (const file of await readdir(folder)) {
-      if (BESIDE.test(file))
-        await this.#writeChanged(besideSegments(run, file), await readIfThere(join(folder, file)));
+      if (!BESIDE.test(file)) continue;
+      const text = await readIfThere(join(folder, file));
+      await this.#assertSameServer();
+      await this.#writeChanged(besideSegments(run, file), text);
     }
   }
 
@@ -216,8 +318,15 @@ export class Shipper {
       if (encrypted) await rm(stored, { force: true });
     }
     const mark: CopiedBase = { base: await readFile(join(folder, 'base.json'), 'utf8'), files };
+    await this.#assertSameServer();
     await store.writeText(baseMark(id), `${JSON.stringify(mark)}\n`);
     this.#there?.add(baseMark(id));
+  }
+
+  /** After an upgrade, other files have the names of this server's. */
+  async #assertSameServer(): Promise<void> {
+    const { place, record } = this.#input;
+    if ((await presentServer(place)) !== record.systemIdentifier) throw serverChanges();
   }
 
   async #send(name: string, file: string, options: TransferOptions): Promise<Digest> {
@@ -259,11 +368,18 @@ export class Shipper {
  * Removes copies that are older than the receiver's retention, by the rule for the place.
  * @returns the removed names.
  */
-export async function pruneCopied(
-  { store, catalogue, names, state }: Awaited<ReturnType<typeof readCopied>> & object,
+async function pruneCopied(
+  { store, record, catalogue, names, state }: CopiedProtection,
   { dryRun = false } = {},
 ): Promise<string[]> {
-  const { keepSeconds = Number.POSITIVE_INFINITY } = state ? parseReceiverNote(state.now) : {};
+  const { keepSeconds = Number.POSITIVE_INFINITY, covered } = state ? parseReceiverNote(state.now) : {};
+  if (record.successor !== undefined) {
+    if (!covered || covered.getTime() >= Date.now() - keepSeconds * 1000) return [];
+    // The record leads to the next server.
+    const all = (await store.names()).filter((name) => name !== RECORD_NAME);
+    if (!dryRun) for (const name of all) await store.remove(name);
+    return all;
+  }
   const { bases, segments } = unneeded(catalogue, keepSeconds);
   const old = new Set(segments.map(({ run, file }) => `${run}/${file}`));
   const going = [
@@ -276,6 +392,31 @@ export async function pruneCopied(
   ];
   if (!dryRun) for (const name of going) await store.remove(name);
   return going;
+}
+
+/**
+ * Removes copies as {@link pruneCopied}, of every server of a project.
+ * @returns the removed names.
+ */
+export async function pruneServers(
+  root: CopyStore,
+  project: string,
+  options: { dryRun?: boolean } = {},
+): Promise<string[]> {
+  const removed: string[] = [];
+  for (const { store } of await copiedServers(root, project)) {
+    const copied = await readCopied(store);
+    if (copied) removed.push(...(await pruneCopied(copied, options)));
+  }
+  return removed;
+}
+
+function serverChanges(): UserError {
+  return new UserError({
+    code: 'SERVER_CHANGES',
+    message: 'the database is being upgraded: what the new server writes is copied after that',
+    hint: 'invctl db protect status',
+  });
 }
 
 function copyOfAnother(message: string, hint: string): UserError {

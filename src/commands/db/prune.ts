@@ -23,6 +23,7 @@ export default command({
         .object({
           bases: z.array(z.string()).describe('names of base backups that were removed'),
           segments: z.int().describe('of WAL that were removed'),
+          earlier: z.array(z.string()).describe('folders of servers that an upgrade replaced'),
           bytes: z.int(),
           basesKept: z.int(),
         })
@@ -68,6 +69,7 @@ export default command({
                 ...protection,
                 bases: protection.bases.map(({ id }) => id),
                 segments: protection.segments.length,
+                earlier: protection.earlier.map(({ folder }) => folder),
               },
             }
           : {}),
@@ -80,8 +82,11 @@ export default command({
 
 /** What is removed from this disk, as text for a person. */
 function namesOf({ removed, protection }: PruneResult): string[] {
-  const { bases = [], segments = [], bytes = 0 } = protection ?? {};
-  const what = [...bases.map(({ id }) => `base backup ${id}`)];
+  const { bases = [], segments = [], earlier = [], bytes = 0 } = protection ?? {};
+  const what = bases.map(({ id }) => `base backup ${id}`);
+  for (const { folder, record } of earlier) {
+    what.push(`what was received from PostgreSQL ${record.major ?? ''}, before an upgrade: ${folder}`);
+  }
   if (segments.length > 0)
     what.push(`${count(segments.length, 'segment')} of WAL (${formatBytes(bytes)} together)`);
   return [...removed.map(({ file }) => basename(file)), ...what];

@@ -46,6 +46,7 @@ export default command({
         tables: z.array(z.object({ name: z.string(), rows: z.int() })),
         smokeTested: z.string().optional().describe('the app that was tried on the new server'),
         downSeconds: z.number().describe('how long the app was, or would have been, without its database'),
+        protected: z.boolean().describe('the new server is protected as the old one was: db protect status'),
       }),
       z.object({ removed: z.array(z.string()).describe('volumes'), backup: backupFile(z).optional() }),
     ]),
@@ -139,6 +140,11 @@ function describe(result: Upgraded, context: Context): string {
   return [
     `the database is on PostgreSQL ${to}: ${proved}; the app was without it for ${formatDuration(downSeconds * 1000)}`,
     `backup: ${backup}`,
+    ...(result.protected
+      ? [
+          `every second from its first base backup on can be brought back: invctl db protect status; of before, tables alone, with the image of PostgreSQL ${from}`,
+        ]
+      : []),
     `the old volume ${volume.before} is as it was; back to ${from}: undo the edit of the compose file, then invctl up`,
     `remove it:  invctl db upgrade --finalize --confirm ${context.project().name}`,
   ].join('\n');

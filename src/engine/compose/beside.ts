@@ -3,6 +3,7 @@ import { Writable } from 'node:stream';
 import { UserError } from '../../errors.js';
 import type { ProjectLocation } from '../../project/locate.js';
 import type { BesideInput, BesideTrial } from '../trials.js';
+import * as argv from './argv.js';
 import type { Docker } from './docker.js';
 import { prepareTrial } from './open-trial.js';
 import { configWith } from './resolve.js';
@@ -11,12 +12,16 @@ import { configWith } from './resolve.js';
 export async function prepareBeside(
   docker: Docker,
   live: ProjectLocation,
-  { name, project, service, dataDirectory, folder }: BesideInput,
+  { name, project, service, dataDirectory, folder, server }: BesideInput,
 ): Promise<BesideTrial> {
   const file = live.files[0] as string;
   const config = await configWith(docker, live, file, await readFile(file, 'utf8'));
   const own = config.services[service.name];
   if (own) own.environment = { ...own.environment, PGDATA: folder };
+  if (own && server) {
+    own.image = server.image;
+    await assertImage(docker, server);
+  }
   const mount = service.mounts
     .filter(({ target }) => `${dataDirectory}/`.startsWith(`${target.replace(/\/$/, '')}/`))
     .sort((a, b) => b.target.length - a.target.length)[0];
@@ -50,4 +55,13 @@ export async function prepareBeside(
       return { status: await trial.engine.run(trial.location, service.name, words, options), output };
     },
   };
+}
+
+async function assertImage(docker: Docker, { image, major }: BesideInput['server'] & {}): Promise<void> {
+  if ((await docker.inspect(argv.inspectImages([image]))).length > 0) return;
+  throw new UserError({
+    code: 'IMAGE_MISSING',
+    message: `that moment is of PostgreSQL ${major}, and its image ${image} is not on this machine`,
+    hint: `docker pull ${image}      (then the same command again)`,
+  });
 }

@@ -19,22 +19,24 @@ export async function prepareBeside(
   context: EmbeddedContext,
   dependencies: EmbeddedEngineDependencies,
   live: ProjectLocation,
-  { name, project, service, dataDirectory, folder }: BesideInput,
+  { name, project, service, dataDirectory, folder, server: earlier }: BesideInput,
 ): Promise<BesideTrial> {
   const { processes, env } = dependencies;
   const user = await findServerUser(processes);
   const { state } = await context.open(live);
   const known = state.services[service.name]?.server;
   const database = classify(service);
-  const major = database.kind === 'postgres' ? database.major : undefined;
-  const server = known
-    ? { ...known, major: Number.parseInt(known.version, 10) }
-    : await findPostgres(major === undefined ? {} : { major }, {
-        processes,
-        env,
-        user,
-        stateRoot: stateRoot(env),
-      });
+  const declared = database.kind === 'postgres' ? database.major : undefined;
+  const major = earlier?.major ?? declared;
+  const server =
+    known && !earlier
+      ? { ...known, major: Number.parseInt(known.version, 10) }
+      : await findPostgres(major === undefined ? {} : { major }, {
+          processes,
+          env,
+          user,
+          stateRoot: stateRoot(env),
+        });
   if (!existsSync(dataDirectory)) {
     await makeStateFolder(dirname(dataDirectory), 'traversable');
     await mkdir(dataDirectory, { mode: 0o700 });

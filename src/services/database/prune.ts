@@ -2,8 +2,7 @@ import { backupFolder, listBackups, removeBackup, type StoredBackup } from '../.
 import { recordBackupMetrics } from '../../backup/backup-metrics.js';
 import { configuredStore } from '../../backup/configured-store.js';
 import { type BackupCopy, listCopies, removeCopy } from '../../backup/copies.js';
-import { readCopied } from '../../backup/protection/copied.js';
-import { copyFolder } from '../../backup/protection/copy-names.js';
+import { type EarlierServer, removeServer, unneededServers } from '../../backup/protection/earlier.js';
 import {
   protectionPlace,
   readCatalogue,
@@ -12,7 +11,7 @@ import {
   removeFromPlace,
 } from '../../backup/protection/place.js';
 import { type Unneeded, unneeded } from '../../backup/protection/retention.js';
-import { pruneCopied } from '../../backup/protection/ship.js';
+import { pruneServers } from '../../backup/protection/ship.js';
 import { UserError } from '../../errors.js';
 import { type RetentionPolicy, readSettings } from '../../project/settings-file.js';
 import { withProjectLock } from '../../system/lock.js';
@@ -24,7 +23,7 @@ export interface PruneResult {
   /**
    * Parts of the protection that no restorable moment needs any more. Absent: no protection was ever on here.
    */
-  protection?: Unneeded & { bytes: number; basesKept: number };
+  protection?: Unneeded & { earlier: EarlierServer[]; bytes: number; basesKept: number };
   /** Addresses of removed and kept copies, if invctl.yaml names a place for copies. */
   copies?: {
     kept: string[];
@@ -61,15 +60,17 @@ export async function prune(
     if (!input.dryRun) {
       for (const { file } of here.removed) await removeBackup(file);
       await recordBackupMetrics(location, settings, context.warn);
-      if (protection) await removeFromPlace(place, protection);
+      if (protection) {
+        await removeFromPlace(place, protection);
+        for (const server of protection.earlier) await removeServer(server);
+      }
     }
     try {
       const store = await configuredStore(context, { location, settings });
       if (!store) return here;
       const copies = divide(await listCopies(store, location.name), policy);
       if (!input.dryRun) for (const { name } of copies.removed) await removeCopy(store, name);
-      const copied = await readCopied(store.folder(copyFolder(location.name)));
-      const protection = copied ? await pruneCopied(copied, { dryRun: input.dryRun }) : [];
+      const protection = await pruneServers(store, location.name, { dryRun: input.dryRun });
       const addresses = (of: readonly BackupCopy[]) => of.map(({ name }) => `${store.address}/${name}`);
       return {
         ...here,
@@ -98,7 +99,8 @@ async function unneededOf(place: string): Promise<PruneResult['protection']> {
   const { keepSeconds = Number.POSITIVE_INFINITY } = (await readReceiverNote(place)) ?? {};
   const { bases, segments } = unneeded(catalogue, keepSeconds);
   const bytes = [...bases, ...segments].reduce((sum, one) => sum + one.bytes, 0);
-  return { bases, segments, bytes, basesKept: catalogue.bases.length - bases.length };
+  const earlier = await unneededServers(place, keepSeconds);
+  return { bases, segments, earlier, bytes, basesKept: catalogue.bases.length - bases.length };
 }
 
 type Dated = Pick<StoredBackup, 'manifest'>;

@@ -2,7 +2,6 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { configuredStore, noStore } from '../../backup/configured-store.js';
 import type { CopyStore } from '../../backup/copy-store.js';
-import { copyFolder } from '../../backup/protection/copy-names.js';
 import { readCopyNote, writeCopyNote } from '../../backup/protection/notes.js';
 import { protectionPlace, readRecord } from '../../backup/protection/place.js';
 import { type Shipped, Shipper } from '../../backup/protection/ship.js';
@@ -115,26 +114,24 @@ async function withShipper<T>(
   const owner = { stateFolder: join(location.stateFolder, 'copying') };
   // A lock of its own, not the project's: other commands can run meanwhile.
   return withProjectLock(owner, { command: 'invctl db copy', recovers: true, signal }, async () => {
-    const record = await readRecord(place);
-    if (!record) throw notProtected();
-    const folder = store.folder(copyFolder(location.name));
+    if (!(await readRecord(place))) throw notProtected();
     const shipper = new Shipper({
-      store: folder,
+      root: store,
+      project: location.name,
       place,
-      record,
       recipients: settings.backup.encryptTo ?? [],
       takeOver,
     });
     return body(async () => {
-      const { address } = folder;
       try {
         const shipped = await shipper.ship({ signal, ...(onBytes ? { onBytes } : {}) });
         const covered = shipped.covered?.toISOString() ?? null;
-        await note(place, { address, covered, failure: null, follows });
+        await note(place, { address: shipper.address, covered, failure: null, follows });
         return shipped;
       } catch (error) {
         signal.throwIfAborted();
-        if (error instanceof UserError) await note(place, { address, failure: error.message, follows });
+        if (!(error instanceof UserError)) throw error;
+        await note(place, { address: shipper.address, failure: error.message, follows });
         throw error;
       }
     });

@@ -115,7 +115,8 @@ function serviceLines(
     ...(profiles.length > 0 ? [`  profiles: [${profiles.map(scalarYaml).join(', ')}]`] : []),
     '  init: true',
     '  read_only: true',
-    '  tmpfs: [/tmp]',
+    // The image's volumes, up to 17 and from 18 on, which would stay behind each time it is recreated.
+    '  tmpfs: [/tmp, /var/lib/postgresql, /var/lib/postgresql/data]',
     '  cap_drop: [ALL]',
     '  security_opt: ["no-new-privileges:true"]',
     '  restart: unless-stopped',

@@ -19,20 +19,10 @@ import {
 } from '../../postgres/table-copy.js';
 import { findTable, readName, type Table } from '../../postgres/tables.js';
 import { identifier, literal } from '../../system/sql.js';
-import { timeId } from '../../system/time-id.js';
 import type { ServiceContext } from '../context.js';
 import { operation, perform } from '../operation.js';
-import { restoreFolders } from './data-files.js';
 import type { Target } from './moment.js';
-import {
-  besideSchema,
-  prepare,
-  type RestoreToStep,
-  takeBack,
-  trialName,
-  withFoundDatabase,
-} from './restore-to.js';
-import { recoverBeside } from './scratch-server.js';
+import { besideSchema, planBeside, type RestoreToStep, takeBack, withFoundDatabase } from './restore-to.js';
 
 const RESTORE_TABLE = 'db restore --table';
 /** PostgreSQL cuts longer identifiers, in bytes. */
@@ -122,32 +112,19 @@ export async function restoreTables(
   input: RestoreTablesInput,
 ): Promise<RestoredTables> {
   return withFoundDatabase(context, RESTORE_TABLE, async (database) => {
-    const { record, recovery, moment } = await prepare(context, database, input.target, input.onStep);
+    const { id, moment, base, recover, ...planned } = await planBeside(context, database, input);
+    const { folders } = planned.state;
     const options = { applicationName: `invctl ${RESTORE_TABLE}`, signal: context.signal };
     // Checks everything that can be refused before anything is created.
     await withSession(database, options, async (session) => {
       await assertTakesWrites(session);
       for (const typed of input.tables) await nameOfCopy(session, input, await liveTable(session, typed));
     });
-    const id = timeId(new Date());
-    const folders = restoreFolders(record.dataDirectory, id);
     const comment = `made by invctl ${RESTORE_TABLE}, ${id}`;
-    const state: State = {
-      trial: trialName(database, id),
-      folders,
-      made: true,
-      services: [],
-      copies: [],
-      comment,
-    };
+    const state: State = { ...planned.state, copies: [], comment };
     return perform(restoreTableOperation, context, { id, state, subject: database }, async (run) => {
       await run.begin('recover');
-      const scratch = await recoverBeside(context, database, {
-        ...recovery,
-        folders,
-        name: state.trial,
-        ...(input.onStep ? { onStep: input.onStep } : {}),
-      });
+      const scratch = await recover();
       const found: { table: Table; definition: TableDefinition; file: string }[] = [];
       await withSession(scratch.database, options, async (session) => {
         for (const typed of input.tables) {
@@ -193,7 +170,7 @@ export async function restoreTables(
       });
       await run.begin('remove');
       await takeBack(context, database, state);
-      return { from: recovery.plan.base.folder, moment, lastCommit: scratch.lastCommit, tables };
+      return { from: base.folder, moment, lastCommit: scratch.lastCommit, tables };
     });
   });
 }

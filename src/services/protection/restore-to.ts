@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { type Catalogue, planBefore } from '../../backup/protection/catalogue.js';
+import { type Base, type Catalogue, planBefore } from '../../backup/protection/catalogue.js';
+import { earlierServers } from '../../backup/protection/earlier.js';
 import { type DrillNote, writeDrillNote } from '../../backup/protection/notes.js';
 import {
   type ProtectionRecord,
@@ -8,6 +9,7 @@ import {
   readRecord,
 } from '../../backup/protection/place.js';
 import { openTrials } from '../../engine/open-trials.js';
+import type { BesideInput } from '../../engine/trials.js';
 import { UserError } from '../../errors.js';
 import { runningServices, startAgain } from '../../postgres/clients.js';
 import { type Database, findDatabase } from '../../postgres/database.js';
@@ -23,17 +25,15 @@ import { compareRows, type Restored, type RowDifference } from '../database/rest
 import { operation, perform, type Run } from '../operation.js';
 import { checkFiles } from './check-files.js';
 import { type Choice, choose } from './choose.js';
-import { chooseFromCopies } from './copies.js';
+import { chooseFromCopies, type Found, firstFound } from './copies.js';
 import { type RestoreFolders, removeFolder, restoreFolders, swapFiles, unswapFiles } from './data-files.js';
 import { findCommit } from './history.js';
-import type { Target } from './moment.js';
+import { sayMoment, type Target } from './moment.js';
 import { openBeside, recoverBeside, type ScratchServer, transactionNotFound } from './scratch-server.js';
 import { notProtected } from './switch.js';
 
 const RESTORE_TO = 'db restore --to';
 const PROMOTE_SECONDS = 300;
-/** Error codes that mean that something is not here but may be among the copies. */
-const HERE_NO_MORE = ['NOT_PROTECTED', 'NOTHING_TO_BRING_BACK', 'TARGET_OUTSIDE', 'TARGET_NOT_FOUND'];
 
 /** The state of a second server beside the live one. */
 export const besideSchema = z.object({
@@ -109,27 +109,17 @@ export interface RestoredTo extends Restored {
  * checks it; then the two servers' files change places. The previous files stay for `undoRestoreTo`. A
  * failure before the swap leaves the live server untouched.
  *
- * @throws UserError NOT_PROTECTED, TARGET_OUTSIDE, of {@link recoverBeside}, and what `confirm` throws.
+ * @throws UserError NOT_PROTECTED, TARGET_OUTSIDE, TARGET_BEFORE_UPGRADE, of {@link recoverBeside}, and what
+ * `confirm` throws.
  */
 export async function restoreTo(context: ServiceContext, input: RestoreToInput): Promise<RestoredTo> {
   return withFoundDatabase(context, RESTORE_TO, async (database) => {
-    const { record, recovery, moment } = await prepare(context, database, input.target, input.onStep);
-    const id = timeId(new Date());
-    const folders = restoreFolders(record.dataDirectory, id);
-    const state: State = {
-      trial: trialName(database, id),
-      folders,
-      made: true,
-      services: await runningServices(database),
-    };
+    const { id, state, moment, base, earlier, recover } = await planBeside(context, database, input);
+    if (earlier) throw beforeUpgrade(earlier, input.target);
+    state.services = await runningServices(database);
     return perform(restoreToOperation, context, { id, state, subject: database }, async (run) => {
       await run.begin('recover');
-      const scratch = await recoverBeside(context, database, {
-        ...recovery,
-        folders,
-        name: state.trial,
-        ...(input.onStep ? { onStep: input.onStep } : {}),
-      });
+      const scratch = await recover();
       input.onStep?.('compare');
       const after = await countIn(context, scratch.database);
       const before = await countLive(context, database);
@@ -146,11 +136,11 @@ export async function restoreTo(context: ServiceContext, input: RestoreToInput):
       await settle(context, scratch);
       const swapMs = await swap(context, database, scratch, run, input);
       return {
-        from: recovery.plan.base.folder,
+        from: base.folder,
         moment,
         lastCommit,
         restored: database.name,
-        previous: folders.previous,
+        previous: state.folders.previous,
         rows,
         restarted: state.services,
         swapMs,
@@ -200,28 +190,16 @@ async function drillIn(
   database: Database,
   input: Pick<RestoreToInput, 'target' | 'onStep'>,
 ): Promise<Drill> {
-  const { record, recovery, moment } = await prepare(context, database, input.target, input.onStep);
-  const id = timeId(new Date());
-  const state: State = {
-    trial: trialName(database, id),
-    folders: restoreFolders(record.dataDirectory, id),
-    made: true,
-    services: [],
-  };
+  const { id, state, moment, base, recover } = await planBeside(context, database, input);
   return perform(restoreToOperation, context, { id, state, subject: database }, async (run) => {
     await run.begin('recover');
-    const scratch = await recoverBeside(context, database, {
-      ...recovery,
-      folders: state.folders,
-      name: state.trial,
-      ...(input.onStep ? { onStep: input.onStep } : {}),
-    });
+    const scratch = await recover();
     input.onStep?.('compare');
     const tables = await countIn(context, scratch.database);
     await promote(context, scratch);
     const amcheck = await checkFiles(context, scratch.database);
     await takeBack(context, database, state);
-    return { moment, lastCommit: scratch.lastCommit, base: recovery.plan.base.id, tables, amcheck };
+    return { moment, lastCommit: scratch.lastCommit, base: base.id, tables, amcheck };
   });
 }
 
@@ -260,18 +238,31 @@ export async function undoRestoreTo(
   });
 }
 
+/** A second server that is to be made of a base and WAL. */
+export interface PlannedServer {
+  id: string;
+  /** For the journal; without services that have to be started again. */
+  state: State;
+  /** The moment that was asked for; null: the latest, or before a transaction. */
+  moment: Date | null;
+  base: Base;
+  /** The server that an upgrade has replaced since; undefined: the moment is of the present one. */
+  earlier: (BesideInput['server'] & {}) | undefined;
+  /** As {@link recoverBeside}. */
+  recover(): Promise<ScratchServer>;
+}
+
 /**
- * Finds what a target is restored from, and fetches from the copies what is not here.
+ * Finds what a target is restored from, fetches from the copies what is not here, and names the server that
+ * is made of it.
  * @throws UserError NOT_PROTECTED, TARGET_NOT_FOUND, and of {@link choose}
  */
-export async function prepare(
+export async function planBeside(
   context: ServiceContext,
   database: Database,
-  target: Target,
-  onStep: (step: 'fetch') => void = () => {},
-) {
-  const place = protectionPlace(database.location, database.settings);
-  const { record, catalogue, choice } = await found(context, database, { place, target, onStep });
+  { target, onStep }: { target: Target; onStep?: ((step: RestoreToStep) => void) | undefined },
+): Promise<PlannedServer> {
+  const { record, catalogue, choice, ...found } = await find(context, database, target, onStep);
   const live = catalogue.live.at(-1)?.timeline === choice.plan.timeline;
   const newest = choice.plan.segments.at(-1);
   const reachesEnd = catalogue.runs
@@ -279,36 +270,93 @@ export async function prepare(
     .every(({ timeline, number }) => timeline !== newest?.timeline || number <= newest.number);
   const expectedEnd = live && reachesEnd ? catalogue.end : undefined;
   context.signal.throwIfAborted();
+  const id = timeId(new Date());
+  const folders = restoreFolders(found.dataDirectory, id);
+  const state: State = { trial: trialName(database, id), folders, made: true, services: [] };
   return {
-    record,
+    id,
+    state,
     moment: target.kind === 'moment' ? target.at : null,
-    recovery: { place, record, ...choice, ...(expectedEnd === undefined ? {} : { expectedEnd }) },
+    base: choice.plan.base,
+    earlier: found.server,
+    recover: () =>
+      recoverBeside(context, database, {
+        place: found.place,
+        record,
+        ...choice,
+        folders,
+        name: state.trial,
+        ...(found.server ? { server: found.server } : {}),
+        ...(expectedEnd === undefined ? {} : { expectedEnd }),
+        ...(onStep ? { onStep } : {}),
+      }),
   };
 }
 
-/** What leads to the target: what is here or, if that is not enough, the copies. */
-async function found(
+/** Looks here and, if that is not enough, at the servers before an upgrade, and among the copies. */
+async function find(
   context: ServiceContext,
   database: Database,
-  { place, target, onStep }: { place: string; target: Target; onStep: (step: 'fetch') => void },
-): Promise<{ record: ProtectionRecord; catalogue: Catalogue; choice: Choice }> {
+  target: Target,
+  onStep: ((step: 'fetch') => void) | undefined,
+): Promise<Found> {
+  const place = protectionPlace(database.location, database.settings);
   const record = await readRecord(place);
   const here = record && (await readCatalogue(place, record));
-  const chosen = async (catalogue: Catalogue) =>
+  const chosenIn = (folder: string) => async (catalogue: Catalogue) =>
     target.kind === 'before'
-      ? chooseBefore(context, database, place, catalogue, target.transaction)
+      ? chooseBefore(context, database, folder, catalogue, target.transaction)
       : choose(catalogue, target);
-  try {
-    if (record && here) return { record, catalogue: here, choice: await chosen(here) };
-    throw notProtected();
-  } catch (error) {
-    if (!(error instanceof UserError) || !HERE_NO_MORE.includes(error.code)) throw error;
-    onStep('fetch');
-    const away = { place, record, here, chosen, everything: target.kind === 'before' };
-    const fetched = await chooseFromCopies(context, database, away);
-    if (!fetched) throw error;
-    return fetched;
-  }
+  const ofHere = async (): Promise<Found> => {
+    if (!record || !here) throw notProtected();
+    const { dataDirectory } = record;
+    return { place, record, catalogue: here, choice: await chosenIn(place)(here), dataDirectory };
+  };
+  const ofEarlier = async () => record && findEarlier(place, record, target, chosenIn);
+  const away = async () => {
+    onStep?.('fetch');
+    // The latest moment is of the present server.
+    const how = { everything: target.kind === 'before', earlier: target.kind !== 'latest' };
+    return chooseFromCopies(context, database, { place, record, here, chosenIn, ...how });
+  };
+  // A number of a transaction may be that of another one on a server before. Where nothing leads to a moment,
+  // the present server says again what does.
+  const others = target.kind === 'moment' ? [ofEarlier, ofHere, away] : [away, ofEarlier];
+  const found = await firstFound<Found>([ofHere, ...others]);
+  if (!found) throw notProtected();
+  return found;
+}
+
+/** What leads to a target on a server that an upgrade has replaced since. */
+async function findEarlier(
+  place: string,
+  { dataDirectory }: ProtectionRecord,
+  target: Target,
+  chosenIn: (folder: string) => (catalogue: Catalogue) => Promise<Choice>,
+): Promise<Found | undefined> {
+  if (target.kind === 'latest') return undefined;
+  const servers = await earlierServers(place);
+  return firstFound(
+    servers.map(({ folder, record }) => async (): Promise<Found | undefined> => {
+      const { major, image } = record;
+      if (major === undefined || image === undefined) return undefined;
+      const catalogue = await readCatalogue(folder, record);
+      const choice = await chosenIn(folder)(catalogue);
+      return { place: folder, record, catalogue, choice, dataDirectory, server: { major, image } };
+    }),
+  );
+}
+
+/** The files of one major are nothing to another: only its tables can come into the live server. */
+function beforeUpgrade({ major }: BesideInput['server'] & {}, target: Target): UserError {
+  const moment =
+    target.kind === 'moment' ? sayMoment(target.at) : target.kind === 'before' ? target.transaction : 'that';
+  return new UserError({
+    code: 'TARGET_BEFORE_UPGRADE',
+    message: `${moment} is of the server of PostgreSQL ${major} that was here before: the server of now cannot run its files`,
+    hint: 'its tables come back into new ones beside the live ones: the same command with --table TABLE, as often as needed',
+    details: { major },
+  });
 }
 
 /**
@@ -450,7 +498,7 @@ async function countLive(context: ServiceContext, database: Database): Promise<F
   }
 }
 
-export function trialName({ location }: Database, id: string): string {
+function trialName({ location }: Database, id: string): string {
   return `${location.name}-restore-${id.toLowerCase()}`;
 }
 

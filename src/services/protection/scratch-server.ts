@@ -8,7 +8,7 @@ import type { Base, RecoveryPlan } from '../../backup/protection/catalogue.js';
 import { damaged, type ProtectionRecord, proveSums } from '../../backup/protection/place.js';
 import { findStored, type Opener, readStored, unpackedName } from '../../backup/protection/stored-file.js';
 import { openTrials } from '../../engine/open-trials.js';
-import type { Trial } from '../../engine/trials.js';
+import type { BesideInput, Trial } from '../../engine/trials.js';
 import { ExitCode, UserError } from '../../errors.js';
 import type { Database } from '../../postgres/database.js';
 import {
@@ -56,10 +56,10 @@ export interface ScratchServer {
 export async function openBeside(
   context: ServiceContext,
   { engine, location, project, service }: Database,
-  { name, dataDirectory, folder }: { name: string; dataDirectory: string; folder: string },
+  { folder, ...beside }: Pick<BesideInput, 'name' | 'dataDirectory' | 'folder' | 'server'>,
 ): Promise<{ trial: Trial; run: FileProgram }> {
   const trials = await openTrials(engine, context);
-  const input = { name, project, service, dataDirectory, folder: `${folder}/data` };
+  const input = { ...beside, project, service, folder: `${folder}/data` };
   const trial = await trials.prepareBeside(location, input);
   return { trial, run: fileProgram(trial, service.name) };
 }
@@ -79,6 +79,8 @@ export async function recoverBeside(
     record: ProtectionRecord;
     plan: RecoveryPlan;
     target: RecoveryTarget;
+    /** Of an earlier major; absent: the live one's. */
+    server?: BesideInput['server'] & {};
     folders: RestoreFolders;
     name: string;
     expectedEnd?: Lsn;
@@ -96,6 +98,7 @@ export async function recoverBeside(
     name,
     dataDirectory: folders.data,
     folder: folders.incoming,
+    ...(input.server ? { server: input.server } : {}),
   });
   const settings = (to: RecoveryTarget) => recoverySettings(`${folders.incoming}/wal`, plan.timeline, to);
   await withWalFolder(place, name, plan, async (folder) => {

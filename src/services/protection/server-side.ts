@@ -123,19 +123,20 @@ export async function assertDataOutlivesContainer(
 /**
  * Creates the role, allows its login, limits what the slot keeps, and enables WAL summaries. Needs no
  * restart.
+ * @param password undefined: the role has the one that it had before.
  */
 export async function prepareServer(
   database: Database,
   session: Session,
   { hbaFile, slotLimit, summaries }: ServerFacts,
-  password: Secret,
+  password: Secret | undefined,
 ): Promise<void> {
   const [role] = await session.rows(`SELECT 1 FROM pg_roles WHERE rolname = ${literal(PROTECT_ROLE)}`);
   if (!role) await session.run(`CREATE ROLE ${identifier(PROTECT_ROLE)};`);
   await session.run(
     `ALTER ROLE ${identifier(PROTECT_ROLE)} LOGIN REPLICATION NOSUPERUSER NOCREATEDB NOCREATEROLE;`,
   );
-  await writeVerifier(session, PROTECT_ROLE, scramVerifier(password));
+  if (password) await writeVerifier(session, PROTECT_ROLE, scramVerifier(password));
   await editHba(database, hbaFile, ADD_LINE);
   if (slotLimit === '-1')
     await session.run(`ALTER SYSTEM SET max_slot_wal_keep_size = ${literal(SLOT_LIMIT)};`);

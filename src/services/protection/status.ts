@@ -1,4 +1,5 @@
 import { type Window, windowsOf } from '../../backup/protection/catalogue.js';
+import { earlierServers } from '../../backup/protection/earlier.js';
 import { copyMessage, type DrillNote, readCopyNote, readDrillNote } from '../../backup/protection/notes.js';
 import {
   baseFailure,
@@ -8,6 +9,7 @@ import {
   readRecord,
 } from '../../backup/protection/place.js';
 import {
+  placeMissing,
   type ReceiverState,
   receiverMessage,
   receiverState,
@@ -31,6 +33,8 @@ export interface ProtectionStatus {
   place: string;
   /** Stretches of time without a gap that can be restored, oldest first. */
   windows: Window[];
+  /** Of servers that upgrades have replaced: their tables can be restored, with an image of their major. */
+  earlier: { major: number; windows: Window[] }[];
   /** When the receiver began its newest stretch of WAL; null: it never did. */
   since: Date | null;
   /** Seconds since the last moment that can be restored; null: there is none. */
@@ -69,9 +73,14 @@ async function statusOf(context: ServiceContext, database: Database): Promise<Pr
   return {
     on,
     receiver,
-    message: receiver === 'off' ? '' : receiverMessage(receiver, note, failure),
+    message: on
+      ? receiverMessage(receiver as ReceiverState, note, failure)
+      : service?.environment.EVERY !== undefined
+        ? placeMissing(place)
+        : '',
     place,
     windows: catalogue ? windowsOf(catalogue) : [],
+    earlier: await windowsOfEarlier(place),
     since: catalogue?.live.at(-1)?.at ?? null,
     lagSeconds: note?.covered ? Math.max(0, Math.round((Date.now() - note.covered.getTime()) / 1000)) : null,
     lagBytes: on ? await lagBytes(context, database) : null,
@@ -85,6 +94,16 @@ async function statusOf(context: ServiceContext, database: Database): Promise<Pr
     drill: (await readDrillNote(place)) ?? null,
     ...(on && service ? receiverSettings(service) : { everySeconds: null, keepSeconds: null }),
   };
+}
+
+/** Oldest first. */
+async function windowsOfEarlier(place: string): Promise<ProtectionStatus['earlier']> {
+  const found: ProtectionStatus['earlier'] = [];
+  for (const { folder, record } of await earlierServers(place)) {
+    const windows = windowsOf(await readCatalogue(folder, record));
+    if (record.major !== undefined && windows.length > 0) found.push({ major: record.major, windows });
+  }
+  return found.sort((one, other) => Number(one.windows[0]?.from) - Number(other.windows[0]?.from));
 }
 
 async function copyOf(

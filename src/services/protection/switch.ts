@@ -1,6 +1,7 @@
 import { readFile, rm, stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
+import { earlierServers, putAside, takeUp } from '../../backup/protection/earlier.js';
 import {
   baseFailure,
   type ProtectionRecord,
@@ -143,7 +144,8 @@ export async function protectOn(context: ServiceContext, input: ProtectInput): P
     const server = await withMaintenance(database, sessionOptions(context, PROTECT_ON), readServer);
     await assertPrograms(database, server);
     await assertDataOutlivesContainer(database, server);
-    const known = await readRecord(place);
+    const aside = await wasHereBefore(place, server);
+    const known = aside ?? (await readRecord(place));
     assertOwnPlace(place, known, server);
     const edit = withReceiver({
       ...input,
@@ -164,6 +166,9 @@ export async function protectOn(context: ServiceContext, input: ProtectInput): P
       service: receiverName(service),
       slotLimitBefore: known && already ? known.slotLimitBefore : server.slotLimit === '-1' ? '-1' : null,
       summaries: known && already ? known.summaries : server.summaries === 'off',
+      ...(known?.after === undefined ? {} : { after: known.after }),
+      major: server.major,
+      ...(service.image === undefined ? {} : { image: service.image }),
     };
     const { slotLimitBefore, summaries } = record;
     const state: State = { place, already, file: edit.file, slotLimitBefore, summaries };
@@ -174,7 +179,13 @@ export async function protectOn(context: ServiceContext, input: ProtectInput): P
       onStep: (step: ProtectStep | 'revert') => input.onStep?.(step),
     };
     return perform(protectOnOperation, context, performing, async (run) => {
-      const base = await carryOut(context, database, { edit, record, server, run });
+      const base = await carryOut(context, database, {
+        edit,
+        record,
+        server,
+        comesBack: aside !== undefined,
+        run,
+      });
       const { everySeconds, keepSeconds } = input;
       return { place, file: edit.file, service: record.service, base, everySeconds, keepSeconds };
     });
@@ -185,6 +196,8 @@ interface Switching {
   edit: ComposeEdit;
   record: ProtectionRecord;
   server: ServerFacts;
+  /** True: the place is that of another server now, and has what was received from this one. */
+  comesBack: boolean;
   run: Run<State, ProtectStep>;
 }
 
@@ -192,7 +205,7 @@ interface Switching {
 async function carryOut(
   context: ServiceContext,
   database: Database,
-  { edit, record, server, run }: Switching,
+  { edit, record, server, comesBack, run }: Switching,
 ): Promise<string> {
   const { place } = run.state;
   const begin = async (step: ProtectStep) => {
@@ -201,6 +214,7 @@ async function carryOut(
   };
   await begin('server');
   const password = randomSecret(PASSWORD_BYTES);
+  if (comesBack) await changeServer(database, place, record);
   await furnishPlace(place, password);
   await writeRecord(place, record);
   await withMaintenance(database, sessionOptions(context, PROTECT_ON), (session) =>
@@ -209,15 +223,49 @@ async function carryOut(
   await begin('compose');
   await writeEdit(edit.file, edit.after);
   await begin('receiver');
-  await startReceiver(context, database, record.service);
+  await startReceiving(context, database, place, record.service);
+  await begin('base');
+  return firstBase(context, place, record);
+}
+
+/**
+ * Starts the receiver and waits until it receives.
+ * @throws UserError RECEIVER_FAILED (exit 6)
+ */
+export async function startReceiving(
+  context: ServiceContext,
+  database: Database,
+  place: string,
+  service: string,
+): Promise<void> {
+  await startReceiver(context, database, service);
   const started = new Date();
   await until(context, FIRST_WAL_TIMEOUT_MS, async () => {
     const note = await readReceiverNote(place);
     if (note?.state === 'receiving' && note.at >= started) return true;
-    return { why: note?.message || `invctl logs ${record.service}` };
+    return { why: note?.message || `invctl logs ${service}` };
   });
-  await begin('base');
-  return firstBase(context, place, record);
+}
+
+/** The record of a server whose upgrade was undone by hand; undefined: it is the present one, or unknown. */
+async function wasHereBefore(
+  place: string,
+  { systemIdentifier }: ServerFacts,
+): Promise<ProtectionRecord | undefined> {
+  const earlier = await earlierServers(place);
+  return earlier.find(({ record }) => record.systemIdentifier === systemIdentifier)?.record;
+}
+
+/** Puts what was received from the present server aside, and takes up what was received from another. */
+async function changeServer(
+  { engine, location }: Database,
+  place: string,
+  { service, systemIdentifier }: ProtectionRecord,
+): Promise<void> {
+  await engine.stop(location, [service]);
+  const present = await readRecord(place);
+  if (present) await putAside(place, present.systemIdentifier);
+  await takeUp(place, systemIdentifier);
 }
 
 async function startReceiver(
@@ -355,7 +403,10 @@ async function takeBack(database: Database, state: State): Promise<void> {
   );
   await emptyPlace(state.place);
   const record = await readRecord(state.place);
-  const empty = record && (await readCatalogue(state.place, record)).bases.length === 0;
+  const empty =
+    record &&
+    (await readCatalogue(state.place, record)).bases.length === 0 &&
+    (await earlierServers(state.place)).length === 0;
   // Without a base, what was received cannot be used.
   if (empty) await rm(state.place, { recursive: true, force: true });
 }

@@ -6,6 +6,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
@@ -13,6 +14,7 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { hashFile } from '../../../src/backup/archive-file.js';
@@ -22,7 +24,17 @@ import { copyBackup } from '../../../src/backup/copies.js';
 import type { CopyStore } from '../../../src/backup/copy-store.js';
 import { FolderStore } from '../../../src/backup/folder-store.js';
 import type { Manifest } from '../../../src/backup/manifest.js';
+import { planRecovery } from '../../../src/backup/protection/catalogue.js';
+import {
+  type CopiedServer,
+  copiedServers,
+  fetchPlan,
+  readCopied,
+} from '../../../src/backup/protection/copied.js';
+import { putAside, takeUp } from '../../../src/backup/protection/earlier.js';
 import { type CliResult, invctl, othersReachTheCli } from '../../support/cli.js';
+import { follow } from '../../support/protection/follower.js';
+import { contentOf, type WrittenPlace, writePlace } from '../../support/protection/place.js';
 import { mountSmallDisk, unmount } from '../../support/small-disk.js';
 import { type SwiftServer, startSwift, withoutSwift } from '../../support/swift.js';
 
@@ -178,6 +190,91 @@ describe.each([
     afterEach(() => {
       project.remove();
       away.clear();
+    });
+
+    describe('with a protection', () => {
+      const [old, next] = ['7123456789012345678', '7123456789012345679'];
+      const since = new Date(Math.floor(Date.now() / 1000) * 1000 - 3_600_000);
+      const received = (numbers: number[], more: Partial<WrittenPlace>): WrittenPlace => ({
+        bases: [{ timeline: 1, segment: numbers[0] as number, endedAt: since }],
+        runs: { '00000001-0001': numbers },
+        live: [{ at: since, run: '00000001-0001' }],
+        keepSeconds: 86_400,
+        covered: new Date(since.getTime() + 3_000_000),
+        ...more,
+      });
+      const here = () => join(project.folder, 'protection');
+      const elsewhere = () => join(project.directory, 'elsewhere');
+
+      /** Fetches what leads to the latest moment of a server, as a machine that has nothing else. */
+      async function fetched(store: CopyStore): Promise<string[]> {
+        const copied = await readCopied(store);
+        const plan = copied && planRecovery(copied.catalogue);
+        if (!copied || !plan) throw new Error(`${store.address} leads to nothing`);
+        const record = { ...copied.record, file: 'compose.yaml' };
+        await fetchPlan(copied, elsewhere(), { plan, record }, { signal });
+        return contentOf(elsewhere());
+      }
+
+      it('are written until somebody ends it, and lead another machine to the same moment', async () => {
+        await writePlace(here(), received([3, 4, 5], {}));
+        const open = join(here(), 'wal', '00000001-0001', '000000010000000000000006.partial');
+        writeFileSync(open, 'the first bytes of it');
+        const follower = follow(project.directory, project.env);
+        const store = away.store.folder('shop-protection');
+        const until = async (name: string) => {
+          while (!(await store.names()).includes(name)) await sleep(100);
+        };
+        await until('wal.00000001-0001.000000010000000000000006.partial.gz');
+        await until('state.json');
+        renameSync(open, open.replace('.partial', ''));
+        while ((await store.names()).some((name) => name.includes('.partial'))) await sleep(100);
+        const { code } = await follower.end();
+        expect(code).toBe(130);
+        expect(JSON.parse(readFileSync(join(here(), 'state', 'copy.json'), 'utf8'))).toMatchObject({
+          address: store.address,
+          failure: null,
+        });
+        const bare = (names: string[]) => names.map((name) => name.replace(/\.gz$/, ''));
+        expect(bare(await fetched(store))).toEqual(contentOf(here()));
+      });
+
+      it('go on in a folder of their own after an upgrade, and the old ones lead there', async () => {
+        await writePlace(here(), received([3, 4], {}));
+        await project.data('db', 'copy');
+        // Received after that round, and before the upgrade.
+        writeFileSync(join(here(), 'wal', '00000001-0001', '000000010000000000000005'), 'the end');
+        await putAside(here(), old, { major: 16, image: 'postgres:16' });
+        const of = { system: next, after: old };
+        await writePlace(here(), received([1, 2], { ...of, bases: [] }));
+        await project.data('db', 'copy');
+        const servers = async () =>
+          (await copiedServers(away.store, 'shop')).map(({ record }) => record.systemIdentifier);
+        // Without a base it leads to nothing yet.
+        expect(await servers()).toEqual([old]);
+        await writePlace(here(), received([1, 2], { ...of, runs: {} }));
+        await project.data('db', 'copy');
+        expect(await servers()).toEqual([old, next]);
+        const [before, present] = await copiedServers(away.store, 'shop');
+        expect(before?.record).toMatchObject({ successor: next, major: 16, image: 'postgres:16' });
+        expect((await before?.store.names())?.filter((name) => name.includes('000005'))).toHaveLength(1);
+        expect((await fetched((present as CopiedServer).store)).length).toBe(3);
+        // Another round changes nothing, and the upgrade that is undone leads back.
+        await project.data('db', 'copy');
+        expect(await servers()).toEqual([old, next]);
+        await putAside(here(), next);
+        await takeUp(here(), old);
+        await project.data('db', 'copy');
+        expect(await servers()).toEqual([old]);
+      });
+
+      it('are refused to a server that did not come from the one that wrote them', async () => {
+        await writePlace(here(), received([3, 4], {}));
+        await project.data('db', 'copy');
+        rmSync(here(), { recursive: true });
+        await writePlace(here(), received([3, 4], { system: next }));
+        expect(await project.error(1, 'db', 'copy')).toMatchObject({ code: 'COPY_OF_ANOTHER' });
+      });
     });
 
     it('are the backups to the bit, listed where they are, and sent once', async () => {

@@ -8,10 +8,11 @@ export interface Follower {
   end(signal?: NodeJS.Signals): Promise<CliResult>;
 }
 
-export function follow(directory: string, ...more: readonly string[]): Follower {
+export function follow(directory: string, env: Record<string, string> = {}): Follower {
   let child: ChildProcess | undefined;
-  const result = invctl(['db', 'copy', '--follow', '--every', '1', ...more], {
+  const result = invctl(['db', 'copy', '--follow', '--every', '1'], {
     cwd: directory,
+    env,
     onSpawn: (spawned) => {
       child = spawned;
     },

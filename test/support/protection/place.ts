@@ -29,11 +29,13 @@ export interface WrittenPlace {
   keepSeconds: number;
   covered: Date;
   system?: string;
+  /** Identifier of the server that this one came from by an upgrade. */
+  after?: string;
 }
 
 /** Writes a place into `folder`. @returns names of its bases, as they were given. */
 export async function writePlace(folder: string, written: WrittenPlace): Promise<string[]> {
-  const { bases, runs, live, keepSeconds, covered, histories = {}, system = SYSTEM } = written;
+  const { bases, runs, live, keepSeconds, covered, histories = {}, system = SYSTEM, after } = written;
   for (const name of ['state', 'bases', 'wal']) mkdirSync(join(folder, name), { recursive: true });
   await writeRecord(folder, {
     systemIdentifier: system,
@@ -43,6 +45,7 @@ export async function writePlace(folder: string, written: WrittenPlace): Promise
     service: 'db-protect',
     slotLimitBefore: '-1',
     summaries: false,
+    ...(after === undefined ? {} : { after }),
   });
   const seconds = (at: Date) => Math.floor(at.getTime() / 1000);
   writeFileSync(

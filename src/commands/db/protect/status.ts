@@ -17,6 +17,14 @@ export default command({
       windows: z
         .array(z.object({ from: z.string().describe('ISO time'), until: z.string() }))
         .describe('of which every second can be brought back, oldest first'),
+      earlier: z
+        .array(
+          z.object({
+            major: z.int(),
+            windows: z.array(z.object({ from: z.string(), until: z.string() })),
+          }),
+        )
+        .describe('of before upgrades: tables alone can be brought back, with the image of that major'),
       lagSeconds: z.int().nullable().describe('since the last moment that is safe'),
       lagBytes: z.number().nullable().describe('that the server has and the place has not'),
       bases: z.int(),
@@ -50,7 +58,8 @@ export default command({
     return {
       data: {
         ...told,
-        windows: windows.map(({ from, until }) => ({ from: from.toISOString(), until: until.toISOString() })),
+        windows: windows.map(isoWindow),
+        earlier: status.earlier.map(({ major, windows }) => ({ major, windows: windows.map(isoWindow) })),
         copy: copy && { ...copy, covered: copy.covered?.toISOString() ?? null },
         newestBase: newestBase && { ...newestBase, endedAt: newestBase.endedAt.toISOString() },
       },
@@ -58,6 +67,10 @@ export default command({
     };
   },
 });
+
+function isoWindow({ from, until }: ProtectionStatus['windows'][number]): { from: string; until: string } {
+  return { from: from.toISOString(), until: until.toISOString() };
+}
 
 /** @returns the text for a person. */
 export function describe(status: ProtectionStatus, now: Date): string {
@@ -71,6 +84,10 @@ export function describe(status: ProtectionStatus, now: Date): string {
       : ['nothing can be brought back yet']),
     ...(said.length > 1 ? ['of the time in between, nothing can be brought back'] : []),
   ];
+  for (const { major, windows } of status.earlier) {
+    const said = windows.map((window) => sayWindow(window, now)).join(', and ');
+    lines.push(`of the server of PostgreSQL ${major} that was here before, tables alone (--table): ${said}`);
+  }
   if (on) lines.push(sayLag(status, now));
   if (receiver === 'receiving' && message !== '') lines.push(message);
   if (newestBase) {
@@ -85,13 +102,14 @@ export function describe(status: ProtectionStatus, now: Date): string {
     );
   }
   lines.push(`in ${place}`);
-  if (!on) lines.push('switch it on:  invctl db protect on');
+  if (!on)
+    lines.push(message === '' ? 'switch it on:  invctl db protect on' : 'what is wrong:  invctl doctor');
   else if (receiver !== 'receiving') lines.push('what is wrong:  invctl doctor');
   return lines.join('\n');
 }
 
 function sayState({ on, receiver, message, bases }: ProtectionStatus): string {
-  if (!on) return 'the protection is off';
+  if (!on) return message === '' ? 'the protection is off' : `not protected now: ${message}`;
   if (receiver !== 'receiving') return `not protected now: ${message}`;
   return bases === 0 ? 'not protected yet: the first base backup is not whole' : 'protected';
 }

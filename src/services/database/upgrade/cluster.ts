@@ -1,6 +1,8 @@
 import type { Session } from '../../../engine/database-access.js';
 import { type Database, programFailed, psqlForScript, runClient } from '../../../postgres/database.js';
 import { maintenanceDatabase, withMaintenance } from '../../../postgres/server-sessions.js';
+import { PROTECT_ROLE } from '../../../project/receiver.js';
+import { literal } from '../../../system/sql.js';
 import type { ServiceContext } from '../../context.js';
 
 /**
@@ -60,7 +62,9 @@ export async function settingsLeftBehind(from: Session, to: Session): Promise<st
     ),
     rules: JSON.stringify(
       await session.rows(
-        'SELECT type, database, user_name, address, netmask, auth_method, options FROM pg_hba_file_rules ORDER BY line_number',
+        // A protection moves with the data.
+        `SELECT type, database, user_name, address, netmask, auth_method, options FROM pg_hba_file_rules
+          WHERE ${literal(PROTECT_ROLE)} <> ALL (coalesce(user_name, '{}')) ORDER BY line_number`,
       ),
     ),
     maps: await userMaps(session),

@@ -4,6 +4,7 @@ import { imageOfMajor, postgresImage } from '../../../postgres/image.js';
 import { applyEdits, type ScalarEdit } from '../../../project/compose-text.js';
 import type { ComposeMount, ComposeProject, ComposeService } from '../../../project/model.js';
 import { parseMount } from '../../../project/mounts.js';
+import { receiverName } from '../../../project/receiver.js';
 
 /** The parts of a project that change with the major version of its PostgreSQL. */
 export interface MajorChange {
@@ -108,20 +109,31 @@ export function planMajorChange(input: MajorChangeInput): MajorChange {
   const afterName =
     ownName === undefined ? `${project.name}_${afterKey}` : nextKey(String(ownName), from, to);
   const mounts = mountEdits(serviceNode.volumes, service.name, mount, { key: afterKey, target });
-  const edits: ScalarEdit[] = [
-    ...(image.before === image.after
+  const imageEdit = (name: string): ScalarEdit[] =>
+    image.before === image.after
       ? []
-      : [{ path: ['services', service.name, 'image'], before: image.before, after: image.after }]),
+      : [{ path: ['services', name, 'image'], before: image.before, after: image.after }];
+  const own: ScalarEdit[] = [
+    ...imageEdit(service.name),
     ...mounts,
     ...(ownName === undefined
       ? []
       : [{ path: ['volumes', beforeKey, 'name'], before: String(ownName), after: afterName }]),
     { path: ['volumes'], key: true, before: beforeKey, after: afterKey },
   ];
-  const edited = mounts.length > 0 ? applyEdits(text, edits) : undefined;
-  if (edited === undefined) {
+  if (mounts.length === 0 || applyEdits(text, own) === undefined) {
     throw refuse(
       'the image, the volume or its mount is written with a ${…}, an anchor, an alias or a merge key',
+      file,
+    );
+  }
+  // An older program receives nothing from a later server.
+  const receiver = receiverName(service);
+  const edits = [...own, ...(receiver in project.services ? imageEdit(receiver) : [])];
+  const edited = applyEdits(text, edits);
+  if (edited === undefined) {
+    throw refuse(
+      `"${receiver}", which has to get the same image, is in another file, or its image is not ${image.before}`,
       file,
     );
   }

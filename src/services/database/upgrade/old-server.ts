@@ -1,3 +1,4 @@
+import type { ProtectionRecord } from '../../../backup/protection/place.js';
 import { UserError } from '../../../errors.js';
 import type { Database } from '../../../postgres/database.js';
 import { beforePrefix } from '../../../postgres/derived-names.js';
@@ -7,11 +8,13 @@ import { previousDatabases } from '../../../postgres/swap.js';
 import { shellWord } from '../../../system/argv.js';
 import { identifier } from '../../../system/sql.js';
 import type { ServiceContext } from '../../context.js';
+import { PROTECT_SLOT } from '../../protection/server-side.js';
 import { type OtherDatabase, ownContent, readOtherDatabases } from './other-databases.js';
 
 /** The server that an upgrade replaces, and everything on it beside the project's database. */
 export interface OldServer {
   major: number;
+  systemIdentifier: string;
   dataDirectory: string;
   /** Size of the project's database. */
   bytes: number;
@@ -55,6 +58,7 @@ export async function readOldServer(context: ServiceContext, database: Database)
     const server = await onlyRow<Omit<OldServer, 'aside' | 'others'>>(
       session,
       `SELECT current_setting('server_version_num')::int / 10000 AS major,
+              (SELECT system_identifier::text FROM pg_control_system()) AS "systemIdentifier",
               current_setting('data_directory') AS "dataDirectory", pg_database_size(current_database()) AS bytes,
               pg_is_in_recovery() AS replica,
               ${list(`SELECT spcname FROM pg_tablespace WHERE spcname !~ '^pg_'`)} AS tablespaces,
@@ -118,8 +122,16 @@ after the upgrade:  CREATE SUBSCRIPTION … WITH (create_slot = false, copy_data
   }
 }
 
-/** Says what is moved and what is not, before anything is done. */
-export async function announce(context: ServiceContext, live: Database, server: OldServer): Promise<void> {
+/**
+ * Says what is moved and what is not, before anything is done.
+ * @param record of the protection that goes along.
+ */
+export async function announce(
+  context: ServiceContext,
+  live: Database,
+  server: OldServer,
+  record: ProtectionRecord | undefined,
+): Promise<void> {
   const along: string[] = [];
   for (const { name } of server.others) {
     const content = await ownContent(live, name, context.signal);
@@ -131,7 +143,13 @@ export async function announce(context: ServiceContext, live: Database, server: 
       `the server also holds ${along.join('; ')}: moved and compared like ${live.name}, but no backup of it is kept`,
     );
   }
-  const { aside, slots, alterSystem, files } = server;
+  const { aside, files } = server;
+  const slots = server.slots.filter((name) => !record || name !== PROTECT_SLOT);
+  const ours = [
+    ...(record && record.slotLimitBefore !== null ? ['max_slot_wal_keep_size'] : []),
+    ...(record?.summaries ? ['summarize_wal'] : []),
+  ];
+  const alterSystem = server.alterSystem.filter((name) => !ours.includes(name));
   if (aside.length > 0) {
     context.warn(
       `${aside.join(', ')}, left aside by restores, ${aside.length === 1 ? 'stays' : 'stay'} on the old volume`,

@@ -1,15 +1,18 @@
 import { readFile } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
+import type { ProtectionRecord } from '../../../backup/protection/place.js';
 import type { Engine } from '../../../engine/engine.js';
 import { openTrials } from '../../../engine/open-trials.js';
 import type { ServerMove, Trials } from '../../../engine/trials.js';
 import { ExitCode, UserError } from '../../../errors.js';
 import type { Database } from '../../../postgres/database.js';
 import type { ComposeConfig } from '../../../project/from-config.js';
+import { receiverName } from '../../../project/receiver.js';
 import type { ServiceContext } from '../../context.js';
 import { assertServerSpace } from '../restore-checks.js';
 import { type MajorChange, notEditable, planMajorChange } from './compose-edit.js';
 import { announce, assertMovable, type OldServer, readOldServer } from './old-server.js';
+import { protectionOf } from './protection.js';
 
 /** The new volume holds the database, its copy for the smoke test, and the archive that it is loaded from. */
 const SPACE_FACTOR = 2.6;
@@ -22,6 +25,8 @@ export interface UpgradePlan {
   /** The project after the change. */
   config: ComposeConfig;
   server: OldServer;
+  /** Of the protection that goes along; undefined: there is none. */
+  protection: ProtectionRecord | undefined;
 }
 
 /**
@@ -60,8 +65,9 @@ export async function planUpgrade(
   await assertServerSpace(database, server.bytes * SPACE_FACTOR + beside);
   const move = { from, to, image: change.image.after };
   const engine = await trials.provide(move, confirmPull);
-  await announce(context, database, server);
-  return { move, change, engine, config, server };
+  const protection = await protectionOf(database, server);
+  await announce(context, database, server, protection);
+  return { move, change, engine, config, server, protection };
 }
 
 function assertLater(from: number, to: number): void {
@@ -98,6 +104,8 @@ async function changedConfig(
   });
   const expected = await trials.configWith(location, change.file, before);
   const changed = expected.services[service.name];
+  const receiver = expected.services[receiverName(service)];
+  if (receiver) receiver.image = image.after;
   if (changed) {
     changed.image = image.after;
     for (const mount of changed.volumes ?? []) {

@@ -8,6 +8,7 @@ import type { Database } from '../../../postgres/database.js';
 import { applyEdits, inverse } from '../../../project/compose-text.js';
 import { writeFileAtomic } from '../../../system/files.js';
 import type { ServiceContext } from '../../context.js';
+import { protectOldServer } from './protection.js';
 import type { UpgradeState } from './state.js';
 
 const START_TIMEOUT_MS = 300_000;
@@ -28,6 +29,12 @@ export async function revertUpgrade(
   await trials.remove(live.location, state.trial);
   if (await restoreComposeFile(state)) await startOn(live, state);
   else if (!state.rehearse) await startAgain(live, state.services);
+  await protectOldServer(live, state);
+  if (state.opened !== undefined) {
+    context.warn(
+      `the services ran on PostgreSQL ${state.to} from ${state.opened} on: what they wrote there since is gone with its volume`,
+    );
+  }
   await trials.removeVolume(live.location, state.volume.after);
   if (state.rehearse && state.backup !== undefined) {
     await removeBackup(state.backup);

@@ -28,6 +28,22 @@ export const upgradeStateSchema = z.object({
     .exactOptional(),
   /** Services that ran before, the database first. */
   services: z.array(z.string()),
+  /** The protection that goes over to the new server; absent: there is none. */
+  protection: z
+    .object({
+      place: z.string(),
+      /** The receiver's service, and whether it ran. */
+      service: z.string(),
+      ran: z.boolean(),
+      /** The old server's. */
+      systemIdentifier: z.string(),
+      image: z.string(),
+      /** True: the receiver receives from the new server. */
+      receives: z.boolean(),
+    })
+    .exactOptional(),
+  /** ISO time at which the services were started on the new server; absent: they were not. */
+  opened: z.string().exactOptional(),
   /** The backup, once it is taken. */
   backup: z.string().exactOptional(),
 });

@@ -10,7 +10,6 @@ import { type Database, findDatabase } from '../../../postgres/database.js';
 import { readProperties } from '../../../postgres/database-properties.js';
 import { withSession } from '../../../postgres/open-session.js';
 import { applyEdits } from '../../../project/compose-text.js';
-import { receiverName } from '../../../project/receiver.js';
 import { appService } from '../../../project/service-roles.js';
 import { writeFileAtomic } from '../../../system/files.js';
 import { withProjectLock } from '../../../system/lock.js';
@@ -34,6 +33,7 @@ import { stopUnchanged } from './old-server-stop.js';
 import { upgradeOperation } from './operation.js';
 import { moveDatabases } from './other-databases.js';
 import { planUpgrade, type UpgradePlan } from './plan.js';
+import { assertProtectable, movingProtection } from './protection.js';
 import { revertUpgrade } from './revert.js';
 import type { UpgradeState, UpgradeStep } from './state.js';
 
@@ -77,6 +77,8 @@ export interface Upgraded {
   smokeTested?: string;
   /** Seconds that the app was, or would have been, without its database. */
   downSeconds: number;
+  /** Every second can be brought back: on the new server, what it could be on the old one. */
+  protected: boolean;
 }
 
 /**
@@ -84,7 +86,7 @@ export interface Upgraded {
  * of all content, a test of the app, and only then the compose file. The old volume stays as it was. Any
  * failure, and Ctrl-C, reverts everything.
  *
- * @throws UserError PROTECTION_ON, those of the plan (see {@link planUpgrade}) and of the backup;
+ * @throws UserError those of the plan (see {@link planUpgrade}) and of the backup;
  * RESTORE_INCOMPLETE (exit 8), SMOKE_TEST_FAILED and NOT_HEALTHY (exit 6), DATABASE_CHANGED.
  */
 export async function upgrade(context: ServiceContext, input: UpgradeInput): Promise<Upgraded> {
@@ -95,26 +97,11 @@ export async function upgrade(context: ServiceContext, input: UpgradeInput): Pro
   );
 }
 
-/**
- * What the receiver has comes from the old server: it cannot receive from the new one, and the new programs
- * cannot read what it has.
- */
-function assertNoReceiver({ project, service }: Database): void {
-  const receiver = receiverName(service);
-  if (project.services[receiver] === undefined) return;
-  throw new UserError({
-    code: 'PROTECTION_ON',
-    message: `${receiver} receives the WAL of the old server, and cannot go on with that of a new one`,
-    hint: 'invctl db protect off, then upgrade, then invctl db protect on      (what it has kept stays)',
-  });
-}
-
 async function upgradeDatabase(
   context: ServiceContext,
   database: Database,
   input: UpgradeInput,
 ): Promise<Upgraded> {
-  if (!input.rehearse) assertNoReceiver(database);
   const plan = await planUpgrade(context, database, input.to, input.confirmPull);
   const live = { ...database, engine: plan.engine };
   // Asked for before anything is stopped: the encrypted backup has to be read again.
@@ -130,7 +117,7 @@ async function upgradeDatabase(
     before: await readFile(change.file, 'utf8'),
     stops: clients,
   });
-  const state = newState(live, plan, services, input.rehearse);
+  const state = await newState(live, plan, services, input.rehearse);
   const app = input.smokeTest ? appToTry(context, live, services) : undefined;
   const onStep = (step: UpgradeStep | 'revert') => {
     if (step !== 'revert') input.onProgress?.(step, 0);
@@ -142,6 +129,7 @@ async function upgradeDatabase(
     };
     await begin('server');
     const server = await startNewServer(context, live, plan, state, app);
+    if (state.protection) await assertProtectable(context, server.database);
 
     await begin('backup');
     const started = Date.now();
@@ -195,13 +183,14 @@ async function upgradeDatabase(
 }
 
 /** @param services that run, the database first */
-function newState(
+async function newState(
   live: Database,
-  { move, change, server }: UpgradePlan,
+  plan: UpgradePlan,
   services: string[],
   rehearse: boolean,
-): UpgradeState {
+): Promise<UpgradeState> {
   const now = timeId(new Date());
+  const { move, change, server } = plan;
   return {
     // A backup has its own journal entry.
     id: `${now}-upgrade`,
@@ -218,7 +207,7 @@ function newState(
       dataDirectory: server.dataDirectory,
       aside: server.aside,
     },
-    services,
+    ...(await movingProtection(live, plan, services)),
   };
 }
 
@@ -258,6 +247,7 @@ function report(
     tables: tables.map(({ name, rows }) => ({ name, rows })),
     ...(app === undefined ? {} : { smokeTested: app }),
     downSeconds,
+    protected: state.protection !== undefined,
   };
 }
 

@@ -12,9 +12,10 @@ import { startUpgradeProject, type UpgradeProject } from './upgrade-project.js';
 describe.skipIf(withoutDocker)('a db upgrade on Docker that fails takes everything back:', () => {
   let project: UpgradeProject;
 
-  beforeAll(() => {
+  beforeAll(async () => {
     project = startUpgradeProject('takeback');
     project.sql('CREATE TABLE beside (n int); INSERT INTO beside VALUES (1)', 'postgres');
+    await project.succeed(['db', 'protect', 'on', '--yes']);
   });
 
   afterAll(() => project?.remove());
@@ -141,5 +142,15 @@ echo "UPDATE items SET name = 'other' WHERE id = 7" | trial "$name"`,
     const { recovered } = await project.succeed(['recover']);
     expect(recovered).toMatchObject([{ operation: 'db upgrade', step: noted, outcome: 'reverted' }]);
     project.nothingHasChanged();
+  });
+
+  it('and is protected as before, without a gap', async () => {
+    const since = Date.now();
+    for (;;) {
+      const { receiver, windows, earlier } = await project.succeed(['db', 'protect', 'status']);
+      expect({ windows: windows.length, earlier }).toEqual({ windows: 1, earlier: [] });
+      if (receiver === 'receiving' && Date.parse(windows[0].until) > since) return;
+      await sleep(500);
+    }
   });
 });

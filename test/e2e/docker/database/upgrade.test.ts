@@ -1,9 +1,10 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { withoutDocker } from '../../../support/docker.js';
 import { atFullSize } from '../../../support/fault-counts.js';
-import { killedAt } from '../../../support/kill-at-step.js';
+import { killedAfterRename } from '../../../support/kill-at-step.js';
 import { schemaErrors } from '../../../support/schema.js';
 import { shimDocker } from './fixture.js';
 import { docker, startUpgradeProject, type UpgradeProject } from './upgrade-project.js';
@@ -21,6 +22,21 @@ describe.skipIf(withoutDocker)('db upgrade on Docker', () => {
   afterAll(() => project?.remove());
 
   beforeEach(() => project.noteState());
+
+  const place = () => join(project.directory, 'backups', 'protection');
+
+  /** Waits until all that was committed before this call can be brought back. Returns a moment of that time. */
+  async function safe(): Promise<string> {
+    const now = project.sql(
+      `SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.MS"Z"')`,
+    );
+    const since = Date.now();
+    for (;;) {
+      const { windows } = await project.succeed(['db', 'protect', 'status']);
+      if (Date.parse(windows.at(-1)?.until ?? '') > since) return now;
+      await sleep(500);
+    }
+  }
 
   it('rehearses while the app goes on, and leaves nothing behind', async () => {
     const started = () =>
@@ -130,23 +146,46 @@ describe.skipIf(withoutDocker)('db upgrade on Docker', () => {
   });
 
   it('upgrades: the same content, roles, grants and settings; the old volume stays until it is final', async () => {
+    await project.succeed(['db', 'protect', 'on', '--yes']);
+    const unprotected = compose;
+    compose = readFileSync(project.composeFile, 'utf8');
+    expect(compose).not.toBe(unprotected);
+    const system = readFileSync(join(place(), 'system'), 'utf8').split('\n')[0];
+    project.sql('CREATE TABLE before_the_upgrade AS SELECT 42 AS answer');
+    const moment = await safe();
     const state = () => [project.fingerprint(), project.properties(), serverState(project)];
     const before = state();
-    // Killed with the new file in place, it goes on to its end.
+    // Killed with the new file in place, and half of what was received moved, it goes on to its end.
     const killed = await project.invctl(['db', 'upgrade', '--to', '17', '--yes'], {
-      env: killedAt('up', 'before'),
+      env: killedAfterRename(`earlier/${system}/wal`),
     });
     expect(killed.code, killed.stderr).toBeNull();
     const { recovered } = await project.succeed(['recover']);
-    expect(recovered).toMatchObject([{ step: 'switch', outcome: 'finished' }]);
+    expect(recovered).toMatchObject([{ step: 'up', outcome: 'finished' }]);
     expect(state()).toEqual(before);
     expect(project.sql(`SELECT current_setting('server_version_num')::int / 10000`)).toBe('17');
     expect(readFileSync(project.composeFile, 'utf8')).toBe(
       compose
-        .replace('image: postgres:16\n', 'image: postgres:17\n')
+        .replaceAll('image: postgres:16\n', 'image: postgres:17\n')
         .replace('["pgdata:', '["pgdata_17:')
         .replace('{pgdata: {}}', '{pgdata_17: {}}'),
     );
+    await safe();
+    expect(await project.succeed(['db', 'protect', 'status'])).toMatchObject({
+      windows: [{}],
+      earlier: [{ major: 16, windows: [{}] }],
+    });
+    project.sql('DELETE FROM before_the_upgrade');
+    const then = ['db', 'restore', '--to', moment, '--yes', '--json'];
+    const whole = JSON.parse((await project.invctl(then)).stdout);
+    expect(whole.error).toMatchObject({
+      code: 'TARGET_BEFORE_UPGRADE',
+      message: expect.stringContaining('PostgreSQL 16'),
+    });
+    const { tables } = await project.succeed([...then, '--table', 'before_the_upgrade']);
+    expect(project.sql(`SELECT answer FROM ${tables[0].into}`)).toBe('42');
+    project.sql(`DROP TABLE ${tables[0].into}`);
+
     const [backup] = (await project.succeed(['db', 'list'])).backups;
     expect(backup).toMatchObject({ level: 3, manifest: { server: { major: 16 } } });
     const volumes = () =>

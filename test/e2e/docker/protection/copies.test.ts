@@ -165,6 +165,39 @@ describe.skipIf(withoutDocker)('base backups and WAL with a copy away, on Docker
     expect(JSON.parse((await copy()).stdout).data.protection).toEqual({ bases: 0, segments: 0 });
   });
 
+  it.runIf(atFullSize)('alone bring back a table and the latest moment when backups/ is lost', async () => {
+    const wanted = rows();
+    const deletion = project.sql('BEGIN; DELETE FROM notes; SELECT pg_current_xact_id(); COMMIT');
+    project.sql(`INSERT INTO notes (text) VALUES ('after it')`);
+    await sleep(3000);
+    const since = Date.now();
+    await untilStatus(({ windows }) => Date.parse(windows.at(-1)?.until ?? '') > since);
+    expect((await copy()).code).toBe(0);
+    const lose = () => rmSync(join(project.directory, 'backups'), { recursive: true, force: true });
+    const restored = async (...target: string[]) => {
+      const { code, stdout } = await project.invctl(['db', 'restore', ...target, '--yes', '--json'], {
+        env: { INVCTL_BACKUP_IDENTITY: key },
+      });
+      expect({ code, error: JSON.parse(stdout).error }).toEqual({ code: 0, error: undefined });
+      return JSON.parse(stdout).data;
+    };
+    execFileSync('docker', ['compose', 'stop', '--timeout', '2', 'db-protect'], {
+      cwd: project.directory,
+      stdio: 'ignore',
+    });
+    lose();
+    const { tables } = await restored('--to-before', deletion, '--table', 'notes');
+    expect(tables[0].rows).toBe(wanted);
+    project.sql(`DROP TABLE ${tables[0].into}`);
+    lose();
+    project.sql('DROP TABLE notes');
+    await restored('--to', 'latest');
+    expect(project.sql('SELECT text FROM notes')).toBe('after it');
+    await project.succeed(['db', 'protect', 'on', '--yes']);
+    await untilStatus(({ windows, receiver }) => receiver === 'receiving' && windows.length > 0);
+    expect(JSON.parse((await copy('--take-over')).stdout).data.protection.bases).toBe(1);
+  });
+
   it('of one server are refused to another', async () => {
     const record = join(folder, 'protection.json');
     const text = readFileSync(record, 'utf8');

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -225,6 +225,59 @@ describe.skipIf(withoutDocker)('what happens to a protection on Docker', () => {
     },
   );
 
+  it.runIf(atFullSize)(
+    'a place that is away is told of at once, and nothing is missing when it is back',
+    async () => {
+      const away = `${place} away`;
+      renameSync(place, away);
+      const status = await project.succeed(['db', 'protect', 'status']);
+      expect(status).toMatchObject({ on: false, message: expect.stringContaining('is a disk missing?') });
+      await tellsChecklist('is a disk missing?');
+      add(1000);
+      await sleep(3000);
+      renameSync(away, place);
+      await safe();
+    },
+  );
+
+  it.runIf(atFullSize)(
+    'a place that was away for longer than the server keeps its WAL gets a new window, and the app went on',
+    async () => {
+      project.sql(`ALTER SYSTEM SET max_slot_wal_keep_size = '16MB'`);
+      project.sql('SELECT pg_reload_conf()');
+      const before = await project.succeed(['db', 'protect', 'status']);
+      const away = `${place} away`;
+      compose('stop', '--timeout', '2', 'db-protect');
+      renameSync(place, away);
+      // As after a boot without the disk: Docker makes an empty folder.
+      compose('start', 'db-protect');
+      await tellsChecklist('is a disk missing?');
+      const wanted = rows() + 1000;
+      add(1000);
+      project.sql('CREATE TABLE filler AS SELECT generate_series(1, 600000) AS i');
+      project.sql('CHECKPOINT');
+      project.sql('UPDATE filler SET i = i + 1');
+      project.sql('CHECKPOINT');
+      expect(rows()).toBe(wanted);
+      expect(project.sql('SELECT wal_status FROM pg_replication_slots')).toBe('lost');
+      project.sql('DROP TABLE filler');
+      rmSync(place, { recursive: true });
+      renameSync(away, place);
+      await project.succeed(['restart', 'db-protect']);
+      const healed = await untilStatus(({ windows }) => windows.length > before.windows.length);
+      expect(healed.newestBase.id).not.toBe(before.newestBase.id);
+      const drill = await project.succeed(['db', 'verify', '--to', 'latest']);
+      expect(drill.tables).toContainEqual({ name: 'public.notes', rows: wanted });
+      project.sql(`ALTER SYSTEM SET max_slot_wal_keep_size = '4GB'`);
+      project.sql('SELECT pg_reload_conf()');
+    },
+  );
+
+  async function tellsChecklist(message: string): Promise<void> {
+    const checklist = await project.invctl(['doctor', '--production', '--only', 'prod.backups', '--json']);
+    expect(JSON.parse(checklist.stdout).data.checks[0].findings[0].message).toContain(message);
+  }
+
   it('a full disk of the place stops the receiver and not the app, is told, and heals without a gap', async ({
     skip,
   }) => {
@@ -237,8 +290,7 @@ describe.skipIf(withoutDocker)('what happens to a protection on Docker', () => {
     expect(status.message).toContain('the disk is full');
     add(10_000);
     expect(rows()).toBe(before + 10_000);
-    const checklist = await project.invctl(['doctor', '--production', '--only', 'prod.backups', '--json']);
-    expect(JSON.parse(checklist.stdout).data.checks[0].findings[0].message).toContain('the disk is full');
+    await tellsChecklist('the disk is full');
     const base = await project.invctl(['db', 'backup', '--base', '--json']);
     expect(JSON.parse(base.stdout).error.code).toBe('BASE_FAILED');
     rmSync(ballast);

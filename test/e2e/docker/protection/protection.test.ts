@@ -290,13 +290,6 @@ describe.skipIf(withoutDocker)('db protect and db restore --to on Docker', () =>
     }
   });
 
-  it('stands in the way of an upgrade, which its WAL would not survive', async () => {
-    const { code, stdout } = await project.invctl(['db', 'upgrade', '--to', '17', '--yes', '--json']);
-    expect(code).toBe(1);
-    expect(JSON.parse(stdout).error).toMatchObject({ code: 'PROTECTION_ON' });
-    expect(project.sql('SHOW server_version_num').slice(0, 2)).toBe('16');
-  });
-
   it('is switched off without a trace in the server and the compose file', async () => {
     const document = JSON.parse((await project.invctl(['db', 'protect', 'off', '--yes', '--json'])).stdout);
     expect(schemaErrors('db-protect-off', document)).toEqual([]);

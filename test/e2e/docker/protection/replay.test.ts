@@ -115,5 +115,32 @@ describe.skipIf(withoutDocker || seconds === 0)(
         expect({ at, rows: movements?.rows }).toEqual({ at, rows: index + 1 });
       }
     });
+
+    it('has a DELETE that is found, and what was before it, as a table and whole', {
+      timeout: 900_000,
+    }, async () => {
+      const content = (table: string) =>
+        project.sql(`SELECT count(*), sum(quantity), md5(string_agg(code, ',' ORDER BY id)) FROM ${table}`);
+      const before = content('movements');
+      const deleted = Number(
+        project.sql(`DELETE FROM movements WHERE id % 3 = 0 RETURNING id`).split('\n').length,
+      );
+      project.sql(`INSERT INTO movements (code, quantity) VALUES ('C1', 1)`);
+      const after = Date.now();
+      for (;;) {
+        const { windows } = await project.succeed(['db', 'protect', 'status']);
+        if (Date.parse(windows.at(-1)?.until ?? '') > after + 1000) break;
+        await sleep(500);
+      }
+      const { changes } = await project.succeed(['db', 'history', 'movements']);
+      const found = changes.find((change: { deleted: number }) => change.deleted > 0);
+      expect(found.deleted).toBe(deleted);
+      const target = ['db', 'restore', '--to-before', String(found.transaction), '--yes'];
+      const { tables } = await project.succeed([...target, '--table', 'movements']);
+      expect(content(tables[0].into)).toBe(before);
+      expect(tables[0].difference).toMatchObject({ onlyThen: deleted, onlyNow: 1, changed: 0 });
+      await project.succeed(target);
+      expect(content('movements')).toBe(before);
+    });
   },
 );

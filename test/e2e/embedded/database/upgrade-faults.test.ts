@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'no
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { faultSteps } from '../../../support/fault-counts.js';
+import { atFullSize, faultSteps } from '../../../support/fault-counts.js';
 import { interruptedAt, killedAfterRename, killedAt, stoppedAt } from '../../../support/kill-at-step.js';
 import { killsOf } from '../../../support/kills.js';
 import { clientPrograms, startUpgradeStack, type UpgradeStack } from './upgrade-stack.js';
@@ -111,6 +111,41 @@ describe.skipIf(!clientPrograms)(
       expect((await stack.invctl(['db', 'upgrade', ...UPGRADE], { env })).code).toBeNull();
       await recovers('server');
     });
+
+    it.runIf(atFullSize)(
+      'and a protection is received into as before, until it goes along with the upgrade',
+      async () => {
+        await stack.succeed(['db', 'protect', 'on', '--yes']);
+        /** Waits until all that was committed before this call can be brought back. */
+        const safe = async () => {
+          const since = Date.now();
+          for (;;) {
+            const status = await stack.succeed(['db', 'protect', 'status']);
+            if (Date.parse(status.windows.at(-1)?.until ?? '') > since) return status;
+            await sleep(500);
+          }
+        };
+        await safe();
+        stack.noteState();
+        for (const step of ['load', 'switch']) {
+          const env = killedAt(step, 'after');
+          expect((await stack.invctl(['db', 'upgrade', ...UPGRADE], { env })).code).toBeNull();
+          await recovers(step);
+          expect(await safe()).toMatchObject({ receiver: 'receiving', windows: [{}], earlier: [] });
+        }
+        const moment = new Date().toISOString();
+        await safe();
+        const killed = await stack.invctl(['db', 'upgrade', ...UPGRADE], {
+          env: killedAfterRename(join('earlier', '')),
+        });
+        expect(killed.code).toBeNull();
+        const { recovered } = await stack.succeed(['recover']);
+        expect(recovered).toMatchObject([{ step: 'up', outcome: 'finished' }]);
+        expect(await safe()).toMatchObject({ windows: [{}], earlier: [{ major: 15, windows: [{}] }] });
+        const { tables } = await stack.succeed(['db', 'restore', '--to', moment, '--table', 'items']);
+        expect(tables[0].difference).toMatchObject({ onlyThen: 0, onlyNow: 0, changed: 0 });
+      },
+    );
 
     async function recovers(noted: string | undefined): Promise<void> {
       expect((await stack.invctl(['up'])).stderr).toContain('invctl recover');

@@ -1,8 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { planRecovery, windowsOf } from '../../../../src/backup/protection/catalogue.js';
+import { putAside, removeServer, unneededServers } from '../../../../src/backup/protection/earlier.js';
 import { readCatalogue, readRecord, removeFromPlace } from '../../../../src/backup/protection/place.js';
 import { unneeded } from '../../../../src/backup/protection/retention.js';
 import {
@@ -25,7 +27,7 @@ function removeByReceiver(place: string, { keepSeconds, live }: WrittenPlace): v
   const functions = script.slice(0, script.indexOf('\ncase ${1:-} in'));
   const timeline = Number.parseInt(live.at(-1)?.run.slice(0, 8) ?? '1', 16);
   execFileSync('sh', ['-s'], {
-    input: `${functions}\ntimeline=${timeline} segment_bytes=${SEGMENT_BYTES}\nremove_old\n`,
+    input: `${functions}\ntimeline=${timeline} segment_bytes=${SEGMENT_BYTES}\nremove_old\nremove_earlier\n`,
     env: { ...process.env, PLACE: place, KEEP: String(keepSeconds), EVERY: '86400' },
   });
 }
@@ -34,6 +36,7 @@ async function removeByPrune(place: string, { keepSeconds }: WrittenPlace): Prom
   const record = await readRecord(place);
   if (!record) throw new Error('no record');
   await removeFromPlace(place, unneeded(await readCatalogue(place, record), keepSeconds));
+  for (const server of await unneededServers(place, keepSeconds)) await removeServer(server);
 }
 
 /** An hour a segment, and bases among them; a restore in the middle goes back by some segments, and may be undone. */
@@ -147,4 +150,28 @@ describe('what is too old', () => {
     const { bases, segments } = unneeded(await catalogueOf(folder), 60);
     expect([bases, segments.map(({ number }) => number)]).toEqual([[], [11]]);
   });
+
+  it.each([
+    [2 * 86_400, []],
+    [5 * 86_400, ['7123456789012345678']],
+  ])(
+    'is a server before an upgrade, as a whole, once its last moment is: kept for %i s',
+    async (keepSeconds, left) => {
+      for (const remove of [removeByReceiver, removeByPrune]) {
+        const written = {
+          bases: [{ timeline: 1, segment: 1, endedAt: ago(9 * 86_400) }],
+          runs: { '00000001-0001': [1, 2, 3] },
+          live: [{ at: ago(9 * 86_400), run: '00000001-0001' }],
+          keepSeconds,
+          covered: ago(3 * 86_400),
+        };
+        const folder = await place(written);
+        await putAside(folder, '7123456789012345678', { major: 16, image: 'postgres:16' });
+        await writePlace(folder, { ...written, covered: now, system: '7123456789012345679' });
+        await remove(folder, written);
+        expect(readdirSync(join(folder, 'earlier'))).toEqual(left);
+        expect(contentOf(folder)).toContain('wal/00000001-0001/000000010000000000000001');
+      }
+    },
+  );
 });

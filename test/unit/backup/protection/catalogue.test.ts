@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import {
   type Base,
   type Catalogue,
+  planEverything,
   planRecovery,
   type Run,
   windowsOf,
@@ -142,6 +143,19 @@ describe('what can be brought back', () => {
         [2, 5],
       ]);
       expect(spoken(restored)).toEqual([[2, 9]]);
+    });
+
+    it('has all of the live WAL from the oldest base on that leads to it', () => {
+      const later = { ...restored, bases: [...restored.bases, base('new', 2, 5, 7)] };
+      expect(planRecovery(later)?.base.id).toBe('new');
+      const plan = planEverything(later);
+      expect(plan).toMatchObject({ timeline: 2, base: { id: 'a' } });
+      expect(plan?.segments.map(({ timeline, number }) => [timeline, number])).toEqual([
+        [1, 2],
+        [2, 3],
+        [2, 4],
+        [2, 5],
+      ]);
     });
 
     it('takes no base that was taken behind the point where the timelines part', () => {

@@ -11,6 +11,7 @@ const status: ProtectionStatus = {
   message: '',
   place: '/shop/backups/protection',
   windows: [{ from: ago(3600), until: ago(3) }],
+  earlier: [],
   since: ago(3600),
   lagSeconds: 3,
   lagBytes: 0,

@@ -52,6 +52,19 @@ describe('the edit of a compose file', () => {
     expect(applyEdits(text, edits)).toBeUndefined();
   });
 
+  it('gives the receiver of a protection the same image, and is refused where it cannot', async () => {
+    const receiver = '  db-protect:\n    image: postgres:16\n';
+    const compose = SCAFFOLD.replace('volumes:\n  # The', `${receiver}volumes:\n  # The`);
+    const { text, edits } = await plan(compose, 17);
+    expect(text).toContain('  db-protect:\n    image: postgres:17\n');
+    expect(applyEdits(text, inverse(edits))).toBe(compose);
+    const pinned = compose.replace(receiver, receiver.replace('16', '16.4'));
+    await expect(plan(pinned, 17)).rejects.toMatchObject({
+      code: 'COMPOSE_NOT_EDITABLE',
+      message: expect.stringContaining('"db-protect", which has to get the same image'),
+    });
+  });
+
   it('leaves a tag that names the major already, or a later one', async () => {
     for (const [imageMajor, path] of [
       [16, '/var/lib/postgresql/data'],
