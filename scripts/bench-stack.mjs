@@ -176,7 +176,20 @@ async function seed(port, token) {
 async function load(contestant, operation, duration, token) {
   const printed = await compose(
     [
-      ...['exec', '-T', '-e', 'TOKEN', 'load', 'wrk', '-t', '1', '-c', values.connections],
+      ...[
+        'exec',
+        '-T',
+        '-e',
+        'TOKEN',
+        'load',
+        'wrk',
+        '-t',
+        '1',
+        '-c',
+        values.connections,
+        '--timeout',
+        '20s',
+      ],
       ...[
         '-d',
         `${duration}s`,

@@ -72,7 +72,8 @@ export class Relay {
 
   /** Has it look now rather than at its next time. */
   wake(): void {
-    this.#wake?.abort();
+    // Every change comes here, and abort() makes an error with its stack even where it has nothing to do.
+    if (this.#wake?.signal.aborted === false) this.#wake.abort();
   }
 
   /** Takes nothing more up, and gives what is being sent a moment. What was not taken is sent by whoever comes next. */
