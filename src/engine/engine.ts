@@ -21,6 +21,8 @@ export interface BuildOptions {
   services: readonly string[];
   noCache?: boolean;
   pull?: boolean;
+  /** Build arguments beside those of the compose file. */
+  args?: Readonly<Record<string, string>>;
   signal?: AbortSignal;
   /** Called when a step begins, and for each line that it prints. */
   onRunning?: (step: RunningStep) => void;
@@ -90,6 +92,11 @@ export interface UpOptions {
    */
   checks?: Promise<void>;
   /**
+   * Builds without the checks that a Dockerfile can do later, if it declares so by `ARG INVCTL_CHECKS`:
+   * `UpOutcome.unchecked`.
+   */
+  checkLater?: boolean;
+  /**
    * Wait until every started service is healthy, runs (if it declares no check), or ended with 0 (if it is a
    * one-shot).
    */
@@ -131,6 +138,8 @@ export interface UpOutcome {
    * `none`.
    */
   outdated: OutdatedImage[];
+  /** Services that were built without some checks. `build` does them; until then they count as outdated. */
+  unchecked?: string[];
 }
 
 export interface LogEntry {

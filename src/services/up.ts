@@ -27,6 +27,8 @@ export interface UpInput {
   build: BuildChoice;
   /** See `UpOptions`. */
   onlyRebuilt?: boolean;
+  /** See `UpOptions`. */
+  checkLater?: boolean;
   wait: boolean;
   timeoutMs: number;
   onEngine?: (info: EngineInfo) => void;
@@ -53,6 +55,8 @@ export interface UpResult {
    * Services whose source had changed since they were built: they are rebuilt, except with `build: 'none'`.
    */
   outdated: OutdatedImage[];
+  /** See `UpOutcome`. */
+  unchecked: string[];
   failed: FailedService[];
   /** The first login of a scaffold, whose API has a login page. */
   login?: FirstLogin;
@@ -90,6 +94,7 @@ export async function up(context: ServiceContext, input: UpInput): Promise<UpRes
         services: input.services,
         build: input.build,
         ...(input.onlyRebuilt && { onlyRebuilt: true, checks }),
+        ...(input.checkLater && { checkLater: true }),
         wait: input.wait,
         timeoutMs: input.timeoutMs,
         signal: context.signal,
@@ -107,6 +112,7 @@ export async function up(context: ServiceContext, input: UpInput): Promise<UpRes
       seconds: outcome.seconds,
       unchanged: outcome.unchanged,
       outdated: outcome.outdated,
+      unchecked: outcome.unchecked ?? [],
       failed,
     };
   });

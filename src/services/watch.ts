@@ -6,6 +6,7 @@ import { selectEngine } from '../engine/select.js';
 import { ExitCode, hasErrorCode, UserError } from '../errors.js';
 import { locateProject, type ProjectLocation } from '../project/locate.js';
 import { type ComposeProject, withDependencies } from '../project/model.js';
+import { withProjectLock } from '../system/lock.js';
 import type { ServiceContext } from './context.js';
 import { type UpResult, up } from './up.js';
 import { WatchedFiles } from './watched-files.js';
@@ -38,6 +39,10 @@ export type WatchEvent =
   | { kind: 'unchanged' }
   /** The build failed: what ran before goes on. */
   | { kind: 'not-built'; error: UserError }
+  /** What was served before some checks of its build has passed them. */
+  | { kind: 'checked' }
+  /** It has not: it runs, and the next `up` does not build it. */
+  | { kind: 'not-checked'; error: UserError }
   /** The build succeeded, but a service does not become healthy. */
   | { kind: 'unhealthy'; result: UpResult }
   | { kind: 'waiting'; error: UserError };
@@ -66,15 +71,22 @@ export async function watch(outer: ServiceContext, input: WatchInput): Promise<v
       services: sources(project, input.services).map(({ name }) => name),
       folders: files.folders,
     });
+    let unchecked: readonly string[] = [];
     for (;;) {
       let round: Round | undefined;
+      const interrupted = new AbortController();
+      const checking = check(context, input, unchecked, interrupted.signal);
+      checking.catch(() => {});
       const { paths, sinceMs } = await changes.next(() => {
+        interrupted.abort();
         round = beginRound(context);
       });
+      if (signal.aborted) interrupted.abort();
+      await checking;
       if (signal.aborted) return;
       input.onEvent({ kind: 'changed', files: paths });
       if (!round || paths.some((path) => files.files.includes(path))) round = beginRound(context);
-      await attempt(context, input, sinceMs, round);
+      unchecked = (await attempt(context, { ...input, checkLater: true }, sinceMs, round)) ?? [];
       await follow(round, input, files, watcher);
     }
   } finally {
@@ -159,12 +171,42 @@ async function follow(
   }
 }
 
+/**
+ * Does the checks that the build of these services left out. A change interrupts it: what is built of that is
+ * checked next. Another invctl at work does too: the next `up` does them.
+ */
+async function check(
+  context: ServiceContext,
+  { onEvent }: WatchInput,
+  services: readonly string[],
+  interrupted: AbortSignal,
+): Promise<void> {
+  if (services.length === 0) return;
+  const signal = AbortSignal.any([context.signal, interrupted]);
+  try {
+    const { location, engine } = await projectNow(context, signal);
+    await withProjectLock(location, { command: 'invctl watch', signal }, () =>
+      engine.build(location, { services, signal }, () => {}),
+    );
+    onEvent({ kind: 'checked' });
+  } catch (error) {
+    if (signal.aborted || hasErrorCode(error, 'PROJECT_LOCKED')) return;
+    if (!(error instanceof UserError)) throw error;
+    onEvent({ kind: 'not-checked', error });
+  }
+}
+
+interface AttemptInput extends WatchInput {
+  checkLater?: boolean;
+}
+
+/** @returns the services that were built without some checks. */
 async function attempt(
   context: ServiceContext,
-  input: WatchInput,
+  input: AttemptInput,
   sinceMs: number,
   round = beginRound(context),
-): Promise<void> {
+): Promise<readonly string[] | undefined> {
   if (context.signal.aborted) return;
   let replacing = false;
   const interrupt = () => {
@@ -183,7 +225,7 @@ async function attempt(
         continue;
       }
       if (result) report(result, input, sinceMs);
-      return;
+      return result?.unchecked;
     }
   } finally {
     context.signal.removeEventListener('abort', interrupt);
@@ -193,7 +235,7 @@ async function attempt(
 /** @returns nothing when it was reported already, or was aborted. */
 async function tryOnce(
   context: ServiceContext,
-  { services, timeoutMs, onEvent: tell }: WatchInput,
+  { services, timeoutMs, checkLater = false, onEvent: tell }: AttemptInput,
   { stop: { signal }, project }: Round,
   onEvent: (event: ServiceEvent) => void,
 ): Promise<UpResult | 'locked' | undefined> {
@@ -204,6 +246,7 @@ async function tryOnce(
       services,
       build: 'changed',
       onlyRebuilt: true,
+      checkLater,
       wait: true,
       timeoutMs,
       onEvent,

@@ -70,6 +70,10 @@ function describe(context: Context, event: Exclude<WatchEvent, { kind: 'progress
       return served(event.result, event.seconds, context);
     case 'not-built':
       return `${style.red('✗')} ${problem(context, event.error)}\n${style.dim('what ran before goes on; the next change is tried again')}`;
+    case 'checked':
+      return style.dim('checked');
+    case 'not-checked':
+      return `${style.red('✗')} ${problem(context, event.error)}\n${style.dim('what was served runs; `invctl up` does not build it until that is mended')}`;
     case 'unhealthy':
       return `${style.red('✗')} ${notHealthy(event.result).message}`;
   }
@@ -125,12 +129,14 @@ function document(event: Exclude<WatchEvent, { kind: 'progress' }>): Record<stri
     case 'changed':
       return { event: event.kind, files: event.files };
     case 'unchanged':
+    case 'checked':
       return { event: event.kind };
     case 'served':
       return { event: event.kind, seconds: event.seconds, services: rows(event.result) };
     case 'unhealthy':
       return { event: event.kind, services: rows(event.result), error: errorOf(notHealthy(event.result)) };
     case 'not-built':
+    case 'not-checked':
     case 'waiting':
       return { event: event.kind, error: errorOf(event.error) };
   }

@@ -51,6 +51,7 @@ export function build(location: ProjectLocation, options: BuildOptions): string[
     'build',
     ...(options.noCache ? ['--no-cache'] : []),
     ...(options.pull ? ['--pull'] : []),
+    ...Object.entries(options.args ?? {}).flatMap(([name, value]) => ['--build-arg', `${name}=${value}`]),
     '--',
     ...options.services,
   );

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { CommandError, UserError } from '../../errors.js';
+import { dockerfilePath } from '../../project/build-context.js';
 import type { ProjectLocation } from '../../project/locate.js';
 import { type ComposeProject, type ComposeService, imageName } from '../../project/model.js';
 import type { BuildOptions, BuildResult, BuildStep } from '../engine.js';
@@ -52,7 +52,7 @@ export async function buildImages(
     (service) => service.build && (options.services.length === 0 || options.services.includes(service.name)),
   );
   if (services.length === 0) return { services, steps: [], seconds: 0 };
-  const images = new BuiltImages(docker, location, project);
+  const images = new BuiltImages(docker, location, withArguments(project, options.args));
   const noteBuilt = await images.begin(services.map(({ name }) => name));
   const steps: BuildStep[] = [];
   const log: string[] = [];
@@ -89,12 +89,47 @@ export async function buildImages(
   return { services, steps, seconds: (Date.now() - started) / 1000 };
 }
 
+function withArguments(project: ComposeProject, args: BuildOptions['args']): ComposeProject {
+  if (!args) return project;
+  const services = Object.entries(project.services).map(([name, service]) => {
+    const build = service.build && { ...service.build, args: { ...service.build.args, ...args } };
+    return [name, build ? { ...service, build } : service] as const;
+  });
+  return { ...project, services: Object.fromEntries(services) };
+}
+
+/** The argument by which a Dockerfile leaves out checks (`after`) that it does in every other build (`before`). */
+const CHECKS_ARGUMENT = 'INVCTL_CHECKS';
+
+/** Returns the arguments that leave out the checks of these services; undefined if one does not declare them. */
+export async function argumentsToCheckLater(
+  project: ComposeProject,
+  services: readonly string[],
+): Promise<BuildOptions['args']> {
+  const declared = await Promise.all(
+    services.map(async (name) => {
+      const text = await dockerfileText(project.services[name] as ComposeService);
+      return text !== undefined && declaresArgument(text, CHECKS_ARGUMENT);
+    }),
+  );
+  return declared.every(Boolean) ? { [CHECKS_ARGUMENT]: 'after' } : undefined;
+}
+
+/** Whether the Dockerfile declares the argument before its first stage, where a `FROM` can use it. */
+export function declaresArgument(dockerfile: string, name: string): boolean {
+  const [before = ''] = dockerfile.split(/^\s*FROM\s/im);
+  return new RegExp(`^\\s*ARG\\s+(?:\\S+\\s+)*${name}(?:[=\\s]|$)`, 'im').test(before);
+}
+
 /** Returns the image that the last stage of a Dockerfile starts from; undefined if an ARG decides it. */
 async function baseImage(service: ComposeService): Promise<string | undefined> {
-  if (!service.build || /^[a-z]+:\/\//i.test(service.build.context)) return undefined;
-  const path = join(service.build.context, service.build.dockerfile ?? 'Dockerfile');
-  const text = service.build.dockerfileInline ?? (await readFile(path, 'utf8').catch(() => undefined));
-  return text === undefined ? undefined : lastBaseImage(text, service.build.target);
+  const text = await dockerfileText(service);
+  return text === undefined ? undefined : lastBaseImage(text, service.build?.target);
+}
+
+async function dockerfileText({ build }: ComposeService): Promise<string | undefined> {
+  if (!build || /^[a-z]+:\/\//i.test(build.context)) return undefined;
+  return build.dockerfileInline ?? readFile(dockerfilePath(build), 'utf8').catch(() => undefined);
 }
 
 /** @param target the stage that is built; default: the last one. */

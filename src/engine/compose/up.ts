@@ -1,12 +1,19 @@
-import { UserError } from '../../errors.js';
+import { hasErrorCode, UserError } from '../../errors.js';
 import type { ProjectLocation } from '../../project/locate.js';
 import { type ComposeProject, withDependencies } from '../../project/model.js';
 import type { RunResult } from '../../system/process.js';
-import type { OutdatedImage, RunningStep, ServiceEvent, UpOptions, UpOutcome } from '../engine.js';
+import type {
+  BuildOptions,
+  OutdatedImage,
+  RunningStep,
+  ServiceEvent,
+  UpOptions,
+  UpOutcome,
+} from '../engine.js';
 import { LABEL_CONFIG_HASH } from '../labels.js';
 import type { ServiceStatus } from '../service-status.js';
 import * as argv from './argv.js';
-import { buildImages } from './build.js';
+import { argumentsToCheckLater, buildImages } from './build.js';
 import { BuiltImages } from './built-images.js';
 import { composeComplaint, type Docker, failedCommand } from './docker.js';
 import { explainDockerError } from './errors.js';
@@ -48,7 +55,13 @@ export async function bringUp(
   const volumesBefore = docker.list(argv.volumeNames(location.name));
   // Awaited after the build: until then a rejection must not end the process.
   volumesBefore.catch(() => {});
-  const outdated = await buildWhatIsAsked(docker, location, project, { ...options, wanted }, onEvent).finally(
+  const { outdated, unchecked } = await buildWhatIsAsked(
+    docker,
+    location,
+    project,
+    { ...options, wanted },
+    onEvent,
+  ).finally(
     // What a check found says more than the build that failed of it.
     () => options.checks,
   );
@@ -84,6 +97,7 @@ export async function bringUp(
       failed,
       unchanged: statuses.map(({ name }) => name).filter((name) => !watch.touchedServices.has(name)),
       outdated,
+      unchecked,
     };
   } catch (error) {
     if (options.signal?.aborted) await undo(docker, location, watch.createdIds, volumes);
@@ -156,7 +170,7 @@ function standsAlone(
   );
 }
 
-/** @returns the services whose source had changed. @throws UserError IMAGE_MISSING, BUILD_FAILED */
+/** @throws UserError IMAGE_MISSING, BUILD_FAILED */
 async function buildWhatIsAsked(
   docker: Docker,
   location: ProjectLocation,
@@ -164,26 +178,38 @@ async function buildWhatIsAsked(
   {
     wanted,
     build = 'missing',
+    checkLater = false,
     signal,
-  }: Pick<UpOptions, 'build' | 'signal'> & { wanted: ReadonlySet<string> },
+  }: Pick<UpOptions, 'build' | 'checkLater' | 'signal'> & { wanted: ReadonlySet<string> },
   onEvent: (event: ServiceEvent) => void,
-): Promise<OutdatedImage[]> {
+): Promise<Required<Pick<UpOutcome, 'outdated' | 'unchecked'>>> {
   const images = new BuiltImages(docker, location, project);
   const missing = await images.missing(wanted);
   const outdated = build === 'changed' || build === 'none' ? await images.outdated(wanted) : [];
   if (build === 'none') {
     const [first] = missing;
     if (first !== undefined) throw imageMissing(first);
-    return outdated;
+    return { outdated, unchecked: [] };
   }
   const services =
     build === 'all'
       ? [...wanted].filter((name) => project.services[name]?.build)
       : [...missing, ...outdated.map(({ service }) => service)];
-  if (services.length > 0) {
-    await buildServices(docker, location, project, { services, outdated, signal }, onEvent);
+  if (services.length === 0) return { outdated, unchecked: [] };
+  const work = { services, outdated, signal };
+  const args =
+    checkLater && missing.length === 0 ? await argumentsToCheckLater(project, services) : undefined;
+  if (args) {
+    try {
+      await buildServices(docker, location, project, { ...work, args }, onEvent);
+      return { outdated, unchecked: services };
+    } catch (error) {
+      // It may lack what only the checks make.
+      if (!hasErrorCode(error, 'BUILD_FAILED')) throw error;
+    }
   }
-  return outdated;
+  await buildServices(docker, location, project, work, onEvent);
+  return { outdated, unchecked: [] };
 }
 
 async function buildServices(
@@ -193,8 +219,14 @@ async function buildServices(
   {
     services,
     outdated,
+    args,
     signal,
-  }: { services: readonly string[]; outdated: readonly OutdatedImage[]; signal: AbortSignal | undefined },
+  }: {
+    services: readonly string[];
+    outdated: readonly OutdatedImage[];
+    args?: BuildOptions['args'];
+    signal: AbortSignal | undefined;
+  },
   onEvent: (event: ServiceEvent) => void,
 ): Promise<void> {
   const started = Date.now();
@@ -215,6 +247,7 @@ async function buildServices(
     project,
     {
       services,
+      ...(args ? { args } : {}),
       onRunning: (step) => say(step.service, step),
       ...(signal ? { signal } : {}),
     },

@@ -32,7 +32,7 @@ export function buildOf(
     ...(dockerfile?.file === undefined ? {} : { dockerfile: words.path(dockerfile.file) }),
     ...(build.target === undefined ? {} : { target: build.target }),
     args: Object.keys(build.args),
-    stages: dockerfile ? stagesOf(dockerfile.instructions, dockerfile.lastStage, words) : [],
+    stages: dockerfile ? stagesOf(dockerfile.instructions, dockerfile.lastStage, build.args, words) : [],
     ...(ignore ? { ignore: { ...ignore, file: words.path(ignore.file) } } : {}),
     exposed: exposedIn(build.context, ignore?.rules ?? [], sensitive).map((file) => words.path(file)),
   };
@@ -41,16 +41,20 @@ export function buildOf(
 function stagesOf(
   instructions: readonly Instruction[],
   last: readonly Instruction[],
+  args: Readonly<Record<string, string | null>>,
   words: Wording,
 ): BuildStage[] {
+  const values = new Map([...argumentDefaults(instructions), ...Object.entries(args)]);
   const starts = instructions.flatMap(({ keyword }, index) => (keyword === 'FROM' ? [index] : []));
   const stages: BuildStage[] = [];
   for (const [number, start] of starts.entries()) {
     const own = instructions.slice(start, starts[number + 1] ?? instructions.length);
     const [from] = own;
-    const base = from?.words[0] ?? '';
     const stageNamed = (name: string) =>
       stages.find((stage, index) => stage.name === name.toLowerCase() || String(index) === name)?.name;
+    const written = from?.words[0] ?? '';
+    // An argument that chooses a stage is resolved; the value of another one may be private.
+    const base = (written.includes('$') && stageNamed(withValues(written, values))) || written;
     const sources = [base, ...own.flatMap(({ text }) => copySource(text))].flatMap(
       (name) => stageNamed(name) ?? [],
     );
@@ -63,6 +67,23 @@ function stagesOf(
     });
   }
   return neededFor(stages);
+}
+
+/** Arguments with a default before the first stage: those that a `FROM` can use. */
+function argumentDefaults(instructions: readonly Instruction[]): [string, string][] {
+  const first = instructions.findIndex(({ keyword }) => keyword === 'FROM');
+  return instructions.slice(0, Math.max(0, first)).flatMap(({ keyword, words }) =>
+    keyword !== 'ARG'
+      ? []
+      : words.flatMap((word): [string, string][] => {
+          const [, name = '', value = ''] = /^(\w+)=["']?([^"']*)/.exec(word) ?? [];
+          return name === '' ? [] : [[name, value]];
+        }),
+  );
+}
+
+function withValues(text: string, values: ReadonlyMap<string, string | null>): string {
+  return text.replace(/\$\{?(\w+)\}?/g, (reference, name: string) => values.get(name) ?? reference);
 }
 
 function stageName(text: string): string | undefined {

@@ -28,8 +28,9 @@ describe.skipIf(withoutDocker)('watch, of a service that waits for another', () 
   const events: { event: string }[] = [];
   let wake = () => {};
   let seen = 0;
-  const served = async (count: number) => {
-    while (events.filter(({ event }) => event === 'served').length < count) {
+  const counted = (kind: string) => events.filter(({ event }) => event === kind).length;
+  const until = async (kind: string, count: number) => {
+    while (counted(kind) < count) {
       expect(child.exitCode, JSON.stringify(events)).toBeNull();
       await new Promise<void>((resolve) => {
         wake = resolve;
@@ -38,7 +39,7 @@ describe.skipIf(withoutDocker)('watch, of a service that waits for another', () 
   };
   /** Until the edit is served, however many rounds the files came in. */
   const servedAs = async (expected: string) => {
-    do await served(++seen);
+    do await until('served', ++seen);
     while ((await text()) !== expected);
   };
   const text = () => docker('exec', `${project.name}-app-1`, 'cat', '/app/text');
@@ -50,7 +51,17 @@ describe.skipIf(withoutDocker)('watch, of a service that waits for another', () 
     await mkdir(join(project.folder, 'app'));
     await project.write(
       'app/Dockerfile',
-      'FROM debian:trixie-slim\nCOPY text /app/text\nCMD ["sleep", "infinity"]\n',
+      [
+        'ARG INVCTL_CHECKS=before',
+        'FROM debian:trixie-slim AS checked-after',
+        'COPY text /app/text',
+        'FROM checked-after AS checked-before',
+        'RUN ! grep unwanted /app/text',
+        'FROM checked-$INVCTL_CHECKS AS checked',
+        'FROM debian:trixie-slim',
+        'COPY --from=checked /app/text /app/text',
+        'CMD ["sleep", "infinity"]',
+      ].join('\n'),
     );
     await project.write('app/text', 'one');
     child = spawn(process.execPath, [bin, '--engine', 'docker', '--json', 'watch'], {
@@ -63,7 +74,7 @@ describe.skipIf(withoutDocker)('watch, of a service that waits for another', () 
       events.push(JSON.parse(line) as { event: string });
       wake();
     });
-    await served(++seen);
+    await until('served', ++seen);
   });
   afterAll(async () => {
     child?.kill('SIGINT');
@@ -84,6 +95,26 @@ describe.skipIf(withoutDocker)('watch, of a service that waits for another', () 
     await servedAs('three');
     expect(await container('store')).not.toBe(store);
     expect(await container('app')).not.toBe(app);
+  });
+
+  it('serves first what the Dockerfile checks later, and `up` builds only what passes', async () => {
+    const upNow = () => project.json(['up']);
+    const failed = counted('not-checked');
+    await project.write('app/text', 'unwanted');
+    await servedAs('unwanted');
+    await until('not-checked', failed + 1);
+    const { code, document } = await upNow();
+    expect(code).not.toBe(0);
+    expect(document.error).toMatchObject({ code: 'BUILD_FAILED' });
+    expect(await text()).toBe('unwanted');
+    const passed = counted('checked');
+    await project.write('app/text', 'wanted');
+    await servedAs('wanted');
+    await until('checked', passed + 1);
+    const image = () => docker('inspect', '--format', '{{.Image}}', `${project.name}-app-1`);
+    const before = await image();
+    expect((await upNow()).document.data).toMatchObject({ outdated: [] });
+    expect(await image()).toBe(before);
   });
 
   it('brings up again what ended meanwhile', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { baseImages, lastBaseImage } from '../../../../src/engine/compose/build.js';
+import { baseImages, declaresArgument, lastBaseImage } from '../../../../src/engine/compose/build.js';
 
 describe('the base of an image', () => {
   it.each([
@@ -31,5 +31,19 @@ FROM other:$TAG
 `;
     expect(baseImages(dockerfile)).toEqual(['node:24-slim', 'ghcr.io/tools:2']);
     expect(baseImages('')).toEqual([]);
+  });
+});
+
+describe('an argument that a FROM can use', () => {
+  it.each([
+    ['ARG INVCTL_CHECKS=before\nFROM a\n', true],
+    ['# syntax=docker/dockerfile:1\n\n  arg A=1 INVCTL_CHECKS\r\nFROM a\r\n', true],
+    ['FROM a\nARG INVCTL_CHECKS=before\n', false],
+    ['ARG INVCTL_CHECKS_TOO=before\nFROM a\n', false],
+    ['ARG OTHER=INVCTL_CHECKS\nFROM a\n', false],
+    ['# ARG INVCTL_CHECKS\nFROM a\n', false],
+    ['', false],
+  ])('%j: %s', (dockerfile, declared) => {
+    expect(declaresArgument(dockerfile, 'INVCTL_CHECKS')).toBe(declared);
   });
 });

@@ -35,3 +35,19 @@ it('with a .dockerignore that keeps all of it out, they are in no image', async 
   expect(text).toContain('it is in no image.');
   expect(text).toContain('it is in no image and in no variable.');
 });
+
+it('follows an argument that chooses a stage, and shows the value of no other', async () => {
+  const Dockerfile = [
+    'ARG TAG=1 CHECKS="before"',
+    'FROM a:$TAG AS checked-after',
+    'FROM checked-after AS checked-before',
+    'RUN check',
+    'FROM checked-$CHECKS',
+  ];
+  await withProject({ ...FILES, Dockerfile: Dockerfile.join('\n') }, async (root) => {
+    const { text } = await projectDocument(folderContext(root, bareShell()), { output: '-', check: false });
+    expect(text).toContain('`FROM checked-before`');
+    expect(text).toContain('`RUN check`');
+    expect(text).toContain('`FROM a:$TAG`');
+  });
+});
