@@ -84,9 +84,12 @@ export function up(
   );
 }
 
+/** Also removes what a profile started that is not on now: to Compose it is neither of the project nor an orphan. */
 export function down(location: ProjectLocation, options: { volumes: boolean }): string[] {
   return compose(
     location,
+    '--profile',
+    '*',
     '--progress',
     'plain',
     'down',

@@ -34,6 +34,11 @@ services:
   migrate:
     image: debian:trixie-slim
     command: ["true"]
+  watcher:
+    profiles: [watched]
+    image: debian:trixie-slim
+    init: true
+    command: [sleep, infinity]
 networks:
   backend: { internal: true }
   frontend: {}
@@ -213,8 +218,10 @@ describe.skipIf(withoutDocker)('the life of a project on Docker', () => {
       '-c',
       'create table kept as select 7 as n',
     ]);
+    // Also what a profile started that is not on any more.
+    await project.invctl(['up', 'watcher', '-q'], { env: { COMPOSE_PROFILES: 'watched' } });
     const { document } = await project.json(['down']);
-    expect(document.data).toMatchObject({ removed: ['db', 'migrate'], volumesRemoved: [] });
+    expect(document.data).toMatchObject({ removed: ['db', 'migrate', 'watcher'], volumesRemoved: [] });
     expect(await project.leftovers()).toEqual([`volume ${project.name}_pgdata`]);
     expect((await project.invctl(['down'])).stdout).toContain('was not up');
     const logs = await project.invctl(['logs']);
