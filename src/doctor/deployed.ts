@@ -7,6 +7,8 @@ export interface Deployed {
   place: string;
   /** The command that hands the project's files over again. */
   redeploy: string;
+  /** The command that shows an object, which follows it. */
+  look: string;
   services: DeployedService[];
   /** Images that run beside it, such as what collects logs; undefined: nobody may look. */
   neighbours: readonly string[] | undefined;

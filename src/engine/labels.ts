@@ -6,3 +6,5 @@ export const LABEL_ONE_OFF = 'com.docker.compose.oneoff';
 export const LABEL_CONFIG_HASH = 'com.docker.compose.config-hash';
 /** A URL that a service is reached by from outside, where its published port does not tell: a proxy's name. */
 export const LABEL_URL = 'invctl.url';
+/** Name of the stack that an object belongs to, on a Swarm. */
+export const LABEL_STACK = 'com.docker.stack.namespace';

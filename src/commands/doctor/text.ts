@@ -21,7 +21,7 @@ export function diagnosisText(result: DoctorResult, style: Style, columns: numbe
   const { checks } = result;
   const fixes = fixLines(result, style);
   if (result.deployed && result.deployed.orchestrator !== 'unread')
-    blocks.push(style.dim(`The production checklist is judged by ${result.deployed.place}, as it runs.`));
+    blocks.push(style.dim(`The production checklist is judged by what runs in ${result.deployed.place}.`));
   if (fixes.length > 0) blocks.push(fixes.join('\n'));
   for (const severity of ['fail', 'warn', 'info'] as const) {
     for (const one of checks.filter(({ outcome }) => outcome === severity)) {

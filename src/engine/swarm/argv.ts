@@ -1,9 +1,9 @@
+import { LABEL_STACK } from '../labels.js';
+
 /**
  * Every argument vector for `docker` that addresses a Swarm. Pure: each function returns the words after
  * `docker`.
  */
-
-const STACK_LABEL = 'com.docker.stack.namespace';
 
 export function swarmState(): string[] {
   return ['info', '--format', '{{json .Swarm}}'];
@@ -40,7 +40,7 @@ export function removeSecret(name: string): string[] {
 }
 
 export function serviceIds(stack: string): string[] {
-  return ['service', 'ls', '--quiet', '--filter', `label=${STACK_LABEL}=${stack}`];
+  return ['service', 'ls', '--quiet', '--filter', `label=${LABEL_STACK}=${stack}`];
 }
 
 export function serviceImages(): string[] {

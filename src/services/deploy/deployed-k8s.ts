@@ -68,18 +68,24 @@ export async function readKubeObjects(
 export function deployedK8s(
   project: ComposeProject,
   objects: KubeObjects,
-  { namespace, redeploy, backupFolder }: { namespace: string; redeploy: string; backupFolder: string },
+  {
+    kubectl,
+    namespace,
+    redeploy,
+    backupFolder,
+  }: { kubectl: string; namespace: string; redeploy: string; backupFolder: string },
 ): Deployed {
   const [monitor] = objects.monitors;
   return {
     orchestrator: 'k8s',
     place: `the namespace "${namespace}"`,
     redeploy,
+    look: `${kubectl} describe`,
     backupFolder,
     services: objects.workloads.map((workload) => serviceOf(project, workload, objects)),
     neighbours: objects.neighbours?.flatMap((one) => containersOf(one).map(({ image }) => String(image))),
     ...(monitor ? { monitor: `${monitor.kind} ${monitor.metadata.name}` } : {}),
-    database: databaseOf(project, objects, namespace),
+    database: databaseOf(project, objects, kubectl),
   };
 }
 
@@ -218,7 +224,7 @@ function keeperOf({ metadata }: KubeObject): string | undefined {
   return owner ? `${owner.kind} ${owner.name}` : undefined;
 }
 
-function databaseOf(project: ComposeProject, { workloads, backups }: KubeObjects, namespace: string) {
+function databaseOf(project: ComposeProject, { workloads, backups }: KubeObjects, kubectl: string) {
   const names = postgresServices(project).map(({ name }) => objectName(name));
   const found = workloads.find(({ metadata }) => names.includes(metadata.labels?.[COMPONENT] ?? ''));
   if (!found) {
@@ -236,6 +242,6 @@ function databaseOf(project: ComposeProject, { workloads, backups }: KubeObjects
     kind: 'operator',
     cluster,
     ...(newest ? { newest } : {}),
-    command: `kubectl --namespace ${namespace} cnpg backup ${cluster}`,
+    command: `${kubectl} cnpg backup ${cluster}`,
   } satisfies DeployedDatabase;
 }

@@ -30,10 +30,11 @@ export async function findDeployed(
   const cluster = createCluster(processes, targetOf(target), signal);
   try {
     const objects = await readKubeObjects(cluster, project);
-    if (!objects) return { place, unread: nothingThere(target) };
+    if (!objects) return { place, unread: nothingThere(location, target) };
     const { backup } = await readSettings(clusterLocation(location, target));
     const backupFolder = resolve(location.directory, backup.folder);
     return deployedK8s(project, objects, {
+      kubectl: kubectlFor(target),
       namespace: target.namespace,
       redeploy: redeployK8s(target),
       backupFolder,
@@ -118,10 +119,14 @@ function redeployK8s({ context, namespace }: DeployedCluster): string {
   return `invctl deploy k8s${at} --namespace ${namespace}`;
 }
 
-function nothingThere(target: DeployedCluster): UserError {
+function kubectlFor({ context, namespace }: DeployedCluster): string {
+  return `kubectl${context === undefined ? '' : ` --context ${shellWord(context)}`} --namespace ${namespace}`;
+}
+
+function nothingThere({ stateFolder }: ProjectLocation, target: DeployedCluster): UserError {
   return new UserError({
     code: 'NOT_DEPLOYED',
     message: `${placeOf(target)} has no workload of this project any more`,
-    hint: redeployK8s(target),
+    hint: `${redeployK8s(target)}      (if it is not to be there any more: rm ${shellWord(join(stateFolder, 'cluster.json'))})`,
   });
 }

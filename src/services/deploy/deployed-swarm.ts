@@ -42,6 +42,7 @@ export function deployedSwarm(
     orchestrator: 'swarm',
     place: `the stack "${project.name}"`,
     redeploy,
+    look: 'docker service ps --no-trunc',
     backupFolder,
     services: [...objects.services].map(([name, service]) => serviceOf(project, name, service, objects)),
     neighbours: objects.serviceImages,

@@ -260,6 +260,15 @@ describe.skipIf(withoutCluster)('deploy k8s', () => {
       ]);
       expect(outcomes(drifted.byId)).toMatchObject({ limits: 'fail', healthchecks: 'fail', restart: 'pass' });
 
+      // All of it is gone: that is a finding, and the rest is not judged.
+      kubectl('delete', '-n', namespace, 'deployment/api', 'statefulset/db');
+      const gone = await judge();
+      expect(gone.byId.orchestration).toMatchObject({
+        outcome: 'fail',
+        findings: [{ next: expect.stringMatching(/^invctl deploy k8s .*rm \S+cluster\.json/) }],
+      });
+      expect(outcomes(gone.byId)).toMatchObject({ limits: 'unknown', restart: 'unknown' });
+
       // Nobody answers: nothing is green that only the cluster can tell.
       const kubeconfig = parse(readFileSync(clusterEnvironment.KUBECONFIG as string, 'utf8'));
       kubeconfig.clusters[0].cluster.server = 'https://127.0.0.1:1';

@@ -13,15 +13,21 @@ export const check = defineCheck({
   needs: ['config'],
   why: 'When the one machine is gone, so is the service.',
   docs: `Checklist item 10. \`invctl export swarm\` and \`invctl export k8s\` write the project for one; \`invctl deploy swarm\` and \`invctl deploy k8s\` hand it over, wait, and go back where it fails. What is deployed is judged by what runs: every service is there with all its replicas, its last update succeeded, and its image is named by its content, so that a node that fetches it tomorrow gets the same. One machine with a restart policy is a choice as well: what runs this project cannot be seen from its files.`,
-  probe: (facts) =>
-    judgeWhereItRuns(
+  async probe(facts) {
+    const deployed = await facts.deployed();
+    if (deployed && 'unread' in deployed && deployed.unread.code === 'NOT_DEPLOYED') {
+      const { message, hint } = deployed.unread;
+      return [{ message, ...(hint === undefined ? {} : { next: hint }) }];
+    }
+    return judgeWhereItRuns(
       facts,
       () => orchestrationOfFiles(facts),
       (deployed) => [
         ...absent(facts, deployed),
         ...deployed.services.flatMap((one) => problemsOf(deployed, one)),
       ],
-    ),
+    );
+  },
 });
 
 function absent(facts: Facts, { services, place, redeploy, database }: Deployed): Finding[] {
@@ -32,17 +38,13 @@ function absent(facts: Facts, { services, place, redeploy, database }: Deployed)
     .map((name) => ({ message: `"${name}" is not in ${place}`, next: redeploy, service: name }));
 }
 
-function problemsOf({ orchestrator, place, redeploy }: Deployed, service: DeployedService): Finding[] {
+function problemsOf({ orchestrator, place, redeploy, look }: Deployed, service: DeployedService): Finding[] {
   const { name, object, oneShot, wanted, ready, updateProblem, pinned, image } = service;
   const findings: Finding[] = [];
-  const look =
-    orchestrator === 'swarm'
-      ? `docker service ps --no-trunc ${object}`
-      : `kubectl describe ${object.toLowerCase()}`;
   if (!oneShot && ready < wanted) {
     findings.push({
       message: `${ready} of ${wanted} replicas of "${name}" run in ${place}${updateProblem ? `: ${updateProblem}` : ''}`,
-      next: `${redeploy}      (it says why; or: ${look})`,
+      next: `${redeploy}      (it says why; or: ${look} ${orchestrator === 'k8s' ? object.toLowerCase() : object})`,
       service: name,
     });
   } else if (updateProblem) {

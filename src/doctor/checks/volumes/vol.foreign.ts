@@ -1,4 +1,4 @@
-import { LABEL_PROJECT } from '../../../engine/labels.js';
+import { LABEL_PROJECT, LABEL_STACK } from '../../../engine/labels.js';
 import { defineCheck } from '../../check.js';
 import { placeOf } from '../../reading.js';
 
@@ -15,7 +15,8 @@ export const check = defineCheck({
     return Object.entries(facts.project.volumes).flatMap(([key, { name, external }]) => {
       const volume = volumes.find(({ Name }) => Name === name);
       if (external || !volume) return [];
-      const owner = volume.Labels?.[LABEL_PROJECT];
+      // A stack has the volumes of the Compose project of its name.
+      const owner = volume.Labels?.[LABEL_PROJECT] ?? volume.Labels?.[LABEL_STACK];
       if (owner === facts.location.name) return [];
       return [
         {

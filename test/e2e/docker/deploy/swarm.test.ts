@@ -45,6 +45,9 @@ touch /tmp/ready; exec sleep 1d`;
 const dockerfile = (script: string) =>
   `FROM postgres:16\nRUN echo ${Buffer.from(script).toString('base64')} | base64 -d > /api.sh\nUSER postgres\nENTRYPOINT ["bash", "/api.sh"]\n`;
 
+/** Kills before and after each step of a rotation take their time. */
+const FULL_MS = atFullSize ? 1_200_000 : 300_000;
+
 const schemaOf = (args: readonly string[]) =>
   args
     .filter((word) => !word.startsWith('-'))
@@ -122,137 +125,143 @@ describe.skipIf(withoutDocker || withoutOwnEngine)('deploy swarm', () => {
     }
   });
 
-  it('goes out, follows a rebuilt image, goes back from a broken one, and rotates its password', async () => {
-    const shop = await stack(COMPOSE);
-    const { name, folder, run } = shop;
-    const api = (script: string) => writeFileSync(join(folder, 'api/Dockerfile'), dockerfile(script));
-    mkdirSync(join(folder, 'api'));
-    api(WAITS);
+  it(
+    'goes out, follows a rebuilt image, goes back from a broken one, and rotates its password',
+    async () => {
+      const shop = await stack(COMPOSE);
+      const { name, folder, run } = shop;
+      const api = (script: string) => writeFileSync(join(folder, 'api/Dockerfile'), dockerfile(script));
+      mkdirSync(join(folder, 'api'));
+      api(WAITS);
 
-    const dry = await run('deploy', 'swarm', '--dry-run');
-    expect(dry.data.services.map(({ action }: { action: string }) => action)).toEqual(['create', 'create']);
-    expect([await left('service', name), await left('secret', name)]).toEqual([[], []]);
+      const dry = await run('deploy', 'swarm', '--dry-run');
+      expect(dry.data.services.map(({ action }: { action: string }) => action)).toEqual(['create', 'create']);
+      expect([await left('service', name), await left('secret', name)]).toEqual([[], []]);
 
-    const first = await run('deploy', 'swarm', '--verbose');
-    expect([first.code, first.stderr]).toEqual([0, expect.stringContaining('secret create')]);
-    // Its bytes as they are, and never in an argument vector.
-    expect(await inService(`${name}_api`, 'cat', '/run/secrets/db_password')).toBe(PASSWORD);
-    expect(await left('secret', name)).toEqual([`${name}_db_password_v1`]);
-    // The port of the loopback interface is not open, and the data has its node.
-    const ports = await engine.docker(
-      'service',
-      'inspect',
-      `${name}_api`,
-      '--format',
-      '{{json .Endpoint.Ports}}',
-    );
-    expect(ports).toBe('null');
-    const labels = await engine.docker('node', 'inspect', 'self', '--format', '{{json .Spec.Labels}}');
-    expect(JSON.parse(labels)).toEqual({ [`${name}.pgdata`]: 'true' });
-
-    // The checklist, by what runs; a backup of the database there makes its item green.
-    const items = async () => {
-      const { data } = await run('doctor', '--production');
-      expect(data.deployed).toEqual({ orchestrator: 'swarm', place: `the stack "${name}"` });
-      const found = data.checks.filter(({ id }: { id: string }) => id.startsWith('prod.'));
-      return Object.fromEntries(
-        found.map(
-          ({ id, outcome, findings }: { id: string; outcome: string; findings: { next: string }[] }) => [
-            id.slice(5),
-            [outcome, ...findings.map(({ next }) => next)],
-          ],
-        ),
+      const first = await run('deploy', 'swarm', '--verbose');
+      expect([first.code, first.stderr]).toEqual([0, expect.stringContaining('secret create')]);
+      // Its bytes as they are, and never in an argument vector.
+      expect(await inService(`${name}_api`, 'cat', '/run/secrets/db_password')).toBe(PASSWORD);
+      expect(await left('secret', name)).toEqual([`${name}_db_password_v1`]);
+      // The port of the loopback interface is not open, and the data has its node.
+      const ports = await engine.docker(
+        'service',
+        'inspect',
+        `${name}_api`,
+        '--format',
+        '{{json .Endpoint.Ports}}',
       );
-    };
-    const judged = await items();
-    expect(judged).toMatchObject({
-      'dev-config': ['pass'],
-      restart: ['pass'],
-      healthchecks: ['pass'],
-      orchestration: ['pass'],
-      monitoring: ['unknown'],
-      backups: ['fail', 'invctl db backup --deployed'],
-    });
-    expect(judged.limits).toHaveLength(3);
-    for (const id of ['limits', 'logs', 'env-files', 'secrets-manager']) {
-      for (const next of judged[id].slice(1)) expect(next).toContain(', then: invctl deploy swarm');
-    }
-    expect((await run('db', 'backup', '--deployed')).error).toBeUndefined();
-    if (atFullSize) {
-      await engine.docker('service', 'update', '--detach', '--limit-memory', '1g', `${name}_api`);
-      const after = await items();
-      expect([after.backups, after.limits.length]).toEqual([['pass'], 2]);
-      await run('deploy', 'swarm');
-    }
+      expect(ports).toBe('null');
+      const labels = await engine.docker('node', 'inspect', 'self', '--format', '{{json .Spec.Labels}}');
+      expect(JSON.parse(labels)).toEqual({ [`${name}.pgdata`]: 'true' });
 
-    const task = () =>
-      engine.docker('service', 'ps', '--quiet', '--filter', 'desired-state=running', `${name}_api`);
-    const before = await task();
-    const again = await run('deploy', 'swarm');
-    expect(again.data.services.map(({ action }: { action: string }) => action)).toEqual([
-      'unchanged',
-      'unchanged',
-    ]);
-    expect(await task()).toBe(before);
+      // The checklist, by what runs; a backup of the database there makes its item green.
+      const items = async () => {
+        const { data } = await run('doctor', '--production');
+        expect(data.deployed).toEqual({ orchestrator: 'swarm', place: `the stack "${name}"` });
+        // The volume of the stack is that of the project.
+        expect(data.rootCauses).not.toContain('vol.foreign');
+        const found = data.checks.filter(({ id }: { id: string }) => id.startsWith('prod.'));
+        return Object.fromEntries(
+          found.map(
+            ({ id, outcome, findings }: { id: string; outcome: string; findings: { next: string }[] }) => [
+              id.slice(5),
+              [outcome, ...findings.map(({ next }) => next)],
+            ],
+          ),
+        );
+      };
+      const judged = await items();
+      expect(judged).toMatchObject({
+        'dev-config': ['pass'],
+        restart: ['pass'],
+        healthchecks: ['pass'],
+        orchestration: ['pass'],
+        monitoring: ['unknown'],
+        backups: ['fail', 'invctl db backup --deployed'],
+      });
+      expect(judged.limits).toHaveLength(3);
+      for (const id of ['limits', 'logs', 'env-files', 'secrets-manager']) {
+        for (const next of judged[id].slice(1)) expect(next).toContain(', then: invctl deploy swarm');
+      }
+      expect((await run('db', 'backup', '--deployed')).error).toBeUndefined();
+      if (atFullSize) {
+        await engine.docker('service', 'update', '--detach', '--limit-memory', '1g', `${name}_api`);
+        const after = await items();
+        expect([after.backups, after.limits.length]).toEqual([['pass'], 2]);
+        await run('deploy', 'swarm');
+      }
 
-    // Another content under the same name.
-    api(`echo second > /tmp/version\n${WAITS}`);
-    const second = await run('deploy', 'swarm');
-    expect(second.data.services).toEqual([
-      { service: 'db', action: 'unchanged', changes: [] },
-      { service: 'api', action: 'update', changes: [`image ${name}-api`] },
-    ]);
-    expect(await inService(`${name}_api`, 'cat', '/tmp/version')).toBe('second');
-
-    // A broken one, with a secret that changes along with it.
-    api(`echo 'Error: getaddrinfo ENOTFOUND databse' >&2; exit 3`);
-    writeFileSync(join(folder, 'secrets/other.txt'), 'x');
-    const file = join(folder, 'compose.yaml');
-    const text = readFileSync(file, 'utf8');
-    writeFileSync(
-      file,
-      text
-        .replace('secrets: {db_password:', 'secrets: {other: {file: ./secrets/other.txt}, db_password:')
-        .replace(/secrets: \[db_password\]\n {4}ports/, 'secrets: [db_password, other]\n    ports'),
-    );
-    const broken = await run('deploy', 'swarm');
-    expect([broken.code, broken.error.code]).toEqual([6, 'DEPLOY_FAILED']);
-    expect(broken.error.message).toContain('"api": it went back to the version before');
-    expect(broken.error.message).toContain('the host name "databse" is not known in its network');
-    expect(broken.error.state).toBe('back');
-    expect(await inService(`${name}_api`, 'cat', '/tmp/version')).toBe('second');
-    expect(await left('secret', name)).toEqual([`${name}_db_password_v1`]);
-
-    writeFileSync(file, text);
-    // With the images that run: the newest on the engine is the broken one.
-    const rotated = await run('secrets', 'rotate', '--swarm');
-    expect([rotated.error, rotated.data?.recreated]).toEqual([undefined, ['api']]);
-    expect(await inService(`${name}_api`, 'cat', '/tmp/version')).toBe('second');
-    const now = readFileSync(join(folder, 'secrets/db_password.txt'), 'utf8');
-    expect(now.trim()).not.toBe(PASSWORD);
-    expect(await inService(`${name}_api`, 'cat', '/run/secrets/db_password')).toBe(now.trim());
-    expect(await left('secret', name)).toEqual([`${name}_db_password_v1`, `${name}_db_password_v2`]);
-
-    // Killed in between: the role, the file and the stack agree again. At its last step it is finished.
-    const password = () => readFileSync(join(folder, 'secrets/db_password.txt'), 'utf8').trim();
-    for (const kill of atFullSize ? killsOf('secrets rotate') : []) {
-      const old = password();
-      await shop.killed(kill, 'secrets', 'rotate', '--swarm');
-      const { data } = await run('recover');
-      const finished = ['recreate', 'prove', 'clean'].includes(kill[2] ?? '');
-      expect([kill, data.recovered.map(({ outcome }: { outcome: string }) => outcome)]).toEqual([
-        kill,
-        kill[2] === undefined ? [] : [finished ? 'finished' : 'reverted'],
+      const task = () =>
+        engine.docker('service', 'ps', '--quiet', '--filter', 'desired-state=running', `${name}_api`);
+      const before = await task();
+      const again = await run('deploy', 'swarm');
+      expect(again.data.services.map(({ action }: { action: string }) => action)).toEqual([
+        'unchanged',
+        'unchanged',
       ]);
-      expect([kill, password() !== old]).toEqual([kill, finished]);
-      expect(await inService(`${name}_api`, 'cat', '/run/secrets/db_password')).toBe(password());
-      const login =
-        'PGPASSWORD=$(cat /run/secrets/db_password) psql -h db -U postgres -d shop -tc "select 1"';
-      expect(await inService(`${name}_api`, 'bash', '-c', login)).toBe('1');
-    }
+      expect(await task()).toBe(before);
 
-    await engine.docker('stack', 'rm', name);
-  });
+      // Another content under the same name.
+      api(`echo second > /tmp/version\n${WAITS}`);
+      const second = await run('deploy', 'swarm');
+      expect(second.data.services).toEqual([
+        { service: 'db', action: 'unchanged', changes: [] },
+        { service: 'api', action: 'update', changes: [`image ${name}-api`] },
+      ]);
+      expect(await inService(`${name}_api`, 'cat', '/tmp/version')).toBe('second');
+
+      // A broken one, with a secret that changes along with it.
+      api(`echo 'Error: getaddrinfo ENOTFOUND databse' >&2; exit 3`);
+      writeFileSync(join(folder, 'secrets/other.txt'), 'x');
+      const file = join(folder, 'compose.yaml');
+      const text = readFileSync(file, 'utf8');
+      writeFileSync(
+        file,
+        text
+          .replace('secrets: {db_password:', 'secrets: {other: {file: ./secrets/other.txt}, db_password:')
+          .replace(/secrets: \[db_password\]\n {4}ports/, 'secrets: [db_password, other]\n    ports'),
+      );
+      const broken = await run('deploy', 'swarm');
+      expect([broken.code, broken.error.code]).toEqual([6, 'DEPLOY_FAILED']);
+      expect(broken.error.message).toContain('"api": it went back to the version before');
+      expect(broken.error.message).toContain('the host name "databse" is not known in its network');
+      expect(broken.error.state).toBe('back');
+      expect(await inService(`${name}_api`, 'cat', '/tmp/version')).toBe('second');
+      expect(await left('secret', name)).toEqual([`${name}_db_password_v1`]);
+
+      writeFileSync(file, text);
+      // With the images that run: the newest on the engine is the broken one.
+      const rotated = await run('secrets', 'rotate', '--swarm');
+      expect([rotated.error, rotated.data?.recreated]).toEqual([undefined, ['api']]);
+      expect(await inService(`${name}_api`, 'cat', '/tmp/version')).toBe('second');
+      const now = readFileSync(join(folder, 'secrets/db_password.txt'), 'utf8');
+      expect(now.trim()).not.toBe(PASSWORD);
+      expect(await inService(`${name}_api`, 'cat', '/run/secrets/db_password')).toBe(now.trim());
+      expect(await left('secret', name)).toEqual([`${name}_db_password_v1`, `${name}_db_password_v2`]);
+
+      // Killed in between: the role, the file and the stack agree again. At its last step it is finished.
+      const password = () => readFileSync(join(folder, 'secrets/db_password.txt'), 'utf8').trim();
+      for (const kill of atFullSize ? killsOf('secrets rotate') : []) {
+        const old = password();
+        await shop.killed(kill, 'secrets', 'rotate', '--swarm');
+        const { data } = await run('recover');
+        const finished = ['recreate', 'prove', 'clean'].includes(kill[2] ?? '');
+        expect([kill, data.recovered.map(({ outcome }: { outcome: string }) => outcome)]).toEqual([
+          kill,
+          kill[2] === undefined ? [] : [finished ? 'finished' : 'reverted'],
+        ]);
+        expect([kill, password() !== old]).toEqual([kill, finished]);
+        expect(await inService(`${name}_api`, 'cat', '/run/secrets/db_password')).toBe(password());
+        const login =
+          'PGPASSWORD=$(cat /run/secrets/db_password) psql -h db -U postgres -d shop -tc "select 1"';
+        expect(await inService(`${name}_api`, 'bash', '-c', login)).toBe('1');
+      }
+
+      await engine.docker('stack', 'rm', name);
+    },
+    FULL_MS,
+  );
 
   it('is finished or taken back where it was killed', async () => {
     const shop = await stack(`name: NAME

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, Readable, type Writable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import { create, list } from 'tar';
+import { create, Header, list, Pax } from 'tar';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { Docker } from '../../../../src/engine/compose/docker.js';
 import { shipImages } from '../../../../src/engine/compose/shipped-images.js';
@@ -67,6 +67,20 @@ describe('a tar stream without some of its entries', () => {
       expect(await namesIn(smaller)).toEqual(all.filter((name) => !left.includes(name)));
       expect(smaller.length % 512).toBe(0);
     }
+  });
+
+  it('takes the records along that belong to an entry, with a size that only they have', async () => {
+    const name = `blobs/sha256/${digit('d')}`;
+    const header = Buffer.alloc(512);
+    const time = new Date(0);
+    new Header({ path: name, size: 0, type: 'File', mode: 0o644, mtime: time }).encode(header, 0);
+    const body = Buffer.alloc(1024, 'z');
+    const entry = Buffer.concat([new Pax({ path: name, size: 1000 }).encode(), header, body]);
+    const archive = await savedImage();
+    expect((await filtered(Buffer.concat([entry, archive]), [], [777])).length).toBe(
+      entry.length + archive.length,
+    );
+    expect((await filtered(Buffer.concat([entry, archive]), [name], [777])).equals(archive)).toBe(true);
   });
 
   it('ends where it was cut off', async () => {
