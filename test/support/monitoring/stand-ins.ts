@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { docker } from '../docker-project.js';
 
-const IMAGE = 'invctl-stand-ins';
+/** Name of the image. */
+export const STAND_INS = 'invctl-stand-ins';
 
 /** What starts each program in the image of Debian's packages; undefined: as the overlay says. */
 const ENTRYPOINTS: Readonly<Record<string, string | undefined>> = {
@@ -19,7 +20,7 @@ const ENTRYPOINTS: Readonly<Record<string, string | undefined>> = {
 
 /** Builds the image; a second build takes what the first one made. Rejects where Debian's packages cannot be had. */
 export async function buildStandIns(): Promise<void> {
-  await docker('build', '--quiet', '--tag', IMAGE, fileURLToPath(new URL('stand-ins', import.meta.url)));
+  await docker('build', '--quiet', '--tag', STAND_INS, fileURLToPath(new URL('stand-ins', import.meta.url)));
 }
 
 /** Has the overlay of `--domain` and `--monitoring` name the image instead of those of a registry. */
@@ -30,7 +31,7 @@ export async function useStandIns(folder: string): Promise<void> {
     (_, name: string) => {
       if (!(name in ENTRYPOINTS)) throw new Error(`no stand-in for ${name}`);
       const entrypoint = ENTRYPOINTS[name];
-      return `    image: ${IMAGE}${entrypoint ? `\n    entrypoint: ${entrypoint}` : ''}`;
+      return `    image: ${STAND_INS}${entrypoint ? `\n    entrypoint: ${entrypoint}` : ''}`;
     },
   );
   await writeFile(file, overlay);

@@ -10,7 +10,7 @@ import { docker, freePort } from '../../../support/docker-project.js';
 import { atFullSize } from '../../../support/fault-counts.js';
 import { temporaryFolder } from '../../../support/folder.js';
 import { metricsOf } from '../../../support/monitoring/metrics.js';
-import { buildStandIns, useStandIns } from '../../../support/monitoring/stand-ins.js';
+import { buildStandIns, STAND_INS, useStandIns } from '../../../support/monitoring/stand-ins.js';
 
 const execute = promisify(execFile);
 
@@ -172,6 +172,10 @@ it.skipIf(withoutDocker || !atFullSize)(
         .toEqual([]);
       await succeed('db', 'psql', '--', '-qc', "SELECT pg_drop_replication_slot('invctl')");
 
+      // The exporter has the database's password, and gets the new one.
+      await succeed('secrets', 'rotate', 'db_password');
+      await expect.poll(async () => (await query('pg_up'))[0]?.value[1], seconds(60)).toBe('1');
+
       // Logs: whole, of this project alone, kept past the container, and waiting while nobody takes them.
       await print(`printf 'told "ünï"\\n    at indented\\n'`);
       await docker(
@@ -215,7 +219,7 @@ it.skipIf(withoutDocker || !atFullSize)(
       );
     } finally {
       await run('down', '--volumes', '--yes', '--confirm', name);
-      await docker('image', 'rm', '--force', `${name}-api`).catch(() => '');
+      await docker('image', 'rm', '--force', `${name}-api`, STAND_INS).catch(() => '');
     }
   },
   600_000,
