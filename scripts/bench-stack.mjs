@@ -8,7 +8,8 @@
 //   npm run bench:stack -- --before IMAGE                an API of another build as well, to see what a change brought
 //
 // Needs Docker, and Debian's packages for the image of the peer.
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { availableParallelism, tmpdir } from 'node:os';
@@ -63,6 +64,10 @@ async function run(program, args, { input, ...options } = {}) {
   running.child.stdin.end(input);
   return (await running).stdout.trim();
 }
+
+/** Runs docker in a process group of its own, so that another Ctrl-C does not end it. */
+const finish = (args, cwd) =>
+  once(spawn('docker', args, { cwd, detached: true, stdio: 'ignore' }), 'close').catch(() => {});
 
 const compose = (args, options) => run('docker', ['compose', ...args], options);
 const sql = (statement) =>
@@ -328,10 +333,8 @@ try {
   process.exitCode = interrupted.signal.aborted ? 130 : 1;
   if (!interrupted.signal.aborted) say(error.stderr || error.stack);
 } finally {
-  // In a process group of its own, so that another Ctrl-C does not end it.
-  const last = { signal: undefined, detached: true };
   say('removing the project …');
-  await compose(['down', '--volumes', '--rmi', 'local', '--timeout', '2'], last).catch(() => {});
-  await run('docker', ['image', 'rm', `${name}-api`], { ...last, cwd: folder }).catch(() => {});
+  await finish(['compose', 'down', '--volumes', '--rmi', 'local', '--timeout', '2'], project);
+  await finish(['image', 'rm', `${name}-api`], folder);
   rmSync(folder, { recursive: true, force: true });
 }
