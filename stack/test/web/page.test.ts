@@ -74,10 +74,10 @@ afterAll(async () => {
 async function visit(
   path: string,
   use: (page: Page) => Promise<void>,
-  { as = 'manager', width = 1600, scheme = 'light' as 'light' | 'dark' } = {},
+  { as = 'manager', width = 1600, scheme = 'light' as 'light' | 'dark', locale = 'en-US' } = {},
 ): Promise<void> {
   const viewport = { width, height: 800 };
-  const { page, complaints } = await openPage(browser, url, { viewport, colorScheme: scheme });
+  const { page, complaints } = await openPage(browser, url, { viewport, colorScheme: scheme, locale });
   try {
     await page.goto(path);
     await logIn(page, as, PASSWORD);
@@ -278,6 +278,67 @@ describe.skipIf(program === undefined)('in a browser', () => {
     });
   });
 
+  test('what is weighed is typed and shown with its decimals, as its user writes numbers', async () => {
+    const use = async (page: Page) => {
+      await page.goto('/items/new');
+      await page.getByLabel('Name').fill('Rye flour');
+      await page.getByLabel('SKU').fill('RYE');
+      await page.getByLabel('Unit').fill('kg');
+      await page.getByLabel('Decimals').selectOption('3: 0,001');
+      await page.getByLabel('Reorder at').fill('2.5');
+      await page.getByRole('button', { name: 'Add item' }).click();
+      await page.getByRole('heading', { name: 'Rye flour' }).waitFor();
+
+      await page.getByRole('link', { name: 'Receive', exact: true }).last().click();
+      await page.getByLabel(/^Scan/).fill('1,3*RYE');
+      await page.keyboard.press('Enter');
+      const received = page.getByLabel('Received, Rye flour');
+      await expect.poll(() => received.inputValue()).toBe('2.3');
+      await received.fill('1234.0005');
+      await page.getByRole('button', { name: 'Receive 1 line' }).click();
+      expect(await page.evaluate(`document.querySelector('.lines input').validity.stepMismatch`)).toBe(true);
+      await received.fill('1234.5');
+      await page.getByRole('button', { name: 'Receive 1 line' }).click();
+      await page.getByRole('status').getByText('+1.234,500 at main: now 1.234,500 kg').waitFor();
+      await page.goto('/stock/issue');
+      for (const part of ['0.1', '0.2']) {
+        await page.getByLabel(/^Scan/).fill(`${part}*RYE`);
+        await page.keyboard.press('Enter');
+      }
+      await expect.poll(() => page.getByLabel('Issued, Rye flour').inputValue()).toBe('0.3');
+      await page.keyboard.press('Control+Enter');
+      await page.getByRole('status').getByText('now 1.234,200 kg').waitFor();
+
+      await page.getByRole('link', { name: 'Rye flour' }).click();
+      await page.getByText('1.234,200 kg on hand').waitFor();
+      await page.getByText('2,500 kg', { exact: true }).waitFor();
+      await page.getByRole('row', { name: /issue\s+main\s+−0,300\s+1.234,200/ }).waitFor();
+      await page.getByRole('button', { name: 'Edit' }).click();
+      await page.getByLabel('Decimals').selectOption('none: whole numbers');
+      await page.getByLabel('Reorder at').fill('2');
+      await page.getByRole('button', { name: 'Save' }).click();
+      await page.getByText('can only be raised').waitFor();
+      await page.goto('/reports/valuation');
+      await page
+        .getByText(/^1.234,2 kg · /)
+        .or(page.getByText(/ · 1.234,2 kg$/))
+        .first()
+        .waitFor();
+
+      await page.goto('/items?search=rye');
+      const row = page.locator('[data-row]').filter({ hasText: 'Rye flour' });
+      await row.waitFor();
+      const boxes = await Promise.all(['b', 'small'].map((part) => row.locator(part).boundingBox()));
+      const [quantity, unit] = boxes.map((box) => (box ? box.y + box.height / 2 : Number.NaN));
+      expect(Math.abs((quantity as number) - (unit as number))).toBeLessThan(5);
+      const download = page.waitForEvent('download');
+      await page.getByRole('button', { name: 'Export for Excel' }).click();
+      const file = readFileSync(await (await download).path(), 'utf8');
+      expect(file).toMatch(/^\ufeffsku,name,unit,.*\n(.*\n)*RYE,Rye flour,kg,0.00,1234.200,2.500,,,,3\n/);
+    };
+    await visit('/items', use, { locale: 'de-DE' });
+  });
+
   test('a file is looked at before anything of it is written', async () => {
     const csv =
       'Nr;Artikel;Farbe;Preis\nX-1;Teekanne;blau;12,50\nX-2;;rot;1,00\n"X-3";"Vase; groß";weiß;abc\n';
@@ -384,6 +445,14 @@ describe.skipIf(program === undefined)('in a browser', () => {
         await page.getByRole('status').getByText('The test failed: the receiver cannot be reached').waitFor();
         await page.getByRole('button', { name: 'Pause https://receiver.invalid/hook' }).click();
         await page.getByText('paused', { exact: true }).waitFor();
+        await page.getByRole('button', { name: 'Edit https://receiver.invalid/hook' }).click();
+        const other = page.getByLabel('Receiver instead of https://receiver.invalid/hook');
+        await other.fill('https://127.0.0.1/hook');
+        await page.keyboard.press('Enter');
+        await page.getByText('is refused: the address is not a public one').first().waitFor();
+        await other.fill('https://other.invalid/hook');
+        await page.keyboard.press('Enter');
+        await page.getByRole('button', { name: 'Test https://other.invalid/hook' }).waitFor();
         await page.goto('/audit');
         await page.getByRole('row', { name: /admin\s+create api key till/ }).waitFor();
       },

@@ -2,8 +2,10 @@ import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { useLocation } from 'preact-iso';
 import { answer, api, type ListedItem } from '../api/client';
 import { useSession } from '../api/session';
+import { useAction } from '../parts/action';
 import { KeysetList, PAGE_ROWS } from '../parts/keyset';
 import { useNames } from '../parts/lookups';
+import { FailureNotice } from '../parts/notice';
 import { moneyText, quantityText, unitText } from '../parts/numbers';
 import { StockMark } from '../parts/stock-mark';
 import { View } from '../parts/view';
@@ -110,11 +112,14 @@ export function ItemsView() {
       title="Items"
       filling
       actions={
-        me?.role !== 'viewer' && (
-          <a class="button" href="/items/new">
-            New item
-          </a>
-        )
+        <>
+          <Export />
+          {me?.role !== 'viewer' && (
+            <a class="button" href="/items/new">
+              New item
+            </a>
+          )}
+        </>
       }
     >
       <form class="filters" role="search" onSubmit={(event) => event.preventDefault()}>
@@ -214,6 +219,31 @@ export function ItemsView() {
   );
 }
 
+/** Saves all items as a file that Excel opens as it is, and an import takes. */
+function Export() {
+  const { busy, failure, run } = useAction();
+  const save = () =>
+    run(async () => {
+      const file = await answer(
+        api.GET('/api/v1/items/export.csv', { params: { query: { bom: true } }, parseAs: 'blob' }),
+      );
+      const link = document.createElement('a');
+      link.href = URL.createObjectURL(file as Blob);
+      link.download = 'items.csv';
+      link.click();
+      URL.revokeObjectURL(link.href);
+      return undefined;
+    });
+  return (
+    <>
+      <FailureNotice failure={failure} />
+      <button type="button" disabled={busy} onClick={save}>
+        Export for Excel
+      </button>
+    </>
+  );
+}
+
 function SortHead({
   column,
   text,
@@ -253,7 +283,7 @@ function ItemCells({ item, category }: { readonly item: ListedItem; readonly cat
         {category}
       </span>
       <span role="cell" class="number stock">
-        <StockMark onHand={item.on_hand ?? 0} reorderPoint={item.reorder_point} />
+        <StockMark onHand={item.on_hand ?? 0} reorderPoint={item.reorder_point} />{' '}
         <b>{quantityText(item.on_hand ?? 0, item)}</b> <small class="faint">{unitText(item.unit)}</small>
       </span>
       <span role="cell" class="wide number faint">

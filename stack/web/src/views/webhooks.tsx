@@ -64,7 +64,7 @@ export default function WebhooksView() {
         row={(webhook) => (
           <tr key={webhook.id}>
             <th scope="row" class="text">
-              {webhook.url}
+              <Receiver key={webhook.version} webhook={webhook} action={action} onChanged={refresh} />
             </th>
             <td class="text">{webhook.events.join(', ')}</td>
             <td class="text">
@@ -92,6 +92,64 @@ export default function WebhooksView() {
         }}
       />
     </View>
+  );
+}
+
+interface ReceiverProps {
+  readonly webhook: Webhook;
+  readonly action: Action;
+  readonly onChanged: () => void;
+}
+
+/** Where events are sent, and a field for another address: what waits follows there. */
+function Receiver({ webhook: { id, url, version }, action: { busy, run }, onChanged }: ReceiverProps) {
+  const [draft, setDraft] = useState<string>();
+  if (draft === undefined) {
+    return (
+      <>
+        {url}{' '}
+        <button type="button" class="quiet small" disabled={busy} onClick={() => setDraft(url)}>
+          Edit<span class="hidden"> {url}</span>
+        </button>
+      </>
+    );
+  }
+  const save = async (event: SubmitEvent) => {
+    event.preventDefault();
+    const params = { path: { id }, header: { 'if-match': `"${version}"` } };
+    const body = { url: draft.trim() };
+    const saved = await run(async () => {
+      if (body.url === url) return undefined;
+      await answer(api.PATCH('/api/v1/webhooks/{id}', { params, body }));
+      return `${body.url} is told from now on, and of what waits, instead of ${url}.`;
+    });
+    if (saved) setDraft(undefined);
+    onChanged();
+  };
+  return (
+    <form
+      class="address"
+      onSubmit={save}
+      onKeyDown={(event) => event.key === 'Escape' && setDraft(undefined)}
+    >
+      <input
+        aria-label={`Receiver instead of ${url}`}
+        type="url"
+        required
+        maxLength={2000}
+        autocomplete="off"
+        value={draft}
+        onInput={(event) => setDraft(event.currentTarget.value)}
+      />
+      <div class="buttons">
+        <button type="submit" class="small" disabled={busy}>
+          Save<span class="hidden"> {url}</span>
+        </button>
+        <button type="button" class="quiet small" onClick={() => setDraft(undefined)}>
+          Leave it
+        </button>
+      </div>
+    </form>
   );
 }
 
