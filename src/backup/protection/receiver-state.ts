@@ -22,7 +22,7 @@ export interface KnownProtection {
 
 /**
  * Does not query a database. Undefined: the project has no receiver, whatever an earlier one left in the
- * place. Where the place is gone, or was never on this machine, the receiver is silent.
+ * place. Where the place is gone, or was never on this machine, the receiver waits for it.
  */
 export async function knownProtection(
   place: string,
@@ -33,7 +33,7 @@ export async function knownProtection(
   const record = await readRecord(place);
   if (!record) {
     const expected = Object.values(services).some((service) => receiverPlace(service) !== undefined);
-    return expected ? { receiver: 'silent', message: placeMissing(place), windows: [] } : undefined;
+    return expected ? { receiver: 'waiting', message: placeMissing(place), windows: [] } : undefined;
   }
   if (services[record.service] === undefined) return undefined;
   const [catalogue, note, failure] = await Promise.all([

@@ -240,39 +240,6 @@ describe.skipIf(withoutDocker)('what happens to a protection on Docker', () => {
     },
   );
 
-  it.runIf(atFullSize)(
-    'a place that was away for longer than the server keeps its WAL gets a new window, and the app went on',
-    async () => {
-      project.sql(`ALTER SYSTEM SET max_slot_wal_keep_size = '16MB'`);
-      project.sql('SELECT pg_reload_conf()');
-      const before = await project.succeed(['db', 'protect', 'status']);
-      const away = `${place} away`;
-      compose('stop', '--timeout', '2', 'db-protect');
-      renameSync(place, away);
-      // As after a boot without the disk: Docker makes an empty folder.
-      compose('start', 'db-protect');
-      await tellsChecklist('is a disk missing?');
-      const wanted = rows() + 1000;
-      add(1000);
-      project.sql('CREATE TABLE filler AS SELECT generate_series(1, 600000) AS i');
-      project.sql('CHECKPOINT');
-      project.sql('UPDATE filler SET i = i + 1');
-      project.sql('CHECKPOINT');
-      expect(rows()).toBe(wanted);
-      expect(project.sql('SELECT wal_status FROM pg_replication_slots')).toBe('lost');
-      project.sql('DROP TABLE filler');
-      rmSync(place, { recursive: true });
-      renameSync(away, place);
-      await project.succeed(['restart', 'db-protect']);
-      const healed = await untilStatus(({ windows }) => windows.length > before.windows.length);
-      expect(healed.newestBase.id).not.toBe(before.newestBase.id);
-      const drill = await project.succeed(['db', 'verify', '--to', 'latest']);
-      expect(drill.tables).toContainEqual({ name: 'public.notes', rows: wanted });
-      project.sql(`ALTER SYSTEM SET max_slot_wal_keep_size = '4GB'`);
-      project.sql('SELECT pg_reload_conf()');
-    },
-  );
-
   async function tellsChecklist(message: string): Promise<void> {
     const checklist = await project.invctl(['doctor', '--production', '--only', 'prod.backups', '--json']);
     expect(JSON.parse(checklist.stdout).data.checks[0].findings[0].message).toContain(message);
