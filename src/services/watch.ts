@@ -12,7 +12,7 @@ import { type UpResult, up } from './up.js';
 import { WatchedFiles } from './watched-files.js';
 
 /** Milliseconds without a change after which a change is handled. */
-const QUIET_MS = 120;
+const QUIET_MS = 80;
 /** Milliseconds after which continuous changes are handled at the latest. */
 const LATEST_MS = 3000;
 /** Milliseconds between attempts to lock a project that another invctl has locked. */

@@ -1,4 +1,4 @@
-import { hasErrorCode, UserError } from '../../errors.js';
+import { UserError } from '../../errors.js';
 import type { ProjectLocation } from '../../project/locate.js';
 import { type ComposeProject, withDependencies } from '../../project/model.js';
 import type { RunResult } from '../../system/process.js';
@@ -196,20 +196,10 @@ async function buildWhatIsAsked(
       ? [...wanted].filter((name) => project.services[name]?.build)
       : [...missing, ...outdated.map(({ service }) => service)];
   if (services.length === 0) return { outdated, unchecked: [] };
-  const work = { services, outdated, signal };
   const args =
     checkLater && missing.length === 0 ? await argumentsToCheckLater(project, services) : undefined;
-  if (args) {
-    try {
-      await buildServices(docker, location, project, { ...work, args }, onEvent);
-      return { outdated, unchecked: services };
-    } catch (error) {
-      // It may lack what only the checks make.
-      if (!hasErrorCode(error, 'BUILD_FAILED')) throw error;
-    }
-  }
-  await buildServices(docker, location, project, work, onEvent);
-  return { outdated, unchecked: [] };
+  await buildServices(docker, location, project, { services, outdated, args, signal }, onEvent);
+  return { outdated, unchecked: args ? services : [] };
 }
 
 async function buildServices(
@@ -224,7 +214,7 @@ async function buildServices(
   }: {
     services: readonly string[];
     outdated: readonly OutdatedImage[];
-    args?: BuildOptions['args'];
+    args: BuildOptions['args'];
     signal: AbortSignal | undefined;
   },
   onEvent: (event: ServiceEvent) => void,
