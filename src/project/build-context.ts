@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync, lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { join, relative, resolve } from 'node:path';
+import { join, relative, resolve, sep } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import dockerignore from '@balena/dockerignore';
+import { STATE_FOLDER } from '../system/state-folder.js';
 import type { ComposeBuild } from './model.js';
 
 /** In bytes. A file up to this size is read at once. */
@@ -41,8 +42,11 @@ export interface BuildContext {
   readNs: bigint;
 }
 
-/** Returns undefined for a context that is not a folder of this machine. */
-export function readBuildContext(build: ComposeBuild): BuildContext | undefined {
+/**
+ * Returns undefined for a context that is not a folder of this machine.
+ * @param kept folders that are no source: keptFolders
+ */
+export function readBuildContext(build: ComposeBuild, kept: readonly string[]): BuildContext | undefined {
   const { context: folder } = build;
   if (!lstatSync(folder, { throwIfNoEntry: false })) return undefined;
   const readNs = BigInt(Date.now()) * 1_000_000n;
@@ -52,7 +56,7 @@ export function readBuildContext(build: ComposeBuild): BuildContext | undefined 
       : undefined;
   return {
     folder,
-    entries: contextEntries(build),
+    entries: contextEntries(build, kept),
     ...(dockerfile ? { dockerfile } : {}),
     definition: definitionOf(build),
     readNs,
@@ -120,10 +124,25 @@ export interface ContextFilter {
 }
 
 /**
- * Returns the rules of the ignore file of a build: the one beside its Dockerfile overrides that of the
- * context.
+ * Returns what is no source of a build: what its ignore file excludes, the state folder, and the folders that are kept.
  */
-export function contextFilter(build: ComposeBuild): ContextFilter {
+export function contextFilter(build: ComposeBuild, kept: readonly string[]): ContextFilter {
+  const rules = ignoreRules(build);
+  const isKept = (path: string) => {
+    const absolute = join(build.context, path);
+    return (
+      segments(path).includes(STATE_FOLDER) ||
+      kept.some((folder) => absolute === folder || absolute.startsWith(folder + sep))
+    );
+  };
+  return {
+    ignores: (path) => isKept(path) || rules.ignores(path),
+    mayHoldMore: (folder) => !isKept(folder) && rules.mayHoldMore(folder),
+  };
+}
+
+/** The rules of an ignore file: the one beside the Dockerfile overrides that of the context. */
+function ignoreRules(build: ComposeBuild): ContextFilter {
   const own = build.dockerfileInline === undefined ? `${dockerfilePath(build)}.dockerignore` : undefined;
   const file = [...(own ? [own] : []), join(build.context, '.dockerignore')].find((path) => existsSync(path));
   if (file === undefined) return { ignores: () => false, mayHoldMore: () => true };
@@ -145,8 +164,8 @@ export function dockerfilePath({ context, dockerfile = 'Dockerfile' }: ComposeBu
   return resolve(context, dockerfile);
 }
 
-function contextEntries(build: ComposeBuild): ContextEntry[] {
-  const filter = contextFilter(build);
+function contextEntries(build: ComposeBuild, kept: readonly string[]): ContextEntry[] {
+  const filter = contextFilter(build, kept);
   const entries: ContextEntry[] = [];
   const visit = (folder: string): boolean => {
     let any = false;

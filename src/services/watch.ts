@@ -4,6 +4,7 @@ import type { FSWatcher } from 'chokidar';
 import type { Engine, ServiceEvent } from '../engine/engine.js';
 import { selectEngine } from '../engine/select.js';
 import { ExitCode, hasErrorCode, UserError } from '../errors.js';
+import { keptFolders } from '../project/kept-folders.js';
 import { locateProject, type ProjectLocation } from '../project/locate.js';
 import { type ComposeProject, withDependencies } from '../project/model.js';
 import { withProjectLock } from '../system/lock.js';
@@ -61,7 +62,7 @@ export async function watch(outer: ServiceContext, input: WatchInput): Promise<v
   const watcher = await openWatcher(files);
   try {
     const { location, project } = await projectNow(context);
-    files.include(location, sources(project, input.services));
+    files.include(location, sources(project, input.services), await keptFolders(location));
     if (files.folders.length === 0) throw nothingToWatch(location);
     await begin(watcher, files);
     const changes = new Changes(watcher, signal);
@@ -165,7 +166,7 @@ async function follow(
 ): Promise<void> {
   try {
     const { location, project } = await round.project;
-    watcher.add(files.include(location, sources(project, input.services)));
+    watcher.add(files.include(location, sources(project, input.services), await keptFolders(location)));
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
   }

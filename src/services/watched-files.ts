@@ -21,11 +21,18 @@ export class WatchedFiles {
     return [...this.#files];
   }
 
-  /** @returns existing paths that were not watched before. */
-  include(location: ProjectLocation, sources: readonly { build: ComposeBuild }[]): string[] {
+  /**
+   * @param kept folders that are no source: keptFolders
+   * @returns existing paths that were not watched before.
+   */
+  include(
+    location: ProjectLocation,
+    sources: readonly { build: ComposeBuild }[],
+    kept: readonly string[],
+  ): string[] {
     const known = new Set([...this.folders, ...this.files]);
     for (const { build } of sources) {
-      this.#filters.set(build.context, contextFilter(build));
+      this.#filters.set(build.context, contextFilter(build, kept));
       const dockerfile = dockerfilePath(build);
       for (const file of [dockerfile, `${dockerfile}.dockerignore`, join(build.context, '.dockerignore')]) {
         this.#files.add(file);

@@ -9,6 +9,7 @@ import {
   readBuildContext,
   statDigest,
 } from '../../project/build-context.js';
+import { keptFolders } from '../../project/kept-folders.js';
 import type { ProjectLocation } from '../../project/locate.js';
 import { type ComposeProject, type ComposeService, imageName } from '../../project/model.js';
 import { writeFileAtomic } from '../../system/files.js';
@@ -63,12 +64,16 @@ export class BuiltImages {
    */
   async outdated(services: ReadonlySet<string>): Promise<OutdatedImage[]> {
     const built = this.#built(services);
-    const [images, records] = await Promise.all([this.#images(built), this.#read()]);
+    const [images, records, kept] = await Promise.all([
+      this.#images(built),
+      this.#read(),
+      keptFolders(this.#location),
+    ]);
     const found: OutdatedImage[] = [];
     let learned = false;
     for (const service of built) {
       const image = images.get(service.name);
-      const context = service.build && readBuildContext(service.build);
+      const context = service.build && readBuildContext(service.build, kept);
       if (!image || !context) continue;
       const known = records[service.name];
       if (known?.image === image.Id) {
@@ -100,10 +105,11 @@ export class BuiltImages {
    */
   async begin(services: readonly string[]): Promise<() => Promise<void>> {
     const built = this.#built(new Set(services));
+    const kept = await keptFolders(this.#location);
     const readAt = new Date().toISOString();
     const read = await Promise.all(
       built.map(async (service) => {
-        const context = service.build && readBuildContext(service.build);
+        const context = service.build && readBuildContext(service.build, kept);
         if (!context) return undefined;
         const stat = statDigest(context);
         const content = await contentDigest(context);

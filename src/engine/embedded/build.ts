@@ -5,6 +5,7 @@ import { join, relative } from 'node:path';
 import { z } from 'zod';
 import { ExitCode, UserError } from '../../errors.js';
 import { lastChangedFile, readBuildContext } from '../../project/build-context.js';
+import { keptFolders } from '../../project/kept-folders.js';
 import type { ComposeProject } from '../../project/model.js';
 import { outputTail } from '../../system/argv.js';
 import type { BuildStep, OutdatedImage } from '../engine.js';
@@ -126,7 +127,10 @@ async function outdatedPackage(
 ): Promise<OutdatedImage | undefined> {
   const known = store.state.builds[relative(project.directory, folder)];
   if (!known || known.output === (await packageDigest(folder, project))) return undefined;
-  const context = known.builtAt === undefined ? undefined : readBuildContext({ context: folder, args: {} });
+  const context =
+    known.builtAt === undefined
+      ? undefined
+      : readBuildContext({ context: folder, args: {} }, await keptFolders(project));
   const path = context && lastChangedFile(context, Date.parse(known.builtAt as string));
   return { service: service.name, ...(path === undefined ? {} : { file: join(folder, path) }) };
 }
@@ -166,20 +170,22 @@ async function dependencyDigest(folder: string): Promise<string> {
 
 /**
  * Digest of every file of the package with its path: sources and build results. Left out: files of npm and
- * git, env files, and bind mounts, which are not in an image either.
+ * git, invctl's own, env files, and bind mounts, which are not in an image either.
  */
 async function packageDigest(folder: string, project: ComposeProject): Promise<string> {
-  const mounted = new Set(
-    Object.values(project.services).flatMap(({ mounts }) =>
+  const apart = new Set([
+    ...(await keptFolders(project)),
+    ...Object.values(project.services).flatMap(({ mounts }) =>
       mounts.flatMap(({ type, source }) => (type === 'bind' && source ? [source] : [])),
     ),
-  );
+  ]);
   const hash = createHash('sha256');
   const visit = async (path: string): Promise<void> => {
     const entries = await readdir(join(folder, path), { withFileTypes: true });
     for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
       const name = join(path, entry.name);
-      if (/^(node_modules|\.git|\.env(\..*)?)$/.test(entry.name) || mounted.has(join(folder, name))) continue;
+      if (/^(node_modules|\.git|\.invctl|\.env(\..*)?)$/.test(entry.name) || apart.has(join(folder, name)))
+        continue;
       if (entry.isDirectory()) await visit(name);
       else if (entry.isSymbolicLink()) hash.update(`${name}\0${await readlink(join(folder, name))}\0`);
       else if (entry.isFile()) {

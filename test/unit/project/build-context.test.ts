@@ -26,7 +26,7 @@ async function write(path: string, content: string): Promise<void> {
 }
 
 function read(build: Partial<ComposeBuild> = {}): BuildContext {
-  const context = readBuildContext({ context: folder, args: {}, ...build });
+  const context = readBuildContext({ context: folder, args: {}, ...build }, [join(folder, 'backups')]);
   if (!context) throw new Error('no context');
   return context;
 }
@@ -56,6 +56,22 @@ describe('what enters a build', () => {
     await write('README.md', 'stays');
     await write('src/.env.local', 'SECRET=1');
     expect(paths()).toEqual(['.dockerignore', 'Dockerfile', 'README.md', 'src', 'src/main.ts']);
+  });
+
+  it('is without what invctl keeps there, whatever an ignore file takes back', async () => {
+    const before = await digest();
+    await write('.invctl/project.lock', 'held');
+    await write('packages/shop/.invctl/journal/one.json', '{}');
+    await write('backups/shop.dump', 'all data');
+    await write('backups/protection/wal/1', 'of the last second');
+    expect(paths().filter((path) => /invctl|backups/.test(path))).toEqual([]);
+    await rm(join(folder, 'packages'), { recursive: true });
+    expect(await digest()).toBe(before);
+    await write('.dockerignore', '*\n!backups/shop.dump\n!.invctl\n!src/main.ts\n');
+    expect(paths()).toEqual(['src', 'src/main.ts']);
+    await write('.dockerignore', '');
+    await write('src/backups/list.ts', 'a source');
+    expect(paths()).toContain('src/backups/list.ts');
   });
 
   it.each(['!src/deep/er.ts', '!src/*/er.ts', '!**/er.ts', '!src/deep'])(
@@ -139,7 +155,7 @@ describe('the digest of a context', () => {
   it('is there for a file that cannot be read, and for a folder that is not', async () => {
     await chmod(join(folder, 'src/main.ts'), 0o000);
     expect(await digest()).toMatch(/^[0-9a-f]{64}$/);
-    expect(readBuildContext({ context: join(folder, 'absent'), args: {} })).toBeUndefined();
+    expect(readBuildContext({ context: join(folder, 'absent'), args: {} }, [])).toBeUndefined();
   });
 });
 

@@ -48,6 +48,24 @@ describe.skipIf(withoutDocker)('an image whose source has changed', () => {
     expect(await container()).toBe(before);
   });
 
+  it('is left alone where the project is its own build context, and backups are in it', async () => {
+    const whole = await createDockerProject(COMPOSE.replace('./app', '.'));
+    try {
+      await whole.write('Dockerfile', 'FROM debian:trixie-slim\nCOPY . /app\nCMD ["sleep", "infinity"]\n');
+      expect((await whole.json(['up'])).code).toBe(0);
+      await mkdir(join(whole.folder, 'backups/protection'), { recursive: true });
+      await whole.write('backups/protection/segment', 'of the WAL');
+      // The lock of the first one is in the folder still while the second one looks.
+      const { document } = await whole.json(['up']);
+      expect(document.data).toMatchObject({ outdated: [], unchanged: ['app'] });
+      await whole.write('backups.txt', 'a source');
+      expect((await whole.json(['up'])).document.data.outdated).toMatchObject([{ service: 'app' }]);
+    } finally {
+      await whole.remove();
+      await docker('image', 'rm', '--force', `${whole.name}-app`);
+    }
+  });
+
   it('is started as it is with --no-build, with a word', async () => {
     await project.write('app/text', 'two');
     const { data, warnings } = await up('--no-build');
@@ -134,7 +152,7 @@ describe.skipIf(withoutDocker)('what enters a build', () => {
       context,
     ]);
     const found = await readdir(out, { recursive: true });
-    const ours = readBuildContext({ context, args: {} })?.entries.map(({ path }) => path);
+    const ours = readBuildContext({ context, args: {} }, [])?.entries.map(({ path }) => path);
     expect(ours?.sort()).toEqual(found.sort());
   });
 });
