@@ -17,6 +17,8 @@ const env = {
 };
 const files = [
   'test/integration/backup/archive-file.test.ts',
+  'test/integration/doctor/command.test.ts',
+  'test/integration/export/deploy-k8s.test.ts',
   'test/integration/template/init-ci.test.ts',
   'test/e2e/docker/database/backup.test.ts',
   'test/e2e/docker/database/faults.test.ts',
@@ -41,6 +43,7 @@ const files = [
   'test/e2e/docker/remote.test.ts',
   'test/e2e/docker/no-secret-in-output.test.ts',
   'test/e2e/docker/secrets/check.test.ts',
+  'test/e2e/docker/secrets/failures.test.ts',
   'test/e2e/docker/secrets/rotate.test.ts',
   'test/e2e/embedded/database/backup-restore.test.ts',
   'test/e2e/embedded/database/upgrade-faults.test.ts',

@@ -4,6 +4,7 @@ import { CHECKS } from '../../../src/doctor/registry.js';
 import { type CliOptions, invctl, othersReachTheCli } from '../../support/cli.js';
 import { FILE_FAULTS } from '../../support/doctor/file-faults.js';
 import { NO_ENGINE, type SickProject, scaffoldProject } from '../../support/doctor/project.js';
+import { faultSteps } from '../../support/fault-counts.js';
 import { schemaErrors } from '../../support/schema.js';
 
 describe('invctl doctor', () => {
@@ -160,34 +161,36 @@ describe('invctl doctor', () => {
     expect(project.read('compose.yaml')).toBe(before);
   });
 
-  it.each(FILE_FAULTS.map((fault) => [`${fault.id} ${fault.variant ?? ''}`, fault] as const))(
-    'prints no secret where %s',
-    async (_, fault) => {
-      const [password, admin, jwt, literal, url, eaten] = Array.from(
-        { length: 6 },
-        () => `MARK${randomBytes(12).toString('hex')}`,
-      );
-      project.write('secrets/db_password.txt', `${password}`, 0o444);
-      project.write('secrets/admin_password.txt', ` ${admin}`, 0o444);
-      project.edit(
-        'stack/.env',
-        /JWT_SECRET_KEY=.*/,
-        `JWT_SECRET_KEY=${jwt}\nSMTP_PASSWORD="${eaten}$nothing"`,
-      );
-      project.edit(
-        'compose.yaml',
-        'DATABASE_NAME:',
-        `API_TOKEN: ${literal}\n      DATABASE_URL: postgres://shop:${url}@localhost/shop\n      DATABASE_NAME:`,
-      );
-      await fault.break(project);
-      const input = { production: true };
-      const results = [await project.doctor(input), await project.fix(input)];
-      const told = JSON.stringify(
-        results.map(({ checks, fixes }) => [checks.map(({ findings, reason }) => [findings, reason]), fixes]),
-      );
-      for (const secret of [password, admin, jwt, literal, url, eaten]) expect(told).not.toContain(secret);
-    },
-  );
+  it.each(
+    faultSteps(
+      FILE_FAULTS.filter(({ variant }) => !variant),
+      FILE_FAULTS.filter(({ variant }) => variant),
+    ).map((fault) => [`${fault.id} ${fault.variant ?? ''}`, fault] as const),
+  )('prints no secret where %s', async (_, fault) => {
+    const [password, admin, jwt, literal, url, eaten] = Array.from(
+      { length: 6 },
+      () => `MARK${randomBytes(12).toString('hex')}`,
+    );
+    project.write('secrets/db_password.txt', `${password}`, 0o444);
+    project.write('secrets/admin_password.txt', ` ${admin}`, 0o444);
+    project.edit(
+      'stack/.env',
+      /JWT_SECRET_KEY=.*/,
+      `JWT_SECRET_KEY=${jwt}\nSMTP_PASSWORD="${eaten}$nothing"`,
+    );
+    project.edit(
+      'compose.yaml',
+      'DATABASE_NAME:',
+      `API_TOKEN: ${literal}\n      DATABASE_URL: postgres://shop:${url}@localhost/shop\n      DATABASE_NAME:`,
+    );
+    await fault.break(project);
+    const input = { production: true };
+    const results = [await project.doctor(input), await project.fix(input)];
+    const told = JSON.stringify(
+      results.map(({ checks, fixes }) => [checks.map(({ findings, reason }) => [findings, reason]), fixes]),
+    );
+    for (const secret of [password, admin, jwt, literal, url, eaten]) expect(told).not.toContain(secret);
+  });
 
   it('prints no secret in any of its formats', async () => {
     const secret = `MARK${randomBytes(12).toString('hex')}`;

@@ -282,48 +282,52 @@ describe.skipIf(withoutCluster)('deploy k8s', () => {
     }
   }, 240_000);
 
-  it('is finished or taken back where it was killed', async () => {
-    const { namespace, folder, edit, run, deploy } = await project();
-    const kubelet = playKubelet(namespace, () => 'ready');
-    const greeting = () =>
-      get(namespace, 'deployment', 'api').spec.template.spec.containers[0].envFrom[0].configMapRef.name;
-    const recovered = async () => JSON.parse((await run(['recover', '--json'])).stdout).data.recovered;
-    try {
-      const first = await run(['deploy', 'k8s'], killedAt('apply', 'after'));
-      expect([first.code, (await recovered())[0].outcome]).toEqual([null, 'reverted']);
-      expect([get(namespace, 'deployments').items, secretsOf(namespace)]).toEqual([[], []]);
-      expect((await deploy()).error).toBeUndefined();
-      let edition = 0;
-      const kills = killsOf('deploy k8s');
-      const usual = kills.filter(([step, when]) => step !== 'apply' && when === 'before');
-      for (const [step, when, noted] of atFullSize ? kills : usual) {
-        edition += 1;
-        const [before, secrets] = [greeting(), secretsOf(namespace)];
-        edit(/GREETING: \w+/, `GREETING: edition${edition}`);
-        writeFileSync(join(folder, 'secrets/db_password.txt'), `${PASSWORD}-${edition}`);
-        expect((await run(['deploy', 'k8s'], killedAt(step, when))).code).toBeNull();
-        const outcomes = (await recovered()).map(({ outcome }: { outcome: string }) => outcome);
-        const isBack = noted === undefined || noted === 'apply';
-        expect([step, when, outcomes]).toEqual([
-          step,
-          when,
-          noted === undefined ? [] : [isBack ? 'reverted' : 'finished'],
+  it.runIf(atFullSize)(
+    'is finished or taken back where it was killed',
+    async () => {
+      const { namespace, folder, edit, run, deploy } = await project();
+      const kubelet = playKubelet(namespace, () => 'ready');
+      const greeting = () =>
+        get(namespace, 'deployment', 'api').spec.template.spec.containers[0].envFrom[0].configMapRef.name;
+      const recovered = async () => JSON.parse((await run(['recover', '--json'])).stdout).data.recovered;
+      try {
+        const first = await run(['deploy', 'k8s'], killedAt('apply', 'after'));
+        expect([first.code, (await recovered())[0].outcome]).toEqual([null, 'reverted']);
+        expect([get(namespace, 'deployments').items, secretsOf(namespace)]).toEqual([[], []]);
+        expect((await deploy()).error).toBeUndefined();
+        let edition = 0;
+        const kills = killsOf('deploy k8s');
+        const usual = kills.filter(([step, when]) => step !== 'apply' && when === 'before');
+        for (const [step, when, noted] of atFullSize ? kills : usual) {
+          edition += 1;
+          const [before, secrets] = [greeting(), secretsOf(namespace)];
+          edit(/GREETING: \w+/, `GREETING: edition${edition}`);
+          writeFileSync(join(folder, 'secrets/db_password.txt'), `${PASSWORD}-${edition}`);
+          expect((await run(['deploy', 'k8s'], killedAt(step, when))).code).toBeNull();
+          const outcomes = (await recovered()).map(({ outcome }: { outcome: string }) => outcome);
+          const isBack = noted === undefined || noted === 'apply';
+          expect([step, when, outcomes]).toEqual([
+            step,
+            when,
+            noted === undefined ? [] : [isBack ? 'reverted' : 'finished'],
+          ]);
+          expect([step, when, greeting() === before]).toEqual([step, when, isBack]);
+          if (isBack) expect(secretsOf(namespace)).toEqual(secrets);
+          expect(get(namespace, 'statefulset', 'db').status.readyReplicas).toBe(1);
+        }
+        // The next deployment does it by itself.
+        await run(['deploy', 'k8s'], killedAt('apply', 'after'));
+        const next = await deploy();
+        expect([next.error, next.stderr]).toEqual([
+          undefined,
+          expect.stringContaining('was cut off, and is reverted'),
         ]);
-        expect([step, when, greeting() === before]).toEqual([step, when, isBack]);
-        if (isBack) expect(secretsOf(namespace)).toEqual(secrets);
-        expect(get(namespace, 'statefulset', 'db').status.readyReplicas).toBe(1);
+      } finally {
+        await kubelet.stop();
       }
-      // The next deployment does it by itself.
-      await run(['deploy', 'k8s'], killedAt('apply', 'after'));
-      const next = await deploy();
-      expect([next.error, next.stderr]).toEqual([
-        undefined,
-        expect.stringContaining('was cut off, and is reverted'),
-      ]);
-    } finally {
-      await kubelet.stop();
-    }
-  }, 240_000);
+    },
+    240_000,
+  );
 
   it('removes what it made where nothing was there before, and names the want of a storage class or a quota', async () => {
     const { namespace, deploy } = await project();

@@ -146,7 +146,7 @@ describe.skipIf(withoutDocker)('db restore without a live database', () => {
     restored();
   });
 
-  it('makes the database postgres, where that is the project’s', async () => {
+  it.runIf(atFullSize)('makes the database postgres, where that is the project’s', async () => {
     const compose = join(project.directory, 'compose.yaml');
     const text = readFileSync(compose, 'utf8');
     writeFileSync(compose, text.replace('POSTGRES_DB: "shop"', 'POSTGRES_DB: postgres'));

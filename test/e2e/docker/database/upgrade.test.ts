@@ -87,7 +87,7 @@ describe.skipIf(withoutDocker)('db upgrade on Docker', () => {
       project.sql('ALTER DATABASE other ALLOW_CONNECTIONS true');
     });
 
-    it('a subscription, which must not be there twice', async () => {
+    it.runIf(atFullSize)('a subscription, which must not be there twice', async () => {
       const none = `CONNECTION 'host=127.0.0.1' PUBLICATION p WITH (connect = false, slot_name = NONE)`;
       project.sql(`CREATE SUBSCRIPTION feed ${none}`, 'other');
       project.noteState();
@@ -96,7 +96,7 @@ describe.skipIf(withoutDocker)('db upgrade on Docker', () => {
       project.sql('DROP SUBSCRIPTION feed', 'other');
     });
 
-    it('a tablespace', async () => {
+    it.runIf(atFullSize)('a tablespace', async () => {
       docker('exec', `${project.name}-db-1`, 'install', '-d', '-o', 'postgres', '/var/tmp/fast');
       project.sql(`CREATE TABLESPACE fast LOCATION '/var/tmp/fast'`);
       project.noteState();
@@ -104,7 +104,7 @@ describe.skipIf(withoutDocker)('db upgrade on Docker', () => {
       project.sql('DROP TABLESPACE fast');
     });
 
-    it('a volume that is there already', async () => {
+    it.runIf(atFullSize)('a volume that is there already', async () => {
       const name = `${project.name}_pgdata_17`;
       docker('volume', 'create', name);
       try {

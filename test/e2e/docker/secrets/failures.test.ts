@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { withoutDocker } from '../../../support/docker.js';
 import { createDockerProject, type DockerProject } from '../../../support/docker-project.js';
+import { atFullSize } from '../../../support/fault-counts.js';
 import { shimDocker } from '../database/fixture.js';
 import { FIRST_PASSWORD, MARKER, type SecretsProject, startSecretsProject } from './fixture.js';
 
@@ -122,7 +123,8 @@ exec "$REAL" "$@"`,
   });
 });
 
-describe.skipIf(withoutDocker)('a password with a provider', () => {
+// The embedded engine's test has it in the usual suites.
+describe.skipIf(withoutDocker || !atFullSize)('a password with a provider', () => {
   it('is rotated to what the provider gives', async () => {
     const project = await startSecretsProject();
     try {
