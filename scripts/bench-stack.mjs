@@ -77,8 +77,16 @@ const sql = (statement) =>
 
 /** What the peer, the load and an API of another build need; Compose reads it beside the scaffold's own file. */
 function overlay() {
-  const limits = 'deploy: { resources: { limits: { cpus: "1.0", memory: 512m, pids: 128 } } }';
-  const logging = 'logging: { driver: json-file, options: { max-size: 10m, max-file: "5" } }';
+  /** As the scaffold has its API. */
+  const asTheApi = [
+    'init: true',
+    'read_only: true',
+    'tmpfs: [/tmp]',
+    'cap_drop: [ALL]',
+    'security_opt: ["no-new-privileges:true"]',
+    'logging: { driver: json-file, options: { max-size: 10m, max-file: "5" } }',
+    'deploy: { resources: { limits: { cpus: "1.0", memory: 512m, pids: 128 } } }',
+  ].join('\n    ');
   return `services:
   peer:
     build: ${JSON.stringify(peer)}
@@ -87,13 +95,7 @@ function overlay() {
     environment: { DATABASE_HOST: db, DATABASE_NAME: inventory_manager, DATABASE_USER: postgres }
     secrets: [db_password]
     networks: [frontend, backend]
-    init: true
-    read_only: true
-    tmpfs: [/tmp]
-    cap_drop: [ALL]
-    security_opt: ["no-new-privileges:true"]
-    ${logging}
-    ${limits}
+    ${asTheApi}
   load:
     image: ${name}-peer
     depends_on: [peer]
@@ -110,13 +112,7 @@ ${
     environment: { DATABASE_HOST: db, DATABASE_NAME: inventory_manager, DATABASE_USER: postgres, HOST: 0.0.0.0 }
     secrets: [db_password, admin_password]
     networks: [frontend, backend]
-    init: true
-    read_only: true
-    tmpfs: [/tmp]
-    cap_drop: [ALL]
-    security_opt: ["no-new-privileges:true"]
-    ${logging}
-    ${limits}
+    ${asTheApi}
 `
     : ''
 }`;
