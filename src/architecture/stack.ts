@@ -128,6 +128,8 @@ export interface StackSource {
 export interface StackBuild {
   /** A folder or a URL. */
   context: string;
+  /** The context is an address: a builder fetches it. */
+  remote: boolean;
   /** Path of the Dockerfile; absent if it does not exist, or is written in the compose file. */
   dockerfile?: string;
   target?: string;

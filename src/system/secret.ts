@@ -47,12 +47,21 @@ export function isSecretName(name: string): boolean {
 const NAME_AND_SIGN = /\b([A-Za-z_][A-Za-z0-9_]*)["']?\s*[=:]\s*/g;
 const VALUE = /"[^"]*"|'[^']*'|[^\s,;"']+/y;
 
+const URL_PASSWORD = /([a-z][a-z0-9+.-]*:\/\/[^\s:/@]*):[^\s@/]+@/gi;
+/** `https://TOKEN@github.com/…`, as git takes it. */
+const URL_TOKEN = /\b(https?:\/\/)[^\s:/@?#"'`<>]+@/gi;
+/** The schemes of https://www.rfc-editor.org/rfc/rfc6750 and https://www.rfc-editor.org/rfc/rfc7617. */
+const AUTHORIZATION = /\b(authorization["']?\s*[=:]\s*["']?(?:bearer|basic)\s+)[^\s"'`,;]+/gi;
+
 /**
- * Replaces text that looks like a credential: the password of a URL, and the value in `NAME=value` and `NAME:
- * value` if the name is a secret's.
+ * Replaces text that looks like a credential: the password or the token of a URL, what follows
+ * `Authorization: Bearer`, and the value in `NAME=value` and `NAME: value` if the name is a secret's.
  */
 export function redact(text: string): string {
-  const urls = text.replace(/([a-z][a-z0-9+.-]*:\/\/[^\s:/@]*):[^\s@/]+@/gi, `$1:${REDACTED}@`);
+  const urls = text
+    .replace(URL_PASSWORD, `$1:${REDACTED}@`)
+    .replace(URL_TOKEN, `$1${REDACTED}@`)
+    .replace(AUTHORIZATION, `$1${REDACTED}`);
   let shown = '';
   let at = 0;
   for (const { index, 0: nameAndSign, 1: name = '' } of urls.matchAll(NAME_AND_SIGN)) {

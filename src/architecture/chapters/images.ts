@@ -28,7 +28,7 @@ function imageOf(services: readonly StackService[], name: string): string {
 }
 
 function buildText(build: StackBuild, link: (path: string) => string): string {
-  const { dockerfile, context, target, args, stages, ignore, exposed } = build;
+  const { dockerfile, context, remote, target, args, stages, ignore, exposed } = build;
   const final = stages.find((stage) => stage.final);
   return paragraphs(
     `From ${dockerfile ? link(dockerfile) : stages.length > 0 ? 'the Dockerfile in the compose file' : 'a Dockerfile that is not here'} with the build context ${code(context)}${target ? `, up to the stage ${code(target)}` : ''}.${args.length > 0 ? ` Build arguments: ${sentence(args.map(code))}.` : ''}`,
@@ -58,7 +58,7 @@ function buildText(build: StackBuild, link: (path: string) => string): string {
           `${link(ignore.file)} keeps files from the builder; ${ignore.allowList ? 'nothing but what it names is sent' : 'everything else of the build context is sent'}:`,
           fence('text', ignore.rules.join('\n')),
         )
-      : `There is no ${code('.dockerignore')}: all of ${code(context)} is sent to the builder.`,
+      : !remote && `There is no ${code('.dockerignore')}: all of ${code(context)} is sent to the builder.`,
     exposed.length > 0 &&
       `**Sent to the builder as well:** ${sentence(exposed.map(code))}. A ${code('COPY')} of the folder puts ${exposed.length === 1 ? 'it' : 'them'} into the image; a line in ${code('.dockerignore')} keeps ${exposed.length === 1 ? 'it' : 'them'} out.`,
   );

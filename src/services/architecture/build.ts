@@ -29,6 +29,7 @@ export function buildOf(
   const ignore = ignoreFile(build.context, dockerfile?.file);
   return {
     context,
+    remote: !isAbsolute(build.context),
     ...(dockerfile?.file === undefined ? {} : { dockerfile: words.path(dockerfile.file) }),
     ...(build.target === undefined ? {} : { target: build.target }),
     args: Object.keys(build.args),

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { isAbsolute, join, relative } from 'node:path';
 import type {
   DatabaseUse,
   Stack,
@@ -162,6 +162,8 @@ class Teller implements Wording {
   readonly text = (text: string): string => maskText(text, this.#secrets);
 
   readonly path = (path: string, written?: string): string => {
+    // A build context may be an address.
+    if (!isAbsolute(path)) return this.text(path);
     const file = this.#examples.get(path) ?? path;
     const inside = relative(this.#location.directory, file);
     if (inside === '') return '.';

@@ -47,7 +47,7 @@ export function projectFiles(location: ProjectLocation, git: GitRules, parts: Pa
     add(path, index === 0 ? 'the stack' : 'laid over the file before it');
   });
   for (const { name, build, mounts } of parts.services) {
-    if (build && !/:\/\//.test(build.context)) {
+    if (build && !build.remote) {
       const built = parts.services.filter((one) => one.build?.context === build.context);
       const images = `the image${built.length === 1 ? '' : 's'} of ${list(built.map((one) => one.name))}`;
       const are = built.length === 1 ? 'is' : 'are';

@@ -69,6 +69,10 @@ describe('the name of a variable', () => {
 describe('free text', () => {
   it.each([
     ['postgres://app:hunter2@db/shop', 'postgres://app:[redacted]@db/shop'],
+    ['https://hunter2@github.com/shop.git', 'https://[redacted]@github.com/shop.git'],
+    ['postgres://app@db/shop http://db/a@b', 'postgres://app@db/shop http://db/a@b'],
+    ["-H 'Authorization: Bearer hunter2'", "-H 'Authorization: Bearer [redacted]'"],
+    ['authorization=basic aHVudGVyMg== x', 'authorization=basic [redacted] x'],
     ['PGPASSWORD=hunter2 psql', 'PGPASSWORD=[redacted] psql'],
     ['api_key: "a b" x', 'api_key: [redacted] x'],
     ['--password=hunter2', '--password=[redacted]'],
