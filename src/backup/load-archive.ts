@@ -12,6 +12,7 @@ import {
   runProgram,
 } from '../postgres/database.js';
 import type { DatabaseFacts } from '../postgres/database-facts.js';
+import { applySettings } from '../postgres/database-properties.js';
 import { loadApplicationName } from '../postgres/derived-names.js';
 import { withSession } from '../postgres/open-session.js';
 import { disableSubscriptions, subscriptionsOf } from '../postgres/replication.js';
@@ -51,7 +52,7 @@ function archiveCopy(id: string): string {
 /** The database to make. */
 export interface NewDatabase {
   name: string;
-  /** The database whose encoding, locale and owner it gets. */
+  /** The database whose encoding, locale, owner and settings it gets. */
   like: DatabaseFacts['database'];
 }
 
@@ -72,6 +73,7 @@ export async function loadArchive(
     await assertNotBound(maintenance, target.name, archive);
     await createDatabase(maintenance, target.name, target.like);
   });
+  await applySettings(database, target.name, target.like, session);
   await load(database, target.name, archive, options);
   const subscriptions = await withMaintenance(database, session, (maintenance) =>
     subscriptionsOf(maintenance, target.name),

@@ -57,7 +57,32 @@ const COLUMNS = `
  * a constant is stored with it.
  */
 export async function withContentHashes(session: Session, facts: DatabaseFacts): Promise<DatabaseFacts> {
-  return { ...facts, tables: await hashTables(session, facts.tables) };
+  const tables = await hashTables(session, facts.tables);
+  const contentHash = await hashLargeObjects(session);
+  if (contentHash === undefined) return { ...facts, tables };
+  return { ...facts, tables, largeObjects: { count: facts.largeObjects?.count ?? 0, contentHash } };
+}
+
+/**
+ * Returns the hash of all large objects of the session's database; undefined if its user may not read them. A
+ * large object lies in pages, of which pg_restore fills the gaps and the ends with zeros.
+ */
+export async function hashLargeObjects(session: Session): Promise<string | undefined> {
+  const { readable } = await onlyRow<{ readable: boolean }>(
+    session,
+    `SELECT has_table_privilege('pg_catalog.pg_largeobject', 'SELECT') AS readable`,
+  );
+  if (!readable) return undefined;
+  await session.run(CANONICAL_TEXT);
+  const { content } = await onlyRow<{ content: string }>(
+    session,
+    `SELECT concat_ws(':', ${literal(FORM)}, ${hash(literal('invctl'))}, count(*), coalesce(sum(size), 0), coalesce(sum(pages), 0)) AS content
+       FROM (SELECT ${hash(`concat_ws(':', oid, max(pageno * (current_setting('block_size')::bigint / 4) + octet_length(data)))`)} AS size,
+                    sum(${hash(`concat_ws(':', oid, pageno, content)`)}) FILTER (WHERE content <> '') AS pages
+               FROM pg_largeobject_metadata LEFT JOIN pg_largeobject ON loid = oid, rtrim(data, '\\x00') AS content
+              GROUP BY oid) q`,
+  );
+  return content;
 }
 
 async function hashTables(session: Session, tables: Tables): Promise<Tables> {

@@ -89,11 +89,19 @@ const roleSchema = z.object({
   login: z.boolean(),
 });
 
+const largeObjectsSchema = z.object({
+  count: z.int(),
+  /** Of their content; only in a backup that was made with level 3, by a user who may read them all. */
+  contentHash: z.string().optional(),
+});
+
 /** Facts of the database at the moment of its snapshot. */
 export const databaseFactsSchema = z.object({
   database: databaseSchema,
   tables: z.array(tableSchema),
   sequences: z.array(sequenceSchema),
+  /** Absent in a backup of an earlier invctl. */
+  largeObjects: largeObjectsSchema.optional(),
   objects: objectsSchema,
   extensions: z.array(z.object({ name: z.string(), version: z.string() })),
   /** Roles that own something in the database or have a privilege on something in it. No passwords. */

@@ -109,9 +109,7 @@ export function propertyStatements(name: string, wanted: Properties): string[] {
   const { comment, connectionLimit = -1, isTemplate = false, securityLabels = [] } = wanted;
   return [
     ...grants(name, wanted),
-    ...wanted.settings.flatMap((setting) =>
-      setting.value === null ? [] : [settingStatement(name, { ...setting, value: setting.value })],
-    ),
+    ...settingStatements(name, wanted.settings),
     ...(comment ? [`COMMENT ON ${database} IS ${literal(comment)};`] : []),
     ...(connectionLimit === -1 ? [] : [`ALTER ${database} CONNECTION LIMIT ${connectionLimit};`]),
     ...(isTemplate ? [`ALTER ${database} IS_TEMPLATE true;`] : []),
@@ -173,6 +171,12 @@ function parseGrant(entry: string): Grant {
   };
 }
 
+function settingStatements(database: string, settings: Properties['settings']): string[] {
+  return settings.flatMap((setting) =>
+    setting.value === null ? [] : [settingStatement(database, { ...setting, value: setting.value })],
+  );
+}
+
 function settingStatement(database: string, { role, name, value }: Setting & { value: string }): string {
   const owner =
     role === null
@@ -191,6 +195,21 @@ function listElements(value: string): string[] {
 }
 
 /**
+ * Gives a new database its settings before it is loaded, as `pg_restore --create` does: what a load computes
+ * (a materialized view, a CHECK, an index) may depend on a time zone, a text search configuration or a setting
+ * of the app, and a provider of security labels is a library that a setting loads. Settings that the server
+ * refuses are left out; {@link applyProperties} names them.
+ */
+export async function applySettings(
+  database: Database,
+  name: string,
+  { settings }: Pick<Properties, 'settings'>,
+  session: Omit<SessionOptions, 'database'>,
+): Promise<void> {
+  await runAll(database, settingStatements(name, settings), session);
+}
+
+/**
  * Gives a new database its properties and reads them back. If the server refuses one, the data is still kept.
  * @returns a sentence for each property that the database does not have. No secret.
  */
@@ -200,8 +219,18 @@ export async function applyProperties(
   wanted: Properties,
   session: Omit<SessionOptions, 'database'>,
 ): Promise<string[]> {
+  await runAll(database, propertyStatements(name, wanted), session);
+  return lostProperties(wanted, await withMaintenance(database, session, (one) => readProperties(one, name)));
+}
+
+/** Runs every statement, also after one that the server refuses. */
+async function runAll(
+  database: Database,
+  statements: readonly string[],
+  session: Omit<SessionOptions, 'database'>,
+): Promise<void> {
+  if (statements.length === 0) return;
   const run = (text: string) => withMaintenance(database, session, (one) => one.run(text));
-  const statements = propertyStatements(name, wanted);
   try {
     await run(statements.join('\n'));
   } catch (error) {
@@ -209,7 +238,6 @@ export async function applyProperties(
     session.signal?.throwIfAborted();
     for (const statement of statements) await run(statement).catch(() => {});
   }
-  return lostProperties(wanted, await withMaintenance(database, session, (one) => readProperties(one, name)));
 }
 
 /** Returns the properties of `wanted` that a database does not have. */

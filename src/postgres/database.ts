@@ -6,7 +6,7 @@ import type { ComposeProject, ComposeService } from '../project/model.js';
 import { mountedText } from '../project/mounted-file.js';
 import { databaseService } from '../project/service-roles.js';
 import { type ProjectSettings, readSettings } from '../project/settings-file.js';
-import { outputTail } from '../system/argv.js';
+import { databaseWord, outputTail } from '../system/argv.js';
 import type { Secret } from '../system/secret.js';
 import { imageSettings } from './image-variables.js';
 import { withSessionOptions } from './session-settings.js';
@@ -89,7 +89,7 @@ function unreadableSetting(service: ComposeService, variable: string): UserError
 
 /** Arguments that every PostgreSQL client program accepts. */
 export function connectionArguments(database: Database, name = database.name): string[] {
-  return [`--username=${database.user}`, `--dbname=${name}`];
+  return [`--username=${database.user}`, `--dbname=${databaseWord(name)}`];
 }
 
 /** psql for scripts: without the user's settings, without prompts, and ending at the first error. */

@@ -10,10 +10,11 @@ import { onlyRow } from './session.js';
  * the rows are exactly those that a `pg_dump --snapshot` of it writes.
  */
 export async function readFacts(session: Session): Promise<DatabaseFacts> {
-  const [database, tables, sequences, objects, extensions, roles, migrations] = [
+  const [database, tables, sequences, largeObjects, objects, extensions, roles, migrations] = [
     await readDatabase(session),
     await countRows(session),
     await session.rows<DatabaseFacts['sequences'][number]>(SEQUENCES),
+    await onlyRow<{ count: number }>(session, 'SELECT count(*) AS count FROM pg_largeobject_metadata'),
     await readObjects(session),
     await session.rows<DatabaseFacts['extensions'][number]>(
       'SELECT extname AS name, extversion AS version FROM pg_extension ORDER BY 1',
@@ -21,7 +22,7 @@ export async function readFacts(session: Session): Promise<DatabaseFacts> {
     await session.rows<DatabaseFacts['roles'][number]>(ROLES),
     await readMigrations(session),
   ];
-  return { database, tables, sequences, objects, extensions, roles, migrations };
+  return { database, tables, sequences, largeObjects, objects, extensions, roles, migrations };
 }
 
 /** Returns the tables whose rows are in a dump: partitions, not their parents; no foreign tables. */

@@ -5,8 +5,7 @@ import { identifier, literal } from '../system/sql.js';
 import type { Database } from './database.js';
 import type { DatabaseFacts } from './database-facts.js';
 import { readProperties } from './database-properties.js';
-import { readDatabase } from './facts.js';
-import { openSession, withSession } from './open-session.js';
+import { openSession } from './open-session.js';
 import { openMaintenance, withMaintenance } from './server-sessions.js';
 import { onlyRow } from './session.js';
 
@@ -138,8 +137,8 @@ export function superuserCommand(service: string, user: string, sql: string, dat
 }
 
 /**
- * Returns the properties for a new database: those of the live one or, if there is none, the server's
- * defaults.
+ * Returns the properties for a new database: those of the live one, including secrets, or, if there is none,
+ * the server's defaults. The live one is not connected to.
  */
 export async function likeLive(
   database: Database,
@@ -147,7 +146,7 @@ export async function likeLive(
 ): Promise<DatabaseFacts['database']> {
   return withMaintenance(database, { applicationName }, async (session) =>
     (await liveState(session, database.name)) === 'there'
-      ? withSession(database, { applicationName }, readDatabase)
+      ? readProperties(session, database.name)
       : serverDefaults(session, database),
   );
 }

@@ -1,3 +1,5 @@
+import { databaseWord } from '../system/argv.js';
+
 /**
  * Settings of our own sessions, which override those that a project has set for a database, a role or the
  * server: an option of the connection has priority over all of them. Every PostgreSQL from 14 on knows each
@@ -18,6 +20,10 @@ const ANYBODY = [
   // A user's function cannot hide one of PostgreSQL's own, and a name has the same text on every server.
   'search_path=pg_catalog',
   'standard_conforming_strings=on',
+  'quote_all_identifiers=off',
+  // A load must not read NULL in an array as a text, nor `x = NULL` in a view as `x IS NULL`.
+  'array_nulls=on',
+  'transform_null_equals=off',
   'client_min_messages=notice',
   'plpgsql.extra_errors=none',
 ];
@@ -25,6 +31,7 @@ const ANYBODY = [
 /** Only a superuser's session may set these; another user's connection would fail. */
 const SUPERUSER = [
   'session_replication_role=origin',
+  'temp_file_limit=-1',
   // Some of our statements contain secrets.
   'log_statement=none',
   'log_duration=off',
@@ -92,5 +99,5 @@ export PGOPTIONS
 psql --username="$1" --dbname="$2" -Xwqc '' </dev/null >/dev/null 2>&1 || PGOPTIONS=$v
 shift 2
 exec "$@"`;
-  return ['sh', '-c', script, 'sh', login.user, login.database, ...command];
+  return ['sh', '-c', script, 'sh', login.user, databaseWord(login.database), ...command];
 }

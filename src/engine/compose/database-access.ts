@@ -1,7 +1,7 @@
 import { UserError } from '../../errors.js';
 import { withSessionOptions } from '../../postgres/session-settings.js';
 import type { ProjectLocation } from '../../project/locate.js';
-import { outputTail } from '../../system/argv.js';
+import { databaseWord, outputTail } from '../../system/argv.js';
 import type { Secret } from '../../system/secret.js';
 import type { Acceptance, DatabaseAccess, Login } from '../database-access.js';
 import type { Engine, PipeResult } from '../engine.js';
@@ -37,9 +37,14 @@ export function containerDatabase(
       return { listening: status === 0, said: stderr };
     },
     psql: ({ user, database }, { words, terminal }) =>
-      exec(location, service, ['psql', `--username=${user}`, `--dbname=${database}`, ...words], {
-        tty: terminal,
-      }),
+      exec(
+        location,
+        service,
+        ['psql', `--username=${user}`, `--dbname=${databaseWord(database)}`, ...words],
+        {
+          tty: terminal,
+        },
+      ),
   };
 }
 
@@ -64,7 +69,7 @@ async function accepts(
   signal: AbortSignal | undefined,
 ): Promise<Acceptance> {
   const user = role ?? login.user;
-  const command = ['sh', '-c', LOG_IN, 'sh', user, login.database];
+  const command = ['sh', '-c', LOG_IN, 'sh', user, databaseWord(login.database)];
   const answer = await run(withSessionOptions(command, { ...login, user }), {
     ...(signal ? { signal } : {}),
     env: { PGPASSWORD: password.reveal(), PGCONNECT_TIMEOUT: String(CONNECT_SECONDS) },

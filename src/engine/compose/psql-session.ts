@@ -3,7 +3,7 @@ import { PassThrough, Writable } from 'node:stream';
 import type { UserError } from '../../errors.js';
 import { databaseMissing, saysMissing, sessionFailed } from '../../postgres/session-errors.js';
 import { withSessionOptions } from '../../postgres/session-settings.js';
-import { outputTail } from '../../system/argv.js';
+import { databaseWord, outputTail } from '../../system/argv.js';
 import type { Session, SessionLogin } from '../database-access.js';
 import type { PipeOptions, PipeResult } from '../engine.js';
 
@@ -32,7 +32,7 @@ export class PsqlSession implements Session {
     const command = [
       'psql',
       `--username=${user}`,
-      `--dbname=${login.database}`,
+      `--dbname=${databaseWord(login.database)}`,
       '--no-psqlrc',
       '--no-password',
       '--quiet',

@@ -1,6 +1,7 @@
 import { UserError, usageError } from '../../errors.js';
 import { sessionOptions } from '../../postgres/session-settings.js';
 import type { ProjectLocation } from '../../project/locate.js';
+import { databaseWord } from '../../system/argv.js';
 import type { Secret } from '../../system/secret.js';
 import type { Acceptance, DatabaseAccess, Login } from '../database-access.js';
 import type { Engine } from '../engine.js';
@@ -36,7 +37,7 @@ export function processDatabase(
     listens: async () => ({ listening: true, said: '' }),
     async psql({ user, database }, { words, terminal, stdin, stdout, stderr }) {
       if (await hasClientPrograms()) {
-        const command = ['psql', `--username=${user}`, `--dbname=${database}`, ...words];
+        const command = ['psql', `--username=${user}`, `--dbname=${databaseWord(database)}`, ...words];
         return engine.exec(location, service, command, { tty: terminal });
       }
       const { runSqlSession } = await import('./sql-session.js');

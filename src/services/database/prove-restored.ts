@@ -1,12 +1,13 @@
 import type { Session } from '../../engine/database-access.js';
 import { ExitCode, UserError } from '../../errors.js';
-import { compareContent } from '../../postgres/content-hash.js';
+import { compareContent, hashLargeObjects } from '../../postgres/content-hash.js';
 import type { DatabaseFacts } from '../../postgres/database-facts.js';
 import { differencesOfObjects, warningsOfRestore } from '../../postgres/objects.js';
 import { describeLag, type SequenceLag, sequencesThatLag } from '../../postgres/sequence-lag.js';
 
 /** What is known about the database that a backup is of; a plain SQL dump tells only some of the tables. */
-export type Expected = Pick<DatabaseFacts, 'tables'> & Partial<Pick<DatabaseFacts, 'objects' | 'sequences'>>;
+export type Expected = Pick<DatabaseFacts, 'tables'> &
+  Partial<Pick<DatabaseFacts, 'objects' | 'sequences' | 'largeObjects'>>;
 
 export interface ProofOptions {
   /** Level 3: compare the content of every table as well. */
@@ -22,8 +23,8 @@ export interface Proof {
 
 /**
  * Level 2: the restored database has the tables, rows and objects of the backup, no constraint, index or
- * trigger is weaker than it was, and no sequence has fallen behind its column. Level 3: the tables have the
- * same content.
+ * trigger is weaker than it was, and no sequence has fallen behind its column. Level 3: the tables
+ * and the large objects have the same content.
  *
  * @param facts of `session`'s database.
  * @throws UserError RESTORE_INCOMPLETE (exit 8) naming each difference.
@@ -46,6 +47,7 @@ export async function proveRestored(
     ...different.map((name) => `the content of ${name} differs`),
     ...(expected.objects ? differencesOfObjects(expected.objects, facts.objects) : []),
     ...missingSequences(expected, facts),
+    ...(await differencesOfLargeObjects(session, facts, expected, content)),
     ...lags.filter(({ lost }) => lost).map(({ lag }) => describeLag(lag)),
   ];
   if (differences.length > 0) throw incomplete(differences);
@@ -90,6 +92,22 @@ function missingSequences({ sequences = [] }: Expected, facts: DatabaseFacts): s
   return sequences
     .filter(({ name }) => !found.has(name))
     .map(({ name }) => `the sequence ${name} is missing`);
+}
+
+async function differencesOfLargeObjects(
+  session: Session,
+  facts: DatabaseFacts,
+  { largeObjects: expected }: Expected,
+  content: boolean,
+): Promise<string[]> {
+  if (expected === undefined) return [];
+  const count = facts.largeObjects?.count;
+  if (count !== expected.count) return [`${count} large objects in place of ${expected.count}`];
+  if (!content || expected.contentHash === undefined) return [];
+  const kind = (hash = '') => hash.split(':').slice(0, 2).join(':');
+  const found = await hashLargeObjects(session);
+  if (kind(found) !== kind(expected.contentHash) || found === expected.contentHash) return [];
+  return ['the content of the large objects differs'];
 }
 
 function sharedTables(

@@ -31,6 +31,7 @@ import { timeId } from '../../system/time-id.js';
 import type { ServiceContext } from '../context.js';
 import { type DeployedCluster, inCluster } from '../deploy/cluster-project.js';
 import { perform } from '../operation.js';
+import { analyze } from './analyze.js';
 import { proveRestored } from './prove-restored.js';
 import { assertRestorable } from './restore-checks.js';
 import { type RestoreRun, type RestoreState, restartHint, restoreOperation } from './restore-operation.js';
@@ -89,7 +90,8 @@ export async function restore(
         await lockDatabase(session);
         await assertRestorable(database, session, archive, examination);
         const current = live === 'there' ? await readProperties(session) : undefined;
-        const like = manifest?.database ?? current ?? (await serverDefaults(session, database));
+        const like =
+          wantedProperties(manifest?.database, current) ?? (await serverDefaults(session, database));
         await run.begin('load');
         // The rows of the live database are counted while the scratch database is filled: one reads, the
         // other writes.
@@ -104,7 +106,7 @@ export async function restore(
         input.onProgress?.('compare', archive.bytes, archive.bytes);
         const [after] = await Promise.all([
           proveScratch(context, database, state, options, manifest ?? examination),
-          analyze(database, state, options),
+          analyze(context, database, { ...options, database: state.incoming }),
         ]);
         await warnOfReplication(context, database, state, options);
         const rows = compareRows(before, after.tables);
@@ -117,8 +119,7 @@ export async function restore(
             ...(examination?.problems.map(({ message }) => message) ?? []),
           ],
         });
-        const wanted = wantedProperties(manifest?.database, current) ?? like;
-        for (const lost of await applyProperties(database, state.incoming, wanted, options)) {
+        for (const lost of await applyProperties(database, state.incoming, like, options)) {
           context.warn(lost);
         }
         // A database with an open session cannot be renamed.
@@ -257,15 +258,6 @@ async function proveScratch(
     await proveRestored(session, facts, expected ?? { tables: [] }, context);
     return facts;
   });
-}
-
-/** The planner has no statistics of a table that was just loaded. */
-async function analyze(
-  database: Database,
-  state: RestoreState,
-  options: { applicationName: string; signal: AbortSignal },
-): Promise<void> {
-  await withSession(database, { ...options, database: state.incoming }, (session) => session.run('ANALYZE;'));
 }
 
 /** @returns milliseconds in which nobody could connect. */

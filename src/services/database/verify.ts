@@ -9,6 +9,7 @@ import { formatManifest, type Level, type Manifest, manifestPath } from '../../b
 import { UserError } from '../../errors.js';
 import { type Database, findDatabase } from '../../postgres/database.js';
 import type { DatabaseFacts } from '../../postgres/database-facts.js';
+import { wantedProperties } from '../../postgres/database-properties.js';
 import { derivedName, loadApplicationName } from '../../postgres/derived-names.js';
 import { dropDatabase } from '../../postgres/drop-database.js';
 import { readFacts } from '../../postgres/facts.js';
@@ -139,7 +140,7 @@ async function proveByRestoring(
   const id = timeId(new Date());
   const scratch = derivedName(database.name, 'verify', id);
   const applicationName = loadApplicationName(id);
-  const like = expected.database ?? (await likeLive(database, applicationName));
+  const like = wantedProperties(expected.database, await likeLive(database, applicationName));
   try {
     await loadArchive(database, { name: scratch, like }, archive, {
       id,

@@ -2,6 +2,7 @@ import type { Session } from '../../../engine/database-access.js';
 import { type Database, programFailed, psqlForScript, runClient } from '../../../postgres/database.js';
 import { maintenanceDatabase, withMaintenance } from '../../../postgres/server-sessions.js';
 import { PROTECT_ROLE } from '../../../project/receiver.js';
+import { databaseWord } from '../../../system/argv.js';
 import { literal } from '../../../system/sql.js';
 import type { ServiceContext } from '../../context.js';
 
@@ -14,7 +15,13 @@ import type { ServiceContext } from '../../context.js';
 export async function dumpRoles({ signal }: ServiceContext, from: Database): Promise<string> {
   const dump = await runClient(
     from,
-    ['pg_dumpall', `--username=${from.user}`, `--database=${from.name}`, '--no-password', '--globals-only'],
+    [
+      'pg_dumpall',
+      `--username=${from.user}`,
+      `--database=${databaseWord(from.name)}`,
+      '--no-password',
+      '--globals-only',
+    ],
     { signal },
   );
   if (dump.status !== 0) throw programFailed('UPGRADE_FAILED', 'pg_dumpall cannot read the roles', dump);

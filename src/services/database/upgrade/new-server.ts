@@ -21,6 +21,7 @@ import { withDependencies } from '../../../project/model.js';
 import { outputTail } from '../../../system/argv.js';
 import { identifier, literal } from '../../../system/sql.js';
 import type { ServiceContext } from '../../context.js';
+import { analyze } from '../analyze.js';
 import { proveRestored } from '../prove-restored.js';
 import { assertKnown } from '../restore-checks.js';
 import { settingsLeftBehind } from './cluster.js';
@@ -138,13 +139,14 @@ export async function loadBackup(
   context: ServiceContext,
   { database }: NewServer,
   archive: Archive & { manifest: Manifest },
+  wanted: DatabaseFacts['database'],
   id: string,
   onBytes: (bytes: number) => void,
 ): Promise<string> {
   const loaded = derivedName(database.name, 'restore', id);
   const options = { applicationName: 'invctl db upgrade', signal: context.signal };
   const { manifest } = archive;
-  await loadArchive(database, { name: loaded, like: manifest.database }, archive, {
+  await loadArchive(database, { name: loaded, like: wanted }, archive, {
     id,
     signal: context.signal,
     onBytes,
@@ -152,9 +154,8 @@ export async function loadBackup(
   await withSession(database, { ...options, database: loaded }, async (session) => {
     await proveRestored(session, await readFacts(session), manifest, { content: true, warn: context.warn });
     warnOfCollation(context, manifest.database, await readDatabase(session));
-    // The planner has no statistics of a table that was just loaded.
-    await session.run('ANALYZE;');
   });
+  await analyze(context, database, { ...options, database: loaded });
   return loaded;
 }
 

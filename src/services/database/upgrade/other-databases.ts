@@ -5,13 +5,15 @@ import { UserError } from '../../../errors.js';
 import { createDatabase } from '../../../postgres/create-database.js';
 import { connectionArguments, type Database, programFailed, runClient } from '../../../postgres/database.js';
 import type { DatabaseFacts } from '../../../postgres/database-facts.js';
-import { applyProperties, readProperties } from '../../../postgres/database-properties.js';
+import { applyProperties, applySettings, readProperties } from '../../../postgres/database-properties.js';
 import { dropDatabase } from '../../../postgres/drop-database.js';
 import { readFacts } from '../../../postgres/facts.js';
+import { differencesOfObjects } from '../../../postgres/objects.js';
 import { withSession } from '../../../postgres/open-session.js';
 import { withMaintenance } from '../../../postgres/server-sessions.js';
 import { literal } from '../../../system/sql.js';
 import type { ServiceContext } from '../../context.js';
+import { analyze } from '../analyze.js';
 import { proveRestored } from '../prove-restored.js';
 
 const APPLICATION_NAME = 'invctl db upgrade';
@@ -106,12 +108,13 @@ async function moveDatabase(
   const wanted = await withSession(from, inIt, (session) => readProperties(session));
   await dropDatabase(to, name, ours);
   await withMaintenance(to, ours, (session) => createDatabase(session, name, wanted));
+  await applySettings(to, name, wanted, ours);
   try {
     const facts = await pipeDatabase(context, from, to);
-    await withSession(to, inIt, async (session) => {
-      await proveRestored(session, await readFacts(session), facts, { content: true, warn: context.warn });
-      await session.run('ANALYZE;');
-    });
+    await withSession(to, inIt, async (session) =>
+      proveRestored(session, await readFacts(session), facts, { content: true, warn: context.warn }),
+    );
+    await analyze(context, to, inIt);
     for (const lost of await applyProperties(to, name, wanted, {
       applicationName: APPLICATION_NAME,
       signal,
@@ -169,21 +172,26 @@ function about(name: string, error: UserError): UserError {
   });
 }
 
+type ChangingFacts = Pick<DatabaseFacts, 'tables' | 'sequences' | 'largeObjects'> &
+  Partial<Pick<DatabaseFacts, 'objects'>>;
+
 /**
  * Names of what changed in a database, quoted where they must be. For a database other than the session's
  * project's, the name has the database's name before it.
  *
  * @param after with content hashes, as `before`.
  */
-export function changedParts(
-  before: Pick<DatabaseFacts, 'tables' | 'sequences'>,
-  after: Pick<DatabaseFacts, 'tables' | 'sequences'>,
-): string[] {
+export function changedParts(before: ChangingFacts, after: ChangingFacts): string[] {
   const known = new Map(before.tables.map(({ name, contentHash }) => [name, contentHash]));
   const values = new Map(before.sequences.map(({ name, lastValue }) => [name, lastValue]));
+  const large = (facts: ChangingFacts) => JSON.stringify(facts.largeObjects);
   return [
-    ...after.tables.filter(({ name, contentHash }) => known.get(name) !== contentHash),
-    ...after.sequences.filter(({ name, lastValue }) => values.get(name) !== lastValue),
-    ...before.tables.filter(({ name }) => after.tables.every((table) => table.name !== name)),
-  ].map(({ name }) => name);
+    ...[
+      ...after.tables.filter(({ name, contentHash }) => known.get(name) !== contentHash),
+      ...after.sequences.filter(({ name, lastValue }) => values.get(name) !== lastValue),
+      ...before.tables.filter(({ name }) => after.tables.every((table) => table.name !== name)),
+    ].map(({ name }) => name),
+    ...(large(before) === large(after) ? [] : ['large objects']),
+    ...(before.objects && after.objects ? differencesOfObjects(before.objects, after.objects) : []),
+  ];
 }

@@ -151,7 +151,7 @@ async function upgradeDatabase(
       identities: async () => identities ?? readIdentities(context, live),
       processes: context.processes,
     });
-    const loaded = await loadProved(context, server, { ...archive, manifest }, input);
+    const loaded = await loadProved(context, server, { ...archive, manifest }, ofLive, input);
 
     const { aside, others } = plan.server;
     const move = () => moveDatabases(context, live, server.database, others);
@@ -219,9 +219,10 @@ async function loadProved(
   context: ServiceContext,
   server: NewServer,
   archive: Archive & { manifest: Manifest },
+  wanted: Manifest['database'],
   { onProgress }: Pick<UpgradeInput, 'onProgress'>,
 ): Promise<string> {
-  const loaded = await loadBackup(context, server, archive, timeId(new Date()), (bytes) =>
+  const loaded = await loadBackup(context, server, archive, wanted, timeId(new Date()), (bytes) =>
     onProgress?.('load', bytes, archive.bytes),
   );
   const verification = { level: 3, at: new Date().toISOString() };
