@@ -18,7 +18,7 @@ import { withSession } from '../postgres/open-session.js';
 import { disableSubscriptions, subscriptionsOf } from '../postgres/replication.js';
 import { withMaintenance } from '../postgres/server-sessions.js';
 import { onlyRow } from '../postgres/session.js';
-import { restoreFailed } from '../postgres/unqualified-calls.js';
+import { restoreFailed } from '../postgres/restore-failed.js';
 import { readArchive } from './archive.js';
 import { hashing } from './archive-file.js';
 import type { Archive } from './archive-kinds.js';

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { type Database, psqlForScript, runClient, runProgram } from '../postgres/database.js';
-import { restoreFailed } from '../postgres/unqualified-calls.js';
+import { restoreFailed } from '../postgres/restore-failed.js';
 import { type ReadOptions, readArchive } from './archive.js';
 import type { Archive } from './archive-kinds.js';
 import { restorableSql } from './plain-dump.js';

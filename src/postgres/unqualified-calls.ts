@@ -1,7 +1,4 @@
 import type { Session } from '../engine/database-access.js';
-import type { PipeResult } from '../engine/engine.js';
-import type { UserError } from '../errors.js';
-import { programFailed } from './database.js';
 import { USER_NAMESPACE } from './dumped.js';
 
 /**
@@ -43,20 +40,4 @@ export async function unqualifiedCalls(session: Session): Promise<string[]> {
 
 function mend(name: string): string {
   return `Mend it: ALTER FUNCTION ${name} SET search_path = public, pg_temp;`;
-}
-
-/**
- * Makes the error of a program that failed to load a dump, with a hint if a function found nothing by
- * search_path.
- */
-export function restoreFailed(what: string, result: PipeResult): UserError {
-  const lost = /\b(function|relation|type|operator) .+ does not exist/.test(result.stderr);
-  const name = /CONTEXT:\s+(?:PL\/pgSQL|SQL) function (\S+\(.*?\)|"(?:[^"]|"")+")/.exec(result.stderr)?.[1];
-  if (!lost || name === undefined) return programFailed('RESTORE_FAILED', what, result);
-  return programFailed(
-    'RESTORE_FAILED',
-    what,
-    result,
-    `${name} finds what it needs by search_path, which is empty while a dump is loaded. In the live database: ALTER FUNCTION ${name} SET search_path = public, pg_temp;      (then take another backup)`,
-  );
 }

@@ -124,8 +124,13 @@ const PROPERTIES = `
   ALTER ROLE "Ro ""le, x" IN DATABASE shop SET statement_timeout = '7s'; ALTER ROLE reader IN DATABASE shop SET app.reader_token TO 'seeded-marker-4';
   ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO reader;`;
 
+/** One with a gap and an end of zeros, which a restore fills up. */
+const LARGE_OBJECTS = `SELECT lo_from_bytea(9001, 'one'), lo_put(lo_create(9002), 20000, decode('ff0000', 'hex')), lo_create(9003);
+  COMMENT ON LARGE OBJECT 9001 IS 'large'`;
+
 interface Manifest {
   tables: { name: string; rows: number; contentHash?: string }[];
+  largeObjects: { count: number; contentHash?: string };
   sequences: { name: string; lastValue: string | null }[];
   objects: { indexes: number; notWhole?: unknown[] };
   database: { settings: unknown[]; tablespace?: string };
@@ -174,7 +179,7 @@ describe.skipIf(withoutDocker)('the proof of a backup on Docker', () => {
         .map(({ make }) => make)
         .join('\n'),
     );
-    project.sql(SEQUENCES + NOT_WHOLE + PROPERTIES);
+    project.sql(SEQUENCES + NOT_WHOLE + PROPERTIES + LARGE_OBJECTS);
     expect(() => project.sql('CREATE UNIQUE INDEX CONCURRENTLY doubled_id ON doubled (id)')).toThrow();
     const backup = await succeed('db', 'backup', '--level', '3');
     file = backup.data.file;
@@ -230,11 +235,14 @@ describe.skipIf(withoutDocker)('the proof of a backup on Docker', () => {
       (await succeed('db', 'backup', '--level', '3', '-o', join(project.directory, 'same.dump'))).data.file,
     );
     expect(same).toEqual(hashes(file));
+    const large = readManifest().largeObjects;
+    expect(readManifest(join(project.directory, 'same.dump')).largeObjects).toEqual(large);
     project.sql(
       Object.values(CONTENT)
         .map(({ change }) => change)
         .join('\n'),
     );
+    project.sql(`SELECT lo_put(9002, 19999, 'x')`);
     const changed = (
       await succeed('db', 'backup', '--level', '3', '-o', join(project.directory, 'changed.dump'))
     ).data.file;
@@ -247,10 +255,14 @@ describe.skipIf(withoutDocker)('the proof of a backup on Docker', () => {
     changeManifest((manifest) => {
       for (const table of manifest.tables)
         if (table.name === 'public.column_t') table.contentHash = twice?.contentHash ?? '';
+      expect(manifest.largeObjects).toMatchObject({ count: 3, contentHash: expect.any(String) });
+      expect(manifest.largeObjects).not.toEqual(large);
+      manifest.largeObjects = large;
     }, changed);
     const { code, stdout } = await project.invctl(['db', 'verify', changed, '--level', '3', '--json']);
     expect(code).toBe(8);
     expect(JSON.parse(stdout).error.message).toContain('the content of public.column_t differs');
+    expect(JSON.parse(stdout).error.message).toContain('the content of the large objects differs');
   });
 
   it('says where the hashes and counts of an earlier invctl tell nothing, and refuses no backup for it', async () => {

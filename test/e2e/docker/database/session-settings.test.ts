@@ -16,6 +16,8 @@ const TRAPS = `
     END IF; END $$;
   CREATE EVENT TRIGGER every_login ON login EXECUTE FUNCTION note_login();
   ALTER EVENT TRIGGER every_login ENABLE ALWAYS;
+  CREATE TABLE nulls (list text[]); INSERT INTO nulls VALUES ('{NULL,"NULL"}');
+  CREATE VIEW never AS SELECT list = NULL AS unknown FROM nulls;
   CREATE TABLE notes (id serial PRIMARY KEY, secret boolean DEFAULT false);
   INSERT INTO notes (secret) VALUES (true), (false);
   ALTER TABLE notes ENABLE ROW LEVEL SECURITY; ALTER TABLE notes FORCE ROW LEVEL SECURITY;
@@ -32,6 +34,10 @@ const TRAPS = `
   ALTER DATABASE shop SET log_statement = 'all';
   ALTER DATABASE shop SET plpgsql.extra_errors = 'all';
   ALTER DATABASE shop SET zero_damaged_pages = on;
+  ALTER DATABASE shop SET quote_all_identifiers = on;
+  ALTER DATABASE shop SET temp_file_limit = '64kB';
+  ALTER DATABASE shop SET array_nulls = off;
+  ALTER DATABASE shop SET transform_null_equals = on;
   ALTER DATABASE shop SET app.api_token = 'seeded-marker-token';
   ALTER ROLE owner SET log_min_duration_statement = 0;
   ALTER ROLE owner IN DATABASE shop SET role = 'reader';
@@ -75,6 +81,7 @@ describe.skipIf(withoutDocker)('what a project sets for its sessions', () => {
       database,
     );
   const rows = () => sql('SELECT (SELECT count(*) FROM public.items), (SELECT count(*) FROM public.notes);');
+  const nulls = () => sql('SELECT list[1] IS NULL, list[2], unknown IS NULL FROM public.nulls, public.never');
 
   it('counts in no session of ours: backup, verify, restore, undo', async () => {
     expect(manifest.tables).toContainEqual(expect.objectContaining({ name: 'public.items', rows: 20_000 }));
@@ -87,6 +94,7 @@ describe.skipIf(withoutDocker)('what a project sets for its sessions', () => {
       .sort();
     await project.succeed(['db', 'restore', file, '--yes']);
     expect(rows()).toBe(before);
+    expect(nulls()).toBe('t|NULL|t');
     expect(
       sql(settings, 'postgres')
         .split(/[\n|;]/)
@@ -102,6 +110,7 @@ describe.skipIf(withoutDocker)('what a project sets for its sessions', () => {
     await project.succeed(['db', 'backup', '--format', 'plain', '-o', plain, '--level', '3']);
     await project.succeed(['db', 'restore', plain, '--yes']);
     expect(rows()).toBe('20000|2');
+    expect(nulls()).toBe('t|NULL|t');
     expect(sql(`SELECT count(*) FROM public.items WHERE name LIKE 'Ärtikel %'`)).toBe('20000');
     expect(sql(`SELECT DISTINCT program FROM public.logins WHERE program LIKE 'invctl%'`)).toBe('');
   });

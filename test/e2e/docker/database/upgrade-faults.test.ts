@@ -75,11 +75,11 @@ echo "UPDATE items SET name = 'other' WHERE id = 7" | trial "$name"`,
   it.runIf(atFullSize)('when somebody writes into another database meanwhile', async () => {
     const running = project.invctl(['db', 'upgrade', '--to', '17', '--yes', '--no-smoke-test', '--json']);
     await atStep('smoke', running);
-    project.sql('INSERT INTO beside VALUES (2); CREATE ROLE late', 'postgres');
+    project.sql('INSERT INTO beside VALUES (2); SELECT lo_create(4712); CREATE ROLE late', 'postgres');
     const { error } = JSON.parse((await running).stdout);
     expect(error).toMatchObject({ code: 'DATABASE_CHANGED' });
-    expect(error.message).toContain(': public.beside of postgres, the roles.');
-    project.sql('DELETE FROM beside WHERE n = 2; DROP ROLE late', 'postgres');
+    expect(error.message).toContain(': public.beside of postgres, large objects of postgres, the roles.');
+    project.sql('DELETE FROM beside WHERE n = 2; SELECT lo_unlink(4712); DROP ROLE late', 'postgres');
     project.nothingHasChanged();
   });
 
