@@ -20,6 +20,21 @@ export function grantedSecrets({ project }: Facts): GrantedSecret[] {
   });
 }
 
+/** Variables that name a file with something that is not secret by itself. */
+const NAME_FILE = /(?:^|_)(?:USER|USERNAME|USER_NAME|DB|DBNAME|DB_NAME|DATABASE|DATABASE_NAME|HOST|PORT)_FILE$/i;
+
+/** Whether services read a name from the secret, such as `POSTGRES_USER_FILE`, and no password. */
+export function holdsName({ project }: Facts, { name, services }: GrantedSecret): boolean {
+  const variables = services.flatMap((service) => {
+    const { environment = {}, secrets = [] } = project.services[service] ?? {};
+    const targets = secrets.filter(({ source }) => source === name).map(({ target }) => target);
+    return Object.keys(environment).filter(
+      (variable) => variable.endsWith('_FILE') && targets.includes(environment[variable] ?? ''),
+    );
+  });
+  return variables.length > 0 && variables.every((variable) => NAME_FILE.test(variable));
+}
+
 /** Where the secret is declared in the compose file. */
 export function declaredAt(facts: Facts, secret: string): { file: string; line?: number } | undefined {
   return placeOf(facts.reading, 'secrets', secret, 'file');

@@ -79,3 +79,25 @@ function referenceOf(
 export function reachableNames({ name, containerName, networkAliases = [] }: ComposeService): string[] {
   return [name, ...(containerName ? [containerName] : []), ...networkAliases];
 }
+
+/**
+ * Another variable of the same service that does lead to the database: which of the two the service reads is
+ * not known then.
+ *
+ * @param port the server's, where it matters
+ */
+export function variableThatLeads(
+  { service, variable }: DatabaseReference,
+  references: readonly DatabaseReference[],
+  database: ComposeService,
+  port?: number,
+): string | undefined {
+  return references.find(
+    (other) =>
+      other.service === service &&
+      other.variable !== variable &&
+      other.certain &&
+      reachableNames(database).includes(other.host) &&
+      (port === undefined || other.port === undefined || other.port === port),
+  )?.variable;
+}

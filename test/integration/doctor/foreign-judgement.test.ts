@@ -65,6 +65,66 @@ ${tester}`,
   });
 });
 
+describe("one .env for the compose file's ports and for the app", () => {
+  const project = (host: string, keys = '') => ({
+    'compose.yaml': `name: NAME
+services:
+  store:
+    image: postgres:16
+    environment: { POSTGRES_PASSWORD: "\${STORE_PW:-x}" }
+    ports: ["\${BIND:-127.0.0.1}:\${POSTGRES_PORT}:5432"]
+  shop:
+    image: example/shop:1
+    env_file: .env
+    depends_on: [store]
+${keys}`,
+    '.env': `POSTGRES_HOST=${host}\nPOSTGRES_PORT=54329\n`,
+  });
+  const url = `    environment: { DATABASE_URL: "postgres://postgres:x@store:5432/shop" }\n`;
+
+  it.each([
+    ['db.localhost', '127.0.0.1'],
+    ['db.port', 'store'],
+  ])(
+    '%s is a failure where the app has nothing else, and a warning beside a URL that is right',
+    async (id, host) => {
+      expect((await examined(project(host), foundBy(id))).outcome).toBe('fail');
+      const sick = await writtenProject(project(host, url), NO_ENGINE);
+      try {
+        expect(foundBy(id)(await sick.doctor()).outcome).toBe('warn');
+        const before = sick.read('compose.yaml');
+        await sick.fix({ only: [id] });
+        expect(sick.read('compose.yaml')).toBe(before);
+      } finally {
+        await sick.dispose();
+      }
+    },
+  );
+});
+
+it('a secret that holds a name may be short, one that holds a password may not', async () => {
+  const secret = (name: string) => `  ${name}: { file: ./${name}.txt }\n`;
+  const files = {
+    'compose.yaml': `name: NAME
+services:
+  store:
+    image: postgres:16
+    environment:
+      POSTGRES_USER_FILE: /run/secrets/who
+      POSTGRES_DB_FILE: /run/secrets/where
+      POSTGRES_PASSWORD_FILE: /run/secrets/pass
+    secrets: [who, { source: base, target: where }, pass]
+secrets:
+${secret('who')}${secret('base')}${secret('pass')}`,
+    'who.txt': 'ann',
+    'base.txt': 'shop',
+    'pass.txt': 'k3Jx9',
+  };
+  expect((await examined(files, foundBy('secret.weak'))).found).toEqual([
+    'the secret "pass" has fewer than 12 characters',
+  ]);
+});
+
 describe('a .env that was not made from its example', () => {
   const refused = `name: NAME
 services:

@@ -4,7 +4,12 @@ import { defineCheck } from '../../check.js';
 import type { Facts } from '../../facts.js';
 import { setEnvironment } from '../../fix/compose-edit.js';
 import { place } from '../../reading.js';
-import { type DatabaseReference, databaseReferences, reachableNames } from '../../roles.js';
+import {
+  type DatabaseReference,
+  databaseReferences,
+  reachableNames,
+  variableThatLeads,
+} from '../../roles.js';
 
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|::1|0\.0\.0\.0)$/i;
 
@@ -14,7 +19,7 @@ export const check = defineCheck({
   title: 'the app looks for the database on localhost',
   severity: 'fail',
   why: 'In a container localhost is the container itself, where no database listens: connection refused.',
-  docs: `The host is right for a program that runs on the machine itself, and wrong in a container. There the database's host is its service name, such as \`db\`. Often the value comes from an \`.env\` for local work: override it under \`environment\` of the service. \`invctl env explain DATABASE_HOST\` shows which source won. Services with host networking, or in the database's own network namespace, are left alone. It is a failure, and \`--fix\` changes it, where the variable is one that drivers or known images read (\`PGHOST\`, \`DB_HOST\`, \`POSTGRES_HOST\`, …) or the value is a connection URL; a variable whose name only sounds so is a warning at most. Where the value comes from an env file, other services override it, and this one does not depend on the database, it may have no use for it: that is a warning as well.`,
+  docs: `The host is right for a program that runs on the machine itself, and wrong in a container. There the database's host is its service name, such as \`db\`. Often the value comes from an \`.env\` for local work: override it under \`environment\` of the service. \`invctl env explain DATABASE_HOST\` shows which source won. Services with host networking, or in the database's own network namespace, are left alone. It is a failure, and \`--fix\` changes it, where the variable is one that drivers or known images read (\`PGHOST\`, \`DB_HOST\`, \`POSTGRES_HOST\`, …) or the value is a connection URL; a variable whose name only sounds so is a warning at most. Where the value comes from an env file, other services override it, and this one does not depend on the database, it may have no use for it: that is a warning as well. So is one beside another variable that does lead to the database: which of the two the service reads is not known.`,
   probe(facts) {
     const { database } = facts;
     return lost(facts).map(({ service, variable, host, source, doubt }) => ({
@@ -80,9 +85,12 @@ function lost(facts: Facts): LostReference[] {
         (other) => other.variable === variable && reachableNames(database).includes(other.host),
       );
       const byTheWay = overridden && source?.kind === 'env_file' && !waits;
-      const doubt = byTheWay
-        ? `It comes with an env file whose ${variable} other services override; if this one uses the database, it looks in the wrong place.`
-        : undefined;
+      const leads = variableThatLeads(reference, references, database);
+      const doubt = leads
+        ? `"${service.name}" has ${leads} too, which leads to "${database.name}"; if it takes the host from ${variable}, it looks in the wrong place.`
+        : byTheWay
+          ? `It comes with an env file whose ${variable} other services override; if this one uses the database, it looks in the wrong place.`
+          : undefined;
       return [{ ...reference, source, doubt }];
     });
 }

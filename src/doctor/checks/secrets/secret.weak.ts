@@ -1,7 +1,7 @@
 import { readSecretFile } from '../../../project/secret-file.js';
 import { isReadOnce } from '../../admin-password.js';
 import { defineCheck } from '../../check.js';
-import { grantedSecrets } from '../../granted-secrets.js';
+import { grantedSecrets, holdsName } from '../../granted-secrets.js';
 import { looksLikePlaceholder } from '../../placeholders.js';
 
 const FEWEST_CHARACTERS = 12;
@@ -13,9 +13,11 @@ export const check = defineCheck({
   severity: 'warn',
   requires: ['secret.missing', 'secret.empty', 'secret.directory'],
   why: 'Anyone who reaches the port tries the usual passwords first.',
-  docs: `Shorter than ${FEWEST_CHARACTERS} characters, one of the usual passwords, or the example's own text. For the database use \`invctl secrets rotate db_password\`: the server has to learn the new one as well. The admin's password of a scaffold is read once, when the API creates the first admin: before that \`invctl secrets set admin_password\` is enough, afterwards \`invctl secrets rotate admin_password\` changes it in the API and in the file. For others write a new file: \`openssl rand -hex 24 | tr -d '\\n' > FILE\`.`,
+  docs: `Shorter than ${FEWEST_CHARACTERS} characters, one of the usual passwords, or the example's own text. For the database use \`invctl secrets rotate db_password\`: the server has to learn the new one as well. The admin's password of a scaffold is read once, when the API creates the first admin: before that \`invctl secrets set admin_password\` is enough, afterwards \`invctl secrets rotate admin_password\` changes it in the API and in the file. For others write a new file: \`openssl rand -hex 24 | tr -d '\\n' > FILE\`. A secret that services read a user's or a database's name from (\`POSTGRES_USER_FILE\`) is left alone.`,
   probe(facts) {
-    return grantedSecrets(facts).flatMap(({ name, file, services }) => {
+    return grantedSecrets(facts).flatMap((granted) => {
+      const { name, file, services } = granted;
+      if (holdsName(facts, granted)) return [];
       const secret = readSecretFile(file)?.trim();
       if (!secret) return [];
       const placeholder = looksLikePlaceholder(secret);
