@@ -70,6 +70,16 @@ export function explainDockerError(error: unknown): unknown {
       cause: error,
     });
   }
+  const network = /network (\S+) was found but has incorrect label com\.docker\.compose\.network/i.exec(text);
+  if (network) {
+    return new UserError({
+      code: 'NETWORK_OF_ANOTHER',
+      message: `the network ${network[1]} is not one of Compose: a stack of the same name runs in the Swarm of this engine, or somebody made it by hand`,
+      hint: `docker network inspect ${network[1]}      (a stack of docker stack ls is ended by docker stack rm NAME, which keeps the volumes)`,
+      details: { network: network[1] },
+      cause: error,
+    });
+  }
   if (/no space left on device/i.test(text)) {
     return new UserError({
       code: 'DISK_FULL',

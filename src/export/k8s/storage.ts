@@ -1,7 +1,8 @@
-import { type Dirent, readdirSync, readFileSync, statSync } from 'node:fs';
-import { basename, isAbsolute, join, posix, relative } from 'node:path';
+import { readFileSync, statSync } from 'node:fs';
+import { basename, posix, relative } from 'node:path';
 import { itemsAt } from '../../project/canonical.js';
 import { mapAt, plain, type TreeNode, textAt } from '../../project/tree.js';
+import { bytesHoldSecret, carriedFiles, plainName } from '../carried-files.js';
 import { bytesOf } from '../size.js';
 import { digest, given, type Json, metadata, objectName } from './objects.js';
 import type { ExportParts, WrittenPod } from './part.js';
@@ -11,10 +12,10 @@ import { texts } from './security.js';
 /** Size of a volume whose file does not set it (`x-size`). */
 const DEFAULT_SIZE = '10Gi';
 /**
- * In bytes. `kubectl apply` keeps a copy of an object in an annotation, and all annotations together may have
- * 262,144 bytes.
+ * `kubectl apply` keeps a copy of an object in an annotation, and all annotations together may have 262,144
+ * bytes.
  */
-const LARGEST_MAP = 200_000;
+const LARGEST_MAP = { holder: 'a ConfigMap', bytes: 200_000, files: Number.POSITIVE_INFINITY };
 
 /** Returns the name of the claim for a volume that services share. */
 export function claimName(volume: string): string {
@@ -127,20 +128,17 @@ export function empty(pod: WrittenPod, target: string, bytes: number | undefined
  * Writes small read-only files of the project as a ConfigMap; other files of this machine cannot be exported.
  */
 function bind(pod: WrittenPod, key: string, item: TreeNode, source: string, target: string): void {
-  const { directory } = pod.source.project;
-  const files = bindFiles(directory, source, isReadOnly(item));
-  const contents =
-    typeof files === 'string' ? [] : files.map((file) => [basename(file), readFileSync(file)] as const);
-  const reason = typeof files === 'string' ? files : secretAmong(pod, contents);
-  if (reason !== undefined) {
-    const shown = relative(directory, source);
+  const files = carriedFiles(pod.source, source, isReadOnly(item), LARGEST_MAP);
+  if (typeof files === 'string') {
+    const shown = relative(pod.source.project.directory, source);
     pod.losses.lost(
       key,
       item,
-      `${shown.startsWith('..') ? source : shown || '.'} does not come along: ${reason}`,
+      `${shown.startsWith('..') ? source : shown || '.'} does not come along: ${files}`,
     );
     return;
   }
+  const contents = files.map(({ name, content }) => [name, content] as const);
   const name = configMap(pod, basename(source), contents);
   pod.volumes.push({ name, configMap: { name } });
   const only = statSync(source).isDirectory() ? undefined : contents[0];
@@ -148,46 +146,8 @@ function bind(pod: WrittenPod, key: string, item: TreeNode, source: string, targ
     name,
     mountPath: target,
     readOnly: true,
-    ...(only ? { subPath: mapKey(only[0]) } : {}),
+    ...(only ? { subPath: plainName(only[0]) } : {}),
   });
-}
-
-/** Returns the files of a bind mount, or why they cannot be in a ConfigMap. */
-function bindFiles(directory: string, source: string, readOnly: boolean): string[] | string {
-  const inside = relative(directory, source);
-  if (inside.startsWith('..') || isAbsolute(inside)) return 'it is not in the project';
-  if (!readOnly) return 'it is of this machine. Use a named volume for what the service writes';
-  const found = statSync(source, { throwIfNoEntry: false });
-  if (!found) return 'it is not there';
-  const files = found.isDirectory() ? flatFolder(source) : [source];
-  if (!files) return 'a ConfigMap has no folders in it. Copy it into the image';
-  const total = files.reduce((sum, file) => sum + statSync(file).size, 0);
-  return total > LARGEST_MAP
-    ? `its ${total} bytes are more than a ConfigMap holds. Copy it into the image`
-    : files;
-}
-
-function secretAmong(
-  { source }: WrittenPod,
-  contents: readonly (readonly [string, Buffer])[],
-): string | undefined {
-  const found = contents.some(([, bytes]) => {
-    const text = bytes.toString('latin1');
-    return source.secrets.some((secret) => text.includes(Buffer.from(secret, 'utf8').toString('latin1')));
-  });
-  return found ? 'a secret is in it. Make it a secret of the compose file' : undefined;
-}
-
-/** Returns the files of a folder that contains only files; undefined for any other folder. */
-function flatFolder(folder: string): string[] | undefined {
-  const entries = readdirSync(folder, { withFileTypes: true });
-  if (!entries.every((entry: Dirent) => entry.isFile() && mapKey(entry.name) === entry.name))
-    return undefined;
-  return entries.map(({ name }) => join(folder, name)).sort();
-}
-
-function mapKey(file: string): string {
-  return file.replaceAll(/[^-._a-zA-Z0-9]/g, '_');
 }
 
 /** Writes a ConfigMap with files; its name depends on their content. */
@@ -200,8 +160,8 @@ function configMap(
   const binaryData: Json = {};
   for (const [file, bytes] of contents) {
     const text = bytes.toString('utf8');
-    if (Buffer.from(text, 'utf8').equals(bytes)) data[mapKey(file)] = text;
-    else binaryData[mapKey(file)] = bytes.toString('base64');
+    if (Buffer.from(text, 'utf8').equals(bytes)) data[plainName(file)] = text;
+    else binaryData[plainName(file)] = bytes.toString('base64');
   }
   const name = objectName(`${owner}-${title}-${digest(JSON.stringify([data, binaryData]))}`);
   if (!objects.some((one) => one.metadata.name === name)) {
@@ -241,26 +201,25 @@ export function mountGrants(pod: WrittenPod): void {
       );
       continue;
     }
-    const contents = [[mapKey(key), content]] as const;
-    const reason = secretAmong(pod, contents);
-    if (reason !== undefined) {
+    const contents = [[plainName(key), content]] as const;
+    if (bytesHoldSecret(source, content)) {
       losses.lost(
         `services.${service.name}.configs`,
         item,
-        `the config ${key} does not come along: ${reason}`,
+        `the config ${key} does not come along: a secret is in it. Make it a secret of the compose file`,
       );
       continue;
     }
     const name = configMap(pod, key, contents);
     if (!pod.volumes.some((one) => one.name === name)) pod.volumes.push({ name, configMap: { name } });
     const mountPath = posix.resolve('/', String(grant.target ?? key));
-    addMount(pod, { name, mountPath, subPath: mapKey(key), readOnly: true });
+    addMount(pod, { name, mountPath, subPath: plainName(key), readOnly: true });
   }
 }
 
 /** Returns the key of a compose file's secret in its Secret object. */
 export function secretKey(secret: string): string {
-  return mapKey(secret);
+  return plainName(secret);
 }
 
 function contentOf({ loaded }: ExportParts['source'], config: Json): Buffer | undefined {

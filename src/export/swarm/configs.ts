@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
-import { posix } from 'node:path';
+import { basename, posix } from 'node:path';
 import { mapAt, plain } from '../../project/tree.js';
+import { plainName } from '../carried-files.js';
 import { type ExportSource, holdsSecret, keysOf, type Losses } from '../source.js';
 import type { Json } from './json.js';
 
@@ -10,6 +11,27 @@ export interface ConfigFile {
   /** Relative to the stack file. */
   path: string;
   content: string;
+}
+
+/** Longest name that Swarm takes. */
+const LONGEST_NAME = 64;
+
+/** Configs of files that services mount. Their names depend on the content, as those of the compose file do. */
+export class CarriedConfigs {
+  readonly written: Json = {};
+  readonly #project: string;
+
+  constructor(project: string) {
+    this.#project = project;
+  }
+
+  /** @returns the key of the config */
+  add(path: string, content: Buffer): string {
+    const key = `${plainName(basename(path))}_${digest(content)}`;
+    const name = `${this.#project}_${key}`.slice(-LONGEST_NAME).replace(/^[-._]+/, '');
+    this.written[key] = { file: path, name };
+    return key;
+  }
 }
 
 /**

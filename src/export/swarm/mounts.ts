@@ -1,8 +1,14 @@
+import { statSync } from 'node:fs';
+import { posix } from 'node:path';
 import { itemsAt } from '../../project/canonical.js';
 import { plain, type TreeMap, type TreeNode } from '../../project/tree.js';
+import { type CarriedFile, carriedFiles } from '../carried-files.js';
 import { bytesOf } from '../size.js';
 import type { Json } from './json.js';
 import type { WrittenService } from './written-service.js';
+
+/** A config has 500 kB at most (swarmkit, from before Docker 20.10), and each is a mount of its own. */
+const LARGEST = { holder: 'a config', bytes: 500_000, files: 32 };
 
 /** Returns volumes, bind mounts and memory file systems, in the long form. */
 export function writtenMounts(service: WrittenService, tree: TreeMap): Json[] {
@@ -22,14 +28,28 @@ function mountOf(service: WrittenService, item: TreeNode, index: number): Json[]
     return [];
   }
   if (mount.type === 'bind') {
-    service.losses.changed(
-      key,
-      item,
-      `every node that runs it needs ${mount.source}: Swarm carries no files`,
-    );
+    const files = carriedFiles(service.source, String(mount.source), mount.read_only === true, LARGEST);
+    if (typeof files !== 'string' && files.length > 0) {
+      service.losses.changed(key, item, 'its files are configs, which come along to every node');
+      carry(service, mount, files);
+      return [];
+    }
+    const reason = typeof files === 'string' ? files : 'it is empty';
+    service.losses.changed(key, item, `every node that runs it needs ${mount.source}: ${reason}`);
   }
   partsOf(service, key, item, mount, written);
   return [written];
+}
+
+/** Grants each file as a config at the path that it is mounted at. */
+function carry(service: WrittenService, { source, target }: Json, files: readonly CarriedFile[]): void {
+  const folder = String(target);
+  const grants = files.map(({ path, name, content }) => ({
+    source: service.configs.add(path, content),
+    target: path === source ? folder : posix.join(folder, name),
+    mode: statSync(path).mode & 0o111 ? 0o555 : 0o444,
+  }));
+  service.out.configs = [...((service.out.configs as Json[] | undefined) ?? []), ...grants];
 }
 
 const PARTS: Readonly<Record<string, readonly string[]>> = {

@@ -1,7 +1,7 @@
 import { mapAt, plain, type TreeMap, textAt } from '../../project/tree.js';
 import { type ExportSource, keysOf, type Loss, Losses, type SecretVariable } from '../source.js';
 import { yamlDocument } from '../yaml-text.js';
-import { type ConfigFile, exportedConfigs } from './configs.js';
+import { CarriedConfigs, type ConfigFile, exportedConfigs } from './configs.js';
 import { Asked, type Json, networkName } from './json.js';
 import { type ExportedSecret, exportedSecrets } from './secrets.js';
 import { exportService } from './service.js';
@@ -51,8 +51,10 @@ export function swarmStackFile(
   const nodeLabels = new Set<string>();
   const services: Record<string, Json> = {};
   const predefined = new Set<string>();
+  const carried = new CarriedConfigs(project.name);
   for (const name of Object.keys(project.services)) {
-    services[name] = exportService(source, name, { losses, variables, nodeLabels, predefined });
+    const parts = { losses, variables, nodeLabels, predefined, configs: carried };
+    services[name] = exportService(source, name, parts);
   }
   const secrets = exportedSecrets(source, losses);
   const configs = exportedConfigs(source, losses, configsFolder);
@@ -65,7 +67,7 @@ export function swarmStackFile(
     networks: networksOf(source, losses, predefined),
     volumes: volumesOf(source, losses),
     secrets: Object.fromEntries(secrets.map(({ key, written }) => [key, written])),
-    configs: configs.written,
+    configs: { ...configs.written, ...carried.written },
   };
   for (const [key, node] of keysOf(loaded.tree)) {
     if (!TOP_LEVEL.has(key)) losses.lost(key, node, `Swarm knows no \`${key}\``);

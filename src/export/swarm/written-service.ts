@@ -1,4 +1,5 @@
 import type { ExportSource, Losses, SecretVariable } from '../source.js';
+import type { CarriedConfigs } from './configs.js';
 import type { Json } from './json.js';
 
 /** Parts of a stack file that its services add besides themselves. */
@@ -8,6 +9,8 @@ export interface StackParts {
   nodeLabels: Set<string>;
   /** The engine's own networks that services use. */
   predefined: Set<string>;
+  /** Files that services mount, which come along as configs. */
+  configs: CarriedConfigs;
 }
 
 /** A service that is being written. */

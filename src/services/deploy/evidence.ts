@@ -57,6 +57,22 @@ export async function causeFinder(context: ServiceContext, commands: ServiceComm
   };
 }
 
+/**
+ * A failure as a person reads it. Log lines are whole: what went wrong is often at the end of a long one.
+ *
+ * @param says who speaks in `error`: `the Swarm`
+ */
+export function failureText(failure: DeployFailure, says: string, check: string): string {
+  const { service, message, cause, error, healthOutput, lastLines } = failure;
+  const why = cause && cause.message !== message ? `${message}: ${cause.message}` : message;
+  return [
+    `"${service}": ${why}`,
+    ...(error && !why.includes(error) ? [`  ${says} says: ${error}`] : []),
+    ...(healthOutput ? [`  ${check}: ${healthOutput.split('\n').slice(-3).join('\n    ')}`] : []),
+    ...(lastLines.length > 0 ? ['  last log lines:', ...lastLines.map((line) => `    ${line}`)] : []),
+  ].join('\n');
+}
+
 /** A failure with the project's secrets masked in its texts. */
 export function masked(failure: DeployFailure, secrets: readonly string[]): DeployFailure {
   const mask = (text: string) => maskText(text, secrets);

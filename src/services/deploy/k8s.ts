@@ -20,7 +20,7 @@ import { assertForCluster } from '../database/restore.js';
 import { exportSource } from '../export.js';
 import { provideSecrets } from '../secrets/provide.js';
 import { rememberCluster } from './deployed-record.js';
-import { causeFinder, type DeployFailure, wentAway } from './evidence.js';
+import { causeFinder, type DeployFailure, failureText, wentAway } from './evidence.js';
 import { recoverDeployments } from './interrupted.js';
 import { explainKubeFailure } from './k8s-causes.js';
 import { exportedForm, nameOf, projectObjects } from './k8s-objects.js';
@@ -336,16 +336,7 @@ async function explain(
 }
 
 function deployFailed(namespace: string, failures: readonly DeployFailure[], state: TakenBack): UserError {
-  const blocks = failures.map(({ service, message, cause, error, healthOutput, lastLines }) =>
-    [
-      `"${service}": ${cause && cause.message !== message ? `${message}: ${cause.message}` : message}`,
-      ...(error && error !== cause?.message ? [`  the cluster says: ${error.slice(0, 400)}`] : []),
-      ...(healthOutput ? [`  probe: ${healthOutput.split('\n').slice(-3).join('\n    ')}`] : []),
-      ...(lastLines.length > 0
-        ? ['  last log lines:', ...lastLines.map((line) => `    ${line.slice(0, 200)}`)]
-        : []),
-    ].join('\n'),
-  );
+  const blocks = failures.map((failure) => failureText(failure, 'the cluster', 'probe'));
   return new UserError({
     code: 'DEPLOY_FAILED',
     message: `"${namespace}" was not deployed\n${blocks.join('\n')}\n${TAKEN_BACK[state]}.`,

@@ -22,7 +22,9 @@ const REFUSALS: readonly {
       message: `no node can take it: ${why}`,
       next: /insufficient resources/i.test(why)
         ? 'lower deploy.resources.reservations in the compose file, or add a node'
-        : 'docker node ls; docker node inspect NODE --pretty      (its labels against placement.constraints)',
+        : /not available for new tasks/i.test(why)
+          ? 'docker node ls      (start Docker on the one that is down; one that is drained: docker node update --availability active NODE)'
+          : 'docker node ls; docker node inspect NODE --pretty      (its labels against placement.constraints)',
     }),
   },
   {

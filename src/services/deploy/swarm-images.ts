@@ -80,7 +80,7 @@ async function pinAnew(
     const pinned = new Map<string, string>();
     for (const service of services) {
       const image = imageName(project, service);
-      if (!pinned.has(image)) pinned.set(image, await byDigest(swarm, service.name, image, nodes.length));
+      if (!pinned.has(image)) pinned.set(image, await byDigest(swarm, service, image, nodes.length));
     }
     return services.map((service) => {
       const image = imageName(project, service);
@@ -141,16 +141,22 @@ function keptTag(image: string, id: string): string {
   return `${name}:deployed-${id.replace(/^sha256:/, '').slice(0, 12)}`;
 }
 
-async function byDigest(swarm: Swarm, service: string, image: string, nodes: number): Promise<string> {
+async function byDigest(
+  swarm: Swarm,
+  { name: service, build }: ComposeService,
+  image: string,
+  nodes: number,
+): Promise<string> {
   if (/@sha256:[0-9a-f]{64}$/.test(image)) return image;
   try {
     return `${image}@${await swarm.registryDigest(image)}`;
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
+    const there = `registry.example.com/${image.split('/').at(-1)}`;
     throw new UserError({
       code: 'IMAGE_NOT_IN_REGISTRY',
       message: `the Swarm has ${nodes} nodes, and no registry has the image ${image} of "${service}" for them: ${refusal(error)}`,
-      hint: `name it by a registry in the compose file (image: registry.example.com/${image.split('/').at(-1)}), then: docker compose build --push ${service}`,
+      hint: `name it by a registry that every node reaches (image: ${there}), then: ${build ? `docker compose build --push ${service}` : `docker pull ${image} && docker tag ${image} ${there} && docker push ${there}`}`,
       details: { service, image },
       cause: error,
     });

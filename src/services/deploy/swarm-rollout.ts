@@ -138,7 +138,7 @@ class ServiceWatch {
     if (unplaced?.Status.Err) {
       this.#unplacedSince ??= now;
       if (now - this.#unplacedSince > UNPLACED_MS) {
-        return this.#failed('unplaced', `no node takes it: ${unplaced.Status.Err}`, unplaced);
+        return this.#failed('unplaced', 'it waits for a node', unplaced);
       }
     } else this.#unplacedSince = undefined;
     if (isNew) {

@@ -22,7 +22,7 @@ import type { ServiceContext } from '../context.js';
 import { exportSource } from '../export.js';
 import { provideSecrets } from '../secrets/provide.js';
 import { forgetCluster } from './deployed-record.js';
-import { causeFinder, type DeployFailure, wentAway } from './evidence.js';
+import { causeFinder, type DeployFailure, failureText, wentAway } from './evidence.js';
 import { recoverDeployments } from './interrupted.js';
 import { explainFailure } from './swarm-causes.js';
 import { compareServices, DEFINITION, type ServiceChange } from './swarm-changes.js';
@@ -176,6 +176,12 @@ async function planDeployment(
   const settings = await settingsIn(location);
   if (settings && !dryRun) await provideSecrets(context, settings.secrets, source.project, []);
   const nodes = await swarm.nodes();
+  for (const { Description, Status } of nodes) {
+    if (Status.State !== 'ready')
+      context.warn(
+        `the node ${Description.Hostname} is ${Status.State}: what only it can run does not start. docker node ls`,
+      );
+  }
   const preview = swarmStackFile(source, { configsFolder: 'configs' });
   // The deployment itself handles secrets and images.
   onLosses?.(preview.losses.filter(({ key }) => !/^secrets\.|^services\.[^.]+\.build$/.test(key)));
@@ -318,16 +324,7 @@ async function explain(
 }
 
 function deployFailed({ stack }: Plan, failures: readonly DeployFailure[], state: TakenBack): UserError {
-  const blocks = failures.map(({ service, message, cause, error, healthOutput, lastLines }) =>
-    [
-      `"${service}": ${cause && cause.message !== message ? `${message}: ${cause.message}` : message}`,
-      ...(error && error !== cause?.message ? [`  the Swarm says: ${error}`] : []),
-      ...(healthOutput ? [`  health check: ${healthOutput.split('\n').slice(-3).join('\n    ')}`] : []),
-      ...(lastLines.length > 0
-        ? ['  last log lines:', ...lastLines.map((line) => `    ${line.slice(0, 200)}`)]
-        : []),
-    ].join('\n'),
-  );
+  const blocks = failures.map((failure) => failureText(failure, 'the Swarm', 'health check'));
   return new UserError({
     code: 'DEPLOY_FAILED',
     message: `the stack "${stack}" was not deployed\n${blocks.join('\n')}\n${TAKEN_BACK[state]}.`,

@@ -132,6 +132,62 @@ secrets: {db_password: {file: ./password.txt}}
     expect(one.stack.configs.settings.name).not.toBe((await exported(other)).stack.configs.settings.name);
   });
 
+  it('takes small read-only files of the project along as configs, and says what each node needs otherwise', async () => {
+    const files = {
+      'compose.yaml': `services:
+  api:
+    image: api
+    secrets: [word]
+    volumes:
+      - ./data:/app/data:ro
+      - ./start.sh:/start.sh:ro
+      - ./uploads:/uploads
+      - ./word:/word:ro
+      - ./deep:/deep:ro
+      - ./large:/large:ro
+      - /etc/localtime:/etc/localtime:ro
+secrets: {word: {file: ./word/word.txt}}
+`,
+      'data/a.csv': '1',
+      'data/b.csv': '2',
+      'start.sh': '#!/bin/sh',
+      'uploads/x': 'x',
+      'word/word.txt': 'correct-horse-battery',
+      'deep/er/file': 'x',
+      large: 'x'.repeat(500_001),
+    };
+    const { stack, losses } = await exported(files);
+    const { api } = stack.services;
+    expect(
+      api.configs.map(({ target, mode }: { target: string; mode: number }) => [target, mode.toString(8)]),
+    ).toEqual([
+      ['/app/data/a.csv', '444'],
+      ['/app/data/b.csv', '444'],
+      ['/start.sh', '444'],
+    ]);
+    for (const { source } of api.configs) {
+      expect(stack.configs[source]).toMatchObject({ name: `shop_${source}` });
+    }
+    expect(api.volumes.map(({ target }: { target: string }) => target)).toEqual([
+      '/uploads',
+      '/word',
+      '/deep',
+      '/large',
+      '/etc/localtime',
+    ]);
+    const why = losses.map(({ message }) => message).filter((message) => message.startsWith('every node'));
+    expect(why).toEqual([
+      expect.stringMatching(/uploads: it is of this machine/),
+      expect.stringMatching(/word: a secret is in it/),
+      expect.stringMatching(/deep: a config has no folders in it/),
+      expect.stringMatching(/large: its 500001 bytes are more than a config holds/),
+      expect.stringMatching(/localtime: it is not in the project/),
+    ]);
+    const edited = await exported({ ...files, 'data/a.csv': '3' });
+    expect(edited.stack.services.api.configs[0].source).not.toBe(api.configs[0].source);
+    expect(edited.stack.services.api.configs[1]).toEqual(api.configs[1]);
+  });
+
   it('writes the same bytes twice, and not over a file of somebody else', async () => {
     await withProject(projectWithKey('configs: [settings]'), async (directory) => {
       const context = folderContext(directory, SHELL);

@@ -32,6 +32,17 @@ describe('what the docker client says', () => {
     expect(error.hint).toBeTruthy();
   });
 
+  it('that the network is that of a stack', () => {
+    const error = said(
+      'network shop_backend was found but has incorrect label com.docker.compose.network set to ""',
+    );
+    expect([error.code, error.message]).toEqual([
+      'NETWORK_OF_ANOTHER',
+      expect.stringContaining('shop_backend'),
+    ]);
+    expect(error.hint).toContain('docker stack rm');
+  });
+
   const BY_SSH =
     'error during connect: Get "http://docker.example.com/v1.50/version": command [ssh -o ConnectTimeout=30 -T -l me -- far docker system dial-stdio] has exited with exit status 255, make sure the URL is valid, and Docker 18.09 or later is installed on the remote host: stderr=';
   it.each([

@@ -143,7 +143,7 @@ describe('the images of several nodes', () => {
       db: { name: 'db', image: `postgres@sha256:${'a'.repeat(64)}` },
     },
   } as unknown as ComposeProject;
-  const pin = (registryDigest: (image: string) => Promise<string>) =>
+  const pin = (registryDigest: (image: string) => Promise<string>, of = project) =>
     pinImages(
       {
         swarm: { registryDigest } as Swarm,
@@ -151,7 +151,7 @@ describe('the images of several nodes', () => {
         engine: {} as Engine,
         location: {} as ProjectLocation,
       },
-      project,
+      of,
       {
         from: 'built',
         running: new Map(),
@@ -172,6 +172,17 @@ describe('the images of several nodes', () => {
     const refused = async (): Promise<string> => {
       throw new CommandError({ argv: ['docker'], status: 1, signal: null, stderrTail: 'ERROR: not found' });
     };
-    expect(await codeOf(pin(refused))).toBe('IMAGE_NOT_IN_REGISTRY');
+    const error = await pin(refused).catch((thrown) => thrown);
+    expect([error.code, error.hint]).toEqual([
+      'IMAGE_NOT_IN_REGISTRY',
+      expect.stringContaining('docker compose build --push api'),
+    ]);
+    // What the compose file does not build is not built.
+    const { api, ...others } = project.services;
+    const pulled = { ...project, services: { ...others, api: { ...api, build: undefined } } };
+    const other = await pin(refused, pulled as unknown as ComposeProject).catch((thrown) => thrown);
+    expect(other.hint).toContain(
+      'docker tag registry.example.com/shop:2 registry.example.com/shop:2 && docker push',
+    );
   });
 });
