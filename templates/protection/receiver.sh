@@ -56,6 +56,17 @@ note() {
     printf '%s\n%512s\n' "$text" '' 1<>"$place/state/now"
 }
 
+# A container holds on to the disk that it was started with: started again, it gets the one that is there by then.
+# Without a container a path leads there, and nothing would start it again.
+await_disk() {
+  until touch "$place/state/receiver.lock" 2>/dev/null; do
+    echo "$place cannot be written to" >&2
+    [ -z "${receiver:-}" ] || kill "$receiver" 2>/dev/null
+    pause 10
+    [ -n "${PLACE:-}" ] || exit 1
+  done
+}
+
 # The first error of a program, which later ones follow from; else the last that it said.
 last_error() {
   { grep -m 1 -E 'error:|FATAL:' "$1" || tail -n 1 "$1"; } 2>/dev/null | tr -d '\r'
@@ -303,6 +314,7 @@ stop() {
 
 receive() {
   trap stop TERM INT
+  await_disk
   exec 9>"$place/state/receiver.lock"
   if ! flock -n 9; then
     echo "another receiver writes into $place" >&2
@@ -313,6 +325,7 @@ receive() {
   covered=$(sed -n 's/^covered=//p' "$place/state/now" 2>/dev/null)
   covered=${covered:-0}
   while :; do
+    await_disk
     if ! identity=$(ask -c IDENTIFY_SYSTEM) || [ -z "$identity" ]; then
       note waiting "$(last_error "$place/state/error.txt")"
       pause 1
@@ -346,6 +359,7 @@ END
     receiver=$!
     beats=0
     while kill -0 $receiver 2>/dev/null; do
+      await_disk
       beat
       if disk_is_nearly_full; then
         if [ -n "${base:-}" ] && kill "$base" 2>/dev/null; then

@@ -64,7 +64,7 @@ export function receiverMessage(
   baseFailed: string | undefined,
 ): string {
   if (receiver === 'silent')
-    return 'the receiver does not run (invctl up), or does not reach its folder (invctl restart)';
+    return 'the receiver does not run (invctl up), or cannot write into its folder (a disk that is missing or read-only)';
   if (receiver !== 'receiving') return note?.message || 'the receiver waits for the database';
   return baseFailed === undefined ? '' : `the last base backup failed: ${baseFailed}`;
 }

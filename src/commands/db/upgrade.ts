@@ -41,7 +41,7 @@ export default command({
           .object({ before: z.string(), after: z.string() })
           .describe('the one before stays until --finalize; after a rehearsal the other one is gone'),
         file: z.string().describe('the compose file'),
-        diff: z.string().describe('of the compose file; after a rehearsal what an upgrade would change'),
+        diff: z.string().describe('of the compose files; after a rehearsal what an upgrade would change'),
         backup: backupFile(z).optional().describe('absent after a rehearsal, which keeps none'),
         tables: z.array(z.object({ name: z.string(), rows: z.int() })),
         smokeTested: z.string().optional().describe('the app that was tried on the new server'),
@@ -115,16 +115,17 @@ async function finalizeUpgrade(context: Context, flags: { confirm: string | unde
   };
 }
 
-async function composeDiff(context: Context, { change, before }: UpgradePreview): Promise<string> {
+async function composeDiff(context: Context, { change }: UpgradePreview): Promise<string> {
   const location = context.project();
   const project = await (await context.engine()).resolve(location);
   const secrets = secretsOfProject(context, project);
-  return fileDiff(
-    relative(location.directory, change.file),
-    { text: before },
-    { text: change.text },
-    (line) => maskText(line, secrets),
-  );
+  return [change, ...(change.receiver ? [change.receiver] : [])]
+    .map(({ file, before, text }) =>
+      fileDiff(relative(location.directory, file), { text: before }, { text }, (line) =>
+        maskText(line, secrets),
+      ),
+    )
+    .join('\n');
 }
 
 function describe(result: Upgraded, context: Context): string {

@@ -22,10 +22,10 @@ const OWN_BEAT_SECONDS = 5;
 
 /**
  * As in a container: in a clone of the project the protection's folder is missing, and the stack starts
- * anyway.
+ * anyway. Where it comes later, it is received into.
  */
-const RECEIVE = `[ -f "$0/receiver.sh" ] && exec sh "$0/receiver.sh" receive
-echo "not protected on this machine: invctl db protect on"; exec tail -f /dev/null`;
+const RECEIVE = `[ -f "$0/receiver.sh" ] || echo "not protected on this machine, or a disk is missing: invctl db protect status"
+until [ -f "$0/receiver.sh" ]; do sleep 5; done; exec sh "$0/receiver.sh" receive`;
 
 /** Returns the command that replaces the receiver's container. */
 export function receiverCommand(place: string): string[] {

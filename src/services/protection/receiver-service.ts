@@ -7,6 +7,18 @@ import { PLACE_IN_CONTAINER, PROTECT_ROLE, receiverName } from '../../project/re
 const BEGIN = '# invctl db protect: from here';
 const END = '# invctl db protect: to here';
 
+/**
+ * Where the place is empty, the server tells why. One that asks the receiver for its password is protected: the disk
+ * of the place was away when the container was started, which sees the one that is there now once it is started again.
+ * One that turns it down is that of a clone, and is not asked again.
+ */
+const ENTRYPOINT = [
+  `[ -f ${PLACE_IN_CONTAINER}/receiver.sh ] && exec sh ${PLACE_IN_CONTAINER}/receiver.sh receive;`,
+  'echo "not protected on this machine, or a disk is missing: invctl db protect status";',
+  'while sleep 15; do case $$(LC_ALL=C psql "dbname=postgres replication=true" -wAtc IDENTIFY_SYSTEM 2>&1) in',
+  `*"no password supplied"* | [0-9]*) exit 1 ;; *FATAL*${PROTECT_ROLE}*) exec tail -f /dev/null ;; esac; done`,
+] as const;
+
 export interface ReceiverSettings {
   /** Seconds between two base backups. */
   everySeconds: number;
@@ -106,8 +118,9 @@ function serviceLines(
     '  entrypoint:',
     '    - sh',
     '    - -c',
-    `    - '[ -f ${PLACE_IN_CONTAINER}/receiver.sh ] && exec sh ${PLACE_IN_CONTAINER}/receiver.sh receive;`,
-    '      echo "not protected on this machine: invctl db protect on"; exec tail -f /dev/null\'',
+    ...ENTRYPOINT.map(
+      (line, i) => `    ${i === 0 ? "- '" : '  '}${line}${i === ENTRYPOINT.length - 1 ? "'" : ''}`,
+    ),
     `  environment: { PGHOST: ${scalarYaml(host)}, PGPORT: "${environment.PGPORT ?? 5432}", PGUSER: ${PROTECT_ROLE}, EVERY: "${everySeconds}", KEEP: "${keepSeconds}" }`,
     '  volumes:',
     `    - ${JSON.stringify(`${place.replaceAll('$', '$$$$')}:${PLACE_IN_CONTAINER}`)}`,

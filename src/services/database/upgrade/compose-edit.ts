@@ -6,18 +6,23 @@ import type { ComposeMount, ComposeProject, ComposeService } from '../../../proj
 import { parseMount } from '../../../project/mounts.js';
 import { receiverName } from '../../../project/receiver.js';
 
-/** The parts of a project that change with the major version of its PostgreSQL. */
-export interface MajorChange {
+interface FileChange {
+  file: string;
+  edits: ScalarEdit[];
+  /** The file's text before and afterwards. */
+  before: string;
+  text: string;
+}
+
+/** The parts of a project that change with the major version of its PostgreSQL, and the file of its service. */
+export interface MajorChange extends FileChange {
   image: { before: string; after: string };
   volume: {
     before: VolumePlace;
     after: VolumePlace;
   };
-  /** The compose file that holds all of it. */
-  file: string;
-  edits: ScalarEdit[];
-  /** The file's text afterwards. */
-  text: string;
+  /** Absent: the receiver of the protection is in the same file, or needs no edit. */
+  receiver?: FileChange;
 }
 
 export interface VolumePlace {
@@ -127,17 +132,16 @@ export function planMajorChange(input: MajorChangeInput): MajorChange {
       file,
     );
   }
-  // An older program receives nothing from a later server.
-  const receiver = receiverName(service);
-  const edits = [...own, ...(receiver in project.services ? imageEdit(receiver) : [])];
-  const edited = applyEdits(text, edits);
-  if (edited === undefined) {
-    throw refuse(
-      `"${receiver}", which has to get the same image, is in another file, or its image is not ${image.before}`,
-      file,
-    );
+  const receiver = receiverFile(input, image.after);
+  const ofReceiver = receiver ? imageEdit(receiverName(service)) : [];
+  const beside = receiver && receiver.file !== file ? changeOf(receiver, ofReceiver) : undefined;
+  const change = changeOf(place, receiver?.file === file ? [...own, ...ofReceiver] : own);
+  if (change === undefined || (receiver && receiver.file !== file && beside === undefined)) {
+    throw receiverRefused(input, image.after, `its image is not written as ${image.before}`, receiver?.file);
   }
   return {
+    ...change,
+    ...(beside ? { receiver: beside } : {}),
     image,
     volume: {
       before: {
@@ -147,10 +151,51 @@ export function planMajorChange(input: MajorChangeInput): MajorChange {
       },
       after: { key: afterKey, name: afterName, target },
     },
-    file,
-    edits,
-    text: edited,
   };
+}
+
+function changeOf(
+  { file, text: before }: { file: string; text: string },
+  edits: ScalarEdit[],
+): FileChange | undefined {
+  const text = applyEdits(before, edits);
+  return text === undefined ? undefined : { file, edits, before, text };
+}
+
+/**
+ * The file that has to give the receiver the new image, since an older program receives nothing from a later server.
+ * Undefined: there is no receiver, or it has that image.
+ */
+function receiverFile(input: MajorChangeInput, image: string): { file: string; text: string } | undefined {
+  const { project, service, files } = input;
+  const name = receiverName(service);
+  const receiver = project.services[name];
+  if (!receiver || receiver.image === image) return undefined;
+  const places = files.filter(({ text }) => mapIn(text, ['services', name]) !== undefined);
+  const [place] = places;
+  if (place && places.length === 1) return place;
+  throw receiverRefused(
+    input,
+    image,
+    place ? 'it is written in more than one file' : 'it comes from an include',
+    place?.file,
+  );
+}
+
+function receiverRefused(
+  { service, to }: MajorChangeInput,
+  image: string,
+  why: string,
+  file?: string,
+): UserError {
+  const name = receiverName(service);
+  return new UserError({
+    code: 'COMPOSE_NOT_EDITABLE',
+    message: `the compose file cannot be edited safely: "${name}" has to get the same image, and ${why}`,
+    hint: `by hand, of "${name}":  image: ${image}      (it receives from the server of before too)
+invctl up ${name}, then: invctl db upgrade --to ${to}`,
+    ...(file === undefined ? {} : { file }),
+  });
 }
 
 /** `pgdata` → `pgdata_17`, and `pgdata_17` → `pgdata_18`. */

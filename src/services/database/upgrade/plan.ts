@@ -58,8 +58,7 @@ export async function planUpgrade(
     to,
     ...trials.declared(service, server),
   });
-  const before = files.find(({ file }) => file === change.file)?.text ?? '';
-  const config = await changedConfig(trials, database, change, before, to);
+  const config = await changedConfig(trials, database, change, to);
   await trials.assertNoVolume(location, change.volume.after);
   const beside = server.others.reduce((sum, { bytes }) => sum + bytes, 0);
   await assertServerSpace(database, server.bytes * SPACE_FACTOR + beside);
@@ -83,12 +82,13 @@ function assertLater(from: number, to: number): void {
   });
 }
 
-/** The project after the edit, which must differ from the project before it only in what the edit is for. */
+/**
+ * The project after the edit of the database's file, and no other. Each edit alone must change only what it is for.
+ */
 async function changedConfig(
   trials: Trials,
   { location, service }: Database,
   change: MajorChange,
-  before: string,
   to: number,
 ): Promise<ComposeConfig> {
   const { image, volume } = change;
@@ -98,14 +98,26 @@ async function changedConfig(
       { service: service.name, image: image.after, volume: `${volume.after.key}:${volume.after.target}`, to },
       change.file,
     );
-  const config = await trials.configWith(location, change.file, change.text).catch((error) => {
-    const invalid = error instanceof UserError && error.exitCode === ExitCode.projectInvalid;
-    throw invalid ? refuse(error.message) : error;
-  });
-  const expected = await trials.configWith(location, change.file, before);
+  const configWith = (file: string, text: string) =>
+    trials.configWith(location, file, text).catch((error) => {
+      const invalid = error instanceof UserError && error.exitCode === ExitCode.projectInvalid;
+      throw invalid ? refuse(error.message) : error;
+    });
+  const [config, expected] = [
+    await configWith(change.file, change.text),
+    await configWith(change.file, change.before),
+  ];
   const changed = expected.services[service.name];
   const receiver = expected.services[receiverName(service)];
-  if (receiver) receiver.image = image.after;
+  if (change.receiver) {
+    const { file, text, before } = change.receiver;
+    const [ofReceiver, of] = [await configWith(file, text), await configWith(file, before)];
+    const moved = of.services[receiverName(service)];
+    if (moved) moved.image = image.after;
+    if (!isDeepStrictEqual(ofReceiver, of)) throw refuse('the same edit would change more than the receiver');
+  } else if (receiver) {
+    receiver.image = image.after;
+  }
   if (changed) {
     changed.image = image.after;
     for (const mount of changed.volumes ?? []) {

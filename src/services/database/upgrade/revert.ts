@@ -9,7 +9,7 @@ import { applyEdits, inverse } from '../../../project/compose-text.js';
 import { writeFileAtomic } from '../../../system/files.js';
 import type { ServiceContext } from '../../context.js';
 import { protectOldServer } from './protection.js';
-import type { UpgradeState } from './state.js';
+import type { FileEdit, UpgradeState } from './state.js';
 
 const START_TIMEOUT_MS = 300_000;
 
@@ -27,7 +27,9 @@ export async function revertUpgrade(
   const trials = await openTrials(engine, context);
   const live = { ...database, engine: trials.engine };
   await trials.remove(live.location, state.trial);
-  if (await restoreComposeFile(state)) await startOn(live, state);
+  const switched = await restoreComposeFile(state);
+  if (state.receiver) await restoreComposeFile(state.receiver);
+  if (switched) await startOn(live, state);
   else if (!state.rehearse) await startAgain(live, state.services);
   await protectOldServer(live, state);
   if (state.opened !== undefined) {
@@ -46,7 +48,7 @@ export async function revertUpgrade(
 }
 
 /** @returns whether the file had the new text. */
-async function restoreComposeFile({ file, edits }: UpgradeState): Promise<boolean> {
+async function restoreComposeFile({ file, edits }: FileEdit): Promise<boolean> {
   const [text, { mode }] = await Promise.all([readFile(file, 'utf8'), stat(file)]);
   const before = applyEdits(text, inverse(edits));
   if (before === undefined) return false;

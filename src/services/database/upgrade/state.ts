@@ -1,6 +1,18 @@
 import { z } from 'zod';
 import type { Run } from '../../operation.js';
 
+const fileEditSchema = z.object({
+  file: z.string(),
+  edits: z.array(
+    z.object({
+      path: z.array(z.union([z.string(), z.number()])),
+      key: z.boolean().exactOptional(),
+      before: z.string(),
+      after: z.string(),
+    }),
+  ),
+});
+
 /** What `recover` needs to finish or revert an upgrade. */
 export const upgradeStateSchema = z.object({
   id: z.string(),
@@ -11,15 +23,9 @@ export const upgradeStateSchema = z.object({
   /** Name of the trial project in which the new server runs. */
   trial: z.string(),
   /** The compose file, and the edits that make the new one of it. */
-  file: z.string(),
-  edits: z.array(
-    z.object({
-      path: z.array(z.union([z.string(), z.number()])),
-      key: z.boolean().exactOptional(),
-      before: z.string(),
-      after: z.string(),
-    }),
-  ),
+  ...fileEditSchema.shape,
+  /** The file that has the receiver's service, where it is another one: edited before, and reverted after it. */
+  receiver: fileEditSchema.exactOptional(),
   /** The engine's names of the volumes. */
   volume: z.object({ before: z.string(), after: z.string() }),
   /** Where the old server's data is; absent in the journal of an earlier invctl. */
@@ -48,6 +54,7 @@ export const upgradeStateSchema = z.object({
   backup: z.string().exactOptional(),
 });
 
+export type FileEdit = z.infer<typeof fileEditSchema>;
 export type UpgradeState = z.infer<typeof upgradeStateSchema>;
 
 /** In execution order. */

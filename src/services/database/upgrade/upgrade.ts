@@ -35,14 +35,12 @@ import { moveDatabases } from './other-databases.js';
 import { planUpgrade, type UpgradePlan } from './plan.js';
 import { assertProtectable, movingProtection } from './protection.js';
 import { revertUpgrade } from './revert.js';
-import type { UpgradeState, UpgradeStep } from './state.js';
+import type { FileEdit, UpgradeState, UpgradeStep } from './state.js';
 
 export interface UpgradePreview {
   from: number;
   to: number;
   change: MajorChange;
-  /** Text of the compose file before the upgrade. */
-  before: string;
   /** Services that are stopped from the backup to the end. */
   stops: string[];
 }
@@ -110,13 +108,7 @@ async function upgradeDatabase(
   const services = await runningServices(live);
   const clients = services.filter((name) => name !== live.service.name);
   const { from, to } = plan.move;
-  await input.confirm({
-    from,
-    to,
-    change,
-    before: await readFile(change.file, 'utf8'),
-    stops: clients,
-  });
+  await input.confirm({ from, to, change, stops: clients });
   const state = await newState(live, plan, services, input.rehearse);
   const app = input.smokeTest ? appToTry(context, live, services) : undefined;
   const onStep = (step: UpgradeStep | 'revert') => {
@@ -176,6 +168,7 @@ async function upgradeDatabase(
     await begin('switch');
     const own = { name: live.name, facts: manifest };
     await stopUnchanged(context, live, { written, roles, aside, databases: [own, ...databases] });
+    if (state.receiver) await editComposeFile(state.receiver);
     await editComposeFile(state);
     await finishUpgrade(context, live, run);
     return { ...report(state, change, manifest, app, (Date.now() - started) / 1000), backup: backup.file };
@@ -200,6 +193,7 @@ async function newState(
     trial: `${live.location.name}-upgrade-${now.toLowerCase()}`,
     file: change.file,
     edits: change.edits,
+    ...(change.receiver ? { receiver: { file: change.receiver.file, edits: change.receiver.edits } } : {}),
     volume: { before: change.volume.before.name, after: change.volume.after.name },
     left: {
       image: change.image.before,
@@ -279,7 +273,7 @@ async function takeBackup(context: ServiceContext, live: Database, input: Upgrad
   });
 }
 
-async function editComposeFile({ file, edits }: UpgradeState): Promise<void> {
+async function editComposeFile({ file, edits }: FileEdit): Promise<void> {
   const [text, { mode }] = await Promise.all([readFile(file, 'utf8'), stat(file)]);
   const edited = applyEdits(text, edits);
   if (edited === undefined) {

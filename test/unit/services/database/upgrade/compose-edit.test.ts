@@ -25,13 +25,14 @@ async function plan(
   compose: string,
   to: number,
   dataDirectory = '/var/lib/postgresql/data',
-  { from = 16, imageMajor = 16 } = {},
+  { from = 16, imageMajor = 16, override = '' } = {},
 ) {
-  return withProject({ 'compose.yaml': compose }, async (folder) => {
+  const texts = { 'compose.yaml': compose, ...(override ? { 'compose.override.yaml': override } : {}) };
+  return withProject(texts, async (folder) => {
     const { project } = await readProject(locateProject(folder, {}), {});
     const service = project.services.db;
     if (!service) throw new Error('the test has no service db');
-    const files = [{ file: join(folder, 'compose.yaml'), text: compose }];
+    const files = Object.entries(texts).map(([name, text]) => ({ file: join(folder, name), text }));
     return planMajorChange({ project, service, files, from, imageMajor, to, dataDirectory });
   });
 }
@@ -61,7 +62,23 @@ describe('the edit of a compose file', () => {
     const pinned = compose.replace(receiver, receiver.replace('16', '16.4'));
     await expect(plan(pinned, 17)).rejects.toMatchObject({
       code: 'COMPOSE_NOT_EDITABLE',
-      message: expect.stringContaining('"db-protect", which has to get the same image'),
+      message: expect.stringContaining('"db-protect" has to get the same image'),
+    });
+  });
+
+  it('gives a receiver in another file the same image there, and leaves one that has it', async () => {
+    const override = (major: number) => `services:\n  db-protect:\n    image: postgres:${major} # receives\n`;
+    const { text, receiver, edits } = await plan(SCAFFOLD, 17, undefined, { override: override(16) });
+    expect(text).toBe((await plan(SCAFFOLD, 17)).text);
+    expect(receiver).toMatchObject({ before: override(16), text: override(17) });
+    expect(receiver?.file).toMatch(/compose\.override\.yaml$/);
+    expect(edits).not.toContainEqual(receiver?.edits[0]);
+    const later = await plan(SCAFFOLD, 17, undefined, { override: override(17) });
+    expect([later.text, later.receiver]).toEqual([text, undefined]);
+    await expect(plan(SCAFFOLD, 18, undefined, { override: override(17) })).rejects.toMatchObject({
+      code: 'COMPOSE_NOT_EDITABLE',
+      message: expect.stringContaining('its image is not written as postgres:16'),
+      hint: expect.stringContaining('image: postgres:18'),
     });
   });
 

@@ -1,0 +1,147 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { withoutDocker } from '../../../support/docker.js';
+import { atFullSize } from '../../../support/fault-counts.js';
+import { mountSmallDisk, unmount } from '../../../support/small-disk.js';
+import { type DatabaseProject, startDatabaseProject } from '../database/fixture.js';
+
+/** The place's disk is away for longer than the server keeps WAL: each test begins where the one before it ended. */
+describe.skipIf(withoutDocker || !atFullSize)(
+  'a disk of the place that is away past the bound of the slot',
+  () => {
+    let project: DatabaseProject;
+    let disk: string;
+    let mountpoint: string;
+    let mounted = false;
+
+    beforeAll(async () => {
+      project = startDatabaseProject('protect-away');
+      disk = mkdtempSync(join(tmpdir(), 'invctl disk '));
+      mountpoint = join(project.directory, 'backups');
+      mounted = mountSmallDisk(disk, '800m');
+      if (!mounted) return;
+      plug();
+      project.sql('CREATE TABLE notes (id serial PRIMARY KEY, text text NOT NULL)');
+      project.sql(`ALTER SYSTEM SET max_slot_wal_keep_size = '16MB'`);
+      await project.succeed(['db', 'protect', 'on', '--yes']);
+      await untilStatus(({ windows }) => windows.length === 1);
+    }, 900_000);
+
+    afterAll(() => {
+      if (!project) return;
+      compose('down', '--volumes', '--timeout', '1');
+      if (mounted) {
+        unplug();
+        unmount(disk);
+      }
+      rmSync(disk, { recursive: true, force: true });
+      project.remove();
+    });
+
+    const compose = (...args: string[]) =>
+      execFileSync('docker', ['compose', ...args], {
+        cwd: project.directory,
+        encoding: 'utf8',
+        stdio: 'pipe',
+      }).trim();
+    const rows = () => Number(project.sql('SELECT count(*) FROM notes'));
+
+    function plug(): void {
+      mkdirSync(mountpoint, { recursive: true });
+      execFileSync('mount', ['--bind', disk, mountpoint]);
+    }
+
+    /** As a disk that is pulled: whoever has it open keeps it. */
+    function unplug(): void {
+      execFileSync('sh', ['-c', 'umount -l "$1" 2>/dev/null || true', 'sh', mountpoint]);
+    }
+
+    // biome-ignore lint/suspicious/noExplicitAny: the committed schema holds it.
+    async function untilStatus(wanted: (status: any) => boolean): Promise<any> {
+      for (;;) {
+        const status = await project.succeed(['db', 'protect', 'status']);
+        if (wanted(status)) return status;
+        await sleep(2000);
+      }
+    }
+
+    /** `status` and the checklist of production. */
+    async function tellsEverywhere(message: string): Promise<void> {
+      expect((await project.succeed(['status'])).protection.message).toContain(message);
+      const checklist = await project.invctl(['doctor', '--production', '--only', 'prod.backups', '--json']);
+      expect(JSON.parse(checklist.stdout).data.checks[0]).toMatchObject({
+        findings: [{ message: expect.stringContaining(message) }],
+      });
+    }
+
+    /** The app goes on, until the server has dropped what it kept for the receiver. */
+    function writePastTheBound(): void {
+      const before = rows();
+      const lost = () => project.sql('SELECT wal_status FROM pg_replication_slots') === 'lost';
+      for (let i = 0; i < 50 && !lost(); i += 1) {
+        project.sql(
+          `INSERT INTO notes (text) SELECT repeat(md5(i::text), 30) FROM generate_series(1, 20000) i`,
+        );
+        project.sql('SELECT pg_switch_wal(); CHECKPOINT');
+      }
+      expect(lost()).toBe(true);
+      expect(rows()).toBeGreaterThan(before);
+    }
+
+    /** Nobody types anything: a window of its own, with a base of its own, that everything can be brought back from. */
+    async function healsByItself(before: { windows: unknown[]; newestBase: { id: string } }): Promise<void> {
+      const healed = await untilStatus(
+        ({ receiver, message, windows, newestBase }) =>
+          receiver === 'receiving' &&
+          message === '' &&
+          windows.length === before.windows.length + 1 &&
+          newestBase.id !== before.newestBase.id,
+      );
+      expect(Date.parse(healed.windows.at(-1).from)).toBeGreaterThan(Date.parse(healed.windows.at(-2).until));
+      project.sql(`INSERT INTO notes (text) VALUES ('after it')`);
+      const since = Date.now();
+      await untilStatus(({ windows }) => Date.parse(windows.at(-1).until) > since + 1000);
+      const drill = await project.succeed(['db', 'verify', '--to', 'latest']);
+      expect(drill.tables).toEqual([{ name: 'public.notes', rows: rows() }]);
+    }
+
+    it('is told of and heals by itself, where the receiver was started without it', {
+      timeout: 900_000,
+    }, async ({ skip }) => {
+      if (!mounted) return skip('no disk can be mounted here');
+      const before = await project.succeed(['db', 'protect', 'status']);
+      compose('stop', '--timeout', '2', 'db-protect');
+      unplug();
+      compose('start', 'db-protect');
+      await tellsEverywhere('is a disk missing?');
+      writePastTheBound();
+      plug();
+      await healsByItself(before);
+    });
+
+    it('is told of and heals by itself, where it was written to until it could not be', {
+      timeout: 900_000,
+    }, async ({ skip }) => {
+      if (!mounted) return skip('no disk can be mounted here');
+      const before = await project.succeed(['db', 'protect', 'status']);
+      execFileSync('mount', ['-o', 'remount,ro', disk]);
+      await untilStatus(({ receiver }) => receiver === 'silent');
+      await tellsEverywhere('cannot write into its folder');
+      // It lets go of what it has, for a disk that is mounted anew.
+      const restarts = () =>
+        Number(
+          execFileSync('docker', ['inspect', '-f', '{{.RestartCount}}', compose('ps', '-aq', 'db-protect')]),
+        );
+      for (const first = restarts(); restarts() === first; ) await sleep(500);
+      writePastTheBound();
+      unplug();
+      execFileSync('mount', ['-o', 'remount,rw', disk]);
+      plug();
+      await healsByItself(before);
+    });
+  },
+);
