@@ -11,7 +11,7 @@ import type { Database } from '../../../postgres/database.js';
 import { withMaintenance } from '../../../postgres/server-sessions.js';
 import { receiverName } from '../../../project/receiver.js';
 import type { ServiceContext } from '../../context.js';
-import { prepareServer, readServer } from '../../protection/server-side.js';
+import { assertPrograms, prepareServer, readServer } from '../../protection/server-side.js';
 import { startReceiving } from '../../protection/switch.js';
 import type { MajorChange } from './compose-edit.js';
 import type { OldServer } from './old-server.js';
@@ -41,7 +41,8 @@ export async function protectionOf(
  * @throws UserError PROTECTION_IMPOSSIBLE
  */
 export async function assertProtectable({ signal }: ServiceContext, server: Database): Promise<void> {
-  await withMaintenance(server, { applicationName: 'invctl db upgrade', signal }, readServer);
+  const facts = await withMaintenance(server, { applicationName: 'invctl db upgrade', signal }, readServer);
+  await assertPrograms(server, facts);
 }
 
 /**

@@ -45,6 +45,17 @@ echo "UPDATE items SET name = 'other' WHERE id = 7" | trial "$name"`,
     );
   });
 
+  it.runIf(atFullSize)('when the programs of the new image receive nothing from its server', async () => {
+    const env = shimDocker(
+      project.directory,
+      `case " $* " in *"pg_receivewal --version"*) echo 'pg_receivewal (PostgreSQL) 16.4'; exit;; esac
+exec "$REAL" "$@"`,
+    );
+    expect((await project.fails(['--to', '17', '--yes'], 'PROTECTION_IMPOSSIBLE', 1, env)).message).toContain(
+      'pg_receivewal of PostgreSQL 16',
+    );
+  });
+
   // The embedded engine's test has these three in the usual suites.
   it.runIf(atFullSize)('when the app does not become healthy on the new server', async () => {
     const flag = join(project.directory, 'flags', 'only-16');
