@@ -21,7 +21,8 @@ export function grantedSecrets({ project }: Facts): GrantedSecret[] {
 }
 
 /** Variables that name a file with something that is not secret by itself. */
-const NAME_FILE = /(?:^|_)(?:USER|USERNAME|USER_NAME|DB|DBNAME|DB_NAME|DATABASE|DATABASE_NAME|HOST|PORT)_FILE$/i;
+const NAME_FILE =
+  /(?:^|_)(?:USER|USERNAME|USER_NAME|DB|DBNAME|DB_NAME|DATABASE|DATABASE_NAME|HOST|PORT)_FILE$/i;
 
 /** Whether services read a name from the secret, such as `POSTGRES_USER_FILE`, and no password. */
 export function holdsName({ project }: Facts, { name, services }: GrantedSecret): boolean {

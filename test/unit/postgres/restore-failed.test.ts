@@ -9,7 +9,10 @@ it.each([
     'vector',
   ],
   ['ERROR:  invalid byte sequence for encoding "UTF8": 0xe9 0x0a', 'SET client_encoding'],
-  ['ERROR:  character with byte sequence 0xe2 0x82 in encoding "UTF8" has no equivalent in encoding "LATIN1"', 'encoding'],
+  [
+    'ERROR:  character with byte sequence 0xe2 0x82 in encoding "UTF8" has no equivalent in encoding "LATIN1"',
+    'encoding',
+  ],
   [
     'ERROR:  function norm(text) does not exist\nCONTEXT:  PL/pgSQL function public.named(text) line 1 at RETURN',
     'ALTER FUNCTION public.named(text) SET search_path',
