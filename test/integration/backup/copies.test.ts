@@ -521,7 +521,7 @@ describe('a folder for copies', () => {
   it.each([
     [{ bucket: 'b', secretAccessKey: 'seeded-marker' }, 'secretAccessKey: unknown key'],
     [{ bucket: 'b', endpoint: 'https://user:seeded-marker@127.0.0.1:1' }, 'credentials belong into'],
-    [{ bucket: 'b', endpoint: 'ftp://127.0.0.1' }, 'copyTo.endpoint: no URL such as'],
+    [{ bucket: 'b', endpoint: 'ftp://127.0.0.1' }, 'copyTo.endpoint: not a URL such as'],
     [7, 'neither a folder nor'],
   ])('is no %j', async (copyTo, message) => {
     project.settings({ copyTo });
