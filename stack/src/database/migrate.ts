@@ -3,10 +3,11 @@ import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
+import { PACKAGE } from '../package.js';
 import { isConnectionFailure } from './connection.js';
 
 /** The migrations that belong to this code: `stack/migrations`, beside `dist`. */
-export const MIGRATIONS_FOLDER = fileURLToPath(new URL('../../migrations/', import.meta.url));
+export const MIGRATIONS_FOLDER = fileURLToPath(new URL('migrations/', PACKAGE));
 
 /** Any constant will do, as long as every version of the API uses the same. */
 const ADVISORY_LOCK = 5_003_000_001;

@@ -4,6 +4,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { finished } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { PACKAGE } from '../package.js';
 import { parseEnvFile } from '../settings/env-file.js';
 import { ApiClient } from './api-client.js';
 import { Progress } from './progress.js';
@@ -19,7 +20,7 @@ ADMIN_USERNAME  who logs in: a manager or an admin (admin)
 ADMIN_PASSWORD  their password
 Each is looked for in the environment, then in .env.`;
 
-const INVENTORY = fileURLToPath(new URL('../../data/new_inventory.csv', import.meta.url));
+const INVENTORY = fileURLToPath(new URL('data/new_inventory.csv', PACKAGE));
 
 try {
   process.exitCode = await main();

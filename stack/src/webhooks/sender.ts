@@ -1,6 +1,6 @@
 import http from 'node:http';
 import https from 'node:https';
-import { VERSION } from '../version.js';
+import { VERSION } from '../package.js';
 import { type Destinations, RefusedAddressError } from './addresses.js';
 import { type Message, signatureHeaders } from './signature.js';
 

@@ -9,9 +9,9 @@ import {
   fastifyZodOpenApiTransformObject,
 } from 'fastify-zod-openapi';
 import { z } from 'zod';
+import { VERSION } from '../../package.js';
 import { codesOf } from '../../problem.js';
 import { Empty, Problem } from '../../routes/schemas.js';
-import { VERSION } from '../../version.js';
 import { type ResponseHeader, responseHeaders } from './response-headers.js';
 
 const TAGS = [

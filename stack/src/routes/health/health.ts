@@ -1,7 +1,7 @@
 import type { FastifyPluginAsync } from 'fastify';
 import { z } from 'zod';
 import { DatabaseUnavailableError } from '../../database/connection.js';
-import { VERSION } from '../../version.js';
+import { VERSION } from '../../package.js';
 
 const PING_TIMEOUT_MS = 2000;
 

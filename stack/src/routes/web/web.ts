@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fastifyStatic from '@fastify/static';
 import type { FastifyPluginAsync, FastifyReply } from 'fastify';
+import { PACKAGE } from '../../package.js';
 
-/** What `npm run build` makes of web/. The same from src/ and from dist/. */
-const FOLDER = fileURLToPath(new URL('../../../dist/web', import.meta.url));
+/** What `npm run build` makes of web/. */
+const FOLDER = fileURLToPath(new URL('dist/web', PACKAGE));
 
 /** Addresses that people open, of which the page makes the right view: they can be linked, and reloaded. */
 const VIEWS = [
