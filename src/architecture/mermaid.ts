@@ -65,9 +65,9 @@ export function toMermaid(graph: Graph): string {
   ].join('\n');
 }
 
-/** Returns a label of one or more lines, in quotes. */
+/** Returns a label of one or more lines, in quotes; Mermaid refuses empty ones. */
 export function quoted(lines: readonly string[]): string {
-  return `"${lines.map(mermaidText).join('<br/>')}"`;
+  return `"${lines.map(mermaidText).join('<br/>') || ' '}"`;
 }
 
 /**
