@@ -66,30 +66,30 @@ ${tester}`,
 });
 
 describe("one .env for the compose file's ports and for the app", () => {
-  const project = (host: string, keys = '') => ({
+  const project = (env: string, keys = '') => ({
     'compose.yaml': `name: NAME
 services:
   store:
     image: postgres:16
     environment: { POSTGRES_PASSWORD: "\${STORE_PW:-x}" }
-    ports: ["\${BIND:-127.0.0.1}:\${POSTGRES_PORT}:5432"]
+    ports: ["127.0.0.1:54329:5432"]
   shop:
     image: example/shop:1
     env_file: .env
     depends_on: [store]
 ${keys}`,
-    '.env': `POSTGRES_HOST=${host}\nPOSTGRES_PORT=54329\n`,
+    '.env': `${env}\n`,
   });
   const url = `    environment: { DATABASE_URL: "postgres://postgres:x@store:5432/shop" }\n`;
 
   it.each([
-    ['db.localhost', '127.0.0.1'],
-    ['db.port', 'store'],
+    ['db.localhost', 'PGHOST=127.0.0.1'],
+    ['db.port', 'SHOP_URL=postgres://postgres:x@store:54329/shop'],
   ])(
     '%s is a failure where the app has nothing else, and a warning beside a URL that is right',
-    async (id, host) => {
-      expect((await examined(project(host), foundBy(id))).outcome).toBe('fail');
-      const sick = await writtenProject(project(host, url), NO_ENGINE);
+    async (id, env) => {
+      expect((await examined(project(env), foundBy(id))).outcome).toBe('fail');
+      const sick = await writtenProject(project(env, url), NO_ENGINE);
       try {
         expect(foundBy(id)(await sick.doctor()).outcome).toBe('warn');
         const before = sick.read('compose.yaml');
