@@ -44,7 +44,7 @@ export interface PlannedFile {
   changes: FileChange[];
 }
 
-export interface TemplatePlan {
+export interface UpgradePlan {
   files: PlannedFile[];
   /** The new record of what the scaffold is made from. */
   records: FileChange[];
@@ -65,7 +65,7 @@ export interface UpgradeSources {
  * Returns the changes that bring a scaffold to a template, without writing anything.
  * @throws UserError UNREADABLE
  */
-export async function planTemplateUpgrade(sources: UpgradeSources): Promise<TemplatePlan> {
+export async function planUpgrade(sources: UpgradeSources): Promise<UpgradePlan> {
   const { root, template, lock } = sources;
   const kept = await keptBase(root);
   const rendered = [

@@ -24,7 +24,7 @@ export interface Segment extends SegmentName {
 }
 
 /** A continuous sequence of WAL from one slot. */
-export interface SegmentRun {
+export interface Run {
   name: string;
   timeline: number;
   segments: Segment[];
@@ -35,7 +35,7 @@ export interface Catalogue {
   segmentBytes: number;
   /** Oldest first. */
   bases: Base[];
-  runs: SegmentRun[];
+  runs: Run[];
   /** Ancestors of each timeline that has any. */
   histories: ReadonlyMap<number, Ancestor[]>;
   /** The live server's timelines with their start times, oldest first. */
