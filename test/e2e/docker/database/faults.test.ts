@@ -35,9 +35,6 @@ describe.skipIf(withoutDocker)('faults of backup and restore on Docker', () => {
 
   beforeEach(() => expect(project.fingerprint()).toBe(live));
 
-  const compose = (...args: string[]) =>
-    execFileSync('docker', ['compose', ...args], { cwd: project.directory, encoding: 'utf8', stdio: 'pipe' });
-
   async function liveIsUntouched(): Promise<void> {
     expect(project.fingerprint()).toBe(live);
     expect(project.databases()).toEqual(['shop']);
@@ -98,7 +95,7 @@ describe.skipIf(withoutDocker)('faults of backup and restore on Docker', () => {
   it(
     `refuses a plain dump cut at each line of a COPY, ${lines} of them by the command`,
     async () => {
-      const sql = compose('exec', '-T', 'db', 'pg_dump', '-U', 'owner', 'shop');
+      const sql = project.compose('exec', '-T', 'db', 'pg_dump', '-U', 'owner', 'shop');
       const ends: number[] = [];
       for (const copy of sql.matchAll(/^COPY .* FROM stdin;\n([\s\S]*?)^\\\.\n/gm)) {
         const from = copy.index + copy[0].length - (copy[1] as string).length - 3;
@@ -144,11 +141,11 @@ describe.skipIf(withoutDocker)('faults of backup and restore on Docker', () => {
 
   it('ends a backup whose database is stopped half-way, and leaves nothing of it', async () => {
     const { code, stdout } = await whileDumpWaits(['db', 'backup', '--json'], async () => {
-      compose('kill', 'db');
+      project.compose('kill', 'db');
     });
     expect(JSON.parse(stdout).error.code).toMatch(/^(BACKUP_FAILED|BACKUP_UNREADABLE|SQL_FAILED)$/);
     expect([1, 8]).toContain(code);
-    compose('up', '--detach', '--wait');
+    project.compose('up', '--detach', '--wait');
     await liveIsUntouched();
   });
 

@@ -26,6 +26,8 @@ export interface DatabaseProject {
   succeed(args: readonly string[], options?: Partial<CliOptions>): Promise<any>;
   /** Runs statements as the superuser, past invctl. Returns what psql prints, unaligned and without headers. */
   sql(statements: string | Buffer, database?: string): string;
+  /** Runs docker compose in the project's folder, past invctl. Returns what it prints. */
+  compose(...args: readonly string[]): string;
   /** The definitions of a database, as pg_dump writes them. */
   dumpSchema(database: string): Buffer;
   /** A session of psql as the superuser. */
@@ -122,6 +124,7 @@ volumes: {pgdata: {}}
     name,
     directory,
     sql,
+    compose: (...args) => docker(args),
     dumpSchema: (database) =>
       dockerBytes(['exec', '-T', 'db', 'pg_dump', '--username=owner', '--schema-only', database]),
     invctl: run,

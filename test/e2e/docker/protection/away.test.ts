@@ -33,7 +33,7 @@ describe.skipIf(withoutDocker || !atFullSize)(
 
     afterAll(() => {
       if (!project) return;
-      compose('down', '--volumes', '--timeout', '1');
+      project.compose('down', '--volumes', '--timeout', '1');
       if (mounted) {
         unplug();
         unmount(disk);
@@ -42,12 +42,6 @@ describe.skipIf(withoutDocker || !atFullSize)(
       project.remove();
     });
 
-    const compose = (...args: string[]) =>
-      execFileSync('docker', ['compose', ...args], {
-        cwd: project.directory,
-        encoding: 'utf8',
-        stdio: 'pipe',
-      }).trim();
     const rows = () => Number(project.sql('SELECT count(*) FROM notes'));
 
     function plug(): void {
@@ -114,9 +108,9 @@ describe.skipIf(withoutDocker || !atFullSize)(
     }, async ({ skip }) => {
       if (!mounted) return skip('no disk can be mounted here');
       const before = await project.succeed(['db', 'protect', 'status']);
-      compose('stop', '--timeout', '2', 'db-protect');
+      project.compose('stop', '--timeout', '2', 'db-protect');
       unplug();
-      compose('start', 'db-protect');
+      project.compose('start', 'db-protect');
       await tellsEverywhere('is a disk missing?');
       writePastTheBound();
       plug();
@@ -134,7 +128,12 @@ describe.skipIf(withoutDocker || !atFullSize)(
       // It lets go of what it has, for a disk that is mounted anew.
       const restarts = () =>
         Number(
-          execFileSync('docker', ['inspect', '-f', '{{.RestartCount}}', compose('ps', '-aq', 'db-protect')]),
+          execFileSync('docker', [
+            'inspect',
+            '-f',
+            '{{.RestartCount}}',
+            project.compose('ps', '-aq', 'db-protect').trim(),
+          ]),
         );
       for (const first = restarts(); restarts() === first; ) await sleep(500);
       writePastTheBound();

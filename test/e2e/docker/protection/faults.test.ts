@@ -32,7 +32,7 @@ describe.skipIf(withoutDocker)('what happens to a protection on Docker', () => {
   });
 
   afterAll(() => {
-    compose('down', '--volumes', '--timeout', '1');
+    project.compose('down', '--volumes', '--timeout', '1');
     for (const disk of disks) unmount(disk);
     project?.remove();
     if (dataDisk) rmSync(dataDisk, { recursive: true, force: true });
@@ -44,12 +44,6 @@ describe.skipIf(withoutDocker)('what happens to a protection on Docker', () => {
     return folder;
   }
 
-  const compose = (...args: string[]) =>
-    execFileSync('docker', ['compose', ...args], {
-      cwd: project.directory,
-      encoding: 'utf8',
-      stdio: 'pipe',
-    }).trim();
   const rows = () => Number(project.sql('SELECT count(*) FROM notes'));
   const add = (count = 1) =>
     project.sql(`INSERT INTO notes (text) SELECT 'note ' || i FROM generate_series(1, ${count}) i`);
@@ -100,12 +94,12 @@ describe.skipIf(withoutDocker)('what happens to a protection on Docker', () => {
   it.runIf(atFullSize)(
     'a database that is restarted, or killed, is received from again, and nothing is missing',
     async () => {
-      compose('restart', '--timeout', '5', 'db');
+      project.compose('restart', '--timeout', '5', 'db');
       await ready();
       add();
       await safe();
-      compose('kill', 'db');
-      compose('start', 'db');
+      project.compose('kill', 'db');
+      project.compose('start', 'db');
       await ready();
       add();
       await safe();
@@ -140,10 +134,10 @@ describe.skipIf(withoutDocker)('what happens to a protection on Docker', () => {
   it.runIf(atFullSize)(
     'a clock that was set back by an hour takes no moment away, and the last one can be brought back',
     async () => {
-      compose('stop', '--timeout', '2', 'db-protect');
+      project.compose('stop', '--timeout', '2', 'db-protect');
       const ahead = Math.floor(Date.now() / 1000) + 3600;
       writeFileSync(join(place, 'state', 'now'), receiverSays().replace(/^covered=.*$/m, `covered=${ahead}`));
-      compose('start', 'db-protect');
+      project.compose('start', 'db-protect');
       add();
       const status = await untilStatus(({ receiver }) => receiver === 'receiving');
       expect(status.lagSeconds).toBe(0);
@@ -172,7 +166,7 @@ describe.skipIf(withoutDocker)('what happens to a protection on Docker', () => {
           // Where it goes on writing into the folder of the first.
           .replace('./backups/protection:', `${place}:`);
         writeFileSync(join(copy, 'compose.yaml'), text);
-        compose('stop', '--timeout', '2', 'db-protect');
+        project.compose('stop', '--timeout', '2', 'db-protect');
         inCopy('up', '--detach', '--wait', 'db');
         inCopy('exec', '-T', 'db', 'psql', '-U', 'owner', '-d', 'shop', '-c', hba());
         const before = readdirSync(join(place, 'wal'), { recursive: true }).length;
@@ -186,7 +180,7 @@ describe.skipIf(withoutDocker)('what happens to a protection on Docker', () => {
       } finally {
         inCopy('down', '--volumes', '--timeout', '1');
         rmSync(copy, { recursive: true, force: true });
-        compose('start', 'db-protect');
+        project.compose('start', 'db-protect');
       }
       await untilStatus(({ receiver }) => receiver === 'receiving');
     },
@@ -207,13 +201,13 @@ describe.skipIf(withoutDocker)('what happens to a protection on Docker', () => {
       add(500);
       project.sql('CHECKPOINT');
       const file = join(dataDisk, project.sql(`SELECT pg_relation_filepath('notes_pkey')`));
-      compose('stop', '--timeout', '5', 'db');
+      project.compose('stop', '--timeout', '5', 'db');
       const whole = readFileSync(file);
       const broken = Buffer.from(whole);
       // Past the header of the page that the root is in: its entries point elsewhere.
       broken.fill(0xff, 8192 + 8100, 8192 + 8176);
       writeFileSync(file, broken);
-      compose('start', 'db');
+      project.compose('start', 'db');
       await ready();
       await project.succeed(['db', 'backup', '--base']);
       await safe();

@@ -39,12 +39,6 @@ describe.skipIf(withoutDocker)('db protect and db restore --to on Docker', () =>
   afterAll(() => project?.remove());
 
   const composeFile = () => readFileSync(join(project.directory, 'compose.yaml'), 'utf8');
-  const compose = (...args: string[]) =>
-    execFileSync('docker', ['compose', ...args], {
-      cwd: project.directory,
-      encoding: 'utf8',
-      stdio: 'pipe',
-    }).trim();
   const rows = () => Number(project.sql('SELECT count(*) FROM notes'));
   const add = (count: number) =>
     project.sql(`INSERT INTO notes (text) SELECT 'note ' || i FROM generate_series(1, ${count}) i`);
@@ -90,7 +84,7 @@ describe.skipIf(withoutDocker)('db protect and db restore --to on Docker', () =>
     // Nobody reads the receiver's password in the compose file, or in what its container runs.
     const password = readFileSync(join(place, '.pgpass'), 'utf8').trim().split(':').at(-1) as string;
     expect(composeFile()).not.toContain(password);
-    expect(compose('top', 'db-protect')).not.toContain(password);
+    expect(project.compose('top', 'db-protect')).not.toContain(password);
     const { stdout: said } = await project.invctl(['db', 'protect', 'status']);
     expect(said).toMatch(/^protected\n/);
   });
@@ -224,7 +218,7 @@ describe.skipIf(withoutDocker)('db protect and db restore --to on Docker', () =>
     const record = readFileSync(join(place, 'protection.json'), 'utf8');
     const foreign = system.replace(/^\d+/, '7000000000000000001');
     writeFileSync(join(place, 'system'), foreign);
-    compose('restart', '--timeout', '1', 'db-protect');
+    project.compose('restart', '--timeout', '1', 'db-protect');
     const status = await untilStatus(({ receiver }) => receiver === 'refused');
     expect(status.message).toContain('7000000000000000001');
     writeFileSync(
@@ -242,7 +236,7 @@ describe.skipIf(withoutDocker)('db protect and db restore --to on Docker', () =>
     await untilStatus(({ receiver }) => receiver === 'receiving');
     project.sql(`ALTER SYSTEM SET max_slot_wal_keep_size = '16MB'`);
     project.sql('SELECT pg_reload_conf()');
-    compose('stop', '--timeout', '2', 'db-protect');
+    project.compose('stop', '--timeout', '2', 'db-protect');
     project.sql('CREATE TABLE filler AS SELECT generate_series(1, 800000) AS i');
     project.sql('CHECKPOINT');
     project.sql('UPDATE filler SET i = i + 1');
@@ -250,7 +244,7 @@ describe.skipIf(withoutDocker)('db protect and db restore --to on Docker', () =>
     expect(project.sql('SELECT wal_status FROM pg_replication_slots')).toBe('lost');
     const before = await project.succeed(['db', 'protect', 'status']);
     expect(before.lagSeconds).toBeGreaterThan(0);
-    compose('start', 'db-protect');
+    project.compose('start', 'db-protect');
     const healed = await untilStatus(
       ({ windows, newestBase }) =>
         windows.length > before.windows.length && newestBase.id !== before.newestBase.id,
@@ -269,16 +263,16 @@ describe.skipIf(withoutDocker)('db protect and db restore --to on Docker', () =>
     for (let kill = 0; kill < kills; kill += 1) {
       await untilStatus(({ receiver, windows }) => receiver === 'receiving' && windows.length > 0);
       const before = rows();
-      const address = compose('port', 'db', '5432');
+      const address = project.compose('port', 'db', '5432').trim();
       const load = acknowledgedLoad(
         `postgresql://owner:seeded-marker-password@${address}/shop`,
         `kill${kill}`,
       );
       const wanted = 100 + Math.floor(Math.random() * 2000);
       while (load.count() < wanted) await sleep(2);
-      compose('kill', 'db');
+      project.compose('kill', 'db');
       const acknowledged = await load.stop();
-      compose('rm', '--force', 'db');
+      project.compose('rm', '--force', 'db');
       execFileSync('docker', ['volume', 'rm', `${project.name}_pgdata`], { stdio: 'ignore' });
       const { code, stdout } = await restore('--to', 'latest');
       expect({ code, error: JSON.parse(stdout).error }).toEqual({ code: 0, error: undefined });
@@ -299,7 +293,7 @@ describe.skipIf(withoutDocker)('db protect and db restore --to on Docker', () =>
         (SELECT count(*) FROM pg_replication_slots), current_setting('max_slot_wal_keep_size'),
         (SELECT count(*) FROM pg_hba_file_rules WHERE 'invctl_protect' = ANY (user_name))`),
     ).toBe('0|0|-1|0');
-    expect(compose('ps', '--all', '--services')).not.toContain('db-protect');
+    expect(project.compose('ps', '--all', '--services')).not.toContain('db-protect');
     expect(readdirSync(place)).not.toContain('.pgpass');
     expect((await project.succeed(['status'])).protection).toBeUndefined();
   });
