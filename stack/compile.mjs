@@ -9,7 +9,6 @@
 // node_modules: argon2 is a library of machine code, and the pages of the documentation are files of their package.
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { rolldown } from 'rolldown';
 
 const [, , notes = 'node_modules/.cache/types'] = process.argv;
 const TSC = join('node_modules', 'typescript', 'bin', 'tsc');
@@ -32,6 +31,8 @@ const mapsOfOurs = {
 };
 
 async function bundle() {
+  // The compiler, which takes longer, is at work while this is loaded.
+  const { rolldown } = await import('rolldown');
   const made = await rolldown({
     input: Object.fromEntries(PROGRAMS.map((name) => [name, join('src', `${name}.ts`)])),
     platform: 'node',

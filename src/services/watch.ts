@@ -1,7 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FSWatcher } from 'chokidar';
-import type { Engine, ServiceEvent } from '../engine/engine.js';
+import type { Engine, EngineInfo, ServiceEvent } from '../engine/engine.js';
 import { selectEngine } from '../engine/select.js';
 import { ExitCode, hasErrorCode, UserError } from '../errors.js';
 import { keptFolders } from '../project/kept-folders.js';
@@ -61,12 +61,13 @@ export async function watch(outer: ServiceContext, input: WatchInput): Promise<v
   const files = new WatchedFiles();
   const watcher = await openWatcher(files);
   try {
-    const { location, project } = await projectNow(context);
+    const { location, engine, project } = await projectNow(context);
+    const now: Now = { context, info: await engine.info(location) };
     files.include(location, sources(project, input.services), await keptFolders(location));
     if (files.folders.length === 0) throw nothingToWatch(location);
     await begin(watcher, files);
     const changes = new Changes(watcher, signal);
-    await attempt(context, { ...input, onEvent: withoutUnchanged(input.onEvent) }, Date.now());
+    await attempt(now, { ...input, onEvent: withoutUnchanged(input.onEvent) }, Date.now());
     input.onEvent({
       kind: 'watching',
       services: sources(project, input.services).map(({ name }) => name),
@@ -76,18 +77,18 @@ export async function watch(outer: ServiceContext, input: WatchInput): Promise<v
     for (;;) {
       let round: Round | undefined;
       const interrupted = new AbortController();
-      const checking = check(context, input, unchecked, interrupted.signal);
+      const checking = check(now, input, unchecked, interrupted.signal);
       checking.catch(() => {});
       const { paths, sinceMs } = await changes.next(() => {
         interrupted.abort();
-        round = beginRound(context);
+        round = beginRound(now);
       });
       if (signal.aborted) interrupted.abort();
       await checking;
       if (signal.aborted) return;
       input.onEvent({ kind: 'changed', files: paths });
-      if (!round || paths.some((path) => files.files.includes(path))) round = beginRound(context);
-      unchecked = (await attempt(context, { ...input, checkLater: true }, sinceMs, round)) ?? [];
+      if (!round || paths.some((path) => files.files.includes(path))) round = beginRound(now);
+      unchecked = (await attempt(now, { ...input, checkLater: true }, sinceMs, round)) ?? [];
       await follow(round, input, files, watcher);
     }
   } finally {
@@ -129,21 +130,31 @@ interface CurrentProject {
   project: ComposeProject;
 }
 
+interface Now {
+  context: ServiceContext;
+  /** It is asked once: a change of the source does not change the engine. */
+  info: EngineInfo;
+}
+
 /** The handling of changes that came together. The project is read while more of them may come. */
 interface Round {
   stop: AbortController;
   project: Promise<CurrentProject>;
 }
 
-function beginRound(context: ServiceContext, stop = new AbortController()): Round {
-  const project = projectNow(context, stop.signal);
+function beginRound({ context, info }: Now, stop = new AbortController()): Round {
+  const project = projectNow(context, stop.signal, info);
   // `tryOnce` reports it.
   project.catch(() => {});
   return { stop, project };
 }
 
 /** The project as its files are now, with a new engine, because an engine reads them only once. */
-async function projectNow(context: ServiceContext, signal = context.signal): Promise<CurrentProject> {
+async function projectNow(
+  context: ServiceContext,
+  signal = context.signal,
+  known?: EngineInfo,
+): Promise<CurrentProject> {
   const location = locateProject(context.directory, context.env, context.environment, context.host);
   const { kind } = await context.engine();
   const engine = await selectEngine(kind, location, {
@@ -153,7 +164,7 @@ async function projectNow(context: ServiceContext, signal = context.signal): Pro
     warn: context.warn,
     note: () => {},
   });
-  const [info, project] = await Promise.all([engine.info(location), engine.resolve(location)]);
+  const [info, project] = await Promise.all([known ?? engine.info(location), engine.resolve(location)]);
   return { location, engine: { ...engine, info: () => Promise.resolve(info) }, project };
 }
 
@@ -177,7 +188,7 @@ async function follow(
  * checked next. Another invctl at work does too: the next `up` does them.
  */
 async function check(
-  context: ServiceContext,
+  { context, info }: Now,
   { onEvent }: WatchInput,
   services: readonly string[],
   interrupted: AbortSignal,
@@ -185,7 +196,7 @@ async function check(
   if (services.length === 0) return;
   const signal = AbortSignal.any([context.signal, interrupted]);
   try {
-    const { location, engine } = await projectNow(context, signal);
+    const { location, engine } = await projectNow(context, signal, info);
     await withProjectLock(location, { command: 'invctl watch', signal }, () =>
       engine.build(location, { services, signal }, () => {}),
     );
@@ -203,11 +214,12 @@ interface AttemptInput extends WatchInput {
 
 /** @returns the services that were built without some checks. */
 async function attempt(
-  context: ServiceContext,
+  now: Now,
   input: AttemptInput,
   sinceMs: number,
-  round = beginRound(context),
+  round = beginRound(now),
 ): Promise<readonly string[] | undefined> {
+  const { context } = now;
   if (context.signal.aborted) return;
   let replacing = false;
   const interrupt = () => {
@@ -219,7 +231,7 @@ async function attempt(
     input.onEvent({ kind: 'progress', event });
   };
   try {
-    for (let { stop, project } = round; ; { project } = beginRound(context, stop)) {
+    for (let { stop, project } = round; ; { project } = beginRound(now, stop)) {
       const result = await tryOnce(context, input, { stop, project }, onEvent);
       if (result === 'locked') {
         await sleep(LOCK_RETRY_MS, undefined, { signal: context.signal });

@@ -5,10 +5,35 @@ import { type Network, parseNetwork } from '../webhooks/addresses.js';
 /** The JWT key that `.env.example` carries, so that a copy of it cannot go into service. */
 const PLACEHOLDER_JWT_KEY = 'your-super-secret-jwt-key-change-in-production';
 
+/** What the API is told. Types of their own, so that a module which reads one does not have the compiler work out all schemas. */
+export interface Settings {
+  readonly databasePassword: string;
+  readonly databaseHost: string;
+  readonly databaseName: string;
+  readonly databaseUser: string;
+  readonly databasePort: number;
+  readonly databasePoolSize: number;
+  readonly environment: string;
+  readonly jwtKey: string;
+  readonly adminUsername: string;
+  readonly adminPassword: string | undefined;
+  readonly inventoryFile: string;
+  readonly host: string;
+  readonly port: number;
+  readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';
+  readonly rateLimit: number;
+  readonly loginRateLimit: number;
+  readonly trustedProxies: readonly string[];
+  readonly timeZone: string;
+  readonly corsOrigins: readonly string[];
+  readonly webhooks: 'on' | 'off';
+  readonly webhookNetworks: readonly Network[];
+}
+
 /** One setting: the names under which its value is looked for, what it must look like, and whether it may be shown. */
-export interface Declaration {
+export interface Declaration<Value = unknown> {
   readonly aliases: readonly [string, ...string[]];
-  readonly schema: z.ZodType<unknown, string | undefined>;
+  readonly schema: z.ZodType<Value, string | undefined>;
   readonly secret?: true;
 }
 
@@ -32,8 +57,8 @@ const entriesOf = (list: string) =>
 const isOrigin = (text: string) =>
   /^https?:\/\//.test(text) && URL.canParse(text) && new URL(text).origin === text;
 
-/** Every setting of the API, declared once: type, default, aliases and secrecy all come from here. */
-export const DECLARATIONS = {
+/** Where each setting comes from: names, what its value must look like, default and secrecy. */
+export const DECLARATIONS: { readonly [Name in keyof Settings]: Declaration<Settings[Name]> } = {
   databasePassword: { aliases: ['POSTGRESQL_PWD', 'db_password'], schema: text, secret: true },
   databaseHost: { aliases: ['DATABASE_HOST', 'DB_HOST'], schema: text.default('localhost') },
   databaseName: { aliases: ['DATABASE_NAME', 'POSTGRES_DB'], schema: text.default('inventory_manager') },
@@ -124,8 +149,6 @@ export const DECLARATIONS = {
         }
       }),
   },
-} satisfies Record<string, Declaration>;
+};
 
-export type SettingName = keyof typeof DECLARATIONS;
-
-export type Settings = { readonly [Name in SettingName]: z.output<(typeof DECLARATIONS)[Name]['schema']> };
+export type SettingName = keyof Settings;
