@@ -3,7 +3,7 @@ import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { allCommands, COMMANDS } from '../../../src/cli/commands.js';
+import { helpOf } from '../../../src/cli/program.js';
 import { bin, invctl, othersReachTheCli } from '../../support/cli.js';
 import { withoutDocker } from '../../support/docker.js';
 import { schemaErrors } from '../../support/schema.js';
@@ -31,14 +31,13 @@ async function fakeDocker(script: string): Promise<Record<string, string>> {
 }
 
 describe('help', () => {
-  it('of every command opens with an example that starts with invctl', async () => {
-    const groups = Object.keys(COMMANDS.commands);
-    for (const name of new Set(['', ...groups, ...(await allCommands()).keys()])) {
-      const { code, stdout } = await run([...name.split(' ').filter(Boolean), '--help']);
-      expect(code, name).toBe(0);
-      expect(stdout.trimStart(), name).toMatch(/^\$ .*invctl/);
-    }
-  }, 120_000);
+  it.each(['', 'db', 'db restore'])('of "%s" opens with an example', async (command) => {
+    const words = command.split(' ').filter(Boolean);
+    const { code, stdout } = await run([...words, '--help']);
+    expect(code).toBe(0);
+    expect(stdout.trimEnd()).toBe(await helpOf(words, ''));
+    expect(stdout.trimStart()).toMatch(/^\$ .*invctl/);
+  });
 
   it('goes to stderr with exit code 2 where no command was typed', async () => {
     expect(await run([])).toMatchObject({ code: 2, stdout: '' });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Command } from '../../../src/cli/command.js';
 import { allCommands, COMMANDS } from '../../../src/cli/commands.js';
-import { createProgram, type Typed } from '../../../src/cli/program.js';
+import { createProgram, helpOf, type Typed } from '../../../src/cli/program.js';
 import { candidates } from '../../../src/commands/completion/candidates.js';
 import { withProject } from '../../support/project/project-on-disk.js';
 
@@ -86,6 +86,13 @@ describe('a command line', () => {
 });
 
 describe('every command', () => {
+  it('has a help that opens with an example', async () => {
+    for (const name of ['', ...Object.keys(COMMANDS.commands), ...(await allCommands()).keys()]) {
+      const help = await helpOf(name.split(' ').filter(Boolean), '0');
+      expect(help.trimStart(), name).toMatch(/^\$ .*invctl/);
+    }
+  });
+
   it('has a name for each value, and no flag twice', async () => {
     for (const [name, { args = {}, flags = {} }] of await allCommands()) {
       const letters = Object.values({ ...COMMANDS.flags, ...flags }).flatMap(({ short }) => short ?? []);
