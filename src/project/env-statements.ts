@@ -35,11 +35,11 @@ export interface EnvStatement {
   end: number;
 }
 
-// Go's definition of a space. Those within a line also end a key; U+0085 is one of them, but does not match
-// JavaScript's `\s`.
+// Go's definition of a space. Those within a line also end a key; U+0085 is one of them, U+FEFF is none, and
+// JavaScript's `\s` has it the other way round.
 const LINE_SPACE = /[\t\v\f\r \u0085\u00a0]/;
-const SPACE = /[\s\u0085]/;
-const TRAILING_SPACE = /[\s\u0085]+$/;
+const SPACE = /[^\S\ufeff]|\u0085/;
+const TRAILING_SPACE = /(?:[^\S\ufeff]|\u0085)+$/;
 const KEY_CHARACTER = /[\p{L}\p{N}_.\-[\]]/u;
 const ESCAPE = /\\(?:[abcfnrtv$"\\]|0\d{0,3})/g;
 const CONTROL: Record<string, string> = {

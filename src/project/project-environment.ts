@@ -93,6 +93,7 @@ export function readDotEnvFiles(
       warnOfUnset(warn, { name, file, lines: { first: line, last: endLine } });
     for (const { name, value, line } of entries) {
       if (name === '') throw namelessVariable({ file, line });
+      if (value.includes('\0')) throw valueWithNull(name, { file, line });
       variables.set(name, { value, origin: { kind: 'dotenv', at: { file, line } } });
     }
   }
@@ -105,6 +106,16 @@ export function readDotEnvFiles(
  */
 function namelessVariable(at: Position): UserError {
   return invalidProject('ENV_FILE_SYNTAX', 'a value without a name', at, 'write NAME=value, one a line');
+}
+
+/** Makes the error for a value with a NUL byte: Compose sets it in its own environment, which cannot hold one. */
+function valueWithNull(name: string, at: Position): UserError {
+  return invalidProject(
+    'ENV_FILE_SYNTAX',
+    `the value of ${name} holds a NUL byte`,
+    at,
+    'save the file as UTF-8; what has no text form belongs into a secret file',
+  );
 }
 
 /**

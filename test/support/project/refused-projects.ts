@@ -518,6 +518,20 @@ export const refusedProjects: RefusedFixture[] = [
     line: 2,
   },
   {
+    title: 'a .env with a NUL byte in a value',
+    files: { ...service(''), '.env': 'A=1\nB=x\0y\n' },
+    code: 'ENV_FILE_SYNTAX',
+    file: '.env',
+    line: 2,
+  },
+  {
+    title: 'a .env with a byte order mark in its middle, as two files put together have it',
+    files: { ...service(''), '.env': '\ufeffA=1\n\ufeffB=2\n' },
+    code: 'ENV_FILE_SYNTAX',
+    file: '.env',
+    line: 2,
+  },
+  {
     title: 'a .env with an open quote',
     files: { ...service(''), '.env': "A=1\nB='x\n" },
     code: 'ENV_FILE_SYNTAX',
