@@ -36,6 +36,7 @@ const files = [
   'test/e2e/docker/protection/incremental.test.ts',
   'test/e2e/docker/protection/protection.test.ts',
   'test/e2e/docker/protection/recover.test.ts',
+  'test/e2e/docker/protection/renamed.test.ts',
   'test/e2e/docker/protection/replay.test.ts',
   'test/e2e/docker/protection/upgrade-majors.test.ts',
   'test/e2e/docker/template/domain-and-monitoring.test.ts',

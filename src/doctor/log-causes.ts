@@ -124,6 +124,14 @@ const CAUSES: readonly LogCause[] = [
     }),
   },
   {
+    // What the service of `invctl db protect` says.
+    pattern: /not protected on this machine, or a disk is missing/,
+    explain: (_, { commands }) => ({
+      message: 'it does not find its folder: the project was renamed, or a disk is missing',
+      next: `${commands.start}      (a missing disk has to be mounted first)`,
+    }),
+  },
+  {
     check: 'secret.unreadable',
     pattern:
       /(?:permission denied|EACCES)[^\n]*?(\/run\/secrets\/[\w.-]+)|(\/run\/secrets\/[\w.-]+)[^\n]*?permission denied/i,

@@ -1,9 +1,17 @@
+import { existsSync } from 'node:fs';
 import type { ComposeProject } from '../../project/model.js';
 import { receiverPlace } from '../../project/receiver.js';
 import type { ProjectSettings } from '../../project/settings-file.js';
 import { type Window, windowsOf } from './catalogue.js';
 import { copyMessage, readCopyNote } from './notes.js';
-import { baseFailure, type ReceiverNote, readCatalogue, readReceiverNote, readRecord } from './place.js';
+import {
+  baseFailure,
+  type ProtectionRecord,
+  type ReceiverNote,
+  readCatalogue,
+  readReceiverNote,
+  readRecord,
+} from './place.js';
 
 /** In milliseconds. A receiver that has written no note for so long does not work. */
 const SILENCE_MS = 20_000;
@@ -43,7 +51,7 @@ export async function knownProtection(
   ]);
   const receiver = receiverState(note, now);
   const message =
-    receiverMessage(receiver, note, failure) ||
+    receiverMessage(receiver, { note, record, baseFailed: failure }) ||
     (backup.copyTo === undefined ? '' : copyMessage(await readCopyNote(place), now));
   return { receiver, message, windows: windowsOf(catalogue) };
 }
@@ -57,12 +65,15 @@ export function receiverState(note: ReceiverNote | undefined, now = new Date()):
   return note && now.getTime() - note.at.getTime() < SILENCE_MS ? note.state : 'silent';
 }
 
-/** @param baseFailed why the last base failed */
+/** @param known.baseFailed why the last base failed */
 export function receiverMessage(
   receiver: ReceiverState,
-  note: ReceiverNote | undefined,
-  baseFailed: string | undefined,
+  known: { note: ReceiverNote | undefined; record: ProtectionRecord; baseFailed: string | undefined },
 ): string {
+  const { note, record, baseFailed } = known;
+  // A container keeps the path that it was started with.
+  if (receiver === 'silent' && !existsSync(record.file))
+    return `the receiver does not run here since ${record.file} was moved or renamed (invctl up)`;
   if (receiver === 'silent')
     return 'the receiver does not run (invctl up), or cannot write into its folder (a disk that is missing or read-only)';
   if (receiver !== 'receiving') return note?.message || 'the receiver waits for the database';

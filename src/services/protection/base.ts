@@ -14,6 +14,9 @@ import type { ServiceContext } from '../context.js';
 import { operation, perform } from '../operation.js';
 import { notProtected } from './switch.js';
 
+const PLACE_IS_ELSEWHERE = 66;
+const BASE = `script="\${PLACE:-$1}/receiver.sh"; [ -f "$script" ] || exit ${PLACE_IS_ELSEWHERE}; exec sh "$script" base`;
+
 /** An incomplete base backup has another name, and the next base backup removes it. */
 export const baseOperation = operation({
   name: 'db backup --base',
@@ -66,9 +69,11 @@ async function takeByReceiver(
   const result = await engine.pipe(
     location,
     receiverName(service),
-    ['sh', '-c', `exec sh "\${PLACE:-${PLACE_IN_CONTAINER}}/receiver.sh" base`],
+    ['sh', '-c', BASE, 'sh', PLACE_IN_CONTAINER],
     { signal: context.signal },
   );
+  if (result.status === PLACE_IS_ELSEWHERE)
+    throw refused(`the receiver was started with another folder than ${place}`, 'invctl up');
   if (result.status !== 0) throw programFailed('BASE_FAILED', 'the base backup failed', result, 'df -h');
   const { bases } = await readCatalogue(place, record);
   const taken = bases.find(({ id }) => id === result.stdout.trim());
@@ -77,10 +82,10 @@ async function takeByReceiver(
   return { id, folder, bytes, startedAt, endedAt };
 }
 
-function refused(message: string): UserError {
+function refused(message: string, hint = 'invctl db protect status'): UserError {
   return new UserError({
     code: 'BASE_FAILED',
     message: `the base backup failed: ${message}`,
-    hint: 'invctl db protect status',
+    hint,
   });
 }

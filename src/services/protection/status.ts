@@ -74,7 +74,7 @@ async function statusOf(context: ServiceContext, database: Database): Promise<Pr
     on,
     receiver,
     message: on
-      ? receiverMessage(receiver as ReceiverState, note, failure)
+      ? receiverMessage(receiver as ReceiverState, { note, record, baseFailed: failure })
       : service?.environment.EVERY !== undefined
         ? placeMissing(place)
         : '',

@@ -1,6 +1,7 @@
 import { isSeq, parseDocument } from 'yaml';
 import { replaceScalar, setKey } from '../../../project/compose-text.js';
 import type { ComposeService } from '../../../project/model.js';
+import { receiverPlace } from '../../../project/receiver.js';
 import { defineCheck } from '../../check.js';
 import type { Facts } from '../../facts.js';
 import { editService } from '../../fix/compose-edit.js';
@@ -46,8 +47,10 @@ function impatient({ project, databases, database }: Facts): ComposeService[] {
     .filter(({ host }) => reachableNames(database).includes(host))
     .map(({ service }) => service);
   const depending = Object.values(project.services).filter(({ dependsOn }) => database.name in dependsOn);
-  return [...new Set([...referring, ...depending])].filter(({ dependsOn }) => {
-    const condition = dependsOn[database.name]?.condition;
+  return [...new Set([...referring, ...depending])].filter((service) => {
+    // The receiver waits by itself.
+    if (receiverPlace(service) !== undefined) return false;
+    const condition = service.dependsOn[database.name]?.condition;
     return condition === undefined || condition === 'service_started';
   });
 }

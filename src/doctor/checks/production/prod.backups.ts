@@ -73,8 +73,7 @@ async function backupsHere(facts: Facts): Promise<Finding[] | { unknown: string 
   const verified = await newestBackup(facts.location.directory, settings);
   const hours = verified?.ageHours ?? (await newestFileHours(folder));
   const young = hours !== undefined && hours <= backup.maxAgeHours;
-  // A receiver that was never heard of belongs to a project that is down.
-  if (protection && (protection.receiver !== 'silent' || !young)) {
+  if (protection && (protection.receiver !== 'silent' || !young || (await databaseRuns(facts)))) {
     const message = protection.message || 'it has no base backup yet';
     return [{ message: `the database is not protected now: ${message}`, next: 'invctl db protect status' }];
   }
@@ -90,6 +89,12 @@ async function backupsHere(facts: Facts): Promise<Finding[] | { unknown: string 
       file: verified?.file ?? folder,
     },
   ];
+}
+
+/** False also where no engine answers: the receiver is silent in a project that is down. */
+async function databaseRuns(facts: Facts): Promise<boolean> {
+  const services = await facts.status().catch(() => []);
+  return services.some(({ name, state }) => name === facts.database?.name && state === 'running');
 }
 
 /** Age of the newest file in a folder of backups that another program makes; undefined when it is empty. */

@@ -27,6 +27,7 @@ describe.skipIf(withoutDocker || !atFullSize)(
       plug();
       project.sql('CREATE TABLE notes (id serial PRIMARY KEY, text text NOT NULL)');
       project.sql(`ALTER SYSTEM SET max_slot_wal_keep_size = '16MB'`);
+      project.sql('SELECT pg_reload_conf()');
       await project.succeed(['db', 'protect', 'on', '--yes']);
       await untilStatus(({ windows }) => windows.length === 1);
     }, 900_000);

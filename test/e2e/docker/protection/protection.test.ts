@@ -90,6 +90,8 @@ describe.skipIf(withoutDocker)('db protect and db restore --to on Docker', () =>
   });
 
   it('is told by status, and is what the production checklist asks for', async () => {
+    const waits = await project.invctl(['doctor', '--only', 'db.depends-short', '--json']);
+    expect(JSON.parse(waits.stdout).data.checks[0]).toMatchObject({ outcome: 'pass', findings: [] });
     await untilStatus(({ windows }) => windows.length > 0);
     const status = await project.succeed(['status']);
     expect(status.backup).toBeUndefined();
