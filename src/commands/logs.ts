@@ -5,6 +5,7 @@ import type { LogOptions } from '../engine/engine.js';
 import { usageError } from '../errors.js';
 import type { Zod } from '../output/shapes.js';
 import { assertServices } from '../services/choose-services.js';
+import { type DeployedServices, deployedServices } from '../services/deployed-services.js';
 import { atLeast, LOG_LEVELS, type LogLevel, readLogLine } from '../services/log-levels.js';
 import { prettyLine } from './logs/pretty-line.js';
 
@@ -78,8 +79,26 @@ async function printLogs(context: Context, level: LogLevel | undefined, options:
     if (!(options.follow && context.signal.aborted)) throw error;
   }
   if (silent && (await engine.status(location)).length === 0) {
-    output.note(`${location.name} is not up, and has no logs; start it with: invctl up`);
+    const deployed = await deployedServices(context);
+    output.note(
+      deployed
+        ? elsewhere(location.name, deployed, options.services)
+        : `${location.name} is not up, and has no logs; start it with: invctl up`,
+    );
   }
+}
+
+function elsewhere(
+  project: string,
+  { place, services, problems }: DeployedServices,
+  only: readonly string[],
+) {
+  const asked = services.filter(({ name }) => only.length === 0 || only.includes(name));
+  return [
+    `${project} is deployed in ${place}, which keeps its logs${asked.length > 0 ? ':' : ''}`,
+    ...asked.map(({ logs }) => `  ${logs}`),
+    ...problems,
+  ].join('\n');
 }
 
 /** An ISO time from `10m` before now, or from anything that `Date` reads. */

@@ -3,12 +3,13 @@ import type { KnownProtection } from '../backup/protection/receiver-state.js';
 import { command } from '../cli/command.js';
 import { sayWindow } from '../output/moments.js';
 import { serviceRow, serviceTable } from '../output/service-table.js';
-import { serviceList } from '../output/shapes.js';
+import { deployedPlace, serviceList } from '../output/shapes.js';
 import type { Style } from '../output/style.js';
 import { formatBytes, formatDuration } from '../output/units.js';
 import type { AppStatus } from '../services/app-status.js';
 import type { FiringAlert } from '../services/firing-alerts.js';
 import { projectStatus } from '../services/status.js';
+import { deployedLines, placeOf } from './deployed-lines.js';
 import { environmentLine } from './environment-line.js';
 
 export default command({
@@ -16,6 +17,7 @@ export default command({
   examples: ['invctl status', 'invctl status --json'],
   data: (z) =>
     serviceList(z).extend({
+      deployed: deployedPlace(z),
       app: z
         .object({
           service: z.string(),
@@ -77,21 +79,27 @@ export default command({
         .describe('what fires, the worst first; absent: the project has no Alertmanager that answers'),
     }),
   async run(context) {
-    const { protection, ...result } = await projectStatus(context);
+    const { protection, deployed, ...result } = await projectStatus(context);
     const { style } = context.output;
     const now = new Date();
     const { database, backup } = result;
     const age = ({ ageHours, tooOld }: NewestBackup) => {
       const old = `${formatDuration(ageHours * 3_600_000)} old`;
-      return tooOld ? style.yellow(`${old}: too old; take one with: invctl db backup`) : old;
+      return tooOld
+        ? style.yellow(`${old}: too old; take one with: invctl db backup${deployed ? ' --deployed' : ''}`)
+        : old;
     };
     const lines = [
-      `${style.bold(result.project)} on ${result.engine === 'docker' ? 'Docker' : 'the embedded engine'}`,
-      ...environmentLine(context.project()),
-      '',
-      result.services.length > 0
-        ? serviceTable(result.services, style, now)
-        : 'not up; start it with: invctl up',
+      ...(deployed
+        ? [...environmentLine(context.project()), ...deployedLines(result.project, deployed, style)]
+        : [
+            `${style.bold(result.project)} on ${result.engine === 'docker' ? 'Docker' : 'the embedded engine'}`,
+            ...environmentLine(context.project()),
+            '',
+            result.services.length > 0
+              ? serviceTable(result.services, style, now)
+              : 'not up; start it with: invctl up',
+          ]),
       '',
       ...appLines(result.app, style),
       database.reachable
@@ -107,7 +115,7 @@ export default command({
     lines.push(
       backup
         ? `backup      ${backup.file}, ${formatBytes(backup.bytes)}, ${age(backup)}`
-        : `backup      ${style.yellow('none; take one with: invctl db backup')}`,
+        : `backup      ${style.yellow(`none; take one with: invctl db backup${deployed ? ' --deployed' : ''}`)}`,
     );
     if (protection) lines.push(`protection  ${sayProtection(protection, style, now)}`);
     if (result.alerts) lines.push(...alertLines(result.alerts, style, now));
@@ -115,6 +123,7 @@ export default command({
       data: {
         ...result,
         services: result.services.map((status) => serviceRow(status)),
+        ...(deployed ? { deployed: placeOf(deployed) } : {}),
         ...(protection ? { protection: { ...protection, windows: protection.windows.map(inIsoTime) } } : {}),
       },
       text: lines.join('\n'),

@@ -37,6 +37,8 @@ export interface DeployedService {
   image: string;
   /** Whether the image is named by its content. */
   pinned: boolean;
+  /** The command that shows its logs. */
+  logs: string;
   /** How many replicas are to run, and do. */
   wanted: number;
   ready: number;

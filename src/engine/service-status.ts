@@ -42,6 +42,10 @@ export interface ServiceStatus {
    * address.
    */
   machine?: { name: string; ssh: string };
+  /** Where an orchestrator runs it: how many replicas are ready, and are to be. */
+  replicas?: { ready: number; wanted: number };
+  /** The command that shows its logs, where `invctl logs` does not. */
+  logs?: string;
   /** Output of the last health check. */
   healthOutput?: string;
 }

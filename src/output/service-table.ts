@@ -19,6 +19,8 @@ export function serviceRow(status: ServiceStatus, seconds?: number): ServiceRow 
     ...(status.startedAt ? { startedAt: status.startedAt } : {}),
     restarts: status.restarts,
     ...(status.exitCode === undefined ? {} : { exitCode: status.exitCode }),
+    ...(status.replicas ? { replicas: status.replicas } : {}),
+    ...(status.logs === undefined ? {} : { logs: status.logs }),
   };
 }
 
@@ -38,6 +40,23 @@ export function serviceTable(services: readonly ServiceStatus[], style: Style, n
     serviceUrl(status) ?? (status.ports.map(formatPort).join(', ') || '-'),
   ]);
   return table(['SERVICE', 'STATE', 'HEALTH', 'UP', 'RESTARTS', 'URL'], rows);
+}
+
+/** The table of `ps` for a project that an orchestrator runs. */
+export function deployedTable(services: readonly ServiceStatus[], style: Style): string {
+  const rows = services.map((status) => [
+    status.name,
+    paintState(status, style),
+    paintReplicas(status, style),
+    status.logs ?? '-',
+  ]);
+  return table(['SERVICE', 'STATE', 'READY', 'LOGS'], rows);
+}
+
+function paintReplicas({ replicas }: ServiceStatus, style: Style): string {
+  if (!replicas) return '-';
+  const { ready, wanted } = replicas;
+  return (ready < wanted ? style.red : style.green)(`${ready}/${wanted}`);
 }
 
 function paintState(status: ServiceStatus, style: Style): string {

@@ -39,12 +39,28 @@ const serviceRow = (z: Zod) =>
     startedAt: z.string().optional().describe('ISO time'),
     restarts: z.int(),
     exitCode: z.int().optional(),
+    replicas: z
+      .object({ ready: z.int(), wanted: z.int() })
+      .optional()
+      .describe('where an orchestrator runs it'),
+    logs: z.string().optional().describe('command that shows its logs, where `invctl logs` does not'),
   });
 export type ServiceRow = DataOf<typeof serviceRow>;
 
 /** The services in the data of `ps` and of every command that changes services. */
 export const serviceList = (z: Zod) =>
   z.object({ engine: z.enum(['docker', 'embedded']), project: z.string(), services: z.array(serviceRow(z)) });
+
+/** Where the services of `ps` and `status` run. */
+export const deployedPlace = (z: Zod) =>
+  z
+    .object({
+      orchestrator: z.enum(['swarm', 'k8s', 'unread']),
+      place: z.string(),
+      problems: z.array(z.string()),
+    })
+    .optional()
+    .describe('an orchestrator runs the project, and not the engine itself; unread: it cannot be read');
 
 /** The environment of a service, by name. */
 export const environment = (z: Zod) =>

@@ -110,7 +110,7 @@ async function gatherProjectFacts(context: ServiceContext, engine: DoctorInput['
     signal: context.signal,
     choice,
     warn: context.warn,
-    deployed: (project) => findDeployed(context, location, project),
+    deployed: (project) => findDeployed(context, location, async () => project),
   });
 }
 

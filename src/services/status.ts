@@ -11,6 +11,7 @@ import { type AppStatus, appStatus } from './app-status.js';
 import type { ServiceContext } from './context.js';
 import { type MigrationState, migrationState } from './database/migrations.js';
 import { passwordPlace } from './database/url.js';
+import { type DeployedServices, deployedServices } from './deployed-services.js';
 import { type FiringAlert, firingAlerts } from './firing-alerts.js';
 
 /** How long the database has to answer before `status` calls it unreachable, in milliseconds. */
@@ -33,6 +34,8 @@ export interface ProjectStatus {
   project: string;
   engine: EngineKind;
   services: ServiceStatus[];
+  /** Where an orchestrator runs the services. */
+  deployed?: DeployedServices;
   /** Absent: it is not clear which service is the app. */
   app?: AppStatus;
   database: DatabaseStatus;
@@ -49,13 +52,14 @@ export interface ProjectStatus {
  * error.
  */
 export async function projectStatus(context: ServiceContext): Promise<ProjectStatus> {
-  const location = context.project();
-  const engine = await context.engine();
-  const [{ services, alerts }, database] = await Promise.all([
-    engine.status(location).then(async (services) => ({
-      services,
-      alerts: await firingAlerts(services, context.signal),
-    })),
+  const local = await context.engine();
+  const here = await local.status(context.project());
+  const deployed = here.length > 0 ? undefined : await deployedServices(context);
+  const there = deployed && deployed.orchestrator !== 'unread' ? await worksThere(context) : context;
+  const [location, engine] = [there.project(), await there.engine()];
+  const services = deployed?.services ?? here;
+  const [alerts, database] = await Promise.all([
+    firingAlerts(services, context.signal),
     findDatabase(engine, location).catch((error) => {
       if (error instanceof UserError && ['NO_DATABASE', 'DATABASE_UNDECIDED'].includes(error.code)) {
         return error;
@@ -63,7 +67,13 @@ export async function projectStatus(context: ServiceContext): Promise<ProjectSta
       throw error;
     }),
   ]);
-  const common = { project: location.name, engine: engine.kind, services, ...(alerts ? { alerts } : {}) };
+  const common = {
+    project: location.name,
+    engine: local.kind,
+    services,
+    ...(deployed ? { deployed } : {}),
+    ...(alerts ? { alerts } : {}),
+  };
   if (database instanceof UserError) {
     return { ...common, database: { reachable: false, reason: database.message } };
   }
@@ -71,8 +81,9 @@ export async function projectStatus(context: ServiceContext): Promise<ProjectSta
   const [backup, app, status, protection] = await Promise.all([
     newestBackup(location.directory, settings),
     appStatus(project, settings.services, services, context.signal),
-    databaseStatus(context, database, services),
-    knownProtection(protectionPlace(location, settings), project, settings),
+    databaseStatus(context, database, { services, deployed }),
+    // What is received is received beside the database of this engine.
+    deployed ? undefined : knownProtection(protectionPlace(location, settings), project, settings),
   ]);
   return {
     ...common,
@@ -83,17 +94,26 @@ export async function projectStatus(context: ServiceContext): Promise<ProjectSta
   };
 }
 
+async function worksThere(context: ServiceContext): Promise<ServiceContext> {
+  const { inDeployed } = await import('./deploy/deployed-project.js');
+  return inDeployed(context);
+}
+
 async function databaseStatus(
   context: ServiceContext,
   database: Database,
-  services: readonly ServiceStatus[],
+  { services, deployed }: { services: readonly ServiceStatus[]; deployed: DeployedServices | undefined },
 ): Promise<DatabaseStatus> {
   const state = services.find(({ name }) => name === database.service.name)?.state ?? 'absent';
   if (state !== 'running') {
     return {
       reachable: false,
       reason:
-        state === 'absent' ? `${database.service.name} is not up` : `${database.service.name} is ${state}`,
+        state !== 'absent'
+          ? `${database.service.name} is ${state}`
+          : deployed
+            ? `${database.service.name} was not seen in ${deployed.place}`
+            : `${database.service.name} is not up`,
     };
   }
   try {

@@ -82,14 +82,30 @@ export function deployedK8s(
     redeploy,
     look: `${kubectl} describe`,
     backupFolder,
-    services: objects.workloads.map((workload) => serviceOf(project, workload, objects)),
+    services: objects.workloads.map((workload) => ({
+      ...serviceOf(project, workload, objects),
+      logs: `${kubectl} logs ${podsFlag(workload)} --all-containers --prefix`,
+    })),
     neighbours: objects.neighbours?.flatMap((one) => containersOf(one).map(({ image }) => String(image))),
     ...(monitor ? { monitor: `${monitor.kind} ${monitor.metadata.name}` } : {}),
     database: databaseOf(project, objects, kubectl),
   };
 }
 
-function serviceOf(project: ComposeProject, workload: KubeObject, objects: KubeObjects): DeployedService {
+/** A workload by its name would be one of its pods. */
+function podsFlag({ kind, metadata, spec }: KubeObject): string {
+  const labels: Record<string, string> =
+    kind === 'Cluster' ? { 'cnpg.io/cluster': metadata.name } : (spec?.selector?.matchLabels ?? {});
+  return `--selector ${Object.entries(labels)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(',')}`;
+}
+
+function serviceOf(
+  project: ComposeProject,
+  workload: KubeObject,
+  objects: KubeObjects,
+): Omit<DeployedService, 'logs'> {
   const { kind, metadata } = workload;
   const component = metadata.labels?.[COMPONENT] ?? metadata.name;
   const name = Object.keys(project.services).find((one) => objectName(one) === component) ?? component;

@@ -22,13 +22,14 @@ import { inSwarm } from './swarm-project.js';
 export async function findDeployed(
   { processes, env, signal }: World,
   location: ProjectLocation,
-  project: ComposeProject,
+  readProject: () => Promise<ComposeProject>,
 ): Promise<DeployedFact> {
   const target = await rememberedCluster(location);
-  if (target === undefined) return deployedToSwarm({ processes, env, signal }, location, project);
+  if (target === undefined) return deployedToSwarm({ processes, env, signal }, location, readProject);
   const place = placeOf(target);
   const cluster = createCluster(processes, targetOf(target), signal);
   try {
+    const project = await readProject();
     const objects = await readKubeObjects(cluster, project);
     if (!objects) return { place, unread: nothingThere(location, target) };
     const { backup } = await readSettings(clusterLocation(location, target));
@@ -48,7 +49,7 @@ export async function findDeployed(
 async function deployedToSwarm(
   { processes, env, signal }: Pick<World, 'processes' | 'env' | 'signal'>,
   location: ProjectLocation,
-  project: ComposeProject,
+  readProject: () => Promise<ComposeProject>,
 ): Promise<DeployedFact> {
   const swarm = createSwarm(processes, env, signal);
   try {
@@ -59,14 +60,18 @@ async function deployedToSwarm(
     throw error;
   }
   try {
-    const objects = await readSwarmObjects(swarm, project.name);
+    const objects = await readSwarmObjects(swarm, location.name);
     if (!objects) return undefined;
     const { backup } = await readSettings(location);
     const backupFolder = resolve(location.directory, backup.folder);
-    return deployedSwarm(project, objects, { redeploy: 'invctl deploy swarm', backupFolder });
+    return deployedSwarm(await readProject(), objects, {
+      docker: dockerFor(location),
+      redeploy: 'invctl deploy swarm',
+      backupFolder,
+    });
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    return { place: `the stack "${project.name}"`, unread: error };
+    return { place: `the stack "${location.name}"`, unread: error };
   }
 }
 
@@ -121,6 +126,13 @@ function redeployK8s({ context, namespace }: DeployedCluster): string {
 
 function kubectlFor({ context, namespace }: DeployedCluster): string {
   return `kubectl${context === undefined ? '' : ` --context ${shellWord(context)}`} --namespace ${namespace}`;
+}
+
+/** The docker client of the project's engine, to be typed. */
+function dockerFor({ host, environment }: ProjectLocation): string {
+  if (host?.remote) return `docker --host ${shellWord(host.remote.address.url)}`;
+  const context = environment?.context;
+  return context === undefined ? 'docker' : `docker --context ${shellWord(context)}`;
 }
 
 function nothingThere({ stateFolder }: ProjectLocation, target: DeployedCluster): UserError {

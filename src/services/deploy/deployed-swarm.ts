@@ -35,16 +35,19 @@ export async function readSwarmObjects(swarm: Swarm, stack: string): Promise<Swa
 export function deployedSwarm(
   project: ComposeProject,
   objects: SwarmObjects,
-  { redeploy, backupFolder }: { redeploy: string; backupFolder: string },
+  { docker, redeploy, backupFolder }: { docker: string; redeploy: string; backupFolder: string },
 ): Deployed {
   const databases = postgresServices(project);
   return {
     orchestrator: 'swarm',
     place: `the stack "${project.name}"`,
     redeploy,
-    look: 'docker service ps --no-trunc',
+    look: `${docker} service ps --no-trunc`,
     backupFolder,
-    services: [...objects.services].map(([name, service]) => serviceOf(project, name, service, objects)),
+    services: [...objects.services].map(([name, service]) => ({
+      ...serviceOf(project, name, service, objects),
+      logs: `${docker} service logs ${service.Spec.Name}`,
+    })),
     neighbours: objects.serviceImages,
     database: databases.some(({ name }) => objects.services.has(name))
       ? { kind: 'service' }
@@ -57,7 +60,7 @@ function serviceOf(
   name: string,
   { ID, Spec, UpdateStatus }: SwarmService,
   { tasks, secrets, images, defaultLogDriver }: SwarmObjects,
-): DeployedService {
+): Omit<DeployedService, 'logs'> {
   const { TaskTemplate, Mode } = Spec;
   const { ContainerSpec, Resources, RestartPolicy, LogDriver } = TaskTemplate;
   const own = tasks.filter(({ ServiceID }) => ServiceID === ID);

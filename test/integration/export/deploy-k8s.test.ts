@@ -101,7 +101,7 @@ describe.skipIf(withoutCluster)('deploy k8s', () => {
   });
 
   it('is ready, unchanged the second time, and back where a new version does not become ready', async () => {
-    const { namespace, folder, edit, deploy } = await project();
+    const { namespace, folder, edit, deploy, run } = await project();
     const dry = await deploy(['--dry-run']);
     expect([dry.code, dry.data.objects.length > 5]).toEqual([0, true]);
     expect(kubectl('get', 'namespace', namespace).status).toBe(1);
@@ -119,6 +119,28 @@ describe.skipIf(withoutCluster)('deploy k8s', () => {
       expect(Buffer.from(data.db_password, 'base64').toString()).toBe(`${PASSWORD}\n`);
       const { spec } = get(namespace, 'deployment', 'api').spec.template;
       expect(spec.volumes[0].secret.secretName).toBe('db-password-v1');
+
+      const { stdout } = await run(['ps', '--json']);
+      expect(schemaErrors('ps', JSON.parse(stdout))).toEqual([]);
+      const { deployed, services } = JSON.parse(stdout).data;
+      expect(deployed).toEqual({ orchestrator: 'k8s', place: `the namespace "${namespace}"`, problems: [] });
+      expect(services).toContainEqual(
+        expect.objectContaining({ name: 'api', state: 'running', replicas: { ready: 1, wanted: 1 } }),
+      );
+      const { logs } = services.find(({ name }: { name: string }) => name === 'api');
+      const words = logs.split(' ');
+      expect(logs).toMatch(/^kubectl (--context \S+ )?--namespace \S+ logs /);
+      const pods = kubectl(
+        'get',
+        'pods',
+        '-n',
+        namespace,
+        words[words.indexOf('--selector')],
+        words[words.indexOf('--selector') + 1],
+        '-o',
+        'name',
+      );
+      expect(pods.stdout).toMatch(/^pod\/api-\S+\n$/);
 
       const again = await deploy();
       expect(again.data.objects.filter(({ action }: { action: string }) => action !== 'unchanged')).toEqual(

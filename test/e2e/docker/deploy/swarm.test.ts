@@ -155,6 +155,39 @@ describe.skipIf(withoutDocker || withoutOwnEngine)('deploy swarm', () => {
       const labels = await engine.docker('node', 'inspect', 'self', '--format', '{{json .Spec.Labels}}');
       expect(JSON.parse(labels)).toEqual({ [`${name}.pgdata`]: 'true' });
 
+      // Seen by the commands for a project of this engine, with its database.
+      const replicas = { ready: 1, wanted: 1 };
+      const { data: status } = await run('status');
+      expect(status.deployed).toEqual({
+        orchestrator: 'swarm',
+        place: `the stack "${name}"`,
+        problems: [],
+      });
+      const row = (service: string) => ({
+        name: service,
+        state: 'running',
+        health: 'healthy',
+        replicas,
+        logs: `docker service logs ${name}_${service}`,
+      });
+      expect(status.services).toHaveLength(2);
+      for (const service of ['api', 'db']) {
+        expect(status.services).toContainEqual(expect.objectContaining(row(service)));
+      }
+      expect(status.database).toMatchObject({ reachable: true, name: 'shop', user: 'postgres' });
+      const plain = { cwd: folder, env: { DOCKER_HOST: engine.host } };
+      expect((await invctl(['ps'], plain)).stdout).toMatch(
+        new RegExp(
+          `^${name} is deployed in the stack "${name}"\n[^]*api +running +1/1 +docker service logs `,
+        ),
+      );
+      const logs = await invctl(['logs', 'api'], plain);
+      expect([logs.code, logs.stderr]).toEqual([
+        0,
+        expect.stringContaining(`docker service logs ${name}_api`),
+      ]);
+      expect(logs.stderr).not.toContain(`${name}_db`);
+
       // The checklist, by what runs; a backup of the database there makes its item green.
       const items = async () => {
         const { data } = await run('doctor', '--production');
