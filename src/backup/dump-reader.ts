@@ -213,6 +213,11 @@ export class DumpReader {
       this.#leaveOut({ start, end });
       return true;
     }
+    // Before a \connect to a name that has more than letters and digits (pg_dump: appendPsqlMetaConnect).
+    if (/^\\encoding SQL_ASCII\s*$/.test(text) && (this.#cluster || this.#createsDatabase)) {
+      this.#leaveOut({ start, end });
+      return true;
+    }
     if (word !== '\\connect' && word !== '\\c') return false;
     // pg_dump --create writes it behind a CREATE DATABASE, pg_dumpall for each database.
     if (!this.#cluster && !this.#createsDatabase) return false;

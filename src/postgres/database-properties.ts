@@ -4,6 +4,7 @@ import { isSecretName, redact } from '../system/secret.js';
 import { identifier, literal } from '../system/sql.js';
 import type { Database } from './database.js';
 import type { DatabaseFacts } from './database-facts.js';
+import { withSession } from './open-session.js';
 import { withMaintenance } from './server-sessions.js';
 import { onlyRow, type SessionOptions } from './session.js';
 
@@ -203,10 +204,10 @@ function listElements(value: string): string[] {
 export async function applySettings(
   database: Database,
   name: string,
-  { settings }: Pick<Properties, 'settings'>,
+  { settings, encoding }: Pick<Properties, 'settings' | 'encoding'>,
   session: Omit<SessionOptions, 'database'>,
 ): Promise<void> {
-  await runAll(database, settingStatements(name, settings), session);
+  await runAll(database, { name, encoding }, settingStatements(name, settings), session);
 }
 
 /**
@@ -219,18 +220,43 @@ export async function applyProperties(
   wanted: Properties,
   session: Omit<SessionOptions, 'database'>,
 ): Promise<string[]> {
-  await runAll(database, propertyStatements(name, wanted), session);
-  return lostProperties(wanted, await withMaintenance(database, session, (one) => readProperties(one, name)));
+  const which = { name, encoding: wanted.encoding };
+  await runAll(database, which, propertyStatements(name, wanted), session);
+  return lostProperties(
+    wanted,
+    await withItself(database, which, session, (one) => readProperties(one, name)),
+  );
+}
+
+/**
+ * Opens a session in the database itself. The comments and settings of all databases are stored together, each
+ * in the encoding of the session that wrote it: from another database's session, this one would read other
+ * text, or could not read it. Where its own session could not write its name, another one has to do.
+ */
+function withItself<T>(
+  database: Database,
+  { name, encoding }: { name: string; encoding: string },
+  options: Omit<SessionOptions, 'database'>,
+  body: (session: Session) => Promise<T>,
+): Promise<T> {
+  return encoding === 'UTF8' || isAscii(name)
+    ? withSession(database, { ...options, database: name }, body)
+    : withMaintenance(database, options, body);
+}
+
+function isAscii(text: string): boolean {
+  return Buffer.byteLength(text) === text.length;
 }
 
 /** Runs every statement, also after one that the server refuses. */
 async function runAll(
   database: Database,
+  which: { name: string; encoding: string },
   statements: readonly string[],
   session: Omit<SessionOptions, 'database'>,
 ): Promise<void> {
   if (statements.length === 0) return;
-  const run = (text: string) => withMaintenance(database, session, (one) => one.run(text));
+  const run = (text: string) => withItself(database, which, session, (one) => one.run(text));
   try {
     await run(statements.join('\n'));
   } catch (error) {

@@ -5,7 +5,7 @@ import { identifier, literal } from '../system/sql.js';
 import type { Database } from './database.js';
 import type { DatabaseFacts } from './database-facts.js';
 import { readProperties } from './database-properties.js';
-import { openSession } from './open-session.js';
+import { openSession, withSession } from './open-session.js';
 import { openMaintenance, withMaintenance } from './server-sessions.js';
 import { onlyRow } from './session.js';
 
@@ -138,7 +138,7 @@ export function superuserCommand(service: string, user: string, sql: string, dat
 
 /**
  * Returns the properties for a new database: those of the live one, including secrets, or, if there is none,
- * the server's defaults. The live one is not connected to.
+ * the server's defaults. Only if nobody can connect to the live one, another database's session reads them.
  */
 export async function likeLive(
   database: Database,
@@ -146,7 +146,9 @@ export async function likeLive(
 ): Promise<DatabaseFacts['database']> {
   return withMaintenance(database, { applicationName }, async (session) =>
     (await liveState(session, database.name)) === 'there'
-      ? readProperties(session, database.name)
+      ? withSession(database, { applicationName }, readProperties).catch(() =>
+          readProperties(session, database.name),
+        )
       : serverDefaults(session, database),
   );
 }

@@ -199,6 +199,14 @@ describe('restorableSql', () => {
     expect(await restorable(dump)).toBe('\n\n\n\nSET row_security = off;\n\nCREATE TABLE a ();\n');
   });
 
+  it('leads to none whose name is no plain word, for which pg_dump changes the encoding', async () => {
+    const dump =
+      'CREATE DATABASE "my-shop";\n\\encoding SQL_ASCII\n\\connect -reuse-previous=on "dbname=\'my-shop\'"\nCREATE TABLE a ();\n';
+    expect(await restorable(dump)).toBe('\n\n\nCREATE TABLE a ();\n');
+    expect(await unsafe(`${dump}${FOOTER}`)).toEqual([]);
+    expect(await unsafe(`${HEADER}\\encoding SQL_ASCII\n${FOOTER}`)).toEqual(['meta-command']);
+  });
+
   it('drops nothing in a new database, and keeps ALTER SCHEMA', async () => {
     const dump = `ALTER TABLE ONLY a DROP CONSTRAINT b;\nDROP TABLE a;\nDROP SCHEMA public;\nCREATE SCHEMA public;\nALTER SCHEMA public OWNER TO x;\nCREATE TABLE a ();\nDROP TABLE a;\n`;
     expect(await restorable(dump)).toBe(

@@ -240,9 +240,19 @@ describe.skipIf(withoutDocker)('dumps that invctl did not make', () => {
 
     beforeAll(() => {
       recreate(`ENCODING '${encoding}' LC_COLLATE 'C' LC_CTYPE 'C'`, database, setup);
-      before = content(database);
+      if (encoding !== 'SQL_ASCII') project.sql(properties, database);
+      before = all();
     });
-    afterEach(() => expect(content(database)).toBe(before));
+    afterEach(() => expect(all()).toBe(before));
+
+    /** What all databases of a server store together, in the encoding of the one that it is about. */
+    const words = encoding === 'EUC_JP' ? '能ソ表' : 'café';
+    const properties = `SET client_encoding = UTF8; COMMENT ON DATABASE ${database} IS '${words}'; ALTER DATABASE ${database} SET app.words = '${words}';`;
+    const all = () =>
+      content(database) +
+      inside(
+        `psql -XAtq -U owner -d ${database} -c "SELECT shobj_description(oid, 'pg_database'), current_setting('app.words', true) FROM pg_database WHERE datname = current_database()"`,
+      ).toString('latin1');
 
     it.runIf(atFullSize || encoding !== 'EUC_JP')(
       'brings back every byte of a plain backup of our own',
