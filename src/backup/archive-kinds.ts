@@ -92,14 +92,14 @@ function tarKind(file: string, start: Buffer, packed: string): 'tar' {
     case 'other':
       throw notABackup(
         file,
-        `a tar file${packed}, and no archive of pg_dump`,
+        `a tar file${packed} that pg_dump did not write`,
         `tar -tf ${quoted}      (what is in it?)`,
       );
   }
 }
 
 const dataFolderHint =
-  'a data folder runs with its own major of PostgreSQL alone: start one on a copy of it (docker run -v FOLDER:/var/lib/postgresql/data postgres:MAJOR), and take a backup from there: pg_dump -Fc';
+  'a data folder runs only with its own major of PostgreSQL: start one on a copy of it (docker run -v FOLDER:/var/lib/postgresql/data postgres:MAJOR), and take a backup from there: pg_dump -Fc';
 
 /**
  * Opens a folder of pg_dump --format=directory.
@@ -121,7 +121,7 @@ export async function openFolder(file: string): Promise<FolderArchive> {
         .map((name) => formatArgv([join(file, name)]));
       throw notABackup(
         file,
-        'a folder, and none that pg_dump --format=directory wrote',
+        'a folder that pg_dump --format=directory did not write',
         inside.length === 0
           ? 'it is empty; invctl db list'
           : `name a file in it, such as ${inside.join(', ')}`,

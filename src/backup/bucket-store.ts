@@ -273,7 +273,7 @@ function hintOf({ name, $metadata }: S3ServiceException): string {
 /** @param code error code of Node's network or TLS layer */
 function connectionHint(code: string): string {
   const endpoint = `backup.copyTo.endpoint in ${SETTINGS_FILE}`;
-  if (code === 'EPROTO') return `look at ${endpoint}: this server speaks http:// there, and no https://`;
+  if (code === 'EPROTO') return `look at ${endpoint}: this server answers http:// there, not https://`;
   if (/CERT|SIGNATURE/.test(code)) {
     return `look at ${endpoint}; a certificate of your own authority: NODE_EXTRA_CA_CERTS=FILE before the same command`;
   }

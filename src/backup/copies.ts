@@ -136,7 +136,7 @@ function copyFailed(error: unknown, { file }: StoredBackup): unknown {
 }
 
 /** Removes the manifest first: from then on the archive is not a copy. */
-export async function removeCopy(store: CopyStore, name: string): Promise<void> {
+export async function removeStoredCopy(store: CopyStore, name: string): Promise<void> {
   await store.remove(manifestPath(name));
   await store.remove(name);
 }

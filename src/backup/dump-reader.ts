@@ -184,7 +184,7 @@ export class DumpReader {
     this.#once('cluster', {
       line,
       unsafe: false,
-      message: `it is of a whole server (pg_dumpall): of its databases only ${this.#database} is restored, and no roles`,
+      message: `it is a dump of a whole server (pg_dumpall): of its databases only ${this.#database} is restored, and no roles`,
     });
   }
 
@@ -197,7 +197,7 @@ export class DumpReader {
       kind: 'meta-command',
       line,
       unsafe: true,
-      message: `it has the psql command ${word}, which a dump of one database has not`,
+      message: `it has the psql command ${word}, which a dump of one database does not have`,
     });
   }
 
@@ -237,7 +237,7 @@ export class DumpReader {
       this.#once('other-database', {
         line,
         unsafe: true,
-        message: `it goes on in another database (\\connect ${name}): a restore fills one`,
+        message: `it continues in another database (\\connect ${name}): a restore fills only one`,
         hint: 'restore each database from a dump of its own, which pg_dump makes without --create',
       });
     } else {
@@ -422,8 +422,8 @@ export class DumpReader {
         unsafe: true,
         message:
           this.#connected.length === 0
-            ? 'it is of the roles of a server alone (pg_dumpall --globals-only), and holds no database'
-            : `it is of a whole server (pg_dumpall), and holds no database ${this.#database}, only ${[...new Set(this.#connected)].join(', ')}`,
+            ? 'it holds only the roles of a server (pg_dumpall --globals-only), and no database'
+            : `it is a dump of a whole server (pg_dumpall), and holds no database ${this.#database}, only ${[...new Set(this.#connected)].join(', ')}`,
         hint: 'restore a dump of the one database, which pg_dump makes',
       });
     }

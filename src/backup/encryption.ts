@@ -155,7 +155,7 @@ export async function decrypt(stored: Readable, { file, keys }: Identities): Pro
     const recipients = await Promise.all(keys.map((key) => identityToRecipient(key)));
     throw new UserError({
       code: 'IDENTITY_WRONG',
-      message: `the backup is encrypted to others than ${recipients.join(', ')}, of the identity file ${file}`,
+      message: `the backup is encrypted to other recipients than ${recipients.join(', ')}, which the identity file ${file} opens`,
       hint: `${IDENTITY_VARIABLE}=another-key.txt before the same command; the backup's manifest names its recipients`,
     });
   }

@@ -1,10 +1,10 @@
 import { Parser } from 'tar';
 
 /** Format of a packed file. */
-export type Packing = 'gzip' | 'zstd' | 'xz' | 'bzip2' | 'lz4';
+export type Compression = 'gzip' | 'zstd' | 'xz' | 'bzip2' | 'lz4';
 
 export type FileKind =
-  | Packing
+  | Compression
   | 'empty'
   /** Output of pg_dump --format=custom. */
   | 'custom'
@@ -50,7 +50,7 @@ export function fileKind(start: Buffer): FileKind {
   return /^\s*<(?:!doctype html|html)/i.test(text) ? 'html' : 'text';
 }
 
-export function isPacking(kind: FileKind): kind is Packing {
+export function isPacking(kind: FileKind): kind is Compression {
   return ['gzip', 'zstd', 'xz', 'bzip2', 'lz4'].includes(kind);
 }
 

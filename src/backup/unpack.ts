@@ -2,7 +2,7 @@ import { PassThrough, pipeline, Readable } from 'node:stream';
 import * as zlib from 'node:zlib';
 import { UserError } from '../errors.js';
 import type { ProcessRunner } from '../system/process.js';
-import { fileKind, isPacking, type Packing } from './file-kind.js';
+import { type Compression, fileKind, isPacking } from './file-kind.js';
 import { unreadable } from './unreadable.js';
 
 /** Number of a file's first bytes that decide its kind. */
@@ -13,7 +13,7 @@ export interface Unpacked {
   /** The first bytes of `stream`, up to 64 KB. */
   start: Buffer;
   /** Packings of the source, the outermost first. */
-  packings: Packing[];
+  packings: Compression[];
 }
 
 /** `.sql.gz` is packed once; a file with more layers than this is refused. */
@@ -25,7 +25,7 @@ const MAXIMUM_LAYERS = 4;
  * @throws UserError PACKED if that program is missing; while reading, BACKUP_UNREADABLE (exit 8).
  */
 export async function unpack(source: Readable, processes: Pick<ProcessRunner, 'run'>): Promise<Unpacked> {
-  const packings: Packing[] = [];
+  const packings: Compression[] = [];
   let { stream, start } = await peek(source);
   for (let kind = fileKind(start); isPacking(kind); kind = fileKind(start)) {
     if (packings.length === MAXIMUM_LAYERS) throw unreadable('it is packed again and again');
@@ -67,7 +67,7 @@ async function peek(source: Readable): Promise<{ stream: Readable; start: Buffer
   return { stream: Readable.from(all(), { objectMode: false }), start };
 }
 
-function unpackOne(source: Readable, packing: Packing, processes: Pick<ProcessRunner, 'run'>): Readable {
+function unpackOne(source: Readable, packing: Compression, processes: Pick<ProcessRunner, 'run'>): Readable {
   if (packing === 'gzip') return throughNode(source, zlib.createGunzip());
   // Exists since Node 22.15.
   const { createZstdDecompress } = zlib as { createZstdDecompress?: () => NodeJS.ReadWriteStream };
@@ -93,7 +93,7 @@ function throughNode(source: Readable, through: NodeJS.ReadWriteStream): Readabl
   return Readable.from(all(), { objectMode: false });
 }
 
-function doesNotUnpack(error: unknown, packing?: Packing): Error {
+function doesNotUnpack(error: unknown, packing?: Compression): Error {
   if (error instanceof UserError && error.code === 'PROGRAM_NOT_FOUND' && packing) {
     return new UserError({
       code: 'PACKED',

@@ -1,4 +1,4 @@
-import { clientEndpoint, contextEndpoint } from '../engine/compose/contexts.js';
+import { clientEndpoint, contextEndpoint } from '../engine/docker-contexts.js';
 import { usageError } from '../errors.js';
 import type { ChosenEnvironment } from '../project/environments.js';
 import { shellWord } from '../system/argv.js';
@@ -29,7 +29,7 @@ export async function enginePlace(
 ): Promise<EnginePlace | undefined> {
   if (engine === 'embedded' && (host !== undefined || context !== undefined)) {
     throw usageError(
-      `${host === undefined ? `--context ${context}` : `--host ${host}`} is for Docker, and the embedded engine is of this machine`,
+      `${host === undefined ? `--context ${context}` : `--host ${host}`} is for Docker, and the embedded engine runs on this machine only`,
       'leave --engine and INVCTL_ENGINE away',
     );
   }

@@ -36,7 +36,7 @@ export const GLOBAL_FLAGS = {
   }),
   host: text('address', 'the engine of that machine, as ssh://user@host[:port] (INVCTL_HOST)'),
   context: text('name', 'the engine of a docker context (INVCTL_CONTEXT)', {
-    offers: async () => (await import('../engine/compose/contexts.js')).contextNames(process.env),
+    offers: async () => (await import('../engine/docker-contexts.js')).contextNames(process.env),
   }),
   json: flag('one JSON document on stdout (INVCTL_JSON)'),
   yes: flag('answer ordinary questions with yes (INVCTL_YES)', { short: 'y' }),

@@ -157,13 +157,13 @@ function countsOf(files: readonly UpgradeFile[]): string {
 
 const KEPT = {
   deleted: 'stays deleted (the template changed it)',
-  edited: 'stays (the template has it no more; you edited it)',
+  edited: 'stays (the template no longer has it; you edited it)',
   migration: 'stays (the template changed it; a migration may be applied)',
 } as const;
 
 const CONFLICTS = {
   binary: 'conflict: no text to merge, yours stays',
-  invalid: 'conflict: merged, nobody could read it any more; yours stays',
+  invalid: 'conflict: the merged file would not be valid; yours stays',
   'not-a-file': 'conflict: the template has a file here; what is here stays',
   taken: 'conflict: the template renamed it, and the new name is taken; yours stay',
 } as const;

@@ -28,7 +28,7 @@ export const CHAPTERS = {
   security: 'Security',
   production: 'Production checklist',
 } as const;
-export type Chapter = keyof typeof CHAPTERS;
+export type CheckChapter = keyof typeof CHAPTERS;
 
 /** One problem, as text without a secret. */
 export interface Finding {
@@ -79,7 +79,7 @@ export interface Fix {
 export interface Check {
   /** Stable: scripts and `doctor.ignore` name it. */
   id: string;
-  chapter: Chapter;
+  chapter: CheckChapter;
   /** What it finds, in a few words. */
   title: string;
   severity: Severity;

@@ -1,6 +1,6 @@
-import { CHAPTERS, type Chapter, type Check } from './check.js';
+import { CHAPTERS, type Check, type CheckChapter } from './check.js';
 
-const OPENINGS: Record<Chapter, string> = {
+const OPENINGS: Record<CheckChapter, string> = {
   'before-all': 'What has to be right before anything else can be judged.',
   connection:
     'The app says `connection refused`, or waits for ever. Is the database healthy? Is its host name right? Do both share a network?',
@@ -23,7 +23,7 @@ const WEIGHTS = { fail: 'failure', warn: 'warning', info: 'information' } as con
 
 /** The pages of the troubleshooting guide by file name: one per chapter, and a table of contents. */
 export function guidePages(checks: readonly Check[]): Map<string, string> {
-  const chapters = Object.keys(CHAPTERS) as Chapter[];
+  const chapters = Object.keys(CHAPTERS) as CheckChapter[];
   const pages = new Map<string, string>([['README.md', contents(checks, chapters)]]);
   for (const chapter of chapters) {
     const own = checks.filter((check) => check.chapter === chapter);
@@ -35,7 +35,7 @@ export function guidePages(checks: readonly Check[]): Map<string, string> {
   return pages;
 }
 
-function contents(checks: readonly Check[], chapters: readonly Chapter[]): string {
+function contents(checks: readonly Check[], chapters: readonly CheckChapter[]): string {
   const lines = chapters.flatMap((chapter) => [
     `\n## [${CHAPTERS[chapter]}](${chapter}.md)\n`,
     ...checks

@@ -1,4 +1,4 @@
-import { clientEndpoint } from '../engine/compose/contexts.js';
+import { clientEndpoint } from '../engine/docker-contexts.js';
 import type { EngineKind } from '../engine/engine.js';
 import type { ServiceStatus } from '../engine/service-status.js';
 import { UserError } from '../errors.js';

@@ -34,7 +34,7 @@ export async function selectEngine(
       : `the environment "${environment?.name}" lives on the docker context ${environment?.context}`;
     if (choice === 'embedded') {
       throw usageError(
-        `${lives}, and the embedded engine is of this machine`,
+        `${lives}, and the embedded engine runs on this machine only`,
         'leave --engine and INVCTL_ENGINE away',
       );
     }

@@ -144,7 +144,7 @@ function confirmationNeeded(question: string, flag: string): UserError {
 function protectedEnvironment(name: string, what: string, project: string): UserError {
   return new UserError({
     code: 'ENVIRONMENT_PROTECTED',
-    message: `${what.replace(/\?$/, '')}: the environment "${name}" is protected, where no yes is enough for that`,
+    message: `${what.replace(/\?$/, '')}: the environment "${name}" is protected, so --yes is not enough`,
     hint: `if it is meant, the same command with --confirm ${project}`,
     exitCode: ExitCode.confirmationNeeded,
   });

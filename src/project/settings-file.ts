@@ -25,7 +25,7 @@ const recipientSchema = z.string().regex(/^age1[ac-hj-np-z02-9]{58}$/, {
   error: ({ input }) =>
     /^AGE-SECRET-KEY-/i.test(String(input))
       ? 'this is a private key, which opens the backups: keep it on another machine, and put its recipient here (age-keygen -y key.txt prints it)'
-      : 'no age recipient, such as `age-keygen -y key.txt` prints: age1…',
+      : 'not an age recipient, such as `age-keygen -y key.txt` prints: age1…',
 });
 
 /** Without credentials: they come from the places that the AWS tools use. */
@@ -35,8 +35,8 @@ const bucketSchema = z.strictObject({
   prefix: z.string().min(1).optional(),
   /** Endpoint of a server other than Amazon's: `https://minio.example:9000`. */
   endpoint: z
-    .url({ protocol: /^https?$/, error: 'no URL such as https://minio.example:9000' })
-    .refine((text) => !text.includes('@'), 'credentials belong into the environment')
+    .url({ protocol: /^https?$/, error: 'not a URL such as https://minio.example:9000' })
+    .refine((text) => !text.includes('@'), 'credentials belong in the environment')
     .optional(),
   region: z.string().min(1).optional(),
 });
@@ -58,12 +58,14 @@ const backupSchema = z.strictObject({
   /** Place for a copy of every backup: a folder, as above, or a bucket. */
   copyTo: z
     .union([folderSchema, bucketSchema], {
-      error:
-        'neither a folder nor {bucket, prefix, endpoint, region}; credentials belong into the environment',
+      error: 'neither a folder nor {bucket, prefix, endpoint, region}; credentials belong in the environment',
     })
     .optional(),
   /** Public keys of age with which every backup is encrypted. */
-  encryptTo: z.array(recipientSchema, { error: 'no list of recipients, such as [age1…]' }).min(1).optional(),
+  encryptTo: z
+    .array(recipientSchema, { error: 'not a list of recipients, such as [age1…]' })
+    .min(1)
+    .optional(),
   /** File with the age identities that decrypt backups, for `verify` and `restore`; a path as above. */
   identity: z.string().min(1).optional(),
 });
@@ -99,17 +101,19 @@ const environmentSchema = z
   .strictObject({
     /** In merge order, as with `docker compose -f`. Default: the files that Compose finds by itself. */
     files: z
-      .array(path, { error: 'no list of files, such as [compose.yaml, compose.production.yaml]' })
+      .array(path, { error: 'not a list of files, such as [compose.yaml, compose.production.yaml]' })
       .min(1)
       .optional(),
     /** Replaces `.env`, as with `docker compose --env-file`; a later file overrides an earlier one. */
-    envFile: z.union([path, z.array(path).min(1)], { error: 'no file, and no list of files' }).optional(),
+    envFile: z
+      .union([path, z.array(path).min(1)], { error: 'neither a file nor a list of files' })
+      .optional(),
     /** Default: the project's name and the environment's, joined by a hyphen. */
     project: z
       .string()
       .regex(
         ENVIRONMENT_NAME,
-        'no project name: lower-case letters, digits, - and _, a letter or digit first',
+        'not a project name: lower-case letters, digits, - and _, a letter or digit first',
       )
       .optional(),
     /** A context of `docker context ls`: the engine that it runs on. Default: the client's own. */
@@ -117,7 +121,7 @@ const environmentSchema = z
     /** Address of that engine instead of a context, `ssh://user@host[:port]`. */
     host: z
       .string()
-      .regex(/^ssh:\/\/./, 'no address of the form ssh://user@host[:port]')
+      .regex(/^ssh:\/\/./, 'not an address of the form ssh://user@host[:port]')
       .optional(),
     /** True: commands that lose data in it need `--confirm`. */
     protected: z.boolean().default(false),
@@ -139,7 +143,7 @@ const settingsSchema = z.strictObject({
     .record(z.string().regex(ENVIRONMENT_NAME), environmentSchema, {
       error: ({ code }) =>
         code === 'invalid_key'
-          ? 'no name of an environment: lower-case letters, digits, - and _, a letter or digit first'
+          ? 'not a name for an environment: lower-case letters, digits, - and _, a letter or digit first'
           : undefined,
     })
     .default({}),

@@ -1,4 +1,4 @@
-import { type Facts, gatherFacts, settingsIn } from '../doctor/facts.js';
+import { type Facts, type FactsInput, gatherFacts, settingsIn } from '../doctor/facts.js';
 import type { Engine } from '../engine/engine.js';
 import type { ServiceContext } from './context.js';
 
@@ -13,16 +13,20 @@ export async function engineFacts(
   engine: Engine,
   services?: ReadonlySet<string>,
 ): Promise<Facts> {
-  const location = context.project();
-  return gatherFacts({
-    location,
-    problems: [],
-    env: context.env,
-    processes: context.processes,
-    settings: await settingsIn(location),
-    signal: context.signal,
+  return factsOfValidFiles(context, {
     choice: engine.kind,
     running: engine,
     ...(services ? { services } : {}),
   });
+}
+
+/** The doctor's facts about a project whose files were accepted. */
+export async function factsOfValidFiles(
+  context: ServiceContext,
+  how: Pick<FactsInput, 'choice' | 'running' | 'services' | 'absent'>,
+): Promise<Facts> {
+  const location = context.project();
+  const { env, processes, signal } = context;
+  const settings = await settingsIn(location);
+  return gatherFacts({ location, problems: [], env, processes, settings, signal, ...how });
 }

@@ -133,7 +133,7 @@ async function plan(
   );
   const root = isThere ? await realpath(directory) : directory;
   const files: ComparedFile[] = [];
-  const accepted: OwnedFile[] = [];
+  const accepted: OwnedScaffoldFile[] = [];
   for (const file of rendered) {
     const same = earlier.get(file.path)?.content.equals(file.content) === true;
     const compared = await compareAddition(root, file, { lock, base, force, same });
@@ -151,7 +151,7 @@ async function plan(
   return [...files, ...(await recordAdditions(root, template, { lock, base }, additions, accepted))];
 }
 
-export type OwnedFile = Extract<ScaffoldFile, { policy: 'owned' }>;
+export type OwnedScaffoldFile = Extract<ScaffoldFile, { policy: 'owned' }>;
 
 interface Recorded {
   lock: ScaffoldLock;
@@ -181,7 +181,7 @@ export async function recordAdditions(
   template: Template,
   { lock, base }: Recorded,
   additions: ScaffoldAdditions,
-  files: readonly OwnedFile[],
+  files: readonly OwnedScaffoldFile[],
 ): Promise<ComparedFile[]> {
   const hashes: ScaffoldLock['files'] = {
     ...lock.files,
@@ -225,7 +225,7 @@ export async function recordAdditions(
 
 async function compareAddition(
   root: string,
-  file: OwnedFile,
+  file: OwnedScaffoldFile,
   { lock, base, force, same }: Recorded & { force: boolean; same: boolean },
 ): Promise<ComparedFile> {
   const { path, content, mode } = file;

@@ -20,7 +20,7 @@ import type { ScaffoldOptions } from '../template/options.js';
 import { writeFiles } from '../template/write.js';
 import type { ServiceContext } from './context.js';
 import { type InitFile, initFile } from './init.js';
-import { type OwnedFile, recordAdditions, recorded } from './init-additions.js';
+import { type OwnedScaffoldFile, recordAdditions, recorded } from './init-additions.js';
 
 export interface InitEnvironmentInput {
   /** Absolute folder of a scaffold. */
@@ -102,7 +102,7 @@ async function plan({ directory, options, name, force }: InitEnvironmentInput): 
   const template = await loadTemplate();
   const files: ComparedFile[] = [];
   const known = (await isPresent(directory)) ? await recorded(directory) : undefined;
-  const accepted: OwnedFile[] = [];
+  const accepted: OwnedScaffoldFile[] = [];
   for (const file of await renderEnvironment(template, options, { name, port })) {
     const compared = await compareFile(directory, file, known?.lock, force);
     files.push(compared);

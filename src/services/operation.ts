@@ -122,7 +122,7 @@ async function takeBack<State, Step extends string, Subject>(
 }
 
 /** The result of recovering an operation that was cut off. */
-export interface Outcome {
+export interface Recovered {
   outcome: 'finished' | 'reverted';
   /** What was done, as text for a person. */
   message: string;
@@ -136,7 +136,7 @@ export async function recoverEntry<State, Step extends string, Subject>(
   one: Operation<State, Step, Subject>,
   context: ServiceContext,
   entry: JournalEntry,
-): Promise<Outcome> {
+): Promise<Recovered> {
   const location = context.project();
   const state = one.state.parse(entry.state);
   const { id, step, since } = entry;
@@ -157,7 +157,7 @@ async function goOnOrBack<State, Step extends string, Subject>(
   context: ServiceContext,
   subject: Subject,
   run: Run<State, Step>,
-): Promise<Outcome> {
+): Promise<Recovered> {
   let failure = '';
   if (await one.finish?.applies(context, subject, run)) {
     try {

@@ -2,11 +2,11 @@ import { ExitCode, UserError } from '../errors.js';
 import { type JournalEntry, readJournal, tidyJournal } from '../system/journal.js';
 import { withProjectLock } from '../system/lock.js';
 import type { ServiceContext } from './context.js';
-import { type Outcome, recoverEntry } from './operation.js';
+import { type Recovered, recoverEntry } from './operation.js';
 import { OPERATIONS } from './operations.js';
 
 /** The result of recovering an operation that was cut off. */
-export interface Recovery extends Outcome {
+export interface Recovery extends Recovered {
   operation: string;
   id: string;
   /** The step that it was cut off at. */

@@ -44,7 +44,7 @@ export interface PlannedFile {
   changes: FileChange[];
 }
 
-export interface UpgradePlan {
+export interface TemplatePlan {
   files: PlannedFile[];
   /** The new record of what the scaffold is made from. */
   records: FileChange[];
@@ -65,7 +65,7 @@ export interface UpgradeSources {
  * Returns the changes that bring a scaffold to a template, without writing anything.
  * @throws UserError UNREADABLE
  */
-export async function planUpgrade(sources: UpgradeSources): Promise<UpgradePlan> {
+export async function planTemplateUpgrade(sources: UpgradeSources): Promise<TemplatePlan> {
   const { root, template, lock } = sources;
   const kept = await keptBase(root);
   const rendered = [

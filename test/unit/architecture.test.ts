@@ -70,6 +70,11 @@ const READ_IMAGES = ['project', 'engine'];
 /** What a session is started with and refused by, as text: needed by whoever opens one. */
 const SESSION_TEXTS = ['postgres/session-settings.ts', 'postgres/session-errors.ts'];
 
+/** What an engine is made of. */
+const ENGINES = /^engine\/(?:compose|embedded|swarm|kubernetes)\//;
+/** A deployment is of one orchestrator, and hands things to it that no other takes. */
+const OWN_ENGINES = /^services\/deploy\//;
+
 function sourceFiles(folder: string): string[] {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.ts'))
@@ -183,6 +188,13 @@ describe('imports', () => {
     expect(complaint({ from: 'postgres/session.ts', to: 'backup/archive.ts' })).toMatch(
       /postgres may import postgres, engine, project, system/,
     );
+  });
+
+  it('reach into no engine: what only one can say is asked of `Engine`', () => {
+    const inside = imports.filter(
+      ({ from, to }) => ENGINES.test(to) && !from.startsWith('engine/') && !OWN_ENGINES.test(from),
+    );
+    expect(inside.map(({ from, to }) => `${from} imports ${to}`)).toEqual([]);
   });
 
   it('start programs in system/process.ts only', () => {

@@ -24,7 +24,7 @@ export interface Segment extends SegmentName {
 }
 
 /** A continuous sequence of WAL from one slot. */
-export interface Run {
+export interface SegmentRun {
   name: string;
   timeline: number;
   segments: Segment[];
@@ -35,7 +35,7 @@ export interface Catalogue {
   segmentBytes: number;
   /** Oldest first. */
   bases: Base[];
-  runs: Run[];
+  runs: SegmentRun[];
   /** Ancestors of each timeline that has any. */
   histories: ReadonlyMap<number, Ancestor[]>;
   /** The live server's timelines with their start times, oldest first. */

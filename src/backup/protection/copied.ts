@@ -9,7 +9,7 @@ import { ArchiveWriter } from '../archive-file.js';
 import { assertDigest } from '../archive-reader.js';
 import { assertSpace } from '../backup-folder.js';
 import type { CopyStore, TransferOptions } from '../copy-store.js';
-import type { Base, Catalogue, RecoveryPlan, Run } from './catalogue.js';
+import type { Base, Catalogue, RecoveryPlan, SegmentRun } from './catalogue.js';
 import {
   baseMark,
   basePart,
@@ -127,7 +127,7 @@ export async function readCopied(store: CopyStore): Promise<CopiedProtection | u
   return { store, record, catalogue, names, state };
 }
 
-function runsOf(segments: readonly CopiedSegment[], covered = new Date(0)): Run[] {
+function runsOf(segments: readonly CopiedSegment[], covered = new Date(0)): SegmentRun[] {
   return [...new Set(segments.map(({ run }) => run))].map((name) => ({
     name,
     timeline: Number.parseInt(name.slice(0, 8), 16),

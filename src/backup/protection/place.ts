@@ -8,7 +8,7 @@ import type { ProjectLocation } from '../../project/locate.js';
 import type { ProjectSettings } from '../../project/settings-file.js';
 import { explainFileError, explainReadError, syncFolder, writeFileAtomic } from '../../system/files.js';
 import { backupFolder } from '../backup-folder.js';
-import type { Base, Catalogue, Run, Segment } from './catalogue.js';
+import type { Base, Catalogue, Segment, SegmentRun } from './catalogue.js';
 import type { Unneeded } from './retention.js';
 import { findStored, type Opener, readStored, type StoredFile, unpackedName } from './stored-file.js';
 
@@ -177,7 +177,7 @@ export function baseOf(text: string, { folder, bytes }: Pick<Base, 'folder' | 'b
   };
 }
 
-async function readRuns(place: string, segmentBytes: number): Promise<Run[]> {
+async function readRuns(place: string, segmentBytes: number): Promise<SegmentRun[]> {
   const runs = (await names(join(place, 'wal'))).filter((name) => RUN_NAME.test(name)).sort();
   return Promise.all(
     runs.map(async (name) => {

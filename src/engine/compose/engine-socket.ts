@@ -1,7 +1,7 @@
 import { getJson } from '../../system/unix-socket.js';
+import { configuredContext } from '../docker-contexts.js';
 import { LABEL_ONE_OFF, LABEL_PROJECT } from '../labels.js';
 import type { ContainerInspect } from '../survey.js';
-import { configuredContext } from './contexts.js';
 
 /**
  * In milliseconds. If one answer of the engine takes longer, the `docker` client is asked instead: it

@@ -13,7 +13,7 @@ import { explainDockerError } from './errors.js';
 import { withoutEntries } from './tar-filter.js';
 
 /** The parts of `docker image inspect` on this machine's engine that invctl reads. */
-interface LocalImage {
+interface ShippedImage {
   Size: number;
   Os: string;
   Architecture: string;
@@ -101,21 +101,21 @@ async function basesOf({ build }: ComposeService): Promise<string[]> {
  * Returns undefined if this machine does not have the image, its engine does not answer, or the user has no
  * permission.
  */
-async function inspectHere({ processes }: Docker, image: string): Promise<LocalImage | undefined> {
+async function inspectHere({ processes }: Docker, image: string): Promise<ShippedImage | undefined> {
   const result = await processes.run('docker', argv.inspectImages([image]), {
     env: HERE,
     allowFailure: true,
   });
-  return (JSON.parse(result.stdout || '[]') as LocalImage[])[0];
+  return (JSON.parse(result.stdout || '[]') as ShippedImage[])[0];
 }
 
 /** An engine with another image store has another id for the same image. */
-function isSame(local: LocalImage, present: Partial<LocalImage>): boolean {
+function isSame(local: ShippedImage, present: Partial<ShippedImage>): boolean {
   if (local.Id === present.Id) return true;
   return local.Created === present.Created && isDeepStrictEqual(local.RootFS?.Layers, present.RootFS?.Layers);
 }
 
-async function canBePulled(docker: Docker, image: string, { RepoDigests }: LocalImage): Promise<boolean> {
+async function canBePulled(docker: Docker, image: string, { RepoDigests }: ShippedImage): Promise<boolean> {
   if (!RepoDigests?.length) return false;
   return (await docker.run(argv.pullImage(image), { allowFailure: true })).status === 0;
 }
@@ -127,7 +127,7 @@ async function canBePulled(docker: Docker, image: string, { RepoDigests }: Local
 async function ship(
   docker: Docker,
   image: string,
-  { RootFS }: LocalImage,
+  { RootFS }: ShippedImage,
   signal: AbortSignal | undefined,
   onBytes: (bytes: number, isWhole: boolean) => void,
 ): Promise<void> {
@@ -154,7 +154,7 @@ async function layersThere(docker: Docker, layers: readonly string[]): Promise<S
   if (store.includes('io.containerd.snapshotter')) return new Set();
   const ids = await docker.list(['image', 'ls', '--quiet', '--no-trunc']);
   const images =
-    ids.length === 0 ? [] : await docker.inspect<LocalImage>(argv.inspectImages([...new Set(ids)]));
+    ids.length === 0 ? [] : await docker.inspect<ShippedImage>(argv.inspectImages([...new Set(ids)]));
   const shared = images.map(({ RootFS }) => {
     const differs = layers.findIndex((layer, i) => RootFS?.Layers?.[i] !== layer);
     return differs < 0 ? layers.length : differs;

@@ -1,6 +1,6 @@
 import type { ComposeConfig, ServiceConfig } from '../../project/from-config.js';
 
-export interface TrialInput {
+export interface TrialProjectInput {
   /** Name of the trial's own project. */
   name: string;
   /** Services of the project that the trial has. */
@@ -38,7 +38,7 @@ const LEFT_OUT = [
  */
 export function trialProject(
   config: ComposeConfig,
-  input: TrialInput,
+  input: TrialProjectInput,
 ): { document: ComposeConfig; values: Record<string, string> } {
   const values: Record<string, string> = {};
   const services = Object.fromEntries(
@@ -75,7 +75,7 @@ function trialService(
   name: string,
   service: ServiceConfig,
   config: ComposeConfig,
-  { services, without }: TrialInput,
+  { services, without }: TrialProjectInput,
   values: Record<string, string>,
 ): ServiceConfig {
   const rest = Object.fromEntries(Object.entries(service).filter(([key]) => !LEFT_OUT.includes(key)));

@@ -3,8 +3,8 @@ import { hasErrorCode, type UserError } from '../../errors.js';
 import { databaseMissing, sessionFailed } from '../../postgres/session-errors.js';
 import { sessionOptions } from '../../postgres/session-settings.js';
 import type { Session, SessionLogin } from '../database-access.js';
+import { splitSql } from '../sql-statements.js';
 import type { DatabaseConnection } from './connection.js';
-import { splitSql } from './sql-statements.js';
 
 const INSUFFICIENT_PRIVILEGE = '42501';
 const INVALID_CATALOG_NAME = '3D000';

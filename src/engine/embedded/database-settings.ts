@@ -4,7 +4,7 @@ import { ExitCode, UserError } from '../../errors.js';
 import { imageSettings, variablesSetTwice } from '../../postgres/image-variables.js';
 import type { ComposeService } from '../../project/model.js';
 import { Secret } from '../../system/secret.js';
-import type { GrantedSecret } from './secrets.js';
+import type { ContainerSecret } from './secrets.js';
 
 /** Settings that the image's entrypoint takes from the environment when it initialises a data folder. */
 export interface DatabaseSettings {
@@ -22,7 +22,7 @@ export interface DatabaseSettings {
  */
 export function readDatabaseSettings(
   service: ComposeService,
-  secrets: readonly GrantedSecret[],
+  secrets: readonly ContainerSecret[],
 ): DatabaseSettings {
   const [twice] = variablesSetTwice(service);
   if (twice !== undefined) {

@@ -9,7 +9,7 @@ import { makeStateFolder } from '../../system/state-root.js';
 /** Looks up the project environment: the shell's variables override those of `.env`. */
 export type VariableLookup = (name: string) => string | undefined;
 
-export interface GrantedSecret {
+export interface ContainerSecret {
   /** Absolute path in the container. */
   target: string;
   value: Secret;
@@ -23,7 +23,7 @@ export async function readGrantedSecrets(
   project: ComposeProject,
   service: ComposeService,
   lookup: VariableLookup,
-): Promise<GrantedSecret[]> {
+): Promise<ContainerSecret[]> {
   return Promise.all(
     service.secrets.map(async ({ source, target }) => ({
       target,
@@ -33,7 +33,7 @@ export async function readGrantedSecrets(
 }
 
 /** Writes the secrets into a private folder that replaces `/run/secrets`, and removes earlier ones. */
-export async function writeSecrets(folder: string, secrets: readonly GrantedSecret[]): Promise<void> {
+export async function writeSecrets(folder: string, secrets: readonly ContainerSecret[]): Promise<void> {
   await rm(folder, { recursive: true, force: true });
   await makeStateFolder(folder, 'private');
   for (const { target, value } of secrets) {

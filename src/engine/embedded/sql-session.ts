@@ -2,8 +2,8 @@ import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import type { Client, DatabaseError, QueryArrayResult } from 'pg';
 import { ExitCode, UserError } from '../../errors.js';
+import { splitSql } from '../sql-statements.js';
 import type { DatabaseConnection } from './connection.js';
-import { splitSql } from './sql-statements.js';
 
 /** psql's exit status: a statement failed, and those after it were not run. */
 const SCRIPT_ERROR = 3;

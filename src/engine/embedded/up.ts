@@ -13,7 +13,7 @@ import { configHash, endService, endStrays, isRunning, type LaunchPlan, startLau
 import { startCommand } from './node-service.js';
 import { receiverPlan } from './receiver.js';
 import type { EngineRun } from './run.js';
-import { type GrantedSecret, readGrantedSecrets, writeSecrets } from './secrets.js';
+import { type ContainerSecret, readGrantedSecrets, writeSecrets } from './secrets.js';
 import { serviceEnvironment } from './service-environment.js';
 import { forgetLaunch, serviceProcesses, stopSequence } from './service-processes.js';
 import type { ServiceRecord } from './state.js';
@@ -346,7 +346,7 @@ class BringUp {
   }
 }
 
-function secretsDigest(secrets: readonly GrantedSecret[]): string {
+function secretsDigest(secrets: readonly ContainerSecret[]): string {
   const hash = createHash('sha256');
   for (const { target, value } of secrets) hash.update(`${target}\0${value.reveal()}\0`);
   return hash.digest('hex');

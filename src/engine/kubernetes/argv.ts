@@ -1,6 +1,6 @@
 /** Every argument vector for `kubectl` that invctl runs. Pure: each function returns the words after `kubectl`. */
 
-export interface Target {
+export interface ClusterTarget {
   /** Context of the kubeconfig; absent: its current one. */
   context?: string;
   namespace: string;
@@ -11,7 +11,7 @@ const MANAGER = '--field-manager=invctl';
 /** kubectl's own time limit for a server that does not answer is too long. */
 const TIMEOUT = '--request-timeout=30s';
 
-function at({ context, namespace }: Target, ...words: readonly string[]): string[] {
+function at({ context, namespace }: ClusterTarget, ...words: readonly string[]): string[] {
   return [...(context === undefined ? [] : ['--context', context]), '--namespace', namespace, ...words];
 }
 
@@ -23,18 +23,18 @@ export function currentContext(): string[] {
   return ['config', 'current-context'];
 }
 
-export function get(target: Target, words: readonly string[]): string[] {
+export function get(target: ClusterTarget, words: readonly string[]): string[] {
   return at(target, 'get', ...words, '--output=json', TIMEOUT);
 }
 
 /** Gets those of the objects on standard input that exist. */
-export function getFromInput(target: Target): string[] {
+export function getFromInput(target: ClusterTarget): string[] {
   return at(target, 'get', '--filename=-', '--ignore-not-found', '--output=json', TIMEOUT);
 }
 
 /** The objects come from standard input, those with secrets too. */
 export function apply(
-  target: Target,
+  target: ClusterTarget,
   { dryRun, force }: { dryRun?: boolean; force?: boolean } = {},
 ): string[] {
   return at(
@@ -51,17 +51,17 @@ export function apply(
 }
 
 /** Exit status 1 means that there are differences. */
-export function diff(target: Target): string[] {
+export function diff(target: ClusterTarget): string[] {
   return at(target, 'diff', '--server-side', MANAGER, '--force-conflicts', '--filename=-');
 }
 
 /** @param names `deployment.apps/api` */
-export function remove(target: Target, names: readonly string[]): string[] {
+export function remove(target: ClusterTarget, names: readonly string[]): string[] {
   return at(target, 'delete', '--ignore-not-found', '--wait=false', ...names, TIMEOUT);
 }
 
 export function logs(
-  target: Target,
+  target: ClusterTarget,
   pod: string,
   { container, lines, previous }: { container: string; lines: number; previous: boolean },
 ): string[] {
@@ -77,7 +77,7 @@ export function logs(
 }
 
 export function exec(
-  target: Target,
+  target: ClusterTarget,
   pod: string,
   container: string,
   command: readonly string[],
@@ -96,6 +96,6 @@ export function exec(
 }
 
 /** @param name `deployment/api` */
-export function restart(target: Target, name: string): string[] {
+export function restart(target: ClusterTarget, name: string): string[] {
   return at(target, 'rollout', 'restart', name, TIMEOUT);
 }

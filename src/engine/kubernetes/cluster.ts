@@ -31,7 +31,7 @@ export interface KubeObject {
  * the API server does not answer or does not accept the credentials.
  */
 export interface Cluster {
-  readonly target: argv.Target;
+  readonly target: argv.ClusterTarget;
   /**
    * Renders the objects of a Kustomize folder.
    * @throws UserError KUSTOMIZE_FAILED
@@ -66,7 +66,11 @@ export interface Cluster {
 
 const LOG_TIMEOUT_MS = 20_000;
 
-export function createCluster(processes: ProcessRunner, target: argv.Target, signal: AbortSignal): Cluster {
+export function createCluster(
+  processes: ProcessRunner,
+  target: argv.ClusterTarget,
+  signal: AbortSignal,
+): Cluster {
   async function run(args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
     try {
       return await processes.run('kubectl', args, { signal, ...options });

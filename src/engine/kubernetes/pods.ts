@@ -26,7 +26,7 @@ export interface Pods {
 export interface PodDependencies {
   processes: ProcessRunner;
   signal: AbortSignal;
-  target: argv.Target;
+  target: argv.ClusterTarget;
   /** Returns the name of a service's objects. */
   objectName: (service: string) => string;
 }

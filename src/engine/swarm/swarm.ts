@@ -80,7 +80,7 @@ export interface SwarmSecret {
 }
 
 /** An image of this engine; it may also be in a registry. */
-export interface LocalImage {
+export interface EngineImage {
   Id: string;
   Architecture: string;
   Os: string;
@@ -124,7 +124,7 @@ export interface Swarm {
   /** Returns the names of a Compose project's containers that run on this engine. */
   composeContainers(project: string): Promise<string[]>;
   /** Returns an image of this engine. */
-  image(name: string): Promise<LocalImage | undefined>;
+  image(name: string): Promise<EngineImage | undefined>;
   pull(image: string): Promise<void>;
   tag(id: string, name: string): Promise<void>;
   /** Returns the digest of an image in its registry. */
@@ -204,7 +204,7 @@ export function createSwarm(processes: ProcessRunner, env: NodeJS.ProcessEnv, si
         .map(({ Name }) => Name.replace(/^\//, ''));
     },
     async image(name) {
-      const [found] = await docker.inspect<LocalImage>(argv.inspectImage(name));
+      const [found] = await docker.inspect<EngineImage>(argv.inspectImage(name));
       return found;
     },
     async pull(image) {

@@ -33,7 +33,7 @@ import { judge } from './judgement.js';
 import { portsOf } from './port-ranges.js';
 import { projectFiles } from './project-files.js';
 import { type RepositoryReading, readRepository } from './read-repository.js';
-import { filesNaming, settingsFile, settingsIn } from './settings.js';
+import { filesNaming, settingsFile, settingsOfEnvFile } from './settings.js';
 
 /**
  * Describes what a project consists of, from the files of its repository.
@@ -293,7 +293,7 @@ class Teller implements Wording {
         services,
         ...optional('ignored', ignored),
         read: what,
-        settings: what === 'nothing' ? [] : settingsIn(example ?? file, this.text),
+        settings: what === 'nothing' ? [] : settingsOfEnvFile(example ?? file, this.text),
       };
     });
   }

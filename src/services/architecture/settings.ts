@@ -10,7 +10,7 @@ const OPTIONAL = /^#\s?([A-Z][A-Z0-9_]*)=(.*)$/;
  * The settings of an env file, or of its example, each with the comment above it. A line like `# NAME=value`
  * is an optional setting.
  */
-export function settingsIn(file: string, mask: (text: string) => string): Setting[] {
+export function settingsOfEnvFile(file: string, mask: (text: string) => string): Setting[] {
   const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
   const values = new Map<string, string>();
   try {

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { Session } from '../../engine/database-access.js';
-import { splitSql } from '../../engine/embedded/sql-statements.js';
+import { splitSql } from '../../engine/sql-statements.js';
 import { UserError } from '../../errors.js';
 import type { Database } from '../../postgres/database.js';
 import { withSession } from '../../postgres/open-session.js';

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Session } from '../../engine/database-access.js';
-import { splitSql } from '../../engine/embedded/sql-statements.js';
+import { splitSql } from '../../engine/sql-statements.js';
 import { ExitCode, UserError } from '../../errors.js';
 import { type Database, findDatabase } from '../../postgres/database.js';
 import { MIGRATIONS_TABLE } from '../../postgres/facts.js';

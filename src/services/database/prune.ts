@@ -1,7 +1,7 @@
 import { backupFolder, listBackups, removeBackup, type StoredBackup } from '../../backup/backup-folder.js';
 import { recordBackupMetrics } from '../../backup/backup-metrics.js';
 import { configuredStore } from '../../backup/configured-store.js';
-import { type BackupCopy, listCopies, removeCopy } from '../../backup/copies.js';
+import { type BackupCopy, listCopies, removeStoredCopy } from '../../backup/copies.js';
 import { type EarlierServer, removeServer, unneededServers } from '../../backup/protection/earlier.js';
 import {
   protectionPlace,
@@ -69,7 +69,7 @@ export async function prune(
       const store = await configuredStore(context, { location, settings });
       if (!store) return here;
       const copies = divide(await listCopies(store, location.name), policy);
-      if (!input.dryRun) for (const { name } of copies.removed) await removeCopy(store, name);
+      if (!input.dryRun) for (const { name } of copies.removed) await removeStoredCopy(store, name);
       const protection = await pruneServers(store, location.name, { dryRun: input.dryRun });
       const addresses = (of: readonly BackupCopy[]) => of.map(({ name }) => `${store.address}/${name}`);
       return {

@@ -43,7 +43,7 @@ export async function renderSchedule(
   const credentials = ['AWS_ACCESS_KEY_ID', 'AWS_PROFILE'].find((variable) => context.env[variable]);
   if (typeof copyTo === 'object' && credentials) {
     context.warn(
-      `${credentials} is set in this shell and not at night: what opens the bucket has to be the default of ~/.aws, or the machine's role`,
+      `${credentials} is set in this shell, and the scheduled backup will not have it: put the bucket's credentials into the default profile of ~/.aws, or give the machine a role`,
     );
   }
   const chosen = environment ? ['--environment', environment.name] : [];

@@ -139,6 +139,6 @@ function nothingThere({ stateFolder }: ProjectLocation, target: DeployedCluster)
   return new UserError({
     code: 'NOT_DEPLOYED',
     message: `${placeOf(target)} has no workload of this project any more`,
-    hint: `${redeployK8s(target)}      (if it is not to be there any more: rm ${shellWord(join(stateFolder, 'cluster.json'))})`,
+    hint: `${redeployK8s(target)}      (if it was removed on purpose: rm ${shellWord(join(stateFolder, 'cluster.json'))})`,
   });
 }

@@ -1,5 +1,5 @@
 import type { Deployed, DeployedService } from '../../doctor/deployed.js';
-import type { LocalImage, Swarm, SwarmSecret, SwarmService, SwarmTask } from '../../engine/swarm/swarm.js';
+import type { EngineImage, Swarm, SwarmSecret, SwarmService, SwarmTask } from '../../engine/swarm/swarm.js';
 import { type ComposeProject, imageName } from '../../project/model.js';
 import { postgresServices } from '../../project/service-roles.js';
 import { madeByInvctl } from './swarm-secrets.js';
@@ -10,7 +10,7 @@ export interface SwarmObjects {
   tasks: readonly SwarmTask[];
   secrets: readonly SwarmSecret[];
   /** Images of this node, by the name that a service has. */
-  images: ReadonlyMap<string, LocalImage>;
+  images: ReadonlyMap<string, EngineImage>;
   serviceImages: readonly string[];
   defaultLogDriver: string;
 }

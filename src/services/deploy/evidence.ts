@@ -1,8 +1,8 @@
-import { gatherFacts, settingsIn } from '../../doctor/facts.js';
 import { causeInLogs, type ServiceCommands } from '../../doctor/log-causes.js';
 import { ExitCode, UserError } from '../../errors.js';
 import { maskText } from '../../project/secret-values.js';
 import type { ServiceContext } from '../context.js';
+import { factsOfValidFiles } from '../engine-facts.js';
 
 /** Why a deployed service is not ready, according to its orchestrator and its log. */
 export interface DeployFailure {
@@ -34,14 +34,7 @@ export type CauseFinder = (lines: readonly string[], healthOutput?: string) => D
  * @param commands what to type for that orchestrator
  */
 export async function causeFinder(context: ServiceContext, commands: ServiceCommands): Promise<CauseFinder> {
-  const location = context.project();
-  const facts = await gatherFacts({
-    location,
-    problems: [],
-    env: context.env,
-    processes: context.processes,
-    settings: await settingsIn(location),
-    signal: context.signal,
+  const facts = await factsOfValidFiles(context, {
     choice: undefined,
     absent: new UserError({
       code: 'ENGINE_NOT_ASKED',
@@ -55,22 +48,6 @@ export async function causeFinder(context: ServiceContext, commands: ServiceComm
     const { check, message, next } = found;
     return { ...(check ? { check } : {}), message, next };
   };
-}
-
-/**
- * A failure as a person reads it. Log lines are whole: what went wrong is often at the end of a long one.
- *
- * @param says who speaks in `error`: `the Swarm`
- */
-export function failureText(failure: DeployFailure, says: string, check: string): string {
-  const { service, message, cause, error, healthOutput, lastLines } = failure;
-  const why = cause && cause.message !== message ? `${message}: ${cause.message}` : message;
-  return [
-    `"${service}": ${why}`,
-    ...(error && !why.includes(error) ? [`  ${says} says: ${error}`] : []),
-    ...(healthOutput ? [`  ${check}: ${healthOutput.split('\n').slice(-3).join('\n    ')}`] : []),
-    ...(lastLines.length > 0 ? ['  last log lines:', ...lastLines.map((line) => `    ${line}`)] : []),
-  ].join('\n');
 }
 
 /** A failure with the project's secrets masked in its texts. */
@@ -99,7 +76,7 @@ export function wentAway(error: unknown, command: string, name: string): UserErr
   if (!(error instanceof UserError) || error.exitCode !== ExitCode.engineUnavailable) return undefined;
   return new UserError({
     code: error.code,
-    message: `the orchestrator went away while "${name}" was being deployed: ${error.message}. What it has taken stays, and it goes on with that once it is back`,
+    message: `the orchestrator stopped answering while "${name}" was being deployed: ${error.message}. It keeps what it was given, and continues when it is back`,
     hint: `${command}      (again, when it answers: what is done already is not done twice)`,
     exitCode: error.exitCode,
     cause: error,

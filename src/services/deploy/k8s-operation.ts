@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { type Cluster, createCluster, type KubeObject } from '../../engine/kubernetes/cluster.js';
 import { ExitCode, UserError } from '../../errors.js';
 import { operation } from '../operation.js';
+import type { TakenBack } from './deploy-failed.js';
 import { rememberCluster } from './deployed-record.js';
 import { nameOf } from './k8s-objects.js';
 import { awaitKubeRollout, isWorkload, podsOf } from './k8s-rollout.js';
@@ -36,10 +37,8 @@ const stateSchema = z.object({
 
 export type K8sDeployment = z.infer<typeof stateSchema>;
 
-export type TakenBack = 'removed' | 'back' | 'stuck';
-
 export const TAKEN_BACK: Readonly<Record<TakenBack, string>> = {
-  removed: 'There was no version before: what was made is removed again, but for volumes',
+  removed: 'There was no version before: what was made is removed again, except volumes',
   back: 'Everything is back as it was before',
   stuck: 'The version before is not back on everything',
 };

@@ -19,8 +19,9 @@ import type { ServiceContext } from '../context.js';
 import { assertForCluster } from '../database/restore.js';
 import { exportSource } from '../export.js';
 import { provideSecrets } from '../secrets/provide.js';
+import { deployFailed } from './deploy-failed.js';
 import { rememberCluster } from './deployed-record.js';
-import { causeFinder, type DeployFailure, failureText, wentAway } from './evidence.js';
+import { causeFinder, type DeployFailure, wentAway } from './evidence.js';
 import { recoverDeployments } from './interrupted.js';
 import { explainKubeFailure } from './k8s-causes.js';
 import { exportedForm, nameOf, projectObjects } from './k8s-objects.js';
@@ -29,7 +30,6 @@ import {
   type K8sDeployment,
   k8sDeployOperation,
   TAKEN_BACK,
-  type TakenBack,
   takeBackObjects,
 } from './k8s-operation.js';
 import { awaitKubeRollout, isWorkload, type KubeFailure, type KubeRolloutInput } from './k8s-rollout.js';
@@ -147,7 +147,15 @@ async function deploy(context: ServiceContext, input: K8sDeployInput): Promise<K
     const explained = await explain(context, cluster, failures, plan.masked);
     const state = await takeBackObjects(cluster, deployment, context);
     await journal.end();
-    throw deployFailed(cluster.target.namespace, explained, state);
+    const { namespace } = cluster.target;
+    throw deployFailed(explained, state, {
+      subject: `"${namespace}"`,
+      orchestrator: 'the cluster',
+      healthCheck: 'probe',
+      takenBack: TAKEN_BACK,
+      next: `kubectl --namespace ${namespace} get pods`,
+      details: { namespace },
+    });
   }
   await journal.step('clean', deployment);
   await removeOldKubeSecrets(cluster, secrets);
@@ -303,7 +311,7 @@ async function watched(
   } catch (error) {
     if (context.signal.aborted) {
       context.warn(
-        `the cluster goes on with what it was given, and nobody takes it back; to wait for it, and take it back where it fails: invctl recover`,
+        `the cluster continues the deployment, and nothing rolls it back if it fails; to wait for the result, and roll back a failure: invctl recover`,
       );
       throw error;
     }
@@ -333,15 +341,4 @@ async function explain(
   for (const failure of failures)
     explained.push(await explainKubeFailure(cluster, failure, findCause, secrets));
   return explained;
-}
-
-function deployFailed(namespace: string, failures: readonly DeployFailure[], state: TakenBack): UserError {
-  const blocks = failures.map((failure) => failureText(failure, 'the cluster', 'probe'));
-  return new UserError({
-    code: 'DEPLOY_FAILED',
-    message: `"${namespace}" was not deployed\n${blocks.join('\n')}\n${TAKEN_BACK[state]}.`,
-    hint: failures[0]?.cause?.next ?? `kubectl --namespace ${namespace} get pods`,
-    exitCode: ExitCode.unhealthy,
-    details: { namespace, state, failed: failures },
-  });
 }

@@ -3,6 +3,7 @@ import { createSwarm, type ServiceSpec, type Swarm, type SwarmService } from '..
 import { ExitCode, UserError } from '../../errors.js';
 import type { ServiceContext } from '../context.js';
 import { operation } from '../operation.js';
+import type { TakenBack } from './deploy-failed.js';
 import { forgetCluster } from './deployed-record.js';
 import { fingerprint, hasFingerprint } from './fingerprint.js';
 import { DEFINITION } from './swarm-changes.js';
@@ -27,8 +28,6 @@ const stateSchema = z.object({
 });
 
 export type SwarmDeployment = z.infer<typeof stateSchema>;
-
-export type TakenBack = 'removed' | 'back' | 'stuck';
 
 export const TAKEN_BACK: Readonly<Record<TakenBack, string>> = {
   removed: 'There was no version before: the stack is removed again, its volumes are kept',

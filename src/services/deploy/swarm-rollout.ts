@@ -126,7 +126,7 @@ class ServiceWatch {
       const message =
         update === 'rollback_completed'
           ? 'it went back to the version before'
-          : `it was to go back to the version before, and stopped on the way: ${said}`;
+          : `it was rolling back to the version before, and that stopped: ${said}`;
       return this.#failed('rolled-back', message);
     }
     if (update === 'paused') return this.#failed('paused', `the update stopped: ${said}`);

@@ -11,7 +11,7 @@ import {
   type SwarmNode,
   type SwarmService,
 } from '../../engine/swarm/swarm.js';
-import { CommandError, ExitCode, UserError } from '../../errors.js';
+import { CommandError, UserError } from '../../errors.js';
 import type { ExportSource, Loss } from '../../export/source.js';
 import type { Json } from '../../export/swarm/json.js';
 import { type StackFile, swarmStackFile } from '../../export/swarm/stack-file.js';
@@ -21,8 +21,9 @@ import { timeId } from '../../system/time-id.js';
 import type { ServiceContext } from '../context.js';
 import { exportSource } from '../export.js';
 import { provideSecrets } from '../secrets/provide.js';
+import { deployFailed } from './deploy-failed.js';
 import { forgetCluster } from './deployed-record.js';
-import { causeFinder, type DeployFailure, failureText, wentAway } from './evidence.js';
+import { causeFinder, type DeployFailure, wentAway } from './evidence.js';
 import { recoverDeployments } from './interrupted.js';
 import { explainFailure } from './swarm-causes.js';
 import { compareServices, DEFINITION, type ServiceChange } from './swarm-changes.js';
@@ -32,7 +33,6 @@ import {
   type SwarmDeployment,
   swarmDeployOperation,
   TAKEN_BACK,
-  type TakenBack,
   takeBackStack,
 } from './swarm-operation.js';
 import { type PlacedLabel, placeLabels, setLabels } from './swarm-placement.js';
@@ -138,7 +138,14 @@ export async function deployLocked(
     const explained = await explain(context, swarm, plan, failures);
     const state = await takeBackStack(swarm, deployment, context.warn);
     await journal?.end();
-    throw deployFailed(plan, explained, state);
+    throw deployFailed(explained, state, {
+      subject: `the stack "${plan.stack}"`,
+      orchestrator: 'the Swarm',
+      healthCheck: 'health check',
+      takenBack: TAKEN_BACK,
+      next: `docker stack ps --no-trunc ${plan.stack}`,
+      details: { stack: plan.stack },
+    });
   }
   await journal?.step('clean', deployment);
   await removeOldSecrets(swarm, plan.secrets);
@@ -293,7 +300,7 @@ async function watched(
   } catch (error) {
     if (context.signal.aborted) {
       context.warn(
-        `the Swarm goes on with the update of "${stack}" by itself, and goes back where it fails; to wait for that: invctl recover`,
+        `the Swarm goes on with the update of "${stack}" without invctl, and rolls it back if it fails; to wait for the result: invctl recover`,
       );
       throw error;
     }
@@ -321,15 +328,4 @@ async function explain(
     explained.push(await explainFailure(swarm, stack, failure, findCause, masked));
   }
   return explained;
-}
-
-function deployFailed({ stack }: Plan, failures: readonly DeployFailure[], state: TakenBack): UserError {
-  const blocks = failures.map((failure) => failureText(failure, 'the Swarm', 'health check'));
-  return new UserError({
-    code: 'DEPLOY_FAILED',
-    message: `the stack "${stack}" was not deployed\n${blocks.join('\n')}\n${TAKEN_BACK[state]}.`,
-    hint: failures[0]?.cause?.next ?? `docker stack ps --no-trunc ${stack}`,
-    exitCode: ExitCode.unhealthy,
-    details: { stack, state, failed: failures },
-  });
 }

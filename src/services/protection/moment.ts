@@ -93,7 +93,7 @@ function sameDay(at: Date, day: string): boolean {
 
 function unreadableTime(text: string): UserError {
   return usage(
-    `--to "${text}" is no time${WRITTEN.test(text.trim()) ? ' that there was' : ''}`,
+    `--to "${text}" is not a time${WRITTEN.test(text.trim()) ? ' that there was' : ''}`,
     '--to "2026-11-29 14:05:03", --to 5m-ago or --to latest',
   );
 }

@@ -353,7 +353,7 @@ function beforeUpgrade({ major }: BesideInput['server'] & {}, target: Target): U
     target.kind === 'moment' ? sayMoment(target.at) : target.kind === 'before' ? target.transaction : 'that';
   return new UserError({
     code: 'TARGET_BEFORE_UPGRADE',
-    message: `${moment} is of the server of PostgreSQL ${major} that was here before: the server of now cannot run its files`,
+    message: `${moment} is of the server of PostgreSQL ${major} that was here before: the current server cannot run its files`,
     hint: 'its tables come back into new ones beside the live ones: the same command with --table TABLE, as often as needed',
     details: { major },
   });

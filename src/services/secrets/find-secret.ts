@@ -95,7 +95,7 @@ export function declaredFile(project: ComposeProject, name: string): string {
     code: 'SECRET_NOT_A_FILE',
     message:
       environment === undefined
-        ? `the secret ${name} is external: only who made it can change it`
+        ? `the secret ${name} is external: only whoever made it can change it`
         : `the secret ${name} comes from the variable ${environment} of the shell that runs Compose, not from a file`,
     hint: `give it a file in the compose file:\n  secrets: {${name}: {file: ./secrets/${name}.txt}}`,
     exitCode: ExitCode.projectInvalid,

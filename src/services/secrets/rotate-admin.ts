@@ -138,7 +138,7 @@ function explainReverted(error: unknown, step: AdminStep): unknown {
   const sessions = step === 'prepare' ? '' : ' (the sessions of the admin have ended)';
   return new UserError({
     code: 'ROTATION_REVERTED',
-    message: `admin_password was not rotated, the old one holds${sessions}: ${error.message}`,
+    message: `admin_password was not rotated, the old one is still valid${sessions}: ${error.message}`,
     ...(error.hint === undefined ? {} : { hint: error.hint }),
     exitCode: error.exitCode,
     details: { reason: error.code, step },

@@ -7,7 +7,7 @@ import { redact } from '../../system/secret.js';
 import { STATE_FOLDER } from '../../system/state-folder.js';
 import { loadTemplate, type Template } from '../../template/manifest.js';
 import { keepAsLast, stageUpgrade } from '../../template/upgrade-folder.js';
-import { type PlannedFile, planUpgrade, type UpgradePlan } from '../../template/upgrade-plan.js';
+import { type PlannedFile, planTemplateUpgrade, type TemplatePlan } from '../../template/upgrade-plan.js';
 import type { ServiceContext } from '../context.js';
 import { perform } from '../operation.js';
 import { assertNoConflict } from './conflict.js';
@@ -18,7 +18,7 @@ import { stagedIn, templateUpgradeOperation, writeAll } from './operations.js';
 /** How long an upgrade waits for the lock of the project, in milliseconds. */
 const LOCK_WAIT_MS = 10_000;
 
-export interface UpgradeInput {
+export interface TemplateUpgradeInput {
   /** Version of the template; undefined: that of this invctl. */
   to: string | undefined;
   /** Write nothing, and return the differences. */
@@ -58,7 +58,10 @@ export interface UpgradeResult {
  * @throws UserError NOT_A_SCAFFOLD, LOCK_INVALID (exit 4), USAGE, TEMPLATE_OLDER, UPGRADE_IN_CONFLICT,
  * PROJECT_LOCKED (exit 9), UNREADABLE, READ_ONLY, DISK_FULL
  */
-export async function upgradeProject(context: ServiceContext, input: UpgradeInput): Promise<UpgradeResult> {
+export async function upgradeProject(
+  context: ServiceContext,
+  input: TemplateUpgradeInput,
+): Promise<UpgradeResult> {
   const { root } = await findScaffold(context);
   const template = input.template ?? (await loadTemplate());
   if (input.diff) return (await examine(context, template, input)).result;
@@ -82,21 +85,21 @@ export async function upgradeProject(context: ServiceContext, input: UpgradeInpu
 
 interface Examined {
   scaffold: Scaffold;
-  plan: UpgradePlan;
+  plan: TemplatePlan;
   result: UpgradeResult;
 }
 
 async function examine(
   context: ServiceContext,
   template: Template,
-  { to, diff }: UpgradeInput,
+  { to, diff }: TemplateUpgradeInput,
 ): Promise<Examined> {
   const scaffold = await findScaffold(context);
   const { root, lock } = scaffold;
   assertVersions(lock.template.version, template.version, to);
   await assertNoConflict(root);
   const repository = { processes: context.processes, root, signal: context.signal };
-  const plan = await planUpgrade({
+  const plan = await planTemplateUpgrade({
     root,
     template,
     lock,
@@ -157,7 +160,7 @@ async function write(
   context: ServiceContext,
   { root, lock }: Scaffold,
   template: Template,
-  plan: UpgradePlan,
+  plan: TemplatePlan,
 ): Promise<void> {
   const id = `upgrade-${randomUUID()}`;
   const folder = `.invctl/${id}`;

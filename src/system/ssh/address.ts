@@ -26,7 +26,7 @@ export function parseSshAddress(text: string, from: string): SshAddress {
   const port = portText === undefined ? undefined : Number(portText);
   if (user?.includes(':')) {
     throw usageError(
-      `${from}: a password does not belong into an address`,
+      `${from}: a password does not belong in an address`,
       `${from} ssh://${user.split(':')[0]}@${host}      (and a key: ssh-copy-id)`,
     );
   }

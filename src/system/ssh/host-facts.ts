@@ -19,7 +19,7 @@ export interface HostFacts {
 }
 
 /** The facts that the host itself can report. */
-export type Login = Omit<HostFacts, 'networkName'>;
+export type HostLogin = Omit<HostFacts, 'networkName'>;
 
 /** Text before this mark is a login shell's own output. */
 const MARK = 'invctl-host-facts';
@@ -56,7 +56,7 @@ export function factsCommand({ socketPath = '' }: SshAddress): string {
  * @param result of {@link factsCommand}
  * @throws UserError HOST_WITHOUT_SHELL, ENGINE_MISSING, ENGINE_DENIED, ENGINE_UNREACHABLE
  */
-export function readFacts(address: SshAddress, { stdout, stderr }: RunResult): Login {
+export function readFacts(address: SshAddress, { stdout, stderr }: RunResult): HostLogin {
   const lines = stdout.slice(stdout.lastIndexOf(MARK) + MARK.length).split('\n');
   const said = new Map(lines.map((line) => [line.split('=', 1)[0], line.slice(line.indexOf('=') + 1)]));
   const ssh = sshCommand(address);

@@ -351,7 +351,7 @@ describe.skipIf(reason)('another machine by SSH', () => {
       [['--host', 'ssh://-oProxyCommand=true'], /not an address of the form ssh:/],
       [['--host', 'ssh://me:pass@shop'], /a password does not belong/],
       [['--host', root, '--context', 'x'], /both say which engine/],
-      [['--host', root, '--engine', 'embedded'], /the embedded engine is of this machine/],
+      [['--host', root, '--engine', 'embedded'], /the embedded engine runs on this machine only/],
     ] as const) {
       const { code, stderr } = await run([...flags, 'ps']);
       expect([flags, code, stderr]).toEqual([flags, 2, expect.stringMatching(why)]);

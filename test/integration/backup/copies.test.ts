@@ -520,8 +520,8 @@ describe('a folder for copies', () => {
 
   it.each([
     [{ bucket: 'b', secretAccessKey: 'seeded-marker' }, 'secretAccessKey: unknown key'],
-    [{ bucket: 'b', endpoint: 'https://user:seeded-marker@127.0.0.1:1' }, 'credentials belong into'],
-    [{ bucket: 'b', endpoint: 'ftp://127.0.0.1' }, 'copyTo.endpoint: no URL such as'],
+    [{ bucket: 'b', endpoint: 'https://user:seeded-marker@127.0.0.1:1' }, 'credentials belong in'],
+    [{ bucket: 'b', endpoint: 'ftp://127.0.0.1' }, 'copyTo.endpoint: not a URL such as'],
     [7, 'neither a folder nor'],
   ])('is no %j', async (copyTo, message) => {
     project.settings({ copyTo });
@@ -615,7 +615,7 @@ describe('a bucket that does not serve', () => {
     project.env = env;
     expect((await project.error(1, 'db', 'copy')).hint).toContain('backup.copyTo in invctl.yaml: its bucket');
     project.settings({ copyTo: { bucket: 'nowhere', endpoint: endpoint.replace('http:', 'https:') } });
-    expect((await project.error(1, 'db', 'copy')).hint).toContain('speaks http:// there');
+    expect((await project.error(1, 'db', 'copy')).hint).toContain('answers http:// there');
     project.settings({ copyTo: { bucket: 'nowhere', endpoint } });
     project.env = env;
     expect(await project.error(1, 'db', 'copy')).toMatchObject({

@@ -474,7 +474,7 @@ describe.skipIf(withoutCluster)('deploy k8s', () => {
     for (const socket of sockets) socket.destroy();
     const { code, error } = await running;
     expect([code, error.code]).toEqual([3, 'KUBE_UNREACHABLE']);
-    expect(error.message).toContain('the orchestrator went away while');
+    expect(error.message).toContain('the orchestrator stopped answering while');
     expect(error.hint).toContain('invctl deploy k8s');
   });
 });

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { enginePlace } from '../../../src/cli/engine-place.js';
-import { clientEndpoint, contextEndpoint, contextNames } from '../../../src/engine/compose/contexts.js';
+import { clientEndpoint, contextEndpoint, contextNames } from '../../../src/engine/docker-contexts.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'invctl-test-contexts-'));
 const env = { DOCKER_CONFIG: folder };

@@ -56,8 +56,7 @@ describe('the question before data is lost', () => {
       expect(await outcome(prompts({ ...conditions, ...production }).confirmDataLoss(loss()))).toEqual({
         code: 'ENVIRONMENT_PROTECTED',
         exitCode: 7,
-        message:
-          'this removes pgdata: the environment "production" is protected, where no yes is enough for that',
+        message: 'this removes pgdata: the environment "production" is protected, so --yes is not enough',
         hint: 'if it is meant, the same command with --confirm shop',
       });
     }

@@ -181,7 +181,7 @@ describe('refused is', () => {
         code: 'CONFIG_INVALID',
         exitCode: 4,
         line: 3,
-        message: expect.stringContaining('no name of an environment: lower-case letters, digits'),
+        message: expect.stringContaining('not a name for an environment: lower-case letters, digits'),
       });
     },
   );

@@ -27,7 +27,24 @@ function killedSteps(name: string, steps: readonly string[]): Set<string> {
   return killed;
 }
 
+const services = resolve(import.meta.dirname, '../../../src/services');
+
+/** The names under which operations are declared in `src/services/`. */
+function declaredOperations(): string[] {
+  return readdirSync(services, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => readFileSync(join(services, file), 'utf8'))
+    .flatMap((text) =>
+      [...text.matchAll(/^export const (\w+) = operation\(/gm)].map(([, name]) => name as string),
+    );
+}
+
 describe('operations', () => {
+  it('are all in the list that `recover` reads', () => {
+    const list = readFileSync(join(services, 'operations.ts'), 'utf8');
+    expect(declaredOperations().filter((name) => !list.includes(`  ${name},`))).toEqual([]);
+  });
+
   it('have names of their own', () => {
     expect(new Set(OPERATIONS.map(({ name }) => name)).size).toBe(OPERATIONS.length);
   });

@@ -82,7 +82,7 @@ export function describe(status: ProtectionStatus, now: Date): string {
     ...(said.length > 0
       ? [`can be brought back: ${said.join(', and ')}`]
       : ['nothing can be brought back yet']),
-    ...(said.length > 1 ? ['of the time in between, nothing can be brought back'] : []),
+    ...(said.length > 1 ? ['nothing in between can be brought back'] : []),
   ];
   for (const { major, windows } of status.earlier) {
     const said = windows.map((window) => sayWindow(window, now)).join(', and ');
@@ -119,7 +119,7 @@ function sayLag({ receiver, since, lagSeconds, lagBytes }: ProtectionStatus, now
     const behind = `behind by ${formatDuration(lagSeconds * 1000)}`;
     return lagBytes === null ? behind : `${behind}, ${formatBytes(lagBytes)}`;
   }
-  if (receiver !== 'receiving' || !since) return 'of no commit it is known yet that it is safe';
+  if (receiver !== 'receiving' || !since) return 'no commit is known to be safe yet';
   return `the receiver began ${formatDuration(Math.max(0, now.getTime() - since.getTime()))} ago, and looks every few seconds until when all is safe`;
 }
 
@@ -131,7 +131,7 @@ function sayDrill({ drill, newestBase }: ProtectionStatus, now: Date): string[] 
     ? [
         `tried ${age} ago: ${count(drill.rows, 'row')} brought back in ${formatDuration(drill.seconds * 1000)}`,
       ]
-    : [`tried ${age} ago, in vain: ${drill.failure}`];
+    : [`tried ${age} ago, failed: ${drill.failure}`];
 }
 
 function sayCopy({ copy }: ProtectionStatus, now: Date): string[] {

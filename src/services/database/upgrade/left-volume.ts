@@ -64,7 +64,7 @@ export async function assertNothingLeft(
   if (missing.length === 0) return;
   throw new UserError({
     code: 'LEFT_BEHIND',
-    message: `in the volume ${name} and not in the server of now: ${missing.join(', ')}. Nothing was removed`,
+    message: `in the volume ${name} and not in the current server: ${missing.join(', ')}. Nothing was removed`,
     hint: `get it: undo the edit of the compose file, invctl up, and dump it; where it is not wanted:  invctl volume rm ${name}`,
     details: { volume: name, missing },
   });

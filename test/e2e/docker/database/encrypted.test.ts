@@ -204,7 +204,7 @@ exec "$REAL" "$@"`,
   });
 
   it.each([
-    ['age1qqqq', 'backup.encryptTo.0: no age recipient'],
+    ['age1qqqq', 'backup.encryptTo.0: not an age recipient'],
     ['AGE-SECRET-KEY-1QQQQ', 'backup.encryptTo.0: this is a private key'],
   ])('refuses the recipient %s', async (wrong, message) => {
     settings({ encryptTo: [wrong] });

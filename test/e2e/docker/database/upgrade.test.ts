@@ -216,7 +216,7 @@ describe.skipIf(withoutDocker)('db upgrade on Docker', () => {
     const refused = await project.invctl(finalize);
     expect(JSON.parse(refused.stdout).error).toMatchObject({
       code: 'LEFT_BEHIND',
-      message: expect.stringContaining('now: public.left_here of postgres. Nothing'),
+      message: expect.stringContaining('current server: public.left_here of postgres. Nothing'),
     });
     expect(JSON.parse(refused.stdout).warnings).toEqual([
       `in the volume ${project.name}_pgdata alone: public."Odd name" of shop`,

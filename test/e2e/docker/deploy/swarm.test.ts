@@ -445,6 +445,6 @@ services:
     await engine.kill();
     const { code, error } = await running;
     expect([code, error.code]).toEqual([3, 'ENGINE_UNREACHABLE']);
-    expect(error.message).toContain(`the orchestrator went away while "${name}" was being deployed`);
+    expect(error.message).toContain(`the orchestrator stopped answering while "${name}" was being deployed`);
   });
 });

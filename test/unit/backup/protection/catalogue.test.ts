@@ -4,7 +4,7 @@ import {
   type Catalogue,
   planEverything,
   planRecovery,
-  type Run,
+  type SegmentRun,
   windowsOf,
 } from '../../../../src/backup/protection/catalogue.js';
 import { parseSegment, segmentFile } from '../../../../src/postgres/wal.js';
@@ -29,7 +29,7 @@ function base(id: string, timeline: number, segment: number, ended: number): Bas
 }
 
 /** Segments of a run; segment `n` was last written to in minute `n`. A `p` at the end: partial. */
-function run(name: string, ...numbers: (number | string)[]): Run {
+function run(name: string, ...numbers: (number | string)[]): SegmentRun {
   const timeline = Number.parseInt(name.slice(0, 8), 16);
   return {
     name,

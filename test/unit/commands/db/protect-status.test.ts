@@ -56,7 +56,7 @@ describe('db protect status', () => {
     };
     const said = say(waits as ProtectionStatus, NOW);
     expect(said).toMatch(/^not protected now: the disk is full/);
-    expect(said).toContain('of no commit it is known yet that it is safe');
+    expect(said).toContain('no commit is known to be safe yet');
     expect(say({ ...status, on: false, receiver: 'off' }, NOW)).toMatch(/^the protection is off\n/);
   });
 });

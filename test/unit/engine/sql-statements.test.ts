@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { splitSql } from '../../../../src/engine/embedded/sql-statements.js';
+import { splitSql } from '../../../src/engine/sql-statements.js';
 
 describe('splitting SQL', () => {
   test.each<[string, string, string[], string]>([
