@@ -38,7 +38,7 @@ export interface MajorChangeInput {
   project: ComposeProject;
   service: ComposeService;
   /** Compose files in merge order. */
-  files: readonly { file: string; text: string }[];
+  files: readonly ComposeFile[];
   /** The server's major. */
   from: number;
   /**
@@ -62,102 +62,176 @@ const DATA_PATH = { upTo17: '/var/lib/postgresql/data', from18: '/var/lib/postgr
  * @throws UserError COMPOSE_NOT_EDITABLE naming what to change by hand.
  */
 export function planMajorChange(input: MajorChangeInput): MajorChange {
-  const { project, service, files, from, imageMajor, to } = input;
-  const mount = dataMount(input);
-  const beforeKey = mount.source as string;
-  const afterKey = nextKey(beforeKey, from, to);
-  const before = service.image ?? '';
-  const image = { before, after: imageMajor >= to ? before : (imageOfMajor(before, imageMajor, to) ?? '') };
-  const path = Math.max(imageMajor, to) >= 18 ? DATA_PATH.from18 : DATA_PATH.upTo17;
-  const target = service.environment.PGDATA ? mount.target : path;
-  const refuse = (reason: string, file?: string) =>
-    notEditable(
-      reason,
-      { service: service.name, image: image.after, volume: `${afterKey}:${target}`, to },
-      file,
-    );
-  if (image.after === '') {
-    throw refuse(
-      postgresImage(service.image)?.interface === 'official'
-        ? `the tag of ${service.image} does not name PostgreSQL's major version alone, or a digest pins it`
-        : `${service.image ?? 'an image that is built here'} is not the official PostgreSQL image, so invctl does not know where the next version keeps its data`,
-    );
-  }
-  const places = files.filter(({ text }) => mapIn(text, ['services', service.name]) !== undefined);
-  const [place] = places;
-  if (!place || places.length > 1) {
-    throw refuse(
-      place
-        ? `"${service.name}" is written in more than one file`
-        : `"${service.name}" comes from an include or an extends`,
-      place?.file,
-    );
-  }
-  const { file, text } = place;
-  const serviceNode = mapIn(text, ['services', service.name]) ?? {};
-  if ('extends' in serviceNode) throw refuse(`"${service.name}" extends another service`, file);
-  // Compose drops a volume that no service mounts, so the file's text is searched as well.
-  if (afterKey in project.volumes || volumeDefinition(text, afterKey)) {
-    throw refuse(`the volume ${afterKey} is in the project already`, file);
-  }
-  const definition = volumeDefinition(text, beforeKey);
-  const other = Object.keys(definition ?? {}).find((key) => !['name', 'labels'].includes(key));
-  if (definition === undefined || other !== undefined) {
-    throw refuse(
-      other === undefined
-        ? `the volume ${beforeKey} is not declared in the same file`
-        : `the volume ${beforeKey} has \`${other}\`, which the new one would share`,
-      file,
-    );
-  }
-  const ownName = definition.name;
-  const afterName =
-    ownName === undefined ? `${project.name}_${afterKey}` : nextKey(String(ownName), from, to);
-  const mounts = mountEdits(serviceNode.volumes, service.name, mount, { key: afterKey, target });
-  const imageEdit = (name: string): ScalarEdit[] =>
-    image.before === image.after
-      ? []
-      : [{ path: ['services', name, 'image'], before: image.before, after: image.after }];
-  const own: ScalarEdit[] = [
-    ...imageEdit(service.name),
-    ...mounts,
-    ...(ownName === undefined
-      ? []
-      : [{ path: ['volumes', beforeKey, 'name'], before: String(ownName), after: afterName }]),
-    { path: ['volumes'], key: true, before: beforeKey, after: afterKey },
-  ];
-  if (mounts.length === 0 || applyEdits(text, own) === undefined) {
-    throw refuse(
-      'the image, the volume or its mount is written with a ${…}, an anchor, an alias or a merge key',
-      file,
-    );
-  }
-  const receiver = receiverFile(input, image.after);
-  const ofReceiver = receiver ? imageEdit(receiverName(service)) : [];
-  const beside = receiver && receiver.file !== file ? changeOf(receiver, ofReceiver) : undefined;
-  const change = changeOf(place, receiver?.file === file ? [...own, ...ofReceiver] : own);
-  if (change === undefined || (receiver && receiver.file !== file && beside === undefined)) {
-    throw receiverRefused(input, image.after, `its image is not written as ${image.before}`, receiver?.file);
-  }
+  const wanted = wantedOf(input);
+  assertNextImage(input, wanted);
+  const place = databaseFile(input, wanted);
+  const volume = volumeChange(input, wanted, place);
+  const edits = databaseEdits(input, wanted, place, volume);
   return {
-    ...change,
-    ...(beside ? { receiver: beside } : {}),
-    image,
-    volume: {
-      before: {
-        key: beforeKey,
-        name: project.volumes[beforeKey]?.name ?? `${project.name}_${beforeKey}`,
-        target: mount.target,
-      },
-      after: { key: afterKey, name: afterName, target },
-    },
+    ...withReceiver(input, wanted, place, edits),
+    image: wanted.image,
+    volume: { before: volume.before, after: volume.after },
   };
 }
 
-function changeOf(
-  { file, text: before }: { file: string; text: string },
+/** What the database's service has to get. */
+interface Wanted {
+  /** `after` is empty where the image of the next major is not known. */
+  image: { before: string; after: string };
+  mount: ComposeMount & { source: string };
+  /** Of the new volume. */
+  key: string;
+  /** Where the new volume is mounted. */
+  target: string;
+}
+
+interface ComposeFile {
+  file: string;
+  text: string;
+}
+
+function wantedOf(input: MajorChangeInput): Wanted {
+  const { service, from, imageMajor, to } = input;
+  const mount = dataMount(input);
+  const before = service.image ?? '';
+  const path = Math.max(imageMajor, to) >= 18 ? DATA_PATH.from18 : DATA_PATH.upTo17;
+  return {
+    image: { before, after: imageMajor >= to ? before : (imageOfMajor(before, imageMajor, to) ?? '') },
+    mount,
+    key: nextKey(mount.source, from, to),
+    target: service.environment.PGDATA ? mount.target : path,
+  };
+}
+
+function refused(
+  { service, to }: MajorChangeInput,
+  { image, key, target }: Wanted,
+  reason: string,
+  file?: string,
+): UserError {
+  return notEditable(
+    reason,
+    { service: service.name, image: image.after, volume: `${key}:${target}`, to },
+    file,
+  );
+}
+
+function assertNextImage(input: MajorChangeInput, wanted: Wanted): void {
+  if (wanted.image.after !== '') return;
+  const { image } = input.service;
+  throw refused(
+    input,
+    wanted,
+    postgresImage(image)?.interface === 'official'
+      ? `the tag of ${image} does not name PostgreSQL's major version alone, or a digest pins it`
+      : `${image ?? 'an image that is built here'} is not the official PostgreSQL image, so invctl does not know where the next version keeps its data`,
+  );
+}
+
+/** The one file that has the database's service. */
+function databaseFile(input: MajorChangeInput, wanted: Wanted): ComposeFile {
+  const { name } = input.service;
+  const places = input.files.filter(({ text }) => mapIn(text, ['services', name]) !== undefined);
+  const [place] = places;
+  if (!place) throw refused(input, wanted, `"${name}" comes from an include or an extends`);
+  if (places.length > 1) {
+    throw refused(input, wanted, `"${name}" is written in more than one file`, place.file);
+  }
+  if ('extends' in serviceIn(place, name)) {
+    throw refused(input, wanted, `"${name}" extends another service`, place.file);
+  }
+  return place;
+}
+
+function serviceIn({ text }: ComposeFile, name: string): Record<string, unknown> {
+  return mapIn(text, ['services', name]) ?? {};
+}
+
+interface VolumeChange {
+  before: VolumePlace;
+  after: VolumePlace;
+  /** The `name` that the file gives the volume. */
+  written: string | undefined;
+}
+
+function volumeChange(input: MajorChangeInput, wanted: Wanted, { file, text }: ComposeFile): VolumeChange {
+  const { project, from, to } = input;
+  const { mount, key, target } = wanted;
+  const { source } = mount;
+  // Compose drops a volume that no service mounts, so the file's text is searched as well.
+  if (key in project.volumes || volumeDefinition(text, key)) {
+    throw refused(input, wanted, `the volume ${key} is in the project already`, file);
+  }
+  const definition = volumeDefinition(text, source);
+  if (definition === undefined) {
+    throw refused(input, wanted, `the volume ${source} is not declared in the same file`, file);
+  }
+  const other = Object.keys(definition).find((one) => !['name', 'labels'].includes(one));
+  if (other !== undefined) {
+    const reason = `the volume ${source} has \`${other}\`, which the new one would share`;
+    throw refused(input, wanted, reason, file);
+  }
+  const written = definition.name === undefined ? undefined : String(definition.name);
+  const name = project.volumes[source]?.name ?? `${project.name}_${source}`;
+  const nextName = written === undefined ? `${project.name}_${key}` : nextKey(written, from, to);
+  return {
+    before: { key: source, name, target: mount.target },
+    after: { key, name: nextName, target },
+    written,
+  };
+}
+
+/** The edits of the database's service and its volume. */
+function databaseEdits(
+  input: MajorChangeInput,
+  wanted: Wanted,
+  place: ComposeFile,
+  { before, after, written }: VolumeChange,
+): ScalarEdit[] {
+  const { name } = input.service;
+  const mounts = mountEdits(serviceIn(place, name).volumes, name, wanted.mount, after);
+  const edits: ScalarEdit[] = [
+    ...imageEdit(name, wanted),
+    ...mounts,
+    ...(written === undefined
+      ? []
+      : [{ path: ['volumes', before.key, 'name'], before: written, after: after.name }]),
+    { path: ['volumes'], key: true, before: before.key, after: after.key },
+  ];
+  if (mounts.length > 0 && applyEdits(place.text, edits) !== undefined) return edits;
+  throw refused(
+    input,
+    wanted,
+    'the image, the volume or its mount is written with a ${…}, an anchor, an alias or a merge key',
+    place.file,
+  );
+}
+
+function imageEdit(service: string, { image }: Wanted): ScalarEdit[] {
+  if (image.before === image.after) return [];
+  return [{ path: ['services', service, 'image'], ...image }];
+}
+
+/** The edits of the database's file, and those of the receiver, which may be in another one. */
+function withReceiver(
+  input: MajorChangeInput,
+  wanted: Wanted,
+  place: ComposeFile,
   edits: ScalarEdit[],
-): FileChange | undefined {
+): FileChange & Pick<MajorChange, 'receiver'> {
+  const { before, after } = wanted.image;
+  const found = receiverFile(input, after);
+  const ofReceiver = found ? imageEdit(receiverName(input.service), wanted) : [];
+  const isBeside = found !== undefined && found.file !== place.file;
+  const change = changeOf(place, isBeside ? edits : [...edits, ...ofReceiver]);
+  const receiver = isBeside ? changeOf(found, ofReceiver) : undefined;
+  if (change === undefined || (isBeside && receiver === undefined)) {
+    throw receiverRefused(input, after, `its image is not written as ${before}`, found?.file);
+  }
+  return { ...change, ...(receiver ? { receiver } : {}) };
+}
+
+function changeOf({ file, text: before }: ComposeFile, edits: ScalarEdit[]): FileChange | undefined {
   const text = applyEdits(before, edits);
   return text === undefined ? undefined : { file, edits, before, text };
 }
@@ -166,7 +240,7 @@ function changeOf(
  * The file that has to give the receiver the new image, since an older program receives nothing from a later server.
  * Undefined: there is no receiver, or it has that image.
  */
-function receiverFile(input: MajorChangeInput, image: string): { file: string; text: string } | undefined {
+function receiverFile(input: MajorChangeInput, image: string): ComposeFile | undefined {
   const { project, service, files } = input;
   const name = receiverName(service);
   const receiver = project.services[name];
@@ -205,13 +279,13 @@ function nextKey(key: string, from: number, to: number): string {
 }
 
 /** The named volume that contains the server's data folder. */
-function dataMount({ service, dataDirectory, to }: MajorChangeInput): ComposeMount {
+function dataMount({ service, dataDirectory, to }: MajorChangeInput): Wanted['mount'] {
   const [mount] = service.mounts
     .filter(
       ({ target }) => dataDirectory === target || dataDirectory.startsWith(`${target.replace(/\/$/, '')}/`),
     )
     .sort((a, b) => b.target.length - a.target.length);
-  if (mount?.type === 'volume' && mount.source !== undefined) return mount;
+  if (mount?.type === 'volume' && mount.source !== undefined) return { ...mount, source: mount.source };
   throw notEditable(
     mount?.type === 'bind'
       ? `the data lies in a folder of this machine, ${mount.source}`
