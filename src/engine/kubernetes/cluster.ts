@@ -3,28 +3,7 @@ import type { ProcessRunner, RunOptions, RunResult } from '../../system/process.
 import { failedCommand } from '../compose/docker.js';
 import * as argv from './argv.js';
 import { explainKubectlError } from './errors.js';
-
-/** An object of the API server: the fields that all kinds share. */
-export interface KubeObject {
-  apiVersion: string;
-  kind: string;
-  metadata: {
-    name: string;
-    namespace?: string;
-    uid?: string;
-    generation?: number;
-    labels?: Record<string, string>;
-    annotations?: Record<string, string>;
-    ownerReferences?: { kind: string; name: string; uid: string }[];
-    creationTimestamp?: string;
-    [field: string]: unknown;
-  };
-  // biome-ignore lint/suspicious/noExplicitAny: each kind has a shape of its own.
-  spec?: any;
-  // biome-ignore lint/suspicious/noExplicitAny: as above.
-  status?: any;
-  [field: string]: unknown;
-}
+import type { KubeObject } from './objects.js';
 
 /**
  * A namespace of a cluster, reached through `kubectl`. Every method throws a UserError with exit code 3 if

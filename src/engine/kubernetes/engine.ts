@@ -3,7 +3,7 @@ import { readProject } from '../../project/read.js';
 import { containerDatabase } from '../compose/database-access.js';
 import type { Engine } from '../engine.js';
 import type { ServiceStatus } from '../service-status.js';
-import type { KubeObject } from './cluster.js';
+import type { KubeObject } from './objects.js';
 import { createPods, type PodDependencies } from './pods.js';
 
 export interface KubernetesEngineDependencies extends PodDependencies {
@@ -81,13 +81,13 @@ export function createKubernetesEngine({ env, ...dependencies }: KubernetesEngin
 }
 
 function detailsOf({ spec, status }: KubeObject) {
-  const [container = {}] = spec?.containers ?? [];
+  const [container] = spec?.containers ?? [];
   const [{ imageID = '' } = {}] = status?.containerStatuses ?? [];
   const digest = /sha256:[0-9a-f]{64}/.exec(imageID)?.[0];
   return {
-    image: container.image,
+    image: container?.image ?? '',
     ...(digest === undefined ? {} : { imageId: digest }),
-    command: [...(container.command ?? []), ...(container.args ?? [])],
+    command: [...(container?.command ?? []), ...(container?.args ?? [])],
     mounts: [],
     networks: [],
     environment: {},
@@ -96,9 +96,7 @@ function detailsOf({ spec, status }: KubeObject) {
 
 function statusOf(name: string, pods: readonly KubeObject[]): ServiceStatus {
   const ready = ({ status }: KubeObject) =>
-    status?.conditions?.some(
-      ({ type, status: is }: { type: string; status: string }) => type === 'Ready' && is === 'True',
-    ) === true;
+    status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') === true;
   // During a rollout, pods that are being removed are still ready.
   const [newest] = pods.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
   const all =

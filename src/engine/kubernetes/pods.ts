@@ -4,8 +4,9 @@ import type { ProcessRunner } from '../../system/process.js';
 import { isSecretName } from '../../system/secret.js';
 import type { ExecOptions, PipeOptions, PipeResult } from '../engine.js';
 import * as argv from './argv.js';
-import { createCluster, type KubeObject } from './cluster.js';
+import { createCluster } from './cluster.js';
 import { explainKubectlError } from './errors.js';
+import type { KubeObject } from './objects.js';
 
 const COMPONENT = 'app.kubernetes.io/component';
 /** The note that kubectl adds to the output of a program that failed. */
@@ -40,7 +41,8 @@ export function createPods({ processes, signal, target, objectName }: PodDepende
 
   async function running(service: string): Promise<{ pod: string; container: string }> {
     const pod = (await podsOf(service)).find(({ status }) => status?.phase === 'Running');
-    if (pod) return { pod: pod.metadata.name, container: pod.spec.containers[0].name };
+    const [container] = pod?.spec?.containers ?? [];
+    if (pod && container) return { pod: pod.metadata.name, container: container.name };
     throw new UserError({
       code: 'SERVICE_NOT_RUNNING',
       message: `no pod of "${service}" runs in the namespace ${target.namespace}`,

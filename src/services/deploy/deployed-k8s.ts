@@ -1,5 +1,6 @@
 import type { Deployed, DeployedDatabase, DeployedService } from '../../doctor/deployed.js';
-import type { Cluster, KubeObject } from '../../engine/kubernetes/cluster.js';
+import type { Cluster } from '../../engine/kubernetes/cluster.js';
+import type { KubeContainer, KubeObject, PodSpec } from '../../engine/kubernetes/objects.js';
 import { objectName } from '../../export/k8s/objects.js';
 import type { ComposeProject } from '../../project/model.js';
 import { postgresServices } from '../../project/service-roles.js';
@@ -131,7 +132,7 @@ function serviceOf(
   }
   const pod = podSpec(workload);
   const containers = containersOf(workload);
-  const container = containers.find((one) => one.name === component) ?? containers[0] ?? {};
+  const container = containers.find((one) => one.name === component) ?? containers[0] ?? { name: component };
   return {
     ...common,
     oneShot: kind === 'Job',
@@ -161,23 +162,17 @@ function countsOf(workload: KubeObject): Pick<DeployedService, 'wanted' | 'ready
   };
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: a container's specification is as wide as Kubernetes.
-function containersOf(object: KubeObject): any[] {
+function containersOf(object: KubeObject): KubeContainer[] {
   return podSpec(object)?.containers ?? [];
 }
 
 /** A LimitRange of the namespace gives pods limits that their workload does not name. */
-function isLimited(
-  container: { resources?: { limits?: { memory?: string } } },
-  name: string,
-  pods: readonly KubeObject[],
-): boolean {
+function isLimited(container: KubeContainer, name: string, pods: readonly KubeObject[]): boolean {
   if (container.resources?.limits?.memory !== undefined) return true;
   return (
     pods.length > 0 &&
     pods.every(({ spec }) => {
-      const own =
-        spec?.containers?.find((one: { name: string }) => one.name === name) ?? spec?.containers?.[0];
+      const own = spec?.containers?.find((one) => one.name === name) ?? spec?.containers?.[0];
       return own?.resources?.limits?.memory !== undefined;
     })
   );
@@ -193,13 +188,7 @@ function killedForMemory(pod: KubeObject): string | undefined {
 }
 
 /** Values of ConfigMaps and of the container itself; those of Secrets are not in clear. */
-function environmentOf(
-  container: {
-    env?: { name: string; value?: string }[];
-    envFrom?: { configMapRef?: { name: string } }[];
-  },
-  configMaps: readonly KubeObject[],
-): Record<string, string> {
+function environmentOf(container: KubeContainer, configMaps: readonly KubeObject[]): Record<string, string> {
   const mapped = (container.envFrom ?? []).map(({ configMapRef }) => {
     const found = configMaps.find(({ metadata }) => metadata.name === configMapRef?.name);
     return (found?.data ?? {}) as Record<string, string>;
@@ -210,10 +199,7 @@ function environmentOf(
   return Object.assign({}, ...mapped, Object.fromEntries(own));
 }
 
-function hostMounts(
-  pod: { volumes?: { name: string; hostPath?: { path: string } }[] } | undefined,
-  container: { volumeMounts?: { name: string; mountPath: string; readOnly?: boolean }[] },
-): DeployedService['hostMounts'] {
+function hostMounts(pod: PodSpec | undefined, container: KubeContainer): DeployedService['hostMounts'] {
   return (container.volumeMounts ?? []).flatMap(({ name, mountPath, readOnly = false }) => {
     const path = pod?.volumes?.find((volume) => volume.name === name)?.hostPath?.path;
     return path === undefined ? [] : [{ source: path, target: mountPath, readOnly }];
@@ -221,8 +207,8 @@ function hostMounts(
 }
 
 function secretsOf(
-  pod: { volumes?: { secret?: { secretName?: string } }[] } | undefined,
-  container: { envFrom?: { secretRef?: { name: string } }[] },
+  pod: PodSpec | undefined,
+  container: KubeContainer,
   secrets: readonly KubeObject[] | undefined,
 ): DeployedService['secrets'] {
   const mounted = (pod?.volumes ?? []).flatMap(({ secret }) => secret?.secretName ?? []);
@@ -251,7 +237,7 @@ function databaseOf(project: ComposeProject, { workloads, backups }: KubeObjects
   const cluster = found.metadata.name;
   const newest = backups
     .filter(({ spec, status }) => spec?.cluster?.name === cluster && status?.phase === 'completed')
-    .map(({ status }) => String(status.stoppedAt ?? ''))
+    .map(({ status }) => String(status?.stoppedAt ?? ''))
     .sort()
     .at(-1);
   return {

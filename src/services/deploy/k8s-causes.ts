@@ -1,4 +1,5 @@
-import type { Cluster, KubeObject } from '../../engine/kubernetes/cluster.js';
+import type { Cluster } from '../../engine/kubernetes/cluster.js';
+import type { KubeObject } from '../../engine/kubernetes/objects.js';
 import { type CauseFinder, type DeployCause, type DeployFailure, masked } from './evidence.js';
 import { containerStatuses, type KubeFailure, podsOf } from './k8s-rollout.js';
 
@@ -200,14 +201,14 @@ function causeIn(told: Told): DeployCause | undefined {
 }
 
 function isOf(claim: KubeObject, pod: KubeObject | undefined): boolean {
-  const volumes = (pod?.spec?.volumes ?? []) as { persistentVolumeClaim?: { claimName: string } }[];
+  const volumes = pod?.spec?.volumes ?? [];
   return volumes.some(
     ({ persistentVolumeClaim }) => persistentVolumeClaim?.claimName === claim.metadata.name,
   );
 }
 
 function conditionsOf(pod: KubeObject | undefined): string[] {
-  const conditions = (pod?.status?.conditions ?? []) as { type: string; status: string; message?: string }[];
+  const conditions = pod?.status?.conditions ?? [];
   return conditions
     .filter(({ type, status, message }) => type === 'PodScheduled' && status === 'False' && message)
     .map(({ message }) => message as string);

@@ -3,7 +3,8 @@ import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
-import type { Cluster, KubeObject } from '../../engine/kubernetes/cluster.js';
+import type { Cluster } from '../../engine/kubernetes/cluster.js';
+import type { KubeObject, PodSpec } from '../../engine/kubernetes/objects.js';
 import { ExitCode, UserError } from '../../errors.js';
 import { type K8sOptions, kubernetesManifests, type Manifests } from '../../export/k8s/manifests.js';
 import type { DatabaseForm } from '../../export/k8s/part.js';
@@ -17,12 +18,12 @@ const PLACEHOLDER = /(?:^|\.)example\.com(?:[:/]|$)/;
 export async function exportedForm(
   folder: string,
   databaseName: string | undefined,
-): Promise<{ database?: DatabaseForm; ingress?: string }> {
+): Promise<{ database?: DatabaseForm; ingress?: string | undefined }> {
   const base = join(folder, 'base');
   if (!existsSync(join(base, 'kustomization.yaml'))) return {};
   const [kustomization] = objectsOf(await readFile(join(base, 'kustomization.yaml'), 'utf8'));
   const resources = (kustomization?.resources ?? []) as string[];
-  const found: { database?: DatabaseForm; ingress?: string } = {};
+  const found: { database?: DatabaseForm; ingress?: string | undefined } = {};
   for (const name of resources) {
     if (!existsSync(join(base, name))) continue;
     for (const { kind, metadata, spec } of objectsOf(await readFile(join(base, name), 'utf8'))) {
@@ -76,7 +77,7 @@ export async function projectObjects(
 function assertFinished(objects: readonly KubeObject[], file: string): void {
   for (const object of objects) {
     const { containers = [], initContainers = [] } = podSpec(object) ?? {};
-    const images: string[] = [...containers, ...initContainers].map(({ image }) => image);
+    const images = [...containers, ...initContainers].flatMap(({ image }) => image ?? []);
     const image = images.find((one) => PLACEHOLDER.test(one.split('/')[0] ?? ''));
     if (image !== undefined) {
       throw unfinished(
@@ -98,8 +99,7 @@ function unfinished(message: string, hint: string): UserError {
   return new UserError({ code: 'OVERLAY_UNFINISHED', message, hint, exitCode: ExitCode.projectInvalid });
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: a pod's specification is as wide as Kubernetes.
-export function podSpec({ spec }: KubeObject): any {
+export function podSpec({ spec }: KubeObject): PodSpec | undefined {
   return spec?.template?.spec;
 }
 

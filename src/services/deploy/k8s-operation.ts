@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
-import { type Cluster, createCluster, type KubeObject } from '../../engine/kubernetes/cluster.js';
+import { type Cluster, createCluster } from '../../engine/kubernetes/cluster.js';
+import type { KubeObject } from '../../engine/kubernetes/objects.js';
 import { ExitCode, UserError } from '../../errors.js';
 import { operation } from '../operation.js';
 import type { TakenBack } from './deploy-failed.js';
@@ -148,10 +149,7 @@ async function dropStuckPods(cluster: Cluster, workloads: readonly KubeObject[])
   const pods = await cluster.list('pod');
   const stuck = sets.flatMap((set) =>
     podsOf(set, pods).filter(
-      ({ status }) =>
-        !status?.conditions?.some(
-          ({ type, status: is }: { type: string; status: string }) => type === 'Ready' && is === 'True',
-        ),
+      ({ status }) => !status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True'),
     ),
   );
   await cluster.remove(stuck.map(nameOf));

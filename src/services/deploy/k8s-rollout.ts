@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ServicePhase } from '../../engine/engine.js';
-import type { Cluster, KubeObject } from '../../engine/kubernetes/cluster.js';
+import type { Cluster } from '../../engine/kubernetes/cluster.js';
+import type { ContainerStatus, KubeObject } from '../../engine/kubernetes/objects.js';
 import { nameOf } from './k8s-objects.js';
 
 const POLL_MS = 1000;
@@ -101,18 +102,11 @@ interface Progress {
   failure?: Omit<KubeFailure, 'object'>;
 }
 
-interface Condition {
-  type: string;
-  status: string;
-  reason?: string;
-  message?: string;
-}
-
 /**
  * Reads the conditions and counts that `kubectl rollout status` uses (kubectl 1.34, pkg/polymorphichelpers).
  */
 export function progressOf({ kind, metadata, spec = {}, status = {} }: KubeObject): Progress {
-  const conditions = (status.conditions ?? []) as Condition[];
+  const conditions = status.conditions ?? [];
   const condition = (type: string, value: string) =>
     conditions.find((one) => one.type === type && one.status === value);
   if (kind === 'Job') {
@@ -206,18 +200,6 @@ function hopeless(
     }
   }
   return undefined;
-}
-
-export interface ContainerStatus {
-  name: string;
-  restartCount: number;
-  ready: boolean;
-  state?: {
-    waiting?: { reason?: string; message?: string };
-    terminated?: { reason?: string; exitCode?: number; message?: string };
-    running?: object;
-  };
-  lastState?: { terminated?: { reason?: string; exitCode?: number; message?: string } };
 }
 
 export function containerStatuses({ status }: KubeObject): ContainerStatus[] {

@@ -1,4 +1,5 @@
-import type { Cluster, KubeObject } from '../../engine/kubernetes/cluster.js';
+import type { Cluster } from '../../engine/kubernetes/cluster.js';
+import type { KubeObject } from '../../engine/kubernetes/objects.js';
 import { ExitCode, UserError } from '../../errors.js';
 import type { NeededSecret } from '../../export/k8s/manifests.js';
 import { objectName } from '../../export/k8s/objects.js';
@@ -177,11 +178,11 @@ export function withVersions(
   secrets: readonly VersionedKubeSecret[],
 ): KubeObject[] {
   const named = new Map(secrets.map(({ base, name }) => [base, name]));
-  const renamed = (name: string | undefined) => (name === undefined ? undefined : (named.get(name) ?? name));
+  const renamed = (name: string) => named.get(name) ?? name;
   return structuredClone(objects as KubeObject[]).map((object) => {
     const pod = podSpec(object);
-    for (const volume of pod?.volumes ?? []) {
-      if (volume.secret) volume.secret.secretName = renamed(volume.secret.secretName);
+    for (const { secret } of pod?.volumes ?? []) {
+      if (secret?.secretName !== undefined) secret.secretName = renamed(secret.secretName);
     }
     for (const container of [...(pod?.containers ?? []), ...(pod?.initContainers ?? [])]) {
       for (const { secretRef } of container.envFrom ?? [])
@@ -189,7 +190,8 @@ export function withVersions(
     }
     if (object.kind === 'Cluster') {
       const { superuserSecret, bootstrap } = object.spec ?? {};
-      for (const ref of [superuserSecret, bootstrap?.initdb?.secret]) if (ref) ref.name = renamed(ref.name);
+      for (const ref of [superuserSecret, bootstrap?.initdb?.secret])
+        if (ref?.name !== undefined) ref.name = renamed(ref.name);
     }
     return object;
   });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { Cluster, KubeObject } from '../../../../src/engine/kubernetes/cluster.js';
+import type { Cluster } from '../../../../src/engine/kubernetes/cluster.js';
 import { explainKubectlError } from '../../../../src/engine/kubernetes/errors.js';
+import type { KubeObject } from '../../../../src/engine/kubernetes/objects.js';
 import { CommandError, UserError } from '../../../../src/errors.js';
 import { explainKubeFailure } from '../../../../src/services/deploy/k8s-causes.js';
 import { awaitKubeRollout, progressOf } from '../../../../src/services/deploy/k8s-rollout.js';
@@ -51,7 +52,7 @@ const pod = (status: object): KubeObject => ({
   apiVersion: 'v1',
   kind: 'Pod',
   metadata: { name: 'api-1', uid: 'p', labels: { app: 'api' } },
-  spec: { volumes: [{ persistentVolumeClaim: { claimName: 'data' } }] },
+  spec: { volumes: [{ name: 'data', persistentVolumeClaim: { claimName: 'data' } }] },
   status,
 });
 const waiting = (reason: string, message = '', more: object = {}) =>
@@ -242,14 +243,14 @@ it('gives pods the version of a secret, wherever they name it', () => {
   const secret = { base: 'word', name: 'word-v3', version: 3, keys: [], state: 'kept' as const, content: {} };
   const before = deployment({}, { template: { spec } });
   const [after] = withVersions([before], [secret]);
-  expect(after?.spec.template.spec).toEqual({
+  expect(after?.spec?.template?.spec).toEqual({
     volumes: [
       { name: 'a', secret: { secretName: 'word-v3' } },
       { name: 'b', secret: { secretName: 'theirs' } },
     ],
     containers: [{ envFrom: [{ configMapRef: { name: 'word' } }, { secretRef: { name: 'word-v3' } }] }],
   });
-  expect(before.spec.template.spec).toBe(spec);
+  expect(before.spec?.template?.spec).toBe(spec);
 });
 
 it.each([
