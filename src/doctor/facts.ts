@@ -14,7 +14,6 @@ import { mountedText } from '../project/mounted-file.js';
 import { maskText, secretValues } from '../project/secret-values.js';
 import { postgresServices } from '../project/service-roles.js';
 import type { ProjectSettings } from '../project/settings-file.js';
-import { SETTINGS_FILE } from '../project/settings-path.js';
 import { shellWord } from '../system/argv.js';
 import type { ProcessRunner } from '../system/process.js';
 import { databaseQuestions } from './database-questions.js';
@@ -128,15 +127,6 @@ export interface FactsInput {
   deployed?: (project: ComposeProject) => Promise<DeployedFact>;
   /** Ask no engine; checks get this error instead. */
   absent?: UserError;
-}
-
-/** `invctl.yaml` of a folder; undefined when there is none. @throws UserError CONFIG_INVALID (exit 4) */
-export async function settingsIn(
-  location: Pick<ProjectLocation, 'directory' | 'environment' | 'host'>,
-): Promise<ProjectSettings | undefined> {
-  if (!existsSync(join(location.directory, SETTINGS_FILE))) return undefined;
-  const { readSettings } = await import('../project/settings-file.js');
-  return readSettings(location);
 }
 
 export async function gatherFacts(input: FactsInput): Promise<Facts> {

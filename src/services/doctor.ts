@@ -1,5 +1,5 @@
 import type { Check, FixStep } from '../doctor/check.js';
-import { type Facts, gatherFacts, settingsIn } from '../doctor/facts.js';
+import { type Facts, gatherFacts } from '../doctor/facts.js';
 import { applyFixes, type FixOutcome } from '../doctor/fix/apply.js';
 import { locateBroken } from '../doctor/reading.js';
 import { CHECKS } from '../doctor/registry.js';
@@ -8,6 +8,7 @@ import type { EngineKind } from '../engine/engine.js';
 import { rememberedEngine } from '../engine/select.js';
 import { usageError } from '../errors.js';
 import { nearest } from '../project/nearest.js';
+import { settingsIn } from '../project/present-settings.js';
 import { withProjectLock } from '../system/lock.js';
 import type { ServiceContext } from './context.js';
 import { findDeployed } from './deploy/deployed-project.js';

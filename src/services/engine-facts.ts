@@ -1,5 +1,6 @@
-import { type Facts, type FactsInput, gatherFacts, settingsIn } from '../doctor/facts.js';
+import { type Facts, type FactsInput, gatherFacts } from '../doctor/facts.js';
 import type { Engine } from '../engine/engine.js';
+import { settingsIn } from '../project/present-settings.js';
 import type { ServiceContext } from './context.js';
 
 /**

@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type FirstLogin, firstLogin } from '../doctor/admin-password.js';
-import { settingsIn } from '../doctor/facts.js';
 import type {
   BuildChoice,
   Engine,
@@ -13,6 +12,7 @@ import type {
 } from '../engine/engine.js';
 import { rememberEngine } from '../engine/select.js';
 import type { ServiceStatus } from '../engine/service-status.js';
+import { settingsIn } from '../project/present-settings.js';
 import { withProjectLock } from '../system/lock.js';
 import { assertServices } from './choose-services.js';
 import type { ServiceContext } from './context.js';

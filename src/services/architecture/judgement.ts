@@ -1,10 +1,11 @@
 import type { JudgedCheck } from '../../architecture/stack.js';
 import { CHAPTERS } from '../../doctor/check.js';
-import { type Facts, gatherFacts, settingsIn } from '../../doctor/facts.js';
+import { type Facts, gatherFacts } from '../../doctor/facts.js';
 import type { Reading } from '../../doctor/reading.js';
 import { CHECKS } from '../../doctor/registry.js';
 import { type CheckResult, runChecks } from '../../doctor/run.js';
 import { ExitCode, UserError } from '../../errors.js';
+import { settingsIn } from '../../project/present-settings.js';
 import type { ServiceContext } from '../context.js';
 
 /** Checks whose verdict follows from the compose files and Dockerfiles alone, on every machine. */

@@ -1,11 +1,11 @@
 import { join, resolve } from 'node:path';
-import { settingsIn } from '../../doctor/facts.js';
 import { type Cluster, createCluster, kubectlRefusal } from '../../engine/kubernetes/cluster.js';
 import type { KubeObject } from '../../engine/kubernetes/objects.js';
 import { CommandError, ExitCode, UserError } from '../../errors.js';
 import { objectName } from '../../export/k8s/objects.js';
 import type { DatabaseForm } from '../../export/k8s/part.js';
 import type { Loss } from '../../export/source.js';
+import { settingsIn } from '../../project/present-settings.js';
 import { appService } from '../../project/service-roles.js';
 import { readSettings } from '../../project/settings-file.js';
 import { assertNothingUnfinished, beginJournal } from '../../system/journal.js';

@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { settingsIn } from '../../doctor/facts.js';
 import { createEngine } from '../../engine/select.js';
 import {
   createSwarm,
@@ -15,6 +14,7 @@ import { CommandError, UserError } from '../../errors.js';
 import type { ExportSource, Loss } from '../../export/source.js';
 import type { Json } from '../../export/swarm/json.js';
 import { type StackFile, swarmStackFile } from '../../export/swarm/stack-file.js';
+import { settingsIn } from '../../project/present-settings.js';
 import { assertNothingUnfinished, beginJournal } from '../../system/journal.js';
 import { withProjectLock } from '../../system/lock.js';
 import { timeId } from '../../system/time-id.js';
