@@ -61,6 +61,8 @@ const SESSIONS = 'job="postgres",datname="shop",state="active",usename="postgres
 
 const EXPIRY = 'probe_ssl_earliest_cert_expiry{job="certificate",instance="shop.localhost"}';
 
+const LINES = 'vl_rows_ingested_total{job="logs",instance="log-store:9428",type="jsonline"}';
+
 /** What two hours of a stack look like in which nothing hurts, a sample a minute, as promtool writes series. */
 const HEALTHY: Readonly<Record<string, string>> = {
   [`up${API}`]: '1x120',
@@ -92,6 +94,8 @@ const HEALTHY: Readonly<Record<string, string>> = {
   'node_filesystem_avail_bytes{job="node",fstype="squashfs",mountpoint="/snap/core"}': '0x120',
   'node_filesystem_size_bytes{job="node",fstype="squashfs",mountpoint="/snap/core"}': '100x120',
   'node_filesystem_readonly{job="node",fstype="squashfs",mountpoint="/snap/core"}': '1x120',
+  // Nothing but log-shipper's own line.
+  [LINES]: '0+1x120',
   'alertmanager_notifications_failed_total{job="alertmanager",integration="webhook"}': '0x120',
   'probe_success{job="certificate",instance="shop.localhost"}': '1x120',
   // Four hours left at the end: now Caddy renews it.
@@ -154,6 +158,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
       'alertmanager_notifications_failed_total{job="alertmanager",integration="webhook"}': '0x80 0+1x40',
     },
   },
+  LogsNotShipped: { series: { [LINES]: '0+20x100 2000x20' } },
   // An hour left at the end.
   CertificateEnds: { series: { [EXPIRY]: '10800x120' } },
   CertificateMissing: {
@@ -245,6 +250,9 @@ describe('the alerts of --monitoring', () => {
       await judge([
         scenario('a quiet stack', { ...quiet, ...replica }, []),
         scenario('protection in place of backups', protectedAlone, []),
+        scenario('a project that started four minutes ago', { [LINES]: '_x116 0x4' }, []),
+        scenario('a store that starts anew', { [LINES]: '0+1x110 0+1x9' }, []),
+        scenario('a store that is away', { [LINES]: '0+1x60 _x60' }, []),
       ]),
     ).toBe('');
   });
@@ -360,6 +368,27 @@ describe('the configuration of --monitoring', () => {
     expect(named.length).toBeGreaterThan(2);
     for (const name of named) expect(rules.map(({ alert }) => alert)).toContain(name);
     expect(text).toContain('receiver: nobody');
+  });
+
+  it('is one that syslog-ng accepts', async ({ skip }) => {
+    const version = await execute('syslog-ng', ['--version']).then(
+      ({ stdout }) => Number(/^syslog-ng \d+ \((\d+\.\d+)/m.exec(stdout)?.[1]),
+      () => undefined,
+    );
+    skip(version === undefined, 'no syslog-ng here (Debian: syslog-ng-core and syslog-ng-mod-http)');
+    skip(Number(version) < 4.2, `syslog-ng ${version} is older than the configuration`);
+    const text = await readFile(join(ADDITION, 'syslog-ng.conf'), 'utf8');
+    const refused = async (conf: string) => {
+      const file = join(await temporaryFolder(), 'syslog-ng.conf');
+      await writeFile(file, conf);
+      const env = { ...process.env, PROJECT: 'shop' };
+      return execute('syslog-ng', ['--syntax-only', '--cfgfile', file], { env }).then(
+        () => '',
+        ({ stderr }) => String(stderr),
+      );
+    };
+    expect(await refused(text)).toBe('');
+    expect(await refused(text.replace('batch-lines', 'batch-lanes'))).toContain('batch-lanes');
   });
 
   it('is about metrics that are there: the API, the exporters, the backups', async ({ skip }) => {

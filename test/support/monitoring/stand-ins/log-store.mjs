@@ -6,6 +6,7 @@ import { text } from 'node:stream/consumers';
 
 const FILE = '/logs/lines.jsonl';
 const told = [];
+let taken = 0;
 let isAway = false;
 
 createServer(async (request, response) => {
@@ -17,7 +18,10 @@ createServer(async (request, response) => {
       const fields = JSON.parse(line);
       return ['_time', '_msg', ...streams].every((name) => typeof fields[name] === 'string');
     });
-    if (!isAway && isWhole) appendFileSync(FILE, lines.map((line) => `${line}\n`).join(''));
+    if (!isAway && isWhole) {
+      appendFileSync(FILE, lines.map((line) => `${line}\n`).join(''));
+      taken += lines.length;
+    }
     response.statusCode = isAway ? 503 : isWhole ? 200 : 400;
     response.end();
   } else if (pathname === '/webhook') {
@@ -31,7 +35,7 @@ createServer(async (request, response) => {
     isAway = pathname === '/away';
     response.end();
   } else if (pathname === '/metrics') {
-    response.end('vm_app_version{short_version="stand-in"} 1\n');
+    response.end(`vl_rows_ingested_total{type="jsonline"} ${taken}\n`);
   } else {
     response.statusCode = pathname === '/health' ? 200 : 404;
     response.end('OK');
