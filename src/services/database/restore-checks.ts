@@ -123,7 +123,7 @@ function assertRoom(available: number | undefined, needed: number): void {
   if (available === undefined || available >= needed) return;
   throw new UserError({
     code: 'DATABASE_DISK_FULL',
-    message: `the server has ${available} bytes left for data, and about ${Math.ceil(needed)} are needed beside the live database`,
+    message: `the disk of the server's data has ${Math.floor(available / 1e6)} MB left, and about ${Math.ceil(needed / 1e6)} MB are needed beside the live database`,
     hint: 'make room there, e.g. with: invctl db restore --forget, or docker system df',
     details: { available, needed: Math.ceil(needed) },
   });

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import type { BesideTrial } from '../../engine/trials.js';
 import { ExitCode, UserError } from '../../errors.js';
 import { outputTail } from '../../system/argv.js';
+import { noRoomBeside, roomEnd } from './room.js';
 
 /**
  * A restore's folders are in the data folder itself, because it is on the volume: so both servers' files
@@ -11,7 +12,10 @@ import { outputTail } from '../../system/argv.js';
 const PREFIX = 'pgsql_tmp_';
 const BEFORE = `${PREFIX}before_`;
 
+// The live server ends where its disk is full, so it is not filled in vain.
 const UNPACK_BASE = `umask 077
+free=$(df -Pk "$3" | awk 'END { print $(NF - 2) }')
+[ "$4" = 0 ] || [ "$((free))" -ge "$4" ] || { echo "No space left: $((free / 1000)) MB are free" >&2; exit 1; }
 mkdir -p "$1" && "$2" -dc | tar -x -f - -C "$1"`;
 
 // Combines an incremental base with the ones before it, because the changes alone are not a data folder.
@@ -86,17 +90,22 @@ export async function idsOfPrevious(run: FileProgram, data: string): Promise<str
 
 /**
  * Runs a program where the data folder is, and returns what it printed.
- * @throws UserError DATA_FILES_FAILED
+ * @throws UserError DATA_FILES_FAILED, DATABASE_DISK_FULL
  */
 export type FileProgram = (command: readonly string[], input?: Readable) => Promise<string>;
 
-/** Runs programs in a trial beside the database's service. */
-export function fileProgram(trial: BesideTrial, service: string): FileProgram {
+/**
+ * Runs programs in a trial beside the database's service.
+ * @param needed see {@link noRoomBeside}
+ */
+export function fileProgram(trial: BesideTrial, service: string, needed?: number): FileProgram {
   return async (command, input = Readable.from([])) => {
     const { status, output } = await trial.runOnData(command, input);
     if (status === 0) return output;
+    const full = roomEnd(output);
+    if (full !== undefined) throw noRoomBeside(service, needed, full);
     throw new UserError({
-      code: /No space left/.test(output) ? 'DATABASE_DISK_FULL' : 'DATA_FILES_FAILED',
+      code: 'DATA_FILES_FAILED',
       message: `the files of a second server cannot be written beside those of ${service}: ${outputTail(output, 4) || `exit status ${status}`}`,
       hint: 'invctl doctor      (is the disk full?)',
       exitCode: ExitCode.failure,
@@ -115,20 +124,28 @@ export interface BaseArchive {
  * @param chain the base and the incremental ones before it, oldest first.
  * @param wal a tar of segments.
  * @param settings what is added to its `postgresql.auto.conf`.
+ * @param needed bytes that have to be free before.
  */
 export async function fillFolder(
   run: FileProgram,
-  { incoming }: RestoreFolders,
+  { data, incoming }: RestoreFolders,
   {
     chain,
     wal,
     settings,
-  }: { chain: readonly (() => Promise<BaseArchive>)[]; wal: Readable; settings: string },
+    needed,
+  }: {
+    chain: readonly (() => Promise<BaseArchive>)[];
+    wal: Readable;
+    settings: string;
+    needed: number | undefined;
+  },
 ): Promise<void> {
   for (const [index, open] of chain.entries()) {
     const { content, decompressor } = await open();
     const folder = chain.length === 1 ? 'data' : `part-${String(index).padStart(3, '0')}`;
-    await run(['sh', '-c', UNPACK_BASE, 'sh', `${incoming}/${folder}`, decompressor], content);
+    const room = String(index === 0 && needed !== undefined ? Math.ceil(needed / 1024) : 0);
+    await run(['sh', '-c', UNPACK_BASE, 'sh', `${incoming}/${folder}`, decompressor, data, room], content);
   }
   if (chain.length > 1) await run(['sh', '-c', COMBINE, 'sh', incoming]);
   await run(['sh', '-c', UNPACK_WAL, 'sh', incoming, settings], wal);

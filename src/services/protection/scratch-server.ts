@@ -30,6 +30,8 @@ import {
   retarget,
 } from './data-files.js';
 
+import { bytesBeside, noRoomBeside, roomEnd } from './room.js';
+
 const POLL_MS = 250;
 const START_TIMEOUT_MS = 120_000;
 const LOG_LINES = 12;
@@ -52,16 +54,23 @@ export interface ScratchServer {
   paused: boolean;
 }
 
-/** Opens the trial project of a restore, on the live volume, with its data folder in another place on it. */
+/**
+ * Opens the trial project of a restore, on the live volume, with its data folder in another place on it.
+ * @param beside.needed bytes that it is going to take, for the message where they are not there.
+ */
 export async function openBeside(
   context: ServiceContext,
   { engine, location, project, service }: Database,
-  { folder, ...beside }: Pick<BesideInput, 'name' | 'dataDirectory' | 'folder' | 'server'>,
+  {
+    folder,
+    needed,
+    ...beside
+  }: Pick<BesideInput, 'name' | 'dataDirectory' | 'folder' | 'server'> & { needed?: number | undefined },
 ): Promise<{ trial: Trial; run: FileProgram }> {
   const trials = await openTrials(engine, context);
   const input = { ...beside, project, service, folder: `${folder}/data` };
   const trial = await trials.prepareBeside(location, input);
-  return { trial, run: fileProgram(trial, service.name) };
+  return { trial, run: fileProgram(trial, service.name, needed) };
 }
 
 /**
@@ -93,8 +102,10 @@ export async function recoverBeside(
   const proof = { signal: context.signal, opener };
   for (const { folder } of plan.chain) await proveSums(folder, [], { ...proof, all: true });
   await proveSegments(place, plan, proof);
+  const needed = await bytesBeside(plan, input.record.segmentBytes, opener);
   input.onStep?.('unpack');
   const { trial, run } = await openBeside(context, live, {
+    needed,
     name,
     dataDirectory: folders.data,
     folder: folders.incoming,
@@ -104,17 +115,17 @@ export async function recoverBeside(
   await withWalFolder(place, name, plan, async (folder) => {
     const chain = plan.chain.map((base) => () => openBase(base, opener));
     const wal = Readable.from(walArchive(folder, input.record.segmentBytes, opener), { objectMode: false });
-    await fillFolder(run, folders, { chain, wal, settings: settings(target) });
+    await fillFolder(run, folders, { chain, wal, settings: settings(target), needed });
   });
   input.onStep?.('recover');
   const database: Database = { ...live, engine: trial.engine, location: trial.location };
-  let state = await recover(context, database);
+  let state = await recover(context, database, needed);
   if (state === 'not reached') {
     if (target.kind === 'before') throw transactionNotFound(target.transaction);
     // Nothing was committed between the last transaction of the WAL and the moment.
     await trial.engine.stop(trial.location, [live.service.name]);
     await retarget(run, folders, settings({ kind: 'end' }));
-    state = await recover(context, database);
+    state = await recover(context, database, needed);
   }
   if (state === 'not reached') throw new Error('a recovery without a target has none to miss');
   const { lastCommit, paused, end } = state;
@@ -227,7 +238,11 @@ function once<T>(make: () => Promise<T>): () => Promise<T> {
 type Recovered = { lastCommit: Date | null; paused: boolean; end: Lsn | undefined };
 
 /** Starts the server and waits until recovery stops, by pausing at its target or at the end of the WAL. */
-async function recover(context: ServiceContext, database: Database): Promise<Recovered | 'not reached'> {
+async function recover(
+  context: ServiceContext,
+  database: Database,
+  needed: number | undefined,
+): Promise<Recovered | 'not reached'> {
   const { engine, location, service } = database;
   const since = new Date().toISOString();
   await engine.up(
@@ -240,6 +255,8 @@ async function recover(context: ServiceContext, database: Database): Promise<Rec
     if (status?.state !== 'running' && status?.state !== 'created') {
       const log = await logTail(database, since);
       if (saysTargetNotReached(log)) return 'not reached';
+      const full = roomEnd(log);
+      if (full !== undefined) throw noRoomBeside(service.name, needed, full);
       throw new UserError({
         code: 'RECOVERY_FAILED',
         message: `the server that is made of the base backup does not start:\n${outputTail(log, LOG_LINES)}`,

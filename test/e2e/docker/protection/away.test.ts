@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { withoutDocker } from '../../../support/docker.js';
 import { atFullSize } from '../../../support/fault-counts.js';
-import { mountSmallDisk, unmount } from '../../../support/small-disk.js';
+import { failDisk, isMounted, mountDiskImage, unmount } from '../../../support/small-disk.js';
 import { type DatabaseProject, startDatabaseProject } from '../database/fixture.js';
 
 /** The place's disk is away for longer than the server keeps WAL: each test begins where the one before it ended. */
@@ -14,7 +14,9 @@ describe.skipIf(withoutDocker || !atFullSize)(
   'a disk of the place that is away past the bound of the slot',
   () => {
     let project: DatabaseProject;
+    /** The disk as it is mounted before anything leads to it, and the file that it is made of. */
     let disk: string;
+    let image: string;
     let mountpoint: string;
     let mounted = false;
 
@@ -22,7 +24,8 @@ describe.skipIf(withoutDocker || !atFullSize)(
       project = startDatabaseProject('protect-away');
       disk = mkdtempSync(join(tmpdir(), 'invctl disk '));
       mountpoint = join(project.directory, 'backups');
-      mounted = mountSmallDisk(disk, '800m');
+      image = `${disk}.image`;
+      mounted = mountDiskImage(disk, image, 800 * 1024 ** 2);
       if (!mounted) return;
       plug();
       project.sql('CREATE TABLE notes (id serial PRIMARY KEY, text text NOT NULL)');
@@ -40,6 +43,7 @@ describe.skipIf(withoutDocker || !atFullSize)(
         unmount(disk);
       }
       rmSync(disk, { recursive: true, force: true });
+      rmSync(image, { force: true });
       project.remove();
     });
 
@@ -123,7 +127,7 @@ describe.skipIf(withoutDocker || !atFullSize)(
     }, async ({ skip }) => {
       if (!mounted) return skip('no disk can be mounted here');
       const before = await project.succeed(['db', 'protect', 'status']);
-      execFileSync('mount', ['-o', 'remount,ro', disk]);
+      failDisk(disk);
       await untilStatus(({ receiver }) => receiver === 'silent');
       await tellsEverywhere('cannot write into its folder');
       // It lets go of what it has, for a disk that is mounted anew.
@@ -139,7 +143,9 @@ describe.skipIf(withoutDocker || !atFullSize)(
       for (const first = restarts(); restarts() === first; ) await sleep(500);
       writePastTheBound();
       unplug();
-      execFileSync('mount', ['-o', 'remount,rw', disk]);
+      execFileSync('umount', ['--lazy', disk]);
+      while (isMounted(image)) await sleep(500);
+      expect(mountDiskImage(disk, image)).toBe(true);
       plug();
       await healsByItself(before);
     });
