@@ -54,7 +54,7 @@ export function createCluster(
     try {
       return await processes.run('kubectl', args, { signal, ...options });
     } catch (error) {
-      throw explainKubectlError(error);
+      throw explainKubectlError(error, target);
     }
   }
 
@@ -81,7 +81,7 @@ export function createCluster(
       const result = await run(argv.get(target, [kind, name]), { allowFailure: true });
       if (result.status === 0) return itemsOf(result.stdout)[0];
       if (/\(NotFound\)/.test(result.stderr)) return undefined;
-      throw explainKubectlError(failedCommand(result));
+      throw explainKubectlError(failedCommand(result), target);
     },
     async list(kind, selector) {
       const words = selector === undefined ? [kind] : [kind, `--selector=${selector}`];
@@ -92,7 +92,7 @@ export function createCluster(
       const result = await run(argv.get(target, words), { allowFailure: true });
       if (result.status === 0) return itemsOf(result.stdout);
       if (/\(Forbidden\)|\(NotFound\)|doesn't have a resource type/.test(result.stderr)) return undefined;
-      throw explainKubectlError(failedCommand(result));
+      throw explainKubectlError(failedCommand(result), target);
     },
     async contextName() {
       if (target.context !== undefined) return target.context;
@@ -112,7 +112,7 @@ export function createCluster(
     async diff(objects) {
       const result = await run(argv.diff(target), { input: asInput(objects), allowFailure: true });
       if (result.status === 0 || (result.status === 1 && result.stdout !== '')) return result.stdout;
-      throw explainKubectlError(failedCommand(result));
+      throw explainKubectlError(failedCommand(result), target);
     },
     async remove(names) {
       if (names.length > 0) await run(argv.remove(target, names));

@@ -1,9 +1,17 @@
 import { CommandError, ExitCode, UserError } from '../../errors.js';
+import { shellWord } from '../../system/argv.js';
+import type { ClusterTarget } from './argv.js';
 
 interface Known {
   pattern: RegExp;
-  explain(match: RegExpExecArray): { code: string; message: string; hint: string; exitCode?: number };
+  /** @param kubectl `kubectl` for the context and the namespace, to be typed */
+  explain(
+    match: RegExpExecArray,
+    kubectl: string,
+  ): { code: string; message: string; hint: string; exitCode?: number };
 }
+
+const WEBHOOKS = 'kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations';
 
 /**
  * Messages of kubectl 1.20 to 1.34 about problems with itself, its kubeconfig, the API server or its rules.
@@ -41,6 +49,23 @@ const KNOWN: readonly Known[] = [
       exitCode: ExitCode.engineUnavailable,
     }),
   },
+  // Its reason may be a connection that was refused: not that to the API server.
+  {
+    pattern: /failed calling webhook "([^"]+)": ([^\n]*)/i,
+    explain: ([, rule, why]) => ({
+      code: 'MANIFEST_REFUSED',
+      message: `the API server asks "${rule}" about what is deployed, and gets no answer: ${why}`,
+      hint: `${WEBHOOKS}      (ask who runs the cluster: nothing is deployed there until it answers)`,
+    }),
+  },
+  {
+    pattern: /admission webhook "([^"]+)" denied the request(?:: ([^\n]*))?/i,
+    explain: ([, rule, why]) => ({
+      code: 'MANIFEST_REFUSED',
+      message: `the rule "${rule}" of the cluster refuses what is deployed${why ? `: ${why}` : ', without a reason'}`,
+      hint: `put what it asks for into k8s/overlays/production/kustomization.yaml, then: invctl deploy k8s      (the rule: ${WEBHOOKS})`,
+    }),
+  },
   {
     pattern:
       /(?:connection to the server (\S+) was refused|Unable to connect to the server: ([^\n]*)|dial tcp ([^\n]*)|connect: connection refused|net\/http: TLS handshake timeout|context deadline exceeded|(?:http2: )?(?:client|server) [^\n]*connection lost|unexpected EOF|etcdserver: [^\n]*)/i,
@@ -53,18 +78,23 @@ const KNOWN: readonly Known[] = [
   },
   {
     pattern: /exceeded quota: ([^\n]*)/i,
-    explain: ([, quota]) => ({
-      code: 'KUBE_QUOTA',
-      message: `the namespace's quota does not allow it: ${quota}`,
-      hint: 'kubectl describe resourcequota      (or lower deploy.resources in the compose file)',
-    }),
+    explain: ([, said = ''], kubectl) => {
+      const [quota = ''] = said.split(',');
+      const perPod = /\b(?:cpu|memory|storage)=/.test(said);
+      return {
+        code: 'KUBE_QUOTA',
+        // The number of Secrets reads like the value of one, and is redacted.
+        message: `the namespace's quota does not allow it: ${said.replace(/([\w./-]+)=(?:\[redacted\]|(\w+))/g, (_, name, number) => (number ? `${number} ${name}` : name))}`,
+        hint: `${kubectl} describe resourcequota ${quota}${perPod ? '      (or lower deploy.resources in the compose file)' : '      (ask who runs the cluster for more)'}`,
+      };
+    },
   },
   {
     pattern: /Error from server \(Forbidden\): ([^\n]*)|is forbidden: (User [^\n]*)/i,
-    explain: ([, whole, part]) => ({
+    explain: ([, whole, part], kubectl) => ({
       code: 'KUBE_FORBIDDEN',
       message: `the cluster does not allow it: ${whole ?? part}`,
-      hint: 'kubectl auth can-i --list      (ask who runs the cluster for a role in the namespace, such as `edit`)',
+      hint: `${kubectl} auth can-i --list      (ask who runs the cluster for a role in the namespace, such as \`edit\`)`,
     }),
   },
   {
@@ -88,7 +118,10 @@ const KNOWN: readonly Known[] = [
 ];
 
 /** Turns a known message into an error that says what to do; other errors are returned unchanged. */
-export function explainKubectlError(error: unknown): unknown {
+export function explainKubectlError(
+  error: unknown,
+  { context, namespace }: Partial<ClusterTarget> = {},
+): unknown {
   if (error instanceof UserError && error.code === 'PROGRAM_NOT_FOUND') {
     return new UserError({
       code: 'KUBECTL_MISSING',
@@ -108,9 +141,14 @@ export function explainKubectlError(error: unknown): unknown {
     });
   }
   if (!(error instanceof CommandError)) return error;
+  const kubectl = [
+    'kubectl',
+    ...(context === undefined ? [] : ['--context', shellWord(context)]),
+    ...(namespace === undefined ? [] : ['--namespace', namespace]),
+  ].join(' ');
   for (const { pattern, explain } of KNOWN) {
     const match = pattern.exec(error.stderrTail);
-    if (match) return new UserError({ ...explain(match), cause: error });
+    if (match) return new UserError({ ...explain(match, kubectl), cause: error });
   }
   return error;
 }

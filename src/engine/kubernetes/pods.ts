@@ -71,7 +71,7 @@ export function createPods({ processes, signal, target, objectName }: PodDepende
       );
       return { status, stdout, stderr: stderr.replace(EXIT_NOTE, '') };
     } catch (error) {
-      throw explainKubectlError(error);
+      throw explainKubectlError(error, target);
     }
   }
 

@@ -8,7 +8,7 @@ import { type LiveState, liveState } from '../../postgres/live-database.js';
 import { endSessions, withMaintenance } from '../../postgres/server-sessions.js';
 import { startDatabase } from '../../postgres/start-database.js';
 import { setAllowConnections } from '../../postgres/swap.js';
-import { inCluster } from '../deploy/cluster-project.js';
+import { inCluster, kubectlFor } from '../deploy/cluster-project.js';
 import { operation, type Run } from '../operation.js';
 
 /** What `recover` needs to finish or revert a restore. */
@@ -87,6 +87,6 @@ function stateOf(database: Database, name: string, signal: AbortSignal | undefin
 
 /** The hint for a service that does not come back on the restored database. */
 export function restartHint({ previous, cluster }: Pick<RestoreState, 'previous' | 'cluster'>): string {
-  if (cluster) return `kubectl --namespace ${cluster.namespace} get pods`;
+  if (cluster) return `${kubectlFor(cluster)} get pods`;
   return previous === null ? 'invctl logs' : 'invctl logs, or go back: invctl db restore --undo';
 }

@@ -1,5 +1,6 @@
 import { createKubernetesEngine } from '../../engine/kubernetes/engine.js';
 import { objectName } from '../../export/k8s/objects.js';
+import { shellWord } from '../../system/argv.js';
 import type { ServiceContext } from '../context.js';
 
 /** Where a project is deployed to. */
@@ -17,4 +18,15 @@ export function inCluster(
   const target = { namespace, ...(kube === undefined ? {} : { context: kube }) };
   const engine = createKubernetesEngine({ ...context, target, objectName });
   return { ...context, project: () => context.project(), engine: async () => engine };
+}
+
+/** The command that deploys it there again. */
+export function redeployK8s({ context, namespace }: DeployedCluster): string {
+  const at = context === undefined ? '' : ` --context ${shellWord(context)}`;
+  return `invctl deploy k8s${at} --namespace ${namespace}`;
+}
+
+/** `kubectl` for the namespace, to be typed. */
+export function kubectlFor({ context, namespace }: DeployedCluster): string {
+  return `kubectl${context === undefined ? '' : ` --context ${shellWord(context)}`} --namespace ${namespace}`;
 }

@@ -9,7 +9,7 @@ import { readSettings } from '../../project/settings-file.js';
 import { shellWord } from '../../system/argv.js';
 import type { World } from '../../system/world.js';
 import type { ServiceContext } from '../context.js';
-import { type DeployedCluster, inCluster } from './cluster-project.js';
+import { type DeployedCluster, inCluster, kubectlFor, redeployK8s } from './cluster-project.js';
 import { deployedK8s, readKubeObjects } from './deployed-k8s.js';
 import { rememberedCluster } from './deployed-record.js';
 import { deployedSwarm, readSwarmObjects } from './deployed-swarm.js';
@@ -117,15 +117,6 @@ function targetOf({ context, namespace }: DeployedCluster): { context?: string; 
 
 function placeOf({ context, namespace }: DeployedCluster): string {
   return `the namespace "${namespace}"${context === undefined ? '' : ` of the context ${context}`}`;
-}
-
-function redeployK8s({ context, namespace }: DeployedCluster): string {
-  const at = context === undefined ? '' : ` --context ${shellWord(context)}`;
-  return `invctl deploy k8s${at} --namespace ${namespace}`;
-}
-
-function kubectlFor({ context, namespace }: DeployedCluster): string {
-  return `kubectl${context === undefined ? '' : ` --context ${shellWord(context)}`} --namespace ${namespace}`;
 }
 
 /** The docker client of the project's engine, to be typed. */

@@ -3,7 +3,9 @@ import { z } from 'zod';
 import { type Cluster, createCluster } from '../../engine/kubernetes/cluster.js';
 import type { KubeObject } from '../../engine/kubernetes/objects.js';
 import { ExitCode, UserError } from '../../errors.js';
+import { shellWord } from '../../system/argv.js';
 import { operation } from '../operation.js';
+import { redeployK8s } from './cluster-project.js';
 import type { TakenBack } from './deploy-failed.js';
 import { rememberCluster } from './deployed-record.js';
 import { nameOf } from './k8s-objects.js';
@@ -69,7 +71,7 @@ export const k8sDeployOperation = operation({
       const rest =
         restore === undefined
           ? ''
-          : `; ${restore} is not restored yet: invctl deploy k8s --namespace ${namespace} --restore ${restore}`;
+          : `; ${restore} is not restored yet: ${redeployK8s({ context, namespace })} --restore ${shellWord(restore)}`;
       return `"${namespace}" is ready${rest}`;
     },
   },

@@ -26,7 +26,7 @@ export interface VersionedKubeSecret {
 
 /**
  * Chooses the version of each Secret that has the current content. A pod keeps the version that it started
- * with, so that a rollback finds it.
+ * with, so that a rollback finds it. A Secret of that name that invctl did not make stays what it is: the next number is taken.
  *
  * @throws UserError of {@link secretContent}, SECRET_EXTERNAL_MISSING
  */
@@ -50,9 +50,20 @@ export async function planKubeSecrets(
     }
     const content: Record<string, Buffer> = {};
     for (const key of keys) content[key.key] = await keyContent(source, base, key);
-    planned.push(versionOf(there, base, content));
+    const version = versionOf(there, base, content);
+    const isFree = version.state === 'kept' || !namespaceIsThere;
+    planned.push(isFree ? version : await withFreeName(cluster, version));
   }
   return planned;
+}
+
+async function withFreeName(cluster: Cluster, secret: VersionedKubeSecret): Promise<VersionedKubeSecret> {
+  let { name, version } = secret;
+  while (await cluster.get('secret', name)) {
+    version += 1;
+    name = `${secret.base}-v${version}`;
+  }
+  return { ...secret, name, version };
 }
 
 async function keyContent(

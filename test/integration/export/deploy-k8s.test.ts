@@ -4,7 +4,7 @@ import { mkdtemp } from 'node:fs/promises';
 import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { invctl } from '../../support/cli.js';
 import { clusterEnvironment, kubectl, kubectlWith, withoutCluster } from '../../support/export/cluster.js';
@@ -447,6 +447,105 @@ describe.skipIf(withoutCluster)('deploy k8s', () => {
     edit('{file: ./secrets/db_password.txt}', '{external: true}');
     expect(await refused()).toEqual([4, 'SECRET_EXTERNAL_MISSING']);
     expect(get(namespace, 'all', '-l', 'app.kubernetes.io/managed-by=invctl').items).toEqual([]);
+  });
+
+  it('leaves a Secret of somebody else as it is, and says what the API server refuses', async () => {
+    const { namespace, folder, deploy } = await project();
+    const make = (...words: string[]) => {
+      const { status, stderr } = kubectl('create', ...words);
+      expect([words, status, stderr]).toEqual([words, 0, expect.any(String)]);
+    };
+    make('namespace', namespace);
+    kubectl('label', 'namespace', namespace, `refused=${namespace}`);
+    make('secret', 'generic', 'db-password-v1', '-n', namespace, '--from-literal=other=precious');
+    const untouched = () => {
+      const { data, immutable } = get(namespace, 'secret', 'db-password-v1');
+      expect([Buffer.from(data.other, 'base64').toString(), Object.keys(data), immutable]).toEqual([
+        'precious',
+        ['other'],
+        undefined,
+      ]);
+      expect(secretsOf(namespace)).toEqual([]);
+      expect(get(namespace, 'all', '-l', 'app.kubernetes.io/managed-by=invctl').items).toEqual([]);
+    };
+    const failed = await deploy(['--timeout', '1']);
+    expect(failed.error.state).toBe('removed');
+    untouched();
+
+    make('quota', 'small', '-n', namespace, '--hard=secrets=0');
+    const quota = await deploy();
+    expect([quota.code, quota.error]).toEqual([
+      1,
+      expect.objectContaining({
+        code: 'KUBE_QUOTA',
+        message: expect.stringMatching(/does not allow it: small, requested: secrets, used: /),
+        hint: expect.stringContaining(`--namespace ${namespace} describe resourcequota small `),
+      }),
+    ]);
+    kubectl('delete', 'quota', 'small', '-n', namespace);
+
+    // Somebody who may do everything but make Secrets.
+    const account = `${namespace}:half`;
+    make('serviceaccount', 'half', '-n', namespace);
+    make('rolebinding', 'half', '-n', namespace, '--clusterrole=view', `--serviceaccount=${account}`);
+    make('role', 'half', '-n', namespace, '--verb=get,list', '--resource=secrets');
+    make('rolebinding', 'reads', '-n', namespace, '--role=half', `--serviceaccount=${account}`);
+    const token = await vi.waitUntil(
+      () => {
+        const secrets = get(namespace, 'secrets').items as {
+          metadata: { name: string };
+          data: { token: string };
+        }[];
+        const own = secrets.find(({ metadata }) => metadata.name.startsWith('half-token'));
+        return own && Buffer.from(own.data.token, 'base64').toString();
+      },
+      { timeout: 20_000 },
+    );
+    const config = parse(readFileSync(clusterEnvironment.KUBECONFIG as string, 'utf8'));
+    config.users[0].user = { token };
+    writeFileSync(join(folder, 'half'), stringify(config));
+    const half = await deploy([], { KUBECONFIG: join(folder, 'half') });
+    expect([half.code, half.error.code, half.error.hint]).toEqual([
+      1,
+      'KUBE_FORBIDDEN',
+      expect.stringContaining(`--namespace ${namespace} auth can-i --list`),
+    ]);
+    expect(half.error.message).toContain('"db-password-v2" is forbidden');
+
+    // A rule of the cluster that nobody answers for.
+    const rule = {
+      apiVersion: 'admissionregistration.k8s.io/v1',
+      kind: 'ValidatingWebhookConfiguration',
+      metadata: { name: namespace },
+      webhooks: [
+        {
+          name: 'policy.example.com',
+          admissionReviewVersions: ['v1'],
+          sideEffects: 'None',
+          timeoutSeconds: 1,
+          namespaceSelector: { matchLabels: { refused: namespace } },
+          clientConfig: { url: 'https://127.0.0.1:1/' },
+          rules: [
+            { apiGroups: ['apps'], apiVersions: ['v1'], operations: ['*'], resources: ['deployments'] },
+          ],
+        },
+      ],
+    };
+    kubectlWith(JSON.stringify(rule), 'create', '-f', '-');
+    try {
+      const asked = await vi.waitUntil(
+        async () => {
+          const { error } = await deploy(['--timeout', '1']);
+          return error.code === 'MANIFEST_REFUSED' && error;
+        },
+        { timeout: 30_000 },
+      );
+      expect(asked.message).toContain('asks "policy.example.com" about what is deployed, and gets no answer');
+      expect(asked.hint).toContain('kubectl get validatingwebhookconfigurations');
+    } finally {
+      kubectl('delete', 'validatingwebhookconfiguration', namespace);
+    }
+    untouched();
   });
 
   it('says that the cluster goes on when the API server goes away', async () => {

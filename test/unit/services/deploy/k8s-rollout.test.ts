@@ -278,6 +278,16 @@ it.each([
     1,
   ],
   [
+    'Error from server (InternalError): error when creating "STDIN": Internal error occurred: failed calling webhook "policy.example.com": Post "https://127.0.0.1:1/": dial tcp 127.0.0.1:1: connect: connection refused',
+    'MANIFEST_REFUSED',
+    1,
+  ],
+  [
+    'Error from server: error when creating "STDIN": admission webhook "policy.example.com" denied the request: no owner label',
+    'MANIFEST_REFUSED',
+    1,
+  ],
+  [
     'error: Apply failed with 1 conflict: conflict with "hpa" using apps/v1: .spec.replicas',
     'KUBE_CONFLICT',
     1,
