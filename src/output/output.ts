@@ -161,4 +161,4 @@ export function namingPlace(text: string, worksIn: WorkedIn | undefined): string
 
 /** The docker client's own commands in a hint. */
 const DOCKER =
-  /(?<![\w./-])docker (?=(?:builder|container|image|info|inspect|logs|network|ps|pull|rm|system|version|volume)\b)/g;
+  /(?<![\w./-])docker (?=(?:builder|container|image|info|inspect|logs|network|node|ps|pull|rm|secret|service|stack|swarm|system|version|volume)\b)/g;

@@ -80,6 +80,18 @@ export function explainDockerError(error: unknown): unknown {
       cause: error,
     });
   }
+  const source = /bind source path does not exist: ([^\n]+)/i.exec(text)?.[1];
+  if (source !== undefined) {
+    return new UserError({
+      code: 'MOUNT_MISSING',
+      message: `the machine of the engine has no ${source}, which a service mounts`,
+      hint: source.endsWith('/containers')
+        ? `docker info --format '{{.DockerRootDir}}'      (its files are in containers/ there: that folder is DOCKER_ROOT_DIR in .env)`
+        : `invctl config      (says who mounts it: correct the path, or make the folder there)`,
+      details: { source },
+      cause: error,
+    });
+  }
   if (/no space left on device/i.test(text)) {
     return new UserError({
       code: 'DISK_FULL',

@@ -32,6 +32,8 @@ describe('a command to type next', () => {
   it.each([
     ['invctl up', 'invctl --host ssh://me@shop up'],
     ['docker system df', 'docker --host ssh://me@shop system df'],
+    ['docker service ps shop_api', 'docker --host ssh://me@shop service ps shop_api'],
+    ['docker --host ssh://a@b service logs x', 'docker --host ssh://a@b service logs x'],
     ['docker compose config', 'invctl --host ssh://me@shop compose -- config'],
     ['ssh me@shop docker version', 'ssh me@shop docker version'],
     ['the docker context ls', 'the docker context ls'],

@@ -108,6 +108,20 @@ describe('what the docker client says', () => {
     expect(error).toMatchObject({ code: 'PORT_IN_USE', exitCode: 1, details: { port: 5003 } });
   });
 
+  it.each([
+    ['/srv/nowhere/containers', /^docker info --format .*DOCKER_ROOT_DIR in \.env/],
+    ['/srv/my site', /^invctl config /],
+  ])('names a folder that is mounted and not there, and what says the right one: %s', (source, hint) => {
+    const error = said(
+      `Error response from daemon: invalid mount config for type "bind": bind source path does not exist: ${source}\n`,
+    );
+    expect(error).toMatchObject({ code: 'MOUNT_MISSING', exitCode: 1, details: { source } });
+    expect([error.message, error.hint]).toEqual([
+      expect.stringContaining(source),
+      expect.stringMatching(hint),
+    ]);
+  });
+
   it('tells a missing docker program from a missing engine', () => {
     const missing = new UserError({ code: 'PROGRAM_NOT_FOUND', message: 'x' });
     expect((explainDockerError(missing) as UserError).code).toBe('ENGINE_MISSING');
