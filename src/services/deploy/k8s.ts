@@ -8,16 +8,15 @@ import type { Loss } from '../../export/source.js';
 import { settingsIn } from '../../project/present-settings.js';
 import { appService } from '../../project/service-roles.js';
 import { readSettings } from '../../project/settings-file.js';
-import { assertNothingUnfinished, beginJournal } from '../../system/journal.js';
+import { assertNothingUnfinished } from '../../system/journal.js';
 import { withProjectLock } from '../../system/lock.js';
-import { timeId } from '../../system/time-id.js';
 import type { ServiceContext } from '../context.js';
 import { assertForCluster } from '../database/restore.js';
 import { exportSource } from '../export.js';
 import { provideSecrets } from '../secrets/provide.js';
-import { deployFailed } from './deploy-failed.js';
 import { rememberCluster } from './deployed-record.js';
-import { causeFinder, type DeployFailure, wentAway } from './evidence.js';
+import { runDeployment } from './deployment.js';
+import { causeFinder, type DeployFailure } from './evidence.js';
 import { recoverDeployments } from './interrupted.js';
 import { explainKubeFailure } from './k8s-causes.js';
 import { exportedForm, nameOf, projectObjects } from './k8s-objects.js';
@@ -122,41 +121,36 @@ async function deploy(context: ServiceContext, input: K8sDeployInput): Promise<K
   }
   const done: K8sDeployed = { ...told, objects: actionsOf(objects, before, diff) };
   if (input.dryRun) return { ...done, diff };
-  const deployment = await deploymentOf(plan, made, input);
-  const journal = await beginJournal<K8sDeployment>(context.project(), {
-    operation: k8sDeployOperation.name,
-    id: timeId(new Date()),
-  });
-  await journal.step('apply', deployment);
-  try {
-    await refusing(cluster.apply([...made, ...objects], options));
-  } catch (error) {
-    const away = wentAway(error, 'invctl deploy k8s', cluster.target.namespace);
-    if (away) throw away;
-    await takeBackObjects(cluster, deployment, context);
-    await journal.end();
-    throw error;
-  }
-  await journal.step('wait', deployment);
-  const { failures, seconds } = await watched(context, cluster, objects, input);
-  if (failures.length > 0) {
-    const explained = await explain(context, cluster, failures, plan.masked);
-    const state = await takeBackObjects(cluster, deployment, context);
-    await journal.end();
-    const { namespace } = cluster.target;
-    throw deployFailed(explained, state, {
+  const { namespace } = cluster.target;
+  const state = await deploymentOf(plan, made, input);
+  const seconds = await runDeployment(context, {
+    operation: k8sDeployOperation,
+    state,
+    journaled: true,
+    name: namespace,
+    handOver: () => refusing(cluster.apply([...made, ...objects], options)),
+    watch: () => {
+      const { timeoutMs, onEvent } = input;
+      const { signal } = context;
+      return awaitKubeRollout(cluster, objects.filter(isWorkload), { timeoutMs, signal, onEvent });
+    },
+    continues:
+      'the cluster continues the deployment, and nothing rolls it back if it fails; to wait for the result, and roll back a failure: invctl recover',
+    explain: (failures) => explain(context, cluster, failures, plan.masked),
+    takeBack: () => takeBackObjects(cluster, state, context),
+    words: {
       subject: `"${namespace}"`,
       orchestrator: 'the cluster',
       healthCheck: 'probe',
       takenBack: TAKEN_BACK,
       next: `kubectl --namespace ${namespace} get pods`,
       details: { namespace },
-    });
-  }
-  await journal.step('clean', deployment);
-  await removeOldKubeSecrets(cluster, secrets);
-  await rememberCluster(context.project(), deployment);
-  await journal.end();
+    },
+    async clean() {
+      await removeOldKubeSecrets(cluster, secrets);
+      await rememberCluster(context.project(), state);
+    },
+  });
   return { ...done, seconds };
 }
 
@@ -292,27 +286,6 @@ function actionsOf(
     );
     return { kind, name: metadata.name, action: isNew ? 'create' : isChanged ? 'change' : 'unchanged' };
   });
-}
-
-async function watched(
-  context: ServiceContext,
-  cluster: Cluster,
-  objects: readonly KubeObject[],
-  { timeoutMs, onEvent }: K8sDeployInput,
-): ReturnType<typeof awaitKubeRollout> {
-  const { namespace } = cluster.target;
-  try {
-    const input = { timeoutMs, signal: context.signal, onEvent };
-    return await awaitKubeRollout(cluster, objects.filter(isWorkload), input);
-  } catch (error) {
-    if (context.signal.aborted) {
-      context.warn(
-        `the cluster continues the deployment, and nothing rolls it back if it fails; to wait for the result, and roll back a failure: invctl recover`,
-      );
-      throw error;
-    }
-    throw wentAway(error, 'invctl deploy k8s', namespace) ?? error;
-  }
 }
 
 async function explain(

@@ -32,9 +32,21 @@ export interface RolloutFailure {
 export interface RolloutInput {
   /** Services before the deployment; a new service is absent. */
   before: ReadonlyMap<string, SwarmService>;
+  /** Of {@link failedTasks}, before the deployment. Absent: what has failed by the first look is not its doing. */
+  failedBefore?: ReadonlySet<string>;
   timeoutMs: number;
   signal: AbortSignal;
   onEvent: (event: RolloutEvent) => void;
+}
+
+/** The tasks of services that have failed so far. A new one may fail before anybody can look at it. */
+export async function failedTasks(swarm: Swarm, services: Iterable<SwarmService>): Promise<Set<string>> {
+  const tasks = await swarm.tasks([...services]);
+  return new Set(tasks.filter(hasFailed).map(({ ID }) => ID));
+}
+
+function hasFailed({ Status }: SwarmTask): boolean {
+  return Status.State === 'failed' || Status.State === 'rejected';
 }
 
 /**
@@ -49,11 +61,11 @@ export async function awaitRollout(
   swarm: Swarm,
   stack: string,
   names: readonly string[],
-  { before, timeoutMs, signal, onEvent }: RolloutInput,
+  { before, failedBefore, timeoutMs, signal, onEvent }: RolloutInput,
 ): Promise<{ failures: RolloutFailure[]; seconds: Record<string, number> }> {
   const started = performance.now();
   const elapsed = () => performance.now() - started;
-  const watches = new Map(names.map((name) => [name, new ServiceWatch(name)]));
+  const watches = new Map(names.map((name) => [name, new ServiceWatch(name, failedBefore)]));
   const seconds: Record<string, number> = {};
   for (;;) {
     const services = await swarm.services(stack);
@@ -97,14 +109,15 @@ class ServiceWatch {
   readonly #name: string;
   readonly #failedTasks = new Map<string, SwarmTask>();
   /** Tasks that had already failed when the rollout began. */
-  #known: Set<string> | undefined;
+  #known: ReadonlySet<string> | undefined;
   readonly #runningSince = new Map<string, number>();
   #unplacedSince: number | undefined;
   #last: SwarmTask | undefined;
   #rollingBack: string | undefined;
 
-  constructor(name: string) {
+  constructor(name: string, failedBefore: ReadonlySet<string> | undefined) {
     this.#name = name;
+    this.#known = failedBefore;
   }
 
   look(
@@ -182,7 +195,7 @@ class ServiceWatch {
   }
 
   #notice(tasks: readonly SwarmTask[], isNew: boolean): void {
-    const failed = tasks.filter(({ Status }) => Status.State === 'failed' || Status.State === 'rejected');
+    const failed = tasks.filter(hasFailed);
     this.#known ??= new Set(isNew ? [] : failed.map(({ ID }) => ID));
     for (const task of failed) {
       if (!this.#known.has(task.ID) && !this.#failedTasks.has(task.ID)) this.#failedTasks.set(task.ID, task);

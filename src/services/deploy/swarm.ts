@@ -15,15 +15,14 @@ import type { ExportSource, Loss } from '../../export/source.js';
 import type { Json } from '../../export/swarm/json.js';
 import { type StackFile, swarmStackFile } from '../../export/swarm/stack-file.js';
 import { settingsIn } from '../../project/present-settings.js';
-import { assertNothingUnfinished, beginJournal } from '../../system/journal.js';
+import { assertNothingUnfinished } from '../../system/journal.js';
 import { withProjectLock } from '../../system/lock.js';
-import { timeId } from '../../system/time-id.js';
 import type { ServiceContext } from '../context.js';
 import { exportSource } from '../export.js';
 import { provideSecrets } from '../secrets/provide.js';
-import { deployFailed } from './deploy-failed.js';
 import { forgetCluster } from './deployed-record.js';
-import { causeFinder, type DeployFailure, wentAway } from './evidence.js';
+import { runDeployment } from './deployment.js';
+import { causeFinder, type DeployFailure } from './evidence.js';
 import { recoverDeployments } from './interrupted.js';
 import { explainFailure } from './swarm-causes.js';
 import { compareServices, DEFINITION, type ServiceChange } from './swarm-changes.js';
@@ -36,7 +35,7 @@ import {
   takeBackStack,
 } from './swarm-operation.js';
 import { type PlacedLabel, placeLabels, setLabels } from './swarm-placement.js';
-import { awaitRollout, type RolloutEvent, type RolloutFailure } from './swarm-rollout.js';
+import { awaitRollout, failedTasks, type RolloutEvent, type RolloutFailure } from './swarm-rollout.js';
 import { createSecrets, planSecrets, removeOldSecrets, type VersionedSecret } from './swarm-secrets.js';
 
 export interface SwarmDeployInput {
@@ -115,42 +114,45 @@ export async function deployLocked(
   const { tag } = swarm;
   for (const image of plan.images) if (image.tag) await tag(image.pinned, image.tag);
   await setLabels(swarm, plan.labels);
-  const deployment = deploymentOf(plan, input.timeoutMs);
-  const options = { operation: swarmDeployOperation.name, id: timeId(new Date()) };
-  const journal = input.journaled
-    ? await beginJournal<SwarmDeployment>(context.project(), options)
-    : undefined;
-  await journal?.step('apply', deployment);
-  try {
-    await createSecrets(swarm, plan.stack, plan.secrets);
-    await handOver(context, swarm, plan);
-  } catch (error) {
-    const away = wentAway(error, 'invctl deploy swarm', plan.stack);
-    if (away) throw away;
-    // Services that were created or changed before the Swarm refused another one are rolled back as well.
-    await takeBackStack(swarm, deployment, context.warn);
-    await journal?.end();
-    throw error;
-  }
-  await journal?.step('wait', deployment);
-  const { failures, seconds } = await watched(context, swarm, plan, input);
-  if (failures.length > 0) {
-    const explained = await explain(context, swarm, plan, failures);
-    const state = await takeBackStack(swarm, deployment, context.warn);
-    await journal?.end();
-    throw deployFailed(explained, state, {
-      subject: `the stack "${plan.stack}"`,
+  const { stack, before } = plan;
+  const failedBefore = await failedTasks(swarm, before.values());
+  const state = deploymentOf(plan, input.timeoutMs);
+  const seconds = await runDeployment(context, {
+    operation: swarmDeployOperation,
+    state,
+    journaled: input.journaled,
+    name: stack,
+    async handOver() {
+      await createSecrets(swarm, stack, plan.secrets);
+      await handOver(context, swarm, plan);
+    },
+    watch: () => {
+      const { timeoutMs, onEvent } = input;
+      const { signal } = context;
+      return awaitRollout(swarm, stack, plan.file.services, {
+        before,
+        failedBefore,
+        timeoutMs,
+        signal,
+        onEvent,
+      });
+    },
+    continues: `the Swarm goes on with the update of "${stack}" without invctl, and rolls it back if it fails; to wait for the result: invctl recover`,
+    explain: (failures) => explain(context, swarm, plan, failures),
+    takeBack: () => takeBackStack(swarm, state, context.warn),
+    words: {
+      subject: `the stack "${stack}"`,
       orchestrator: 'the Swarm',
       healthCheck: 'health check',
       takenBack: TAKEN_BACK,
-      next: `docker stack ps --no-trunc ${plan.stack}`,
-      details: { stack: plan.stack },
-    });
-  }
-  await journal?.step('clean', deployment);
-  await removeOldSecrets(swarm, plan.secrets);
-  await forgetCluster(context.project());
-  await journal?.end();
+      next: `docker stack ps --no-trunc ${stack}`,
+      details: { stack },
+    },
+    async clean() {
+      await removeOldSecrets(swarm, plan.secrets);
+      await forgetCluster(context.project());
+    },
+  });
   return { ...told, seconds };
 }
 
@@ -284,27 +286,6 @@ async function handOver({ warn }: ServiceContext, swarm: Swarm, plan: Plan): Pro
     });
   } finally {
     await rm(folder, { recursive: true, force: true });
-  }
-}
-
-/** The Swarm continues without invctl: an interrupted caller is told so. */
-async function watched(
-  context: ServiceContext,
-  swarm: Swarm,
-  { stack, file, before }: Plan,
-  { timeoutMs, onEvent }: SwarmDeployInput,
-): ReturnType<typeof awaitRollout> {
-  try {
-    const input = { before, timeoutMs, signal: context.signal, onEvent };
-    return await awaitRollout(swarm, stack, file.services, input);
-  } catch (error) {
-    if (context.signal.aborted) {
-      context.warn(
-        `the Swarm goes on with the update of "${stack}" without invctl, and rolls it back if it fails; to wait for the result: invctl recover`,
-      );
-      throw error;
-    }
-    throw wentAway(error, 'invctl deploy swarm', stack) ?? error;
   }
 }
 
