@@ -1,6 +1,8 @@
 export interface AcknowledgedLoad {
   /** Commits that were acknowledged so far. */
   count(): number;
+  /** When the commit of an id was acknowledged: milliseconds of this machine's clock. */
+  acknowledgedAt(id: string): number | undefined;
   /** Waits until the clients have ended; ids whose commit was acknowledged. */
   stop(): Promise<string[]>;
 }

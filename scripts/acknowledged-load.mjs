@@ -8,6 +8,7 @@ const CLIENTS = 8;
  */
 export function acknowledgedLoad(connectionString, name) {
   const acknowledged = [];
+  const times = new Map();
   let stopped = false;
   const clients = Array.from({ length: CLIENTS }, async (_, client) => {
     const connection = new pg.Client({ connectionString });
@@ -18,6 +19,7 @@ export function acknowledgedLoad(connectionString, name) {
         const id = `${name}-${client}-${number}`;
         await connection.query('INSERT INTO acknowledged (id) VALUES ($1)', [id]);
         acknowledged.push(id);
+        times.set(id, Date.now());
       }
     } catch {
       // The server was killed.
@@ -27,6 +29,7 @@ export function acknowledgedLoad(connectionString, name) {
   });
   return {
     count: () => acknowledged.length,
+    acknowledgedAt: (id) => times.get(id),
     async stop() {
       stopped = true;
       await Promise.all(clients);

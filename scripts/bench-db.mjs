@@ -6,7 +6,7 @@
 //
 // The CSV is a ledger of order lines with a header (invoice, code, description, quantity, date, price, …), loaded as
 // text and multiplied; without one, rows like it are made up. Then the protection is switched on, and the database
-// killed and its volume removed under load. Needs Docker and a built dist/.
+// killed and its volume removed under load; then again with the folder of the protection gone too. Needs Docker and a built dist/.
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { measureLoss, measureProtection } from './bench-protection.mjs';
+import { measureCopyLoss, measureLoss, measureProtection } from './bench-protection.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -26,6 +26,7 @@ const { values } = parseArgs({
 });
 const bin = fileURLToPath(new URL('../bin/invctl.js', import.meta.url));
 const directory = mkdtempSync(join(tmpdir(), 'invctl-bench-db-'));
+const copies = mkdtempSync(join(tmpdir(), 'invctl-bench-copies-'));
 const name = `invctl-bench-db-${process.pid}`;
 const psql = ['exec', '-T', 'db', 'psql', '-U', 'owner', '-d', 'shop', '-XqAt', '-v', 'ON_ERROR_STOP=1'];
 
@@ -164,11 +165,18 @@ try {
     invctl: (args) => timed(process.execPath, [bin, ...args, '--json']),
     baseline: { dump: baseDump.seconds, restore: baseRestore.seconds },
     rows: { ratio: row },
+    follow: (args) =>
+      spawn(process.execPath, [bin, 'db', 'copy', '--follow', ...args], { cwd: directory, stdio: 'ignore' }),
+    removePlace: () => rmSync(join(directory, 'backups', 'protection'), { recursive: true }),
     address: () => `postgresql://owner:bench@${compose(['port', 'db', '5432']).trim()}/shop`,
   };
   await bench.invctl(['db', 'restore', '--forget', '--confirm', name]);
   const protection = await measureProtection(bench);
-  const loss = await measureLoss(bench, Number(values.kills));
+  const loss = [await measureLoss(bench, Number(values.kills))];
+  writeFileSync(join(directory, 'invctl.yaml'), `backup:\n  copyTo: ${copies}\n`);
+  for (const everySeconds of [5, 0.3]) {
+    loss.push(await measureCopyLoss(bench, Number(values.kills), everySeconds));
+  }
   process.stdout.write(`database: ${(bytes / 1e6).toFixed(0)} MB, ${manifest.tables[0].rows} rows
 
 | | without invctl | invctl | ratio | goal | |
@@ -180,9 +188,9 @@ ${floor('pg_restore -j2, unproved', baseRestore.seconds, bareRestore.seconds)}
 ${row('restore, wall', baseRestore.seconds, restore.seconds, 0.7, 's')}
 | nobody can connect during the swap | | ${swapMs.toFixed(0)} ms | | ≤ 250 ms | ${swapMs <= 250 ? 'ok' : 'MISSED'} |
 | invctl's own memory, peak | | ${peak.toFixed(0)} MB | | ≤ 150 MB | ${peak <= 150 ? 'ok' : 'MISSED'} |
-${[...protection, loss].join('\n')}
+${[...protection, ...loss].join('\n')}
 `);
 } finally {
   compose(['down', '--volumes', '--timeout', '1']);
-  rmSync(directory, { recursive: true, force: true });
+  for (const folder of [directory, copies]) rmSync(folder, { recursive: true, force: true });
 }

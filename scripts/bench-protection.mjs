@@ -127,3 +127,46 @@ export async function measureLoss({ compose, docker, sql, invctl, name, address 
   }
   return `| acknowledged commits lost, ${kills} times killed with the volume removed | | ${lost} of ${acknowledged} | | 0 | ${lost === 0 ? 'ok' : 'MISSED'} |`;
 }
+
+/**
+ * As {@link measureLoss}, with the folder of the protection gone as well: what is left is what `db copy --follow` sent.
+ *
+ * @param bench.follow starts it with these arguments.
+ * @param bench.removePlace removes the folder of the protection.
+ * @param everySeconds from one round of it to the next.
+ * @returns a row: how long before the end the first commit that was lost had been acknowledged.
+ */
+export async function measureCopyLoss(bench, kills, everySeconds) {
+  const { compose, docker, sql, invctl, name, address, follow, removePlace } = bench;
+  let [seconds, lost, acknowledged] = [0, 0, 0];
+  for (let round = 0; round < kills; round += 1) {
+    const follower = follow(['--every', String(everySeconds), '--take-over']);
+    const since = Date.now();
+    for (;;) {
+      const { copy } = JSON.parse((await invctl(['db', 'protect', 'status'])).printed).data;
+      if (Date.parse(copy?.covered ?? '') > since) break;
+      await sleep(500);
+    }
+    const load = acknowledgedLoad(address(), `away${everySeconds}-${round}`);
+    await sleep(3000 + Math.random() * 2000 * everySeconds);
+    follower.kill('SIGKILL');
+    const end = Date.now();
+    compose(['kill', 'db', 'db-protect']);
+    const ids = (await load.stop()).filter((id) => load.acknowledgedAt(id) <= end);
+    acknowledged += ids.length;
+    compose(['rm', '--force', 'db', 'db-protect']);
+    docker(['volume', 'rm', `${name}_pgdata`]);
+    removePlace();
+    await invctl(['db', 'restore', '--to', 'latest', '--yes']);
+    const like = `away${everySeconds}-${round}-%`;
+    const there = new Set(sql(`SELECT id FROM acknowledged WHERE id LIKE '${like}'`).split('\n'));
+    const missing = ids.filter((id) => !there.has(id));
+    lost += missing.length;
+    seconds = Math.max(seconds, ...missing.map((id) => (end - load.acknowledgedAt(id)) / 1000));
+    process.stderr.write(
+      `only the copy is left, ${round + 1} of ${kills}: the last ${seconds.toFixed(1)} s at most\n`,
+    );
+    await invctl(['db', 'protect', 'on', '--yes']);
+  }
+  return `| the same with the copies alone left, sent every ${everySeconds} s, ${kills} times | | ${lost} of ${acknowledged}: the last ${seconds.toFixed(1)} s | | ≤ 1 s | ${seconds <= 1 ? 'ok' : 'MISSED'} |`;
+}

@@ -72,7 +72,7 @@ interface Asked {
  * not here.
  *
  * @returns undefined when there are no copies of this server.
- * @throws UserError COPIES_UNREACHABLE, COPY_OF_ANOTHER, of `chosenIn`, and of {@link fetchPlan}.
+ * @throws UserError NOT_PROTECTED, COPIES_UNREACHABLE, COPY_OF_ANOTHER, of `chosenIn`, and of {@link fetchPlan}.
  */
 export async function chooseFromCopies(
   context: ServiceContext,
@@ -83,6 +83,7 @@ export async function chooseFromCopies(
   const store = await configuredStore(context, database);
   const servers = store ? await copiedServers(store, database.location.name) : [];
   const last = servers.at(-1);
+  if (store && !last && !record) throw noCopies(database.location.name, store.address);
   if (!last) return undefined;
   const known = (identifier: string | undefined) =>
     servers.find((one) => one.record.systemIdentifier === identifier);
@@ -103,6 +104,15 @@ export async function chooseFromCopies(
     .map((server) => () => chooseFromEarlier(context, database, server, { ...asked, dataDirectory }));
   // Where nothing leads to the target, the present server says again what does.
   return firstFound([ofPresent, ...ofEarlier, ...(ofEarlier.length > 0 ? [ofPresent] : [])]);
+}
+
+/** Copies go by the project's name, which on another machine may be that of another folder. */
+function noCopies(project: string, address: string): UserError {
+  return new UserError({
+    code: 'NOT_PROTECTED',
+    message: `there is nothing to bring back: no base backup is here, and ${address} has no copies of a project "${project}"`,
+    hint: `write the lost project's name into the compose file (name: NAME; its copies are called NAME-protection), then the same command again`,
+  });
 }
 
 async function chooseFromEarlier(

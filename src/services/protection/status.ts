@@ -90,7 +90,7 @@ async function statusOf(context: ServiceContext, database: Database): Promise<Pr
       bases: catalogue?.bases.reduce((sum, { bytes }) => sum + bytes, 0) ?? 0,
       wal: segments.reduce((sum, { bytes }) => sum + bytes, 0),
     },
-    copy: settings.backup.copyTo === undefined ? null : await copyOf(place, settings.backup.copyTo),
+    copy: settings.backup.copyTo === undefined ? null : await copyOf(place, settings.backup.copyTo, on),
     drill: (await readDrillNote(place)) ?? null,
     ...(on && service ? receiverSettings(service) : { everySeconds: null, keepSeconds: null }),
   };
@@ -109,13 +109,14 @@ async function windowsOfEarlier(place: string): Promise<ProtectionStatus['earlie
 async function copyOf(
   place: string,
   copyTo: ProjectSettings['backup']['copyTo'] & {},
+  on: boolean,
 ): Promise<ProtectionStatus['copy']> {
   const note = await readCopyNote(place);
   const configured = typeof copyTo === 'string' ? copyTo : `s3://${copyTo.bucket}/${copyTo.prefix ?? ''}`;
   return {
     address: note?.address ?? configured,
     covered: note?.covered ? new Date(note.covered) : null,
-    message: copyMessage(note),
+    message: on ? copyMessage(note) : '',
   };
 }
 

@@ -134,6 +134,15 @@ describe.skipIf(withoutDocker)('base backups and WAL with a copy away, on Docker
     cpSync(join(lost, 'invctl.yaml'), join(project.directory, 'invctl.yaml'));
     try {
       const restore = ['db', 'restore', '--to', 'latest', '--yes', '--json'];
+      // Copies go by the project's name.
+      const file = join(project.directory, 'compose.yaml');
+      writeFileSync(file, composeBefore.replace(/^name: .*$/m, `name: ${project.name}-other`));
+      const other = JSON.parse((await project.invctl(restore)).stdout);
+      expect(other.error).toMatchObject({
+        code: 'NOT_PROTECTED',
+        message: expect.stringContaining(`has no copies of a project "${project.name}-other"`),
+      });
+      writeFileSync(file, composeBefore);
       const without = await project.invctl(restore);
       expect(JSON.parse(without.stdout).error.code).toBe('IDENTITY_NEEDED');
       const { code, stdout } = await project.invctl(restore, { env: { INVCTL_BACKUP_IDENTITY: key } });

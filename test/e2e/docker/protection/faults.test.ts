@@ -141,6 +141,32 @@ describe.skipIf(withoutDocker)('what happens to a protection on Docker', () => {
   );
 
   it.runIf(atFullSize)(
+    'a drill finds an index that was damaged in the live server, which no hash of ours can know',
+    async ({ skip }) => {
+      // Before the clock is set back: a base of the hour that comes twice is not the newest one.
+      if (!dataDisk) return skip('the data lies where only the server can reach it');
+      add(500);
+      project.sql('CHECKPOINT');
+      const file = join(dataDisk, project.sql(`SELECT pg_relation_filepath('notes_pkey')`));
+      project.compose('stop', '--timeout', '5', 'db');
+      const whole = readFileSync(file);
+      const broken = Buffer.from(whole);
+      // Past the header of the page that the root is in: its entries point elsewhere.
+      broken.fill(0xff, 8192 + 8100, 8192 + 8176);
+      writeFileSync(file, broken);
+      project.compose('start', 'db');
+      await ready();
+      await project.succeed(['db', 'backup', '--base']);
+      await safe();
+      const { code, stdout } = await project.invctl(['db', 'verify', '--to', 'latest', '--json']);
+      expect({ code, error: JSON.parse(stdout).error?.code }).toEqual({ code: 8, error: 'DATA_DAMAGED' });
+      const { drill } = await project.succeed(['db', 'protect', 'status']);
+      expect(drill.failure).toContain('notes_pkey');
+      project.sql('REINDEX INDEX notes_pkey');
+    },
+  );
+
+  it.runIf(atFullSize)(
     'a clock that was set back by an hour takes no moment away, and the last one can be brought back',
     async () => {
       project.compose('stop', '--timeout', '2', 'db-protect');
@@ -202,31 +228,6 @@ describe.skipIf(withoutDocker)('what happens to a protection on Docker', () => {
       COPY (SELECT 'host replication invctl_protect all scram-sha-256') TO PROGRAM 'cat >>$PGDATA/pg_hba.conf';
       SELECT pg_reload_conf()`;
   }
-
-  it.runIf(atFullSize)(
-    'a drill finds an index that was damaged in the live server, which no hash of ours can know',
-    async ({ skip }) => {
-      if (!dataDisk) return skip('the data lies where only the server can reach it');
-      add(500);
-      project.sql('CHECKPOINT');
-      const file = join(dataDisk, project.sql(`SELECT pg_relation_filepath('notes_pkey')`));
-      project.compose('stop', '--timeout', '5', 'db');
-      const whole = readFileSync(file);
-      const broken = Buffer.from(whole);
-      // Past the header of the page that the root is in: its entries point elsewhere.
-      broken.fill(0xff, 8192 + 8100, 8192 + 8176);
-      writeFileSync(file, broken);
-      project.compose('start', 'db');
-      await ready();
-      await project.succeed(['db', 'backup', '--base']);
-      await safe();
-      const { code, stdout } = await project.invctl(['db', 'verify', '--to', 'latest', '--json']);
-      expect({ code, error: JSON.parse(stdout).error?.code }).toEqual({ code: 8, error: 'DATA_DAMAGED' });
-      const { drill } = await project.succeed(['db', 'protect', 'status']);
-      expect(drill.failure).toContain('notes_pkey');
-      project.sql('REINDEX INDEX notes_pkey');
-    },
-  );
 
   it.runIf(atFullSize)(
     'a place that is away is told of at once, and nothing is missing when it is back',
