@@ -151,7 +151,7 @@ export function dataOf(
     project,
     engine,
     ...(deployed ? { deployed } : {}),
-    checks: checks.map(({ check, outcome, reason, findings, followsFrom, fixable }) => ({
+    checks: checks.map(({ check, outcome, reason, findings, followsFrom }) => ({
       id: check.id,
       chapter: check.chapter,
       title: check.title,
@@ -159,7 +159,7 @@ export function dataOf(
       outcome,
       ...(reason === undefined ? {} : { reason }),
       ...(followsFrom.length > 0 ? { followsFrom } : {}),
-      findings: findings.map(({ message, why, next, file, line, service, details }) => ({
+      findings: findings.map(({ message, why, next, file, line, service, fixable, details }) => ({
         message,
         why: why ?? check.why,
         next: typed(next ?? ''),

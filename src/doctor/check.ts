@@ -46,6 +46,13 @@ export interface Finding {
   service?: string;
   /** The facts of the finding for programs, such as the port and the process that holds it. */
   details?: Record<string, string | number>;
+  /**
+   * The steps that mend it; without it, or without a step, only a person can. Findings that one step mends together
+   * give that step each.
+   */
+  mend?: () => Promise<readonly FixStep[]>;
+  /** `next` where `mend` has no step, if that is another. */
+  nextByHand?: string;
   /** Set when the finding weighs less (or more) than the check's severity. */
   severity?: Severity;
 }
@@ -69,8 +76,6 @@ export interface FixStep {
  */
 export interface Fix {
   safety: 'safe' | 'ask';
-  /** The steps that fix these findings; empty when only a person can fix them. */
-  plan(facts: Facts, findings: readonly Finding[]): Promise<FixStep[]>;
 }
 
 /**
@@ -94,6 +99,7 @@ export interface Check {
   blocksUp?: string;
   /** Reads only. */
   probe(facts: Facts): Promise<Verdict> | Verdict;
+  /** How its findings are mended, where they are. */
   fix?: Fix;
 }
 

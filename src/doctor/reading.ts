@@ -60,11 +60,15 @@ const ENV_FILE_CODES = new Set([
   'VARIABLE_REQUIRED',
 ]);
 
-/** Reads a project by removing, one by one, the parts that would be refused. */
+/**
+ * Reads a project by removing, one by one, the parts that would be refused.
+ * @param texts replace those of files, by absolute path
+ */
 export function readBroken(
   location: ProjectLocation,
   env: NodeJS.ProcessEnv,
   known: readonly UserError[],
+  texts?: ReadonlyMap<string, string>,
 ): Reading {
   const problems = [...known];
   const environment = { ...env };
@@ -73,7 +77,7 @@ export function readBroken(
   while (problems.length < MOST_PROBLEMS) {
     notes = new ProjectNotes();
     try {
-      const loaded = loadProject(location, environment, notes);
+      const loaded = loadProject(location, environment, notes, texts);
       dropEnvFiles(loaded, ignored);
       const { project } = modelProject(loaded, location);
       return { location, project, loaded, problems, notes };

@@ -25,10 +25,15 @@ export interface CheckResult {
   outcome: Outcome;
   /** Why it was skipped, muted, ignored, unknown or crashed. */
   reason?: string;
-  findings: Finding[];
+  findings: JudgedFinding[];
   /** Ids of the checks that explain these findings; a check with such ids is muted. */
   followsFrom: string[];
-  /** `--fix` can fix it, or a part of it. */
+  /** `--fix` can fix one of the findings or more. */
+  fixable: boolean;
+}
+
+/** A finding of which it is known whether a step of `--fix` mends it. */
+export interface JudgedFinding extends Finding {
   fixable: boolean;
 }
 
@@ -65,16 +70,38 @@ async function runCheck(check: Check, facts: Facts, timeoutMs: number): Promise<
     if ('unknown' in verdict) return result('unknown', { reason: verdict.unknown });
     if (verdict.length === 0) return result('pass');
     const weight = ({ severity }: Finding) => WEIGHT[severity ?? check.severity];
-    const findings = verdict
-      .map((finding) => ({ why: check.why, ...finding }))
-      .sort((a, b) => weight(b) - weight(a));
+    const findings = (await Promise.all(verdict.map((finding) => judged(finding, check)))).sort(
+      (a, b) => weight(b) - weight(a),
+    );
     const outcome = worst(findings.map(({ severity }) => severity ?? check.severity));
-    const fixable = check.fix !== undefined && (await check.fix.plan(facts, findings)).length > 0;
+    const fixable = findings.some((finding) => finding.fixable);
     return withIgnored(result(outcome, { findings, fixable }), facts);
   } catch (error) {
     facts.signal.throwIfAborted();
     return result('crashed', { reason: crashReason(error, check.id) });
   }
+}
+
+/** Nothing is said to be fixable, nor to be typed for it, but what has a step. */
+async function judged(finding: Finding, check: Check): Promise<JudgedFinding> {
+  const steps = check.fix === undefined ? [] : ((await finding.mend?.()) ?? []);
+  const told = { why: check.why, ...finding };
+  return steps.length > 0 ? { ...told, fixable: true } : unfixable(told);
+}
+
+/** A finding that is left to a person. */
+function unfixable({ mend: _, ...finding }: Finding): JudgedFinding {
+  const byHand = finding.nextByHand === undefined ? {} : { next: finding.nextByHand };
+  return { ...finding, ...byHand, fixable: false };
+}
+
+/** The result with the findings that `isFutile` names left to a person: their fix was made, and did not help. */
+export function withoutFutileFixes(
+  result: CheckResult,
+  isFutile: (finding: JudgedFinding) => boolean,
+): CheckResult {
+  const findings = result.findings.map((finding) => (isFutile(finding) ? unfixable(finding) : finding));
+  return { ...result, findings, fixable: findings.some(({ fixable }) => fixable) };
 }
 
 /** A check that `invctl.yaml` ignores is reported as skipped. */

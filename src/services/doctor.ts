@@ -1,9 +1,9 @@
-import type { Check, FixStep } from '../doctor/check.js';
+import type { Check, Finding, FixStep } from '../doctor/check.js';
 import { type Facts, gatherFacts } from '../doctor/facts.js';
 import { applyFixes, type FixOutcome } from '../doctor/fix/apply.js';
 import { locateBroken } from '../doctor/reading.js';
 import { CHECKS } from '../doctor/registry.js';
-import { type CheckResult, rootCauses, runChecks } from '../doctor/run.js';
+import { type CheckResult, rootCauses, runChecks, withoutFutileFixes } from '../doctor/run.js';
 import type { EngineKind } from '../engine/engine.js';
 import { rememberedEngine } from '../engine/select.js';
 import { usageError } from '../errors.js';
@@ -17,6 +17,8 @@ import { findDeployed } from './deploy/deployed-project.js';
 const LOCK_WAIT_MS = 10_000;
 /** Each round may uncover a fault behind the one that it fixed. */
 const MOST_FIX_ROUNDS = 5;
+/** The second fix of a finding may mend what another fix did after the first; more of them help nobody. */
+const MOST_TRIES = 2;
 
 export interface DoctorInput {
   /** Ids; empty: all. */
@@ -60,12 +62,17 @@ export async function examine(context: ServiceContext, input: DoctorInput): Prom
     { command: 'invctl doctor --fix', waitMs: LOCK_WAIT_MS, signal: context.signal },
     async () => {
       const fixes = new Map<string, FixOutcome>();
+      const tries = new Map<string, number>();
       let last = first;
       for (let round = 0; round < MOST_FIX_ROUNDS; round += 1) {
         const made = await applyFixes(last.facts, last.results, fix);
         for (const one of made) fixes.set(`${one.id}\n${one.summary}`, one);
         if (!made.some(({ applied }) => applied)) break;
+        for (const key of fixedFindings(last.results, made)) tries.set(key, (tries.get(key) ?? 0) + 1);
         last = await examineOnce(context, checks, input.engine);
+        last.results = last.results.map((result) =>
+          withoutFutileFixes(result, (finding) => (tries.get(keyOf(result, finding)) ?? 0) >= MOST_TRIES),
+        );
       }
       const red = (results: readonly CheckResult[]) =>
         new Set(results.filter(({ findings }) => findings.length > 0).map(({ check }) => check.id));
@@ -76,6 +83,21 @@ export async function examine(context: ServiceContext, input: DoctorInput): Prom
       return resultOf(last, fixed, done);
     },
   );
+}
+
+/** The findings for which each step was made. */
+function fixedFindings(results: readonly CheckResult[], made: readonly FixOutcome[]): string[] {
+  const left = new Set(made.filter(({ applied }) => !applied).map(({ id }) => id));
+  const applied = new Set(made.map(({ id }) => id).filter((id) => !left.has(id)));
+  return results
+    .filter(({ check }) => applied.has(check.id))
+    .flatMap((result) =>
+      result.findings.filter(({ fixable }) => fixable).map((finding) => keyOf(result, finding)),
+    );
+}
+
+function keyOf({ check }: CheckResult, { message }: Finding): string {
+  return `${check.id}\n${message}`;
 }
 
 interface Examination {

@@ -1,6 +1,6 @@
 import { relative } from 'node:path';
-import type { Finding, Severity } from '../../doctor/check.js';
-import type { CheckResult } from '../../doctor/run.js';
+import type { Severity } from '../../doctor/check.js';
+import type { CheckResult, JudgedFinding } from '../../doctor/run.js';
 import type { Style } from '../../output/style.js';
 import { count } from '../../output/units.js';
 import { wrap } from '../../output/wrap.js';
@@ -54,12 +54,12 @@ export function diagnosisText(result: DoctorResult, style: Style, columns: numbe
 }
 
 /** Merges findings on one line that differ only in their service, such as those of a YAML anchor. */
-function mergeAlike(findings: readonly Finding[]): Finding[] {
-  const merged = new Map<string, { first: Finding; others: string[] }>();
+function mergeAlike(findings: readonly JudgedFinding[]): JudgedFinding[] {
+  const merged = new Map<string, { first: JudgedFinding; others: string[] }>();
   for (const finding of findings) {
-    const { message, next, file, line, service } = finding;
+    const { message, next, file, line, service, fixable } = finding;
     const without = (text = '') => (service === undefined ? text : text.replaceAll(service, '\0'));
-    const key = JSON.stringify([file, line, without(message), without(next)]);
+    const key = JSON.stringify([file, line, without(message), without(next), fixable]);
     const known = merged.get(key);
     if (!known || line === undefined || service === undefined) {
       merged.set(known ? `${key}${merged.size}` : key, { first: finding, others: [] });
@@ -75,9 +75,9 @@ function mergeAlike(findings: readonly Finding[]): Finding[] {
 /** @param before the finding above it: text that both have is not repeated. */
 function findingText(
   { directory }: DoctorResult,
-  { check, fixable }: CheckResult,
-  finding: Finding,
-  before: Finding | undefined,
+  { check }: CheckResult,
+  finding: JudgedFinding,
+  before: JudgedFinding | undefined,
   { style, columns }: { style: Style; columns: number },
 ): string {
   const severity = finding.severity ?? check.severity;
@@ -86,14 +86,17 @@ function findingText(
   const head = wrap(`${MARKS[severity]} ${where ? `${where}: ` : ''}${finding.message}`, columns, '  ');
   const mend = finding.next ? wrap(`next: ${finding.next}`, columns - 2, '      ', '  ') : '';
   const reason = finding.why ?? check.why;
-  const said = before !== undefined && (before.why ?? check.why) === reason;
-  const why = said ? '' : wrap(`${reason} [${check.id}${fixable ? ', --fix' : ''}]`, columns - 2, '', '  ');
+  const said =
+    before !== undefined && (before.why ?? check.why) === reason && before.fixable === finding.fixable;
+  const why = said
+    ? ''
+    : wrap(`${reason} [${check.id}${finding.fixable ? ', --fix' : ''}]`, columns - 2, '', '  ');
   return [paint(head), mend.replace('next:', style.cyan('next:')), style.dim(why)]
     .filter((line) => line !== '')
     .join('\n');
 }
 
-function placeText(directory: string, { file, line }: Finding): string {
+function placeText(directory: string, { file, line }: JudgedFinding): string {
   if (file === undefined) return '';
   const inside = relative(directory, file);
   const shown = inside === '' || inside.startsWith('..') ? file : inside;
@@ -112,6 +115,12 @@ function fixLines({ fixes, fixed }: DoctorResult, style: Style): string[] {
   }
   if (fixed.length > 0) lines.push(`Fixed, and checked again: ${fixed.join(', ')}`);
   return lines;
+}
+
+/** What `--fix` mends of a check. */
+function fixedPart({ check, findings }: CheckResult): string {
+  const mended = findings.filter(({ fixable }) => fixable).length;
+  return mended === findings.length ? check.id : `${mended} of ${findings.length} of ${check.id}`;
 }
 
 function paintDiff(line: string, style: Style): string {
@@ -166,7 +175,7 @@ function summary(checks: readonly CheckResult[], style: Style, columns: number):
       ? []
       : [
           wrap(
-            `${style.cyan('next:')} invctl doctor --fix      (fixes ${mended.map(({ check }) => check.id).join(', ')})`,
+            `${style.cyan('next:')} invctl doctor --fix      (fixes ${mended.map(fixedPart).join(', ')})`,
             columns,
             '      ',
           ),

@@ -1,4 +1,4 @@
-import type { FixStep } from '../check.js';
+import type { Finding, FixStep } from '../check.js';
 import type { Facts } from '../facts.js';
 import type { CheckResult } from '../run.js';
 
@@ -32,8 +32,8 @@ export async function applyFixes(
   const outcomes: FixOutcome[] = [];
   for (const { check, findings, followsFrom } of results) {
     const { fix, id } = check;
-    if (!fix || findings.length === 0 || followsFrom.length > 0) continue;
-    for (const step of await fix.plan(facts, findings)) {
+    if (!fix || followsFrom.length > 0) continue;
+    for (const step of await stepsFor(findings)) {
       const told = { id, summary: step.summary, ...(step.diff === undefined ? {} : { diff: step.diff }) };
       if ((fix.safety === 'ask' || step.ask) && !(await policy.agrees(step))) {
         outcomes.push({ ...told, applied: false, reason: policy.declined });
@@ -50,4 +50,15 @@ export async function applyFixes(
     }
   }
   return outcomes;
+}
+
+/** The steps that mend the findings, each once: one that mends several is given by all of them. */
+async function stepsFor(findings: readonly Finding[]): Promise<FixStep[]> {
+  const steps = new Map<string, FixStep>();
+  for (const { mend } of findings) {
+    for (const step of (await mend?.()) ?? []) {
+      if (!steps.has(step.summary)) steps.set(step.summary, step);
+    }
+  }
+  return [...steps.values()];
 }

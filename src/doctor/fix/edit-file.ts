@@ -15,11 +15,11 @@ export interface FileEdit {
   mode?: number;
 }
 
-/** A step that edits a text file, with its diff. Empty when nothing changes. */
+/** A step that edits or makes a text file, with its diff. Empty when nothing changes. */
 export async function editFile(facts: Facts, edit: FileEdit): Promise<FixStep[]> {
   const before = await readText(edit.file);
   const after = edit.change(before.text);
-  if (after === undefined || after === before.text) return [];
+  if (after === undefined || (after === before.text && before.mode !== undefined)) return [];
   return [
     {
       summary: edit.summary,

@@ -2,26 +2,15 @@ import { isMap, isScalar, isSeq, parseDocument } from 'yaml';
 import { replaceScalar } from '../../project/compose-text.js';
 import type { FixStep } from '../check.js';
 import type { Facts } from '../facts.js';
-import { freePortAbove, type PortHolder, wantedPorts } from '../published-ports.js';
+import { freePortAbove, type WantedPort } from '../published-ports.js';
 import { editService } from './compose-edit.js';
 
-/** Steps that publish the next free port in place of each port that is taken. */
-export async function movePort(facts: Facts, holder: PortHolder['kind']): Promise<FixStep[]> {
-  const steps: FixStep[] = [];
-  for (const wanted of await wantedPorts(facts)) {
-    if (wanted.holder.kind !== holder) continue;
-    const { service, port, host } = wanted;
-    const free = await freePortAbove(facts, host, port);
-    steps.push(
-      ...(await editService(
-        facts,
-        service,
-        `publish ${free} in place of ${port} for ${service}`,
-        (text, path) => replacePublished(text, [...path, 'ports'], port, free),
-      )),
-    );
-  }
-  return steps;
+/** A step that publishes the next free port in place of one that is taken. */
+export async function movePort(facts: Facts, { service, port, host }: WantedPort): Promise<FixStep[]> {
+  const free = await freePortAbove(facts, host, port);
+  return editService(facts, service, `publish ${free} in place of ${port} for ${service}`, (text, path) =>
+    replacePublished(text, [...path, 'ports'], port, free),
+  );
 }
 
 function replacePublished(

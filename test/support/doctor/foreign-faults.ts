@@ -11,7 +11,7 @@ export const FOREIGN_FAULTS: readonly Fault[] = [
     id: 'db.localhost',
     variant: 'a host variable in a list',
     mended: true,
-    break: (p) => p.edit(FILE, '      - APP_SECRET_KEY', '      - PGHOST=127.0.0.1\n      - APP_SECRET_KEY'),
+    break: (p) => p.edit(FILE, /- DATABASE_URL=.*/, '- PGHOST=127.0.0.1'),
   },
   {
     id: 'db.port',
@@ -22,7 +22,7 @@ export const FOREIGN_FAULTS: readonly Fault[] = [
         '    image: postgres:16\n',
         '    image: postgres:16\n    ports: ["127.0.0.1:54329:5432"]\n',
       );
-      p.edit(FILE, '- APP_SECRET_KEY', '- PGHOST=records\n      - PGPORT=54329\n      - APP_SECRET_KEY');
+      p.edit(FILE, /- DATABASE_URL=.*/, '- PGHOST=records\n      - PGPORT=54329');
     },
   },
   {

@@ -96,6 +96,29 @@ export async function writtenProject(
   return project;
 }
 
+/** What the result says that `--fix` mends, as `id: message`. */
+function fixable({ checks }: DoctorResult): string[] {
+  const causes = checks.filter(({ followsFrom }) => followsFrom.length === 0);
+  for (const { check, findings } of causes) {
+    const empty = findings.find(
+      ({ next, fixable }) => check.fix && !fixable && next?.includes('invctl doctor --fix'),
+    );
+    if (empty) throw new Error(`--fix is advised and has no step: ${check.id}: ${empty.message}`);
+  }
+  return causes.flatMap(({ check, findings }) =>
+    findings.flatMap(({ message, fixable }) => (fixable ? [`${check.id}: ${message}`] : [])),
+  );
+}
+
+function findingKeys({ checks }: DoctorResult): string[] {
+  return checks.flatMap(({ check, findings }) => findings.map(({ message }) => `${check.id}: ${message}`));
+}
+
+function isLeftOut(key: string, { only = [], skip = [] }: Partial<DoctorInput> = {}): boolean {
+  const id = key.split(':')[0] as string;
+  return skip.includes(id) || (only.length > 0 && !only.includes(id));
+}
+
 async function emptyProject(extra: Record<string, string | undefined>) {
   const home = await realpath(await mkdtemp(join(tmpdir(), 'invctl-doctor-')));
   chmodSync(home, 0o755);
@@ -106,6 +129,8 @@ async function emptyProject(extra: Record<string, string | undefined>) {
   const port = await findFreePort('127.0.0.1');
   const env = scriptEnvironment(extra) as Record<string, string | undefined>;
   const undos: (() => void | Promise<void>)[] = [];
+  /** What the last examination said that `--fix` mends. */
+  let promised: string[] = [];
 
   const context: ServiceContext = {
     directory: folder,
@@ -156,9 +181,22 @@ async function emptyProject(extra: Record<string, string | undefined>) {
         encoding: 'utf8',
         stdio: ['ignore', 'pipe', 'pipe'],
       }),
-    doctor: (more?: Partial<DoctorInput>) => examine(context, input(more)),
-    fix: (more?: Partial<DoctorInput>) =>
-      examine(context, input({ ...more, fix: { agrees: () => Promise.resolve(true), declined: 'no' } })),
+    doctor: async (more?: Partial<DoctorInput>) => {
+      const found = await examine(context, input(more));
+      promised = fixable(found);
+      return found;
+    },
+    async fix(more?: Partial<DoctorInput>) {
+      const fix = { agrees: () => Promise.resolve(true), declined: 'no' };
+      const found = await examine(context, input({ ...more, fix }));
+      const failed = new Set(found.fixes.filter(({ applied }) => !applied).map(({ id }) => id));
+      const kept = new Set(findingKeys(found));
+      const broken = [...promised, ...fixable(found)].filter(
+        (key) => kept.has(key) && !failed.has(key.split(':')[0] as string) && !isLeftOut(key, more),
+      );
+      if (broken.length > 0) throw new Error(`--fix was said to mend what it leaves: ${broken.join('; ')}`);
+      return found;
+    },
     afterwards: (undo: () => void | Promise<void>) => {
       undos.push(undo);
     },

@@ -12,28 +12,27 @@ export const check = defineCheck({
   requires: ['compose.parse'],
   why: 'Compose v2 ignores it and warns at every command; the format no longer has versions.',
   docs: `\`version: "3.8"\` was needed by docker-compose v1. Remove the line.`,
-  probe({ location }) {
-    return location.files.flatMap((file) => {
+  probe(facts) {
+    return facts.location.files.flatMap((file) => {
       const line = readFileSync(file, 'utf8')
         .split('\n')
         .findIndex((text) => /^version\s*:/.test(text));
       if (line < 0) return [];
       return [
-        { message: '`version:` means nothing to Compose v2', next: 'remove the line', file, line: line + 1 },
+        {
+          message: '`version:` means nothing to Compose v2',
+          next: 'remove the line',
+          file,
+          line: line + 1,
+          mend: () =>
+            editFile(facts, {
+              file,
+              summary: `remove \`version:\` from ${facts.shown(file)}`,
+              change: (text) => removeKey(text, ['version']),
+            }),
+        },
       ];
     });
   },
-  fix: {
-    safety: 'safe',
-    async plan(facts, findings) {
-      const steps = findings.map(({ file }) =>
-        editFile(facts, {
-          file: file as string,
-          summary: `remove \`version:\` from ${facts.shown(file as string)}`,
-          change: (text) => removeKey(text, ['version']),
-        }),
-      );
-      return (await Promise.all(steps)).flat();
-    },
-  },
+  fix: { safety: 'safe' },
 });

@@ -24,20 +24,13 @@ export const check = defineCheck({
       next: `depends_on: {${database.name}: {condition: service_healthy}} in ${app.name}`,
       service: app.name,
       ...placeOf(facts.reading, 'services', app.name, 'depends_on'),
+      mend: () =>
+        editService(facts, app.name, `let ${app.name} wait until ${database.name} is healthy`, (text, path) =>
+          waitForHealth(text, [...path, 'depends_on'], database.name),
+        ),
     }));
   },
-  fix: {
-    safety: 'safe',
-    async plan(facts) {
-      const database = facts.database?.name ?? '';
-      const steps = impatient(facts).map(({ name }) =>
-        editService(facts, name, `let ${name} wait until ${database} is healthy`, (text, path) =>
-          waitForHealth(text, [...path, 'depends_on'], database),
-        ),
-      );
-      return (await Promise.all(steps)).flat();
-    },
-  },
+  fix: { safety: 'safe' },
 });
 
 /** Services that use the database and do not wait until it is healthy. */

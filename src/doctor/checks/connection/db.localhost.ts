@@ -22,31 +22,27 @@ export const check = defineCheck({
   docs: `The host is right for a program that runs on the machine itself, and wrong in a container. There the database's host is its service name, such as \`db\`. Often the value comes from an \`.env\` for local work: override it under \`environment\` of the service. \`invctl env explain DATABASE_HOST\` shows which source won. Services with host networking, or in the database's own network namespace, are left alone. It is a failure, and \`--fix\` changes it, where the variable is one that drivers or known images read (\`PGHOST\`, \`DB_HOST\`, \`POSTGRES_HOST\`, …) or the value is a connection URL; a variable whose name only sounds so is a warning at most. Where the value comes from an env file, other services override it, and this one does not depend on the database, it may have no use for it: that is a warning as well. So is one beside another variable that does lead to the database: which of the two the service reads is not known.`,
   probe(facts) {
     const { database } = facts;
-    return lost(facts).map(({ service, variable, host, source, doubt }) => ({
+    return lost(facts).map(({ service, variable, host, port, url, source, doubt }) => ({
       message: `${variable} of "${service.name}" is ${host}, but the database is the service "${database?.name}"`,
       ...(doubt === undefined ? {} : { severity: 'warn' as const, why: doubt }),
       next: `set the host in ${variable} to ${database?.name} under environment of ${service.name}`,
       service: service.name,
       ...(source?.at ? place(source.at) : {}),
+      // A URL may contain a password, which must not be copied into the compose file.
+      ...(url || doubt !== undefined
+        ? {}
+        : {
+            mend: () =>
+              setEnvironment(
+                facts,
+                service.name,
+                variable,
+                hostAsWritten(service, variable, port, database?.name ?? ''),
+              ),
+          }),
     }));
   },
-  fix: {
-    safety: 'safe',
-    async plan(facts) {
-      const steps = lost(facts)
-        // A URL may contain a password, which must not be copied into the compose file.
-        .filter(({ url, doubt }) => !url && doubt === undefined)
-        .map(({ service, variable, port }) =>
-          setEnvironment(
-            facts,
-            service.name,
-            variable,
-            hostAsWritten(service, variable, port, facts.database?.name ?? ''),
-          ),
-        );
-      return (await Promise.all(steps)).flat();
-    },
-  },
+  fix: { safety: 'safe' },
 });
 
 interface LostReference extends DatabaseReference {

@@ -19,6 +19,7 @@ A service with \`networks:\` is in those alone, no longer in the default one. \`
   async probe(facts) {
     const { database } = facts;
     if (!database || database.networkMode) return [];
+    const [network] = database.networks;
     const findings: Finding[] = await brokenUrls(facts);
     for (const app of apps(facts)) {
       if (app.networks.some((network) => database.networks.includes(network))) {
@@ -28,29 +29,20 @@ A service with \`networks:\` is in those alone, no longer in the default one. \`
       }
       findings.push({
         message: `"${app.name}" (${app.networks.join(', ')}) and "${database.name}" (${database.networks.join(', ')}) share no network`,
-        next: `add ${database.networks[0]} to networks of ${app.name}`,
+        next: `add ${network} to networks of ${app.name}`,
         service: app.name,
         ...placeOf(facts.reading, 'services', app.name, 'networks'),
+        mend: async () =>
+          network === undefined
+            ? []
+            : editService(facts, app.name, `add ${network} to networks of ${app.name}`, (text, path) =>
+                addItem(text, [...path, 'networks'], network),
+              ),
       });
     }
     return findings;
   },
-  fix: {
-    safety: 'ask',
-    async plan(facts) {
-      const { database } = facts;
-      const network = database?.networks[0];
-      if (!database || database.networkMode || network === undefined) return [];
-      const steps = apps(facts)
-        .filter(({ networks }) => !networks.some((one) => database.networks.includes(one)))
-        .map(({ name }) =>
-          editService(facts, name, `add ${network} to networks of ${name}`, (text, path) =>
-            addItem(text, [...path, 'networks'], network),
-          ),
-        );
-      return (await Promise.all(steps)).flat();
-    },
-  },
+  fix: { safety: 'ask' },
 });
 
 /** Services that use the database's name as host. */

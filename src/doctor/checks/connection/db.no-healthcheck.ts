@@ -1,5 +1,7 @@
 import { setKey } from '../../../project/compose-text.js';
-import { defineCheck } from '../../check.js';
+import type { ComposeService } from '../../../project/model.js';
+import { defineCheck, type FixStep } from '../../check.js';
+import type { Facts } from '../../facts.js';
 import { editService } from '../../fix/compose-edit.js';
 import { placeOf } from '../../reading.js';
 import { isOfficialPostgres } from '../../roles.js';
@@ -28,25 +30,23 @@ export const check = defineCheck({
         next: `add a healthcheck to ${database.name}: pg_isready -h 127.0.0.1`,
         service: database.name,
         ...placeOf(facts.reading, 'services', database.name),
+        // Somebody disabled the check on purpose.
+        ...(database.healthcheck ? {} : { mend: () => addHealthCheck(facts, database) }),
       },
     ];
   },
-  fix: {
-    safety: 'safe',
-    plan(facts, findings) {
-      const { database } = facts;
-      // Somebody disabled the check on purpose.
-      if (!database || database.healthcheck || findings.length === 0) return Promise.resolve([]);
-      const user = database.environment.POSTGRES_USER || 'postgres';
-      const test = JSON.stringify(['CMD', 'pg_isready', '-q', '-h', '127.0.0.1', '-U', user]);
-      return editService(facts, database.name, `add a health check to ${database.name}`, (text, path) =>
-        setKey(
-          text,
-          path,
-          'healthcheck',
-          `{ test: ${test.replaceAll('$', '$$$$')}, interval: 10s, timeout: 5s, retries: 5, start_period: 1m }`,
-        ),
-      );
-    },
-  },
+  fix: { safety: 'safe' },
 });
+
+function addHealthCheck(facts: Facts, { name, environment }: ComposeService): Promise<FixStep[]> {
+  const user = environment.POSTGRES_USER || 'postgres';
+  const test = JSON.stringify(['CMD', 'pg_isready', '-q', '-h', '127.0.0.1', '-U', user]);
+  return editService(facts, name, `add a health check to ${name}`, (text, path) =>
+    setKey(
+      text,
+      path,
+      'healthcheck',
+      `{ test: ${test.replaceAll('$', '$$$$')}, interval: 10s, timeout: 5s, retries: 5, start_period: 1m }`,
+    ),
+  );
+}

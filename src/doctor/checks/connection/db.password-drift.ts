@@ -2,7 +2,7 @@ import { variableOf } from '../../../postgres/image-variables.js';
 import { writeVerifier } from '../../../postgres/role-password.js';
 import { scramVerifier } from '../../../system/scram.js';
 import { Secret } from '../../../system/secret.js';
-import { defineCheck, type Finding } from '../../check.js';
+import { defineCheck, type Finding, type FixStep } from '../../check.js';
 import type { Facts } from '../../facts.js';
 import { databaseReferences, reachableNames } from '../../roles.js';
 import { serverCatalogue } from '../../server-catalogue.js';
@@ -19,8 +19,8 @@ export const check = defineCheck({
   docs: `\`password authentication failed for user\`: the file, or \`POSTGRES_PASSWORD\`, was changed after the volume was initialised. The check logs in with the project's password, over the network as the app does. The data is safe, and wiping the volume is never the answer: bring the server to the file with \`ALTER ROLE\` over its local socket, which asks for no password. \`invctl doctor --fix --yes\` does that.`,
   async probe(facts) {
     const findings: Finding[] = [];
-    const { hasRole } = await serverCatalogue(facts);
-    for (const { user, password, where, next, service } of candidates(facts)) {
+    const { hasRole, superuser } = await serverCatalogue(facts);
+    for (const { user, password, where, next, nextByHand, service } of candidates(facts)) {
       // The server gives the same answer for a missing role, which `db.role-missing` reports.
       if (hasRole(user) === false) continue;
       if ((await facts.login(user, password)) !== false) continue;
@@ -29,38 +29,39 @@ export const check = defineCheck({
         next,
         service,
         ...where.place,
+        ...(nextByHand === undefined
+          ? {}
+          : { nextByHand, mend: async () => alterRole(facts, superuser, user, password) }),
       });
     }
     return findings;
   },
-  fix: {
-    safety: 'ask',
-    async plan(facts) {
-      const { user, password } = facts.databaseSettings() ?? {};
-      const { superuser, hasRole } = await serverCatalogue(facts);
-      if (!user || !password || superuser === undefined || !hasRole(user)) return [];
-      if ((await facts.login(user, password)) !== false) return [];
-      return [
-        {
-          summary: `ALTER ROLE "${user}" to the password of the project, over the database's local socket`,
-          // Sends a verifier instead of the password, because the statement may be written to the server's
-          // log.
-          async apply() {
-            const session = await facts.session(superuser);
-            const verifier = scramVerifier(new Secret(password));
-            await writeVerifier(session, user, verifier).finally(() => session.close());
-          },
-        },
-      ];
-    },
-  },
+  fix: { safety: 'ask' },
 });
+
+/** @param superuser undefined: none is let in over the socket. */
+function alterRole(facts: Facts, superuser: string | undefined, user: string, password: string): FixStep[] {
+  if (superuser === undefined) return [];
+  return [
+    {
+      summary: `ALTER ROLE "${user}" to the password of the project, over the database's local socket`,
+      // Sends a verifier instead of the password, because the statement may be written to the server's log.
+      async apply() {
+        const session = await facts.session(superuser);
+        const verifier = scramVerifier(new Secret(password));
+        await writeVerifier(session, user, verifier).finally(() => session.close());
+      },
+    },
+  ];
+}
 
 interface Candidate {
   user: string;
   password: string;
   where: { text: string; place: { file?: string; line?: number } };
   next: string;
+  /** Only of the password that the role is set to. */
+  nextByHand?: string;
   service: string;
 }
 
@@ -87,6 +88,7 @@ function candidates(facts: Facts): Candidate[] {
         place,
       },
       next: 'invctl doctor --fix --yes      (ALTER ROLE over the local socket; the data stays)',
+      nextByHand: `put the old password back, or, as a superuser of the server: ALTER ROLE "${user}" PASSWORD '…'`,
       service: database.name,
     });
   }

@@ -18,7 +18,8 @@ export const check = defineCheck({
   why: 'Between containers a published port means nothing: the server listens on its own port, and the other is refused.',
   docs: `In \`"127.0.0.1:54329:5432"\` the port 54329 is for programs of the machine. A container that connects to the service \`db\` needs the last number, 5432. It comes about where one variable, such as \`DB_PORT\`, is used both under \`ports:\` of the database and by the app. Give the two different names, or set the app's variable under its \`environment\`. A port that is neither published nor the server's is a warning: something else may listen there. So is one beside another variable that has the right port: which of the two the app reads is not known.`,
   probe(facts) {
-    return wrongPorts(facts).map(({ service, variable, portVariable, port, right, published, leads }) => {
+    return wrongPorts(facts).map((wrong) => {
+      const { service, variable, portVariable, port, right, published, leads } = wrong;
       const name = portVariable ?? variable;
       const at = facts.variables(service.name).get(name)?.sources[0].at;
       const database = facts.database?.name;
@@ -36,20 +37,13 @@ export const check = defineCheck({
         service: service.name,
         details: { port: port as number, serverPort: right },
         ...(at ? place(at) : {}),
+        ...(portVariable && wrong.certain && published && leads === undefined
+          ? { mend: () => setEnvironment(facts, service.name, portVariable, String(right)) }
+          : {}),
       };
     });
   },
-  fix: {
-    safety: 'safe',
-    async plan(facts) {
-      const steps = wrongPorts(facts).map(({ service, portVariable, certain, published, right, leads }) =>
-        portVariable && certain && published && leads === undefined
-          ? setEnvironment(facts, service.name, portVariable, String(right))
-          : [],
-      );
-      return (await Promise.all(steps)).flat();
-    },
-  },
+  fix: { safety: 'safe' },
 });
 
 interface WrongPort extends DatabaseReference {

@@ -1,5 +1,6 @@
 import { replaceScalar } from '../../../project/compose-text.js';
-import { defineCheck } from '../../check.js';
+import { defineCheck, type FixStep } from '../../check.js';
+import type { Facts } from '../../facts.js';
 import { editService } from '../../fix/compose-edit.js';
 import { healthCommand } from '../../health-command.js';
 import { placeOf } from '../../reading.js';
@@ -30,32 +31,29 @@ export const check = defineCheck({
         next: `add -h 127.0.0.1 to ${/pg_isready/.test(command) ? 'pg_isready' : 'psql'} in its test`,
         service: database.name,
         ...placeOf(facts.reading, 'services', database.name, 'healthcheck', 'test'),
+        mend: () => askOverTcp(facts, database.name, test),
       },
     ];
   },
-  fix: {
-    safety: 'safe',
-    plan(facts, findings) {
-      const [finding] = findings;
-      const service = finding?.service ?? '';
-      const test = facts.project.services[service]?.healthcheck?.test ?? [];
-      return editService(facts, service, `ask over TCP in the health check of ${service}`, (text, path) => {
-        const at = [...path, 'healthcheck', 'test'];
-        const program = /(pg_isready|psql)$/;
-        if (test[0] === 'CMD') {
-          const index = test.findIndex((word) => program.test(word));
-          const word = test[index];
-          return word === undefined
-            ? undefined
-            : replaceScalar(text, [...at, index], `"${word}", "-h", "127.0.0.1"`);
-        }
-        const script = healthCommand(test).replace(/\b(pg_isready|psql)\b/, '$1 -h 127.0.0.1');
-        const yaml = JSON.stringify(script.replaceAll('$', '$$$$'));
-        return replaceScalar(text, [...at, 1], yaml) ?? replaceScalar(text, at, yaml);
-      });
-    },
-  },
+  fix: { safety: 'safe' },
 });
+
+function askOverTcp(facts: Facts, service: string, test: readonly string[]): Promise<FixStep[]> {
+  return editService(facts, service, `ask over TCP in the health check of ${service}`, (text, path) => {
+    const at = [...path, 'healthcheck', 'test'];
+    const program = /(pg_isready|psql)$/;
+    if (test[0] === 'CMD') {
+      const index = test.findIndex((word) => program.test(word));
+      const word = test[index];
+      return word === undefined
+        ? undefined
+        : replaceScalar(text, [...at, index], `"${word}", "-h", "127.0.0.1"`);
+    }
+    const script = healthCommand(test).replace(/\b(pg_isready|psql)\b/, '$1 -h 127.0.0.1');
+    const yaml = JSON.stringify(script.replaceAll('$', '$$$$'));
+    return replaceScalar(text, [...at, 1], yaml) ?? replaceScalar(text, at, yaml);
+  });
+}
 
 function asksOverTcp(command: string): boolean {
   return (

@@ -20,34 +20,25 @@ export const check = defineCheck({
       next: `write $$${name}      (or, in an env file, put the value in single quotes)`,
       file,
       line,
-    }));
-  },
-  fix: {
-    // The variable may be intended.
-    safety: 'ask',
-    async plan(facts) {
-      const steps = eaten(facts).map(({ name, file, line }) =>
+      mend: () =>
         editFile(facts, {
           file,
           summary: `write $$${name} for $${name} (${facts.shown(file)}:${line})`,
           change: (text) =>
             text
               .split('\n')
-              .map((one, index) =>
-                index === line - 1
-                  ? one.replace(
-                      new RegExp(`(^|[^$])\\$${name}(?![A-Za-z0-9_])`, 'g'),
-                      (_, lead) => `${lead}$$${name}`,
-                    )
-                  : one,
-              )
+              .map((one, index) => (index === line - 1 ? withDoubledDollar(one, name) : one))
               .join('\n'),
         }),
-      );
-      return (await Promise.all(steps)).flat();
-    },
+    }));
   },
+  // The variable may be intended.
+  fix: { safety: 'ask' },
 });
+
+function withDoubledDollar(text: string, name: string): string {
+  return text.replace(new RegExp(`(^|[^$])\\$${name}(?![A-Za-z0-9_])`, 'g'), (_, lead) => `${lead}$$${name}`);
+}
 
 function eaten(facts: Facts): UnsetUse[] {
   return unsetUses(facts).filter(({ meant }) => meant === 'dollar');

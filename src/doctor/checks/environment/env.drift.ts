@@ -25,23 +25,19 @@ export const check = defineCheck({
           }
         : {}),
       next: 'invctl doctor --fix      (adds them)',
+      nextByHand: `add ${nameList(names)} to ${facts.shown(file)}`,
       file,
-    }));
-  },
-  fix: {
-    safety: 'safe',
-    async plan(facts) {
-      const steps = drifted(facts).map(({ file, example, names }) => {
+      mend: () => {
         const filled = fromExample(example);
         return editFile(facts, {
           file,
           summary: `add ${nameList(names)} to ${facts.shown(file)}`,
           change: (text) => mergeEnvFile(filled, text, namesOf(file)).content,
         });
-      });
-      return (await Promise.all(steps)).flat();
-    },
+      },
+    }));
   },
+  fix: { safety: 'safe' },
 });
 
 interface Drift {

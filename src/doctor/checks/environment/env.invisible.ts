@@ -21,15 +21,10 @@ export const check = defineCheck({
               next: `invctl up ${service}`,
               service,
               ...absent[0]?.place,
+              mend: async () => [recreate(facts, service)],
             },
           ],
     );
   },
-  fix: {
-    safety: 'ask',
-    async plan(facts) {
-      const services = (await containerEnvironment(facts)).filter(({ absent }) => absent.length > 0);
-      return services.map(({ service }) => recreate(facts, service));
-    },
-  },
+  fix: { safety: 'ask' },
 });

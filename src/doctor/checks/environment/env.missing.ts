@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { defineCheck, type Finding } from '../../check.js';
+import { defineCheck, type Finding, type FixStep } from '../../check.js';
 import { fromExample } from '../../env-example.js';
 import { exampleBeside, readValues } from '../../env-files.js';
 import type { Facts } from '../../facts.js';
@@ -21,40 +21,31 @@ export const check = defineCheck({
       const missing = missingEnvFile(problem);
       if (missing === undefined) return [];
       const example = exampleBeside(facts, missing);
+      const byHand = `make ${facts.shown(missing)}, or set \`required: false\` on its entry`;
       return [
         {
           message: `the env file ${facts.shown(missing)} is not there`,
-          next: example
-            ? `invctl doctor --fix      (makes it from ${facts.shown(example)})`
-            : `make ${facts.shown(missing)}, or set \`required: false\` on its entry`,
+          next: example ? `invctl doctor --fix      (makes it from ${facts.shown(example)})` : byHand,
+          nextByHand: byHand,
           ...(problem.file === undefined || problem.file === missing ? {} : { file: problem.file }),
           ...(problem.line === undefined ? {} : { line: problem.line }),
+          ...(example ? { mend: () => makeFromExample(facts, missing, example) } : {}),
         },
       ];
     });
     return [...listed, ...missingDotEnv(facts)];
   },
-  fix: {
-    safety: 'safe',
-    async plan(facts) {
-      const files = [
-        ...facts.reading.problems.flatMap((problem) => missingEnvFile(problem) ?? []),
-        ...missingDotEnv(facts).map(({ file }) => file as string),
-      ];
-      const steps = files.map((file) => {
-        const example = exampleBeside(facts, file);
-        if (example === undefined) return [];
-        return editFile(facts, {
-          file,
-          summary: `make ${facts.shown(file)} from ${facts.shown(example)}, its secrets generated`,
-          mode: 0o600,
-          change: (text) => (text === '' ? fromExample(example) : undefined),
-        });
-      });
-      return (await Promise.all(steps)).flat();
-    },
-  },
+  fix: { safety: 'safe' },
 });
+
+function makeFromExample(facts: Facts, file: string, example: string): Promise<FixStep[]> {
+  return editFile(facts, {
+    file,
+    summary: `make ${facts.shown(file)} from ${facts.shown(example)}, its secrets generated`,
+    mode: 0o600,
+    change: (text) => (text === '' ? fromExample(example) : undefined),
+  });
+}
 
 /**
  * Compose reads `.env` without being told: it is missing when the files use variables that only its example
@@ -71,7 +62,9 @@ function missingDotEnv(facts: Facts): Finding[] {
           {
             message: `there is no ${facts.shown(file)}, and ${nameList(wanted)} of the compose file become empty`,
             next: `invctl doctor --fix      (makes it from ${facts.shown(example)})`,
+            nextByHand: `make ${facts.shown(file)} as ${facts.shown(example)} has it`,
             file,
+            mend: () => makeFromExample(facts, file, example),
           },
         ];
       });

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { withValues } from '../../../project/edit-env-file.js';
 import { isSecretName } from '../../../system/secret.js';
-import { defineCheck } from '../../check.js';
+import { defineCheck, type FixStep } from '../../check.js';
 import { isGenerated, SECRET_BYTES } from '../../env-example.js';
 import { envFiles, readValues } from '../../env-files.js';
 import type { Facts } from '../../facts.js';
@@ -20,30 +20,24 @@ export const check = defineCheck({
     return placeholders(facts).map(({ file, name, line, kept }) => ({
       message: `${name} in ${facts.shown(file)} is ${kept ? 'still the placeholder of the example' : 'a placeholder'}`,
       ...(facts.scaffold ? { severity: 'fail' as const } : {}),
-      next: isGenerated(name)
-        ? 'invctl doctor --fix      (generates one)'
-        : `set ${name} to a value of your own`,
+      next: 'invctl doctor --fix      (generates one)',
+      nextByHand: `set ${name} to a value of your own`,
       file,
       line,
+      ...(isGenerated(name) ? { mend: () => generate(facts, file, name) } : {}),
     }));
   },
-  fix: {
-    safety: 'safe',
-    async plan(facts) {
-      const steps = placeholders(facts)
-        .filter(({ name }) => isGenerated(name))
-        .map(({ file, name }) => {
-          const value = randomBytes(SECRET_BYTES).toString('base64url');
-          return editFile(facts, {
-            file,
-            summary: `generate ${name} in ${facts.shown(file)}`,
-            change: (text) => withValues(text, new Map([[name, value]])),
-          });
-        });
-      return (await Promise.all(steps)).flat();
-    },
-  },
+  fix: { safety: 'safe' },
 });
+
+function generate(facts: Facts, file: string, name: string): Promise<FixStep[]> {
+  const value = randomBytes(SECRET_BYTES).toString('base64url');
+  return editFile(facts, {
+    file,
+    summary: `generate ${name} in ${facts.shown(file)}`,
+    change: (text) => withValues(text, new Map([[name, value]])),
+  });
+}
 
 interface Placeholder {
   file: string;

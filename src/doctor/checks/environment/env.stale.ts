@@ -22,17 +22,12 @@ export const check = defineCheck({
               next: `invctl up ${service}`,
               service,
               ...changed[0]?.place,
+              ...(changed.every(({ fromShell }) => fromShell)
+                ? {}
+                : { mend: async () => [recreate(facts, service)] }),
             },
           ],
     );
   },
-  fix: {
-    safety: 'ask',
-    async plan(facts) {
-      const services = (await containerEnvironment(facts)).filter(({ changed }) =>
-        changed.some(({ fromShell }) => !fromShell),
-      );
-      return services.map(({ service }) => recreate(facts, service));
-    },
-  },
+  fix: { safety: 'ask' },
 });

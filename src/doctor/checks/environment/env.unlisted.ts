@@ -23,12 +23,7 @@ export const check = defineCheck({
       next: `add env_file: ${written(facts, file)} to ${service.name}`,
       service: service.name,
       ...placeOf(facts.reading, 'services', service.name),
-    }));
-  },
-  fix: {
-    safety: 'safe',
-    async plan(facts) {
-      const steps = unlisted(facts).map(({ service, file }) =>
+      mend: () =>
         editService(
           facts,
           service.name,
@@ -38,10 +33,9 @@ export const check = defineCheck({
               ? addItem(text, [...path, 'env_file'], written(facts, file))
               : setKey(text, path, 'env_file', written(facts, file)),
         ),
-      );
-      return (await Promise.all(steps)).flat();
-    },
+    }));
   },
+  fix: { safety: 'safe' },
 });
 
 interface Unlisted {

@@ -11,23 +11,21 @@ export const check = defineCheck({
   why: 'They keep running, hold ports and names, and no command of the project touches them.',
   docs: `A service was renamed or removed while its container existed. \`docker compose up --remove-orphans\` and \`invctl down\` remove such containers; volumes stay.`,
   async probe(facts) {
-    return (await orphans(facts)).map(({ name, service, state }) => ({
+    return (await orphans(facts)).map(({ id, name, service, state }) => ({
       message: `the container ${name} belongs to the service "${service}", which the project no longer has (${state})`,
       next: `docker rm --force ${name}      (its volumes stay)`,
       ...(service ? { service } : {}),
+      mend: async () => [
+        {
+          summary: `docker rm --force ${name}      (its volumes stay)`,
+          async apply() {
+            await facts.processes.run('docker', ['container', 'rm', '--force', id], { signal: facts.signal });
+          },
+        },
+      ],
     }));
   },
-  fix: {
-    safety: 'ask',
-    async plan(facts) {
-      return (await orphans(facts)).map(({ id, name }) => ({
-        summary: `docker rm --force ${name}      (its volumes stay)`,
-        async apply() {
-          await facts.processes.run('docker', ['container', 'rm', '--force', id], { signal: facts.signal });
-        },
-      }));
-    },
-  },
+  fix: { safety: 'ask' },
 });
 
 async function orphans(facts: Facts) {

@@ -13,7 +13,8 @@ export const check = defineCheck({
   why: 'Two containers cannot publish the same port: the service does not start (port is already allocated).',
   docs: `\`docker ps --filter publish=5003\` names the container. Stop it, or publish another port of this machine.`,
   async probe(facts) {
-    const findings = (await wantedPorts(facts)).map(async ({ service, host, port, place, holder }) => {
+    const findings = (await wantedPorts(facts)).map(async (wanted) => {
+      const { service, host, port, place, holder } = wanted;
       if (holder.kind !== 'container') return [];
       const { instance, project } = holder;
       const free = await findFreePort(host, port);
@@ -24,10 +25,11 @@ export const check = defineCheck({
           service,
           ...place,
           details: { port, freePort: free, container: instance },
+          mend: () => movePort(facts, wanted),
         },
       ];
     });
     return (await Promise.all(findings)).flat();
   },
-  fix: { safety: 'ask', plan: (facts) => movePort(facts, 'container') },
+  fix: { safety: 'ask' },
 });

@@ -39,12 +39,13 @@ export const check = defineCheck({
             freePort: free,
             ...(holder.pid === undefined ? {} : { pid: holder.pid, process: holder.name ?? '' }),
           },
+          mend: () => movePort(facts, wanted),
         },
       ];
     });
     return (await Promise.all(findings)).flat();
   },
-  fix: { safety: 'ask', plan: (facts) => movePort(facts, 'process') },
+  fix: { safety: 'ask' },
 });
 
 const ENGINES = { docker: 'Docker', embedded: 'the embedded engine' };

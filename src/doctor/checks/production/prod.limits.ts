@@ -1,5 +1,5 @@
 import { setKey } from '../../../project/compose-text.js';
-import { defineCheck, type Finding } from '../../check.js';
+import { defineCheck, type Finding, type FixStep } from '../../check.js';
 import type { Facts } from '../../facts.js';
 import { editService } from '../../fix/compose-edit.js';
 import { deployedFindings, judgeWhereItRuns } from '../../judge-deployed.js';
@@ -36,26 +36,22 @@ export const check = defineCheck({
         ),
       ],
     ),
-  fix: {
-    // A limit that is too low kills the service.
-    safety: 'ask',
-    async plan(facts) {
-      const steps = unlimitedInFiles(facts).map(({ service = '' }) =>
-        editService(
-          facts,
-          service,
-          `limit the memory of ${service} to ${LIMIT}`,
-          (text, path) =>
-            setKey(text, [...path, 'deploy', 'resources', 'limits'], 'memory', LIMIT) ??
-            setKey(text, [...path, 'deploy', 'resources'], 'limits', `{ memory: ${LIMIT} }`) ??
-            setKey(text, [...path, 'deploy'], 'resources', `{ limits: { memory: ${LIMIT} } }`) ??
-            setKey(text, path, 'deploy', `{ resources: { limits: { memory: ${LIMIT} } } }`),
-        ),
-      );
-      return (await Promise.all(steps)).flat();
-    },
-  },
+  // A limit that is too low kills the service.
+  fix: { safety: 'ask' },
 });
+
+function limitMemory(facts: Facts, service: string): Promise<FixStep[]> {
+  return editService(
+    facts,
+    service,
+    `limit the memory of ${service} to ${LIMIT}`,
+    (text, path) =>
+      setKey(text, [...path, 'deploy', 'resources', 'limits'], 'memory', LIMIT) ??
+      setKey(text, [...path, 'deploy', 'resources'], 'limits', `{ memory: ${LIMIT} }`) ??
+      setKey(text, [...path, 'deploy'], 'resources', `{ limits: { memory: ${LIMIT} } }`) ??
+      setKey(text, path, 'deploy', `{ resources: { limits: { memory: ${LIMIT} } } }`),
+  );
+}
 
 const LIMIT = '512m';
 
@@ -70,5 +66,6 @@ function unlimitedInFiles(facts: Facts): Finding[] {
       next: `deploy: {resources: {limits: {memory: ${LIMIT}}}} in ${name}`,
       service: name,
       ...placeOf(facts.reading, 'services', name),
+      mend: () => limitMemory(facts, name),
     }));
 }

@@ -16,19 +16,7 @@ export const check = defineCheck({
   why: 'The default driver keeps every line for ever, until the disk is full.',
   docs: `Checklist item 5. \`logging.options.max-size\` bounds what Docker keeps. Whether something collects the logs of this machine cannot be seen from the project: then the item is unknown. A driver that sends them on (syslog, fluentd, gelf, journald, …) passes, and so does a service that collects Docker's files, such as the one of \`invctl init --monitoring\` while its profile is on. What is deployed passes too where a collector runs beside it (Fluent Bit, Vector, Promtail, …) in the Swarm or the cluster. A kubelet bounds logs by itself.`,
   probe: (facts) => judgeWhereItRuns(facts, () => logsOfFiles(facts), logsOfDeployed),
-  fix: {
-    safety: 'safe',
-    async plan(facts) {
-      const steps = loggings(facts)
-        .filter(({ logging }) => isUnbounded(logging) && logging === undefined)
-        .map(({ name }) =>
-          editService(facts, name, `bound the logs of ${name}`, (text, path) =>
-            setKey(text, path, 'logging', BOUNDED),
-          ),
-        );
-      return (await Promise.all(steps)).flat();
-    },
-  },
+  fix: { safety: 'safe' },
 });
 
 const BOUNDED = '{ driver: json-file, options: { max-size: 10m, max-file: "5" } }';
@@ -51,11 +39,19 @@ function logsOfFiles(facts: Facts): Finding[] | { unknown: string } {
   const services = loggings(facts);
   const unbounded = services.filter(({ logging }) => isUnbounded(logging));
   if (unbounded.length > 0) {
-    return unbounded.map(({ name }) => ({
+    return unbounded.map(({ name, logging }) => ({
       message: `the logs of "${name}" grow without bound`,
       next: `logging: ${BOUNDED}`,
       service: name,
       ...placeOf(facts.reading, 'services', name),
+      ...(logging === undefined
+        ? {
+            mend: () =>
+              editService(facts, name, `bound the logs of ${name}`, (text, path) =>
+                setKey(text, path, 'logging', BOUNDED),
+              ),
+          }
+        : {}),
     }));
   }
   if (services.every(({ logging }) => !BUILT_IN.test(logging?.driver ?? 'json-file'))) return [];

@@ -23,20 +23,7 @@ export const check = defineCheck({
           restarts ? undefined : 'is not started again when it ends',
         ),
     ),
-  fix: {
-    safety: 'safe',
-    async plan(facts) {
-      // `no` was written on purpose.
-      const steps = withoutRestart(facts)
-        .filter(({ service = '' }) => facts.project.services[service]?.restart === undefined)
-        .map(({ service = '' }) =>
-          editService(facts, service, `start ${service} again after a crash`, (text, path) =>
-            setKey(text, path, 'restart', 'unless-stopped'),
-          ),
-        );
-      return (await Promise.all(steps)).flat();
-    },
-  },
+  fix: { safety: 'safe' },
 });
 
 function withoutRestart(facts: Facts): Finding[] {
@@ -51,5 +38,14 @@ function withoutRestart(facts: Facts): Finding[] {
       next: `restart: unless-stopped in ${name}`,
       service: name,
       ...placeOf(facts.reading, 'services', name),
+      // `no` was written on purpose.
+      ...(facts.project.services[name]?.restart === undefined
+        ? {
+            mend: () =>
+              editService(facts, name, `start ${name} again after a crash`, (text, path) =>
+                setKey(text, path, 'restart', 'unless-stopped'),
+              ),
+          }
+        : {}),
     }));
 }

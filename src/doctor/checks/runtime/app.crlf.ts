@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import type { ComposeService } from '../../../project/model.js';
-import { defineCheck } from '../../check.js';
+import { defineCheck, type FixStep } from '../../check.js';
 import { dockerfileOf } from '../../dockerfile.js';
 import type { Facts } from '../../facts.js';
 import { editFile } from '../../fix/edit-file.js';
@@ -22,23 +22,21 @@ export const check = defineCheck({
       service,
       file,
       line,
+      mend: () => convert(facts, file),
     }));
   },
-  fix: {
-    safety: 'safe',
-    async plan(facts) {
-      const files = [...new Set(crlfScripts(facts).map(({ file }) => file))];
-      const steps = files.map((file) =>
-        editFile(facts, {
-          file,
-          summary: `convert ${facts.shown(file)} to LF line ends`,
-          change: (text) => text.replaceAll('\r\n', '\n'),
-        }),
-      );
-      return (await Promise.all(steps)).flat().map(({ summary, apply }) => ({ summary, apply }));
-    },
-  },
+  fix: { safety: 'safe' },
 });
+
+/** A step without a diff, which would show every line. */
+async function convert(facts: Facts, file: string): Promise<FixStep[]> {
+  const steps = await editFile(facts, {
+    file,
+    summary: `convert ${facts.shown(file)} to LF line ends`,
+    change: (text) => text.replaceAll('\r\n', '\n'),
+  });
+  return steps.map(({ summary, apply }) => ({ summary, apply }));
+}
 
 interface CrlfScript {
   service: string;

@@ -1,5 +1,4 @@
 import { replaceList } from '../../../project/compose-text.js';
-import type { ComposeService } from '../../../project/model.js';
 import { defineCheck, type Finding, type FixStep } from '../../check.js';
 import type { Facts } from '../../facts.js';
 import { editService } from '../../fix/compose-edit.js';
@@ -22,17 +21,18 @@ export const check = defineCheck({
       const found = misread ? misreadFinding(misread) : await missingProgram(facts, service.name);
       if (!found) return [];
       const at = placeOf(facts.reading, 'services', service.name, 'healthcheck', 'test');
-      return [{ ...found, service: service.name, ...at }];
+      return [
+        {
+          ...found,
+          service: service.name,
+          ...at,
+          ...(misread ? { mend: () => rewrite(facts, service.name, misread) } : {}),
+        },
+      ];
     });
     return (await Promise.all(findings)).flat();
   },
-  fix: {
-    safety: 'safe',
-    async plan(facts) {
-      const steps = Object.values(facts.project.services).map((service) => rewrite(facts, service));
-      return (await Promise.all(steps)).flat();
-    },
-  },
+  fix: { safety: 'safe' },
 });
 
 function misreadFinding(misread: MisreadTest): Finding {
@@ -64,9 +64,7 @@ async function missingProgram(facts: Facts, service: string): Promise<Finding | 
   };
 }
 
-async function rewrite(facts: Facts, { name, healthcheck }: ComposeService): Promise<FixStep[]> {
-  const misread = healthcheck?.disabled ? undefined : misreadTest(healthcheck?.test);
-  if (!misread) return [];
+async function rewrite(facts: Facts, name: string, misread: MisreadTest): Promise<FixStep[]> {
   const steps = await editService(
     facts,
     name,

@@ -22,24 +22,16 @@ export const check = defineCheck({
         next: `remove ${name}, keep ${name}_FILE`,
         service: database.name,
         ...(at ? place(at) : {}),
+        mend: () =>
+          editService(
+            facts,
+            database.name,
+            `remove ${name} from environment of ${database.name}`,
+            (text, path) => removeKey(text, [...path, 'environment', name]),
+          ),
       };
     });
   },
-  fix: {
-    // The removed line may contain the only copy of a password.
-    safety: 'ask',
-    async plan(facts) {
-      const { database } = facts;
-      if (!database) return [];
-      const steps = variablesSetTwice(database).map((name) =>
-        editService(
-          facts,
-          database.name,
-          `remove ${name} from environment of ${database.name}`,
-          (text, path) => removeKey(text, [...path, 'environment', name]),
-        ),
-      );
-      return (await Promise.all(steps)).flat();
-    },
-  },
+  // The removed line may contain the only copy of a password.
+  fix: { safety: 'ask' },
 });

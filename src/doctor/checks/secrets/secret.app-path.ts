@@ -22,18 +22,11 @@ export const check = defineCheck({
           : `name one of: ${service.secrets.map(({ target }) => target).join(', ')}`,
         service: service.name,
         ...(at ? place(at) : {}),
+        ...(right === undefined ? {} : { mend: () => setEnvironment(facts, service.name, variable, right) }),
       };
     });
   },
-  fix: {
-    safety: 'safe',
-    async plan(facts) {
-      const steps = wrongPaths(facts).map(({ service, variable, right }) =>
-        right === undefined ? [] : setEnvironment(facts, service.name, variable, right),
-      );
-      return (await Promise.all(steps)).flat();
-    },
-  },
+  fix: { safety: 'safe' },
 });
 
 interface WrongPath {

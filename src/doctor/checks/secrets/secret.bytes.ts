@@ -26,6 +26,12 @@ export const check = defineCheck({
             next: guarded
               ? `invctl secrets rotate ${secret.name}      (the database may have it otherwise)`
               : 'invctl doctor --fix      (removes them)',
+            ...(guarded
+              ? {}
+              : {
+                  nextByHand: `write ${facts.shown(secret.file)} again without them`,
+                  mend: () => cleanedStep(facts, secret),
+                }),
             service: secret.services[0] as string,
             file: secret.file,
           },
@@ -34,15 +40,7 @@ export const check = defineCheck({
     );
     return found.flat();
   },
-  fix: {
-    safety: 'safe',
-    async plan(facts) {
-      const steps = grantedSecrets(facts)
-        .filter((secret) => problemOf(secret) !== undefined)
-        .map(async (secret) => ((await guardsData(facts, secret.name)) ? [] : cleanedStep(facts, secret)));
-      return (await Promise.all(steps)).flat();
-    },
-  },
+  fix: { safety: 'safe' },
 });
 
 function problemOf({ file }: GrantedSecret): string | undefined {

@@ -1,8 +1,8 @@
 import { readdirSync, statSync } from 'node:fs';
-import { defineCheck } from '../../check.js';
+import { defineCheck, type Finding } from '../../check.js';
 import type { Facts } from '../../facts.js';
 import { makeSecret } from '../../fix/secret-file.js';
-import { declaredAt, grantedSecrets } from '../../granted-secrets.js';
+import { declaredAt, type GrantedSecret, grantedSecrets } from '../../granted-secrets.js';
 
 export const check = defineCheck({
   id: 'secret.directory',
@@ -16,30 +16,41 @@ export const check = defineCheck({
   probe(facts) {
     return grantedSecrets(facts)
       .filter(({ file }) => isFolder(file))
-      .map(({ name, file, services }) => ({
-        message: holdsProject(facts, file)
-          ? `the path of the secret "${name}" is the project's own folder, not a file`
-          : `the secret "${name}" is a folder, not a file: ${facts.shown(file)}`,
-        next: holdsProject(facts, file)
-          ? `name a file under secrets.${name}.file      (a variable in it without a value leaves nothing)`
-          : facts.scaffold
-            ? `rmdir ${facts.argument(file)} && invctl init`
-            : `rmdir ${facts.argument(file)}      (then write the secret there, or: invctl doctor --fix)`,
-        service: services[0] as string,
-        details: { secret: name },
-        ...declaredAt(facts, name),
-      }));
+      .map((secret) => {
+        const { name, file, services } = secret;
+        return {
+          message: holdsProject(facts, file)
+            ? `the path of the secret "${name}" is the project's own folder, not a file`
+            : `the secret "${name}" is a folder, not a file: ${facts.shown(file)}`,
+          ...wayOut(facts, secret),
+          service: services[0] as string,
+          details: { secret: name },
+          ...declaredAt(facts, name),
+        };
+      });
   },
-  fix: {
-    safety: 'safe',
-    async plan(facts) {
-      const steps = grantedSecrets(facts)
-        .filter(({ file }) => isFolder(file) && !holdsProject(facts, file) && readdirSync(file).length === 0)
-        .map((secret) => makeSecret(facts, secret, { replaceFolder: true }));
-      return (await Promise.all(steps)).flat();
-    },
-  },
+  fix: { safety: 'safe' },
 });
+
+function wayOut(facts: Facts, secret: GrantedSecret): Pick<Finding, 'next' | 'mend'> {
+  const { name, file } = secret;
+  if (holdsProject(facts, file)) {
+    return {
+      next: `name a file under secrets.${name}.file      (a variable in it without a value leaves nothing)`,
+    };
+  }
+  if (readdirSync(file).length > 0) {
+    return {
+      next: `look into ${facts.argument(file)}, move what is in it, and write the secret to a file of that name`,
+    };
+  }
+  return {
+    next: facts.scaffold
+      ? `rmdir ${facts.argument(file)} && invctl init`
+      : `rmdir ${facts.argument(file)}      (then write the secret there, or: invctl doctor --fix)`,
+    mend: () => makeSecret(facts, secret, { replaceFolder: true }),
+  };
+}
 
 /** Whether the folder contains the project: no finding may suggest removing it. */
 function holdsProject({ location: { directory } }: Facts, file: string): boolean {

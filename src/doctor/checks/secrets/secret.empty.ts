@@ -15,24 +15,20 @@ export const check = defineCheck({
   async probe(facts) {
     const empty = grantedSecrets(facts).filter(({ file }) => readSecretFile(file)?.trim() === '');
     return Promise.all(
-      empty.map(async ({ name, file, services }) => ({
-        message: `the secret "${name}" is empty`,
-        ...(facts.settings?.secrets[name] ? WRITTEN_BY_UP : { next: await howToFill(facts, name, file) }),
-        service: services[0] as string,
-        details: { secret: name },
-        file,
-      })),
+      empty.map(async (secret) => {
+        const { name, file, services } = secret;
+        return {
+          message: `the secret "${name}" is empty`,
+          ...(facts.settings?.secrets[name] ? WRITTEN_BY_UP : { next: await howToFill(facts, name, file) }),
+          service: services[0] as string,
+          details: { secret: name },
+          file,
+          mend: () => makeSecret(facts, secret),
+        };
+      }),
     );
   },
-  fix: {
-    safety: 'safe',
-    async plan(facts) {
-      const steps = grantedSecrets(facts)
-        .filter(({ file }) => readSecretFile(file)?.trim() === '')
-        .map((secret) => makeSecret(facts, secret));
-      return (await Promise.all(steps)).flat();
-    },
-  },
+  fix: { safety: 'safe' },
 });
 
 async function howToFill(facts: Facts, name: string, file: string): Promise<string> {

@@ -16,25 +16,21 @@ export const check = defineCheck({
   async probe(facts) {
     const missing = grantedSecrets(facts).filter(({ file }) => !existsSync(file));
     const withoutFile = await Promise.all(
-      missing.map(async ({ name, file, services }) => ({
-        message: `the secret "${name}" of ${services.map((service) => `"${service}"`).join(', ')} has no file: ${facts.shown(file)}`,
-        ...(facts.settings?.secrets[name] ? WRITTEN_BY_UP : { next: await howToMake(facts, name, file) }),
-        service: services[0] as string,
-        details: { secret: name },
-        ...declaredAt(facts, name),
-      })),
+      missing.map(async (secret) => {
+        const { name, file, services } = secret;
+        return {
+          message: `the secret "${name}" of ${services.map((service) => `"${service}"`).join(', ')} has no file: ${facts.shown(file)}`,
+          ...(facts.settings?.secrets[name] ? WRITTEN_BY_UP : { next: await howToMake(facts, name, file) }),
+          service: services[0] as string,
+          details: { secret: name },
+          ...declaredAt(facts, name),
+          ...(unsetInPath(facts, name) === undefined ? { mend: () => makeSecret(facts, secret) } : {}),
+        };
+      }),
     );
     return [...withoutFile, ...unsetVariables(facts)];
   },
-  fix: {
-    safety: 'safe',
-    async plan(facts) {
-      const steps = grantedSecrets(facts)
-        .filter(({ file, name }) => !existsSync(file) && unsetInPath(facts, name) === undefined)
-        .map((secret) => makeSecret(facts, secret));
-      return (await Promise.all(steps)).flat();
-    },
-  },
+  fix: { safety: 'safe' },
 });
 
 /**

@@ -20,20 +20,19 @@ export const check = defineCheck({
   severity: 'fail',
   why: 'A secret is mounted only into services that list it: /run/secrets/… is not there.',
   docs: `The top-level \`secrets:\` declares; each service has to list what it gets under its own \`secrets:\`. The check looks at variables that name a path under \`/run/secrets\`, and at the app of a scaffold, which reads the database's password from there. \`invctl exec api -- ls /run/secrets\` shows what arrived.`,
-  probe: (facts) => missingGrants(facts).map(({ finding }) => finding),
-  fix: {
-    safety: 'safe',
-    async plan(facts) {
-      const steps = missingGrants(facts)
-        .filter(({ secret }) => facts.project.secrets[secret] ?? isDeclared(facts, secret))
-        .map(({ service, secret }) =>
-          editService(facts, service, `give ${service} the secret ${secret}`, (text, path) =>
-            addItem(text, [...path, 'secrets'], secret),
-          ),
-        );
-      return (await Promise.all(steps)).flat();
-    },
-  },
+  probe: (facts) =>
+    missingGrants(facts).map(({ service, secret, finding }) => ({
+      ...finding,
+      ...(facts.project.secrets[secret] || isDeclared(facts, secret)
+        ? {
+            mend: () =>
+              editService(facts, service, `give ${service} the secret ${secret}`, (text, path) =>
+                addItem(text, [...path, 'secrets'], secret),
+              ),
+          }
+        : {}),
+    })),
+  fix: { safety: 'safe' },
 });
 
 function missingGrants(facts: Facts): Missing[] {

@@ -24,15 +24,10 @@ export const check = defineCheck({
       next: `chmod 0444 ${facts.argument(secret.file)}${isInside(facts, dirname(secret.file)) ? ` && chmod 0700 ${facts.argument(dirname(secret.file))}` : ''}`,
       service: service.name,
       file: secret.file,
+      mend: async () => [makeReadable(facts, secret.file)],
     }));
   },
-  fix: {
-    safety: 'safe',
-    async plan(facts) {
-      const files = new Set((await unreadable(facts)).map(({ secret }) => secret.file));
-      return [...files].map((file) => makeReadable(facts, file));
-    },
-  },
+  fix: { safety: 'safe' },
 });
 
 /** Whether the folder is inside of the project, so that it belongs to the secrets alone. */

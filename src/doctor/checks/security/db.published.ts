@@ -15,21 +15,12 @@ export const check = defineCheck({
       .filter(
         ({ service, host }) => facts.databases.some(({ name }) => name === service) && !isLoopback(host),
       )
-      .map(({ service, port, place }) => ({
+      .map(({ service, port, target, place }) => ({
         message: `"${service}" publishes port ${port} on all addresses of this machine`,
         next: `write "127.0.0.1:${port}:…" under ports of ${service}, or remove it`,
         service,
         ...place,
-      }));
-  },
-  fix: {
-    safety: 'ask',
-    async plan(facts) {
-      const steps = (await wantedPorts(facts))
-        .filter(
-          ({ service, host }) => facts.databases.some(({ name }) => name === service) && !isLoopback(host),
-        )
-        .map(({ service, port, target }) =>
+        mend: () =>
           editService(facts, service, `publish ${port} of ${service} on 127.0.0.1 only`, (text, path) =>
             replaceItem(
               text,
@@ -38,10 +29,9 @@ export const check = defineCheck({
               `"127.0.0.1:${port}:${target}"`,
             ),
           ),
-        );
-      return (await Promise.all(steps)).flat();
-    },
+      }));
   },
+  fix: { safety: 'ask' },
 });
 
 function isLoopback(host: string): boolean {

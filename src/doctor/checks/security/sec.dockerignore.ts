@@ -1,10 +1,11 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import dockerignore from '@balena/dockerignore';
-import { defineCheck, type Finding } from '../../check.js';
+import { defineCheck, type Finding, type FixStep } from '../../check.js';
 import { type Dockerfile, dockerfileOf } from '../../dockerfile.js';
 import type { Facts } from '../../facts.js';
 import { editFile } from '../../fix/edit-file.js';
+import { literalPattern } from '../../fix/literal-pattern.js';
 import { sensitiveFiles, sensitiveFilesIn } from '../../sensitive-files.js';
 
 export const check = defineCheck({
@@ -15,43 +16,47 @@ export const check = defineCheck({
   why: 'Anyone who gets the image gets the secret, also after a later layer removed it.',
   docs: `The whole build context goes to the builder, but for what \`.dockerignore\` leaves out; \`COPY . .\` then puts it into a layer. List \`.env*\`, keys and the folder of secrets in the \`.dockerignore\` of the build context. A file that is sent along and copied by no instruction is information (a warning in a scaffold, which ignores all of them).`,
   probe(facts) {
-    return exposed(facts).map(({ service, path, context, copiedAt, dockerfile }): Finding => {
+    const found = exposed(facts);
+    return found.map(({ service, path, context, ignoreFile, copiedAt, dockerfile }): Finding => {
       const shown = facts.shown(join(context, path));
+      const way = {
+        next: 'invctl doctor --fix      (adds it to .dockerignore)',
+        nextByHand: `let ${facts.shown(ignoreFile)} leave it out`,
+        mend: () => ignoreAll(facts, ignoreFile, found),
+      };
       return copiedAt === undefined
         ? {
             message: `${shown} is sent to the builder of "${service}" with the build context`,
             why: 'No instruction copies it into the image today; nothing would stop the next one.',
             severity: facts.scaffold ? 'warn' : 'info',
-            next: 'invctl doctor --fix      (adds it to .dockerignore)',
+            ...way,
             service,
           }
         : {
             message: `${shown} would enter the image of "${service}"`,
-            next: 'invctl doctor --fix      (adds it to .dockerignore)',
+            ...way,
             service,
             ...dockerfile.place(copiedAt),
           };
     });
   },
-  fix: {
-    safety: 'safe',
-    async plan(facts) {
-      const found = exposed(facts);
-      const contexts = [...new Set(found.map(({ context }) => context))];
-      const steps = contexts.map((context) => {
-        const paths = [...new Set(found.filter((one) => one.context === context).map(({ path }) => path))];
-        const file =
-          found.find((one) => one.context === context)?.ignoreFile ?? join(context, '.dockerignore');
-        return editFile(facts, {
-          file,
-          summary: `add ${paths.join(', ')} to ${facts.shown(file)}`,
-          change: (text) => `${text}${text === '' || text.endsWith('\n') ? '' : '\n'}${paths.join('\n')}\n`,
-        });
-      });
-      return (await Promise.all(steps)).flat();
-    },
-  },
+  fix: { safety: 'safe' },
 });
+
+/** One step that lets an ignore file leave out all that was found in its context. */
+function ignoreAll(facts: Facts, ignoreFile: string, found: readonly Exposed[]): Promise<FixStep[]> {
+  const exposedHere = found.filter((one) => one.ignoreFile === ignoreFile);
+  const paths = [...new Set(exposedHere.map(({ path }) => path))];
+  return editFile(facts, {
+    file: ignoreFile,
+    summary: `add ${paths.join(', ')} to ${facts.shown(ignoreFile)}`,
+    change: (text) => {
+      const edited = `${text}${text === '' || text.endsWith('\n') ? '' : '\n'}${paths.map(literalPattern).join('\n')}\n`;
+      const rules = dockerignore.default().add(edited);
+      return paths.every((path) => rules.ignores(path)) ? edited : undefined;
+    },
+  });
+}
 
 interface Exposed {
   service: string;

@@ -20,26 +20,21 @@ export const check = defineCheck({
               message: `git tracks ${path}, which holds a secret`,
               next: `git rm --cached '${path}'      (then change the secret: it is in the history)`,
               file,
+              mend: async () => [
+                {
+                  summary: `git rm --cached ${path}      (the file stays)`,
+                  async apply() {
+                    await facts.processes.run('git', ['rm', '--cached', '--quiet', '--', path], {
+                      cwd: facts.location.directory,
+                    });
+                  },
+                },
+              ],
             },
           ]
         : [];
     });
   },
-  fix: {
-    // The fix changes the person's git index.
-    safety: 'ask',
-    async plan(facts, findings) {
-      return findings.map(({ file = '' }) => {
-        const path = relative(facts.location.directory, file);
-        return {
-          summary: `git rm --cached ${path}      (the file stays)`,
-          async apply() {
-            await facts.processes.run('git', ['rm', '--cached', '--quiet', '--', path], {
-              cwd: facts.location.directory,
-            });
-          },
-        };
-      });
-    },
-  },
+  // The fix changes the person's git index.
+  fix: { safety: 'ask' },
 });
