@@ -66,6 +66,12 @@ export const CRLF: DumpProblem = {
   message:
     'all its lines end in CR LF: it went through a terminal (docker exec -t) or a Windows text tool, which changes the data as well',
 };
+export const PARTLY_CRLF = {
+  unsafe: true,
+  message:
+    'a line of pg_dump itself ends in CR LF: a part of the file went through a terminal or a Windows text tool, which changes the data as well',
+  hint: 'take it again: invctl db backup, or pg_dump --file=…',
+};
 export const DATA_ONLY = {
   unsafe: true,
   message: 'it has rows and makes no table (pg_dump --data-only): nothing in a new database can take them',

@@ -1,6 +1,7 @@
 import { decodeText } from '../postgres/client-encoding.js';
 import type { CopyData, OpenSql, PsqlCommand, SqlComment, SqlStatement } from '../postgres/sql-events.js';
 import { BYTE_ORDER_MARK, SqlLexer } from '../postgres/sql-lexer.js';
+import { joinName, nameParts } from '../postgres/sql-names.js';
 import {
   CLUSTER_FOOTER,
   CRLF,
@@ -11,6 +12,7 @@ import {
   foreign,
   NO_CLUSTER_FOOTER,
   NO_FOOTER,
+  PARTLY_CRLF,
   UTF_16,
 } from './dump-problem.js';
 
@@ -23,10 +25,13 @@ export interface LeftOut {
 const COPIED = /^copy\s+((?:[^\s("]|"(?:[^"]|"")*")+)/i;
 const INSERTED = /^insert\s+into\s+(?:only\s+)?((?:[^\s("]|"(?:[^"]|"")*")+)/i;
 const CREATED = /^create\s+(?:unlogged\s+)?table\s+(?:if\s+not\s+exists\s+)?((?:[^\s("]|"(?:[^"]|"")*")+)/i;
+/** The first schema of `SET search_path = a, pg_catalog`. */
+const SEARCHED = /search_path\s*(?:=|\bto\b)\s*(?:"\$user"\s*,\s*)?("(?:[^"]|"")*"|[\w$]+)/i;
 const HEADER = '-- PostgreSQL database dump';
 const CLUSTER_HEADER = '-- PostgreSQL database cluster dump';
 /** What people and programs write behind a dump, none of which a cut could leave there. */
 const HARMLESS_AFTER_FOOTER = ['analyze', 'vacuum', 'commit', 'end', 'reindex', 'refresh', 'reset'];
+const PG_DUMP_COMMENT = /^-- (?:PostgreSQL database |Dumped |(?:Data for )?Name: )/;
 const FOREIGN = /^-- (?:MySQL|MariaDB|phpMyAdmin|Adminer)\b/;
 /** The options of a subscription that does not connect to its publisher. */
 const UNCONNECTED = /\bwith\s*\([^)]*\bconnect\s*=\s*'?(?:false|off|0)\b[^)]*\)\s*;?\s*$/i;
@@ -49,8 +54,12 @@ export class DumpReader {
   readonly #rows = new Map<string, number>();
   readonly #names = new Map<string, string>();
   readonly #partitioned = new Set<string>();
+  /** Tables with rows whose number the text does not show. */
+  readonly #uncounted = new Set<string>();
   readonly #seen = new Set<DumpProblem['kind']>();
   #encoding = 'utf8';
+  /** Where a name without a schema belongs. */
+  #schema = 'public';
   #bytes = 0;
   #footer = false;
   #cluster = false;
@@ -93,7 +102,8 @@ export class DumpReader {
   /** Rows of each COPY and INSERT, by table as the dump writes it. */
   get tables(): { name: string; rows: number }[] {
     return [...this.#rows]
-      .filter(([name]) => !this.#partitioned.has(name))
+      .filter(([name]) => !this.#partitioned.has(name) && !this.#uncounted.has(name))
+      .filter(([name]) => nameParts(name) !== undefined)
       .map(([name, rows]) => ({ name, rows }));
   }
 
@@ -117,7 +127,14 @@ export class DumpReader {
       return;
     }
     const { all, crlf } = this.lexer.lines;
-    if (crlf > 0 && crlf === all) this.problems.unshift(CRLF);
+    if (crlf > 0 && crlf === all) {
+      this.problems.splice(
+        0,
+        this.problems.length,
+        CRLF,
+        ...this.problems.filter(({ kind }) => kind !== 'crlf'),
+      );
+    }
     if (this.#bytes === 0) this.#once('empty', EMPTY_FILE);
     else if (open === 'copy data') this.#unfinishedCopy();
     else if (open !== undefined && open !== 'psql command') this.#unfinished(open);
@@ -155,8 +172,10 @@ export class DumpReader {
     this.#outside = undefined;
   }
 
-  #comment({ start, end, line, text: raw }: SqlComment): void {
+  #comment({ start, end, line, text: raw, returns }: SqlComment): void {
     const text = raw.trimEnd();
+    // No name in such a comment has a line break: pg_dump writes a blank for it.
+    if (returns && PG_DUMP_COMMENT.test(text)) this.#once('crlf', { line, ...PARTLY_CRLF });
     const other = FOREIGN.exec(text)?.[0];
     if (other !== undefined) this.#once('foreign', foreign(other.slice(3)));
     if (text === CLUSTER_HEADER) this.#beginCluster(start, line);
@@ -311,6 +330,9 @@ export class DumpReader {
         message: 'it sets transaction_timeout, which servers before 17 do not know',
       });
       this.#leaveOut(statement);
+    } else if (words[1] === 'search_path') {
+      this.#names.clear();
+      this.#schema = SEARCHED.exec(statement.head())?.[1] ?? 'public';
     } else if (words[1] === 'client_encoding') {
       this.#names.clear();
       this.#encoding = /(?:=|\bto\b)\s*'?([\w-]+)/i.exec(statement.head())?.[1] ?? this.#encoding;
@@ -359,11 +381,17 @@ export class DumpReader {
     if (words[0] === 'insert') {
       const name = INSERTED.exec(statement.head(NAME_BYTES))?.[1];
       const rows = words.includes('default') ? 1 : statement.rows;
-      if (name !== undefined && statement.whole && !words.includes('conflict')) this.#addRows(name, rows);
+      if (name === undefined || !statement.whole) return;
+      if (rows > 0 && !words.includes('conflict')) this.#addRows(name, rows);
+      else this.#uncounted.add(this.#decode(name));
       return;
     }
     const name = COPIED.exec(statement.head())?.[1];
     this.#copying = { name: name === undefined ? undefined : this.#decode(name), line };
+    // A row of CSV may have several lines, or be a header.
+    if (this.#copying.name !== undefined && /\bcsv\b/i.test(statement.head().replace(COPIED, ''))) {
+      this.#uncounted.add(this.#copying.name);
+    }
   }
 
   #addRows(raw: string, rows: number): void {
@@ -386,11 +414,17 @@ export class DumpReader {
     if (name !== undefined) this.#rows.set(name, (this.#rows.get(name) ?? 0) + rows);
   }
 
-  /** A name as the dump writes it; each of them returns with every row of an INSERT. */
+  /**
+   * A name as the dump writes it, but with its schema: pg_dump of before March 2018 left it to `search_path`.
+   * Each name returns with every row of an INSERT.
+   */
   #decode(raw: string): string {
     let name = this.#names.get(raw);
     if (name === undefined) {
-      name = decodeText(Buffer.from(raw, 'latin1'), this.#encoding);
+      const text = decodeText(Buffer.from(raw, 'latin1'), this.#encoding);
+      const parts = nameParts(text);
+      if (parts === undefined) name = text;
+      else name = joinName(parts.length === 1 ? [...(nameParts(this.#schema) ?? []), ...parts] : parts);
       this.#names.set(raw, name);
     }
     return name;

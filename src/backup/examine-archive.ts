@@ -48,8 +48,8 @@ export async function examineArchive(
 
 function hintOf(unsafe: readonly DumpProblem[], archive: Archive): string {
   const hints = unsafe.flatMap(({ kind, hint }) => {
-    if (kind === 'crlf') return [mendLineEnds(archive)];
-    return hint === undefined ? [] : [hint];
+    if (hint !== undefined) return [hint];
+    return kind === 'crlf' ? [mendLineEnds(archive)] : [];
   });
   return hints[0]?.replaceAll('FILE', formatArgv([archive.file])) ?? USUAL_HINT;
 }

@@ -95,7 +95,11 @@ async function load(
   const applicationName = loadApplicationName(options.id);
   const env = { PGAPPNAME: applicationName, PGCLIENTENCODING: 'UTF8' };
   const login = { database: target, settings: LOAD_SETTINGS, env, signal };
-  if (archive.kind === 'plain') return loadSql(database, archive, { ...options, login });
+  if (archive.kind === 'plain') {
+    // What a text leaves without a schema is where psql would make it.
+    const settings = [...LOAD_SETTINGS, 'search_path=public'];
+    return loadSql(database, archive, { ...options, login: { ...login, settings } });
+  }
   const command = [
     'pg_restore',
     ...connectionArguments(database, target),

@@ -1,3 +1,5 @@
+import { decodeBytes } from './text-bytes.js';
+
 type LengthOf = (lead: number, second: number) => number;
 
 const shiftJis: LengthOf = (lead) => (lead >= 0xa1 && lead <= 0xdf ? 1 : 2);
@@ -30,9 +32,6 @@ const UNSAFE: Record<string, LengthOf> = {
 
 /** PostgreSQL's names of encodings, with the WHATWG's names of the same encodings, which Node decodes. */
 const DECODERS: Record<string, string> = {
-  utf8: 'utf-8',
-  unicode: 'utf-8',
-  sqlascii: 'utf-8',
   euccn: 'gb2312',
   eucjp: 'euc-jp',
   euckr: 'euc-kr',
@@ -71,6 +70,7 @@ function key(encoding: string): string {
  */
 export function decodeText(bytes: Buffer, encoding: string): string {
   const name = key(encoding);
+  if (['utf8', 'unicode', 'sqlascii'].includes(name)) return decodeBytes(bytes);
   const decoder = DECODERS[name] ?? /^win(\d{4})$/.exec(name)?.[1]?.replace(/^/, 'windows-');
   return decoder === undefined ? bytes.toString('latin1') : new TextDecoder(decoder).decode(bytes);
 }

@@ -7,6 +7,7 @@ import type { DatabaseFacts } from './database-facts.js';
 import { withSession } from './open-session.js';
 import { withMaintenance } from './server-sessions.js';
 import { onlyRow, type SessionOptions } from './session.js';
+import { decodeBytes } from './text-bytes.js';
 
 /**
  * Properties of a database that are not in its dump, except with `pg_dump --create`: grants, settings,
@@ -36,11 +37,14 @@ const KEY_VALUE = /^(?=.*\d)(?=.*[A-Za-z])[\w+/=.~-]{20,}$/;
  * @param name default: the session's own.
  */
 export async function readProperties(session: Session, name?: string): Promise<Properties> {
+  // The database's name is in the encoding of the session that made it, which this one may be unable to read.
   // PostgreSQL 17 renamed daticulocale. JSON gives the column that exists, and null on 14, which has neither.
-  const row = await onlyRow<Omit<Properties, 'localeProvider'> & { provider: string }>(
+  const row = await onlyRow<
+    Omit<Properties, 'localeProvider' | 'name'> & { provider: string; nameBytes: string }
+  >(
     session,
     `
-    SELECT datname AS name, r.rolname AS owner, pg_database_size(d.oid) AS bytes,
+    SELECT encode(byteain(textout(replace(datname::text, '\\', '\\\\'))), 'hex') AS "nameBytes", r.rolname AS owner, pg_database_size(d.oid) AS bytes,
            pg_encoding_to_char(encoding) AS encoding, coalesce(to_jsonb(d)->>'datlocprovider', 'c') AS provider,
            datcollate AS collate, datctype AS ctype,
            coalesce(to_jsonb(d)->>'datlocale', to_jsonb(d)->>'daticulocale') AS locale,
@@ -56,8 +60,12 @@ export async function readProperties(session: Session, name?: string): Promise<P
       FROM pg_database d JOIN pg_roles r ON r.oid = datdba JOIN pg_tablespace t ON t.oid = dattablespace
      WHERE datname = ${name === undefined ? 'current_database()' : literal(name)}`,
   );
-  const { provider, ...rest } = row;
-  return { ...rest, localeProvider: { c: 'libc', i: 'icu', b: 'builtin' }[provider] ?? provider };
+  const { provider, nameBytes, ...rest } = row;
+  return {
+    name: decodeBytes(Buffer.from(nameBytes, 'hex')),
+    ...rest,
+    localeProvider: { c: 'libc', i: 'icu', b: 'builtin' }[provider] ?? provider,
+  };
 }
 
 /** Returns the properties for a manifest, without values that may be secrets. */

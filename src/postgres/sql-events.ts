@@ -28,7 +28,10 @@ export interface PsqlCommand {
 }
 
 /** A comment from `--` to the end of its line, between statements. */
-export type SqlComment = Omit<PsqlCommand, 'within'>;
+export interface SqlComment extends Omit<PsqlCommand, 'within'> {
+  /** Whether its line ends in CR LF. */
+  returns: boolean;
+}
 
 /** The rows after a `COPY … FROM stdin`. */
 export interface CopyData {

@@ -432,6 +432,7 @@ export class SqlLexer {
         end: this.#base + at,
         line: this.#lines + 1,
         text,
+        returns: data[at] === RETURN,
       });
     }
     this.#state = 'top';

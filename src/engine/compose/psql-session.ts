@@ -3,9 +3,17 @@ import { PassThrough, Writable } from 'node:stream';
 import type { UserError } from '../../errors.js';
 import { databaseMissing, saysMissing, sessionFailed } from '../../postgres/session-errors.js';
 import { withSessionOptions } from '../../postgres/session-settings.js';
+import { decodeBytes, encodeBytes } from '../../postgres/text-bytes.js';
 import { databaseWord, outputTail } from '../../system/argv.js';
 import type { Session, SessionLogin } from '../database-access.js';
 import type { PipeOptions, PipeResult } from '../engine.js';
+
+/**
+ * A database in SQL_ASCII holds bytes of any encoding, and the server refuses to send those that are not UTF-8 to
+ * a client of UTF-8.
+ */
+const BYTES_AS_THEY_ARE = `SELECT set_config('client_encoding', 'SQL_ASCII', false) AS invctl_encoding WHERE getdatabaseencoding() = 'SQL_ASCII' \\g /dev/null
+`;
 
 /** Runs a program beside the server. */
 export type RunBeside = (command: readonly string[], options: PipeOptions) => Promise<PipeResult>;
@@ -15,15 +23,15 @@ export class PsqlSession implements Session {
   readonly #input = new PassThrough();
   readonly #ended: Promise<PipeResult>;
   readonly #database: string;
+  /** One character per byte. */
   #output = '';
   #waiting: { marker: string; resolve: (output: string) => void } | undefined;
 
   constructor(run: RunBeside, login: SessionLogin) {
     this.#database = login.database;
-    const decoder = new TextDecoder();
     const output = new Writable({
       write: (chunk: Buffer, _encoding, done) => {
-        this.#output += decoder.decode(chunk, { stream: true });
+        this.#output += chunk.toString('latin1');
         this.#deliver();
         done();
       },
@@ -52,6 +60,7 @@ export class PsqlSession implements Session {
     // The statement that waits for an answer reports the failure. If none waits, the error must not become an
     // unhandled one.
     this.#ended.catch(() => {});
+    if (!login.asProject) this.#input.write(BYTES_AS_THEY_ARE);
   }
 
   async rows<Row>(query: string): Promise<Row[]> {
@@ -67,7 +76,7 @@ export class PsqlSession implements Session {
     const answer = new Promise<string>((resolve) => {
       this.#waiting = { marker, resolve };
     });
-    this.#input.write(`${statements}\n\\echo ${marker}\n`);
+    this.#input.write(encodeBytes(`${statements}\n\\echo ${marker}\n`));
     const over = this.#ended.then((result) => {
       throw failed(result, this.#database);
     });
@@ -82,7 +91,7 @@ export class PsqlSession implements Session {
   #deliver(): void {
     const end = this.#waiting ? this.#output.indexOf(`${this.#waiting.marker}\n`) : -1;
     if (end < 0) return;
-    const output = this.#output.slice(0, end);
+    const output = decodeBytes(Buffer.from(this.#output.slice(0, end), 'latin1'));
     this.#output = '';
     this.#waiting?.resolve(output);
     this.#waiting = undefined;

@@ -4,6 +4,7 @@ import { compareContent, hashLargeObjects } from '../../postgres/content-hash.js
 import type { DatabaseFacts } from '../../postgres/database-facts.js';
 import { differencesOfObjects, warningsOfRestore } from '../../postgres/objects.js';
 import { describeLag, type SequenceLag, sequencesThatLag } from '../../postgres/sequence-lag.js';
+import { nameKey } from '../../postgres/sql-names.js';
 
 /** What is known about the database that a backup is of; a plain SQL dump tells only some of the tables. */
 export type Expected = Pick<DatabaseFacts, 'tables'> &
@@ -124,16 +125,16 @@ function compareTables(
   found: DatabaseFacts['tables'],
   all: boolean,
 ): string[] {
-  const rows = new Map(found.map((table) => [table.name, table.rows]));
-  const names = new Set(expected.map(({ name }) => name));
+  const rows = new Map(found.map((table) => [nameKey(table.name), table.rows]));
+  const names = new Set(expected.map(({ name }) => nameKey(name)));
   return [
     ...expected.flatMap((table) => {
-      const other = rows.get(table.name);
+      const other = rows.get(nameKey(table.name));
       if (other === undefined) return [`the table ${table.name} is missing`];
       return other === table.rows ? [] : [`${table.name} has ${other} rows in place of ${table.rows}`];
     }),
     ...found
-      .filter(({ name }) => all && !names.has(name))
+      .filter(({ name }) => all && !names.has(nameKey(name)))
       .map(({ name }) => `the table ${name} should not be there`),
   ];
 }

@@ -49,11 +49,11 @@ export function compareRows(
   after: DatabaseFacts['tables'],
 ): RowDifference[] {
   const names = new Set([...before, ...after].map(({ name }) => name));
-  const rowsOf = (tables: DatabaseFacts['tables'], name: string) =>
-    tables.find((table) => table.name === name)?.rows ?? null;
+  const rowsOf = (tables: DatabaseFacts['tables']) => new Map(tables.map(({ name, rows }) => [name, rows]));
+  const [rowsBefore, rowsAfter] = [rowsOf(before), rowsOf(after)];
   return [...names].sort().map((table) => ({
     table,
-    before: rowsOf(before, table),
-    after: rowsOf(after, table),
+    before: rowsBefore.get(table) ?? null,
+    after: rowsAfter.get(table) ?? null,
   }));
 }

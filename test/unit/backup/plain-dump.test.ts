@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { examineDump, restorableSql } from '../../../src/backup/plain-dump.js';
+import { nameKey } from '../../../src/postgres/sql-names.js';
 
 const HEADER = `--
 -- PostgreSQL database dump
@@ -140,6 +141,9 @@ describe('examineDump', () => {
     const body = 'CREATE FUNCTION f() RETURNS int LANGUAGE sql AS $$\r\nSELECT 1;\r\n$$;\n';
     expect(await unsafe(HEADER + body + COPIES + FOOTER)).toEqual([]);
     expect(await unsafe((HEADER + body + COPIES + FOOTER).replaceAll('\n', '\r\n'))).toEqual(['crlf']);
+    expect(await unsafe(`${(HEADER + body + COPIES + FOOTER).replaceAll('\n', '\r\n')}\n`)).toEqual(['crlf']);
+    expect(await unsafe(HEADER.replaceAll('\n', '\r\n') + COPIES + FOOTER)).toEqual(['crlf']);
+    expect(await unsafe(`${HEADER}${COPIES}${FOOTER}ANALYZE;\r\n`)).toEqual([]);
   });
 
   it.each([
@@ -164,7 +168,34 @@ describe('examineDump', () => {
 
   it('reads names in the encoding of the dump', async () => {
     const text = `SET client_encoding = 'LATIN1';\nCREATE TABLE "caf\xe9" ();\nCOPY "caf\xe9" FROM stdin;\n\n\\.\n${FOOTER}`;
-    expect((await examine(Buffer.from(text, 'latin1'))).tables).toEqual([{ name: '"café"', rows: 1 }]);
+    expect((await examine(Buffer.from(text, 'latin1'))).tables).toEqual([{ name: 'public."café"', rows: 1 }]);
+  });
+});
+
+describe('names in a dump', () => {
+  it('have the schema that search_path had, as pg_dump of before 2018 left it', async () => {
+    const text = `SET search_path = shop, pg_catalog;\nCOPY a (id) FROM stdin;\n1\n\\.\nCOPY other."b.c" FROM stdin;\n\\.\nSET search_path = "$user", public;\nCOPY a FROM stdin;\n\\.\n${FOOTER}`;
+    expect((await examine(text)).tables).toEqual([
+      { name: 'shop.a', rows: 1 },
+      { name: 'other."b.c"', rows: 0 },
+      { name: 'public.a', rows: 0 },
+    ]);
+  });
+
+  it('are of one table however they are written, and of none that the text does not count', async () => {
+    const text = `INSERT INTO Notes VALUES (1), (2);\nCOPY "public"."notes" FROM stdin;\n3\n\\.\nCOPY c FROM stdin WITH (FORMAT csv);\n"a\nb"\n\\.\nINSERT INTO s SELECT 1;\nINSERT INTO s VALUES (1);\nCOPY U&"d\\0061" FROM stdin;\n\\.\n${FOOTER}`;
+    expect((await examine(text)).tables).toEqual([{ name: 'public.notes', rows: 3 }]);
+  });
+
+  it.each([
+    ['"public"."a"', 'public.a'],
+    ['PUBLIC.A', 'public.a'],
+    ['public."a ""b"".c"', 'public . "a ""b"".c"'],
+  ])('%s is %s', (one, other) => expect(nameKey(one)).toBe(nameKey(other)));
+
+  it('are others where only quotes make them alike', () => {
+    const names = ['public.a', 'public."A"', '"public.a"', 'a.public', 'a'];
+    expect(new Set(names.map(nameKey)).size).toBe(names.length);
   });
 });
 
@@ -224,7 +255,7 @@ describe('restorableSql', () => {
       expect(sql).not.toMatch(/other|third|CREATE ROLE|CREATE DATABASE/);
     }
     expect(await unsafe(dump)).toEqual([]);
-    expect((await examine(dump)).tables).toEqual([{ name: 'a', rows: 1 }]);
+    expect((await examine(dump)).tables).toEqual([{ name: 'public.a', rows: 1 }]);
     expect(await unsafe(dump.replaceAll('shop', 'store'))).toEqual(['no-database']);
   });
 

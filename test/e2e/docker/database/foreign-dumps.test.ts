@@ -132,7 +132,7 @@ describe.skipIf(withoutDocker)('dumps that invctl did not make', () => {
 
     it.each(
       faultSteps(
-        ['--clean --create', '--encoding=SJIS --inserts'],
+        ['--clean --create', '--encoding=SJIS --inserts --quote-all-identifiers'],
         ['--column-inserts --rows-per-insert=3', '--clean'],
       ),
     )('restores pg_dump %s', async (options) => {
@@ -228,7 +228,10 @@ describe.skipIf(withoutDocker)('dumps that invctl did not make', () => {
       'LATIN1',
       `INSERT INTO notes VALUES (9, convert_from('\\x636166e9', 'LATIN1')); CREATE TABLE "caf${'\u00e9'}" (a integer); INSERT INTO "café" VALUES (1)`,
     ],
-    ['SQL_ASCII', `INSERT INTO notes VALUES (9, E'\\xe9\\xff\\x81')`],
+    [
+      'SQL_ASCII',
+      `INSERT INTO notes VALUES (9, E'\\xe9\\xff\\x81'); DO $$ BEGIN EXECUTE format('CREATE TABLE %I (%I integer); INSERT INTO %1$I VALUES (1)', E'caf\\xe9', E'\\xff'); END $$`,
+    ],
     [
       'EUC_JP',
       `INSERT INTO notes VALUES (9, '能ソ表'); CREATE TABLE "表" (a integer); INSERT INTO "表" VALUES (1)`,
@@ -240,14 +243,14 @@ describe.skipIf(withoutDocker)('dumps that invctl did not make', () => {
 
     beforeAll(() => {
       recreate(`ENCODING '${encoding}' LC_COLLATE 'C' LC_CTYPE 'C'`, database, setup);
-      if (encoding !== 'SQL_ASCII') project.sql(properties, database);
+      project.sql(properties, database);
       before = all();
     });
     afterEach(() => expect(all()).toBe(before));
 
     /** What all databases of a server store together, in the encoding of the one that it is about. */
-    const words = encoding === 'EUC_JP' ? '能ソ表' : 'café';
-    const properties = `SET client_encoding = UTF8; COMMENT ON DATABASE ${database} IS '${words}'; ALTER DATABASE ${database} SET app.words = '${words}';`;
+    const words = { LATIN1: `'café'`, SQL_ASCII: `E'caf\\xe9'`, EUC_JP: `'能ソ表'` }[encoding];
+    const properties = `SET client_encoding = UTF8; COMMENT ON DATABASE ${database} IS ${words}; ALTER DATABASE ${database} SET app.words = ${words};`;
     const all = () =>
       content(database) +
       inside(
