@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,14 +11,24 @@ import { startDatabaseProject } from '../database/fixture.js';
 /** The lines that `db protect on` writes. */
 const RECEIVER = /\n *# invctl db protect: from here[\s\S]*# invctl db protect: to here\n/;
 
+/** Major of the client programs in an image of PostgreSQL; those of the official one are its own. */
+function programsOf(major: number): number {
+  const command = ['run', '--rm', '--entrypoint', 'pg_receivewal', `postgres:${major}`, '--version'];
+  return Number(/(\d+)\./.exec(execFileSync('docker', command, { encoding: 'utf8' }))?.[1]);
+}
+
 /** With every kill: ../database/upgrade.test.ts and upgrade-faults.test.ts. */
 describe.skipIf(withoutDocker || !atFullSize)('a protected server on Docker', { timeout: 1_200_000 }, () => {
-  it.each([
+  it.for([
     { from: 15, to: 16, override: false },
     { from: 16, to: 17, override: true },
+    { from: 17, to: 18, override: false },
   ])(
     'is protected after an upgrade from $from to $to; receiver in another file: $override',
-    async ({ from, to, override }) => {
+    async ({ from, to, override }, { skip }) => {
+      const programs = programsOf(to);
+      if (programs < to)
+        return skip(`postgres:${to} has client programs of ${programs} here, which receive nothing from it`);
       const project = startDatabaseProject(`protect-${from}-${to}`, { postgres: String(from) });
       onTestFinished(() => project.remove());
       const [file, other] = ['compose.yaml', 'compose.override.yaml'].map((name) =>
