@@ -96,7 +96,7 @@ async function* readRecords(file: SourceFile): AsyncGenerator<Batch> {
     if (error instanceof MalformedCsvError) {
       throw notCsv('malformed', `The file is no CSV near line ${error.line}: ${error.message}.`);
     }
-    if (error instanceof UnreadableTextError) throw notCsv('not_utf8', error.message);
+    if (error instanceof UnreadableTextError) throw notCsv(error.code, error.message);
     throw error;
   }
 }

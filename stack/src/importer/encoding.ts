@@ -7,7 +7,21 @@ export type Encoding = 'utf-8' | 'utf-16le' | 'utf-16be' | 'windows-1252';
 /** Bytes that are no text, with a sentence for whoever sent them. */
 export class UnreadableTextError extends Error {
   override readonly name = 'UnreadableTextError';
+  readonly code: 'not_utf8' | 'not_text';
+
+  constructor(message: string, { code = 'not_utf8', ...options }: UnreadableTextOptions = {}) {
+    super(message, options);
+    this.code = code;
+  }
 }
+
+interface UnreadableTextOptions extends ErrorOptions {
+  /** Default `not_utf8`. */
+  code?: UnreadableTextError['code'];
+}
+
+/** How ZIP (`.xlsx`, `.ods`) and the older `.xls` begin. */
+const WORKBOOKS = [Buffer.from('504b0304', 'hex'), Buffer.from('d0cf11e0', 'hex')];
 
 /**
  * Finds out how a file is encoded while it passes by: spreadsheets save "CSV" as UTF-8, as UTF-16 ("Unicode text"),
@@ -28,9 +42,15 @@ export class EncodingSniffer {
 
   /**
    * @returns the encoding of all that passed by.
-   * @throws {UnreadableTextError} for UTF-8 that is damaged: Windows-1252 would make wrong letters of the rest.
+   * @throws {UnreadableTextError} for UTF-8 that is damaged: Windows-1252 would make wrong letters of the rest; and for
+   * a workbook.
    */
   end(): Encoding {
+    if (WORKBOOKS.some((start) => start.equals(this.#head))) {
+      throw new UnreadableTextError('The file is a workbook or an archive: save it as CSV, and send that.', {
+        code: 'not_text',
+      });
+    }
     const [first, second, third, fourth] = this.#head;
     if (first === 0xff && second === 0xfe) return 'utf-16le';
     if (first === 0xfe && second === 0xff) return 'utf-16be';

@@ -110,7 +110,7 @@ class Inspection {
     try {
       return { bytes: this.bytes, sha256: this.#hash.digest('hex'), encoding: this.#sniffer.end() };
     } catch (error) {
-      if (error instanceof UnreadableTextError) throw notCsv('not_utf8', error.message);
+      if (error instanceof UnreadableTextError) throw notCsv(error.code, error.message);
       throw error;
     }
   }

@@ -221,7 +221,9 @@ describe('what is no inventory file', () => {
     ['a quote that never closes', `sku,name\nA,"${'x'.repeat(100_000)}`, 'malformed'],
     ['text after a quote', 'sku,name\nA,"x"y\n', 'malformed'],
     ['one enormous line', 'x'.repeat(50 * 1024 * 1024), 'malformed'],
-    ['a zip', Buffer.from('504b0304140000000800', 'hex'), 'not_text'],
+    ['binary data', Buffer.from('sku,name\nA,one\0two\n'), 'not_text'],
+    ['an .xlsx', Buffer.from('504b03041400080808002f5cff', 'hex'), 'not_text'],
+    ['an .xls', Buffer.from('d0cf11e0a1b11ae1', 'hex'), 'not_text'],
     ['UTF-8 with damage', Buffer.from('sku,name\nA,caf\xc3\xa9 \xe9\n', 'latin1'), 'not_utf8'],
     ['text that breaks off inside a character', Buffer.from('sku,name\nA,caf\xc3', 'latin1'), 'not_utf8'],
   ])('%s: is refused, and not on record', async (_name, content, code) => {
