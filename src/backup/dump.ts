@@ -124,14 +124,19 @@ async function factsOf(
   session: Session,
   level: Level,
 ): Promise<{ facts: DatabaseFacts; warnings: string[] }> {
-  const facts = await readFacts(session);
-  const colliding = (await sequencesThatLag(session)).filter(({ collides }) => collides);
+  const facts = await readFacts(session, { inTransaction: true });
+  const colliding = (await sequencesThatLag(session, { inTransaction: true })).filter(
+    ({ collides }) => collides,
+  );
   const warnings = [
     ...warningsOfBackup(facts.objects),
     ...colliding.map(describeLag),
     ...(await unqualifiedCalls(session)),
   ];
-  return { facts: level < 3 ? facts : await withContentHashes(session, facts), warnings };
+  return {
+    facts: level < 3 ? facts : await withContentHashes(session, facts, { inTransaction: true }),
+    warnings,
+  };
 }
 
 /** Returns all results. On an error it stops the others, waits for their end, and throws the first error. */

@@ -1,7 +1,7 @@
 import type { Session } from '../engine/database-access.js';
 import { identifier, literal } from '../system/sql.js';
 import type { DatabaseFacts } from './database-facts.js';
-import { onlyRow } from './session.js';
+import { onlyRow, TABLES_AT_ONCE, withoutLocks } from './session.js';
 
 type Tables = DatabaseFacts['tables'];
 
@@ -56,8 +56,12 @@ const COLUMNS = `
  * version (partitions by hash depend on it), but big-endian machines give other values. Therefore the hash of
  * a constant is stored with it.
  */
-export async function withContentHashes(session: Session, facts: DatabaseFacts): Promise<DatabaseFacts> {
-  const tables = await hashTables(session, facts.tables);
+export async function withContentHashes(
+  session: Session,
+  facts: DatabaseFacts,
+  { inTransaction = false }: { inTransaction?: boolean } = {},
+): Promise<DatabaseFacts> {
+  const tables = await hashTables(session, facts.tables, inTransaction);
   const contentHash = await hashLargeObjects(session);
   if (contentHash === undefined) return { ...facts, tables };
   return { ...facts, tables, largeObjects: { count: facts.largeObjects?.count ?? 0, contentHash } };
@@ -85,7 +89,7 @@ export async function hashLargeObjects(session: Session): Promise<string | undef
   return content;
 }
 
-async function hashTables(session: Session, tables: Tables): Promise<Tables> {
+async function hashTables(session: Session, tables: Tables, inTransaction = false): Promise<Tables> {
   if (tables.length === 0) return [];
   await session.run(CANONICAL_TEXT);
   const { kind } = await onlyRow<{ kind: string }>(
@@ -95,7 +99,7 @@ async function hashTables(session: Session, tables: Tables): Promise<Tables> {
   const rows = await session.rows<{ table: string; columns: Column[] }>(COLUMNS);
   const columns = new Map(rows.map((row) => [row.table, row.columns]));
   const hashed: Tables = [];
-  for (const table of tables) {
+  const hashOf = async (table: Tables[number]): Promise<string> => {
     const own = columns.get(table.name) ?? [];
     const names = `array_to_string(ARRAY[${own.map(({ name }) => literal(identifier(name))).join(', ')}]::text[], ',')`;
     const { content } = await onlyRow<{ content: string }>(
@@ -103,7 +107,15 @@ async function hashTables(session: Session, tables: Tables): Promise<Tables> {
       `SELECT concat_ws(':', ${hash(names)}, count(*), coalesce(sum(${hash(`ROW(${own.map(value).join(', ')})::text`)}), 0)) AS content
          FROM ONLY ${table.name} r`,
     );
-    hashed.push({ ...table, contentHash: `${FORM}:${kind}:${content}` });
+    return `${FORM}:${kind}:${content}`;
+  };
+  for (let from = 0; from < tables.length; from += TABLES_AT_ONCE) {
+    const hashSome = async () => {
+      for (const table of tables.slice(from, from + TABLES_AT_ONCE)) {
+        hashed.push({ ...table, contentHash: await hashOf(table) });
+      }
+    };
+    await (inTransaction ? withoutLocks(session, hashSome) : hashSome());
   }
   return hashed;
 }

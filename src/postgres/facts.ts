@@ -3,17 +3,23 @@ import type { DatabaseFacts } from './database-facts.js';
 import { readProperties, withoutSecrets } from './database-properties.js';
 import { notOfExtension, USER_NAMESPACE } from './dumped.js';
 import { readObjects } from './objects.js';
-import { onlyRow } from './session.js';
+import { onlyRow, TABLES_AT_ONCE, withoutLocks } from './session.js';
+
+export interface Reading {
+  /** Whether the session has an open transaction, which would keep the lock of each table. */
+  inTransaction?: boolean;
+}
 
 /**
  * Reads the facts for a manifest from the session's database, in the session's transaction: inside a snapshot
  * the rows are exactly those that a `pg_dump --snapshot` of it writes.
  */
-export async function readFacts(session: Session): Promise<DatabaseFacts> {
+export async function readFacts(session: Session, reading: Reading = {}): Promise<DatabaseFacts> {
+  const readSequences = () => session.rows<DatabaseFacts['sequences'][number]>(SEQUENCES);
   const [database, tables, sequences, largeObjects, objects, extensions, roles, migrations] = [
     await readDatabase(session),
-    await countRows(session),
-    await session.rows<DatabaseFacts['sequences'][number]>(SEQUENCES),
+    await countRows(session, reading),
+    await (reading.inTransaction ? withoutLocks(session, readSequences) : readSequences()),
     await onlyRow<{ count: number }>(session, 'SELECT count(*) AS count FROM pg_largeobject_metadata'),
     await readObjects(session),
     await session.rows<DatabaseFacts['extensions'][number]>(
@@ -35,17 +41,21 @@ async function listTables(session: Session): Promise<string[]> {
   return rows.map(({ name }) => name);
 }
 
-/** Number of tables that one statement counts: the server parses a UNION by recursion, and its stack ends. */
-const COUNTED_AT_ONCE = 500;
-
-/** Counts the rows of all tables exactly. */
-export async function countRows(session: Session): Promise<DatabaseFacts['tables']> {
+/**
+ * Counts the rows of all tables exactly. A statement is about some tables only, since the server reads a UNION
+ * by recursion, and its stack ends.
+ */
+export async function countRows(
+  session: Session,
+  { inTransaction = false }: Reading = {},
+): Promise<DatabaseFacts['tables']> {
   const tables = await listTables(session);
   const counted: DatabaseFacts['tables'] = [];
-  for (let from = 0; from < tables.length; from += COUNTED_AT_ONCE) {
-    const some = tables.slice(from, from + COUNTED_AT_ONCE);
+  for (let from = 0; from < tables.length; from += TABLES_AT_ONCE) {
+    const some = tables.slice(from, from + TABLES_AT_ONCE);
     const counts = some.map((table, index) => `SELECT ${index} AS i, count(*) AS n FROM ONLY ${table}`);
-    const rows = await session.rows<{ i: number; n: number }>(counts.join(' UNION ALL '));
+    const count = () => session.rows<{ i: number; n: number }>(counts.join(' UNION ALL '));
+    const rows = await (inTransaction ? withoutLocks(session, count) : count());
     rows.sort((a, b) => a.i - b.i);
     counted.push(...rows.map(({ i, n }) => ({ name: some[i] as string, rows: n })));
   }

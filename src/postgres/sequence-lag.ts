@@ -1,5 +1,6 @@
 import type { Session } from '../engine/database-access.js';
 import { literal } from '../system/sql.js';
+import { withoutLocks } from './session.js';
 
 /** A sequence whose next value is not beyond the values of a column that it fills. */
 export interface SequenceLag {
@@ -67,14 +68,19 @@ const FILLED = `
  * changes no sequence. The answer holds for an INSERT that takes the next value; triggers, rules and checks
  * are not considered.
  */
-export async function sequencesThatLag(session: Session): Promise<SequenceLag[]> {
+export async function sequencesThatLag(
+  session: Session,
+  { inTransaction = false }: { inTransaction?: boolean } = {},
+): Promise<SequenceLag[]> {
   const filled = await session.rows<Filled>(FILLED);
   const lags: SequenceLag[] = [];
   for (let from = 0; from < filled.length; from += CHUNK) {
     const chunk = filled.slice(from, from + CHUNK);
-    const rows = await session.rows<{ i: number; furthest: string; collides: boolean }>(
-      chunk.map(lagQuery).join(' UNION ALL '),
-    );
+    const read = () =>
+      session.rows<{ i: number; furthest: string; collides: boolean }>(
+        chunk.map(lagQuery).join(' UNION ALL '),
+      );
+    const rows = await (inTransaction ? withoutLocks(session, read) : read());
     for (const { i, furthest, collides } of rows) {
       const { sequence, table, column, increment } = chunk[i] as Filled;
       lags.push({ sequence, table, column, descending: increment.startsWith('-'), furthest, collides });

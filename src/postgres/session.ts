@@ -19,3 +19,18 @@ export async function onlyRow<Row>(session: Session, query: string): Promise<Row
   if (row === undefined) throw new Error(`no row: ${query}`);
   return row;
 }
+
+/** Number of tables that one statement, or one savepoint of {@link withoutLocks}, is about. */
+export const TABLES_AT_ONCE = 200;
+
+/**
+ * Reads tables in an open transaction and gives their locks back: a server has room for some thousand locks of
+ * all transactions together (max_locks_per_transaction), and a table with indexes takes several. The snapshot
+ * stays.
+ */
+export async function withoutLocks<T>(session: Session, read: () => Promise<T>): Promise<T> {
+  await session.run('SAVEPOINT invctl_locks;');
+  const result = await read();
+  await session.run('ROLLBACK TO SAVEPOINT invctl_locks; RELEASE SAVEPOINT invctl_locks;');
+  return result;
+}

@@ -47,6 +47,23 @@ describe.skipIf(withoutDocker)('a row of several hundred megabytes', () => {
     900_000,
   );
 
+  it.runIf(process.env.FAULT_STEPS === 'all')(
+    'and 5,000 tables fit the stack and the locks of a server, and our memory',
+    async () => {
+      for (let from = 1; from <= 5000; from += 500) {
+        project.sql(
+          `DO $$ BEGIN FOR i IN ${from}..${from + 499} LOOP EXECUTE format('CREATE TABLE t%s (id int PRIMARY KEY); INSERT INTO t%1$s VALUES (1)', i); END LOOP; END $$`,
+        );
+      }
+      const file = join(project.directory, 'many.dump');
+      expect(await peakMemory(['db', 'backup', '--level', '3', '-o', file])).toBeLessThan(150 * MEGABYTE);
+      project.sql('TRUNCATE t4711');
+      expect(await peakMemory(['db', 'restore', file, '--yes'])).toBeLessThan(150 * MEGABYTE);
+      expect(project.sql('SELECT count(*) FROM t4711')).toBe('1');
+    },
+    900_000,
+  );
+
   /** Runs a command to its good end. Returns the most memory that it had, in bytes. */
   async function peakMemory(args: readonly string[]): Promise<number> {
     const report = `import { writeSync } from 'node:fs';
