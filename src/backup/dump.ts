@@ -124,19 +124,31 @@ async function factsOf(
   session: Session,
   level: Level,
 ): Promise<{ facts: DatabaseFacts; warnings: string[] }> {
-  const facts = await readFacts(session, { inTransaction: true });
-  const colliding = (await sequencesThatLag(session, { inTransaction: true })).filter(
-    ({ collides }) => collides,
-  );
+  const reading = { givesLocksBack: await hasTooManyRelations(session) };
+  const facts = await readFacts(session, reading);
+  const colliding = (await sequencesThatLag(session, reading)).filter(({ collides }) => collides);
   const warnings = [
     ...warningsOfBackup(facts.objects),
     ...colliding.map(describeLag),
     ...(await unqualifiedCalls(session)),
   ];
   return {
-    facts: level < 3 ? facts : await withContentHashes(session, facts, { inTransaction: true }),
+    facts: level < 3 ? facts : await withContentHashes(session, facts, reading),
     warnings,
   };
+}
+
+/**
+ * Whether this session's locks would take more than half of what the server has room for; `pg_dump` needs as many.
+ * Where they have room they are kept: a TRUNCATE, which empties a table in every snapshot, waits until all is read.
+ */
+async function hasTooManyRelations(session: Session): Promise<boolean> {
+  const { many } = await onlyRow<{ many: boolean }>(
+    session,
+    `SELECT count(*) > current_setting('max_locks_per_transaction')::int * current_setting('max_connections')::int / 2 AS many
+       FROM pg_class WHERE relkind IN ('r', 'i', 'S', 'm')`,
+  );
+  return many;
 }
 
 /** Returns all results. On an error it stops the others, waits for their end, and throws the first error. */

@@ -59,9 +59,9 @@ const COLUMNS = `
 export async function withContentHashes(
   session: Session,
   facts: DatabaseFacts,
-  { inTransaction = false }: { inTransaction?: boolean } = {},
+  { givesLocksBack = false }: { givesLocksBack?: boolean } = {},
 ): Promise<DatabaseFacts> {
-  const tables = await hashTables(session, facts.tables, inTransaction);
+  const tables = await hashTables(session, facts.tables, givesLocksBack);
   const contentHash = await hashLargeObjects(session);
   if (contentHash === undefined) return { ...facts, tables };
   return { ...facts, tables, largeObjects: { count: facts.largeObjects?.count ?? 0, contentHash } };
@@ -89,7 +89,7 @@ export async function hashLargeObjects(session: Session): Promise<string | undef
   return content;
 }
 
-async function hashTables(session: Session, tables: Tables, inTransaction = false): Promise<Tables> {
+async function hashTables(session: Session, tables: Tables, givesLocksBack = false): Promise<Tables> {
   if (tables.length === 0) return [];
   await session.run(CANONICAL_TEXT);
   const { kind } = await onlyRow<{ kind: string }>(
@@ -115,7 +115,7 @@ async function hashTables(session: Session, tables: Tables, inTransaction = fals
         hashed.push({ ...table, contentHash: await hashOf(table) });
       }
     };
-    await (inTransaction ? withoutLocks(session, hashSome) : hashSome());
+    await (givesLocksBack ? withoutLocks(session, hashSome) : hashSome());
   }
   return hashed;
 }

@@ -6,8 +6,8 @@ import { readObjects } from './objects.js';
 import { onlyRow, TABLES_AT_ONCE, withoutLocks } from './session.js';
 
 export interface Reading {
-  /** Whether the session has an open transaction, which would keep the lock of each table. */
-  inTransaction?: boolean;
+  /** In an open transaction: whether it keeps no table's lock. See {@link withoutLocks}. */
+  givesLocksBack?: boolean;
 }
 
 /**
@@ -19,7 +19,7 @@ export async function readFacts(session: Session, reading: Reading = {}): Promis
   const [database, tables, sequences, largeObjects, objects, extensions, roles, migrations] = [
     await readDatabase(session),
     await countRows(session, reading),
-    await (reading.inTransaction ? withoutLocks(session, readSequences) : readSequences()),
+    await (reading.givesLocksBack ? withoutLocks(session, readSequences) : readSequences()),
     await onlyRow<{ count: number }>(session, 'SELECT count(*) AS count FROM pg_largeobject_metadata'),
     await readObjects(session),
     await session.rows<DatabaseFacts['extensions'][number]>(
@@ -47,7 +47,7 @@ async function listTables(session: Session): Promise<string[]> {
  */
 export async function countRows(
   session: Session,
-  { inTransaction = false }: Reading = {},
+  { givesLocksBack = false }: Reading = {},
 ): Promise<DatabaseFacts['tables']> {
   const tables = await listTables(session);
   const counted: DatabaseFacts['tables'] = [];
@@ -55,7 +55,7 @@ export async function countRows(
     const some = tables.slice(from, from + TABLES_AT_ONCE);
     const counts = some.map((table, index) => `SELECT ${index} AS i, count(*) AS n FROM ONLY ${table}`);
     const count = () => session.rows<{ i: number; n: number }>(counts.join(' UNION ALL '));
-    const rows = await (inTransaction ? withoutLocks(session, count) : count());
+    const rows = await (givesLocksBack ? withoutLocks(session, count) : count());
     rows.sort((a, b) => a.i - b.i);
     counted.push(...rows.map(({ i, n }) => ({ name: some[i] as string, rows: n })));
   }

@@ -70,7 +70,7 @@ const FILLED = `
  */
 export async function sequencesThatLag(
   session: Session,
-  { inTransaction = false }: { inTransaction?: boolean } = {},
+  { givesLocksBack = false }: { givesLocksBack?: boolean } = {},
 ): Promise<SequenceLag[]> {
   const filled = await session.rows<Filled>(FILLED);
   const lags: SequenceLag[] = [];
@@ -80,7 +80,7 @@ export async function sequencesThatLag(
       session.rows<{ i: number; furthest: string; collides: boolean }>(
         chunk.map(lagQuery).join(' UNION ALL '),
       );
-    const rows = await (inTransaction ? withoutLocks(session, read) : read());
+    const rows = await (givesLocksBack ? withoutLocks(session, read) : read());
     for (const { i, furthest, collides } of rows) {
       const { sequence, table, column, increment } = chunk[i] as Filled;
       lags.push({ sequence, table, column, descending: increment.startsWith('-'), furthest, collides });
