@@ -19,6 +19,7 @@ const files = [
   'test/integration/backup/archive-file.test.ts',
   'test/integration/doctor/command.test.ts',
   'test/integration/export/deploy-k8s.test.ts',
+  'test/integration/services/architecture/hostile-projects.test.ts',
   'test/integration/template/init-ci.test.ts',
   'test/e2e/docker/database/backup.test.ts',
   'test/e2e/docker/database/faults.test.ts',

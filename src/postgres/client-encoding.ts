@@ -1,4 +1,4 @@
-import { decodeBytes } from './text-bytes.js';
+import { decodeBytes } from '../system/text-bytes.js';
 
 type LengthOf = (lead: number, second: number) => number;
 

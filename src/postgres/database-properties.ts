@@ -2,12 +2,12 @@ import type { Session } from '../engine/database-access.js';
 import { UserError } from '../errors.js';
 import { isSecretName, redact } from '../system/secret.js';
 import { identifier, literal } from '../system/sql.js';
+import { decodeBytes } from '../system/text-bytes.js';
 import type { Database } from './database.js';
 import type { DatabaseFacts } from './database-facts.js';
 import { withSession } from './open-session.js';
 import { withMaintenance } from './server-sessions.js';
 import { onlyRow, type SessionOptions } from './session.js';
-import { decodeBytes } from './text-bytes.js';
 
 /**
  * Properties of a database that are not in its dump, except with `pg_dump --create`: grants, settings,

@@ -3,8 +3,8 @@ import { PassThrough, Writable } from 'node:stream';
 import type { UserError } from '../../errors.js';
 import { databaseMissing, saysMissing, sessionFailed } from '../../postgres/session-errors.js';
 import { withSessionOptions } from '../../postgres/session-settings.js';
-import { decodeBytes, encodeBytes } from '../../postgres/text-bytes.js';
 import { databaseWord, outputTail } from '../../system/argv.js';
+import { decodeBytes, encodeBytes } from '../../system/text-bytes.js';
 import type { Session, SessionLogin } from '../database-access.js';
 import type { PipeOptions, PipeResult } from '../engine.js';
 

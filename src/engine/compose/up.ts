@@ -51,23 +51,26 @@ export async function bringUp(
         }),
     });
   }
-  const runningAsWritten = options.onlyRebuilt ? servicesAsWritten(docker, location) : undefined;
-  const volumesBefore = docker.list(argv.volumeNames(location.name));
-  // Awaited after the build: until then a rejection must not end the process.
-  volumesBefore.catch(() => {});
+  let before: ReturnType<typeof stateBefore> | undefined;
+  const readState = () => (before ??= stateBefore(docker, location, options));
+  // Where something is to be built again, that begins first.
+  if (!options.onlyRebuilt) readState();
   const { outdated, unchecked } = await buildWhatIsAsked(
     docker,
     location,
     project,
     { ...options, wanted },
-    onEvent,
+    (event) => {
+      readState();
+      onEvent(event);
+    },
   ).finally(
     // What a check found says more than the build that failed of it.
     () => options.checks,
   );
   const rebuilt = new Set(outdated.map(({ service }) => service));
-  const replaceAlone = runningAsWritten && standsAlone(project, wanted, rebuilt, await runningAsWritten);
-  const volumes = new Set(await volumesBefore);
+  const { asWritten, volumes } = await readState();
+  const replaceAlone = asWritten && standsAlone(project, wanted, rebuilt, asWritten);
   const watch = new ContainerWatch(onEvent);
   watch.open(docker.processes, location.name, location.directory);
   try {
@@ -105,6 +108,21 @@ export async function bringUp(
   } finally {
     await watch.close();
   }
+}
+
+/** What is there before anything is started. */
+function stateBefore(
+  docker: Docker,
+  location: ProjectLocation,
+  { onlyRebuilt = false }: UpOptions,
+): Promise<{ asWritten?: ReadonlySet<string>; volumes: ReadonlySet<string> }> {
+  const state = Promise.all([
+    onlyRebuilt ? servicesAsWritten(docker, location) : undefined,
+    docker.list(argv.volumeNames(location.name)),
+  ]).then(([asWritten, volumes]) => ({ ...(asWritten && { asWritten }), volumes: new Set(volumes) }));
+  // Until it is awaited, a rejection must not end the process.
+  state.catch(() => {});
+  return state;
 }
 
 /** Compose itself waits without limit for dependencies that must be healthy first. */

@@ -10,6 +10,7 @@ import { projectDocument } from '../../../../src/services/docs.js';
 import { drawnAs } from '../../../../src/services/graph.js';
 import { folderContext } from '../../../support/architecture/folder-context.js';
 import { diagramsOf, mermaidError } from '../../../support/architecture/mermaid.js';
+import { atFullSize } from '../../../support/fault-counts.js';
 import { bareShell, withProject } from '../../../support/project/project-on-disk.js';
 
 const NO_PAINT = { bold: (text: string) => text, dim: (text: string) => text };
@@ -29,8 +30,11 @@ const WORDS = [
 ];
 const HOSTILE = `"quotes" 'and' [brackets] (round) {curly} <b>tag</b> a|b \`code\` --> ; # % & \\ 漢字 end 1. *x* __y__`;
 
-function sixty(body: (number: number) => string): string {
-  return Array.from({ length: 60 }, (_, index) => body(index)).join('');
+/** More than a picture shows; the time of a layout grows with the square. */
+const MANY = atFullSize ? 60 : MOST_NODES + 2;
+
+function many(body: (number: number) => string): string {
+  return Array.from({ length: MANY }, (_, index) => body(index)).join('');
 }
 
 const PROJECTS: Record<string, Record<string, string>> = {
@@ -62,20 +66,20 @@ secrets: {${WORDS.map((word) => `${word}: {file: ./${word}}`).join(', ')}}
     'Docker file (1)': `FROM a:1 AS "end"\nRUN echo ${HOSTILE}\nFROM \${BASE} AS graph\nCOPY --from="end" ["a b", "c|d"]\nCOPY --from=0 /x /y\nLABEL a='\`\`\`'\n`,
     '.dockerignore': '```\n<!-- invctl:end -->\n*.log\n~~~\n',
   },
-  'sixty services on one database': {
+  'many services on one database': {
     'compose.yaml': `name: many
 services:
   db: {image: "postgres:16", environment: {POSTGRES_PASSWORD: x}, volumes: ["data:/var/lib/postgresql/data"]}
-${sixty((n) => `  worker-${n}: {image: "worker:1", depends_on: [db], environment: {DB_HOST: db, NUMBER: "${n}"}}\n`)}
+${many((n) => `  worker-${n}: {image: "worker:1", depends_on: [db], environment: {DB_HOST: db, NUMBER: "${n}"}}\n`)}
 volumes: {data: {}}
 `,
   },
-  'sixty services, each with all there is': {
+  'many services, each with all there is': {
     'compose.yaml': `name: many
 services:
-${sixty((n) => `  s${n}:\n    image: "s:${n}"\n    ports: ["${9000 + n}:80"]\n    depends_on: [${[1, 2, 5, 7].flatMap((d) => (n >= d ? [`s${n - d}`] : [])).join(', ')}]\n    environment: {A_URL: "http://s${(n * 7) % 60}:80", B_URL: "http://s${(n * 11) % 60}:80"}\n    volumes: ["v${n}:/data", "shared:/shared"]\n    networks: [n${n % 6}, n${(n + 1) % 6}]\n    secrets: [k${n % 9}]\n    env_file: e${n % 4}.env\n`)}
+${many((n) => `  s${n}:\n    image: "s:${n}"\n    ports: ["${9000 + n}:80"]\n    depends_on: [${[1, 2, 5, 7].flatMap((d) => (n >= d ? [`s${n - d}`] : [])).join(', ')}]\n    environment: {A_URL: "http://s${(n * 7) % MANY}:80", B_URL: "http://s${(n * 11) % MANY}:80"}\n    volumes: ["v${n}:/data", "shared:/shared"]\n    networks: [n${n % 6}, n${(n + 1) % 6}]\n    secrets: [k${n % 9}]\n    env_file: e${n % 4}.env\n`)}
 networks: {n0: , n1: , n2: , n3: {internal: true}, n4: , n5: }
-volumes: {${Array.from({ length: 60 }, (_, n) => `v${n}: `).join(', ')}, shared: }
+volumes: {${Array.from({ length: MANY }, (_, n) => `v${n}: `).join(', ')}, shared: }
 secrets: {${Array.from({ length: 9 }, (_, n) => `k${n}: {file: ./k${n}}`).join(', ')}}
 `,
     ...Object.fromEntries([0, 1, 2, 3].map((n) => [`e${n}.env`, 'LEVEL=info\nA_URL=x\n'])),

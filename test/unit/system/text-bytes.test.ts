@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { decodeBytes, encodeBytes } from '../../../src/postgres/text-bytes.js';
+import { decodeBytes, encodeBytes } from '../../../src/system/text-bytes.js';
 
 describe('text of bytes in any encoding', () => {
   it.each([
