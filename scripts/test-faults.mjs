@@ -23,6 +23,7 @@ const files = [
   'test/integration/template/init-ci.test.ts',
   'test/e2e/docker/database/backup.test.ts',
   'test/e2e/docker/database/faults.test.ts',
+  'test/e2e/docker/database/field-cases.test.ts',
   'test/e2e/docker/database/foreign-dumps.test.ts',
   'test/e2e/docker/database/huge-rows.test.ts',
   'test/e2e/docker/database/inspect.test.ts',
