@@ -77,7 +77,7 @@ const IN_NAME = /(?:postgresql|spilo)-(\d{1,2})(?!\d)/;
  * Returns the PostgreSQL in an image, by the image's name; undefined if it is not a known PostgreSQL image.
  */
 export function postgresImage(image: string | undefined): PostgresImage | undefined {
-  const { repository, tag } = nameParts(image ?? '');
+  const { repository, tag } = imageParts(image ?? '');
   const family = familyOf(repository);
   if (!family) return undefined;
   const match = majorMatch(family, tag) ?? IN_NAME.exec(repository);
@@ -102,7 +102,7 @@ export function majorOfImageEnvironment(variables: readonly string[] | null | un
  * has a digest.
  */
 export function imageOfMajor(image: string, from: number, to: number): string | undefined {
-  const { repository, tag, digest } = nameParts(image);
+  const { repository, tag, digest } = imageParts(image);
   const family = familyOf(repository);
   const match = family?.nextByTag && digest === undefined ? majorMatch(family, tag) : undefined;
   if (!match || Number(match[1]) !== from) return undefined;
@@ -130,7 +130,7 @@ function familyOf(repository: string): Family | undefined {
 }
 
 /** Splits `HOST:PORT/REPOSITORY:TAG@DIGEST`. The port of a registry is not a tag. */
-function nameParts(image: string): { repository: string; tag: string; digest?: string } {
+function imageParts(image: string): { repository: string; tag: string; digest?: string } {
   const [name = '', digest] = image.split('@');
   const colon = name.lastIndexOf(':');
   const hasTag = colon > name.lastIndexOf('/');
