@@ -335,6 +335,8 @@ receive() {
 $identity
 END
     server_at=$(clock)
+    # What is here of another timeline tells nothing of this one.
+    flushed=
     { read -r ours; read -r segment_bytes; } <"$place/system"
     if [ "$system" != "$ours" ]; then
       note refused "this place is for the server $ours, and the database is $system: invctl db protect on"

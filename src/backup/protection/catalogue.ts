@@ -42,7 +42,7 @@ export interface Catalogue {
   live: { at: Date; timeline: number }[];
   /** Everything that was committed until then is stored here. */
   covered?: Date;
-  /** End of the stored WAL on the live timeline. */
+  /** End of the stored WAL on the live timeline, when the receiver last looked. */
   end?: Lsn;
 }
 
@@ -70,12 +70,16 @@ interface Reach {
   timeline: number;
   segments: Segment[];
   from: Date;
+  /** Before `from`: it has WAL, of which no moment is known to be complete yet. */
   until: Date;
+  /** True: its WAL is all that was received of the live server. */
+  toLiveEnd: boolean;
 }
 
 /** Returns the moments that can be restored, as spans without a gap, oldest first. */
 export function windowsOf(catalogue: Catalogue): Window[] {
   const stretches = reaches(catalogue)
+    .filter(({ from, until }) => from <= until)
     .map(({ from, until }) => ({ from, until }))
     .sort((a, b) => a.from.getTime() - b.from.getTime());
   const windows: Window[] = [];
@@ -117,7 +121,13 @@ export function planEverything(catalogue: Catalogue): RecoveryPlan | undefined {
   return { base, chain, timeline, segments, toEnd: true };
 }
 
+/**
+ * Those that lead to the last commit that was received. After the live server went over to another timeline, that is
+ * later than the moment that all is known to be complete until, which the receiver tells some seconds later.
+ */
 function toLatest(found: readonly Reach[]): Reach[] {
+  const live = found.filter(({ toLiveEnd }) => toLiveEnd);
+  if (live.length > 0) return live;
   const latest = Math.max(...found.map(({ until }) => until.getTime()));
   return found.filter(({ until }) => until.getTime() === latest);
 }
@@ -174,7 +184,9 @@ function reaches(catalogue: Catalogue): Reach[] {
       if (!last || last.number < segmentOf(base.endLsn - 1n, segmentBytes)) return [];
       const from = new Date(Math.max(base.endedAt.getTime(), index === 0 ? 0 : at.getTime()));
       const until = untilOf(catalogue, last, timeline, liveUntil);
-      return until < from ? [] : [{ base, chain, timeline, segments, from, until }];
+      const toLiveEnd =
+        liveUntil === undefined && isLastOf(catalogue, last, timeline) && isWhole(catalogue, base, until);
+      return until < from && !toLiveEnd ? [] : [{ base, chain, timeline, segments, from, until, toLiveEnd }];
     });
   });
 }
@@ -231,18 +243,23 @@ function contiguous(
   }
 }
 
-/** Returns until when the WAL that ends with `last` is known to be complete. */
-function untilOf(
-  { covered, runs }: Catalogue,
-  last: Segment,
-  timeline: number,
-  liveUntil: Date | undefined,
-): Date {
+/** Whether the WAL is stored up to the position at which a base is consistent; a segment may be stored in part. */
+function isWhole({ end }: Catalogue, base: Base, until: Date): boolean {
+  return end === undefined ? base.endedAt <= until : base.endLsn <= end;
+}
+
+function isLastOf({ runs }: Catalogue, last: Segment, timeline: number): boolean {
   const newest = runs
     .flatMap((run) => run.segments)
     .filter((segment) => segment.timeline === timeline)
     .every(({ number }) => number <= last.number);
-  if (!newest || last.timeline !== timeline) return last.changedAt;
+  return newest && last.timeline === timeline;
+}
+
+/** Returns until when the WAL that ends with `last` is known to be complete. */
+function untilOf(catalogue: Catalogue, last: Segment, timeline: number, liveUntil: Date | undefined): Date {
+  const { covered } = catalogue;
+  if (!isLastOf(catalogue, last, timeline)) return last.changedAt;
   if (liveUntil !== undefined) return liveUntil;
   return covered ?? last.changedAt;
 }

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
 import { ExitCode, UserError } from '../../errors.js';
-import { type Ancestor, parseHistory, parseLsn } from '../../postgres/wal.js';
+import { type Ancestor, parseHistory } from '../../postgres/wal.js';
 import { syncFolder, writeFileAtomic } from '../../system/files.js';
 import { ArchiveWriter } from '../archive-file.js';
 import { assertDigest } from '../archive-reader.js';
@@ -22,6 +22,7 @@ import {
 } from './copy-names.js';
 import {
   baseOf,
+  endOf,
   type ProtectionRecord,
   parseLive,
   parseReceiverNote,
@@ -115,14 +116,14 @@ export async function readCopied(store: CopyStore): Promise<CopiedProtection | u
       ];
     }),
   );
+  const live = parseLive(state?.runs ?? '');
   const catalogue: Catalogue = {
     segmentBytes: record.segmentBytes,
     bases: bases.flat(),
     runs: runsOf(names.segments, note?.covered),
     histories: await readHistories(store, names),
-    live: parseLive(state?.runs ?? ''),
-    ...(note?.covered ? { covered: note.covered } : {}),
-    ...(note?.lsn ? { end: parseLsn(note.lsn) } : {}),
+    live,
+    ...endOf(note, live),
   };
   return { store, record, catalogue, names, state };
 }

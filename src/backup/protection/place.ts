@@ -62,8 +62,9 @@ export interface ReceiverNote {
   at: Date;
   /** All commits until then are stored here; absent: none is yet. */
   covered?: Date;
-  /** End of the WAL that is stored here on the disk. */
+  /** End of the WAL that is stored here on the disk, and the server's timeline. */
   lsn?: string;
+  timeline?: number;
   /**
    * Seconds between two bases, and seconds for which every moment can be restored; absent with an older
    * receiver.
@@ -101,12 +102,14 @@ export function parseReceiverNote(text: string): ReceiverNote {
   );
   const covered = Number(values.get('covered') ?? 0);
   const lsn = values.get('lsn');
+  const timeline = Number(values.get('timeline') ?? 0);
   const [every, keep] = [Number(values.get('every') ?? 0), Number(values.get('keep') ?? 0)];
   return {
     state: values.get('state') as ReceiverNote['state'],
     at: new Date(Number(values.get('at')) * 1000),
     ...(covered > 0 ? { covered: new Date(covered * 1000) } : {}),
     ...(lsn ? { lsn } : {}),
+    ...(timeline > 0 ? { timeline } : {}),
     ...(every > 0 ? { everySeconds: every } : {}),
     ...(keep > 0 ? { keepSeconds: keep } : {}),
     message: values.get('message') ?? '',
@@ -134,14 +137,19 @@ export async function readCatalogue(place: string, { segmentBytes }: ProtectionR
       histories.set(Number.parseInt(timeline, 16), parseHistory(text));
     }
   }
+  const live = await readLive(place);
+  return { segmentBytes, bases, runs, histories, live, ...endOf(note, live) };
+}
+
+/** How far the receiver had come; a position is one of its timeline alone, and may be higher than those of the next. */
+export function endOf(
+  note: ReceiverNote | undefined,
+  live: Catalogue['live'],
+): Pick<Catalogue, 'covered' | 'end'> {
+  const same = note?.timeline === live.at(-1)?.timeline;
   return {
-    segmentBytes,
-    bases,
-    runs,
-    histories,
-    live: await readLive(place),
     ...(note?.covered ? { covered: note.covered } : {}),
-    ...(note?.lsn ? { end: parseLsn(note.lsn) } : {}),
+    ...(note?.lsn && same ? { end: parseLsn(note.lsn) } : {}),
   };
 }
 

@@ -7,6 +7,7 @@ import {
   type SegmentRun,
   windowsOf,
 } from '../../../../src/backup/protection/catalogue.js';
+import { endOf, parseReceiverNote } from '../../../../src/backup/protection/place.js';
 import { parseSegment, segmentFile } from '../../../../src/postgres/wal.js';
 
 const SEGMENT = 16 * 1024 * 1024;
@@ -158,10 +159,43 @@ describe('what can be brought back', () => {
       ]);
     });
 
+    it('has what was received since, although no moment is known to be covered yet', () => {
+      for (const covered of [minute(4), minute(6)]) {
+        const soon = { ...restored, covered };
+        expect(planRecovery(soon)).toMatchObject({ timeline: 2, base: { id: 'a' }, toEnd: true });
+        expect(planRecovery(soon)?.segments.at(-1)).toMatchObject({ timeline: 2, number: 5, partial: true });
+        expect(planEverything(soon)).toMatchObject({ timeline: 2 });
+        expect(spoken(soon)).toEqual([[2, 6]]);
+        expect(planRecovery(soon, minute(7))).toBeUndefined();
+      }
+    });
+
+    it('takes a new base for that only when the WAL is here that it needs', () => {
+      const soon = { ...restored, covered: minute(6), bases: [...restored.bases, base('new', 2, 5, 7)] };
+      const end = (offset: bigint) => BigInt(5 * SEGMENT) + offset;
+      expect(planRecovery(soon)?.base.id).toBe('a');
+      expect(planRecovery({ ...soon, end: end(0x28n) })?.base.id).toBe('a');
+      expect(planRecovery({ ...soon, end: end(0x100n) })?.base.id).toBe('new');
+    });
+
     it('takes no base that was taken behind the point where the timelines part', () => {
       const late = { ...restored, bases: [...restored.bases, base('late', 1, 4, 4)] };
       expect(planRecovery(late, minute(5))?.base.id).toBe('late');
       expect(planRecovery(late, minute(8))?.base.id).toBe('a');
     });
+  });
+});
+
+describe('how far the receiver had come', () => {
+  const live = [
+    { at: minute(0), timeline: 1 },
+    { at: minute(6), timeline: 2 },
+  ];
+  const note = (text: string) => endOf(parseReceiverNote(text), live);
+
+  it('is a position of the timeline of its note alone', () => {
+    expect(note('state=receiving\nat=60\ncovered=50\nlsn=0/5000000\ntimeline=2\n').end).toBe(0x5000000n);
+    const before = note('state=waiting\nat=60\ncovered=50\nlsn=0/9000000\ntimeline=1\n');
+    expect(before).toEqual({ covered: new Date(50_000) });
   });
 });
