@@ -1,6 +1,8 @@
 #!/usr/bin/env node
 // The fault tests of the database at full size. Each count can be set: FAULT_CUTS, FAULT_FLIPS, FAULT_COPY_LINES,
-// FAULT_KILLS (numbers), REPLAY_SECONDS and REPLAY_MOMENTS (of the ledger's replay), FAULT_STEPS=all (a kill before and after every step of the journal, a row of 900 MB). Needs Docker and a built dist/.
+// FAULT_KILLS (numbers), REPLAY_SECONDS and REPLAY_MOMENTS (of the ledger's replay), ENV_RUN_PROJECTS (random projects
+// that are run), FAULT_STEPS=all (a kill before and after every step of the journal, a row of 900 MB). Needs Docker and
+// a built dist/.
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
@@ -12,6 +14,7 @@ const env = {
   REPLAY_SECONDS: '3600',
   REPLAY_MOMENTS: '60',
   FAULT_STEPS: 'all',
+  ENV_RUN_PROJECTS: '100',
   REQUIRE_DOCKER: '1',
   ...process.env,
 };
@@ -29,6 +32,7 @@ const files = [
   'test/e2e/docker/database/inspect.test.ts',
   'test/e2e/docker/database/live-gone.test.ts',
   'test/e2e/docker/database/recover.test.ts',
+  'test/e2e/docker/database/restore.test.ts',
   'test/e2e/docker/database/server-killed.test.ts',
   'test/e2e/docker/database/upgrade.test.ts',
   'test/e2e/docker/database/upgrade-faults.test.ts',
@@ -42,8 +46,10 @@ const files = [
   'test/e2e/docker/protection/replay.test.ts',
   'test/e2e/docker/protection/upgrade-majors.test.ts',
   'test/e2e/docker/template/domain-and-monitoring.test.ts',
+  'test/e2e/docker/template/stack.test.ts',
   'test/e2e/docker/day.test.ts',
   'test/e2e/docker/doctor/faults.test.ts',
+  'test/e2e/docker/project/random-projects.test.ts',
   'test/e2e/docker/deploy/swarm.test.ts',
   'test/e2e/docker/remote.test.ts',
   'test/e2e/docker/no-secret-in-output.test.ts',

@@ -68,8 +68,8 @@ services:
     volumes: ["pgdata:/var/lib/postgresql/data"]
     healthcheck:
       test: ["CMD", "pg_isready", "-h", "127.0.0.1", "-U", "tiny"]
-      interval: 1s
-      start_period: 30s
+      interval: 30s
+      start_period: 2m
       start_interval: 250ms
   api:
     build: ./api
@@ -81,9 +81,8 @@ ${variables}
       db: { condition: service_healthy }
     healthcheck:
       test: ["CMD", "node", "-e", "fetch('http://127.0.0.1:5003/health').then((r) => process.exit(r.ok ? 0 : 1))"]
-      interval: 1s
-      retries: 3
-      start_period: 5s
+      interval: 30s
+      start_period: 1m
       start_interval: 250ms
 secrets:
   db_password: { file: ./secrets/db_password.txt }

@@ -22,7 +22,7 @@ services:
     secrets: [store]
     networks: [inside]
     volumes: ["data:/var/lib/postgresql/data"]
-    healthcheck: { test: ["CMD", "pg_isready", "-h", "127.0.0.1"], interval: 1s, start_period: 60s, start_interval: 200ms }
+    healthcheck: { test: ["CMD", "pg_isready", "-h", "127.0.0.1"], interval: 30s, start_period: 60s, start_interval: 200ms }
   app:
     build: ./app
     image: NAME-app

@@ -33,7 +33,7 @@ interface Invocation {
 const INVOCATIONS: readonly (readonly [command: string, ...invocations: Invocation[]])[] = [
   ['init', { args: ['--diff', '--dry-run'] }],
   ['config', { args: [] }],
-  ['build', { args: [] }],
+  ['build', { args: [], long: true }],
   ['up', { args: [] }],
   ['watch', { args: [], until: 'watching', code: 130 }],
   ['ps', { args: [] }],
@@ -62,7 +62,7 @@ const INVOCATIONS: readonly (readonly [command: string, ...invocations: Invocati
   ],
   ['secrets rotate', { args: ['JWT_SECRET_KEY'], long: true }, { args: ['db_password'], long: true }],
   ['db backup', { args: [] }],
-  ['db copy', { args: [] }],
+  ['db copy', { args: [], long: true }],
   ['db list', { args: [] }],
   ['db verify', { args: ['BACKUP', '--level', '2'], long: true }],
   ['db restore', { args: ['BACKUP', '--yes'], long: true }, { args: ['no-such-file', '--yes'], code: 1 }],
@@ -103,11 +103,11 @@ const INVOCATIONS: readonly (readonly [command: string, ...invocations: Invocati
   ['completion', { args: ['bash'] }],
   ['help', { args: ['db', 'url'] }],
   ['version', { args: [] }],
-  ['restart', { args: [] }],
+  ['restart', { args: [], long: true }],
   ['stop', { args: [] }],
   ['start', { args: [] }],
   ['rm', { args: ['--stop', '--yes', 'api'] }],
-  ['down', { args: [] }],
+  ['down', { args: [], long: true }],
   ['volume rm', { args: ['pgdata', '--no-backup', ...CONFIRMED], long: true }],
 ];
 

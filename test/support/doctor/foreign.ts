@@ -24,8 +24,8 @@ services:
       - records:/var/lib/postgresql/data
     healthcheck:
       test: pg_isready -h 127.0.0.1 -U stock
-      interval: 1s
-      start_period: 30s
+      interval: 30s
+      start_period: 2m
       start_interval: 250ms
 volumes:
   records:

@@ -22,7 +22,7 @@ services:
       POSTGRES_PASSWORD_FILE: /run/secrets/pw
     secrets: [pw]
     volumes: ["pg:/var/lib/postgresql/data"]
-    healthcheck: { test: ["CMD", "pg_isready", "-h", "127.0.0.1"], interval: 1s, retries: 60 }
+    healthcheck: { test: ["CMD", "pg_isready", "-h", "127.0.0.1"], interval: 30s, start_period: 1m, start_interval: 200ms }
 volumes: { pg: {} }
 secrets: { pw: { file: ./pw.txt } }
 `,

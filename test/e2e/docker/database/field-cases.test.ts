@@ -16,6 +16,9 @@ const OF_A_KIND = [
   'idle-session-timeout',
   'exec-tty-custom',
   'inserts-copy-line',
+  'inserts-backslash-line',
+  'crlf-function-plain',
+  'statement-timeout',
 ];
 
 interface Expected {

@@ -83,8 +83,7 @@ ${options.command ? `    command: ${JSON.stringify(options.command)}\n` : ''}   
 ${options.more ?? ''}
     healthcheck:
       test: ["CMD", "pg_isready", "-q", "-h", "127.0.0.1", "-U", "owner", "-d", "shop"]
-      interval: 1s
-      retries: 60
+      interval: 30s
       start_period: 1m
       start_interval: 200ms
 ${options.services ?? ''}
@@ -95,42 +94,37 @@ volumes: {pgdata: {}}
     mkdirSync(dirname(join(directory, path)), { recursive: true });
     writeFileSync(join(directory, path), content);
   }
-  const dockerBytes = (args: readonly string[], input?: string | Buffer): Buffer =>
-    execFileSync('docker', ['compose', ...args], {
+  const docker = (args: readonly string[], input: string | Buffer = ''): Buffer =>
+    execFileSync('docker', args, {
       cwd: directory,
       stdio: ['pipe', 'pipe', 'pipe'],
       maxBuffer: 64 * 1024 * 1024,
-      ...(input === undefined ? {} : { input }),
+      input,
     });
-  const docker = (args: readonly string[], input?: string | Buffer): string =>
-    dockerBytes(args, input).toString();
-  docker(['up', '--detach', '--wait']);
+  const compose = (...args: readonly string[]): string => docker(['compose', ...args]).toString();
+  // Compose would read the project for each of these programs, which is more work than most of them are.
+  const container = `${name}-db-1`;
+  const inContainer = (program: readonly string[], input?: string | Buffer): Buffer =>
+    docker(['exec', '--interactive', container, ...program], input);
+  compose('up', '--detach', '--wait');
   const sql = (statements: string | Buffer, database = 'shop'): string =>
-    docker(
-      [
-        'exec',
-        '-T',
-        'db',
-        'psql',
-        '--username=owner',
-        `--dbname=${database}`,
-        '-XqAt',
-        '--set=ON_ERROR_STOP=1',
-      ],
+    inContainer(
+      ['psql', '--username=owner', `--dbname=${database}`, '-XqAt', '--set=ON_ERROR_STOP=1'],
       statements,
-    ).trim();
+    )
+      .toString()
+      .trim();
   const run: DatabaseProject['invctl'] = (args, more = {}) => invctl(args, { cwd: directory, ...more });
   return {
     name,
     directory,
     sql,
-    compose: (...args) => docker(args),
-    dumpSchema: (database) =>
-      dockerBytes(['exec', '-T', 'db', 'pg_dump', '--username=owner', '--schema-only', database]),
+    compose,
+    dumpSchema: (database) => inContainer(['pg_dump', '--username=owner', '--schema-only', database]),
     invctl: run,
-    psql: () => startCompanion(directory, ['psql', '--username=owner', '--dbname=shop', '-Xq']),
+    psql: () => startCompanion(container, ['psql', '--username=owner', '--dbname=shop', '-Xq']),
     repeat: (script) =>
-      startCompanion(directory, [
+      startCompanion(container, [
         'sh',
         '-c',
         // A program in the background has no stdin but by another number.
@@ -152,16 +146,15 @@ volumes: {pgdata: {}}
     invctlSessions: () =>
       sql(`SELECT application_name FROM pg_stat_activity WHERE application_name LIKE 'invctl%'`, 'postgres'),
     clientProcesses: () =>
-      docker([
-        'exec',
-        '-T',
-        'db',
+      inContainer([
         'sh',
         '-c',
         'for f in /proc/[0-9]*/comm; do read -r name < "$f" && case "$name" in pg_dump|pg_restore|psql) echo "$name";; esac; done 2>/dev/null; true',
-      ]).trim(),
+      ])
+        .toString()
+        .trim(),
     remove() {
-      docker(['down', '--volumes', '--timeout', '1']);
+      compose('down', '--volumes', '--timeout', '1');
       // An upgrade that failed may have left one that the file does not name.
       const label = `label=com.docker.compose.project=${name}`;
       const volumes = execFileSync('docker', ['volume', 'ls', '--quiet', '--filter', label], {
@@ -174,9 +167,8 @@ volumes: {pgdata: {}}
   };
 }
 
-function startCompanion(directory: string, command: readonly string[]): Companion {
-  const child = spawn('docker', ['compose', 'exec', '-T', 'db', ...command], {
-    cwd: directory,
+function startCompanion(container: string, command: readonly string[]): Companion {
+  const child = spawn('docker', ['exec', '--interactive', container, ...command], {
     stdio: ['pipe', 'pipe', 'ignore'],
   });
   // Of a server that is stopped below it.

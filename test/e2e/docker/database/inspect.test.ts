@@ -14,7 +14,7 @@ ${MAJORS.map(
     image: postgres:${major}
     command: postgres -c max_prepared_transactions=2${major === 18 ? ' -c shared_preload_libraries=pg_stat_statements' : ''}
     environment: { POSTGRES_PASSWORD: k8Fj2-mQ9zLp0-vX7, POSTGRES_DB: shop, POSTGRES_USER: ann }
-    healthcheck: { test: ["CMD", "pg_isready", "-h", "127.0.0.1"], interval: 1s, retries: 120 }
+    healthcheck: { test: ["CMD", "pg_isready", "-h", "127.0.0.1"], interval: 30s, start_period: 2m, start_interval: 200ms }
 `,
 ).join('')}`;
 

@@ -53,7 +53,7 @@ services:
     secrets: [database_password]
     volumes: ["pgdata:/var/lib/postgresql/data"]
     healthcheck:
-      {test: ["CMD", "pg_isready", "-q", "-h", "127.0.0.1", "-U", "owner"], interval: 1s, retries: 60, start_interval: 200ms}
+      {test: ["CMD", "pg_isready", "-q", "-h", "127.0.0.1", "-U", "owner"], interval: 30s, start_period: 1m, start_interval: 200ms}
 secrets: {database_password: {file: ./database_password.txt}}
 volumes: {pgdata: {}}
 `;

@@ -22,8 +22,10 @@ const APP = `  app:
     depends_on: {db: {condition: service_healthy}}
     healthcheck:
       test: ["CMD-SHELL", "test -e /flags/only-16 && want=16 || want=1; psql -XAtc 'SHOW server_version_num' | grep -q ^$$want"]
-      interval: 500ms
-      retries: 6
+      interval: 5s
+      retries: 2
+      start_period: 5s
+      start_interval: 500ms
 `;
 
 export interface UpgradeProject extends DatabaseProject, UpgradeState {

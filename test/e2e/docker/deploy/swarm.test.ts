@@ -24,7 +24,7 @@ services:
     environment: {POSTGRES_PASSWORD_FILE: /run/secrets/db_password, POSTGRES_DB: shop}
     secrets: [db_password]
     volumes: ["pgdata:/var/lib/postgresql/data"]
-    healthcheck: {test: [CMD, pg_isready, -h, 127.0.0.1, -U, postgres], interval: 1s, retries: 30, start_period: 60s, start_interval: 300ms}
+    healthcheck: {test: [CMD, pg_isready, -h, 127.0.0.1, -U, postgres], interval: 30s, start_period: 60s, start_interval: 300ms}
     restart: unless-stopped
     deploy: {endpoint_mode: dnsrr}
   api:

@@ -18,6 +18,7 @@ const ELSEWHERE = ['engine.unreachable', 'port.own'];
 /** A file that was edited under a running container is that as well. */
 const EDITED = ['env.stale', 'env.invisible'];
 
+const chapterOf = (id: string) => CHECKS.find((check) => check.id === id)?.chapter;
 const label = (fault: Fault) => [`${fault.id} ${fault.variant ?? ''}`, fault] as const;
 
 describe('the fault suite', () => {
@@ -75,7 +76,6 @@ describe.skipIf(withoutDocker)('on a running stack', () => {
 
   // The integration tests have each of these; on a stack that runs, the usual suites take one of each chapter.
   const inFiles = FILE_FAULTS.filter(({ variant, whenNew }) => !variant && !whenNew);
-  const chapterOf = (id: string) => CHECKS.find((check) => check.id === id)?.chapter;
   const isUsual = ({ id, mended }: Fault) =>
     mended && inFiles.find((one) => one.mended && chapterOf(one.id) === chapterOf(id))?.id === id;
 
@@ -115,7 +115,16 @@ describe.skipIf(withoutDocker)('on a running stack that invctl did not make', ()
     expect((await project.doctor()).rootCauses).toEqual(['sec.literal']);
   });
 
-  it.each(FOREIGN_FAULTS.filter(({ whenNew }) => !whenNew).map(label))('names %s', async (_, fault) => {
+  // The integration tests have each of these too.
+  const inFiles = FOREIGN_FAULTS.filter(({ whenNew }) => !whenNew);
+  const isUsual = ({ id }: Fault) => inFiles.find((one) => chapterOf(one.id) === chapterOf(id))?.id === id;
+
+  it.each(
+    faultSteps(
+      inFiles.filter(isUsual),
+      inFiles.filter((fault) => !isUsual(fault)),
+    ).map(label),
+  )('names %s', async (_, fault) => {
     await fault.break(project);
     const { rootCauses } = await project.doctor();
     const others = rootCauses.filter((id) => id === fault.id || ![...EDITED, 'sec.literal'].includes(id));

@@ -18,7 +18,7 @@ services:
       POSTGRES_PASSWORD_FILE: /run/secrets/pw
     secrets: [user, pw]
     volumes: ["./conf:/conf:ro", "pg:/var/lib/postgresql/data"]
-    healthcheck: { test: ["CMD", "pg_isready", "-h", "127.0.0.1"], interval: 1s, retries: 60 }
+    healthcheck: { test: ["CMD", "pg_isready", "-h", "127.0.0.1"], interval: 30s, start_period: 1m, start_interval: 200ms }
 volumes: { pg: {} }
 secrets: { user: { file: ./user.txt }, pw: { file: ./pw.txt } }
 `,

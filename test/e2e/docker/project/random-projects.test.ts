@@ -15,7 +15,7 @@ import { randomProject } from '../../../support/project/random-project.js';
 import { randomServices } from '../../../support/project/random-services.js';
 
 const configProjects = Number(process.env.ENV_PROJECTS ?? 60);
-const runProjects = Number(process.env.ENV_RUN_PROJECTS ?? 48);
+const runProjects = Number(process.env.ENV_RUN_PROJECTS ?? 24);
 const LANES = 4;
 const ATTEMPTS = 3;
 /** Of the commit, so that each change meets projects of its own and a run of it can be repeated. */

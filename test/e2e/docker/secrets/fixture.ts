@@ -18,8 +18,9 @@ services:
     volumes: ["pgdata:/var/lib/postgresql/data"]
     healthcheck:
       test: ["CMD", "pg_isready", "-q", "-h", "127.0.0.1", "-U", "owner", "-d", "shop"]
-      interval: 1s
-      retries: 60
+      interval: 30s
+      start_period: 1m
+      start_interval: 200ms
   app:
     image: postgres:16
     entrypoint: [sleep, infinity]

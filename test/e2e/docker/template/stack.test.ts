@@ -12,6 +12,7 @@ import { renderScaffold } from '../../../../src/template/scaffold.js';
 import { invctl, scriptEnvironment } from '../../../support/cli.js';
 import { withoutDocker } from '../../../support/docker.js';
 import { docker, freePort, leftovers, removeProject } from '../../../support/docker-project.js';
+import { faultSteps } from '../../../support/fault-counts.js';
 import { expectPage } from '../../../support/page.js';
 
 const run = promisify(execFile);
@@ -152,7 +153,7 @@ describe.skipIf(withoutDocker)('the stack', () => {
     await expectPage(`http://127.0.0.1:${port}/`);
   });
 
-  it.each([16, 17])(
+  it.each(faultSteps([17], [16]))(
     'keeps its data on PostgreSQL %i, without a capability, in a renamed folder',
     async (major) => {
       await scaffold('--postgres', String(major), '--db-name', 'stock', '--db-user', 'keeper');
@@ -167,21 +168,24 @@ describe.skipIf(withoutDocker)('the stack', () => {
     },
   );
 
-  it.each([16, 17])('takes over a volume that the unhardened image made, on PostgreSQL %i', async (major) => {
-    await scaffold('--postgres', String(major), '--db-name', 'stock', '--db-user', 'keeper');
-    const file = join(folder, 'compose.yaml');
-    const hardened = await readFile(file, 'utf8');
-    const unhardened = hardened.replace('    user: postgres\n    cap_drop: [ALL]\n', '');
-    expect(unhardened).not.toBe(hardened);
-    await writeFile(file, unhardened);
-    await compose('up', '--detach', '--wait', 'db');
-    expect((await inspect('db')).Config.User).toBe('');
-    await sql('CREATE TABLE kept AS SELECT 42 AS answer');
-    await writeFile(file, hardened);
-    await compose('up', '--detach', '--wait', 'db');
-    expect((await inspect('db')).Config.User).toBe('postgres');
-    expect(await sql('SELECT answer FROM kept')).toBe('42');
-  });
+  it.each(faultSteps([16], [17]))(
+    'takes over a volume that the unhardened image made, on PostgreSQL %i',
+    async (major) => {
+      await scaffold('--postgres', String(major), '--db-name', 'stock', '--db-user', 'keeper');
+      const file = join(folder, 'compose.yaml');
+      const hardened = await readFile(file, 'utf8');
+      const unhardened = hardened.replace('    user: postgres\n    cap_drop: [ALL]\n', '');
+      expect(unhardened).not.toBe(hardened);
+      await writeFile(file, unhardened);
+      await compose('up', '--detach', '--wait', 'db');
+      expect((await inspect('db')).Config.User).toBe('');
+      await sql('CREATE TABLE kept AS SELECT 42 AS answer');
+      await writeFile(file, hardened);
+      await compose('up', '--detach', '--wait', 'db');
+      expect((await inspect('db')).Config.User).toBe('postgres');
+      expect(await sql('SELECT answer FROM kept')).toBe('42');
+    },
+  );
 
   it('is not healthy while the database initialises', async () => {
     await scaffold('--db-name', 'stock', '--db-user', 'keeper');
