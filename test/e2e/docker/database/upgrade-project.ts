@@ -24,7 +24,7 @@ const APP = `  app:
       test: ["CMD-SHELL", "test -e /flags/only-16 && want=16 || want=1; psql -XAtc 'SHOW server_version_num' | grep -q ^$$want"]
       interval: 5s
       retries: 2
-      start_period: 5s
+      start_period: 15s
       start_interval: 500ms
 `;
 
