@@ -59,10 +59,11 @@ export async function readDrillNote(place: string): Promise<DrillNote | undefine
 
 /** Returns the problem with the copies of a place; empty if there is none. */
 export function copyMessage(note: CopyNote | undefined, now = new Date()): string {
-  if (!note) return 'base backups and WAL are not copied yet: invctl db copy --follow';
+  const next = 'invctl db schedule --install      (by hand: invctl db copy --follow)';
+  if (!note) return `base backups and WAL are not copied yet: ${next}`;
   if (note.failure !== null) return `base backups and WAL are not copied: ${note.failure}`;
   if (!note.follows || now.getTime() - Date.parse(note.at) > SILENCE_MS) {
-    return 'nobody copies base backups and WAL: invctl db copy --follow      (by itself: invctl db schedule --install)';
+    return `nobody copies base backups and WAL: ${next}`;
   }
   return '';
 }

@@ -16,7 +16,7 @@ export default command({
   examples: [
     'invctl db history orders',
     'invctl db history orders --since 7d-ago --limit 100',
-    'invctl db restore --to-before 48213 --table orders      (a number of its TRANSACTION column)',
+    'invctl db restore --to-before 48213 --table orders      (of TRANSACTION)',
   ],
   args: { table: required('with its schema where it is not in `public`; also one that was dropped') },
   flags: {

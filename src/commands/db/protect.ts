@@ -6,7 +6,7 @@ export default group({
     'invctl db protect on',
     'invctl db protect status',
     'invctl db history orders      (what changed a table, and when)',
-    'invctl db restore --to-before 48213 --table orders      (beside the live one)',
+    'invctl db restore --to-before 48213 --table orders      (that table alone)',
     'invctl db restore --to 5m-ago      (the whole database)',
   ],
   commands: {

@@ -19,7 +19,7 @@ export default command({
     'invctl db restore shop-20261123T005853Z.dump',
     'invctl db restore backup.sql --yes',
     'invctl db restore --to "2026-11-29 14:05:03"',
-    'invctl db restore --to 5m-ago --table orders      (beside the live table; nothing else changes)',
+    'invctl db restore --to 5m-ago --table orders      (that table alone)',
     'invctl db restore --undo',
     'invctl db restore --forget --confirm shop',
   ],

@@ -42,7 +42,11 @@ export default command({
       data: { files, installed: installed.files, enable: installed.enable },
       text: [
         ...installed.files.map((path) => `wrote ${path}`),
-        ...(installed.enable === null ? [] : [`switch it on:  ${installed.enable}`]),
+        ...(installed.enable === null
+          ? []
+          : [
+              `${installed.runsHere ? 'switch it on' : 'where systemd runs, switch it on'}:  ${installed.enable}`,
+            ]),
       ].join('\n'),
     };
   },

@@ -137,6 +137,13 @@ export interface InstalledSchedule {
   files: string[];
   /** The command that enables the timer; null when nothing is left to do. */
   enable: string | null;
+  /** False: they are units, and no systemd runs on this machine. */
+  runsHere: boolean;
+}
+
+/** sd_booted(3) */
+function systemdRuns(): boolean {
+  return existsSync('/run/systemd/system');
 }
 
 /**
@@ -150,7 +157,7 @@ export async function installSchedule(
   const [first] = files;
   if (first?.name === 'crontab') {
     await writeCrontab(context, first.content);
-    return { files: ['crontab'], enable: null };
+    return { files: ['crontab'], enable: null, runsHere: true };
   }
   const root = process.getuid?.() === 0;
   const folder = root
@@ -163,9 +170,11 @@ export async function installSchedule(
   }
   const paths = files.map(({ name }) => join(folder, name));
   for (const [index, { content }] of files.entries()) await writeFileAtomic(paths[index] as string, content);
-  // sd_booted(3)
-  if (!existsSync('/run/systemd/system')) {
-    context.warn('systemd does not run on this machine; a crontab line: invctl db schedule --cron --install');
+  const runsHere = systemdRuns();
+  if (!runsHere) {
+    context.warn(
+      'systemd does not run on this machine, so nothing runs these units here: invctl db schedule --cron --install',
+    );
   }
   const enabled = paths
     .filter((_, index) => files[index]?.content.includes('[Install]'))
@@ -174,6 +183,7 @@ export async function installSchedule(
   return {
     files: paths,
     enable: `${systemctl} daemon-reload && ${systemctl} enable --now ${enabled.join(' ')}`,
+    runsHere,
   };
 }
 
@@ -184,7 +194,9 @@ async function writeCrontab({ processes, project, signal }: ServiceContext, line
     throw new UserError({
       code: 'NO_CRONTAB',
       message: 'this machine has no program crontab',
-      hint: 'install cron (Debian: apt-get install cron), or use a systemd timer: invctl db schedule --install',
+      hint: systemdRuns()
+        ? 'install cron (Debian: apt-get install cron), or use a systemd timer: invctl db schedule --install'
+        : 'apt-get install cron && service cron start      (Debian; systemd does not run here), then the same command again',
       cause: error,
     });
   });

@@ -14,6 +14,7 @@ import { onlyRow } from '../../postgres/session.js';
 import { findTable } from '../../postgres/tables.js';
 import type { Lsn } from '../../postgres/wal.js';
 import { readBytes, readStretch, stretchesOf, type WalEvent } from '../../postgres/wal-records.js';
+import { nearest } from '../../project/nearest.js';
 import type { ServiceContext } from '../context.js';
 import { notProtected } from './switch.js';
 
@@ -52,9 +53,10 @@ export async function tableHistory(context: ServiceContext, input: HistoryInput)
   const record = await readRecord(place);
   if (!record) throw notProtected();
   const options = { applicationName: 'invctl db history', signal: context.signal };
-  const { wanted, table } = await withSession(database, options, (session) =>
+  const { wanted, table, near } = await withSession(database, options, (session) =>
     whatToLookFor(session, input.table),
   );
+  if (near !== undefined) context.warn(`there is no table ${table} now: did you mean ${near}?`);
   const catalogue = await readCatalogue(place, record);
   const changes = new TableChanges(wanted);
   const read = await readBack(context, database, place, catalogue, {
@@ -77,7 +79,11 @@ export async function tableHistory(context: ServiceContext, input: HistoryInput)
   };
 }
 
-async function whatToLookFor(session: Session, typed: string): Promise<{ wanted: Wanted; table: string }> {
+/** @returns `near`: where there is no such table, one that may be meant. */
+async function whatToLookFor(
+  session: Session,
+  typed: string,
+): Promise<{ wanted: Wanted; table: string; near?: string | undefined }> {
   const { database } = await onlyRow<{ database: number }>(
     session,
     'SELECT oid::bigint AS database FROM pg_database WHERE datname = current_database()',
@@ -91,8 +97,15 @@ async function whatToLookFor(session: Session, typed: string): Promise<{ wanted:
     return { wanted: { tables, database }, table: quoted };
   } catch (error) {
     if (!(error instanceof UserError && error.code === 'TABLE_NOT_FOUND')) throw error;
-    const existing = await session.rows<{ oid: number }>('SELECT oid::bigint AS oid FROM pg_class');
-    return { wanted: { existing: new Set(existing.map(({ oid }) => oid)), database }, table: typed };
+    const existing = await session.rows<{ oid: number; name: string; table: boolean }>(
+      `SELECT oid::bigint AS oid, relname AS name, relkind IN ('r', 'p') AS table FROM pg_class`,
+    );
+    const names = existing.filter((one) => one.table).map(({ name }) => name);
+    return {
+      wanted: { existing: new Set(existing.map(({ oid }) => oid)), database },
+      table: typed,
+      near: nearest(typed.replace(/^.*\./, ''), names),
+    };
   }
 }
 

@@ -23,6 +23,7 @@ import type { ServiceContext } from '../context.js';
 import { operation, perform } from '../operation.js';
 import type { Target } from './moment.js';
 import { besideSchema, planBeside, type RestoreToStep, takeBack, withFoundDatabase } from './restore-to.js';
+import { inScratch } from './scratch-server.js';
 
 const RESTORE_TABLE = 'db restore --table';
 /** PostgreSQL cuts longer identifiers, in bytes. */
@@ -125,48 +126,50 @@ export async function restoreTables(
     return perform(restoreTableOperation, context, { id, state, subject: database }, async (run) => {
       await run.begin('recover');
       const scratch = await recover();
-      const found: { table: Table; definition: TableDefinition; file: string }[] = [];
-      await withSession(scratch.database, options, async (session) => {
-        for (const typed of input.tables) {
-          const table = await findTable(session, typed, 'at that moment');
-          const definition = await readDefinition(session, table);
-          found.push({ table, definition, file: `${folders.incoming}/table-${found.length}.copy` });
-        }
-        for (const { table, definition, file } of found) {
-          input.onStep?.('copy', table.quoted);
-          await copyOut(session, table, definition, file);
-        }
-      });
       const tables: RestoredTable[] = [];
-      await withSession(database, options, async (session) => {
-        for (const { table, definition, file } of found) {
-          input.onStep?.('copy', table.quoted);
-          const into = await nameOfCopy(session, input, table);
-          state.copies.push(into);
-          await run.begin('copy');
-          const columns = await typesHere(session, definition);
-          const notes = await makeCopy(session, definition, columns, table, { into, comment, file });
-          input.onStep?.('compare', table.quoted);
-          const live = await liveTable(session, table.quoted);
-          const compared = live && (await compareCopy(session, into, columns, definition.key, live));
-          tables.push({
-            table: table.quoted,
-            into,
-            rows: compared?.difference.rows ?? (await countOf(session, into)),
-            difference: compared?.difference ?? null,
-            putBack: compared
-              ? { ...compared.putBack, rename: null }
-              : {
-                  insert: null,
-                  update: null,
-                  rename: `ALTER TABLE ${into} RENAME TO ${identifier(table.name)}`,
-                },
-            notes,
-            followers: followersOf(definition).filter((name) =>
-              found.every((one) => one.table.quoted !== name),
-            ),
-          });
-        }
+      await inScratch(context, scratch, async () => {
+        const found: { table: Table; definition: TableDefinition; file: string }[] = [];
+        await withSession(scratch.database, options, async (session) => {
+          for (const typed of input.tables) {
+            const table = await findTable(session, typed, 'at that moment');
+            const definition = await readDefinition(session, table);
+            found.push({ table, definition, file: `${folders.incoming}/table-${found.length}.copy` });
+          }
+          for (const { table, definition, file } of found) {
+            input.onStep?.('copy', table.quoted);
+            await copyOut(session, table, definition, file);
+          }
+        });
+        await withSession(database, options, async (session) => {
+          for (const { table, definition, file } of found) {
+            input.onStep?.('copy', table.quoted);
+            const into = await nameOfCopy(session, input, table);
+            state.copies.push(into);
+            await run.begin('copy');
+            const columns = await typesHere(session, definition);
+            const notes = await makeCopy(session, definition, columns, table, { into, comment, file });
+            input.onStep?.('compare', table.quoted);
+            const live = await liveTable(session, table.quoted);
+            const compared = live && (await compareCopy(session, into, columns, definition.key, live));
+            tables.push({
+              table: table.quoted,
+              into,
+              rows: compared?.difference.rows ?? (await countOf(session, into)),
+              difference: compared?.difference ?? null,
+              putBack: compared
+                ? { ...compared.putBack, rename: null }
+                : {
+                    insert: null,
+                    update: null,
+                    rename: `ALTER TABLE ${into} RENAME TO ${identifier(table.name)}`,
+                  },
+              notes,
+              followers: followersOf(definition).filter((name) =>
+                found.every((one) => one.table.quoted !== name),
+              ),
+            });
+          }
+        });
       });
       await run.begin('remove');
       await takeBack(context, database, state);

@@ -29,7 +29,13 @@ import { chooseFromCopies, type Found, firstFound } from './copies.js';
 import { type RestoreFolders, removeFolder, restoreFolders, swapFiles, unswapFiles } from './data-files.js';
 import { findCommit } from './history.js';
 import { sayMoment, type Target } from './moment.js';
-import { openBeside, recoverBeside, type ScratchServer, transactionNotFound } from './scratch-server.js';
+import {
+  inScratch,
+  openBeside,
+  recoverBeside,
+  type ScratchServer,
+  transactionNotFound,
+} from './scratch-server.js';
 import { notProtected } from './switch.js';
 
 const RESTORE_TO = 'db restore --to';
@@ -121,7 +127,7 @@ export async function restoreTo(context: ServiceContext, input: RestoreToInput):
       await run.begin('recover');
       const scratch = await recover();
       input.onStep?.('compare');
-      const after = await countIn(context, scratch.database);
+      const after = await inScratch(context, scratch, () => countIn(context, scratch.database));
       const before = await countLive(context, database);
       const rows = compareRows(before ?? [], after);
       const { lastCommit } = scratch;
@@ -133,7 +139,7 @@ export async function restoreTo(context: ServiceContext, input: RestoreToInput):
         compared: before !== undefined,
       });
       input.onStep?.('promote');
-      await settle(context, scratch);
+      await inScratch(context, scratch, () => settle(context, scratch));
       const swapMs = await swap(context, database, scratch, run, input);
       return {
         from: base.folder,
@@ -195,11 +201,13 @@ async function drillIn(
     await run.begin('recover');
     const scratch = await recover();
     input.onStep?.('compare');
-    const tables = await countIn(context, scratch.database);
-    await promote(context, scratch);
-    const amcheck = await checkFiles(context, scratch.database);
+    const found = await inScratch(context, scratch, async () => {
+      const tables = await countIn(context, scratch.database);
+      await promote(context, scratch);
+      return { tables, amcheck: await checkFiles(context, scratch.database) };
+    });
     await takeBack(context, database, state);
-    return { moment, lastCommit: scratch.lastCommit, base: base.id, tables, amcheck };
+    return { moment, lastCommit: scratch.lastCommit, base: base.id, ...found };
   });
 }
 

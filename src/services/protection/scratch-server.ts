@@ -52,6 +52,30 @@ export interface ScratchServer {
   lastCommit: Date | null;
   /** True: it is still in recovery, and has to be promoted before it can be written to. */
   paused: boolean;
+  /** ISO 8601. Its log begins there. */
+  since: string;
+  /** Bytes that it was expected to take, where that is known. */
+  needed: number | undefined;
+}
+
+/**
+ * Runs what the second server is asked to do. A session alone does not tell that the server's disk is full:
+ * one that ends for lack of room leaves that in its log.
+ * @throws UserError DATABASE_DISK_FULL, and what `body` throws.
+ */
+export async function inScratch<T>(
+  context: ServiceContext,
+  { database, since, needed }: ScratchServer,
+  body: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await body();
+  } catch (error) {
+    context.signal.throwIfAborted();
+    if (!(error instanceof UserError) || error.code === 'DATABASE_DISK_FULL') throw error;
+    const full = roomEnd(error.message) ?? roomEnd(await logTail(database, since));
+    throw full === undefined ? error : noRoomBeside(database.service.name, needed, full);
+  }
 }
 
 /**
@@ -119,6 +143,7 @@ export async function recoverBeside(
   });
   input.onStep?.('recover');
   const database: Database = { ...live, engine: trial.engine, location: trial.location };
+  const since = new Date().toISOString();
   let state = await recover(context, database, needed);
   if (state === 'not reached') {
     if (target.kind === 'before') throw transactionNotFound(target.transaction);
@@ -130,7 +155,7 @@ export async function recoverBeside(
   if (state === 'not reached') throw new Error('a recovery without a target has none to miss');
   const { lastCommit, paused, end } = state;
   if (!paused && input.expectedEnd !== undefined) assertEnd(place, plan, end, input.expectedEnd);
-  return { trial, database, run, lastCommit, paused };
+  return { trial, database, run, lastCommit, paused, since, needed };
 }
 
 async function proveSegments(

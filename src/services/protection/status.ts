@@ -106,15 +106,19 @@ async function windowsOfEarlier(place: string): Promise<ProtectionStatus['earlie
   return found.sort((one, other) => Number(one.windows[0]?.from) - Number(other.windows[0]?.from));
 }
 
+/** Where `backup.copyTo` leads. */
+export function configuredAddress(copyTo: ProjectSettings['backup']['copyTo'] & {}): string {
+  return typeof copyTo === 'string' ? copyTo : `s3://${copyTo.bucket}/${copyTo.prefix ?? ''}`;
+}
+
 async function copyOf(
   place: string,
   copyTo: ProjectSettings['backup']['copyTo'] & {},
   on: boolean,
 ): Promise<ProtectionStatus['copy']> {
   const note = await readCopyNote(place);
-  const configured = typeof copyTo === 'string' ? copyTo : `s3://${copyTo.bucket}/${copyTo.prefix ?? ''}`;
   return {
-    address: note?.address ?? configured,
+    address: note?.address ?? configuredAddress(copyTo),
     covered: note?.covered ? new Date(note.covered) : null,
     message: on ? copyMessage(note) : '',
   };

@@ -37,6 +37,7 @@ import {
   readServer,
   type ServerFacts,
 } from './server-side.js';
+import { configuredAddress } from './status.js';
 
 const PROTECT_ON = 'db protect on';
 const PROTECT_OFF = 'db protect off';
@@ -119,6 +120,8 @@ export interface Protected {
   base: string;
   everySeconds: number;
   keepSeconds: number;
+  /** Where copies are to go; undefined: invctl.yaml names no place. */
+  copyTo: string | undefined;
 }
 
 /**
@@ -187,7 +190,16 @@ export async function protectOn(context: ServiceContext, input: ProtectInput): P
         run,
       });
       const { everySeconds, keepSeconds } = input;
-      return { place, file: edit.file, service: record.service, base, everySeconds, keepSeconds };
+      const { copyTo } = settings.backup;
+      return {
+        place,
+        file: edit.file,
+        service: record.service,
+        base,
+        everySeconds,
+        keepSeconds,
+        copyTo: copyTo === undefined ? undefined : configuredAddress(copyTo),
+      };
     });
   });
 }

@@ -34,7 +34,9 @@ export async function undoRestore(context: ServiceContext, input: RestoreInput):
           from: `the server of before the restore of ${server}`,
           database: database.name,
           rows: [],
-          notes: ['the rows of a server that does not run cannot be counted'],
+          notes: [
+            'the whole server comes back as it was when it was replaced; what was committed since is kept, for another --undo',
+          ],
         }),
     }),
   );

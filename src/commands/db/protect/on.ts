@@ -36,7 +36,7 @@ export default command({
     const line = new TransferLine(await context.output.progress());
     let diff = '';
     try {
-      const result = await protectOn(context, {
+      const { copyTo, ...result } = await protectOn(context, {
         everySeconds,
         keepSeconds,
         onStep: (step) => line.show(STEPS[step], { bytes: 0 }),
@@ -53,7 +53,10 @@ export default command({
         data: { ...result, diff },
         text: [
           `from now on, every second of the next ${formatDuration(keepSeconds * 1000)} can be brought back; the database was not restarted`,
-          `base backups and WAL lie in ${result.place}: copy it to another disk, or what takes this one takes both`,
+          `base backups and WAL lie in ${result.place}`,
+          copyTo === undefined
+            ? 'what takes that disk takes both: backup.copyTo of invctl.yaml names another place for copies'
+            : `copies go to ${copyTo} from now on with:  invctl db schedule --install      (by hand: invctl db copy --follow)`,
           'see it:  invctl db protect status',
           'use it:  invctl db restore --to 5m-ago',
         ].join('\n'),

@@ -75,7 +75,9 @@ async function backupsHere(facts: Facts): Promise<Finding[] | { unknown: string 
   const young = hours !== undefined && hours <= backup.maxAgeHours;
   if (protection && (protection.receiver !== 'silent' || !young || (await databaseRuns(facts)))) {
     const message = protection.message || 'it has no base backup yet';
-    return [{ message: `the database is not protected now: ${message}`, next: 'invctl db protect status' }];
+    const receives = protection.receiver === 'receiving' && protection.windows.length > 0;
+    const state = receives ? 'the database is protected, but' : 'the database is not protected now:';
+    return [{ message: `${state} ${message}`, next: 'invctl db protect status' }];
   }
   if (hours === undefined) {
     if (!facts.scaffold) return { unknown: 'no folder backups/: they may be made in another way' };

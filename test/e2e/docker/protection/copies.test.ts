@@ -31,6 +31,8 @@ describe.skipIf(withoutDocker)('base backups and WAL with a copy away, on Docker
   let key: string;
   let follower: Follower | undefined;
   let composeBefore: string;
+  /** By `db protect on`. */
+  let said: string;
 
   beforeAll(async () => {
     project = startDatabaseProject('protect-copy');
@@ -45,7 +47,7 @@ describe.skipIf(withoutDocker)('base backups and WAL with a copy away, on Docker
     writeFileSync(join(project.directory, 'invctl.yaml'), JSON.stringify(settings));
     project.sql('CREATE TABLE notes (id serial PRIMARY KEY, text text NOT NULL)');
     project.sql(`INSERT INTO notes (text) VALUES ('${MARKER}')`);
-    await project.succeed(['db', 'protect', 'on', '--yes']);
+    said = (await project.invctl(['db', 'protect', 'on', '--yes'])).stdout;
   });
 
   afterAll(async () => {
@@ -73,6 +75,12 @@ describe.skipIf(withoutDocker)('base backups and WAL with a copy away, on Docker
   }
 
   it('are missed by status until somebody writes them', async () => {
+    expect(said).toContain(`copies go to ${away} from now on with:  invctl db schedule --install`);
+    await untilStatus(({ windows }) => windows.length > 0);
+    const checklist = await project.invctl(['doctor', '--production', '--only', 'prod.backups', '--json']);
+    expect(JSON.parse(checklist.stdout).data.checks[0].findings[0].message).toMatch(
+      /^the database is protected, but base backups and WAL are not copied yet: invctl db schedule --install/,
+    );
     const status = await project.succeed(['status']);
     expect(status.protection.message).toContain('db copy --follow');
     follower = follow(project.directory);

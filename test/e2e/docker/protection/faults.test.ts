@@ -17,6 +17,7 @@ import { invctl } from '../../../support/cli.js';
 import { withoutDocker } from '../../../support/docker.js';
 import { atFullSize } from '../../../support/fault-counts.js';
 import { mountSmallDisk, unmount } from '../../../support/small-disk.js';
+import { ENTER, invctlOnTerminal } from '../../../support/terminal.js';
 import { type DatabaseProject, startDatabaseProject } from '../database/fixture.js';
 
 /** One project, on small disks where this machine lets us: each test begins where the one before it ended. */
@@ -303,6 +304,32 @@ describe.skipIf(withoutDocker)('what happens to a protection on Docker', () => {
       );
       await whole(await restore(), /takes about \d+ MB: No space left: \d+ MB are free/);
       rmSync(ballast);
+    },
+  );
+
+  it.runIf(atFullSize)(
+    'a disk that is full when the second server is promoted takes the restore back, too',
+    async ({ skip }) => {
+      if (!dataDisk) return skip('no small disk can be mounted here');
+      await sleep(1100);
+      const moment = new Date().toISOString().replace('T', ' ');
+      await sleep(1100);
+      add();
+      await safe();
+      const before = rows();
+      const terminal = invctlOnTerminal(['db', 'restore', '--to', moment], { cwd: project.directory });
+      await terminal.waitFor('replace the database');
+      // Recovery has ended at the moment, inside a segment: the new timeline needs one of its own.
+      const ballast = join(dataDisk, 'ballast');
+      execFileSync('sh', ['-c', `dd if=/dev/zero of='${ballast}' bs=1k 2>/dev/null || true`]);
+      terminal.type(`y${ENTER}`);
+      expect(await terminal.ended).toBe(1);
+      expect(terminal.screen()).toMatch(/no room for a second server beside db .*takes\s+about \d+ MB/s);
+      expect(terminal.screen()).toContain('No space left on device');
+      expect(rows()).toBe(before);
+      expect(readdirSync(dataDisk).filter((name) => name.startsWith('pgsql_tmp_'))).toEqual([]);
+      rmSync(ballast);
+      expect((await project.succeed(['recover'])).recovered).toEqual([]);
     },
   );
 });

@@ -122,6 +122,10 @@ describe.skipIf(withoutDocker)('one table of a moment on Docker', () => {
     expect(dropped.changes[0].transaction).toBeGreaterThan(deletion.transaction);
     const nothing = await project.invctl(['db', 'history', 'gone', '--since', '1s-ago', '--json']);
     expect(JSON.parse(nothing.stdout).data.changes).toEqual([]);
+    const typed = await project.invctl(['db', 'history', 'passt', '--json']);
+    expect(JSON.parse(typed.stdout).warnings.join()).toContain(
+      'there is no table passt now: did you mean past?',
+    );
     project.sql('DROP TABLE past');
   });
 

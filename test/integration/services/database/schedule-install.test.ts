@@ -1,5 +1,14 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -46,6 +55,24 @@ ${hasSystemdAnalyze ? 'systemd-analyze verify /etc/systemd/system/*.timer /etc/s
     });
     expect(stderr).toMatch(/^invctl-backup-shop.service 644\ninvctl-backup-shop.timer 644\n/);
     expect(stderr).toContain('OnCalendar=*-*-* 03:15:00');
+  });
+
+  it.skipIf(!ownMounts)('does not say "switch it on" where no systemd runs that would', () => {
+    const { stdout, stderr } = spawnSync(
+      'unshare',
+      [
+        '--mount',
+        'sh',
+        '-c',
+        `mount -t tmpfs tmpfs /etc/systemd/system && mount -t tmpfs tmpfs /run && "$1" "$2" db schedule --install`,
+        'sh',
+        process.execPath,
+        bin,
+      ],
+      { cwd: directory, encoding: 'utf8', env: scriptEnvironment() },
+    );
+    expect(stderr).toMatch(/systemd does not run .* nothing runs these units here: .*--cron --install/);
+    expect(stdout).toMatch(/^where systemd runs, switch it on: {2}systemctl /m);
   });
 
   it('gives a user a timer of their own', async () => {
@@ -118,9 +145,12 @@ case "$1" in -l) ${list};; -) cat > '${table()}';; *) exit 2;; esac
   it('names what to do on a machine without cron', async () => {
     const { code, stdout } = await install({ PATH: join(directory, 'empty') });
     expect(code).toBe(1);
-    expect(JSON.parse(stdout).error).toMatchObject({
+    const { error } = JSON.parse(stdout);
+    expect(error).toMatchObject({
       code: 'NO_CRONTAB',
-      hint: expect.stringContaining('invctl db schedule --install'),
+      hint: expect.stringContaining('apt-get install cron'),
     });
+    // What does not run here is not advised.
+    expect(error.hint.includes('invctl db schedule --install')).toBe(existsSync('/run/systemd/system'));
   });
 });
