@@ -67,9 +67,14 @@ export function withReceiver(input: ReceiverServiceInput): ComposeEdit {
   const before = found?.text ?? '';
   const bare = withoutReceiver(before) ?? before;
   const images = files.toReversed().map(({ text }) => imageText(text, database.name));
+  const beneath = files.some((one) => one !== found && withoutReceiver(one.text) !== undefined);
+  const overlay = lastFile && /: !(override|reset)\b/.test(before);
   const lines = serviceLines(
     input,
     images.find((text) => text !== undefined),
+    // Compose puts the lists of two files together, and refuses one in which a word is there twice. The file
+    // beneath an overlay may get a receiver later.
+    beneath || overlay ? '!override ' : '',
   );
   if (!found) throw notEditable(`"${database.name}" comes from an include or an extends`, lines);
   if (name in project.services && files.every(({ text }) => withoutReceiver(text) === undefined)) {
@@ -104,6 +109,7 @@ export function receiverSettings(service: ComposeService): ReceiverSettings {
 function serviceLines(
   { project, database, place, user, everySeconds, keepSeconds }: ReceiverServiceInput,
   image = scalarYaml(imageName(project, database)),
+  list: '!override ' | '' = '',
 ): string[] {
   const { networks, networkMode, profiles, environment } = database;
   const host = networkMode === 'host' ? '127.0.0.1' : database.name;
@@ -129,9 +135,9 @@ function serviceLines(
     '  init: true',
     '  read_only: true',
     // The image's volumes, up to 17 and from 18 on, which would stay behind each time it is recreated.
-    '  tmpfs: [/tmp, /var/lib/postgresql, /var/lib/postgresql/data]',
-    '  cap_drop: [ALL]',
-    '  security_opt: ["no-new-privileges:true"]',
+    `  tmpfs: ${list}[/tmp, /var/lib/postgresql, /var/lib/postgresql/data]`,
+    `  cap_drop: ${list}[ALL]`,
+    `  security_opt: ${list}["no-new-privileges:true"]`,
     '  restart: unless-stopped',
     '  logging: { driver: json-file, options: { max-size: 10m, max-file: "3" } }',
     '  deploy: { resources: { limits: { cpus: "1.0", memory: 256m, pids: 64 } } }',

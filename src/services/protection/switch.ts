@@ -11,6 +11,7 @@ import {
   readRecord,
   writeRecord,
 } from '../../backup/protection/place.js';
+import { openTrials } from '../../engine/open-trials.js';
 import { ExitCode, UserError } from '../../errors.js';
 import { type Database, findDatabase } from '../../postgres/database.js';
 import { withMaintenance } from '../../postgres/server-sessions.js';
@@ -129,8 +130,8 @@ export interface Protected {
  * keeps, the receiver's service, and a first base backup. The database keeps running. A failure reverts what
  * was done.
  *
- * @throws UserError PROTECTION_IMPOSSIBLE, PROTECTION_OF_ANOTHER, COMPOSE_NOT_EDITABLE, RECEIVER_FAILED,
- * BASE_FAILED, and what `confirm` throws.
+ * @throws UserError PROTECTION_IMPOSSIBLE, PROTECTION_OF_ANOTHER, COMPOSE_NOT_EDITABLE, COMPOSE_INVALID,
+ * RECEIVER_FAILED, BASE_FAILED, and what `confirm` throws.
  */
 export async function protectOn(context: ServiceContext, input: ProtectInput): Promise<Protected> {
   const remote = context.host?.remote;
@@ -159,6 +160,9 @@ export async function protectOn(context: ServiceContext, input: ProtectInput): P
       place: placeInCompose(location, place),
       user: { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 },
     });
+    // An edit that makes the project invalid could not be taken back either.
+    if (edit.before !== edit.after)
+      await (await openTrials(database.engine, context)).configWith(location, edit.file, edit.after);
     await input.confirm(edit);
     const already = withoutReceiver(edit.before) !== undefined;
     const record: ProtectionRecord = {

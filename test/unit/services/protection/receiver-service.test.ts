@@ -36,6 +36,20 @@ describe("the receiver's service", () => {
     expect(withoutReceiver(after)).toBe(before);
   });
 
+  it('of an environment takes the place of its lists where a file before has one, too: Compose refuses doubles', () => {
+    const shared = edit([BASE], false).after;
+    const { before, after } = edit([shared, OWN], true);
+    for (const list of ['tmpfs', 'cap_drop', 'security_opt']) {
+      expect(after).toMatch(new RegExp(`^ +${list}: !override \\[`, 'm'));
+      expect(shared).toMatch(new RegExp(`^ +${list}: \\[`, 'm'));
+    }
+    expect(withoutReceiver(after)).toBe(before);
+    const overlay = OWN.replace('["80:80"]', '!override ["80:80"]');
+    expect(edit([BASE, overlay], true).after).toContain('cap_drop: !override [ALL]');
+    // Again, it is the same.
+    expect(edit([shared, after], true).after).toBe(after);
+  });
+
   it('is not written into a file that has no services', () => {
     expect(edit([BASE, 'volumes: {pgdata: {}}\n'], true).file).toBe('0.yaml');
   });
