@@ -108,6 +108,16 @@ export class BucketStore implements CopyStore {
     );
   }
 
+  async writeBytes(name: string, content: Uint8Array, signal: AbortSignal): Promise<void> {
+    await this.#try(
+      () =>
+        this.#client.send(new this.#sdk.PutObjectCommand({ ...this.#object(name), Body: content }), {
+          abortSignal: signal,
+        }),
+      signal,
+    );
+  }
+
   async read(name: string, signal: AbortSignal): Promise<Readable> {
     return this.#try(async () => {
       const { Body } = await this.#client.send(new this.#sdk.GetObjectCommand(this.#object(name)), {

@@ -21,6 +21,8 @@ export interface CopyStore {
   /** Returns undefined if there is no such file. */
   readText(name: string): Promise<string | undefined>;
   writeText(name: string, text: string): Promise<void>;
+  /** As {@link CopyStore.write}, of content that is in memory: a bucket gets it in one request. */
+  writeBytes(name: string, content: Uint8Array, signal: AbortSignal): Promise<void>;
   read(name: string, signal: AbortSignal): Promise<Readable>;
   /**
    * Sends a file of this machine. Afterwards either the whole file exists there, or no file of that name.

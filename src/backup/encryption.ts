@@ -73,6 +73,12 @@ export async function readIdentities(context: World, database: Database): Promis
   return { file, keys };
 }
 
+/** Returns the public keys, `age1…`, of private ones. */
+export async function recipientsOf({ keys }: Identities): Promise<string[]> {
+  const { identityToRecipient } = await import('age-encryption');
+  return Promise.all(keys.map((key) => identityToRecipient(key)));
+}
+
 function invalidIdentity(file: string, what: string, hint: string): UserError {
   return new UserError({
     code: 'IDENTITY_INVALID',

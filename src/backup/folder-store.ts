@@ -98,6 +98,10 @@ export class FolderStore implements CopyStore {
     await this.#try(this.#make().then(() => writeFileAtomic(join(this.address, name), text, 0o600)));
   }
 
+  async writeBytes(name: string, content: Uint8Array): Promise<void> {
+    await this.#try(this.#make().then(() => writeFileAtomic(join(this.address, name), content, 0o600)));
+  }
+
   async read(name: string): Promise<Readable> {
     return createReadStream(join(this.address, name), { highWaterMark: CHUNK_BYTES });
   }

@@ -89,6 +89,11 @@ async function severalAtATime(
   await Promise.all(Array.from({ length: SYNCS_AT_A_TIME }, worker));
 }
 
+/** Whether a name is that of a leftover of a killed {@link writeFileAtomic}. */
+export function isPartial(name: string): boolean {
+  return name.startsWith('.') && PARTIAL.test(name);
+}
+
 /**
  * Removes leftovers of a killed {@link writeFileAtomic}. No other process may be writing these files at the
  * same time.
@@ -100,7 +105,7 @@ export async function removePartials(folder: string, prefix = ''): Promise<void>
     throw error;
   });
   for (const name of names) {
-    if (name.startsWith(`.${prefix}`) && PARTIAL.test(name)) await rm(join(folder, name), { force: true });
+    if (name.startsWith(`.${prefix}`) && isPartial(name)) await rm(join(folder, name), { force: true });
   }
 }
 

@@ -1,5 +1,6 @@
 import { mkdir, rename, rm, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
 import { ExitCode, UserError } from '../../errors.js';
@@ -9,17 +10,19 @@ import { ArchiveWriter } from '../archive-file.js';
 import { assertDigest } from '../archive-reader.js';
 import { assertSpace } from '../backup-folder.js';
 import type { CopyStore, TransferOptions } from '../copy-store.js';
+import { recipientsOf } from '../encryption.js';
 import type { Base, Catalogue, RecoveryPlan, SegmentRun } from './catalogue.js';
 import {
   baseMark,
   basePart,
-  type CopiedSegment,
+  type CopiedPiece,
   type CopyNames,
   copyFolder,
   RECORD_NAME,
   readNames,
   STATE_NAME,
 } from './copy-names.js';
+import { joinPieces, type Part } from './pieces.js';
 import {
   baseOf,
   endOf,
@@ -29,8 +32,10 @@ import {
   recordSchema,
   writeRecord,
 } from './place.js';
-import { findStored, unpackedName } from './stored-file.js';
+import { findStored, type Opener, packingOf, packStream, unpack, unpackedName } from './stored-file.js';
 
+/** Of pieces that are replaced by others while they are fetched. */
+const FETCH_ATTEMPTS = 10;
 const HISTORY = /^([0-9A-F]{8})\.history$/;
 
 /** Identifies the protection. Two machines with copies of one server differ in `owner`. */
@@ -120,7 +125,7 @@ export async function readCopied(store: CopyStore): Promise<CopiedProtection | u
   const catalogue: Catalogue = {
     segmentBytes: record.segmentBytes,
     bases: bases.flat(),
-    runs: runsOf(names.segments, note?.covered),
+    runs: runsOf(names, note?.covered),
     histories: await readHistories(store, names),
     live,
     ...endOf(note, live),
@@ -128,13 +133,24 @@ export async function readCopied(store: CopyStore): Promise<CopiedProtection | u
   return { store, record, catalogue, names, state };
 }
 
-function runsOf(segments: readonly CopiedSegment[], covered = new Date(0)): SegmentRun[] {
+function runsOf(names: CopyNames, covered = new Date(0)): SegmentRun[] {
+  const open = new Map(
+    names.pieces.map((piece) => {
+      const { run, segment, timeline, number, partial, packing } = piece;
+      const file = `${segment}.partial${packing}`;
+      return [`${run}/${segment}.partial`, { run, timeline, number, partial, file, changedAt: undefined }];
+    }),
+  );
+  for (const { run, file } of names.segments) open.delete(`${run}/${unpackedName(file)}`);
+  const segments = [...names.segments, ...open.values()];
   return [...new Set(segments.map(({ run }) => run))].map((name) => ({
     name,
     timeline: Number.parseInt(name.slice(0, 8), 16),
     segments: segments
       .filter(({ run }) => run === name)
-      .map(({ changedAt = covered, ...segment }) => ({ ...segment, bytes: 0, changedAt })),
+      .map(({ changedAt = covered, timeline, number, partial, file }) => {
+        return { timeline, number, partial, run: name, file, bytes: 0, changedAt };
+      }),
   }));
 }
 
@@ -163,28 +179,39 @@ export async function readJson<T>(
     return schema.parse(JSON.parse(text));
   } catch (error) {
     if (!(error instanceof z.ZodError || error instanceof SyntaxError)) throw error;
-    throw new UserError({
-      code: 'COPY_DAMAGED',
-      message: `${store.address}/${name} is not what invctl writes there`,
-      hint: 'a version of it from before, where the place keeps versions; else move it away, and: invctl db copy',
-      exitCode: ExitCode.dataUnverified,
-      details: { address: `${store.address}/${name}` },
-    });
+    throw copyDamaged(`${store.address}/${name}`, 'is not what invctl writes there');
   }
+}
+
+function copyDamaged(address: string, what: string): UserError {
+  return new UserError({
+    code: 'COPY_DAMAGED',
+    message: `${address} ${what}`,
+    hint: 'a version of it from before, where the place keeps versions; else move it away, and: invctl db copy',
+    exitCode: ExitCode.dataUnverified,
+    details: { address },
+  });
 }
 
 /**
  * Fetches the files of a plan from the copies into the place, as they are stored; files that the place has
  * are not fetched again. The place then equals that of the machine which wrote the copies, as far as the plan
- * needs.
+ * needs. The pieces of a segment are put together, and stored as they are there: encrypted or not.
  * @param record of the place; written if it has none.
+ * @param opener asked for the identities if such pieces are encrypted.
+ * @param onGap called with the address of a segment of which a piece in the middle is missing: what comes after
+ * it is not fetched.
  * @throws UserError COPIES_UNREACHABLE, DISK_FULL, BACKUP_UNREADABLE (exit 8) for a part of a base that has
  * changed.
  */
 export async function fetchPlan(
   { store, names, state, catalogue }: CopiedProtection,
   place: string,
-  { plan, record }: { plan: RecoveryPlan; record: ProtectionRecord },
+  {
+    plan,
+    record,
+    ...input
+  }: { plan: RecoveryPlan; record: ProtectionRecord; opener: Opener; onGap: (address: string) => void },
   options: TransferOptions,
 ): Promise<void> {
   for (const folder of ['state', 'wal', 'bases'])
@@ -204,6 +231,14 @@ export async function fetchPlan(
   const wanted = new Map(
     plan.segments.map((segment) => [`${segment.run}/${unpackedName(segment.file)}`, segment]),
   );
+  // Before all else: what is being written meanwhile changes.
+  for (const { run, file, number, partial } of plan.segments) {
+    const folder = join(place, 'wal', run);
+    if (!partial || !names.pieces.some((piece) => piece.run === run && piece.number === number)) continue;
+    if (await findStored(folder, unpackedName(file))) continue;
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await fetchOpen(store, { run, number, folder, changedAt: catalogue.covered, ...input }, record, options);
+  }
   for (const { run, file, name, changedAt } of names.segments) {
     const folder = join(place, 'wal', run);
     const plain = unpackedName(file);
@@ -225,6 +260,77 @@ export async function fetchPlan(
       await writeFileAtomic(join(place, 'state', 'now'), state.now, 0o600);
     }
     await writeRecord(place, record);
+  }
+}
+
+interface OpenInput {
+  run: string;
+  number: number;
+  /** Of the run, in the place. */
+  folder: string;
+  changedAt: Date | undefined;
+  opener: Opener;
+  onGap: (address: string) => void;
+}
+
+/** Puts the pieces of a segment together, or fetches it as a whole if it is complete by now. */
+async function fetchOpen(
+  store: CopyStore,
+  { run, number, folder, changedAt = new Date(0), opener, onGap }: OpenInput,
+  { segmentBytes }: ProtectionRecord,
+  options: TransferOptions,
+): Promise<void> {
+  const now = async () => {
+    const names = readNames(await store.names(), segmentBytes);
+    const isIt = (one: { run: string; number: number }) => one.run === run && one.number === number;
+    const whole = names.segments.find((segment) => isIt(segment) && !segment.partial);
+    return { whole, pieces: names.pieces.filter(isIt) };
+  };
+  let there = await now();
+  for (let attempt = 1; ; attempt += 1) {
+    const { whole, pieces } = there;
+    const [piece] = pieces;
+    if (whole) {
+      await fetchFile(store, whole.name, join(folder, whole.file), options);
+      return;
+    }
+    if (!piece) return;
+    const { parts, missing } = joinPieces(pieces);
+    const encrypted = pieces.some(({ packing }) => packing.endsWith('.age'));
+    const file = `${piece.segment}.partial${packingOf({ gzip: true, encrypted })}`;
+    try {
+      await packStream(Readable.from(bytesOf(store, parts, opener, options.signal)), join(folder, file), {
+        gzip: true,
+        recipients: encrypted ? await recipientsOf(await opener()) : [],
+        signal: options.signal,
+        mtime: changedAt,
+      });
+      if (missing) onGap(`${store.address}/wal.${run}.${piece.segment}`);
+      return;
+    } catch (error) {
+      // Whoever writes there may have put them together meanwhile.
+      there = await now();
+      const names = new Set(there.pieces.map(({ name }) => name));
+      const changed = there.whole !== undefined || !parts.every((part) => names.has(part.piece.name));
+      if (!changed || attempt === FETCH_ATTEMPTS) throw error;
+    }
+  }
+}
+
+async function* bytesOf(
+  store: CopyStore,
+  parts: readonly Part<CopiedPiece>[],
+  opener: Opener,
+  signal: AbortSignal,
+): AsyncGenerator<Buffer> {
+  for (const { piece, from, to } of parts) {
+    let at = piece.from;
+    for await (const chunk of await unpack(await store.read(piece.name, signal), piece.packing, opener)) {
+      const wanted = (chunk as Buffer).subarray(Math.max(0, from - at), Math.max(0, to - at));
+      at += (chunk as Buffer).length;
+      if (wanted.length > 0) yield wanted;
+    }
+    if (at < to) throw copyDamaged(`${store.address}/${piece.name}`, 'is shorter than its name says');
   }
 }
 

@@ -65,6 +65,8 @@ export interface ReceiverNote {
   /** End of the WAL that is stored here on the disk, and the server's timeline. */
   lsn?: string;
   timeline?: number;
+  /** The run that it writes. */
+  run?: string;
   /**
    * Seconds between two bases, and seconds for which every moment can be restored; absent with an older
    * receiver.
@@ -101,7 +103,7 @@ export function parseReceiverNote(text: string): ReceiverNote {
     }),
   );
   const covered = Number(values.get('covered') ?? 0);
-  const lsn = values.get('lsn');
+  const [lsn, run] = [values.get('lsn'), values.get('run')];
   const timeline = Number(values.get('timeline') ?? 0);
   const [every, keep] = [Number(values.get('every') ?? 0), Number(values.get('keep') ?? 0)];
   return {
@@ -110,6 +112,7 @@ export function parseReceiverNote(text: string): ReceiverNote {
     ...(covered > 0 ? { covered: new Date(covered * 1000) } : {}),
     ...(lsn ? { lsn } : {}),
     ...(timeline > 0 ? { timeline } : {}),
+    ...(run ? { run } : {}),
     ...(every > 0 ? { everySeconds: every } : {}),
     ...(keep > 0 ? { keepSeconds: keep } : {}),
     message: values.get('message') ?? '',

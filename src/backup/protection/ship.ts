@@ -3,14 +3,14 @@ import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { ExitCode, hasErrorCode, UserError } from '../../errors.js';
-import { explainReadError, writeFileAtomic } from '../../system/files.js';
+import { parseLsn, parseSegment, type SegmentName, segmentFile } from '../../postgres/wal.js';
+import { explainReadError, isPartial, writeFileAtomic } from '../../system/files.js';
 import { type Digest, digestOf } from '../archive-file.js';
 import { assertDigest } from '../archive-reader.js';
 import type { CopyStore, TransferOptions } from '../copy-store.js';
 import type { Base, Segment } from './catalogue.js';
 import {
   type CopiedBase,
-  type CopiedProtection,
   type CopiedRecord,
   type CopiedServer,
   copiedRecordSchema,
@@ -30,12 +30,17 @@ import {
   wholeSegment,
 } from './copy-names.js';
 import { earlierFolder, presentServer } from './earlier.js';
+import { OpenSegment } from './open-segment.js';
 import { type ProtectionRecord, parseReceiverNote, readCatalogue, readRecord } from './place.js';
-import { unneeded } from './retention.js';
+import { pruneCopied, pruneServers } from './prune-copied.js';
 import { findStored, packFile, packingOf, type StoredFile, unpackedName } from './stored-file.js';
 
 const BESIDE = /^(SHA256SUMS|[0-9A-F]{8}\.history)$/;
 const RETENTION_MS = 3_600_000;
+/** While nothing is written, the state is sent again after this time: each sending costs, in a bucket. */
+const IDLE_STATE_MS = 30_000;
+/** Segments that are further behind are not sent in pieces, but as a whole. */
+const CATCH_UP_BYTES = 64 * 1024 * 1024;
 
 export interface ShipInput {
   /** The place of copies, and the project's name in it. */
@@ -90,12 +95,25 @@ export class Shipper {
    * SERVER_CHANGES during an upgrade. Files that were sent before the error stay valid.
    */
   async ship(options: TransferOptions): Promise<Shipped> {
+    const { segments, ...wal } = await this.shipWal(options);
+    return { ...wal, segments, bases: (await this.shipBases(options))?.bases ?? 0 };
+  }
+
+  /** As {@link ship}, without the bases. */
+  async shipWal(options: TransferOptions): Promise<Shipped> {
     const record = await readRecord(this.#input.place);
     if (!record) throw serverChanges();
     const { systemIdentifier } = record;
     if (this.#present?.systemIdentifier !== systemIdentifier) this.#present = await this.#open(record);
-    const { shipper } = this.#present;
-    const shipped = await shipper.ship(options);
+    return this.#present.shipper.shipWal(options);
+  }
+
+  /** As {@link ship}, without the WAL. Undefined: nothing is sent before the first {@link shipWal}. */
+  async shipBases(options: TransferOptions): Promise<Shipped | undefined> {
+    if (!this.#present) return undefined;
+    const { shipper, systemIdentifier } = this.#present;
+    const shipped = await shipper.shipBases(options);
+    if (!shipped) return undefined;
     if (this.#before && shipper.hasBase) {
       await this.#finish(this.#before, systemIdentifier, options);
       this.#before = undefined;
@@ -105,6 +123,15 @@ export class Shipper {
       this.#keptHouseAt = Date.now();
     }
     return shipped;
+  }
+
+  /**
+   * Sends what the open segment grew by. Costs next to nothing while that is nothing. Nothing is sent before the
+   * first {@link shipWal}, and after one that failed.
+   * @throws UserError as {@link ship}.
+   */
+  async shipGrowth(options: TransferOptions): Promise<undefined> {
+    await this.#present?.shipper.shipGrowth(options);
   }
 
   /** Address of the copies of the present server. */
@@ -135,20 +162,32 @@ export class Shipper {
 
 /**
  * Copies what was received from one server. A base is copied once it is complete, which its mark shows. A
- * segment is copied when it is full, and before that as far as it was received.
+ * segment is copied when it is complete, and before that in pieces as far as it was received. The three parts of
+ * the work may run at the same time.
  */
 class ServerShipper {
   readonly #input: ServerInput;
-  readonly #scratch: string;
   /** Names in the store; undefined: they were not listed yet. */
   #there: Set<string> | undefined;
+  /** Complete segments in the store, by {@link keyOf}. */
+  #whole = new Set<string>();
+  #listedAt = 0;
+  /** Whether the store is ours; undefined: it was not looked at yet. */
+  #owned: boolean | undefined;
   /** Last sent content of the names whose content changes. */
   readonly #sent = new Map<string, string>();
+  #stateSentAt = 0;
+  /** Segments that were sent in pieces, by run and name. */
+  readonly #open = new Map<string, OpenSegment>();
+  /** The segment that was the newest one at the last {@link shipGrowth}. */
+  #followed: (SegmentName & { run: string }) | undefined;
+  /** The pieces that are being sent: one after the other. */
+  #growing: Promise<unknown> = Promise.resolve();
+  #lastOrder = 0;
   #keptHouseAt = 0;
 
   constructor(input: ServerInput) {
     this.#input = input;
-    this.#scratch = join(input.place, 'state', 'shipping');
   }
 
   get address(): string {
@@ -160,56 +199,187 @@ class ServerShipper {
     return readNames([...(this.#there ?? [])], this.#input.record.segmentBytes).bases.length > 0;
   }
 
-  async ship(options: TransferOptions): Promise<Shipped> {
+  async ship(options: TransferOptions): Promise<void> {
+    await this.shipWal(options);
+    await this.shipBases(options);
+  }
+
+  async shipWal(options: TransferOptions): Promise<Shipped> {
+    return this.#inScratch('shipping', async (scratch) => {
+      const { place, record } = this.#input;
+      await this.#assertOwn();
+      const there = await this.#list();
+      // Read before the WAL: everything that it refers to is then sent in this round.
+      const state = {
+        now: await readIfThere(join(place, 'state', 'now')),
+        runs: await readIfThere(join(place, 'state', 'runs')),
+      };
+      const catalogue = await readCatalogue(place, record);
+      await this.#assertSameServer();
+      let sent = 0;
+      for (const run of catalogue.runs) {
+        for (const segment of run.segments) {
+          if (segment.partial || this.#whole.has(keyOf(segment))) continue;
+          if (await this.#shipSegment(segment, scratch, options)) sent += 1;
+        }
+        await this.#shipBeside(run.name);
+        for (const segment of run.segments) {
+          if (segment.partial) await this.#shipOpen(segment, state.now, options);
+        }
+      }
+      await this.#writeState(state, there);
+      await this.#removeFinished();
+      const { covered } = state.now === '' ? {} : parseReceiverNote(state.now);
+      return { bases: 0, segments: sent, ...(covered ? { covered } : {}) };
+    });
+  }
+
+  async shipBases(options: TransferOptions): Promise<Shipped | undefined> {
+    if (!this.#owned || !this.#there) return undefined;
+    return this.#inScratch('shipping-bases', async (scratch) => {
+      const { bases } = await readCatalogue(this.#input.place, this.#input.record);
+      let sent = 0;
+      for (const base of bases) {
+        if (this.#there?.has(baseMark(base.id)) !== false) continue;
+        await this.#shipBase(base, scratch, options);
+        sent += 1;
+      }
+      if (sent > 0 || Date.now() - this.#keptHouseAt > RETENTION_MS) await this.#keepHouse();
+      return { bases: sent, segments: 0 };
+    });
+  }
+
+  async shipGrowth({ signal }: TransferOptions): Promise<void> {
+    if (!this.#owned || !this.#there) return;
+    const { place } = this.#input;
+    const now = await readIfThere(join(place, 'state', 'now'));
+    const run = /\S+(?=\n*$)/.exec(await readIfThere(join(place, 'state', 'runs')))?.[0];
+    if (run === undefined) return;
     try {
-      return await this.#ship(options);
+      for (const segment of await this.#sinceFollowed(run)) {
+        // A complete one that was never followed goes as a whole.
+        if (!segment.partial && this.#followed?.run !== run) continue;
+        await this.#grow({ ...segment, run }, now, signal);
+        this.#followed = { ...segment, run };
+      }
     } catch (error) {
-      // The list of names in the store may be wrong after an error.
-      this.#there = undefined;
+      // What we know of the store may be wrong after an error.
+      this.#listedAt = 0;
       throw error;
-    } finally {
-      await rm(this.#scratch, { recursive: true, force: true });
     }
   }
 
-  async #ship(options: TransferOptions): Promise<Shipped> {
-    const { store, place, record } = this.#input;
-    await mkdir(this.#scratch, { recursive: true, mode: 0o700 });
-    const first = this.#there === undefined;
-    if (first) await this.#own();
-    this.#there ??= new Set(await store.names());
-    // Read before the WAL: everything that it refers to is then sent in this round.
-    const state = {
-      now: await readIfThere(join(place, 'state', 'now')),
-      runs: await readIfThere(join(place, 'state', 'runs')),
+  /** Returns the segments of the live run from the followed one on; the newest alone if they are many. */
+  async #sinceFollowed(run: string): Promise<SegmentName[]> {
+    const { place, record } = this.#input;
+    const { segmentBytes } = record;
+    const folder = join(place, 'wal', run);
+    const followed = this.#followed?.run === run ? this.#followed : undefined;
+    if (
+      followed?.partial &&
+      (await stat(join(folder, fileOf(followed, segmentBytes))).catch(() => undefined))
+    )
+      return [followed];
+    const segments = (await namesIn(folder))
+      .flatMap((name) => parseSegment(name, segmentBytes) ?? [])
+      .sort((a, b) => a.number - b.number || Number(a.partial) - Number(b.partial));
+    const newest = segments.at(-1);
+    if (!newest) return [];
+    const behind = followed ? (newest.number - followed.number) * segmentBytes : Number.POSITIVE_INFINITY;
+    const first = followed && behind <= CATCH_UP_BYTES ? followed.number : newest.number;
+    return segments.filter(({ number }) => number >= first);
+  }
+
+  /** Sends what a segment grew by, unless it is there as a whole. */
+  #grow(segment: SegmentName & { run: string }, now: string, signal: AbortSignal): Promise<void> {
+    const sending = this.#growing.then(() => this.#sendGrowth(segment, now, signal));
+    this.#growing = sending.catch(() => {});
+    return sending;
+  }
+
+  async #sendGrowth(segment: SegmentName & { run: string }, now: string, signal: AbortSignal): Promise<void> {
+    const { store, place, recipients, record } = this.#input;
+    const { run, number, timeline } = segment;
+    const name = segmentFile(timeline, number, record.segmentBytes);
+    const key = keyOf(segment);
+    if (this.#whole.has(key)) return;
+    const nextOrder = () => {
+      this.#lastOrder += 1;
+      return this.#lastOrder;
     };
-    const catalogue = await readCatalogue(place, record);
-    await this.#assertSameServer();
-    const result: Shipped = { bases: 0, segments: 0 };
-    for (const run of catalogue.runs) {
-      const present = this.#presentOf(run.name);
-      for (const segment of run.segments) {
-        if (segment.partial || present.has(unpackedName(segment.file))) continue;
-        if (await this.#shipSegment(segment, options)) result.segments += 1;
+    const open = this.#open.get(key) ?? new OpenSegment({ store, run, segment: name, recipients, nextOrder });
+    this.#open.set(key, open);
+    const note = now === '' ? undefined : parseReceiverNote(now);
+    const flushed =
+      note?.run === run && note.lsn !== undefined && segment.partial
+        ? Number(parseLsn(note.lsn) - BigInt(number) * BigInt(record.segmentBytes))
+        : Number.POSITIVE_INFINITY;
+    const beforeSend = () => this.#assertSameServer();
+    try {
+      // It may be complete by now.
+      for (const file of [`${name}.partial`, name]) {
+        if (await open.send(join(place, 'wal', run, file), { flushed, beforeSend, signal })) break;
       }
-      await this.#shipBeside(run.name);
-      for (const segment of run.segments) if (segment.partial) await this.#shipOpen(segment, options);
+    } finally {
+      for (const piece of open.pieces) this.#there?.add(piece.name);
     }
-    for (const base of catalogue.bases) {
-      if (this.#there.has(baseMark(base.id))) continue;
-      await this.#shipBase(base, options);
-      result.bases += 1;
+  }
+
+  async #inScratch<T>(name: string, work: (scratch: string) => Promise<T>): Promise<T> {
+    const scratch = join(this.#input.place, 'state', name);
+    await mkdir(scratch, { recursive: true, mode: 0o700 });
+    try {
+      return await work(scratch);
+    } catch (error) {
+      this.#listedAt = 0;
+      throw error;
+    } finally {
+      await rm(scratch, { recursive: true, force: true });
     }
-    await this.#writeChanged(STATE_NAME, `${JSON.stringify(state)}\n`);
-    await this.#removeFinished();
-    if (first || result.bases > 0 || Date.now() - this.#keptHouseAt > RETENTION_MS) await this.#keepHouse();
-    const { covered } = state.now === '' ? {} : parseReceiverNote(state.now);
-    return { ...result, ...(covered ? { covered } : {}) };
+  }
+
+  /**
+   * Lists the names in the store: at first, after an error, and each hour. What somebody removed there is sent
+   * again.
+   * @returns true: they were listed just now.
+   */
+  async #list(): Promise<boolean> {
+    const { store, record } = this.#input;
+    if (this.#there && Date.now() - this.#listedAt < RETENTION_MS) return false;
+    const first = this.#there === undefined;
+    const before = new Map([...this.#open].map(([key, { pieces }]) => [key, pieces]));
+    const names = await store.names();
+    const there = new Set(names);
+    // Nobody else writes there: they are of a process that was killed.
+    if (first) for (const name of names.filter(isPartial)) await store.remove(name);
+    for (const [key, pieces] of before) {
+      if (!pieces.every(({ name }) => there.has(name))) this.#open.delete(key);
+    }
+    for (const { pieces } of this.#open.values()) for (const { name } of pieces) there.add(name);
+    const { segments, pieces } = readNames(names, record.segmentBytes);
+    this.#whole = new Set(segments.filter(({ partial }) => !partial).map(keyOf));
+    for (const { order } of pieces) this.#lastOrder = Math.max(this.#lastOrder, order);
+    this.#sent.clear();
+    this.#there = there;
+    this.#listedAt = Date.now();
+    return true;
+  }
+
+  /** @throws UserError COPY_OF_ANOTHER */
+  async #assertOwn(): Promise<void> {
+    try {
+      // Another machine may take it over at any time; this one does so once at most.
+      await this.#own(this.#input.takeOver && this.#owned === undefined);
+      this.#owned = true;
+    } catch (error) {
+      if (error instanceof UserError && error.code === 'COPY_OF_ANOTHER') this.#owned = false;
+      throw error;
+    }
   }
 
   /** Marks the place of the copies as ours, or finds that it belongs to another. */
-  async #own(): Promise<void> {
-    const { store, place, record, takeOver, successor } = this.#input;
+  async #own(takeOver: boolean): Promise<void> {
+    const { store, place, record, successor } = this.#input;
     const file = join(place, 'state', OWNER_FILE);
     let owner = (await readIfThere(file)).trim();
     if (owner === '') {
@@ -241,48 +411,45 @@ class ServerShipper {
     }
   }
 
-  /** Returns the names of a run's complete segments in the store, as they were before they were packed. */
-  #presentOf(run: string): Set<string> {
-    const { segmentBytes } = this.#input.record;
-    const { segments } = readNames([...(this.#there ?? [])], segmentBytes);
-    return new Set(
-      segments
-        .filter((segment) => segment.run === run && !segment.partial)
-        .map(({ file }) => unpackedName(file)),
-    );
-  }
-
-  async #shipSegment({ run, file, changedAt }: Segment, options: TransferOptions): Promise<boolean> {
-    const packed = await this.#packed(join(this.#input.place, 'wal', run), unpackedName(file), options);
+  async #shipSegment(segment: Segment, scratch: string, options: TransferOptions): Promise<boolean> {
+    const { run, file, changedAt } = segment;
+    const folder = join(this.#input.place, 'wal', run);
+    const packed = await this.#packed(folder, unpackedName(file), scratch, options);
     // It was removed in the meantime because it was too old.
     if (!packed) return false;
     await this.#assertSameServer();
     await this.#send(wholeSegment(run, `${packed.name}${packed.packing}`, changedAt), packed.file, options);
+    this.#whole.add(keyOf(segment));
     return true;
   }
 
-  /** Copies the segment that is being received, if it has changed. */
-  async #shipOpen({ run, file }: Segment, options: TransferOptions): Promise<void> {
-    const folder = join(this.#input.place, 'wal', run);
-    const before = await stat(join(folder, file)).catch(() => undefined);
-    if (!before) return;
-    const key = `${run}/${file}`;
-    if (this.#sent.get(key) === String(before.mtimeMs)) return;
-    const packed = await this.#packed(folder, unpackedName(file), options);
-    if (!packed) return;
+  /**
+   * Sends what a segment that is not complete grew by. One that was fetched from copies is there, or goes as it
+   * is stored.
+   */
+  async #shipOpen(segment: Segment, now: string, options: TransferOptions): Promise<void> {
+    const { run, file, number } = segment;
+    if (file.endsWith('.partial')) return this.#grow(segment, now, options.signal);
+    const name = besideSegments(run, file);
+    const { pieces } = readNames([...(this.#there ?? [])], this.#input.record.segmentBytes);
+    if (this.#there?.has(name) || pieces.some((one) => one.run === run && one.number === number)) return;
     await this.#assertSameServer();
-    await this.#send(besideSegments(run, `${packed.name}${packed.packing}`), packed.file, options);
-    this.#sent.set(key, String(before.mtimeMs));
+    await this.#send(name, join(this.#input.place, 'wal', run, file), options);
   }
 
   /** Returns a segment in its stored form: gzip, and encrypted if there are recipients. */
-  async #packed(folder: string, name: string, { signal }: TransferOptions): Promise<StoredFile | undefined> {
+  async #packed(
+    folder: string,
+    name: string,
+    scratch: string,
+    { signal }: TransferOptions,
+  ): Promise<StoredFile | undefined> {
     const { recipients } = this.#input;
     const stored = await findStored(folder, name);
     const encrypted = recipients.length > 0;
     const packing = packingOf({ gzip: true, encrypted });
     if (!stored || stored.packing === packing || stored.packing.endsWith('.age')) return stored;
-    const file = join(this.#scratch, `${name}${packing}`);
+    const file = join(scratch, `${name}${packing}`);
     try {
       await packFile(stored.file, file, { gzip: stored.packing === '', recipients, signal });
     } catch (error) {
@@ -302,14 +469,14 @@ class ServerShipper {
     }
   }
 
-  async #shipBase({ id, folder }: Base, options: TransferOptions): Promise<void> {
+  async #shipBase({ id, folder }: Base, scratch: string, options: TransferOptions): Promise<void> {
     const { store, recipients } = this.#input;
     const files: CopiedBase['files'] = [];
     for (const name of (await readdir(folder)).sort()) {
       if (name === 'base.json') continue;
       const encrypted = recipients.length > 0 && !name.endsWith('.age') && name !== 'SHA256SUMS';
       const source = join(folder, name);
-      const stored = encrypted ? join(this.#scratch, `${name}.age`) : source;
+      const stored = encrypted ? join(scratch, `${name}.age`) : source;
       if (encrypted) await packFile(source, stored, { gzip: false, recipients, signal: options.signal });
       const named = encrypted ? `${name}.age` : name;
       const sent = await this.#send(basePart(id, named), stored, options);
@@ -343,18 +510,32 @@ class ServerShipper {
     this.#there?.add(name);
   }
 
-  /** Removes the partial copies of segments that are complete now. */
+  /** @param due whether it is sent even if nothing but the time has changed. */
+  async #writeState(state: { now: string; runs: string }, due: boolean): Promise<void> {
+    const withoutTime = `${state.now.replaceAll(/^(at|covered)=.*$/gm, '')}${state.runs}`;
+    const idle = this.#sent.get(STATE_NAME) === withoutTime;
+    if (idle && !due && Date.now() - this.#stateSentAt < IDLE_STATE_MS) return;
+    await this.#input.store.writeText(STATE_NAME, `${JSON.stringify(state)}\n`);
+    this.#sent.set(STATE_NAME, withoutTime);
+    this.#stateSentAt = Date.now();
+    this.#there?.add(STATE_NAME);
+  }
+
+  /** Removes what copies of incomplete segments are not needed any more. */
   async #removeFinished(): Promise<void> {
     const { store, record } = this.#input;
-    const { segments } = readNames([...(this.#there ?? [])], record.segmentBytes);
-    const whole = new Set(
-      segments.filter(({ partial }) => !partial).map(({ run, file }) => `${run}/${unpackedName(file)}`),
+    const { segments, pieces } = readNames([...(this.#there ?? [])], record.segmentBytes);
+    const needed = new Set([...this.#open.values()].flatMap((open) => open.pieces.map(({ name }) => name)));
+    const going = [...segments.filter(({ partial }) => partial), ...pieces].filter(
+      (one) =>
+        this.#whole.has(keyOf(one)) ||
+        (this.#open.get(keyOf(one))?.complete === true && !needed.has(one.name)),
     );
-    for (const { run, file, name, partial } of segments) {
-      if (!partial || !whole.has(`${run}/${unpackedName(file).replace(/\.partial$/, '')}`)) continue;
+    for (const { name } of going) {
       await store.remove(name);
       this.#there?.delete(name);
     }
+    for (const key of this.#open.keys()) if (this.#whole.has(key)) this.#open.delete(key);
   }
 
   async #keepHouse(): Promise<void> {
@@ -362,53 +543,6 @@ class ServerShipper {
     if (copied) for (const name of await pruneCopied(copied)) this.#there?.delete(name);
     this.#keptHouseAt = Date.now();
   }
-}
-
-/**
- * Removes copies that are older than the receiver's retention, by the rule for the place.
- * @returns the removed names.
- */
-async function pruneCopied(
-  { store, record, catalogue, names, state }: CopiedProtection,
-  { dryRun = false } = {},
-): Promise<string[]> {
-  const { keepSeconds = Number.POSITIVE_INFINITY, covered } = state ? parseReceiverNote(state.now) : {};
-  if (record.successor !== undefined) {
-    if (!covered || covered.getTime() >= Date.now() - keepSeconds * 1000) return [];
-    // The record leads to the next server.
-    const all = (await store.names()).filter((name) => name !== RECORD_NAME);
-    if (!dryRun) for (const name of all) await store.remove(name);
-    return all;
-  }
-  const { bases, segments } = unneeded(catalogue, keepSeconds);
-  const old = new Set(segments.map(({ run, file }) => `${run}/${file}`));
-  const going = [
-    // The mark is removed first: from then on it is not a base.
-    ...bases.map(({ id }) => baseMark(id)),
-    ...bases.flatMap(({ id }) =>
-      names.parts.filter((part) => part.id === id && part.name !== baseMark(id)).map(({ name }) => name),
-    ),
-    ...names.segments.filter(({ run, file }) => old.has(`${run}/${file}`)).map(({ name }) => name),
-  ];
-  if (!dryRun) for (const name of going) await store.remove(name);
-  return going;
-}
-
-/**
- * Removes copies as {@link pruneCopied}, of every server of a project.
- * @returns the removed names.
- */
-export async function pruneServers(
-  root: CopyStore,
-  project: string,
-  options: { dryRun?: boolean } = {},
-): Promise<string[]> {
-  const removed: string[] = [];
-  for (const { store } of await copiedServers(root, project)) {
-    const copied = await readCopied(store);
-    if (copied) removed.push(...(await pruneCopied(copied, options)));
-  }
-  return removed;
 }
 
 function serverChanges(): UserError {
@@ -430,5 +564,24 @@ async function readIfThere(file: string): Promise<string> {
   } catch (error) {
     if (hasErrorCode(error, 'ENOENT')) return '';
     throw explainReadError(error, file);
+  }
+}
+
+function keyOf({ run, timeline, number }: SegmentName & { run: string }): string {
+  return `${run}/${timeline}/${number}`;
+}
+
+/** Name of a segment's file in the place. */
+function fileOf({ timeline, number, partial }: SegmentName, segmentBytes: number): string {
+  return `${segmentFile(timeline, number, segmentBytes)}${partial ? '.partial' : ''}`;
+}
+
+/** Returns none if there is no such folder. */
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if (hasErrorCode(error, 'ENOENT')) return [];
+    throw explainReadError(error, folder);
   }
 }

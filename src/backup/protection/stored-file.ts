@@ -1,9 +1,11 @@
 import { createReadStream } from 'node:fs';
 import { access, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
-import { createGunzip, createGzip } from 'node:zlib';
+import { promisify } from 'node:util';
+import { createGunzip, createGzip, gzip as gzipBytes } from 'node:zlib';
 import { hasErrorCode } from '../../errors.js';
 import { explainReadError, syncFolder } from '../../system/files.js';
 import { ArchiveWriter } from '../archive-file.js';
@@ -55,7 +57,11 @@ export async function findStored(folder: string, name: string): Promise<StoredFi
  * @throws UserError of {@link decrypt} and `opener`, also from the stream.
  */
 export async function readStored({ file, packing }: StoredFile, opener: Opener): Promise<Readable> {
-  const raw = createReadStream(file, { highWaterMark: CHUNK_BYTES });
+  return unpack(createReadStream(file, { highWaterMark: CHUNK_BYTES }), packing, opener);
+}
+
+/** As {@link readStored}, of a stream. */
+export async function unpack(raw: Readable, packing: Packing, opener: Opener): Promise<Readable> {
   const stored = packing.endsWith('.age') ? await decrypt(raw, await opener()) : raw;
   if (!packing.startsWith('.gz')) return stored;
   const plain = createGunzip({ chunkSize: CHUNK_BYTES });
@@ -71,21 +77,34 @@ export async function readStored({ file, packing }: StoredFile, opener: Opener):
 export async function packFile(
   source: string,
   target: string,
-  { gzip, recipients, signal }: { gzip: boolean; recipients: readonly string[]; signal: AbortSignal },
+  options: { gzip: boolean; recipients: readonly string[]; signal: AbortSignal },
 ): Promise<void> {
-  const { atime, mtime } = await stat(source);
+  const { mtime } = await stat(source);
+  await packStream(createReadStream(source, { highWaterMark: CHUNK_BYTES }), target, { ...options, mtime });
+}
+
+/** As {@link packFile}, of a stream. */
+export async function packStream(
+  plain: Readable,
+  target: string,
+  {
+    gzip,
+    recipients,
+    signal,
+    mtime,
+  }: { gzip: boolean; recipients: readonly string[]; signal: AbortSignal; mtime: Date },
+): Promise<void> {
   const partial = `${target}.partial`;
   await rm(partial, { force: true });
   const writer = await ArchiveWriter.create(partial);
   try {
     const sink = recipients.length > 0 ? await encryptInto(writer, recipients) : undefined;
-    const plain = createReadStream(source, { highWaterMark: CHUNK_BYTES });
     const steps = gzip ? [plain, createGzip({ level: 1, chunkSize: CHUNK_BYTES })] : [plain];
     await (sink
       ? pipeline([...steps, sink], { signal })
       : pipeline([...steps, writer], { end: false, signal }));
     await writer.finish();
-    await utimes(partial, atime, mtime);
+    await utimes(partial, mtime, mtime);
     await rename(partial, target);
     await syncFolder(join(target, '..'));
   } catch (error) {
@@ -93,4 +112,18 @@ export async function packFile(
     await rm(partial, { force: true });
     throw error;
   }
+}
+
+/**
+ * Packs content in memory: gzip, then encryption if there are recipients.
+ * @throws UserError CONFIG_INVALID (exit 4) for a recipient with a mistyped letter.
+ */
+export async function packBytes(content: Buffer, recipients: readonly string[]): Promise<Buffer> {
+  const compressed = await promisify(gzipBytes)(content, { level: 1 });
+  if (recipients.length === 0) return compressed;
+  const encrypted = new PassThrough();
+  const packed = buffer(encrypted);
+  await pipeline(Readable.from([compressed]), await encryptInto(encrypted, recipients));
+  encrypted.end();
+  return packed;
 }

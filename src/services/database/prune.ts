@@ -10,8 +10,8 @@ import {
   readRecord,
   removeFromPlace,
 } from '../../backup/protection/place.js';
+import { pruneServers } from '../../backup/protection/prune-copied.js';
 import { type Unneeded, unneeded } from '../../backup/protection/retention.js';
-import { pruneServers } from '../../backup/protection/ship.js';
 import { UserError } from '../../errors.js';
 import { type RetentionPolicy, readSettings } from '../../project/settings-file.js';
 import { withProjectLock } from '../../system/lock.js';

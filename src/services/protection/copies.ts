@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { configuredStore } from '../../backup/configured-store.js';
+import { readIdentities } from '../../backup/encryption.js';
 import { type Catalogue, planEverything, type RecoveryPlan } from '../../backup/protection/catalogue.js';
 import {
   type CopiedServer,
@@ -131,8 +132,8 @@ async function chooseFromEarlier(
 }
 
 async function chooseFromServer(
-  { signal }: ServiceContext,
-  { location }: Database,
+  context: ServiceContext,
+  database: Database,
   { store }: CopiedServer,
   asked: Asked & { folder: string; dataDirectory: string },
 ): Promise<Found | undefined> {
@@ -140,11 +141,17 @@ async function chooseFromServer(
   if (!copied) return undefined;
   const { folder, dataDirectory } = asked;
   const { owner: _owner, host: _host, successor: _successor, ...away } = copied.record;
-  const record = asked.record ?? { ...away, file: location.files[0] as string };
+  const record = asked.record ?? { ...away, file: database.location.files[0] as string };
   const both = united(asked.here, copied.catalogue);
   const bases = both.bases.map((base) => ({ ...base, folder: join(folder, 'bases', base.id) }));
   const catalogue = { ...both, bases };
-  const fetch = (plan: RecoveryPlan) => fetchPlan(copied, folder, { plan, record }, { signal });
+  const opener = () => readIdentities(context, database);
+  const onGap = (address: string) =>
+    context.warn(
+      `a piece of ${address} is missing among the copies: what was committed after it is not brought back`,
+    );
+  const fetch = (plan: RecoveryPlan) =>
+    fetchPlan(copied, folder, { plan, record, opener, onGap }, { signal: context.signal });
   const everything = asked.everything ? planEverything(catalogue) : undefined;
   if (everything) await fetch(everything);
   const choice = await asked.chosenIn(folder)(catalogue);

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { configuredStore, noStore } from '../../backup/configured-store.js';
-import type { CopyStore } from '../../backup/copy-store.js';
+import type { CopyStore, TransferOptions } from '../../backup/copy-store.js';
 import { readCopyNote, writeCopyNote } from '../../backup/protection/notes.js';
 import { protectionPlace, readRecord } from '../../backup/protection/place.js';
 import { type Shipped, Shipper } from '../../backup/protection/ship.js';
@@ -17,6 +17,9 @@ export interface ShipOptions {
   takeOver: boolean;
   onBytes?: (total: number) => void;
 }
+
+/** In milliseconds: between two looks for whole segments and bases, and after a failure. */
+const ROUND_MS = 5000;
 
 /** The result of a round. */
 export type Round = ({ shipped: Shipped } | { failure: UserError }) & { address: string };
@@ -40,7 +43,9 @@ export async function shipProtection(
   const place = protectionPlace(way.location, way.settings);
   if (!(await readRecord(place))) return undefined;
   try {
-    return await withShipper(context, way, { ...options, follows: false }, (round) => round());
+    return await withShipper(context, way, { ...options, follows: false }, ({ shipper, note }) =>
+      note('all', () => shipper.ship(transfer(context, options))),
+    );
   } catch (error) {
     if (error instanceof UserError && error.code === 'PROJECT_LOCKED') return undefined;
     throw error;
@@ -48,10 +53,11 @@ export async function shipProtection(
 }
 
 /**
- * Ships bases and WAL to the place of copies until it is interrupted. It retries a place that does not
- * answer.
+ * Ships bases and WAL to the place of copies until it is interrupted: what the open segment grew by, whole
+ * segments, and bases, each beside the others, so that none waits for an upload of another. It retries a place
+ * that does not answer.
  *
- * @param input.everySeconds from the end of one round to the start of the next.
+ * @param input.everySeconds how often what the open segment grew by is sent.
  * @throws UserError NO_COPY_STORE (exit 4), NOT_PROTECTED, PROJECT_LOCKED (exit 9) where another process
  * follows.
  */
@@ -66,18 +72,49 @@ export async function followCopies(
   if (!(await readRecord(protectionPlace(location, settings)))) throw notProtected();
   const store = await untilReached(context, { location, settings }, input);
   if (!store) return;
-  await withShipper(context, { location, settings, store }, { ...input, follows: true }, async (round) => {
-    while (!signal.aborted) {
-      try {
-        input.onRound({ shipped: await round(), address: store.address });
-      } catch (error) {
-        if (signal.aborted) return;
-        if (!(error instanceof UserError)) throw error;
-        input.onRound({ failure: error, address: store.address });
-      }
-      await pause(input.everySeconds, signal);
+  const way = { location, settings, store };
+  await withShipper(context, way, { ...input, follows: true }, async ({ shipper, note, failing }) => {
+    const growthMs = input.everySeconds * 1000;
+    const roundMs = Math.max(growthMs, ROUND_MS);
+    const stop = new AbortController();
+    const inner = AbortSignal.any([signal, stop.signal]);
+    const options = transfer({ signal: inner }, input);
+    const repeat = (part: Part, everyMs: number, ship: () => Promise<Shipped | undefined>) =>
+      repeated(inner, async () => {
+        const startedAt = performance.now();
+        try {
+          const shipped = await note(part, ship);
+          if (shipped && !failing()) input.onRound({ shipped, address: store.address });
+          return (shipped ? everyMs : growthMs) - (performance.now() - startedAt);
+        } catch (error) {
+          if (inner.aborted) return 0;
+          if (!(error instanceof UserError)) throw error;
+          input.onRound({ failure: error, address: store.address });
+          return roundMs;
+        }
+      }).catch((error) => {
+        stop.abort();
+        throw error;
+      });
+    const parts = [
+      repeat('growth', growthMs, () => shipper.shipGrowth(options)),
+      repeat('segments', roundMs, () => shipper.shipWal(options)),
+      repeat('bases', roundMs, () => shipper.shipBases(options)),
+    ];
+    // Nobody writes there any more when the lock is released.
+    for (const result of await Promise.allSettled(parts)) {
+      if (result.status === 'rejected') throw result.reason;
     }
   });
+}
+
+/** @param work returns the milliseconds until it is called again. */
+async function repeated(signal: AbortSignal, work: () => Promise<number>): Promise<void> {
+  while (!signal.aborted) await pause(await work(), signal);
+}
+
+function transfer({ signal }: Pick<ServiceContext, 'signal'>, { onBytes }: ShipOptions): TransferOptions {
+  return { signal, ...(onBytes ? { onBytes } : {}) };
 }
 
 /** Waits for a folder whose disk is not mounted yet. Undefined: it was interrupted. */
@@ -98,17 +135,28 @@ async function untilReached(
         follows: true,
       });
       onRound({ failure: error, address });
-      await pause(everySeconds, context.signal);
+      await pause(Math.max(everySeconds * 1000, ROUND_MS), context.signal);
     }
   }
   return undefined;
 }
 
+/** What is repeated by itself, or all of it once. */
+type Part = 'all' | 'growth' | 'segments' | 'bases';
+
+interface OpenShipper {
+  shipper: Shipper;
+  /** Ships, and notes in the place how that went. */
+  note<T extends Shipped | undefined>(part: Part, ship: () => Promise<T>): Promise<T>;
+  /** Whether a part of the work failed the last time. */
+  failing(): boolean;
+}
+
 async function withShipper<T>(
   { signal }: ServiceContext,
   { location, settings, store }: Way,
-  { takeOver, onBytes, follows }: ShipOptions & { follows: boolean },
-  body: (round: () => Promise<Shipped>) => Promise<T>,
+  { takeOver, follows }: ShipOptions & { follows: boolean },
+  body: (open: OpenShipper) => Promise<T>,
 ): Promise<T> {
   const place = protectionPlace(location, settings);
   const owner = { stateFolder: join(location.stateFolder, 'copying') };
@@ -122,18 +170,34 @@ async function withShipper<T>(
       recipients: settings.backup.encryptTo ?? [],
       takeOver,
     });
-    return body(async () => {
-      try {
-        const shipped = await shipper.ship({ signal, ...(onBytes ? { onBytes } : {}) });
-        const covered = shipped.covered?.toISOString() ?? null;
-        await note(place, { address: shipper.address, covered, failure: null, follows });
-        return shipped;
-      } catch (error) {
-        signal.throwIfAborted();
-        if (!(error instanceof UserError)) throw error;
-        await note(place, { address: shipper.address, failure: error.message, follows });
-        throw error;
-      }
+    const failures = new Map<Part, string>();
+    let noting: Promise<unknown> = Promise.resolve();
+    const write = (change: { covered?: string | null } = {}) => {
+      const [failure = null] = failures.values();
+      noting = noting
+        .catch(() => {})
+        .then(() => note(place, { address: shipper.address, failure, follows, ...change }));
+      return noting;
+    };
+    return body({
+      shipper,
+      failing: () => failures.size > 0,
+      async note(part, ship) {
+        try {
+          const shipped = await ship();
+          const healed = failures.delete(part);
+          if (part === 'all' || part === 'segments')
+            await write({ covered: shipped?.covered?.toISOString() ?? null });
+          else if (healed) await write();
+          return shipped;
+        } catch (error) {
+          signal.throwIfAborted();
+          if (!(error instanceof UserError)) throw error;
+          failures.set(part, error.message);
+          await write();
+          throw error;
+        }
+      },
     });
   });
 }
@@ -148,8 +212,8 @@ async function note(
   await writeCopyNote(place, { ...change, covered, at: new Date().toISOString() });
 }
 
-async function pause(seconds: number, signal: AbortSignal): Promise<void> {
-  await sleep(seconds * 1000, undefined, { signal }).catch((error) => {
+async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  await sleep(Math.max(0, milliseconds), undefined, { signal }).catch((error) => {
     if (!signal.aborted) throw error;
   });
 }

@@ -15,6 +15,7 @@ import { basename, dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { hashFile } from '../../../src/backup/archive-file.js';
@@ -203,6 +204,7 @@ describe.each([
         covered: new Date(since.getTime() + 3_000_000),
         ...more,
       });
+      const gaps: string[] = [];
       const here = () => join(project.folder, 'protection');
       const elsewhere = () => join(project.directory, 'elsewhere');
 
@@ -212,7 +214,9 @@ describe.each([
         const plan = copied && planRecovery(copied.catalogue);
         if (!copied || !plan) throw new Error(`${store.address} leads to nothing`);
         const record = { ...copied.record, file: 'compose.yaml' };
-        await fetchPlan(copied, elsewhere(), { plan, record }, { signal });
+        const opener = () => Promise.reject(new Error('nothing is encrypted'));
+        const onGap = (address: string) => gaps.push(address);
+        await fetchPlan(copied, elsewhere(), { plan, record, opener, onGap }, { signal });
         return contentOf(elsewhere());
       }
 
@@ -225,10 +229,10 @@ describe.each([
         const until = async (name: string) => {
           while (!(await store.names()).includes(name)) await sleep(100);
         };
-        await until('wal.00000001-0001.000000010000000000000006.partial.gz');
+        await until('wal.00000001-0001.000000010000000000000006.piece.1.0-21.gz');
         await until('state.json');
         renameSync(open, open.replace('.partial', ''));
-        while ((await store.names()).some((name) => name.includes('.partial'))) await sleep(100);
+        while ((await store.names()).some((name) => name.includes('.piece.'))) await sleep(100);
         const { code } = await follower.end();
         expect(code).toBe(130);
         expect(JSON.parse(readFileSync(join(here(), 'state', 'copy.json'), 'utf8'))).toMatchObject({
@@ -237,6 +241,58 @@ describe.each([
         });
         const bare = (names: string[]) => names.map((name) => name.replace(/\.gz$/, ''));
         expect(bare(await fetched(store))).toEqual(contentOf(here()));
+      });
+
+      it('hold the open segment in pieces, of which one that is missing is told of, or as a whole, as before', async () => {
+        await writePlace(here(), received([3, 4, 5], {}));
+        const run = 'wal.00000001-0001.000000010000000000000006';
+        const open = join(here(), 'wal', '00000001-0001', '000000010000000000000006.partial');
+        const [first, second] = ['the first bytes of it', ' and the last ones'];
+        writeFileSync(open, first);
+        await project.data('db', 'copy');
+        const store = away.store.folder('shop-protection');
+        const gz = (text: string) => gzipSync(text);
+        const assembled = async () => {
+          await fetched(store);
+          const file = join(elsewhere(), 'wal', '00000001-0001', '000000010000000000000006.partial.gz');
+          const text = gunzipSync(readFileSync(file)).toString();
+          rmSync(elsewhere(), { recursive: true });
+          return { text, gaps: gaps.splice(0) };
+        };
+        await store.writeBytes(`${run}.piece.2.21-39.gz`, gz(second), signal);
+        expect(await assembled()).toEqual({ text: first + second, gaps: [] });
+        await store.remove(`${run}.piece.2.21-39.gz`);
+        await store.writeBytes(`${run}.piece.3.39-40.gz`, gz('.'), signal);
+        expect(await assembled()).toEqual({ text: first, gaps: [`${store.address}/${run}`] });
+        for (const name of await store.names()) if (name.includes('.piece.')) await store.remove(name);
+        await store.writeBytes(`${run}.partial.gz`, gz('as a whole'), signal);
+        expect(await assembled()).toEqual({ text: 'as a whole', gaps: [] });
+        // The next round replaces it.
+        await project.data('db', 'copy');
+        expect((await store.names()).filter((name) => name.startsWith(run))).toEqual([
+          `${run}.piece.1.0-21.gz`,
+        ]);
+        expect(await assembled()).toEqual({ text: first, gaps: [] });
+      });
+
+      it('are left to another machine that took them over', async () => {
+        await writePlace(here(), received([3, 4], {}));
+        const open = join(here(), 'wal', '00000001-0001', '000000010000000000000005.partial');
+        writeFileSync(open, 'x');
+        const follower = follow(project.directory, project.env);
+        const store = away.store.folder('shop-protection');
+        while (!(await store.names()).includes('state.json')) await sleep(100);
+        const text = (await store.readText('protection.json')) as string;
+        const taken = text.replace(/"owner": "\w+"/, '"owner": "another"');
+        await store.writeText('protection.json', taken);
+        const note = () => JSON.parse(readFileSync(join(here(), 'state', 'copy.json'), 'utf8'));
+        while (!String(note().failure).includes('another copy of this server')) await sleep(100);
+        const names = await store.names();
+        writeFileSync(open, 'xyz');
+        await sleep(2500);
+        await follower.end();
+        expect(await store.names()).toEqual(names);
+        expect(await store.readText('protection.json')).toBe(taken);
       });
 
       it('go on in a folder of their own after an upgrade, and the old ones lead there', async () => {
@@ -395,6 +451,10 @@ describe('a copy', () => {
       writeText: async (name, text) => {
         calls.push(`write ${name}`);
         files.set(name, Buffer.from(text));
+      },
+      writeBytes: async (name, content) => {
+        calls.push(`write ${name}`);
+        files.set(name, Buffer.from(content));
       },
       read: async (name) => {
         calls.push(`read ${name}`);

@@ -97,7 +97,7 @@ describe.skipIf(withoutDocker)('base backups and WAL with a copy away, on Docker
     await safeAway();
     const names = readdirSync(folder);
     expect(names.filter((name) => /^wal\..*\.\d+\.gz\.age$/.test(name)).length).toBeGreaterThan(0);
-    expect(names.filter((name) => /\.partial\.gz\.age$/.test(name)).length).toBe(1);
+    expect(names.filter((name) => /\.piece\.\d+\.0-\d+\.gz\.age$/.test(name)).length).toBe(1);
     expect(names.filter((name) => /^base\..*\.tar\.\w+\.age$/.test(name)).length).toBe(1);
     const plain = names.filter((name) => !name.endsWith('.age'));
     expect(plain.filter((name) => !/(\.json|\.history|\.SHA256SUMS)$/.test(name))).toEqual([]);
