@@ -102,7 +102,10 @@ chain_length() {
 # (17 and later). Without a container, what restores it may not have the program that it needs.
 choose_parent() {
   [ -z "${COMPRESSIONS:-}" ] || return 0
-  command -v pg_combinebackup >/dev/null && [ "$(ask -c 'SHOW summarize_wal')" = on ] || return 0
+  command -v pg_combinebackup >/dev/null || return 0
+  # A server before 17 would log an error for each base.
+  version=$(ask -c 'SHOW server_version_num')
+  [ "${version:-0}" -ge 170000 ] && [ "$(ask -c 'SHOW summarize_wal')" = on ] || return 0
   newest=$(newest_base)
   [ -n "$newest" ] && [ -f "$place/bases/$newest/backup_manifest" ] || return 0
   [ "$(sed -n 's/^run=//p' "$place/state/now")" = "$(sed -n 's/.*"run":"\([^"]*\)".*/\1/p' "$place/bases/$newest/base.json")" ] ||

@@ -14,12 +14,12 @@ export default command({
   examples: [
     'invctl db copy      (all that are not there yet)',
     'invctl db copy shop-20261123T005853Z.dump',
-    'invctl db copy --follow      (what is received, twice a second)',
+    'invctl db copy --follow      (what is received, three times a second)',
   ],
   args: { file: optional('a path, or a name that `db list` shows', { offers: 'backups' }) },
   flags: {
     follow: flag('go on, with the base backups and the WAL alone; Ctrl-C ends it'),
-    every: number('seconds', 'with --follow: how often new commits go there', { otherwise: '0.5', above: 0 }),
+    every: number('seconds', 'with --follow: how often new commits go there', { otherwise: '0.3', above: 0 }),
     takeOver: flag('go on with base backups and WAL that another machine wrote there'),
   },
   data: (z) =>
@@ -38,7 +38,7 @@ export default command({
     if (!follow && every !== undefined)
       throw usageError('--every belongs to --follow', 'invctl db copy --follow --every 10');
     if (follow) {
-      await followCopies(context, { everySeconds: every ?? 0.5, takeOver, onRound: tellRounds(context) });
+      await followCopies(context, { everySeconds: every ?? 0.3, takeOver, onRound: tellRounds(context) });
       return { interrupted: true };
     }
     const line = new TransferLine(await context.output.progress());

@@ -33,6 +33,7 @@ import {
   readCopied,
 } from '../../../src/backup/protection/copied.js';
 import { putAside, takeUp } from '../../../src/backup/protection/earlier.js';
+import { pruneServers } from '../../../src/backup/protection/prune-copied.js';
 import { type CliResult, invctl, othersReachTheCli } from '../../support/cli.js';
 import { follow } from '../../support/protection/follower.js';
 import { contentOf, type WrittenPlace, writePlace } from '../../support/protection/place.js';
@@ -273,6 +274,17 @@ describe.each([
           `${run}.piece.1.0-21.gz`,
         ]);
         expect(await assembled()).toEqual({ text: first, gaps: [] });
+      });
+
+      it('go with what is too old, the pieces of a segment as well', async () => {
+        await writePlace(here(), received([3, 4], { keepSeconds: 60 }));
+        await project.data('db', 'copy');
+        const store = away.store.folder('shop-protection');
+        const old = 'wal.00000001-0001.000000010000000000000002.piece.7.0-5.gz';
+        await store.writeBytes(old, gzipSync('piece'), signal);
+        await store.writeBytes(old.replace('2.piece', '5.piece'), gzipSync('piece'), signal);
+        expect(await pruneServers(away.store, 'shop')).toEqual([old]);
+        expect((await store.names()).filter((name) => name.includes('.piece.'))).toHaveLength(1);
       });
 
       it('are left to another machine that took them over', async () => {
