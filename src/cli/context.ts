@@ -25,6 +25,8 @@ export interface Place {
   /** The chosen environment; output and prompts name it. */
   environment?: ChosenEnvironment | undefined;
   engine?: EnginePlace | undefined;
+  /** True: the command is about the database that is deployed. */
+  deployed?: boolean;
   /** Names of the commands that work with such a place. */
   commands: readonly string[];
 }
@@ -33,7 +35,7 @@ export interface Place {
 export async function createContext(
   settings: GlobalSettings,
   interruption: Interruption,
-  { environment, engine: place, commands }: Place,
+  { environment, engine: place, deployed = false, commands }: Place,
 ): Promise<Context> {
   const { signal } = interruption;
   const env = { ...process.env, ...environment?.variables, ...place?.variables };
@@ -45,6 +47,7 @@ export async function createContext(
     ...(environment ? { name: environment.name } : {}),
     ...(place?.address ? { host: place.address.url } : {}),
     flags: flags.join(' '),
+    deployed,
     commands,
   };
   const output = createOutput({
@@ -54,7 +57,7 @@ export async function createContext(
     json: settings.json,
     quiet: settings.quiet,
     noColor: settings.noColor,
-    ...(environment || place ? { worksIn } : {}),
+    ...(environment || place || deployed ? { worksIn } : {}),
   });
   const prompts = createPrompts({
     stdin: process.stdin,

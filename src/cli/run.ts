@@ -2,6 +2,7 @@ import { CommanderError } from 'commander';
 import { ExitCode, hasErrorCode, UserError } from '../errors.js';
 import { createOutput } from '../output/output.js';
 import type { ChosenEnvironment } from '../project/environments.js';
+import { explainDeployed, otherDatabase, type TypedCommand } from '../services/deploy/deployed-elsewhere.js';
 import { watchSignals } from '../system/interruption.js';
 import { redact } from '../system/secret.js';
 import { COMMANDS } from './commands.js';
@@ -19,12 +20,20 @@ export async function runProgram(argv: readonly string[], version: string): Prom
   endQuietlyOnClosedPipe();
   let running = typedWords(argv)[0] ?? '';
   let context: Context | undefined;
+  let here: TypedCommand | undefined;
   let exitCode: number = ExitCode.ok;
 
   const execute: Execute = async (command, { name, globals, args, flags }) => {
     running = name;
     const settings = await resolveSettings(globals, process.env, process.cwd(), flags.format);
-    context = await createContext(settings, interruption, await placeFor(running, settings));
+    const deployed = flags.deployed === true;
+    const place = await placeFor(running, settings);
+    context = await createContext(settings, interruption, { ...place, deployed });
+    if (!deployed && flags.swarm !== true) {
+      here = { name, takesDeployed: 'deployed' in (command.flags ?? {}) };
+      const other = await otherDatabase(context, here);
+      if (other !== undefined) context.output.note(`note: ${other}`);
+    }
     const report = await command.run(context, {
       args,
       flags,
@@ -54,7 +63,8 @@ export async function runProgram(argv: readonly string[], version: string): Prom
       return ExitCode.interrupted;
     }
     const known = error instanceof UserError ? error : (timeoutError(error) ?? bugError(error, version));
-    const userError = (await context?.host?.remote?.explain(known)) ?? known;
+    const explained = (await context?.host?.remote?.explain(known)) ?? known;
+    const userError = context && here ? await explainDeployed(context, here, explained) : explained;
     output.fail(running, userError);
     return userError.exitCode;
   } finally {

@@ -11,6 +11,8 @@ export interface WorkedIn {
   host?: string;
   /** Flags that the next command needs: `--environment production`. */
   flags: string;
+  /** True: of the database that is deployed, so that the next command about it needs `--deployed`. */
+  deployed?: boolean;
   /** Names of our commands that accept these flags. */
   commands: readonly string[];
 }
@@ -149,15 +151,19 @@ export function createOutput(options: OutputOptions): Output {
  */
 export function namingPlace(text: string, worksIn: WorkedIn | undefined): string {
   if (!worksIn) return text;
-  const { flags, host, commands } = worksIn;
+  const { flags, host, deployed, commands } = worksIn;
   const ours = ['invctl', flags].filter(Boolean).join(' ');
   const typed = new RegExp(`(?<![\\w./-])invctl (?=(?:${commands.join('|')})(?![\\w-]))`, 'g');
-  const named = text
+  const named = (deployed ? text.replace(ABOUT_A_DATABASE, '$& --deployed') : text)
     .replace(/(?<![\w./-])docker compose (?=[a-z]+\b)/g, `${ours} compose -- `)
     .replace(typed, `${ours} `);
   // A command after `ssh` already runs on that machine.
   return host === undefined || /\bssh /.test(text) ? named : named.replace(DOCKER, `docker --host ${host} `);
 }
+
+/** Those of our commands that take `--deployed`, without it. */
+const ABOUT_A_DATABASE =
+  /(?<![\w./-])invctl db (?:backup|copy|inspect|list|prune|psql|restore|verify)(?![\w-]| (?:\S+ )*?--(?:deployed|base|to)\b)/g;
 
 /** The docker client's own commands in a hint. */
 const DOCKER =

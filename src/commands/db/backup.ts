@@ -6,8 +6,8 @@ import { usageError } from '../../errors.js';
 import { TransferLine } from '../../output/transfer-line.js';
 import { count, formatBytes } from '../../output/units.js';
 import { backup, backupToStream } from '../../services/database/backup.js';
-import { inDeployed } from '../../services/deploy/deployed-project.js';
 import { takeBase } from '../../services/protection/base.js';
+import { databaseContext, deployedFlag } from './deployed.js';
 import { backupFile, manifest, verificationLevel } from './shapes.js';
 
 export default command({
@@ -20,7 +20,7 @@ export default command({
     'invctl db backup --format plain      (then, anywhere: gunzip -c FILE | psql shop)',
   ],
   flags: {
-    deployed: flag('the database in the Swarm or the cluster that the project is deployed to'),
+    deployed: deployedFlag,
     base: flag('a base backup for `db restore --to` in place of a dump (needs db protect on)'),
     output: text('file', 'where to; - is stdout', {
       otherwise: 'backups/ in the project',
@@ -83,7 +83,7 @@ export default command({
         'levels 2 and 3 need a file: what was written to stdout cannot be read again',
         '-o FILE',
       );
-    const where = deployed ? await inDeployed(context) : context;
+    const where = await databaseContext(context, deployed);
     const line = new TransferLine(await context.output.progress());
     let copying = false;
     try {

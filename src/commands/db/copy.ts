@@ -7,6 +7,7 @@ import { TransferLine } from '../../output/transfer-line.js';
 import { count, formatDuration } from '../../output/units.js';
 import { copyAway } from '../../services/database/copy.js';
 import { followCopies, type Round } from '../../services/protection/copy-away.js';
+import { databaseContext, deployedFlag } from './deployed.js';
 import { backupFile } from './shapes.js';
 
 export default command({
@@ -18,6 +19,7 @@ export default command({
   ],
   args: { file: optional('a path, or a name that `db list` shows', { offers: 'backups' }) },
   flags: {
+    deployed: deployedFlag,
     follow: flag('go on, with the base backups and the WAL alone; Ctrl-C ends it'),
     every: number('seconds', 'with --follow: how often new commits go there', { otherwise: '0.3', above: 0 }),
     takeOver: flag('go on with base backups and WAL that another machine wrote there'),
@@ -32,9 +34,15 @@ export default command({
         .optional()
         .describe('sent; absent: nothing is protected, or --follow is at it in another process'),
     }),
-  async run(context, { args: { file }, flags: { follow, every, takeOver } }) {
+  async run(context, { args: { file }, flags: { deployed, follow, every, takeOver } }) {
     if (follow && file !== undefined)
       throw usageError('--follow copies what comes, and no FILE', 'invctl db copy --follow');
+    if (follow && deployed) {
+      throw usageError(
+        '--follow copies what is received from the database of this machine',
+        'invctl db copy',
+      );
+    }
     if (!follow && every !== undefined)
       throw usageError('--every belongs to --follow', 'invctl db copy --follow --every 10');
     if (follow) {
@@ -43,12 +51,15 @@ export default command({
     }
     const line = new TransferLine(await context.output.progress());
     try {
-      const { address, copied, present, protection } = await copyAway(context, {
-        ...(file === undefined ? {} : { file }),
-        takeOver,
-        onProgress: (bytes, expected) =>
-          line.show('copy', { bytes, ...(expected === undefined ? {} : { expected }) }),
-      });
+      const { address, copied, present, protection } = await copyAway(
+        await databaseContext(context, deployed),
+        {
+          ...(file === undefined ? {} : { file }),
+          takeOver,
+          onProgress: (bytes, expected) =>
+            line.show('copy', { bytes, ...(expected === undefined ? {} : { expected }) }),
+        },
+      );
       line.done(`${count(copied.length, 'backup')} copied, ${present.length} were there`);
       return {
         data: { address, copied, present, ...(protection ? { protection } : {}) },

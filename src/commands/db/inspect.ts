@@ -4,6 +4,7 @@ import type { Context } from '../../cli/context.js';
 import { flag, number, text, texts } from '../../cli/parameters.js';
 import { usageError } from '../../errors.js';
 import { INSPECTION, type Inspection, openInspector } from '../../services/database/inspect.js';
+import { databaseContext, deployedFlag } from './deployed.js';
 import { inspectionShape } from './inspect/shape.js';
 import { inspectionText } from './inspect/text.js';
 
@@ -28,17 +29,18 @@ export default command({
     }),
     rows: number('rows', 'of each section, at most 50', { initial: ROWS, whole: true, above: 0 }),
     database: text('name', "another database of the server; default: the project's"),
+    deployed: deployedFlag,
     watch: flag('draw it again every few seconds, until Ctrl-C'),
     every: number('seconds', 'between two looks of --watch', { initial: 2, above: 0 }),
   },
   notes: 'It reads only, waits for no lock, and gives up a look that takes long.',
   data: inspectionShape,
-  async run(context, { flags: { section, rows, database, watch, every } }) {
+  async run(context, { flags: { section, rows, database, deployed, watch, every } }) {
     if (watch && (context.output.json || !process.stdout.isTTY)) {
       throw usageError('--watch draws on a terminal', 'invctl db inspect --json      (looks once)');
     }
     const sections = watch && section.length === 0 ? OF_NOW : section;
-    const inspector = await openInspector(context, { sections, database });
+    const inspector = await openInspector(await databaseContext(context, deployed), { sections, database });
     try {
       if (watch) {
         await redraw(context, () => inspector.look(), rows, every);

@@ -4,6 +4,7 @@ import { sayWindow } from '../../output/moments.js';
 import { table } from '../../output/table.js';
 import { count, formatBytes, formatDuration } from '../../output/units.js';
 import { backups, type ListedProtection } from '../../services/database/list.js';
+import { databaseContext, deployedFlag } from './deployed.js';
 import { manifest, verificationLevel } from './shapes.js';
 
 const LEVEL_WORDS = ['hash', 'read', 'restored', 'content'];
@@ -11,6 +12,7 @@ const LEVEL_WORDS = ['hash', 'read', 'restored', 'content'];
 export default command({
   summary: 'the backups and the base backups, newest first',
   examples: ['invctl db list', 'invctl db list --json | jq -r ".data.backups[0].file"'],
+  flags: { deployed: deployedFlag },
   data: (z) =>
     z.object({
       backups: z.array(
@@ -46,8 +48,8 @@ export default command({
         .describe('absent: nothing was ever protected here'),
       copyTo: z.string().nullable().describe('where copies go; null: nowhere, or it does not answer'),
     }),
-  async run(context) {
-    const { backups: found, copyTo, protection } = await backups(context);
+  async run(context, { flags: { deployed } }) {
+    const { backups: found, copyTo, protection } = await backups(await databaseContext(context, deployed));
     const now = new Date();
     return {
       data: {

@@ -3,6 +3,7 @@ import { command } from '../../cli/command.js';
 import { flag, number } from '../../cli/parameters.js';
 import { count, formatBytes } from '../../output/units.js';
 import { type PruneResult, prune } from '../../services/database/prune.js';
+import { databaseContext, deployedFlag } from './deployed.js';
 import { backupFile } from './shapes.js';
 
 export default command({
@@ -12,6 +13,7 @@ export default command({
     daily: number('days', 'days to keep one of', { whole: true, otherwise: '7, or invctl.yaml' }),
     weekly: number('weeks', 'weeks to keep one of', { whole: true, otherwise: '4, or invctl.yaml' }),
     monthly: number('months', 'months to keep one of', { whole: true, otherwise: '6, or invctl.yaml' }),
+    deployed: deployedFlag,
     dryRun: flag('list what would be removed, and remove nothing'),
   },
   data: (z) =>
@@ -40,9 +42,9 @@ export default command({
         .optional()
         .describe('addresses; where there is a place for copies'),
     }),
-  async run(context, { flags: { dryRun, ...counts } }) {
+  async run(context, { flags: { dryRun, deployed, ...counts } }) {
     const policy = Object.fromEntries(Object.entries(counts).filter(([, count]) => count !== undefined));
-    const { kept, removed, copies, protection } = await prune(context, {
+    const { kept, removed, copies, protection } = await prune(await databaseContext(context, deployed), {
       policy,
       dryRun,
       naming: (going) => {

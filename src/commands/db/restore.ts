@@ -6,8 +6,10 @@ import { TransferLine } from '../../output/transfer-line.js';
 import { formatDuration } from '../../output/units.js';
 import { restore } from '../../services/database/restore.js';
 import type { Restored, RestoreInput, RestorePreview } from '../../services/database/restored.js';
+import { type DeployedPlace, placeWords } from '../../services/deploy/deployed-place.js';
 import { parseTarget, parseTransaction } from '../../services/protection/moment.js';
 import { forgetRestores, undoRestore } from '../../services/protection/undo.js';
+import { databasePlace, deployedFlag, onlyHere } from './deployed.js';
 import { INTO_EXAMPLE, restoredTables, restoreTableCopies } from './restore-table.js';
 import { restoreMoment } from './restore-to.js';
 import { rowTable } from './row-table.js';
@@ -21,6 +23,7 @@ export default command({
     'invctl db restore --to "2026-11-29 14:05:03"',
     'invctl db restore --to 5m-ago --table orders      (that table alone)',
     'invctl db restore --undo',
+    'invctl db restore shop-20261123T005853Z.dump --deployed      (in the Swarm or the cluster)',
     'invctl db restore --forget --confirm shop',
   ],
   args: { file: optional('a path, or a name that `db list` shows; also an SQL dump', { offers: 'backups' }) },
@@ -29,6 +32,7 @@ export default command({
     toBefore: text('transaction', 'the moment before this transaction: `db history` shows its number'),
     table: texts('table', 'with --to: only this table, into a new one beside it; may be given again'),
     into: text('name', 'with one --table: what the new table is called', { otherwise: 'TABLE_at_TIME' }),
+    deployed: deployedFlag,
     undo: flag('swap back to the previous database, or the previous server'),
     forget: flag('remove the previous databases and servers that restores kept'),
     confirm: text(
@@ -69,17 +73,28 @@ export default command({
         'invctl db list      (the backups)',
       );
     }
+    if (flags.deployed && (to !== undefined || toBefore !== undefined)) {
+      throw onlyHere(`invctl db restore ${to === undefined ? '--to-before' : '--to'}`);
+    }
     if (flags.table.length > 0) return restoreTableCopies(context, flags);
     if (flags.into !== undefined) throw usageError('--into needs --table', INTO_EXAMPLE);
-    if (forget) return forgetPrevious(context, flags.confirm);
+    if (forget) return forgetPrevious(context, flags);
     if (to !== undefined) return restoreMoment(context, parseTarget(to), flags.confirm);
     if (toBefore !== undefined) return restoreMoment(context, parseTransaction(toBefore), flags.confirm);
     // Asks first: nothing is fetched, checked or loaded when nobody can answer the question.
     const project = context.project().name;
     const confirmed = flags.confirm;
-    context.prompts.assertReplaceable({ what: `replace the database of ${project}?`, project, confirmed });
+    const place = await databasePlace(context, flags.deployed);
+    const words = placeWords(place, project);
+    const where = words === undefined ? '' : ` in ${words}`;
+    context.prompts.assertReplaceable({
+      what: `replace the database of ${project}${where}?`,
+      project,
+      confirmed,
+    });
     const line = new TransferLine(await context.output.progress());
-    const input: RestoreInput = {
+    const input: RestoreInput & DeployedPlace = {
+      ...place,
       restartClients: !flags.noRestart,
       onProgress: (phase, bytes, expected) => line.show(phase, { bytes, expected }),
       confirmForeign: async (from) => {
@@ -91,7 +106,7 @@ export default command({
       confirm: async (preview) => {
         line.pause();
         context.output.note(describePreview(preview));
-        const what = `replace the database ${preview.database}?`;
+        const what = `replace the database ${preview.database}${where}?`;
         await context.prompts.confirmReplacement({ what, project, confirmed });
       },
     };
@@ -99,7 +114,7 @@ export default command({
       const result =
         file === undefined ? await undoRestore(context, input) : await restore(context, { ...input, file });
       line.done(`${result.restored} is restored; nobody could connect for ${formatDuration(result.swapMs)}`);
-      return { data: { ...result }, text: describe(result) };
+      return { data: { ...result }, text: describe(result, where) };
     } catch (error) {
       line.failed('not restored');
       throw error;
@@ -107,14 +122,18 @@ export default command({
   },
 });
 
-async function forgetPrevious(context: Context, confirmed: string | undefined) {
-  const result = await forgetRestores(context, (names) =>
+async function forgetPrevious(
+  context: Context,
+  { confirm: confirmed, deployed }: { confirm: string | undefined; deployed: boolean },
+) {
+  const place = await databasePlace(context, deployed);
+  const ask = (names: readonly string[]) =>
     context.prompts.confirmDataLoss({
       what: `this removes ${names.join(', ')} and all data in ${names.length === 1 ? 'it' : 'them'}`,
       project: context.project().name,
       confirmed,
-    }),
-  );
+    });
+  const result = await forgetRestores(context, ask, place);
   return { data: result, text: result.forgotten.map((name) => `${name} is gone`).join('\n') };
 }
 
@@ -130,9 +149,9 @@ function describePreview({ from, database, rows, notes }: RestorePreview): strin
   ].join('\n');
 }
 
-function describe({ from, restored, previous, restarted }: Restored): string {
+function describe({ from, restored, previous, restarted }: Restored, where: string): string {
   return [
-    `${restored} is now what ${from} holds${restarted.length > 0 ? `; restarted: ${restarted.join(', ')}` : ''}`,
+    `${restored}${where} is now what ${from} holds${restarted.length > 0 ? `; restarted: ${restarted.join(', ')}` : ''}`,
     ...(previous === null
       ? ['there was no database before, so there is nothing to undo']
       : [

@@ -8,6 +8,7 @@ import { count } from '../../output/units.js';
 import { verify } from '../../services/database/verify.js';
 import { parseTarget, sayMoment } from '../../services/protection/moment.js';
 import { drill } from '../../services/protection/restore-to.js';
+import { databaseContext, deployedFlag, onlyHere } from './deployed.js';
 import { isoOrNull } from './restore-to.js';
 import { backupFile, broughtBack, manifest, verificationLevel } from './shapes.js';
 
@@ -32,6 +33,7 @@ export default command({
       '0 SHA-256, 1 read it whole, 2 restore it into a scratch database, 3 compare content',
       { initial: 1 },
     ),
+    deployed: deployedFlag,
     to: text('time', 'a drill: bring a moment back beside the live server, and remove it again'),
   },
   data: (z) =>
@@ -50,14 +52,15 @@ export default command({
         tables: z.array(z.object({ name: z.string(), rows: z.int() })),
       }),
     ]),
-  async run(context, { args: { file }, flags: { level, to } }) {
+  async run(context, { args: { file }, flags: { level, deployed, to } }) {
+    if (deployed && to !== undefined) throw onlyHere('invctl db verify --to');
     if (to !== undefined && file === undefined) return drillMoment(context, to);
     if (file === undefined || to !== undefined) {
       throw usageError('one of FILE and --to is needed', 'invctl db list      (the backups)');
     }
     const line = new TransferLine(await context.output.progress());
     try {
-      const result = await verify(context, {
+      const result = await verify(await databaseContext(context, deployed), {
         file,
         level,
         onProgress: (phase, bytes, expected) => line.show(phase, { bytes, expected }),

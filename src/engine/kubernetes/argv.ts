@@ -1,3 +1,5 @@
+import { shellWord } from '../../system/argv.js';
+
 /** Every argument vector for `kubectl` that invctl runs. Pure: each function returns the words after `kubectl`. */
 
 export interface ClusterTarget {
@@ -13,6 +15,21 @@ const TIMEOUT = '--request-timeout=30s';
 
 function at({ context, namespace }: ClusterTarget, ...words: readonly string[]): string[] {
   return [...(context === undefined ? [] : ['--context', context]), '--namespace', namespace, ...words];
+}
+
+/** `kubectl` for the context and the namespace, to be typed. */
+export function typedKubectl({
+  context,
+  namespace,
+}: {
+  context?: string | undefined;
+  namespace?: string;
+}): string {
+  return [
+    'kubectl',
+    ...(context === undefined ? [] : ['--context', shellWord(context)]),
+    ...(namespace === undefined ? [] : ['--namespace', namespace]),
+  ].join(' ');
 }
 
 export function render(folder: string): string[] {

@@ -1,6 +1,5 @@
 import { CommandError, ExitCode, UserError } from '../../errors.js';
-import { shellWord } from '../../system/argv.js';
-import type { ClusterTarget } from './argv.js';
+import { type ClusterTarget, typedKubectl } from './argv.js';
 
 interface Known {
   pattern: RegExp;
@@ -64,6 +63,25 @@ const KNOWN: readonly Known[] = [
       code: 'MANIFEST_REFUSED',
       message: `the rule "${rule}" of the cluster refuses what is deployed${why ? `: ${why}` : ', without a reason'}`,
       hint: `put what it asks for into k8s/overlays/production/kustomization.yaml, then: invctl deploy k8s      (the rule: ${WEBHOOKS})`,
+    }),
+  },
+  {
+    pattern: /error dialing backend: ([^\n]*)/i,
+    explain: ([, why], kubectl) => ({
+      code: 'KUBE_NODE_UNREACHABLE',
+      message: `the API server does not reach the node that the pod is on: ${why}`,
+      hint: `${kubectl} get pods --output wide, kubectl get nodes`,
+      exitCode: ExitCode.engineUnavailable,
+    }),
+  },
+  {
+    pattern:
+      /unable to upgrade connection: ([^\n]*)|container not found \("[^"]+"\)|pods? "[^"]+" not found|error reading from error stream|lost connection to pod|stream error: [^\n]*/i,
+    explain: ([said, why], kubectl) => ({
+      code: 'POD_GONE',
+      message: `the connection into the pod ended: it was restarted or removed, or the connection was cut (${why ?? said})`,
+      hint: `${kubectl} get pods, then the same command again`,
+      exitCode: ExitCode.engineUnavailable,
     }),
   },
   {
@@ -141,11 +159,7 @@ export function explainKubectlError(
     });
   }
   if (!(error instanceof CommandError)) return error;
-  const kubectl = [
-    'kubectl',
-    ...(context === undefined ? [] : ['--context', shellWord(context)]),
-    ...(namespace === undefined ? [] : ['--namespace', namespace]),
-  ].join(' ');
+  const kubectl = typedKubectl({ context, ...(namespace === undefined ? {} : { namespace }) });
   for (const { pattern, explain } of KNOWN) {
     const match = pattern.exec(error.stderrTail);
     if (match) return new UserError({ ...explain(match, kubectl), cause: error });

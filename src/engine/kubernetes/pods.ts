@@ -1,7 +1,9 @@
 import { PassThrough, type Readable } from 'node:stream';
-import { UserError } from '../../errors.js';
-import type { ProcessRunner } from '../../system/process.js';
+import { CommandError, ExitCode, UserError } from '../../errors.js';
+import { outputTail } from '../../system/argv.js';
+import type { ProcessRunner, RunResult } from '../../system/process.js';
 import { isSecretName } from '../../system/secret.js';
+import { failedCommand } from '../compose/docker.js';
 import type { ExecOptions, PipeOptions, PipeResult } from '../engine.js';
 import * as argv from './argv.js';
 import { createCluster } from './cluster.js';
@@ -9,15 +11,22 @@ import { explainKubectlError } from './errors.js';
 import type { KubeObject } from './objects.js';
 
 const COMPONENT = 'app.kubernetes.io/component';
-/** The note that kubectl adds to the output of a program that failed. */
-const EXIT_NOTE = /^command terminated with exit code \d+\n?/gm;
+/** The note that kubectl adds to the output of a program that failed. Without it kubectl failed itself. */
+const EXIT_NOTE = /^command terminated with exit code \d+\n?/m;
+/** A shell's exit status for a program that is not there. */
+const NOT_FOUND = 127;
 
-/** The pods of the services in a namespace; programs run in the first container of the newest one. */
+/** The pods of the services in a namespace; programs run in the service's container of the newest one that runs. */
 export interface Pods {
   /** Newest first. */
   of(service: string): Promise<KubeObject[]>;
-  /** @throws UserError SERVICE_NOT_RUNNING */
+  /** @throws UserError SERVICE_NOT_RUNNING, SEVERAL_DATABASES, DATABASE_OF_OPERATOR */
   running(service: string): Promise<{ pod: string; container: string }>;
+  /**
+   * Runs a program and returns its status, whatever that is.
+   * @throws UserError of {@link running}, of kubectl and the API server, POD_GONE (exit 3) where the connection into
+   * the pod ended
+   */
   pipe(service: string, command: readonly string[], options: PipeOptions): Promise<PipeResult>;
   exec(service: string, command: readonly string[], options: ExecOptions): Promise<number>;
   /** Makes the controller replace the pods of a service. */
@@ -40,13 +49,47 @@ export function createPods({ processes, signal, target, objectName }: PodDepende
     );
 
   async function running(service: string): Promise<{ pod: string; container: string }> {
-    const pod = (await podsOf(service)).find(({ status }) => status?.phase === 'Running');
-    const [container] = pod?.spec?.containers ?? [];
-    if (pod && container) return { pod: pod.metadata.name, container: container.name };
-    throw new UserError({
-      code: 'SERVICE_NOT_RUNNING',
+    const pods = (await podsOf(service)).filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+    if (pods.length > 1 && pods.every(hasDataOfItsOwn)) throw severalData(service, pods);
+    const found = pods.find((pod) => isUp(pod, containerOf(pod, objectName(service))));
+    const container = found && containerOf(found, objectName(service));
+    if (found && container) return { pod: found.metadata.name, container };
+    throw await notRunning(service, pods[0]);
+  }
+
+  function severalData(service: string, pods: readonly KubeObject[]): UserError {
+    const [set] = pods[0]?.metadata.ownerReferences ?? [];
+    const names = pods.map(({ metadata }) => metadata.name).sort();
+    return new UserError({
+      code: 'SEVERAL_DATABASES',
+      message: `"${service}" has ${pods.length} pods (${names.join(', ')}), each with data of its own, and the app gets now one, now another`,
+      hint: `${argv.typedKubectl(target)} scale statefulset/${set?.name} --replicas=1      (${names[0]} stays; the claims of the others stay as well)`,
+    });
+  }
+
+  async function notRunning(service: string, pod: KubeObject | undefined): Promise<UserError> {
+    const kubectl = argv.typedKubectl(target);
+    const code = 'SERVICE_NOT_RUNNING';
+    if (pod) {
+      const why = waitingFor(pod);
+      return new UserError({
+        code,
+        message: `the pod ${pod.metadata.name} of "${service}" does not run${why ? `: ${why}` : ''}`,
+        hint: `${kubectl} describe pod ${pod.metadata.name}`,
+      });
+    }
+    const operated = `${objectName(service)}-cluster`;
+    if ((await cluster.list('pod', `cnpg.io/cluster=${operated}`)).length > 0) {
+      return new UserError({
+        code: 'DATABASE_OF_OPERATOR',
+        message: `CloudNativePG runs "${service}", as the cluster ${operated}, with users and backups of its own`,
+        hint: `${kubectl} cnpg backup ${operated}      (a dump: ${kubectl} exec service/${operated}-rw --container postgres -- pg_dump --format custom NAME > FILE, then: invctl db verify FILE --level 2)`,
+      });
+    }
+    return new UserError({
+      code,
       message: `no pod of "${service}" runs in the namespace ${target.namespace}`,
-      hint: `kubectl --namespace ${target.namespace} get pods`,
+      hint: `${kubectl} get pods`,
     });
   }
 
@@ -57,22 +100,38 @@ export function createPods({ processes, signal, target, objectName }: PodDepende
   ): Promise<PipeResult> {
     const { pod, container } = await running(service);
     const told = withEnvironment(command, variables, input);
+    let result: RunResult;
     try {
-      const { status, stdout, stderr } = await processes.run(
-        'kubectl',
-        argv.exec(target, pod, container, told.command),
-        {
-          allowFailure: true,
-          ownSession: true,
-          signal: own ?? signal,
-          ...(told.input === undefined ? {} : { input: told.input }),
-          ...(output ? { output } : {}),
-        },
-      );
-      return { status, stdout, stderr: stderr.replace(EXIT_NOTE, '') };
+      result = await processes.run('kubectl', argv.exec(target, pod, container, told.command), {
+        allowFailure: true,
+        ownSession: true,
+        signal: own ?? signal,
+        ...(told.input === undefined ? {} : { input: told.input }),
+        ...(output ? { output } : {}),
+      });
     } catch (error) {
       throw explainKubectlError(error, target);
     }
+    const { status, stdout, stderr } = result;
+    if (status !== 0 && !EXIT_NOTE.test(stderr)) {
+      // containerd does not start what is not there, and kubectl fails with its words.
+      if (/executable file not found/.test(stderr)) return { status: NOT_FOUND, stdout, stderr };
+      throw execFailed(result, pod);
+    }
+    return { status, stdout, stderr: stderr.replace(EXIT_NOTE, '') };
+  }
+
+  /** The program in the pod may have ended well, or go on: kubectl does not know. */
+  function execFailed(result: RunResult, pod: string): unknown {
+    const error = explainKubectlError(failedCommand(result), target);
+    if (error instanceof UserError && !(error instanceof CommandError)) return error;
+    return new UserError({
+      code: 'POD_GONE',
+      message: `the connection into the pod ${pod} ended: ${outputTail(result.stderr, 3) || 'kubectl said nothing'}`,
+      hint: `${argv.typedKubectl(target)} get pods, then the same command again`,
+      exitCode: ExitCode.engineUnavailable,
+      cause: error,
+    });
   }
 
   async function exec(service: string, command: readonly string[], options: ExecOptions): Promise<number> {
@@ -92,6 +151,29 @@ export function createPods({ processes, signal, target, objectName }: PodDepende
   }
 
   return { of: podsOf, running, pipe, exec, restart };
+}
+
+/** A sidecar may come before it. */
+function containerOf({ spec }: KubeObject, name: string): string | undefined {
+  const containers = spec?.containers ?? [];
+  return (containers.find((one) => one.name === name) ?? containers[0])?.name;
+}
+
+function isUp({ status }: KubeObject, container: string | undefined): boolean {
+  const own = status?.containerStatuses?.find(({ name }) => name === container);
+  return status?.phase === 'Running' && own?.state?.running !== undefined;
+}
+
+function waitingFor({ status }: KubeObject): string | undefined {
+  const states = [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])];
+  const reason = states.flatMap(({ state }) => state?.waiting?.reason ?? state?.terminated?.reason ?? [])[0];
+  const condition = status?.conditions?.find(({ status: is, message }) => is === 'False' && message);
+  return reason ?? condition?.message ?? status?.reason;
+}
+
+/** Each pod of a StatefulSet has claims of its own. */
+function hasDataOfItsOwn({ metadata }: KubeObject): boolean {
+  return metadata.ownerReferences?.[0]?.kind === 'StatefulSet';
 }
 
 /**

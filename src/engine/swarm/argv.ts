@@ -55,6 +55,11 @@ export function inspectServices(ids: readonly string[]): string[] {
   return ['service', 'inspect', ...ids];
 }
 
+/** Replaces the tasks of a service by new ones of the same definition, and waits for them. */
+export function restartService(service: string): string[] {
+  return ['service', 'update', '--quiet', '--detach=false', '--force', service];
+}
+
 /** Lists the running containers of a service's tasks on this engine, newest first. */
 export function taskContainers(service: string): string[] {
   return ['ps', '--quiet', '--no-trunc', '--filter', `label=com.docker.swarm.service.name=${service}`];

@@ -8,6 +8,9 @@ import type { ServiceStatus } from '../service-status.js';
 import * as argv from './argv.js';
 import { createSwarm, type SwarmService, type SwarmTask } from './swarm.js';
 
+/** The engine waits as long as a task does not get healthy. */
+const RESTART_MS = 120_000;
+
 /**
  * An engine for the services of a project that is deployed to the Swarm. Commands that work in a service's
  * container, or ask its database, use the container of its newest task on this node.
@@ -59,6 +62,11 @@ export function createSwarmEngine(
       const ids = await docker.list(argv.taskContainers(`${stack}_${service}`));
       if (ids.length === 0) throw await elsewhere(stack, service);
       return inspectContainers(docker, ids);
+    },
+    async restart({ name }, services) {
+      for (const service of services) {
+        await docker.run(argv.restartService(`${name}_${service}`), { signal, timeoutMs: RESTART_MS });
+      }
     },
     async up({ name }, options) {
       const wanted = (await statuses(name)).filter(

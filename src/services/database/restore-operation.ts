@@ -8,7 +8,7 @@ import { type LiveState, liveState } from '../../postgres/live-database.js';
 import { endSessions, withMaintenance } from '../../postgres/server-sessions.js';
 import { startDatabase } from '../../postgres/start-database.js';
 import { setAllowConnections } from '../../postgres/swap.js';
-import { inCluster, kubectlFor } from '../deploy/cluster-project.js';
+import { atPlace, watchCommand } from '../deploy/deployed-place.js';
 import { operation, type Run } from '../operation.js';
 
 /** What `recover` needs to finish or revert a restore. */
@@ -26,6 +26,8 @@ const stateSchema = z.object({
   clients: z.array(z.string()),
   /** The namespace that the project is deployed to, if the database is there. */
   cluster: z.object({ context: z.string().optional(), namespace: z.string() }).optional(),
+  /** True: the database is in the project's stack in the Swarm. */
+  swarm: z.boolean().optional(),
 });
 
 export type RestoreState = z.infer<typeof stateSchema>;
@@ -45,8 +47,8 @@ export const restoreOperation = operation({
   state: stateSchema,
   steps: STEPS,
   final: 'restart',
-  async reopen(world, { id, cluster }) {
-    const context = cluster ? inCluster(world, cluster) : world;
+  async reopen(world, { id, cluster, swarm }) {
+    const context = atPlace(world, { cluster, swarm });
     const database = await findDatabase(await context.engine(), context.project());
     await startDatabase(context, database);
     await removeCopy(database, id);
@@ -64,7 +66,7 @@ export const restoreOperation = operation({
     async complete(context, database, { state }) {
       const { live, previous, clients } = state;
       await setAllowConnections(database, live, true);
-      await restartClients(context, database, clients, restartHint(state));
+      await restartClients(context, database, clients, restartHint(state, database.location.name));
       return `${live} is the restored database; ${previous === null ? 'there was none before it' : `the one before it is kept as ${previous}`}`;
     },
   },
@@ -86,7 +88,11 @@ function stateOf(database: Database, name: string, signal: AbortSignal | undefin
 }
 
 /** The hint for a service that does not come back on the restored database. */
-export function restartHint({ previous, cluster }: Pick<RestoreState, 'previous' | 'cluster'>): string {
-  if (cluster) return `${kubectlFor(cluster)} get pods`;
-  return previous === null ? 'invctl logs' : 'invctl logs, or go back: invctl db restore --undo';
+export function restartHint(
+  { previous, ...place }: Pick<RestoreState, 'previous' | 'cluster' | 'swarm'>,
+  project: string,
+): string {
+  const look = watchCommand(place, project);
+  const flag = place.cluster || place.swarm ? ' --deployed' : '';
+  return previous === null ? look : `${look}, or go back: invctl db restore${flag} --undo`;
 }

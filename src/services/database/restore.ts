@@ -26,10 +26,12 @@ import { readReplication, replicationNotes } from '../../postgres/replication.js
 import { lockDatabase, withMaintenance } from '../../postgres/server-sessions.js';
 import type { SessionOptions } from '../../postgres/session.js';
 import { previousDatabases, setAllowConnections, swapDatabases } from '../../postgres/swap.js';
+import { readSettings } from '../../project/settings-file.js';
 import { withProjectLock } from '../../system/lock.js';
 import { timeId } from '../../system/time-id.js';
 import type { ServiceContext } from '../context.js';
-import { type DeployedCluster, inCluster } from '../deploy/cluster-project.js';
+import { clusterLocation, type DeployedCluster, inCluster } from '../deploy/cluster-project.js';
+import { atPlace, type DeployedPlace } from '../deploy/deployed-place.js';
 import { perform } from '../operation.js';
 import { analyze } from './analyze.js';
 import { proveRestored } from './prove-restored.js';
@@ -53,11 +55,11 @@ import {
  */
 export async function restore(
   world: ServiceContext,
-  input: RestoreInput & { file: string; cluster?: DeployedCluster },
+  input: RestoreInput & DeployedPlace & { file: string },
 ): Promise<Restored> {
-  const context = input.cluster ? inCluster(world, input.cluster) : world;
+  const context = atPlace(world, input);
   return changeDatabase(context, async (database) => {
-    const archive = await openBackup(context, database, input.file, (bytes) =>
+    const archive = await openBackup(context, database, input, (bytes) =>
       input.onProgress?.('fetch', bytes, bytes),
     );
     const { manifest } = archive;
@@ -67,7 +69,7 @@ export async function restore(
       input.onProgress?.(phase, bytes, archive.bytes);
     const examination = await checkArchive(context, database, archive, progress('check'));
     if (manifest?.format === 'physical') {
-      if (input.cluster) throw physicalInCluster();
+      if (input.cluster || input.swarm) throw physicalThere();
       const { restorePhysical } = await import('./physical-restore.js');
       return restorePhysical(context, database, { ...archive, manifest }, input);
     }
@@ -79,7 +81,7 @@ export async function restore(
       incoming: derivedName(database.name, 'restore', id),
       previous: null,
       clients: input.restartClients ? await strugglingClients(database) : [],
-      ...(input.cluster ? { cluster: input.cluster } : {}),
+      ...placeOf(input),
     };
     const options = { applicationName: loadApplicationName(id), signal: context.signal };
     const live = await withMaintenance(database, options, (one) => assertSwappable(one, database));
@@ -158,7 +160,8 @@ async function checkArchive(
  *
  * @throws UserError NOTHING_TO_UNDO, and as {@link restore}.
  */
-export async function undo(context: ServiceContext, input: RestoreInput): Promise<Restored> {
+export async function undo(world: ServiceContext, input: RestoreInput & DeployedPlace): Promise<Restored> {
+  const context = atPlace(world, input);
   return changeDatabase(context, async (database) => {
     const physical = await import('./physical-restore.js');
     const [folder] = await physical.previousFolders(database);
@@ -182,6 +185,7 @@ export async function undo(context: ServiceContext, input: RestoreInput): Promis
       incoming: newest.name,
       previous: live === 'there' ? derivedName(database.name, 'before', id) : null,
       clients: input.restartClients ? await strugglingClients(database) : [],
+      ...placeOf(input),
     };
     const rows = compareRows(before, after);
     await warnOfReplication(context, database, state, options);
@@ -191,6 +195,10 @@ export async function undo(context: ServiceContext, input: RestoreInput): Promis
       restored(newest.name, state, rows, await swapAndRestart(context, database, run, input)),
     );
   });
+}
+
+function placeOf({ cluster, swarm }: DeployedPlace): Pick<RestoreState, 'cluster' | 'swarm'> {
+  return { ...(cluster ? { cluster } : {}), ...(swarm ? { swarm } : {}) };
 }
 
 function restored(
@@ -276,7 +284,7 @@ async function swapAndRestart(
   const swapMs = await swapDatabases(database, id, state);
   await run.begin('restart');
   onProgress?.('restart', 0, 0);
-  await restartClients(context, database, state.clients, restartHint(state));
+  await restartClients(context, database, state.clients, restartHint(state, database.location.name));
   return swapMs;
 }
 
@@ -366,14 +374,27 @@ async function countAside(
   }
 }
 
-/** @throws UserError when there is no such backup, or it cannot be read */
+/**
+ * Finds a backup by its name, for a cluster first among those that were taken there.
+ * @throws UserError when there is no such backup, or it cannot be read
+ */
 async function openBackup(
   context: ServiceContext,
   database: Database,
-  named: string,
+  { file: named, cluster }: { file: string; cluster?: DeployedCluster | undefined },
   onBytes: (bytes: number) => void,
 ): Promise<Archive> {
-  const file = await findOrFetch(context, database, named, { signal: context.signal, onBytes });
+  const options = { signal: context.signal, onBytes };
+  const location = cluster && clusterLocation(database.location, cluster);
+  const there =
+    location &&
+    (await findOrFetch(context, { location, settings: await readSettings(location) }, named, options).catch(
+      (error) => {
+        if (error instanceof UserError && error.code === 'BACKUP_NOT_FOUND') return undefined;
+        throw error;
+      },
+    ));
+  const file = there ?? (await findOrFetch(context, database, named, options));
   const archive = await openArchive(file, {
     identities: () => readIdentities(context, database),
     processes: context.processes,
@@ -393,14 +414,14 @@ export async function assertForCluster(
 ): Promise<void> {
   const engine = await inCluster(context, cluster).engine();
   const database = await findDatabase(engine, context.project());
-  const { manifest } = await openBackup(context, database, file, () => {});
-  if (manifest?.format === 'physical') throw physicalInCluster();
+  const { manifest } = await openBackup(context, database, { file, cluster }, () => {});
+  if (manifest?.format === 'physical') throw physicalThere();
 }
 
-function physicalInCluster(): UserError {
+function physicalThere(): UserError {
   return new UserError({
     code: 'BACKUP_PHYSICAL',
-    message: 'the backup is a copy of the data folder, and a cluster takes a dump alone',
+    message: 'the backup is a copy of the data folder, and what is deployed takes a dump alone',
     hint: 'invctl db backup      (where the data runs now; without --base)',
   });
 }

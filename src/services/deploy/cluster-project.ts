@@ -1,5 +1,8 @@
+import { join } from 'node:path';
+import { typedKubectl } from '../../engine/kubernetes/argv.js';
 import { createKubernetesEngine } from '../../engine/kubernetes/engine.js';
 import { objectName } from '../../export/k8s/objects.js';
+import type { ProjectLocation } from '../../project/locate.js';
 import { shellWord } from '../../system/argv.js';
 import type { ServiceContext } from '../context.js';
 
@@ -27,6 +30,25 @@ export function redeployK8s({ context, namespace }: DeployedCluster): string {
 }
 
 /** `kubectl` for the namespace, to be typed. */
-export function kubectlFor({ context, namespace }: DeployedCluster): string {
-  return `kubectl${context === undefined ? '' : ` --context ${shellWord(context)}`} --namespace ${namespace}`;
+export function kubectlFor(cluster: DeployedCluster): string {
+  return typedKubectl(cluster);
+}
+
+/** For a sentence. */
+export function placeOf({ context, namespace }: DeployedCluster): string {
+  return `the namespace "${namespace}"${context === undefined ? '' : ` of the context ${context}`}`;
+}
+
+/** As for a Docker context: the backups and journals of the project there are not those of the one here. */
+export function clusterLocation(
+  location: ProjectLocation,
+  { context, namespace }: DeployedCluster,
+): ProjectLocation {
+  const name = [context, namespace].filter((part) => part !== undefined).join('-');
+  const stateName = `k8s-${name.replaceAll(/[^\w.-]+/g, '_')}`;
+  return {
+    ...location,
+    host: { stateName },
+    stateFolder: join(location.stateFolder, 'hosts', stateName),
+  };
 }

@@ -9,11 +9,17 @@ import { readSettings } from '../../project/settings-file.js';
 import { shellWord } from '../../system/argv.js';
 import type { World } from '../../system/world.js';
 import type { ServiceContext } from '../context.js';
-import { type DeployedCluster, inCluster, kubectlFor, redeployK8s } from './cluster-project.js';
+import {
+  clusterLocation,
+  type DeployedCluster,
+  kubectlFor,
+  placeOf,
+  redeployK8s,
+} from './cluster-project.js';
 import { deployedK8s, readKubeObjects } from './deployed-k8s.js';
+import { atPlace, type DeployedPlace } from './deployed-place.js';
 import { rememberedCluster } from './deployed-record.js';
 import { deployedSwarm, readSwarmObjects } from './deployed-swarm.js';
-import { inSwarm } from './swarm-project.js';
 
 /**
  * Finds the project where it is deployed and reads its live objects: in the cluster that the last
@@ -76,20 +82,16 @@ async function deployedToSwarm(
 }
 
 /**
- * The project as it runs where it is deployed, with folders of its own for what is known of it: a cluster has
- * another database than this machine.
- * @throws UserError NOT_DEPLOYED
+ * Where the project is deployed.
+ * @throws UserError NOT_DEPLOYED, and of the Swarm's engine
  */
-export async function inDeployed(context: ServiceContext): Promise<ServiceContext> {
+export async function deployedPlace(context: ServiceContext): Promise<DeployedPlace> {
   const location = context.project();
-  const target = await rememberedCluster(location);
-  if (target) {
-    const own = clusterLocation(location, target);
-    return { ...inCluster(context, target), project: () => own };
-  }
+  const cluster = await rememberedCluster(location);
+  if (cluster) return { cluster };
   const swarm = createSwarm(context.processes, context.env, context.signal);
   await swarm.assertManager();
-  if ((await swarm.services(location.name)).size > 0) return inSwarm(context);
+  if ((await swarm.services(location.name)).size > 0) return { swarm: true };
   throw new UserError({
     code: 'NOT_DEPLOYED',
     message: `the Swarm has no stack "${location.name}", and \`invctl deploy k8s\` has not deployed it from here`,
@@ -97,26 +99,21 @@ export async function inDeployed(context: ServiceContext): Promise<ServiceContex
   });
 }
 
-/** As for a Docker context: the backups and journals of the project there are not those of the one here. */
-function clusterLocation(
-  location: ProjectLocation,
-  { context, namespace }: DeployedCluster,
-): ProjectLocation {
-  const name = [context, namespace].filter((part) => part !== undefined).join('-');
-  const stateName = `k8s-${name.replaceAll(/[^\w.-]+/g, '_')}`;
-  return {
-    ...location,
-    host: { stateName },
-    stateFolder: join(location.stateFolder, 'hosts', stateName),
-  };
+/**
+ * The project as it runs where it is deployed, with folders of its own for what is known of it: a cluster has
+ * another database than this machine.
+ * @throws as {@link deployedPlace}
+ */
+export async function inDeployed(context: ServiceContext): Promise<ServiceContext> {
+  const place = await deployedPlace(context);
+  const there = atPlace(context, place);
+  if (!place.cluster) return there;
+  const own = clusterLocation(context.project(), place.cluster);
+  return { ...there, project: () => own };
 }
 
 function targetOf({ context, namespace }: DeployedCluster): { context?: string; namespace: string } {
   return { namespace, ...(context === undefined ? {} : { context }) };
-}
-
-function placeOf({ context, namespace }: DeployedCluster): string {
-  return `the namespace "${namespace}"${context === undefined ? '' : ` of the context ${context}`}`;
 }
 
 /** The docker client of the project's engine, to be typed. */

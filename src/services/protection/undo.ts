@@ -10,6 +10,7 @@ import { timeId } from '../../system/time-id.js';
 import type { ServiceContext } from '../context.js';
 import { type Forgotten, forget, undo } from '../database/restore.js';
 import type { Restored, RestoreInput } from '../database/restored.js';
+import { atPlace, type DeployedPlace } from '../deploy/deployed-place.js';
 import { idsOfPrevious, previousFolder, removeFolder } from './data-files.js';
 import { undoRestoreTo } from './restore-to.js';
 import { openBeside } from './scratch-server.js';
@@ -20,7 +21,12 @@ import { openBeside } from './scratch-server.js';
  *
  * @throws UserError as {@link undo} and {@link undoRestoreTo}.
  */
-export async function undoRestore(context: ServiceContext, input: RestoreInput): Promise<Restored> {
+export async function undoRestore(
+  context: ServiceContext,
+  input: RestoreInput & DeployedPlace,
+): Promise<Restored> {
+  // No protection receives from what is deployed.
+  if (input.cluster || input.swarm) return undo(context, input);
   const database = await findDatabase(await context.engine(), context.project());
   const [server] = await previousServers(context, database);
   if (server === undefined || (await newestDatabase(context, database)) > server) return undo(context, input);
@@ -47,9 +53,12 @@ export async function undoRestore(context: ServiceContext, input: RestoreInput):
  * @throws UserError NOTHING_TO_FORGET, and what `confirm` throws.
  */
 export async function forgetRestores(
-  context: ServiceContext,
+  world: ServiceContext,
   confirm: (names: readonly string[]) => Promise<void>,
+  place: DeployedPlace = {},
 ): Promise<Forgotten> {
+  const context = atPlace(world, place);
+  if (place.cluster || place.swarm) return forget(context, confirm);
   const database = await findDatabase(await context.engine(), context.project());
   const record = await readRecord(protectionPlace(database.location, database.settings));
   const servers = (await previousServers(context, database)).map((id) =>
