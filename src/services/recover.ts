@@ -2,6 +2,8 @@ import { ExitCode, UserError } from '../errors.js';
 import { type JournalEntry, readJournal, tidyJournal } from '../system/journal.js';
 import { withProjectLock } from '../system/lock.js';
 import type { ServiceContext } from './context.js';
+import { clusterLocation, inCluster } from './deploy/cluster-project.js';
+import { rememberedCluster } from './deploy/deployed-record.js';
 import { type Recovered, recoverEntry } from './operation.js';
 import { OPERATIONS } from './operations.js';
 
@@ -23,17 +25,28 @@ export async function recover(context: ServiceContext): Promise<Recovery[]> {
     location,
     { command: 'invctl recover', recovers: true, signal: context.signal },
     async () => {
-      const recoveries: Recovery[] = [];
-      for (const entry of await readJournal(location)) {
-        const operation = OPERATIONS.find(({ name }) => name === entry.operation);
-        if (!operation) throw unknownEntry(entry);
-        const outcome = await recoverEntry(operation, context, entry);
-        recoveries.push({ operation: entry.operation, id: entry.id, step: entry.step, ...outcome });
-      }
-      await tidyJournal(location);
-      return recoveries;
+      const recoveries = await recoverAll(context);
+      const cluster = await rememberedCluster(location);
+      if (!cluster) return recoveries;
+      // What was taken of the database there has a folder of its own, with a journal.
+      const own = clusterLocation(location, cluster);
+      if ((await readJournal(own)).length === 0) return recoveries;
+      return [...recoveries, ...(await recoverAll({ ...inCluster(context, cluster), project: () => own }))];
     },
   );
+}
+
+async function recoverAll(context: ServiceContext): Promise<Recovery[]> {
+  const location = context.project();
+  const recoveries: Recovery[] = [];
+  for (const entry of await readJournal(location)) {
+    const operation = OPERATIONS.find(({ name }) => name === entry.operation);
+    if (!operation) throw unknownEntry(entry);
+    const outcome = await recoverEntry(operation, context, entry);
+    recoveries.push({ operation: entry.operation, id: entry.id, step: entry.step, ...outcome });
+  }
+  await tidyJournal(location);
+  return recoveries;
 }
 
 function unknownEntry({ operation, id }: JournalEntry): UserError {

@@ -10,7 +10,8 @@ delete process.env.NODE_OPTIONS;
 const { rename } = fs.promises;
 fs.promises.rename = async (from, to) => {
   const hit =
-    /\.invctl\/journal\/[^/]+\.json$/.test(to) && JSON.parse(fs.readFileSync(from, 'utf8')).step === step;
+    /\.invctl\/(?:hosts\/[^/]+\/)?journal\/[^/]+\.json$/.test(to) &&
+    JSON.parse(fs.readFileSync(from, 'utf8')).step === step;
   if (hit && when === 'before') process.kill(process.pid, signal);
   await rename(from, to);
   if (part && `${from} ${to}`.includes(part)) process.kill(process.pid, 'SIGKILL');

@@ -4,16 +4,18 @@ import type { KubeObject } from '../../engine/kubernetes/objects.js';
 import { CommandError, ExitCode, UserError } from '../../errors.js';
 import { objectName } from '../../export/k8s/objects.js';
 import type { DatabaseForm } from '../../export/k8s/part.js';
-import type { Loss } from '../../export/source.js';
+import type { ExportSource, Loss } from '../../export/source.js';
 import { settingsIn } from '../../project/present-settings.js';
 import { appService } from '../../project/service-roles.js';
 import { readSettings } from '../../project/settings-file.js';
+import { shellWord } from '../../system/argv.js';
 import { assertNothingUnfinished } from '../../system/journal.js';
 import { withProjectLock } from '../../system/lock.js';
 import type { ServiceContext } from '../context.js';
 import { assertForCluster } from '../database/restore.js';
 import { exportSource } from '../export.js';
 import { provideSecrets } from '../secrets/provide.js';
+import { type DeployedCluster, kubectlFor } from './cluster-project.js';
 import { rememberCluster } from './deployed-record.js';
 import { runDeployment } from './deployment.js';
 import { causeFinder, type DeployFailure } from './evidence.js';
@@ -191,7 +193,7 @@ async function planDeployment(context: ServiceContext, input: K8sDeployInput): P
   const cluster = createCluster(context.processes, target, context.signal);
   const database = input.database ?? exported.database ?? 'statefulset';
   if (input.restore !== undefined) {
-    if (database !== 'statefulset') throw restoredElsewhere(database, namespace);
+    if (database !== 'statefulset') throw restoredElsewhere(database, source, target);
     await assertForCluster(context, input.restore, target);
   }
   const there = await namespaceState(cluster);
@@ -225,13 +227,22 @@ async function planDeployment(context: ServiceContext, input: K8sDeployInput): P
   };
 }
 
-function restoredElsewhere(database: DatabaseForm, namespace: string): UserError {
+function restoredElsewhere(
+  database: DatabaseForm,
+  { project, database: service = '' }: ExportSource,
+  target: DeployedCluster,
+): UserError {
+  const { POSTGRES_USER, POSTGRES_DB } = project.services[service]?.environment ?? {};
+  const user = POSTGRES_USER || 'postgres';
+  const name = POSTGRES_DB || user;
+  // What a superuser restores would be the superuser's, and the app could not read it.
+  const owner = user === 'postgres' ? '' : ` --role=${shellWord(user)}`;
   return new UserError({
     code: 'RESTORE_NOT_HERE',
     message: `--restore fills the StatefulSet that the export makes, and this project's database is ${database}`,
     hint:
       database === 'cnpg'
-        ? `invctl db verify FILE, then: kubectl --namespace ${namespace} exec --stdin db-cluster-1 -- pg_restore --dbname=NAME --no-owner --exit-on-error < FILE      (docs/orchestrators.md)`
+        ? `invctl db verify FILE, then: ${kubectlFor(target)} exec --stdin service/${objectName(service)}-cluster-rw --container postgres -- pg_restore --dbname=${shellWord(name)} --no-owner${owner} --exit-on-error < FILE      (docs/orchestrators.md)`
         : 'invctl db verify FILE, then: pg_restore --host=… --dbname=NAME --exit-on-error FILE',
     exitCode: ExitCode.usage,
   });

@@ -351,6 +351,40 @@ describe.skipIf(withoutCluster)('deploy k8s', () => {
     240_000,
   );
 
+  it('says after a recovery which backup is not restored yet, and who else keeps the database', async () => {
+    const { namespace, folder, run, deploy } = await project();
+    writeFileSync(
+      join(folder, 'old.sql'),
+      '-- PostgreSQL database dump\n-- PostgreSQL database dump complete\n',
+    );
+    const kubelet = playKubelet(namespace, () => 'ready');
+    try {
+      const words = ['deploy', 'k8s', '--yes', '--restore', 'old.sql'];
+      expect((await run(words, killedAt('wait', 'after'))).code).toBeNull();
+      const { data } = JSON.parse((await run(['recover', '--json'])).stdout);
+      expect(data.recovered).toEqual([
+        expect.objectContaining({
+          operation: 'deploy k8s',
+          outcome: 'finished',
+          message: expect.stringMatching(
+            new RegExp(
+              `^"${namespace}" is ready; old\\.sql is not restored yet: invctl deploy k8s --context \\S+ --namespace ${namespace} --restore old\\.sql$`,
+            ),
+          ),
+        }),
+      ]);
+    } finally {
+      await kubelet.stop();
+    }
+    const { error } = await deploy(['--db', 'cnpg', '--yes', '--restore', 'old.sql']);
+    expect([error.code, error.hint]).toEqual([
+      'RESTORE_NOT_HERE',
+      expect.stringContaining(
+        `kubectl --namespace ${namespace} exec --stdin service/db-cluster-rw --container postgres -- pg_restore --dbname=postgres --no-owner --exit-on-error < FILE`,
+      ),
+    ]);
+  }, 120_000);
+
   it('removes what it made where nothing was there before, and names the want of a storage class or a quota', async () => {
     const { namespace, deploy } = await project();
     const without = await deploy(['--timeout', '4']);

@@ -1,11 +1,13 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
+import { parseAllDocuments } from 'yaml';
 import { DATABASE_FORMS } from '../../../src/export/k8s/part.js';
 import { exportK8s } from '../../../src/services/export.js';
 import { folderContext } from '../../support/architecture/folder-context.js';
 import { PUBLIC_PROJECTS } from '../../support/architecture/public-projects.js';
-import { kubectl, withoutCluster } from '../../support/export/cluster.js';
+import { kubectl, kubectlWith, withoutCluster } from '../../support/export/cluster.js';
+import { CNPG_CRD } from '../../support/export/cnpg-schema.js';
 import { scaffoldFiles } from '../../support/export/scaffold-files.js';
 import { projectWithKey, projectWithKeys, SERVICE_KEYS } from '../../support/export/service-keys.js';
 import { bareShell, withProject } from '../../support/project/project-on-disk.js';
@@ -80,6 +82,40 @@ describe.skipIf(withoutCluster)('a Kubernetes API server', () => {
       expect([status, stderr]).toEqual([0, '']);
     });
   });
+
+  it('keeps every field of the cluster that CloudNativePG gets', async () => {
+    const isOurs = kubectlWith(JSON.stringify(CNPG_CRD), 'create', '-f', '-').status === 0;
+    try {
+      await vi.waitUntil(() => kubectl('get', 'clusters.postgresql.cnpg.io').status === 0, {
+        timeout: 20_000,
+      });
+      const asked = (object: object) =>
+        kubectlWith(JSON.stringify(object), ...DRY_RUN, '--validate=false', '--output=json', '-f', '-');
+      for (const user of ['', 'POSTGRES_USER: me, POSTGRES_DB: goods, ']) {
+        const files = {
+          'compose.yaml': `services: {db: {image: "postgres:16", environment: {${user}POSTGRES_PASSWORD: x}, volumes: ["data:/var/lib/postgresql/data"]}}\nvolumes: {data: {x-size: 3Gi}}\n`,
+        };
+        await withProject(files, async (directory) => {
+          const { folder } = await exportK8s(folderContext(directory, bareShell()), { database: 'cnpg' });
+          const { stdout } = kubectl('kustomize', join(folder, 'base'));
+          const objects = parseAllDocuments(stdout).map((document) => document.toJS());
+          const cluster = objects.find(({ kind }) => kind === 'Cluster');
+          cluster.metadata.namespace = namespace;
+          const answer = asked(cluster);
+          expect([answer.status, answer.stderr]).toEqual([0, '']);
+          expect(JSON.parse(answer.stdout).spec).toMatchObject(cluster.spec);
+          expect(cluster.spec.storage).toEqual({ size: '3Gi' });
+          // What it does not know is refused, and what is of another type: so the above says something.
+          const unknown = asked({ ...cluster, spec: { ...cluster.spec, replicas: 2 } });
+          expect([unknown.status, unknown.stderr]).toEqual([1, expect.stringContaining('spec.replicas')]);
+          const wrong = asked({ ...cluster, spec: { ...cluster.spec, instances: 0 } });
+          expect([wrong.status, wrong.stderr]).toEqual([1, expect.stringContaining('spec.instances')]);
+        });
+      }
+    } finally {
+      if (isOurs) kubectl('delete', 'crd', 'clusters.postgresql.cnpg.io', '--wait=false');
+    }
+  }, 60_000);
 
   afterAll(() => {
     if (!withoutCluster) kubectl('delete', 'namespace', namespace, '--wait=false');
