@@ -46,7 +46,8 @@ export async function explainDeployed(
   { name, takesDeployed }: TypedCommand,
   error: UserError,
 ): Promise<UserError> {
-  if (error.code !== 'SERVICE_NOT_RUNNING') return error;
+  // These have looked where the project is deployed.
+  if (error.code !== 'SERVICE_NOT_RUNNING' || /^(?:deploy|recover)\b/.test(name)) return error;
   const { deployedPlace } = await import('./deployed-project.js');
   const { placeWords } = await import('./deployed-place.js');
   const project = context.project().name;
