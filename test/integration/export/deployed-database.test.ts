@@ -308,33 +308,38 @@ describe.skipIf(withoutPods())('the database that is deployed to a cluster', () 
     record({});
 
     // In its place: an image that cannot be pulled, one without client programs, and what CloudNativePG makes.
-    const stand = (labels: Record<string, string>, container: object) =>
+    const stand = (name: string, labels: Record<string, string>, container: object) =>
       apply({
         apiVersion: 'v1',
         kind: 'Pod',
-        metadata: { name: 'stand-in', labels },
+        metadata: { name, labels },
         spec: podTemplate(labels, container).spec,
       });
-    const remove = () => kubectl('delete', 'pod', 'stand-in', '-n', NAMESPACE, '--grace-period=0', '--force');
+    const remove = (name: string) =>
+      kubectl('delete', 'pod', name, '-n', NAMESPACE, '--grace-period=0', '--force');
     const component = { 'app.kubernetes.io/component': 'db' };
-    stand(component, { name: 'db', image: 'nowhere.invalid/postgres:16', imagePullPolicy: 'Never' });
+    stand('unpulled', component, {
+      name: 'db',
+      image: 'nowhere.invalid/postgres:16',
+      imagePullPolicy: 'Never',
+    });
     await vi.waitUntil(
-      () => /ErrImage/.test(kubectl('get', 'pod', 'stand-in', '-n', NAMESPACE, '-o', 'json').stdout),
+      () => /ErrImage/.test(kubectl('get', 'pod', 'unpulled', '-n', NAMESPACE, '-o', 'json').stdout),
       { timeout: 60_000 },
     );
     expect(await failure(backup)).toEqual([
       1,
       'SERVICE_NOT_RUNNING',
-      expect.stringMatching(/^the pod stand-in of "db" does not run: ErrImage/),
-      `${to} describe pod stand-in`,
+      expect.stringMatching(/^the pod unpulled of "db" does not run: ErrImage/),
+      `${to} describe pod unpulled`,
     ]);
-    remove();
+    remove('unpulled');
     const sleeps = { imagePullPolicy: 'Never', command: ['sleep', '600'] };
     const runs = () =>
-      vi.waitUntil(() => kubectl('exec', '-n', NAMESPACE, 'stand-in', '--', 'true').status === 0, {
+      vi.waitUntil(() => kubectl('exec', '-n', NAMESPACE, 'bare', '--', 'true').status === 0, {
         timeout: 60_000,
       });
-    stand(component, { name: 'db', image: 'debian:trixie-slim', ...sleeps });
+    stand('bare', component, { name: 'db', image: 'debian:trixie-slim', ...sleeps });
     await runs();
     const [code, , message] = await failure(backup);
     expect([code, message]).toEqual([1, expect.stringContaining('psql: not found')]);
@@ -368,8 +373,12 @@ describe.skipIf(withoutPods())('the database that is deployed to a cluster', () 
       expect.stringContaining('pods/exec'),
       expect.stringContaining(`${to} auth can-i --list`),
     ]);
-    remove();
-    stand({ 'cnpg.io/cluster': 'db-cluster' }, { name: 'postgres', image: 'debian:trixie-slim', ...sleeps });
+    remove('bare');
+    stand(
+      'operated',
+      { 'cnpg.io/cluster': 'db-cluster' },
+      { name: 'postgres', image: 'debian:trixie-slim', ...sleeps },
+    );
     expect(await failure(backup)).toEqual([
       1,
       'DATABASE_OF_OPERATOR',
