@@ -335,12 +335,8 @@ describe.skipIf(withoutPods())('the database that is deployed to a cluster', () 
     ]);
     remove('unpulled');
     const sleeps = { imagePullPolicy: 'Never', command: ['sleep', '600'] };
-    const runs = () =>
-      vi.waitUntil(() => kubectl('exec', '-n', NAMESPACE, 'bare', '--', 'true').status === 0, {
-        timeout: 60_000,
-      });
     stand('bare', component, { name: 'db', image: 'debian:trixie-slim', ...sleeps });
-    await runs();
+    kubectl('wait', '--for=condition=Ready', 'pod/bare', '-n', NAMESPACE, '--timeout=60s');
     const [code, , message] = await failure(backup);
     expect([code, message]).toEqual([1, expect.stringContaining('psql: not found')]);
 
