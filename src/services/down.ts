@@ -5,6 +5,7 @@ import type { ServiceContext } from './context.js';
 export interface DownResult {
   project: string;
   removed: string[];
+  /** Without those that the engine leaves: no compose file names them. */
   volumesRemoved: string[];
   /** File of the backup that was taken before the volumes were removed. */
   backup?: string;
@@ -35,11 +36,17 @@ export async function down(
       backup = await backupBeforeLoss(context, engine, location);
     }
     await engine.down(location, { volumes: input.volumes, signal: context.signal });
+    const left = volumes.length === 0 ? [] : (await engine.volumes(location)).map(({ name }) => name);
+    for (const name of left) {
+      context.warn(
+        `the volume ${name} stays, as no compose file names it; remove it: invctl volume rm ${name}`,
+      );
+    }
     if (input.volumes) await forgetEngine(location);
     return {
       project: location.name,
       removed: before.map(({ name }) => name),
-      volumesRemoved: volumes,
+      volumesRemoved: volumes.filter((name) => !left.includes(name)),
       ...(backup ? { backup } : {}),
     };
   });

@@ -252,6 +252,9 @@ describe.skipIf(withoutDocker)('the life of a project on Docker', () => {
     expect(await project.leftovers()).toContain(`volume ${project.name}_pgdata`);
     const inUse = await project.json(['volume', 'rm', 'pgdata', '--confirm', project.name, '--no-backup']);
     expect(inUse.document.error.code).toBe('VOLUME_IN_USE');
+    // As an upgrade leaves the volume of before.
+    const old = `${project.name}_pgdata-15`;
+    await docker('volume', 'create', '--label', `com.docker.compose.project=${project.name}`, old);
     const { code, document } = await project.json([
       'down',
       '--volumes',
@@ -261,6 +264,9 @@ describe.skipIf(withoutDocker)('the life of a project on Docker', () => {
     ]);
     expect(code).toBe(0);
     expect(document.data.volumesRemoved).toEqual([`${project.name}_pgdata`]);
+    expect(document.warnings).toEqual([expect.stringContaining(`invctl volume rm ${old}`)]);
+    const removed = await project.invctl(['volume', 'rm', old, '--confirm', project.name, '--no-backup']);
+    expect(removed).toMatchObject({ code: 0 });
     expect(await project.leftovers()).toEqual([]);
     // The second time there is nothing to ask about.
     const again = await project.invctl(['down', '--volumes']);
