@@ -44,6 +44,8 @@ export interface DeployedService {
   ready: number;
   /** What the orchestrator says of an update that did not succeed. */
   updateProblem?: string;
+  /** Why a replica that is to run has no node, and the command that changes it. */
+  waits?: { message: string; next: string };
   memoryLimit: boolean;
   /** What says that a replica was killed for its use of memory. */
   killed?: string;

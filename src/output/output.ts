@@ -167,4 +167,4 @@ const ABOUT_A_DATABASE =
 
 /** The docker client's own commands in a hint. */
 const DOCKER =
-  /(?<![\w./-])docker (?=(?:builder|container|image|info|inspect|logs|network|node|ps|pull|rm|secret|service|stack|swarm|system|version|volume)\b)/g;
+  /(?<![\w./-])docker (?=(?:builder|container|exec|image|info|inspect|logs|network|node|ps|pull|push|rm|secret|service|stack|swarm|system|tag|version|volume)\b)/g;

@@ -34,9 +34,10 @@ export async function deployedServices(context: ServiceContext): Promise<Deploye
     orchestrator,
     place,
     services: services.map(statusOf),
-    problems: services.flatMap(({ name, object, updateProblem }) =>
-      updateProblem === undefined ? [] : [`${name}: ${updateProblem}; see: ${look} ${object}`],
-    ),
+    problems: services.flatMap(({ name, object, updateProblem, waits }) => [
+      ...(waits === undefined ? [] : [`${name} waits for a node: ${waits.message}; see: ${waits.next}`]),
+      ...(updateProblem === undefined ? [] : [`${name}: ${updateProblem}; see: ${look} ${object}`]),
+    ]),
   };
 }
 

@@ -95,7 +95,7 @@ function plan({ stack, services, secrets, images, labels }: SwarmDeployed): stri
   for (const { name, state } of secrets) lines.push(`  secret ${name}  ${SECRET_STATES[state]}`);
   for (const { service, image, pinned } of images) {
     lines.push(
-      `  image ${image}  ${pinned === image ? `not there yet: built or pulled for "${service}"` : pinned.slice(0, 71)}`,
+      `  image ${image}  ${pinned === image ? `known once it is built or pulled for "${service}"` : pinned.slice(0, 71)}`,
     );
   }
   for (const { label, node, kept } of labels) {

@@ -1,3 +1,4 @@
+import { logExcerpt } from '../../doctor/log-excerpt.js';
 import { ExitCode, UserError } from '../../errors.js';
 import { serviceRow } from '../../output/service-table.js';
 import { count } from '../../output/units.js';
@@ -25,7 +26,7 @@ export function notHealthy(result: UpResult): UserError {
         ? [`  health check: ${redact(failed.healthOutput).split('\n').slice(-3).join('\n    ')}`]
         : []),
       ...(failed.lastLines.length > 0
-        ? ['  last log lines:', ...failed.lastLines.map((line) => `    ${shortened(redact(line))}`)]
+        ? ['  last log lines:', ...logExcerpt(failed.lastLines.map(redact)).map((line) => `    ${line}`)]
         : []),
     ].join('\n');
   });
@@ -47,9 +48,4 @@ export function notHealthy(result: UpResult): UserError {
       })),
     },
   });
-}
-
-/** A long line without its middle: the cause is at the end as often as at the beginning. */
-function shortened(line: string): string {
-  return line.length <= 300 ? line : `${line.slice(0, 100)} … ${line.slice(-197)}`;
 }

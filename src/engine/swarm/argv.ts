@@ -9,8 +9,9 @@ export function swarmState(): string[] {
   return ['info', '--format', '{{json .Swarm}}'];
 }
 
+/** Prints `true ID` for the node of this engine, and `false ID` for each other one. */
 export function nodeIds(): string[] {
-  return ['node', 'ls', '--quiet'];
+  return ['node', 'ls', '--format', '{{.Self}} {{.ID}}'];
 }
 
 export function inspectNodes(ids: readonly string[]): string[] {
@@ -119,8 +120,9 @@ export function inspectImage(image: string): string[] {
   return ['image', 'inspect', image];
 }
 
+/** Prints, among other lines, `Digest: sha256:…`. */
 export function pullImage(image: string): string[] {
-  return ['pull', '--quiet', image];
+  return ['pull', image];
 }
 
 export function tagImage(id: string, name: string): string[] {

@@ -27,7 +27,18 @@ export function createSwarmEngine(
   async function statuses(stack: string): Promise<ServiceStatus[]> {
     const services = await swarm.services(stack);
     const tasks = await swarm.tasks([...services.values()]);
-    return [...services].map(([name, service]) => statusOf(name, service, tasks));
+    return Promise.all(
+      [...services].map(async ([name, service]) =>
+        statusOf(name, service, tasks, await hasHealthcheck(service)),
+      ),
+    );
+  }
+
+  /** A service's own health check, or that of its image, if this engine has it. */
+  async function hasHealthcheck({ Spec }: SwarmService): Promise<boolean> {
+    const { Healthcheck, Image } = Spec.TaskTemplate.ContainerSpec;
+    const test = Healthcheck?.Test ?? (await swarm.image(Image))?.Config?.Healthcheck?.Test;
+    return test?.[0] !== undefined && test[0] !== 'NONE';
   }
 
   async function elsewhere(stack: string, service: string): Promise<UserError> {
@@ -41,7 +52,7 @@ export function createSwarmEngine(
         ? `"${service}" runs on the node ${node.Description.Hostname}, and only the engine of that node reaches its container`
         : `"${service}" does not run in the Swarm`,
       hint: node
-        ? `docker context ls      (then DOCKER_CONTEXT=… of ${node.Description.Hostname} before the command)`
+        ? `docker node promote ${node.Description.Hostname}      (then the command again on its engine, by --host or --context: only that of a manager is told of the stack)`
         : `docker service ps --no-trunc ${stack}_${service}`,
     });
   }
@@ -81,11 +92,16 @@ export function createSwarmEngine(
   };
 }
 
-function statusOf(name: string, service: SwarmService, tasks: readonly SwarmTask[]): ServiceStatus {
+function statusOf(
+  name: string,
+  service: SwarmService,
+  tasks: readonly SwarmTask[],
+  checked: boolean,
+): ServiceStatus {
   const own = tasks.filter(({ ServiceID }) => ServiceID === service.ID);
   const running = own.some(({ Status }) => Status.State === 'running');
   // A task with a health check is `running` once it is healthy.
-  const health = service.Spec.TaskTemplate.ContainerSpec.Healthcheck ? 'healthy' : 'none';
+  const health = checked ? 'healthy' : 'none';
   return {
     name,
     state: running ? 'running' : own.length > 0 ? 'restarting' : 'absent',

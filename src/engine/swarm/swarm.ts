@@ -36,6 +36,7 @@ export interface ServiceSpec {
 export interface TaskSpec {
   ContainerSpec: {
     Image: string;
+    Labels?: Record<string, string> | null;
     Env?: string[] | null;
     Secrets?: { SecretName: string }[] | null;
     Healthcheck?: { Test?: string[] | null } | null;
@@ -94,6 +95,7 @@ export interface EngineImage {
 export interface Swarm {
   /** Asks whether this engine manages a Swarm. @throws UserError SWARM_ABSENT, SWARM_NOT_MANAGER (exit 3) */
   assertManager(): Promise<void>;
+  /** Returns the nodes, that of this engine first. */
   nodes(): Promise<SwarmNode[]>;
   /** @param label `name=value` */
   labelNode(id: string, label: string): Promise<void>;
@@ -125,9 +127,10 @@ export interface Swarm {
   composeContainers(project: string): Promise<string[]>;
   /** Returns an image of this engine. */
   image(name: string): Promise<EngineImage | undefined>;
-  pull(image: string): Promise<void>;
+  /** Has the engine pull the image. @returns its digest in the registry */
+  pull(image: string): Promise<string>;
   tag(id: string, name: string): Promise<void>;
-  /** Returns the digest of an image in its registry. */
+  /** Returns the digest of an image in its registry, which this machine asks and not the engine. */
   registryDigest(image: string): Promise<string>;
 }
 
@@ -152,7 +155,13 @@ export function createSwarm(processes: ProcessRunner, env: NodeJS.ProcessEnv, si
       if (state === 'active' && manages) return;
       throw state === 'active' ? notManager() : absent(state);
     },
-    nodes: () => inspectAll<SwarmNode>(argv.nodeIds(), argv.inspectNodes),
+    async nodes() {
+      const listed = (await docker.list(argv.nodeIds())).map((line) => line.split(' '));
+      const own = listed.find(([self]) => self === 'true')?.[1];
+      const ids = listed.map(([, id = '']) => id);
+      const found = ids.length === 0 ? [] : await docker.inspect<SwarmNode>(argv.inspectNodes(ids));
+      return found.sort((a, b) => Number(b.ID === own) - Number(a.ID === own));
+    },
     async labelNode(id, label) {
       await run(argv.labelNode(id, label));
     },
@@ -208,7 +217,10 @@ export function createSwarm(processes: ProcessRunner, env: NodeJS.ProcessEnv, si
       return found;
     },
     async pull(image) {
-      await run(argv.pullImage(image));
+      const result = await run(argv.pullImage(image));
+      const digest = /^Digest: (sha256:[0-9a-f]{64})$/m.exec(result.stdout)?.[1];
+      if (digest === undefined) throw failedCommand(result);
+      return digest;
     },
     async tag(id, name) {
       await run(argv.tagImage(id, name));

@@ -1,3 +1,4 @@
+import { logExcerpt } from '../../doctor/log-excerpt.js';
 import { ExitCode, UserError } from '../../errors.js';
 import type { DeployFailure } from './evidence.js';
 
@@ -29,7 +30,9 @@ export function deployFailed(
       `"${service}": ${why}`,
       ...(error && !why.includes(error) ? [`  ${orchestrator} says: ${error}`] : []),
       ...(healthOutput ? [`  ${healthCheck}: ${healthOutput.split('\n').slice(-3).join('\n    ')}`] : []),
-      ...(lastLines.length > 0 ? ['  last log lines:', ...lastLines.map((line) => `    ${line}`)] : []),
+      ...(lastLines.length > 0
+        ? ['  last log lines:', ...logExcerpt(lastLines).map((line) => `    ${line}`)]
+        : []),
     ].join('\n');
   });
   return new UserError({

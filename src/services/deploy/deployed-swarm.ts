@@ -1,13 +1,22 @@
 import type { Deployed, DeployedService } from '../../doctor/deployed.js';
-import type { EngineImage, Swarm, SwarmSecret, SwarmService, SwarmTask } from '../../engine/swarm/swarm.js';
+import type {
+  EngineImage,
+  Swarm,
+  SwarmNode,
+  SwarmSecret,
+  SwarmService,
+  SwarmTask,
+} from '../../engine/swarm/swarm.js';
 import { type ComposeProject, imageName } from '../../project/model.js';
 import { postgresServices } from '../../project/service-roles.js';
+import { nodeCause } from './swarm-causes.js';
 import { madeByInvctl } from './swarm-secrets.js';
 
 /** What the Swarm has of a project. */
 export interface SwarmObjects {
   services: ReadonlyMap<string, SwarmService>;
   tasks: readonly SwarmTask[];
+  nodes: readonly SwarmNode[];
   secrets: readonly SwarmSecret[];
   /** Images of this node, by the name that a service has. */
   images: ReadonlyMap<string, EngineImage>;
@@ -20,15 +29,16 @@ export async function readSwarmObjects(swarm: Swarm, stack: string): Promise<Swa
   const services = await swarm.services(stack);
   if (services.size === 0) return undefined;
   const named = [...new Set([...services.values()].map(({ Spec }) => Spec.TaskTemplate.ContainerSpec.Image))];
-  const [tasks, secrets, serviceImages, defaultLogDriver, ...images] = await Promise.all([
+  const [tasks, nodes, secrets, serviceImages, defaultLogDriver, ...images] = await Promise.all([
     swarm.tasks([...services.values()]),
+    swarm.nodes(),
     swarm.secrets(),
     swarm.serviceImages(),
     swarm.defaultLogDriver(),
     ...named.map(async (name) => [name, await swarm.image(name)] as const),
   ]);
   const here = images.flatMap(([name, image]) => (image ? [[name, image] as const] : []));
-  return { services, tasks, secrets, images: new Map(here), serviceImages, defaultLogDriver };
+  return { services, tasks, nodes, secrets, images: new Map(here), serviceImages, defaultLogDriver };
 }
 
 /** The stack as the checks of the doctor judge it. */
@@ -59,7 +69,7 @@ function serviceOf(
   project: ComposeProject,
   name: string,
   { ID, Spec, UpdateStatus }: SwarmService,
-  { tasks, secrets, images, defaultLogDriver }: SwarmObjects,
+  { tasks, nodes, secrets, images, defaultLogDriver }: SwarmObjects,
 ): Omit<DeployedService, 'logs'> {
   const { TaskTemplate, Mode } = Spec;
   const { ContainerSpec, Resources, RestartPolicy, LogDriver } = TaskTemplate;
@@ -68,6 +78,7 @@ function serviceOf(
   const composed = project.services[name];
   const byId = /^sha256:/.test(ContainerSpec.Image);
   const killed = own.map(killedForMemory).find((text) => text !== undefined);
+  const pending = wanted.find(({ Status }) => Status.State === 'pending' && Status.Err);
   const driver = LogDriver?.Name || defaultLogDriver;
   return {
     name,
@@ -76,7 +87,8 @@ function serviceOf(
     image: byId && composed ? imageName(project, composed) : ContainerSpec.Image,
     pinned: byId || ContainerSpec.Image.includes('@sha256:'),
     wanted: Mode.Replicated ? (Mode.Replicated.Replicas ?? 1) : wanted.length,
-    ready: wanted.filter(({ Status }) => Status.State === 'running').length,
+    ready: slotsRunning(wanted, nodes),
+    ...(pending ? { waits: waitsOf(pending, Spec.Name, nodes) } : {}),
     ...(/paused|rollback/.test(UpdateStatus?.State ?? '')
       ? { updateProblem: `its last update did not succeed (${UpdateStatus?.State})` }
       : {}),
@@ -99,6 +111,27 @@ function serviceOf(
         ? { name: SecretName }
         : { name: SecretName, keeper: 'whoever made it in the Swarm' };
     }),
+  };
+}
+
+/** A node that went away leaves its tasks as they last were, beside those that took their place. */
+function slotsRunning(tasks: readonly SwarmTask[], nodes: readonly SwarmNode[]): number {
+  const away = new Set(nodes.filter(({ Status }) => Status.State !== 'ready').map(({ ID }) => ID));
+  const running = tasks.filter(
+    ({ Status, NodeID }) => Status.State === 'running' && !away.has(NodeID as string),
+  );
+  return new Set(running.map(({ ID, Slot, NodeID }) => Slot ?? NodeID ?? ID)).size;
+}
+
+function waitsOf(
+  task: SwarmTask,
+  object: string,
+  nodes: readonly SwarmNode[],
+): { message: string; next: string } {
+  const cause = nodeCause(task, object, nodes);
+  return {
+    message: cause?.message ?? task.Status.Err ?? 'no node takes it',
+    next: cause?.next ?? `docker service ps --no-trunc ${object}`,
   };
 }
 

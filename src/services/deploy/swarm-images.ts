@@ -80,7 +80,8 @@ async function pinAnew(
     const pinned = new Map<string, string>();
     for (const service of services) {
       const image = imageName(project, service);
-      if (!pinned.has(image)) pinned.set(image, await byDigest(swarm, service, image, nodes.length));
+      if (!pinned.has(image))
+        pinned.set(image, await byDigest(swarm, service, image, nodes.length, input.dryRun));
     }
     return services.map((service) => {
       const image = imageName(project, service);
@@ -141,26 +142,62 @@ function keptTag(image: string, id: string): string {
   return `${name}:deployed-${id.replace(/^sha256:/, '').slice(0, 12)}`;
 }
 
+/**
+ * Asks the registry from this machine; where that fails, has the engine pull the image. An engine may reach a
+ * registry that this machine does not: one without TLS, with a certificate of its own, or in a network of the
+ * nodes.
+ */
 async function byDigest(
   swarm: Swarm,
-  { name: service, build }: ComposeService,
+  service: ComposeService,
   image: string,
   nodes: number,
+  dryRun: boolean,
 ): Promise<string> {
   if (/@sha256:[0-9a-f]{64}$/.test(image)) return image;
   try {
     return `${image}@${await swarm.registryDigest(image)}`;
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
-    const there = `registry.example.com/${image.split('/').at(-1)}`;
-    throw new UserError({
-      code: 'IMAGE_NOT_IN_REGISTRY',
-      message: `the Swarm has ${nodes} nodes, and no registry has the image ${image} of "${service}" for them: ${refusal(error)}`,
-      hint: `name it by a registry that every node reaches (image: ${there}), then: ${build ? `docker compose build --push ${service}` : `docker pull ${image} && docker tag ${image} ${there} && docker push ${there}`}`,
-      details: { service, image },
-      cause: error,
-    });
+    if (/: not found$/.test(refusal(error) ?? '')) throw notInRegistry(service, image, nodes, error);
+    if (dryRun) return image;
   }
+  try {
+    return `${image}@${await swarm.pull(image)}`;
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    throw notInRegistry(service, image, nodes, error);
+  }
+}
+
+function notInRegistry(
+  { name: service, build }: ComposeService,
+  image: string,
+  nodes: number,
+  error: CommandError,
+): UserError {
+  const named = hasRegistry(image);
+  const there = named ? image : `registry.example.com/${image}`;
+  const push = build
+    ? `docker compose build --push ${service}`
+    : named
+      ? `docker push ${image}`
+      : `docker pull ${image} && docker tag ${image} ${there} && docker push ${there}`;
+  return new UserError({
+    code: 'IMAGE_NOT_IN_REGISTRY',
+    message: `the Swarm has ${nodes} nodes, and no registry has the image ${image} of "${service}" for them: ${refusal(error)}`,
+    hint: named
+      ? `${push}      (or another registry, which every node reaches)`
+      : `name it by a registry that every node reaches (image: ${there}), then: ${push}`,
+    details: { service, image },
+    cause: error,
+  });
+}
+
+/** Whether the name begins with the host of a registry, and not with a user of Docker Hub. */
+function hasRegistry(image: string): boolean {
+  const [host = '', ...rest] = image.split('/');
+  return rest.length > 0 && (/[.:]/.test(host) || host === 'localhost');
 }
 
 function missing(service: string, image: string, hint: string, cause?: unknown): UserError {

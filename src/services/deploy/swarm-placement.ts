@@ -1,5 +1,6 @@
 import type { Swarm, SwarmNode } from '../../engine/swarm/swarm.js';
 import { ExitCode, UserError } from '../../errors.js';
+import { labelGone, type NodeAway, nodeAway, runsTasks } from './swarm-data-node.js';
 
 /** A label that keeps a service with data on the node that holds the data. */
 export interface PlacedLabel {
@@ -13,13 +14,15 @@ export interface PlacedLabel {
 /**
  * Chooses the node that has, or gets, the label of each volume.
  *
+ * @param inUse labels that services of the stack ask for already: a node has, or had, their data
  * @param named host name or id that the person gave
  * @param choose asks when several nodes are possible
- * @throws UserError NODE_UNDECIDED, NODE_UNKNOWN (exit 2), LABEL_TWICE, NODE_HAS_NO_DATA
+ * @throws UserError NODE_UNDECIDED, NODE_UNKNOWN (exit 2), LABEL_TWICE, NODE_HAS_NO_DATA, DATA_NODE_AWAY
  */
 export async function placeLabels(
   nodes: readonly SwarmNode[],
   labels: readonly string[],
+  inUse: ReadonlySet<string>,
   named: string | undefined,
   choose: (label: string, nodes: readonly SwarmNode[]) => Promise<SwarmNode>,
 ): Promise<PlacedLabel[]> {
@@ -32,9 +35,11 @@ export async function placeLabels(
     if (holders.length > 1) throw twice(label, key, holders);
     if (holder) {
       if (wanted && wanted.ID !== holder.ID) throw otherNode(label, key, holder, wanted);
+      if (!runsTasks(holder)) throw away(label, nodeAway(key, holder));
       placed.push({ label, node: holder, kept: true });
       continue;
     }
+    if (inUse.has(label) && !wanted) throw away(label, labelGone(label));
     const usable = nodes.filter(
       ({ Spec, Status }) => Spec.Availability === 'active' && Status.State === 'ready',
     );
@@ -47,6 +52,16 @@ export async function placeLabels(
 
 export async function setLabels(swarm: Swarm, placed: readonly PlacedLabel[]): Promise<void> {
   for (const { label, node, kept } of placed) if (!kept) await swarm.labelNode(node.ID, label);
+}
+
+function away(label: string, { message, next }: NodeAway): UserError {
+  const volume = label.replace(/^[^.]*\./, '').replace(/=.*/, '');
+  return new UserError({
+    code: 'DATA_NODE_AWAY',
+    message: `nothing was deployed: the service of the volume ${volume} cannot run: ${message}`,
+    hint: next,
+    details: { label },
+  });
 }
 
 function nodeCalled(nodes: readonly SwarmNode[], named: string): SwarmNode {

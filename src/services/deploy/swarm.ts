@@ -26,6 +26,7 @@ import { causeFinder, type DeployFailure } from './evidence.js';
 import { recoverDeployments } from './interrupted.js';
 import { explainFailure } from './swarm-causes.js';
 import { compareServices, DEFINITION, type ServiceChange } from './swarm-changes.js';
+import { labelsAskedFor } from './swarm-data-node.js';
 import { type ImageInput, type PinnedImage, pinImages } from './swarm-images.js';
 import {
   recordBefore,
@@ -194,9 +195,16 @@ async function planDeployment(
   const preview = swarmStackFile(source, { configsFolder: 'configs' });
   // The deployment itself handles secrets and images.
   onLosses?.(preview.losses.filter(({ key }) => !/^secrets\.|^services\.[^.]+\.build$/.test(key)));
-  const labels = await placeLabels(nodes, preview.nodeLabels, node, chooseNode);
-  const secrets = await planSecrets(swarm, source, preview.secrets);
   const before = await swarm.services(stack);
+  const inUse = new Set([...before.values()].flatMap(({ Spec }) => labelsAskedFor(Spec.TaskTemplate)));
+  const labels = await placeLabels(nodes, preview.nodeLabels, inUse, node, chooseNode);
+  for (const { label, node: chosen, kept } of labels) {
+    if (!kept && inUse.has(label))
+      context.warn(
+        `no node has the label ${label} any more: on ${chosen.Description.Hostname} the service starts empty, unless that node has its volume`,
+      );
+  }
+  const secrets = await planSecrets(swarm, source, preview.secrets);
   const engine = await createEngine('docker', context);
   const started = performance.now();
   const images = await pinImages({ swarm, nodes, engine, location }, source.project, {

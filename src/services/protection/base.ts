@@ -12,7 +12,7 @@ import { withProjectLock } from '../../system/lock.js';
 import { timeId } from '../../system/time-id.js';
 import type { ServiceContext } from '../context.js';
 import { operation, perform } from '../operation.js';
-import { notProtected } from './switch.js';
+import { notProtected } from './not-protected.js';
 
 const PLACE_IS_ELSEWHERE = 66;
 const BASE = `script="\${PLACE:-$1}/receiver.sh"; [ -f "$script" ] || exit ${PLACE_IS_ELSEWHERE}; exec sh "$script" base`;
@@ -63,7 +63,7 @@ async function takeByReceiver(
 ): Promise<BaseTaken> {
   const place = protectionPlace(location, settings);
   const record = await readRecord(place);
-  if (!record) throw notProtected();
+  if (!record) throw notProtected(location);
   const note = await readReceiverNote(place);
   if (note?.state === 'refused') throw refused(note.message);
   const result = await engine.pipe(

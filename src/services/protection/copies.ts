@@ -31,7 +31,13 @@ export interface Found {
 }
 
 /** Error codes that mean that something is not here but may be elsewhere. */
-const HERE_NO_MORE = ['NOT_PROTECTED', 'NOTHING_TO_BRING_BACK', 'TARGET_OUTSIDE', 'TARGET_NOT_FOUND'];
+const HERE_NO_MORE = [
+  'NOT_PROTECTED',
+  'PROTECTION_NOT_HERE',
+  'NOTHING_TO_BRING_BACK',
+  'TARGET_OUTSIDE',
+  'TARGET_NOT_FOUND',
+];
 
 /**
  * Looks in one place after the other.

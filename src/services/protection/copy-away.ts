@@ -11,7 +11,7 @@ import type { ProjectLocation } from '../../project/locate.js';
 import { type ProjectSettings, readSettings } from '../../project/settings-file.js';
 import { withProjectLock } from '../../system/lock.js';
 import type { ServiceContext } from '../context.js';
-import { notProtected } from './switch.js';
+import { notProtected } from './not-protected.js';
 
 export interface ShipOptions {
   /** True: continue what another machine wrote in the place of copies. */
@@ -70,7 +70,7 @@ export async function followCopies(
   const settings = await readSettings(location);
   if (settings.backup.copyTo === undefined) throw noStore();
   const { signal } = context;
-  if (!(await readRecord(protectionPlace(location, settings)))) throw notProtected();
+  if (!(await readRecord(protectionPlace(location, settings)))) throw notProtected(location);
   const store = await untilReached(context, { location, settings }, input);
   if (!store) return;
   const way = { location, settings, store };
@@ -163,7 +163,7 @@ async function withShipper<T>(
   const owner = { stateFolder: join(location.stateFolder, 'copying') };
   // A lock of its own, not the project's: other commands can run meanwhile.
   return withProjectLock(owner, { command: 'invctl db copy', recovers: true, signal }, async () => {
-    if (!(await readRecord(place))) throw notProtected();
+    if (!(await readRecord(place))) throw notProtected(location);
     const shipper = new Shipper({
       root: store,
       project: location.name,

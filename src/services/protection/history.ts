@@ -16,7 +16,7 @@ import type { Lsn } from '../../postgres/wal.js';
 import { readBytes, readStretch, stretchesOf, type WalEvent } from '../../postgres/wal-records.js';
 import { nearest } from '../../project/nearest.js';
 import type { ServiceContext } from '../context.js';
-import { notProtected } from './switch.js';
+import { notProtected } from './not-protected.js';
 
 export interface HistoryInput {
   /** As typed. */
@@ -51,7 +51,7 @@ export async function tableHistory(context: ServiceContext, input: HistoryInput)
   const database = await findDatabase(await context.engine(), context.project());
   const place = protectionPlace(database.location, database.settings);
   const record = await readRecord(place);
-  if (!record) throw notProtected();
+  if (!record) throw notProtected(database.location);
   const options = { applicationName: 'invctl db history', signal: context.signal };
   const { wanted, table, near } = await withSession(database, options, (session) =>
     whatToLookFor(session, input.table),

@@ -29,6 +29,7 @@ import { chooseFromCopies, type Found, firstFound } from './copies.js';
 import { type RestoreFolders, removeFolder, restoreFolders, swapFiles, unswapFiles } from './data-files.js';
 import { findCommit } from './history.js';
 import { sayMoment, type Target } from './moment.js';
+import { notProtected } from './not-protected.js';
 import {
   inScratch,
   openBeside,
@@ -36,7 +37,6 @@ import {
   type ScratchServer,
   transactionNotFound,
 } from './scratch-server.js';
-import { notProtected } from './switch.js';
 
 const RESTORE_TO = 'db restore --to';
 const PROMOTE_SECONDS = 300;
@@ -184,7 +184,9 @@ export async function drill(
       return result;
     } catch (error) {
       // A refused request is not a failed trial: it is not recorded.
-      const tells = error instanceof UserError && !['NOT_PROTECTED', 'TARGET_OUTSIDE'].includes(error.code);
+      const tells =
+        error instanceof UserError &&
+        !['NOT_PROTECTED', 'PROTECTION_NOT_HERE', 'TARGET_OUTSIDE'].includes(error.code);
       if (tells && !context.signal.aborted) await note({ base: null, rows: 0, failure: error.message });
       throw error;
     }
@@ -316,7 +318,7 @@ async function find(
       ? chooseBefore(context, database, folder, catalogue, target.transaction)
       : choose(catalogue, target);
   const ofHere = async (): Promise<Found> => {
-    if (!record || !here) throw notProtected();
+    if (!record || !here) throw notProtected(database.location);
     const { dataDirectory } = record;
     return { place, record, catalogue: here, choice: await chosenIn(place)(here), dataDirectory };
   };
@@ -331,7 +333,7 @@ async function find(
   // the present server says again what does.
   const others = target.kind === 'moment' ? [ofEarlier, ofHere, away] : [away, ofEarlier];
   const found = await firstFound<Found>([ofHere, ...others]);
-  if (!found) throw notProtected();
+  if (!found) throw notProtected(database.location);
   return found;
 }
 
@@ -484,7 +486,7 @@ async function removeTrial(
 
 async function undoFolders(database: Database, previousId: string): Promise<RestoreFolders> {
   const record = await readRecord(protectionPlace(database.location, database.settings));
-  if (!record) throw notProtected();
+  if (!record) throw notProtected(database.location);
   const { data, previous: incoming } = restoreFolders(record.dataDirectory, previousId);
   return { data, incoming, previous: restoreFolders(data, timeId(new Date())).previous };
 }

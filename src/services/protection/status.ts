@@ -21,6 +21,7 @@ import { receiverName } from '../../project/receiver.js';
 import type { ProjectSettings } from '../../project/settings-file.js';
 import { literal } from '../../system/sql.js';
 import type { ServiceContext } from '../context.js';
+import { protectedThere } from './not-protected.js';
 import { receiverSettings } from './receiver-service.js';
 import { PROTECT_SLOT } from './server-side.js';
 
@@ -52,8 +53,13 @@ export interface ProtectionStatus {
   keepSeconds: number | null;
 }
 
-/** The state of the protection of the project's database now. Changes nothing. */
+/**
+ * The state of the protection of the project's database now. Changes nothing.
+ * @throws UserError PROTECTION_NOT_HERE, of a database on another machine
+ */
 export async function protectionStatus(context: ServiceContext): Promise<ProtectionStatus> {
+  const remote = context.host?.remote;
+  if (remote) throw protectedThere(remote.address.host);
   const database = await findDatabase(await context.engine(), context.project());
   return statusOf(context, database);
 }

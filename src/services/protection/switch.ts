@@ -23,6 +23,7 @@ import { randomSecret } from '../../system/random-secret.js';
 import { timeId } from '../../system/time-id.js';
 import type { ServiceContext } from '../context.js';
 import { operation, perform, type Run } from '../operation.js';
+import { notProtected, protectedThere } from './not-protected.js';
 import { emptyPlace, furnishPlace, placeInCompose } from './place.js';
 import {
   type ComposeEdit,
@@ -135,13 +136,7 @@ export interface Protected {
  */
 export async function protectOn(context: ServiceContext, input: ProtectInput): Promise<Protected> {
   const remote = context.host?.remote;
-  if (remote) {
-    throw new UserError({
-      code: 'PROTECTION_NOT_HERE',
-      message: `what protects every second is a folder of the machine that the database is on, and that is ${remote.address.host}`,
-      hint: `run invctl on ${remote.address.host} itself; from here: invctl db backup, and invctl db schedule`,
-    });
-  }
+  if (remote) throw protectedThere(remote.address.host);
   return changeProtection(context, PROTECT_ON, async (database) => {
     const { location, settings, service, project } = database;
     const place = protectionPlace(location, settings);
@@ -370,7 +365,7 @@ export async function protectOff(
     const record = await readRecord(place);
     const files = await readFiles(location.files);
     const found = files.findLast(({ text }) => withoutReceiver(text) !== undefined);
-    if (!record && !found) throw notProtected();
+    if (!record && !found) throw notProtected(location);
     // The slot, the role and the rest are in the server, so it has to run.
     await withMaintenance(database, sessionOptions(context, PROTECT_OFF), readServer);
     const edit = found && {
@@ -392,14 +387,6 @@ export async function protectOff(
       await takeBack(database, state);
     });
     return { ...(edit ? { file: edit.file } : {}), place, service: receiverName(service) };
-  });
-}
-
-export function notProtected(): UserError {
-  return new UserError({
-    code: 'NOT_PROTECTED',
-    message: 'the protection is off: only a backup can be brought back',
-    hint: 'invctl db protect on      (or: invctl db list)',
   });
 }
 

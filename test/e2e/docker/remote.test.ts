@@ -482,6 +482,25 @@ describe.skipIf(reason)('another machine by SSH', () => {
     expect((await sql('DELETE FROM sold')).code).toBe(0);
     expect((await there('--yes', 'db', 'restore', backup.data.file)).code).toBe(0);
     expect((await sql('SELECT count(*) FROM sold')).stdout).toBe('3\n');
+    expect((await json('db', 'verify', backup.data.file)).ok).toBe(true);
+    // A protection is a folder of the machine of the database: no command of here says that there is none.
+    for (const words of [
+      ['protect', 'status'],
+      ['protect', 'on'],
+      ['protect', 'off'],
+      ['backup', '--base'],
+      ['history', 'sold'],
+      ['verify', '--to', 'latest'],
+      ['restore', '--yes', '--to', 'latest'],
+      ['restore', '--yes', '--to', '1m-ago', '--table', 'sold'],
+    ]) {
+      const { error } = await json('db', ...words);
+      expect([words, error?.code, error?.hint]).toEqual([
+        words,
+        'PROTECTION_NOT_HERE',
+        expect.stringContaining(`run invctl on ${machine.address} itself`),
+      ]);
+    }
     // The project here knows nothing of the one there.
     expect((await run(['--json', '--engine', 'docker', 'db', 'list'])).stdout).not.toContain('.dump');
     await down('--yes', '--volumes', '--no-backup', '--confirm', name);

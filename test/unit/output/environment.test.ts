@@ -33,6 +33,14 @@ describe('a command to type next', () => {
     ['invctl up', 'invctl --host ssh://me@shop up'],
     ['docker system df', 'docker --host ssh://me@shop system df'],
     ['docker service ps shop_api', 'docker --host ssh://me@shop service ps shop_api'],
+    [
+      'docker tag a b && docker push b',
+      'docker --host ssh://me@shop tag a b && docker --host ssh://me@shop push b',
+    ],
+    [
+      'docker exec $(docker ps -q) ls',
+      'docker --host ssh://me@shop exec $(docker --host ssh://me@shop ps -q) ls',
+    ],
     ['docker --host ssh://a@b service logs x', 'docker --host ssh://a@b service logs x'],
     ['docker compose config', 'invctl --host ssh://me@shop compose -- config'],
     ['ssh me@shop docker version', 'ssh me@shop docker version'],

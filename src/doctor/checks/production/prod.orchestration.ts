@@ -39,12 +39,16 @@ function absent(facts: Facts, { services, place, redeploy, database }: Deployed)
 }
 
 function problemsOf({ orchestrator, place, redeploy, look }: Deployed, service: DeployedService): Finding[] {
-  const { name, object, oneShot, wanted, ready, updateProblem, pinned, image } = service;
+  const { name, object, oneShot, wanted, ready, waits, pinned, image } = service;
+  const { updateProblem } = service;
+  const why = waits?.message ?? updateProblem;
   const findings: Finding[] = [];
   if (!oneShot && ready < wanted) {
     findings.push({
-      message: `${ready} of ${wanted} replicas of "${name}" run in ${place}${updateProblem ? `: ${updateProblem}` : ''}`,
-      next: `${redeploy}      (it says why; or: ${look} ${orchestrator === 'k8s' ? object.toLowerCase() : object})`,
+      message: `${ready} of ${wanted} replicas of "${name}" run in ${place}${why ? `: ${why}` : ''}`,
+      next:
+        waits?.next ??
+        `${redeploy}      (it says why; or: ${look} ${orchestrator === 'k8s' ? object.toLowerCase() : object})`,
       service: name,
     });
   } else if (updateProblem) {

@@ -39,8 +39,8 @@ const codeOf = (promise: Promise<unknown>) =>
 
 describe('the node of the data', () => {
   it('is the only one that takes tasks, the one that has the label, or the one that is named', async () => {
-    const placed = async (nodes: SwarmNode[], named?: string) =>
-      (await placeLabels(nodes, [LABEL], named, nobody)).map((one) => [
+    const placed = async (nodes: SwarmNode[], named?: string, ...inUse: string[]) =>
+      (await placeLabels(nodes, [LABEL], new Set(inUse), named, nobody)).map((one) => [
         one.node.Description.Hostname,
         one.kept,
       ]);
@@ -52,13 +52,21 @@ describe('the node of the data', () => {
   });
 
   it('is never guessed, and never another one than has the data', async () => {
-    const code = (nodes: SwarmNode[], named?: string) => codeOf(placeLabels(nodes, [LABEL], named, nobody));
+    const code = (nodes: SwarmNode[], named?: string, ...inUse: string[]) =>
+      codeOf(placeLabels(nodes, [LABEL], new Set(inUse), named, nobody));
     const data = { 'shop.pgdata': 'true' };
     expect(await code([node('a'), node('b')])).toBe('NODE_UNDECIDED');
     expect(await code([node('a', data), node('b', data)])).toBe('LABEL_TWICE');
     expect(await code([node('a', data), node('b')], 'b')).toBe('NODE_HAS_NO_DATA');
     expect(await code([node('a')], 'c')).toBe('NODE_UNKNOWN');
     expect(await code([node('a'), node('a')], 'a')).toBe('NODE_UNKNOWN');
+    // The node with the data is gone: the only one left is not taken for it, unless it is named.
+    expect(await code([node('a')], undefined, LABEL)).toBe('DATA_NODE_AWAY');
+    expect(await code([node('a')], 'a', LABEL)).toBe('nothing thrown');
+    expect(await code([node('a', data, 'drain'), node('b')])).toBe('DATA_NODE_AWAY');
+    expect(await code([node('a', data, 'pause'), node('b')])).toBe('nothing thrown');
+    const down = { ...node('a', data), Status: { State: 'down' } };
+    expect(await code([down, node('b')])).toBe('DATA_NODE_AWAY');
   });
 });
 
@@ -143,10 +151,14 @@ describe('the images of several nodes', () => {
       db: { name: 'db', image: `postgres@sha256:${'a'.repeat(64)}` },
     },
   } as unknown as ComposeProject;
-  const pin = (registryDigest: (image: string) => Promise<string>, of = project) =>
+  const pin = (
+    registryDigest: (image: string) => Promise<string>,
+    of = project,
+    { pull = registryDigest, dryRun = false } = {},
+  ) =>
     pinImages(
       {
-        swarm: { registryDigest } as Swarm,
+        swarm: { registryDigest, pull } as Swarm,
         nodes: [node('a'), node('b')],
         engine: {} as Engine,
         location: {} as ProjectLocation,
@@ -155,7 +167,7 @@ describe('the images of several nodes', () => {
       {
         from: 'built',
         running: new Map(),
-        dryRun: false,
+        dryRun,
         signal: new AbortController().signal,
       },
     );
@@ -170,7 +182,12 @@ describe('the images of several nodes', () => {
 
   it('are none that one engine alone has', async () => {
     const refused = async (): Promise<string> => {
-      throw new CommandError({ argv: ['docker'], status: 1, signal: null, stderrTail: 'ERROR: not found' });
+      throw new CommandError({
+        argv: ['docker'],
+        status: 1,
+        signal: null,
+        stderrTail: 'ERROR: shop:2: not found',
+      });
     };
     const error = await pin(refused).catch((thrown) => thrown);
     expect([error.code, error.hint]).toEqual([
@@ -181,8 +198,30 @@ describe('the images of several nodes', () => {
     const { api, ...others } = project.services;
     const pulled = { ...project, services: { ...others, api: { ...api, build: undefined } } };
     const other = await pin(refused, pulled as unknown as ComposeProject).catch((thrown) => thrown);
-    expect(other.hint).toContain(
-      'docker tag registry.example.com/shop:2 registry.example.com/shop:2 && docker push',
+    expect(other.hint).toMatch(/^docker push registry\.example\.com\/shop:2 /);
+    const unnamed = { ...project, services: { db: { name: 'db', image: 'postgres:16' } } };
+    const hub = await pin(refused, unnamed as unknown as ComposeProject).catch((thrown) => thrown);
+    expect(hub.hint).toContain(
+      'docker tag postgres:16 registry.example.com/postgres:16 && docker push registry.example.com/postgres:16',
     );
+  });
+
+  it('are pulled by the engine where this machine does not reach its registry', async () => {
+    const digest = `sha256:${'b'.repeat(64)}`;
+    const failed = (said: string) => async (): Promise<string> => {
+      throw new CommandError({ argv: ['docker'], status: 1, signal: null, stderrTail: said });
+    };
+    const http = failed('ERROR: http: server gave HTTP response to HTTPS client');
+    const pinned = async (pull: (image: string) => Promise<string>, dryRun = false) =>
+      (await pin(http, project, { pull, dryRun })).map((one) => one.pinned)[0];
+    expect(await pinned(async () => digest)).toBe(`registry.example.com/shop:2@${digest}`);
+    expect(await pinned(failed('never asked'), true)).toBe('registry.example.com/shop:2');
+    const error = await pinned(failed('Error response from daemon: no route to host')).catch(
+      (thrown) => thrown,
+    );
+    expect([error.code, error.message]).toEqual([
+      'IMAGE_NOT_IN_REGISTRY',
+      expect.stringContaining('no route to host'),
+    ]);
   });
 });
