@@ -17,6 +17,8 @@ export const manifestSchema = databaseFactsSchema.extend({
   /** Ids sort by time. */
   id: z.string(),
   project: z.string(),
+  /** `backupPlace`; absent: of the project itself, or of a time before this was written. */
+  place: z.string().optional(),
   /** Name of the archive, in the same folder as the manifest. */
   file: z.string(),
   /** `custom`: for pg_restore. `plain`: SQL. `physical`: the server's data folder, for the same major version. */

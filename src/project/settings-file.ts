@@ -160,19 +160,27 @@ export type RetentionPolicy = z.infer<typeof keepSchema>;
  * another machine, have a subfolder of their own.
  * @throws UserError CONFIG_INVALID (exit 4) with the file, and the line or the key.
  */
-export async function readSettings({
-  directory,
+export async function readSettings(
+  location: Pick<ProjectLocation, 'directory' | 'environment' | 'host'>,
+): Promise<ProjectSettings> {
+  const settings = await readFileOf(location.directory);
+  const { backup } = settings;
+  const place = backupPlace(location);
+  if (place === undefined) return settings;
+  return { ...settings, backup: { ...backup, folder: join(backup.folder, place) } };
+}
+
+/**
+ * Which of the project's databases a backup is of: the environment, and the other machine or cluster. Undefined
+ * for the project itself on this machine. It is a path relative to the folder of the backups.
+ */
+export function backupPlace({
   environment,
   host,
-}: Pick<ProjectLocation, 'directory' | 'environment' | 'host'>): Promise<ProjectSettings> {
-  const settings = await readFileOf(directory);
-  const { backup } = settings;
-  const folder = join(
-    backup.folder,
-    environment?.name ?? '',
-    host?.stateName === undefined ? '' : join('hosts', host.stateName),
-  );
-  return folder === join(backup.folder) ? settings : { ...settings, backup: { ...backup, folder } };
+}: Pick<ProjectLocation, 'environment' | 'host'>): string | undefined {
+  const parts = [environment?.name, ...(host?.stateName === undefined ? [] : ['hosts', host.stateName])];
+  const named = parts.filter((part) => part !== undefined);
+  return named.length === 0 ? undefined : named.join('/');
 }
 
 async function readFileOf(directory: string): Promise<ProjectSettings> {

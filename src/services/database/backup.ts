@@ -24,6 +24,7 @@ import { encryptInto, readIdentities } from '../../backup/encryption.js';
 import { type Level, type Manifest, manifestPath } from '../../backup/manifest.js';
 import { UserError } from '../../errors.js';
 import { type Database, findDatabase, lacksClientPrograms } from '../../postgres/database.js';
+import { backupPlace } from '../../project/settings-file.js';
 import { readJournal } from '../../system/journal.js';
 import { withProjectLock } from '../../system/lock.js';
 import { packageVersion } from '../../system/package-version.js';
@@ -211,10 +212,12 @@ async function newManifest(
   dumped: Dumped,
   digest: Digest,
 ): Promise<Manifest> {
+  const place = backupPlace(database.location);
   return {
     manifestVersion: 1,
     id,
     project: database.location.name,
+    ...(place === undefined ? {} : { place }),
     file: basename(file),
     format,
     ...(recipients ? { encryption: { format: 'age', recipients } } : {}),

@@ -13,7 +13,7 @@ import {
 import { pruneServers } from '../../backup/protection/prune-copied.js';
 import { type Unneeded, unneeded } from '../../backup/protection/retention.js';
 import { UserError } from '../../errors.js';
-import { type RetentionPolicy, readSettings } from '../../project/settings-file.js';
+import { backupPlace, type RetentionPolicy, readSettings } from '../../project/settings-file.js';
 import { withProjectLock } from '../../system/lock.js';
 import type { ServiceContext } from '../context.js';
 
@@ -34,7 +34,8 @@ export interface PruneResult {
 }
 
 /**
- * Removes the backups that the policy does not keep, and the copies by the same rules. Only verified backups
+ * Removes the backups that the policy does not keep, and their copies by the same rules; copies of the project's
+ * other databases, in environments and on other machines, are neither counted nor removed. Only verified backups
  * count, and the last verified one always stays. Of the protection it removes what is older than `db protect
  * on --keep` says, which the receiver also does by itself while it runs.
  *
@@ -68,7 +69,8 @@ export async function prune(
     try {
       const store = await configuredStore(context, { location, settings });
       if (!store) return here;
-      const copies = divide(await listCopies(store, location.name), policy);
+      const ofPlace = ({ manifest }: BackupCopy) => manifest.place === backupPlace(location);
+      const copies = divide((await listCopies(store, location.name)).filter(ofPlace), policy);
       if (!input.dryRun) for (const { name } of copies.removed) await removeStoredCopy(store, name);
       const protection = await pruneServers(store, location.name, { dryRun: input.dryRun });
       const addresses = (of: readonly BackupCopy[]) => of.map(({ name }) => `${store.address}/${name}`);

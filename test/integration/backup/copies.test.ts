@@ -81,7 +81,15 @@ class Project {
   }
 
   /** @param day of November 2026 */
-  backup(day: number, { bytes = 1000, project = this.name, level = 1 } = {}): string {
+  backup(
+    day: number,
+    {
+      bytes = 1000,
+      project = this.name,
+      level = 1,
+      place,
+    }: { bytes?: number; project?: string; level?: number; place?: string } = {},
+  ): string {
     const id = `202611${String(day).padStart(2, '0')}T020000Z`;
     const file = join(this.folder, `${project}-${id}.dump`);
     const content = randomBytes(bytes);
@@ -89,6 +97,7 @@ class Project {
       manifestVersion: 1,
       id,
       project,
+      ...(place ? { place } : {}),
       file: basename(file),
       format: 'custom',
       compression: 'zstd',
@@ -415,11 +424,12 @@ describe.each([
       });
     });
 
-    it('are pruned by the same rules, those of this project alone, and never the last verified one', async () => {
+    it('are pruned by the same rules, those of this database of this project alone, and never the last verified one', async () => {
       const files = [10, 11, 12].map((day) => project.backup(day));
       const other = project.backup(5, { project: 'another' });
+      const production = project.backup(4, { place: 'production/hosts/ssh-shop' });
       await project.data('db', 'copy');
-      for (const file of [...files, other]) {
+      for (const file of [...files, other, production]) {
         rmSync(file);
         rmSync(`${file}.manifest.json`);
       }
@@ -431,10 +441,10 @@ describe.each([
         removed: [addresses[1], addresses[0]],
         protection: [],
       });
-      expect(await away.store.names()).toHaveLength(8);
+      expect(await away.store.names()).toHaveLength(10);
       await project.data('db', 'prune', ...keepOne);
       expect((await away.store.names()).sort()).toEqual(
-        [other, files[2] as string]
+        [other, production, files[2] as string]
           .flatMap((file) => [basename(file), `${basename(file)}.manifest.json`])
           .sort(),
       );
