@@ -50,6 +50,7 @@ const files = [
   'test/e2e/docker/day.test.ts',
   'test/e2e/docker/doctor/faults.test.ts',
   'test/e2e/docker/project/random-projects.test.ts',
+  'test/e2e/docker/deploy/swarm-nodes.test.ts',
   'test/e2e/docker/deploy/swarm.test.ts',
   'test/e2e/docker/remote.test.ts',
   'test/e2e/docker/no-secret-in-output.test.ts',

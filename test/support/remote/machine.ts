@@ -30,12 +30,18 @@ export function whyNoMachine(): string | undefined {
 export interface Machine {
   /** Its IP address. */
   address: string;
+  /** Its network namespace, and its host name. */
+  name: string;
+  /** The address of this machine, as it sees it. */
+  gateway: string;
   /** For programs that are to reach it: an `ssh` that knows its key, and nothing of the user who runs the tests. */
   env: Record<string, string>;
   /** File of the host keys that `ssh` knows. */
   knownHosts: string;
   /** Runs a command of the shell there as root. */
   run(command: string): Promise<string>;
+  /** Copies an image of this machine's engine. */
+  load(image: string): void;
   /** Ends what was started there and removes all of it. */
   remove(): void;
 }
@@ -70,9 +76,16 @@ export function startMachine(): Machine {
   chmodSync(ssh, 0o755);
   return {
     address,
+    name: `invctlm${number}`,
+    gateway: `10.214.${number}.1`,
     env: { PATH: `${join(folder, 'bin')}:${process.env.PATH}` },
     knownHosts,
     run: async (command) => (await execute(ssh, [`root@${address}`, command])).stdout.trim(),
+    load(image) {
+      execFileSync('sh', ['-c', `docker save ${image} | ${ssh} root@${address} docker load`], {
+        stdio: ['ignore', 'ignore', 'inherit'],
+      });
+    },
     remove,
   };
 }
