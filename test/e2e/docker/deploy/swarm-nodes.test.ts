@@ -112,7 +112,9 @@ describe.skipIf(reason)('deploy swarm on two machines', () => {
         ),
       )
     ).map((text) => text.trim());
-  const both = (text: string) => [text, text];
+  /** A task is healthy before its program listens. */
+  const bothAnswer = (text: string) =>
+    until(async () => (await answers()).every((answer) => answer === text), `both answer: ${text}`);
   /** The nodes of the tasks that run. */
   const placed = async (service: string) =>
     (
@@ -148,7 +150,7 @@ describe.skipIf(reason)('deploy swarm on two machines', () => {
     const sql = `docker exec $(docker ps -qf name=${name}_db) psql -U postgres -d shop -c`;
     await manager(`${sql} 'CREATE TABLE sold AS SELECT generate_series(1, 3) AS id'`);
     // That of the worker reads the database over the overlay network.
-    expect(await answers()).toEqual(both('edition 1, sold 3'));
+    await bothAnswer('edition 1, sold 3');
 
     const { data: status } = await json('status');
     expect(status.services.map((one: { replicas: object }) => one.replicas)).toEqual([
@@ -166,7 +168,7 @@ describe.skipIf(reason)('deploy swarm on two machines', () => {
     const broken = await json('deploy', 'swarm');
     expect([broken.code, broken.error.state]).toEqual([6, 'back']);
     expect(broken.error.message).toContain('the host name "databse" is not known in its network');
-    expect(await answers()).toEqual(both('edition 1, sold 3'));
+    await bothAnswer('edition 1, sold 3');
 
     await edition(2);
     await nodes.registryForWorker(false);
@@ -174,16 +176,16 @@ describe.skipIf(reason)('deploy swarm on two machines', () => {
     expect([unpulled.code, unpulled.error.state]).toEqual([6, 'back']);
     expect(unpulled.error.message).toContain(`the node ${second} cannot pull the image ${nodes.registry}/`);
     expect(unpulled.error.hint).toContain(`ssh ${second} docker pull ${nodes.registry}/`);
-    expect(await answers()).toEqual(both('edition 1, sold 3'));
+    await bothAnswer('edition 1, sold 3');
     await nodes.registryForWorker(true);
     expect((await json('deploy', 'swarm')).error).toBeUndefined();
-    expect(await answers()).toEqual(both('edition 2, sold 3'));
+    await bothAnswer('edition 2, sold 3');
 
     const before = readFileSync(join(folder, 'secrets/db_password.txt'), 'utf8');
     const rotated = await json('secrets', 'rotate', '--swarm');
     expect([rotated.error, rotated.stderr]).toEqual([undefined, expect.not.stringContaining('health check')]);
     expect(readFileSync(join(folder, 'secrets/db_password.txt'), 'utf8')).not.toBe(before);
-    await until(async () => (await answers()).every((text) => text === 'edition 2, sold 3'), 'both answer');
+    await bothAnswer('edition 2, sold 3');
 
     // The worker goes away in the middle of an update.
     await edition(3);
@@ -222,7 +224,7 @@ describe.skipIf(reason)('deploy swarm on two machines', () => {
     await manager(`docker node update --label-add ${name}.pgdata=true ${first}`);
     await manager(`docker service update --detach --force ${name}_db`);
     await until(async () => (await json('deploy', 'swarm')).error === undefined, 'it is deployed again');
-    await until(async () => (await answers()).every((text) => text === 'edition 3, sold 3'), 'both answer');
+    await bothAnswer('edition 3, sold 3');
   }, 1_200_000);
 
   const updateOf = (service: string) =>
