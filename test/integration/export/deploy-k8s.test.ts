@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
-import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it, vi } from 'vitest';
@@ -9,6 +8,7 @@ import { parse, stringify } from 'yaml';
 import { invctl } from '../../support/cli.js';
 import { clusterEnvironment, kubectl, kubectlWith, withoutCluster } from '../../support/export/cluster.js';
 import { type Played, playKubelet } from '../../support/export/played-kubelet.js';
+import { severableProxy } from '../../support/export/severable-proxy.js';
 import { atFullSize } from '../../support/fault-counts.js';
 import { killedAt } from '../../support/kill-at-step.js';
 import { killsOf } from '../../support/kills.js';
@@ -586,16 +586,8 @@ describe.skipIf(withoutCluster)('deploy k8s', () => {
     const { folder, deploy } = await project();
     const kubeconfig = parse(readFileSync(clusterEnvironment.KUBECONFIG as string, 'utf8'));
     const port = Number(new URL(kubeconfig.clusters[0].cluster.server).port);
-    const sockets: Socket[] = [];
-    const proxy = createServer((socket) => {
-      const server = connect(port, '127.0.0.1');
-      sockets.push(socket, server);
-      for (const one of [socket, server]) one.on('error', () => {});
-      socket.pipe(server).pipe(socket);
-    });
-    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
-    const address = proxy.address();
-    kubeconfig.clusters[0].cluster.server = `https://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`;
+    const { port: own, cut } = await severableProxy(port);
+    kubeconfig.clusters[0].cluster.server = `https://127.0.0.1:${own}`;
     const file = join(folder, 'kubeconfig');
     writeFileSync(file, stringify(kubeconfig));
     const running = deploy([], { KUBECONFIG: file });
@@ -603,8 +595,7 @@ describe.skipIf(withoutCluster)('deploy k8s', () => {
     for (let i = 0; i < 200 && get(namespace, 'pods').items.length === 0; i += 1) {
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
-    proxy.close();
-    for (const socket of sockets) socket.destroy();
+    cut();
     const { code, error } = await running;
     expect([code, error.code]).toEqual([3, 'KUBE_UNREACHABLE']);
     expect(error.message).toContain('the orchestrator stopped answering while');

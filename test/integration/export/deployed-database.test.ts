@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
-import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { invctl } from '../../support/cli.js';
 import { podCluster, withoutPods } from '../../support/export/cluster.js';
+import { severableProxy } from '../../support/export/severable-proxy.js';
 import { killedAt } from '../../support/kill-at-step.js';
 import { killsOf } from '../../support/kills.js';
 
@@ -92,26 +92,11 @@ describe.skipIf(withoutPods())('the database that is deployed to a cluster', () 
   async function throughProxy(): Promise<{ env: NodeJS.ProcessEnv; cut(): void }> {
     const { clusters } = parse(readFileSync(environment.KUBECONFIG as string, 'utf8'));
     const port = Number(new URL(clusters[0].cluster.server).port);
-    const sockets: Socket[] = [];
-    const proxy = createServer((socket) => {
-      const server = connect(port, '127.0.0.1');
-      sockets.push(socket, server);
-      for (const one of [socket, server]) one.on('error', () => {});
-      socket.pipe(server).pipe(socket);
-    });
-    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
-    const address = proxy.address();
-    const own = typeof address === 'object' ? address?.port : 0;
+    const { port: own, cut } = await severableProxy(port);
     const env = kubeconfig((config) => {
       config.clusters[0].cluster.server = `https://127.0.0.1:${own}`;
     });
-    return {
-      env,
-      cut() {
-        proxy.close();
-        for (const socket of sockets) socket.destroy();
-      },
-    };
+    return { env, cut };
   }
 
   beforeAll(async () => {
