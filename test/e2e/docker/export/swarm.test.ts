@@ -36,10 +36,13 @@ async function deployed(directory: string, env: NodeJS.ProcessEnv) {
   };
 }
 
-/** The client loses line feeds at the edges of a text when it prints it; it deploys them. */
+/** The client loses line feeds at the edges of a name or value when it prints it; it deploys them. */
 function onOneLine(environment: Record<string, string | null>): Record<string, string | undefined> {
   return Object.fromEntries(
-    Object.entries(environment).map(([name, value]) => [name, value?.replaceAll('\n', '')]),
+    Object.entries(environment).map(([name, value]) => [
+      name.replaceAll('\n', ''),
+      value?.replaceAll('\n', ''),
+    ]),
   );
 }
 
