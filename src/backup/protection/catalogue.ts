@@ -35,6 +35,8 @@ export interface Catalogue {
   segmentBytes: number;
   /** Oldest first. */
   bases: Base[];
+  /** Marks of bases that cannot be read: nothing can be restored from those. */
+  unreadable: string[];
   runs: SegmentRun[];
   /** Ancestors of each timeline that has any. */
   histories: ReadonlyMap<number, Ancestor[]>;
@@ -66,14 +68,15 @@ export interface RecoveryPlan {
 
 interface Reach {
   base: Base;
-  chain: Base[];
   timeline: number;
-  segments: Segment[];
+  /** The last segment that is stored after the base without a gap. */
+  last: Segment;
   from: Date;
   /** Before `from`: it has WAL, of which no moment is known to be complete yet. */
   until: Date;
   /** True: its WAL is all that was received of the live server. */
   toLiveEnd: boolean;
+  plan(): Pick<RecoveryPlan, 'base' | 'chain' | 'timeline' | 'segments'>;
 }
 
 /** Returns the moments that can be restored, as spans without a gap, oldest first. */
@@ -104,8 +107,7 @@ export function planRecovery(catalogue: Catalogue, moment?: Date): RecoveryPlan 
     .sort((a, b) => b.base.endedAt.getTime() - a.base.endedAt.getTime())
     .at(0);
   if (!best) return undefined;
-  const { base, chain, timeline, segments } = best;
-  return { base, chain, timeline, segments, toEnd: moment === undefined };
+  return { ...best.plan(), toEnd: moment === undefined };
 }
 
 /**
@@ -116,9 +118,7 @@ export function planEverything(catalogue: Catalogue): RecoveryPlan | undefined {
   const [oldest] = toLatest(reaches(catalogue)).sort(
     (a, b) => a.base.endedAt.getTime() - b.base.endedAt.getTime(),
   );
-  if (!oldest) return undefined;
-  const { base, chain, timeline, segments } = oldest;
-  return { base, chain, timeline, segments, toEnd: true };
+  return oldest && { ...oldest.plan(), toEnd: true };
 }
 
 /**
@@ -128,7 +128,7 @@ export function planEverything(catalogue: Catalogue): RecoveryPlan | undefined {
 function toLatest(found: readonly Reach[]): Reach[] {
   const live = found.filter(({ toLiveEnd }) => toLiveEnd);
   if (live.length > 0) return live;
-  const latest = Math.max(...found.map(({ until }) => until.getTime()));
+  const latest = found.reduce((max, { until }) => Math.max(max, until.getTime()), 0);
   return found.filter(({ until }) => until.getTime() === latest);
 }
 
@@ -136,9 +136,7 @@ function toLatest(found: readonly Reach[]): Reach[] {
 export function liveWal(catalogue: Catalogue): Segment[] {
   const timeline = catalogue.live.at(-1)?.timeline;
   if (timeline === undefined) return [];
-  return [...segmentsOf(catalogue, lineageOf(catalogue, timeline)).values()].sort(
-    (a, b) => b.number - a.number,
-  );
+  return segmentsOf(storedBy(catalogue), lineageOf(catalogue, timeline), catalogue.segmentBytes).toReversed();
 }
 
 /**
@@ -149,18 +147,19 @@ export function planBefore(catalogue: Catalogue, lsn: Lsn): RecoveryPlan | undef
   const timeline = catalogue.live.at(-1)?.timeline;
   const [best] = reaches(catalogue)
     .filter((reach) => reach.timeline === timeline && reach.base.endLsn <= lsn)
-    .filter(({ segments }) => (segments.at(-1)?.number ?? -1) >= segmentOf(lsn, catalogue.segmentBytes))
+    .filter(({ last }) => last.number >= segmentOf(lsn, catalogue.segmentBytes))
     .sort((a, b) => b.base.endedAt.getTime() - a.base.endedAt.getTime());
-  if (!best) return undefined;
-  const { base, chain, timeline: from, segments } = best;
-  return { base, chain, timeline: from, segments, toEnd: false };
+  return best && { ...best.plan(), toEnd: false };
 }
 
-/** Returns a base and those that it builds on, oldest first; undefined if one of them is missing. */
-export function chainOf(bases: readonly Base[], base: Base): Base[] | undefined {
+/**
+ * Returns a base and those that it builds on, oldest first; undefined if one of them is missing.
+ * @param bases by their ids.
+ */
+export function chainOf(bases: ReadonlyMap<string, Base>, base: Base): Base[] | undefined {
   const chain = [base];
   for (let { parent } = base; parent !== undefined; ) {
-    const found = bases.find(({ id }) => id === parent);
+    const found = bases.get(parent);
     if (!found || chain.includes(found)) return undefined;
     chain.unshift(found);
     parent = found.parent;
@@ -168,98 +167,119 @@ export function chainOf(bases: readonly Base[], base: Base): Base[] | undefined 
   return chain;
 }
 
+/** Bases by their ids. */
+export function basesById(bases: readonly Base[]): ReadonlyMap<string, Base> {
+  return new Map(bases.map((base) => [base.id, base]));
+}
+
 /** Returns how far each base reaches on each timeline while that was the live one. */
 function reaches(catalogue: Catalogue): Reach[] {
-  const { bases, live, segmentBytes } = catalogue;
+  const { live, segmentBytes } = catalogue;
+  const byId = basesById(catalogue.bases);
+  const bases = catalogue.bases.flatMap((base) => {
+    const chain = chainOf(byId, base);
+    return chain ? [{ base, chain }] : [];
+  });
+  const stored = storedBy(catalogue);
+  const stretches = new Map<number, Stretches>();
   return live.flatMap(({ at, timeline }, index): Reach[] => {
     const liveUntil = live[index + 1]?.at;
     const lineage = lineageOf(catalogue, timeline);
-    return bases.flatMap((base): Reach[] => {
-      const chain = chainOf(bases, base);
-      const own = lineage.find((one) => one.timeline === base.timeline);
-      if (!chain || !own || (own.switchedAt !== undefined && base.endLsn > own.switchedAt)) return [];
-      const segments = contiguous(catalogue, lineage, segmentOf(base.startLsn, segmentBytes));
-      const last = segments.at(-1);
+    const known = stretches.get(timeline) ?? stretchesOf(segmentsOf(stored, lineage, segmentBytes));
+    stretches.set(timeline, known);
+    const highest = stored.get(timeline)?.highest;
+    return bases.flatMap(({ base, chain }): Reach[] => {
+      if (!lineage.has(base.timeline)) return [];
+      const switchedAt = lineage.get(base.timeline);
+      if (switchedAt !== undefined && base.endLsn > switchedAt) return [];
+      const first = segmentOf(base.startLsn, segmentBytes);
+      const last = known.lastFrom(first);
       // The last byte that it needs, not the first one after it.
       if (!last || last.number < segmentOf(base.endLsn - 1n, segmentBytes)) return [];
       const from = new Date(Math.max(base.endedAt.getTime(), index === 0 ? 0 : at.getTime()));
-      const until = untilOf(catalogue, last, timeline, liveUntil);
-      const toLiveEnd =
-        liveUntil === undefined && isLastOf(catalogue, last, timeline) && isWhole(catalogue, base, until);
-      return until < from && !toLiveEnd ? [] : [{ base, chain, timeline, segments, from, until, toLiveEnd }];
+      const isLast = last.timeline === timeline && last.number === highest;
+      const until = isLast ? (liveUntil ?? catalogue.covered ?? last.changedAt) : last.changedAt;
+      const toLiveEnd = liveUntil === undefined && isLast && isWhole(catalogue, base, until);
+      if (until < from && !toLiveEnd) return [];
+      const plan = () => ({ base, chain, timeline, segments: known.from(first) });
+      return [{ base, timeline, last, from, until, toLiveEnd, plan }];
     });
   });
 }
 
-/**
- * Returns a timeline and its ancestors, newest first, each with the position at which the next one branched
- * off.
- */
-function lineageOf(
-  { histories }: Catalogue,
-  timeline: number,
-): { timeline: number; switchedAt: Lsn | undefined }[] {
+/** A timeline and its ancestors, newest first, each with the position at which the next one branched off. */
+type Lineage = ReadonlyMap<number, Lsn | undefined>;
+
+function lineageOf({ histories }: Catalogue, timeline: number): Lineage {
   const ancestors = histories.get(timeline) ?? [];
-  return [{ timeline, switchedAt: undefined }, ...ancestors.toReversed()];
+  return new Map([
+    [timeline, undefined],
+    ...ancestors.toReversed().map((one) => [one.timeline, one.switchedAt] as const),
+  ]);
 }
 
-/**
- * Returns the segments of a lineage by number, without duplicates: complete ones, of the newest timeline that
- * has them.
- */
-function segmentsOf(
-  { runs, segmentBytes }: Catalogue,
-  lineage: readonly { timeline: number; switchedAt: Lsn | undefined }[],
-): Map<number, Segment> {
-  const newestFirst = new Map<number, Segment>();
-  for (const { timeline, switchedAt } of lineage) {
-    for (const segment of runs.flatMap((run) => run.segments)) {
-      if (segment.timeline !== timeline) continue;
-      if (switchedAt !== undefined && segment.number > segmentOf(switchedAt - 1n, segmentBytes)) continue;
-      const known = newestFirst.get(segment.number);
-      if (!known || (known.timeline === timeline && (known.partial || !segment.partial))) {
-        newestFirst.set(segment.number, segment);
-      }
+/** The segments of one timeline. */
+interface Stored {
+  /** Without duplicates; a complete one rather than one that is not. */
+  segments: Map<number, Segment>;
+  /** Their highest number. */
+  highest: number;
+}
+
+function storedBy({ runs }: Catalogue): ReadonlyMap<number, Stored> {
+  const found = new Map<number, Stored>();
+  for (const { segments } of runs) {
+    for (const segment of segments) {
+      const { timeline, number } = segment;
+      const of = found.get(timeline) ?? { segments: new Map(), highest: number };
+      found.set(timeline, of);
+      of.highest = Math.max(of.highest, number);
+      if (of.segments.get(number)?.partial !== false || !segment.partial) of.segments.set(number, segment);
     }
   }
-  return newestFirst;
+  return found;
 }
 
-/** Returns the segments of the lineage from one segment on, until the first missing one. */
-function contiguous(
-  catalogue: Catalogue,
-  lineage: readonly { timeline: number; switchedAt: Lsn | undefined }[],
-  first: number,
-): Segment[] {
-  const newestFirst = segmentsOf(catalogue, lineage);
-  const found: Segment[] = [];
-  for (let number = first; ; number += 1) {
-    const segment = newestFirst.get(number);
-    if (!segment) return found;
-    found.push(segment);
+/** Returns the segments of a lineage in order, each of the newest timeline that has it. */
+function segmentsOf(stored: ReadonlyMap<number, Stored>, lineage: Lineage, segmentBytes: number): Segment[] {
+  const found = new Map<number, Segment>();
+  for (const [timeline, switchedAt] of lineage) {
+    const end = switchedAt === undefined ? undefined : segmentOf(switchedAt - 1n, segmentBytes);
+    for (const [number, segment] of stored.get(timeline)?.segments ?? []) {
+      if ((end === undefined || number <= end) && !found.has(number)) found.set(number, segment);
+    }
+  }
+  return [...found.values()].sort((a, b) => a.number - b.number);
+}
+
+/** Stretches of WAL without a gap. */
+interface Stretches {
+  /** The segment with a number, and those after it until the first missing one. */
+  from(number: number): Segment[];
+  /** The last of them; undefined: there is none with that number. */
+  lastFrom(number: number): Segment | undefined;
+}
+
+/** @param segments of a lineage, in order. */
+function stretchesOf(segments: readonly Segment[]): Stretches {
+  const at = new Map(segments.map(({ number }, index) => [number, index]));
+  // The index of the last one of each one's stretch.
+  const ends = segments.map((_, index) => index);
+  for (let index = segments.length - 2; index >= 0; index -= 1) {
+    const [one, next] = [segments[index] as Segment, segments[index + 1] as Segment];
     // After a segment that was cut off it is unknown whether WAL is missing, unless a later timeline
     // continues there.
-    if (segment.partial && newestFirst.get(number + 1)?.timeline === segment.timeline) return found;
+    const goesOn = next.number === one.number + 1 && !(one.partial && next.timeline === one.timeline);
+    if (goesOn) ends[index] = ends[index + 1] as number;
   }
+  const endFrom = (number: number) => ends[at.get(number) ?? -1];
+  return {
+    from: (number) => segments.slice(at.get(number), (endFrom(number) ?? -1) + 1),
+    lastFrom: (number) => segments[endFrom(number) ?? -1],
+  };
 }
 
 /** Whether the WAL is stored up to the position at which a base is consistent; a segment may be stored in part. */
 function isWhole({ end }: Catalogue, base: Base, until: Date): boolean {
   return end === undefined ? base.endedAt <= until : base.endLsn <= end;
-}
-
-function isLastOf({ runs }: Catalogue, last: Segment, timeline: number): boolean {
-  const newest = runs
-    .flatMap((run) => run.segments)
-    .filter((segment) => segment.timeline === timeline)
-    .every(({ number }) => number <= last.number);
-  return newest && last.timeline === timeline;
-}
-
-/** Returns until when the WAL that ends with `last` is known to be complete. */
-function untilOf(catalogue: Catalogue, last: Segment, timeline: number, liveUntil: Date | undefined): Date {
-  const { covered } = catalogue;
-  if (!isLastOf(catalogue, last, timeline)) return last.changedAt;
-  if (liveUntil !== undefined) return liveUntil;
-  return covered ?? last.changedAt;
 }

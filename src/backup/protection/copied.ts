@@ -116,15 +116,19 @@ export async function readCopied(store: CopyStore): Promise<CopiedProtection | u
       const mark = await readJson(store, baseMark(id), copiedBaseSchema);
       if (!mark) return [];
       const bytes = mark.files.reduce((sum, file) => sum + file.bytes, 0);
-      return [
-        baseOf(mark.base, { folder: `${store.address}/${basePart(id, '')}`.replace(/\.$/, ''), bytes }),
-      ];
+      const base = baseOf(mark.base, {
+        folder: `${store.address}/${basePart(id, '')}`.replace(/\.$/, ''),
+        bytes,
+      });
+      if (!base) throw copyDamaged(`${store.address}/${baseMark(id)}`, 'is not what invctl writes there');
+      return [base];
     }),
   );
   const live = parseLive(state?.runs ?? '');
   const catalogue: Catalogue = {
     segmentBytes: record.segmentBytes,
     bases: bases.flat(),
+    unreadable: [],
     runs: runsOf(names, note?.covered),
     histories: await readHistories(store, names),
     live,

@@ -14,8 +14,11 @@ import { findStored, type Opener, readStored, type StoredFile, unpackedName } fr
 
 /** Folder of the protection, inside that of the backups. */
 export const PROTECTION_FOLDER = 'protection';
+/** The mark of a base that is whole. */
+const BASE_MARK = 'base.json';
 const BASE_ID = /^\d{8}T\d{6}Z$/;
 const RUN_NAME = /^[0-9A-F]{8}-\d{4}$/;
+const LSN = /^[0-9A-F]+\/[0-9A-F]+$/;
 const HISTORY = /^([0-9A-F]{8})\.history$/;
 
 /** Absolute folder of the project's bases and WAL. */
@@ -51,8 +54,8 @@ const baseSchema = z.object({
   startedAt: z.number(),
   endedAt: z.number(),
   timeline: z.int(),
-  startLsn: z.string(),
-  endLsn: z.string(),
+  startLsn: z.string().regex(LSN),
+  endLsn: z.string().regex(LSN),
   parent: z.string().optional(),
 });
 
@@ -124,24 +127,18 @@ export async function baseFailure(place: string): Promise<string | undefined> {
   return (await readIfThere(join(place, 'state', 'base-failed')))?.trim();
 }
 
-/** Reads everything in the place. Files that are cut off or still being written are left out. */
+/**
+ * Reads everything in the place: each folder is listed once. Files that are cut off or still being written are
+ * left out.
+ */
 export async function readCatalogue(place: string, { segmentBytes }: ProtectionRecord): Promise<Catalogue> {
-  const [bases, runs, note] = await Promise.all([
+  const [{ bases, unreadable }, wal, note, live] = await Promise.all([
     readBases(place),
-    readRuns(place, segmentBytes),
+    readWal(place, segmentBytes),
     readReceiverNote(place),
+    readLive(place),
   ]);
-  const histories = new Map<number, Ancestor[]>();
-  for (const { name } of runs) {
-    for (const file of await names(join(place, 'wal', name))) {
-      const [, timeline] = HISTORY.exec(file) ?? [];
-      if (timeline === undefined) continue;
-      const text = await readFile(join(place, 'wal', name, file), 'utf8');
-      histories.set(Number.parseInt(timeline, 16), parseHistory(text));
-    }
-  }
-  const live = await readLive(place);
-  return { segmentBytes, bases, runs, histories, live, ...endOf(note, live) };
+  return { segmentBytes, bases, unreadable, ...wal, live, ...endOf(note, live) };
 }
 
 /** How far the receiver had come; a position is one of its timeline alone, and may be higher than those of the next. */
@@ -156,25 +153,33 @@ export function endOf(
   };
 }
 
-async function readBases(place: string): Promise<Base[]> {
+async function readBases(place: string): Promise<Pick<Catalogue, 'bases' | 'unreadable'>> {
   const ids = (await names(join(place, 'bases'))).filter((name) => BASE_ID.test(name)).sort();
+  const unreadable: string[] = [];
   const bases = await Promise.all(
     ids.map(async (id): Promise<Base[]> => {
       const folder = join(place, 'bases', id);
-      const text = await readIfThere(join(folder, 'base.json'));
+      const files = await names(folder);
+      const mark = join(folder, BASE_MARK);
+      const text = files.includes(BASE_MARK) ? await readIfThere(mark) : undefined;
       if (text === undefined) return [];
-      const sizes = await Promise.all(
-        (await names(folder)).map(async (name) => (await stat(join(folder, name))).size),
-      );
-      return [baseOf(text, { folder, bytes: sizes.reduce((sum, bytes) => sum + bytes, 0) })];
+      const sizes = await Promise.all(files.map((name) => stat(join(folder, name)).catch(() => undefined)));
+      const base = baseOf(text, { folder, bytes: sizes.reduce((sum, one) => sum + (one?.size ?? 0), 0) });
+      if (!base) unreadable.push(mark);
+      return base ? [base] : [];
     }),
   );
-  return bases.flat();
+  return { bases: bases.flat(), unreadable };
 }
 
-/** @param text content of `base.json`. */
-export function baseOf(text: string, { folder, bytes }: Pick<Base, 'folder' | 'bytes'>): Base {
-  const { id, startLsn, endLsn, startedAt, endedAt, timeline, parent } = baseSchema.parse(JSON.parse(text));
+/**
+ * @param text content of `base.json`.
+ * @returns undefined if it is not what the receiver writes, as after a disk's error.
+ */
+export function baseOf(text: string, { folder, bytes }: Pick<Base, 'folder' | 'bytes'>): Base | undefined {
+  const parsed = baseSchema.safeParse(parseJson(text));
+  if (!parsed.success) return undefined;
+  const { id, startLsn, endLsn, startedAt, endedAt, timeline, parent } = parsed.data;
   return {
     id,
     folder,
@@ -188,23 +193,39 @@ export function baseOf(text: string, { folder, bytes }: Pick<Base, 'folder' | 'b
   };
 }
 
-async function readRuns(place: string, segmentBytes: number): Promise<SegmentRun[]> {
-  const runs = (await names(join(place, 'wal'))).filter((name) => RUN_NAME.test(name)).sort();
-  return Promise.all(
-    runs.map(async (name) => {
-      const folder = join(place, 'wal', name);
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+async function readWal(place: string, segmentBytes: number): Promise<Pick<Catalogue, 'runs' | 'histories'>> {
+  const found = (await names(join(place, 'wal'))).filter((name) => RUN_NAME.test(name)).sort();
+  const histories = new Map<number, Ancestor[]>();
+  const runs = await Promise.all(
+    found.map(async (run): Promise<SegmentRun> => {
+      const folder = join(place, 'wal', run);
       const segments = await Promise.all(
         (await names(folder)).map(async (file): Promise<Segment[]> => {
+          const [, ofTimeline] = HISTORY.exec(file) ?? [];
+          if (ofTimeline !== undefined) {
+            const text = await readIfThere(join(folder, file));
+            if (text !== undefined) histories.set(Number.parseInt(ofTimeline, 16), parseHistory(text));
+            return [];
+          }
           const parsed = parseSegment(unpackedName(file), segmentBytes);
           if (!parsed) return [];
-          const found = await stat(join(folder, file)).catch(() => undefined);
+          const about = await stat(join(folder, file)).catch(() => undefined);
           // It was renamed in the meantime: the next reading finds it.
-          return found ? [{ ...parsed, run: name, file, bytes: found.size, changedAt: found.mtime }] : [];
+          return about ? [{ ...parsed, run, file, bytes: about.size, changedAt: about.mtime }] : [];
         }),
       );
-      return { name, timeline: Number.parseInt(name.slice(0, 8), 16), segments: segments.flat() };
+      return { name: run, timeline: Number.parseInt(run.slice(0, 8), 16), segments: segments.flat() };
     }),
   );
+  return { runs, histories };
 }
 
 /**

@@ -51,7 +51,7 @@ export async function knownProtection(
   ]);
   const receiver = receiverState(note, now);
   const message =
-    receiverMessage(receiver, { note, record, baseFailed: failure }) ||
+    receiverMessage(receiver, { note, record, baseFailed: failure, unreadable: catalogue.unreadable }) ||
     (backup.copyTo === undefined ? '' : copyMessage(await readCopyNote(place), now));
   return { receiver, message, windows: windowsOf(catalogue) };
 }
@@ -65,17 +65,29 @@ export function receiverState(note: ReceiverNote | undefined, now = new Date()):
   return note && now.getTime() - note.at.getTime() < SILENCE_MS ? note.state : 'silent';
 }
 
-/** @param known.baseFailed why the last base failed */
+/**
+ * @param known.baseFailed why the last base failed
+ * @param known.unreadable marks of bases that cannot be read
+ */
 export function receiverMessage(
   receiver: ReceiverState,
-  known: { note: ReceiverNote | undefined; record: ProtectionRecord; baseFailed: string | undefined },
+  known: {
+    note: ReceiverNote | undefined;
+    record: ProtectionRecord;
+    baseFailed: string | undefined;
+    unreadable: readonly string[];
+  },
 ): string {
-  const { note, record, baseFailed } = known;
+  const { note, record, baseFailed, unreadable } = known;
   // A container keeps the path that it was started with.
   if (receiver === 'silent' && !existsSync(record.file))
     return `the receiver does not run here since ${record.file} was moved or renamed (invctl up)`;
   if (receiver === 'silent')
     return 'the receiver does not run (invctl up), or cannot write into its folder (a disk that is missing or read-only)';
   if (receiver !== 'receiving') return note?.message || 'the receiver waits for the database';
-  return baseFailed === undefined ? '' : `the last base backup failed: ${baseFailed}`;
+  if (baseFailed !== undefined) return `the last base backup failed: ${baseFailed}`;
+  const [damaged] = unreadable;
+  return damaged === undefined
+    ? ''
+    : `${damaged} cannot be read, so nothing comes back from that base backup: remove its folder, then invctl db backup --base`;
 }

@@ -1,5 +1,5 @@
 import { segmentOf } from '../../postgres/wal.js';
-import { type Base, type Catalogue, chainOf, type Segment } from './catalogue.js';
+import { type Base, basesById, type Catalogue, chainOf, type Segment } from './catalogue.js';
 
 /** Bases and WAL that are not needed for any moment to keep. */
 export interface Unneeded {
@@ -23,7 +23,8 @@ export function unneeded(catalogue: Catalogue, keepSeconds: number, now = new Da
   const anchor = bases.findLast((base) => base.timeline === timeline && base.endedAt <= keepFrom);
   if (!anchor || !switched || switched >= keepFrom) return { bases: [], segments: [] };
   const kept = bases.slice(bases.indexOf(anchor));
-  const parts = new Set(kept.flatMap((base) => chainOf(bases, base) ?? [base]));
+  const byId = basesById(bases);
+  const parts = new Set(kept.flatMap((base) => chainOf(byId, base) ?? [base]));
   const first = Math.min(...kept.map(({ startLsn }) => segmentOf(startLsn, segmentBytes)));
   return {
     bases: bases.filter((base) => !parts.has(base)),

@@ -80,7 +80,12 @@ async function statusOf(context: ServiceContext, database: Database): Promise<Pr
     on,
     receiver,
     message: on
-      ? receiverMessage(receiver as ReceiverState, { note, record, baseFailed: failure })
+      ? receiverMessage(receiver as ReceiverState, {
+          note,
+          record,
+          baseFailed: failure,
+          unreadable: catalogue?.unreadable ?? [],
+        })
       : service?.environment.EVERY !== undefined
         ? placeMissing(place)
         : '',

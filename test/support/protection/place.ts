@@ -64,7 +64,7 @@ export async function writePlace(folder: string, written: WrittenPlace): Promise
     }
   }
   for (const [timeline, ancestors] of Object.entries(histories)) {
-    const name = timeline.padStart(8, '0');
+    const name = hex8(Number(timeline));
     writeFileSync(
       join(folder, 'wal', `${name}-0001`, `${name}.history`),
       ancestors
@@ -85,6 +85,52 @@ export async function writePlace(folder: string, written: WrittenPlace): Promise
     );
   });
   return ids;
+}
+
+/**
+ * A place after many restores to the latest moment, an hour apart: each made a timeline, which goes on in the middle
+ * of the last segment of the one before it, and bases.
+ */
+export function oftenRestored({
+  timelines,
+  basesEach,
+  segmentsEach,
+  now,
+}: {
+  timelines: number;
+  basesEach: number;
+  segmentsEach: number;
+  now: Date;
+}): WrittenPlace {
+  const numbers = Array.from({ length: timelines }, (_, index) => index + 1);
+  const beganAt = (timeline: number) => new Date(now.getTime() - (timelines - timeline + 1) * 3_600_000);
+  const runOf = (timeline: number) => `${hex8(timeline)}-0001`;
+  const leaves = (timeline: number) => ({ timeline, segment: (timeline + 1) * segmentsEach });
+  return {
+    bases: numbers.flatMap((timeline) =>
+      Array.from({ length: basesEach }, (_, index) => ({
+        timeline,
+        segment: timeline * segmentsEach,
+        endedAt: new Date(beganAt(timeline).getTime() + 5000 + index * 60_000),
+      })),
+    ),
+    runs: Object.fromEntries(
+      numbers.map((timeline) => [
+        runOf(timeline),
+        Array.from({ length: segmentsEach + 1 }, (_, index) => timeline * segmentsEach + index),
+      ]),
+    ),
+    histories: Object.fromEntries(
+      numbers.slice(1).map((timeline) => [timeline, numbers.slice(0, timeline - 1).map(leaves)]),
+    ),
+    live: numbers.map((timeline) => ({ at: beganAt(timeline), run: runOf(timeline) })),
+    keepSeconds: 365 * 86_400,
+    covered: now,
+  };
+}
+
+function hex8(number: number): string {
+  return number.toString(16).toUpperCase().padStart(8, '0');
 }
 
 function lsnText(at: number): string {

@@ -48,6 +48,7 @@ function catalogue(parts: Partial<Catalogue>): Catalogue {
   return {
     segmentBytes: SEGMENT,
     bases: [],
+    unreadable: [],
     runs: [],
     histories: new Map(),
     live: [{ at: minute(0), timeline: 1 }],
