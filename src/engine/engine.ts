@@ -291,6 +291,7 @@ export interface Engine {
   down(location: ProjectLocation, options: { volumes: boolean; signal?: AbortSignal }): Promise<void>;
   stop(location: ProjectLocation, services: readonly string[]): Promise<void>;
   start(location: ProjectLocation, services: readonly string[]): Promise<void>;
+  /** @throws UserError NOT_HEALTHY (exit 6) from an engine that waits for them */
   restart(location: ProjectLocation, services: readonly string[]): Promise<void>;
   /** Removes stopped services; with `stop`, also running ones. Volumes stay. */
   remove(location: ProjectLocation, services: readonly string[], options: { stop: boolean }): Promise<void>;

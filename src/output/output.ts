@@ -163,7 +163,7 @@ export function namingPlace(text: string, worksIn: WorkedIn | undefined): string
 
 /** Those of our commands that take `--deployed`, without it. */
 const ABOUT_A_DATABASE =
-  /(?<![\w./-])invctl db (?:backup|copy|inspect|list|prune|psql|restore|verify)(?![\w-]| (?:\S+ )*?--(?:deployed|base|to)\b)/g;
+  /(?<![\w./-])invctl db (?:backup|copy|inspect|list|prune|psql|restore|schedule|verify)(?![\w-]| (?:\S+ )*?--(?:deployed|base|to)\b)/g;
 
 /** The docker client's own commands in a hint. */
 const DOCKER =

@@ -57,7 +57,12 @@ export async function restartClients(
   hint: string,
 ): Promise<void> {
   if (services.length === 0) return;
-  await database.engine.restart(database.location, services);
+  try {
+    await database.engine.restart(database.location, services);
+  } catch (error) {
+    if (!(error instanceof UserError) || error.code !== 'NOT_HEALTHY') throw error;
+    throw notHealthy((error.details?.services as string[] | undefined) ?? services, hint);
+  }
   await waitUntilHealthy(database, services, hint, context.signal);
 }
 
@@ -76,15 +81,17 @@ async function waitUntilHealthy(
       return status?.state !== 'running' || !['healthy', 'none'].includes(status.health);
     });
     if (waiting.length === 0) return;
-    if (Date.now() > deadline) {
-      throw new UserError({
-        code: 'NOT_HEALTHY',
-        message: `${waiting.join(', ')} did not become healthy on the database`,
-        hint,
-        exitCode: ExitCode.unhealthy,
-        details: { services: waiting },
-      });
-    }
+    if (Date.now() > deadline) throw notHealthy(waiting, hint);
     await sleep(POLL_MS, undefined, { signal });
   }
+}
+
+function notHealthy(services: readonly string[], hint: string): UserError {
+  return new UserError({
+    code: 'NOT_HEALTHY',
+    message: `${services.join(', ')} did not become healthy on the database`,
+    hint,
+    exitCode: ExitCode.unhealthy,
+    details: { services: [...services] },
+  });
 }

@@ -93,10 +93,14 @@ export default command({
       confirmed,
     });
     const line = new TransferLine(await context.output.progress());
+    let isSwapped = false;
     const input: RestoreInput & DeployedPlace = {
       ...place,
       restartClients: !flags.noRestart,
-      onProgress: (phase, bytes, expected) => line.show(phase, { bytes, expected }),
+      onProgress: (phase, bytes, expected) => {
+        isSwapped ||= phase === 'restart';
+        line.show(phase, { bytes, expected });
+      },
       confirmForeign: async (from) => {
         if (!context.environment) return context.output.note(`note: this is a backup of the project ${from}`);
         line.pause();
@@ -116,7 +120,7 @@ export default command({
       line.done(`${result.restored} is restored; nobody could connect for ${formatDuration(result.swapMs)}`);
       return { data: { ...result }, text: describe(result, where) };
     } catch (error) {
-      line.failed('not restored');
+      line.failed(isSwapped ? 'restored; what uses it is not up' : 'not restored');
       throw error;
     }
   },

@@ -1,4 +1,4 @@
-import { UserError } from '../../errors.js';
+import { CommandError, ExitCode, UserError } from '../../errors.js';
 import type { ProcessRunner } from '../../system/process.js';
 import { createDocker } from '../compose/docker.js';
 import { createComposeEngine } from '../compose/engine.js';
@@ -8,7 +8,7 @@ import type { ServiceStatus } from '../service-status.js';
 import * as argv from './argv.js';
 import { createSwarm, type SwarmService, type SwarmTask } from './swarm.js';
 
-/** The engine waits as long as a task does not get healthy. */
+/** For each replica: the engine waits as long as a task does not get healthy. */
 const RESTART_MS = 120_000;
 
 /**
@@ -57,6 +57,19 @@ export function createSwarmEngine(
     });
   }
 
+  /** @returns false: they are not all replaced in that time. */
+  async function restartTasks(service: string, timeoutMs: number): Promise<boolean> {
+    try {
+      await docker.run(argv.restartService(service), { signal, timeoutMs });
+      return true;
+    } catch (error) {
+      if (error instanceof UserError && error.code === 'TIMEOUT') return false;
+      // The client says so where the Swarm has paused the update.
+      if (error instanceof CommandError && /update paused|rolled? ?back/i.test(error.stderrTail)) return true;
+      throw error;
+    }
+  }
+
   const compose = createComposeEngine({
     processes,
     env,
@@ -74,10 +87,18 @@ export function createSwarmEngine(
       if (ids.length === 0) throw await elsewhere(stack, service);
       return inspectContainers(docker, ids);
     },
-    async restart({ name }, services) {
+    async restart({ name: stack }, services) {
+      const found = await swarm.services(stack);
+      const failed: string[] = [];
       for (const service of services) {
-        await docker.run(argv.restartService(`${name}_${service}`), { signal, timeoutMs: RESTART_MS });
+        const replicas = found.get(service)?.Spec.Mode.Replicated?.Replicas ?? 1;
+        const timeoutMs = RESTART_MS * Math.max(1, replicas);
+        const isOver = await restartTasks(`${stack}_${service}`, timeoutMs);
+        // The client ends with success also when the Swarm has taken the restart back.
+        const state = isOver ? (await swarm.services(stack)).get(service)?.UpdateStatus?.State : 'updating';
+        if (state && state !== 'completed') failed.push(service);
       }
+      if (failed.length > 0) throw notReady(stack, failed);
     },
     async up({ name }, options) {
       const wanted = (await statuses(name)).filter(
@@ -90,6 +111,16 @@ export function createSwarmEngine(
       return { services: wanted, seconds: {}, failed: [], unchanged, outdated: [] };
     },
   };
+}
+
+function notReady(stack: string, services: readonly string[]): UserError {
+  return new UserError({
+    code: 'NOT_HEALTHY',
+    message: `${services.join(', ')} did not get ready when it was started again`,
+    hint: `docker stack ps --no-trunc ${stack}`,
+    exitCode: ExitCode.unhealthy,
+    details: { services: [...services] },
+  });
 }
 
 function statusOf(

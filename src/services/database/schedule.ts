@@ -4,6 +4,7 @@ import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
 import { protectionPlace, readRecord } from '../../backup/protection/place.js';
 import { UserError } from '../../errors.js';
+import type { ProjectLocation } from '../../project/locate.js';
 import { readSettings } from '../../project/settings-file.js';
 import { outputTail, shellWord } from '../../system/argv.js';
 import { explainFileError, writeFileAtomic } from '../../system/files.js';
@@ -13,8 +14,12 @@ export interface ScheduleInput {
   /** Hour and minute of the day, local time. */
   at: { hour: number; minute: number };
   format: 'systemd' | 'cron';
-  /** How invctl is started: Node and the script. */
+  /** How invctl is started: Node and the script, and the engine where a flag names it. */
   program: readonly string[];
+  /** Of the database that is deployed; the project is the one that {@link inDeployed} returns. */
+  deployed?: boolean;
+  /** Variables of this shell that lead to the engine or the cluster, which the job has none of. */
+  variables?: Readonly<Record<string, string>>;
 }
 
 export interface ScheduledFile {
@@ -39,17 +44,24 @@ export async function renderSchedule(
   const { name, directory, environment } = location;
   const settings = await readSettings(location);
   const { encryptTo, identity, copyTo } = settings.backup;
-  const isProtected = (await readRecord(protectionPlace(location, settings))) !== undefined;
+  const isProtected =
+    !input.deployed && (await readRecord(protectionPlace(location, settings))) !== undefined;
   const credentials = ['AWS_ACCESS_KEY_ID', 'AWS_PROFILE'].find((variable) => context.env[variable]);
   if (typeof copyTo === 'object' && credentials) {
     context.warn(
       `${credentials} is set in this shell, and the scheduled backup will not have it: put the bucket's credentials into the default profile of ~/.aws, or give the machine a role`,
     );
   }
+  if (location.host?.remote && context.env.SSH_AUTH_SOCK) {
+    context.warn(
+      'the ssh agent of this shell will not be there: let ~/.ssh/config name a key without a passphrase for that machine',
+    );
+  }
   const chosen = environment ? ['--environment', environment.name] : [];
   const program = [...input.program, '-C', directory, ...chosen];
   const level = encryptTo && identity === undefined ? '1' : '2';
-  const inDatabase = (words: readonly string[]) => [...program, 'db', ...words, '--quiet'];
+  const there = input.deployed ? ['--deployed'] : [];
+  const inDatabase = (words: readonly string[]) => [...program, 'db', ...words, ...there, '--quiet'];
   const steps = [
     ['backup', '--level', level],
     ...(copyTo === undefined ? [] : [['copy']]),
@@ -58,19 +70,24 @@ export async function renderSchedule(
   ].map(inDatabase);
   const follow = isProtected && copyTo !== undefined ? inDatabase(['copy', '--follow']) : undefined;
   const { hour, minute } = input.at;
-  const searchPath = context.env.PATH ?? '/usr/local/bin:/usr/bin:/bin';
+  const place = jobName(location);
+  // cron's own PATH has only /usr/bin and /bin. A unit of the system has no HOME, where kubectl looks.
+  const variables = Object.entries({
+    PATH: context.env.PATH ?? '/usr/local/bin:/usr/bin:/bin',
+    ...input.variables,
+  });
   if (input.format === 'cron') {
-    // cron's own PATH has only /usr/bin and /bin.
-    const path = `export PATH=${shellWord(searchPath)}`;
+    const path = `export ${variables.map(([key, value]) => `${key}=${shellWord(value)}`).join(' ')}`;
     const run = steps.map((words) => `${words.map(shellWord).join(' ')} >/dev/null`);
     // cron turns a bare % into a line end.
     const line = (when: string, commands: readonly string[]) =>
-      `${when} ${[path, ...commands].join(' && ').replaceAll('%', '\\%')} ${mark(name)}\n`;
+      `${when} ${[path, ...commands].join(' && ').replaceAll('%', '\\%')} ${mark(place)}\n`;
     // Started every minute; it ends at once when another one is running.
     const following = follow && line('* * * * *', [`${follow.map(shellWord).join(' ')} >/dev/null 2>&1`]);
     return [{ name: 'crontab', content: `${line(`${minute} ${hour} * * *`, run)}${following ?? ''}` }];
   }
-  const unit = `invctl-backup-${name}`;
+  const environmentLine = `Environment=${variables.map(([key, value]) => systemdWord(`${key}=${value}`)).join(' ')}`;
+  const unit = `invctl-backup-${place}`;
   const time = `${String(hour).padStart(2, '0')}:${String(minute).padStart(2, '0')}`;
   return [
     {
@@ -80,7 +97,7 @@ Description=Backup of ${name}, proved, and the removal of old ones
 
 [Service]
 Type=oneshot
-Environment=${systemdWord(`PATH=${searchPath}`)}
+${environmentLine}
 ${steps.map((words) => `ExecStart=${systemdCommand(words)}`).join('\n')}
 Nice=10
 IOSchedulingClass=idle
@@ -100,19 +117,25 @@ WantedBy=timers.target
 `,
     },
     ...(follow
-      ? [{ name: `invctl-copy-${name}.service`, content: followUnit(name, searchPath, follow) }]
+      ? [{ name: `invctl-copy-${place}.service`, content: followUnit(name, environmentLine, follow) }]
       : []),
   ];
 }
 
-function followUnit(name: string, searchPath: string, command: readonly string[]): string {
+/** One for each database: that of another machine or of a cluster has its own beside the one here. */
+function jobName({ name, environment, host }: ProjectLocation): string {
+  const place = host && (host.stateName ?? environment?.name);
+  return place === undefined ? name : `${name}-${place.replaceAll(/[^\w.-]+/g, '_')}`;
+}
+
+function followUnit(name: string, environmentLine: string, command: readonly string[]): string {
   return `[Unit]
 Description=Copies of what is received of ${name}
 After=network-online.target docker.service
 Wants=network-online.target
 
 [Service]
-Environment=${systemdWord(`PATH=${searchPath}`)}
+${environmentLine}
 ExecStart=${systemdCommand(command)}
 SuccessExitStatus=130 143
 Restart=always
@@ -128,8 +151,8 @@ WantedBy=default.target
  * Marks the end of a project's line, so that the next installation finds it. The shell that cron starts reads
  * it as a comment.
  */
-function mark(project: string): string {
-  return `# invctl ${project}`;
+function mark(job: string): string {
+  return `# invctl ${job}`;
 }
 
 export interface InstalledSchedule {
@@ -211,7 +234,7 @@ async function writeCrontab({ processes, project, signal }: ServiceContext, line
   }
   const others = listed.stdout
     .split('\n')
-    .filter((existing) => existing !== '' && !existing.endsWith(mark(project().name)));
+    .filter((existing) => existing !== '' && !existing.endsWith(mark(jobName(project()))));
   await processes.run('crontab', ['-'], { signal, input: [...others, lines].join('\n') });
 }
 

@@ -13,7 +13,7 @@ export const check = defineCheck({
   severity: 'fail',
   needs: ['config', 'files'],
   why: 'A volume on one disk is one mistake away from nothing.',
-  docs: `Checklist item 9. \`invctl db backup\` writes a verified one into \`backups/\`; schedule it with \`invctl db schedule --install\`, and keep copies away from its disk: \`backup.copyTo\` in \`invctl.yaml\`. \`backup.maxAgeHours\` (26) says when the newest verified one is too old, here and in \`invctl status\`. With \`invctl db protect on\`, what counts is whether WAL is received. Where this project has no folder of backups, they may be made in another way: then the item is unknown. Of a database that is deployed, the backups count that \`invctl db backup --deployed\` takes, and of one that CloudNativePG runs, its own.`,
+  docs: `Checklist item 9. \`invctl db backup\` writes a verified one into \`backups/\`; schedule it with \`invctl db schedule --install\`, and keep copies away from its disk: \`backup.copyTo\` in \`invctl.yaml\`. \`backup.maxAgeHours\` (26) says when the newest verified one is too old, here and in \`invctl status\`. With \`invctl db protect on\`, what counts is whether WAL is received. Where this project has no folder of backups, they may be made in another way: then the item is unknown. Of a database that is deployed, the backups count that \`invctl db backup --deployed\` takes (each night with \`invctl db schedule --deployed --install\`), and of one that CloudNativePG runs, its own.`,
   probe: (facts) =>
     judgeWhereItRuns(
       facts,
@@ -40,15 +40,18 @@ async function backupsThere(
     own === undefined ? Number.POSITIVE_INFINITY : (Date.now() - own) / 3_600_000,
   );
   if (hours <= backup.maxAgeHours) return [];
-  const next = database.kind === 'operator' ? database.command : DEPLOYED_BACKUP;
-  return [
-    {
-      message: Number.isFinite(hours)
-        ? `the newest verified backup of the database in ${place} is ${ageText(hours)} old`
-        : `there is no verified backup of the database in ${place}`,
-      next,
-    },
-  ];
+  if (database.kind === 'operator') return [{ message: messageOf(hours, place), next: database.command }];
+  const schedule = Number.isFinite(hours)
+    ? '      (and schedule it: invctl db schedule --deployed --install)'
+    : '';
+  return [{ message: messageOf(hours, place), next: `${DEPLOYED_BACKUP}${schedule}` }];
+}
+
+/** @param hours infinite: there is none */
+function messageOf(hours: number, place: string): string {
+  return Number.isFinite(hours)
+    ? `the newest verified backup of the database in ${place} is ${ageText(hours)} old`
+    : `there is no verified backup of the database in ${place}`;
 }
 
 function ageText(hours: number): string {

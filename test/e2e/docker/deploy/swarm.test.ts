@@ -42,6 +42,48 @@ secrets: {db_password: {file: ./secrets/db_password.txt}}
 const WAITS = `until PGPASSWORD=$(cat /run/secrets/db_password) psql -h db -U postgres -d shop -c 'select 1'; do sleep 0.5; done
 touch /tmp/ready; exec sleep 1d`;
 
+/** A database of odd names in an encoding of its own. Its client exits where a table "broken" is. */
+const DATABASE = `name: NAME
+services:
+  db:
+    image: postgres:16
+    environment: {POSTGRES_PASSWORD_FILE: /run/secrets/db_password, POSTGRES_USER: Chef, POSTGRES_DB: 'Shop "A" 1', POSTGRES_INITDB_ARGS: "--encoding=LATIN1 --locale=C"}
+    secrets: [db_password]
+    volumes: ["pgdata:/var/lib/postgresql/data"]
+    healthcheck: {test: [CMD, pg_isready, -h, 127.0.0.1, -U, Chef], interval: 30s, start_period: 60s, start_interval: 300ms}
+    restart: unless-stopped
+    deploy: {endpoint_mode: dnsrr}
+  api:
+    image: postgres:16
+    user: postgres
+    environment: {PGHOST: db, PGUSER: Chef, PGDATABASE: 'Shop "A" 1'}
+    entrypoint: [bash, -c]
+    command: ['export PGPASSWORD=$$(cat /run/secrets/db_password); until psql -c "select 1"; do sleep 0.3; done; psql -c "table broken" && exit 3; touch /tmp/ready; exec sleep 1d']
+    secrets: [db_password]
+    depends_on: {db: {condition: service_healthy}}
+    healthcheck: {test: [CMD, test, -e, /tmp/ready], interval: 1s, retries: 3, start_period: 60s, start_interval: 300ms}
+    restart: unless-stopped
+    stop_grace_period: 0s
+    deploy: {endpoint_mode: dnsrr, update_config: {monitor: 500ms, failure_action: rollback}, rollback_config: {monitor: 100ms}}
+volumes: {pgdata: {}}
+secrets: {db_password: {file: ./secrets/db_password.txt}}
+`;
+const UGLY = `CREATE ROLE "Otto Owner";
+CREATE ROLE app;
+CREATE EXTENSION hstore;
+CREATE SCHEMA "My Schema" AUTHORIZATION "Otto Owner";
+SET ROLE "Otto Owner";
+CREATE TABLE "My Schema"."Größen" ("Id" bigserial PRIMARY KEY, "Maß" text, more public.hstore);
+INSERT INTO "My Schema"."Größen" ("Maß", more) SELECT 'größe ' || i, public.hstore('a', i::text) FROM generate_series(1, 2000) i;
+RESET ROLE;
+GRANT SELECT ON "My Schema"."Größen" TO app;
+ALTER DATABASE "Shop ""A"" 1" SET work_mem = '9MB';
+ALTER DATABASE "Shop ""A"" 1" CONNECTION LIMIT 40`;
+/** Everything of it that a restore has to bring back, on one line. */
+const CONTENT = `SELECT encode(sha256(convert_to(string_agg(t::text, ',' ORDER BY "Id"), 'UTF8')), 'hex') FROM "My Schema"."Größen" t;
+SELECT tableowner, has_table_privilege('app', '"My Schema"."Größen"', 'SELECT'), to_regclass('broken') FROM pg_tables WHERE schemaname = 'My Schema';
+SELECT datconnlimit, pg_encoding_to_char(encoding), current_setting('work_mem'), nspowner::regrole FROM pg_database, pg_namespace WHERE datname = current_database() AND nspname = 'My Schema'`;
+
 const dockerfile = (script: string) =>
   `FROM postgres:16\nRUN echo ${Buffer.from(script).toString('base64')} | base64 -d > /api.sh\nUSER postgres\nENTRYPOINT ["bash", "/api.sh"]\n`;
 
@@ -434,6 +476,82 @@ secrets: {db_password: {file: ./secrets/db_password.txt}}
     expect(await refused()).toBe('COMPOSE_RUNNING');
     expect([await left('service', name), await left('secret', name)]).toEqual([[], []]);
   });
+
+  it('has its database restored beside the live one, taken back, and whole where that was killed', async () => {
+    const shop = await stack(DATABASE);
+    const { name, run } = shop;
+    expect((await run('deploy', 'swarm')).error).toBeUndefined();
+    const psql = (sql: string, database = 'Shop "A" 1') =>
+      inService(
+        `${name}_db`,
+        ...['psql', '--username=Chef', `--dbname=${database}`, '-XqAt', '--set=ON_ERROR_STOP=1'],
+        ...["SET client_encoding = 'UTF8'", ...sql.split(';\n')].flatMap((statement) => [
+          '--command',
+          statement,
+        ]),
+      );
+    const kept = async () =>
+      (
+        await psql(`SELECT datname FROM pg_database WHERE datname LIKE 'Shop "A" 1\\__%'`, 'postgres')
+      ).replaceAll(/\d{8}t\d{6}z/g, 'TIME');
+    await psql(UGLY);
+    const seeded = await psql(CONTENT);
+    const { data: taken } = await run('db', 'backup', '--deployed', '--level', '2');
+    expect(taken.manifest.database.encoding).toBe('LATIN1');
+    const { data: listed } = await run('db', 'list', '--deployed');
+    expect(listed.backups.map(({ file }: { file: string }) => file)).toEqual([taken.file]);
+    const verified = await run('db', 'verify', taken.file, '--deployed', '--level', atFullSize ? '2' : '0');
+    expect(verified.error).toBeUndefined();
+    expect((await run('db', 'prune', '--deployed')).data).toMatchObject({ removed: [] });
+    const { data: inspected } = await run('db', 'inspect', '--deployed');
+    expect(inspected.database).toBe('Shop "A" 1');
+
+    await psql('DELETE FROM "My Schema"."Größen" WHERE "Id" % 3 = 0;\nCREATE TABLE broken ()');
+    const live = await psql(CONTENT);
+    expect(live).not.toBe(seeded);
+    const restoring = ['db', 'restore', taken.file, '--deployed', '--yes'];
+    expect((await run('db', 'restore', taken.file, '--yes')).error).toMatchObject({
+      code: 'SERVICE_NOT_RUNNING',
+      hint: 'the same command with --deployed',
+    });
+
+    const kills = killsOf('db restore').filter(([, , noted]) => noted !== undefined);
+    // Loading, and after the swap that nothing tells of.
+    const usual = kills.filter(
+      ([step, when]) => when === (step === 'load' ? 'after' : 'before') && step !== 'swap',
+    );
+    for (const kill of atFullSize ? kills : usual) {
+      await shop.killed(kill, ...restoring);
+      expect((await run('db', 'backup', '--deployed')).error.code).toBe('UNFINISHED_OPERATION');
+      const finished = kill[0] === 'restart';
+      expect([kill, await psql(CONTENT)]).toEqual([kill, finished ? seeded : live]);
+      const { data } = await run('recover');
+      expect([kill, data.recovered]).toMatchObject([kill, [{ outcome: finished ? 'finished' : 'reverted' }]]);
+      expect([kill, await psql(CONTENT)]).toEqual([kill, finished ? seeded : live]);
+      expect([kill, await kept()]).toEqual([kill, finished ? 'Shop "A" 1_before_TIME' : '']);
+      if (!finished) continue;
+      // What it is started on is not its database: the Swarm takes the start back, and says it was one.
+      const undone = await run('db', 'restore', '--undo', '--deployed', '--yes');
+      expect([undone.code, undone.error.code]).toEqual([6, 'NOT_HEALTHY']);
+      expect(undone.error.hint).toBe(
+        `docker stack ps --no-trunc ${name}, or go back: invctl db restore --deployed --undo`,
+      );
+      expect(await psql(CONTENT)).toBe(live);
+      expect((await run('recover')).data.recovered).toEqual([]);
+      const forgotten = await run('db', 'restore', '--forget', '--deployed', '--confirm', name);
+      expect(forgotten.data.forgotten).toHaveLength(1);
+    }
+
+    const restored = await run(...restoring);
+    expect(restored.error).toBeUndefined();
+    expect(restored.data).toMatchObject({
+      restored: 'Shop "A" 1',
+      restarted: ['api'],
+      rows: expect.arrayContaining([{ table: '"My Schema"."Größen"', before: 1334, after: 2000 }]),
+    });
+    expect([await psql(CONTENT), await kept()]).toEqual([seeded, 'Shop "A" 1_before_TIME']);
+    await engine.docker('stack', 'rm', name);
+  }, 180_000);
 
   it('says that the Swarm goes on when the engine goes away', async () => {
     const { name, run } = await stack(`name: NAME

@@ -75,6 +75,30 @@ ${hasSystemdAnalyze ? 'systemd-analyze verify /etc/systemd/system/*.timer /etc/s
     expect(stdout).toMatch(/^where systemd runs, switch it on: {2}systemctl /m);
   });
 
+  it('takes along what leads from this shell to the engine or the cluster', async () => {
+    const job = async (...words: string[]) => {
+      const { stdout } = await invctl([...words, 'db', 'schedule', '--cron'], {
+        cwd: directory,
+        env: {
+          DOCKER_HOST: 'tcp://127.0.0.1:9',
+          DOCKER_CONTEXT: undefined,
+          KUBECONFIG: 'one:/etc/two',
+          INVCTL_STATE_DIR: undefined,
+          HOME: '/home/me',
+          PATH: '/usr/bin:/bin',
+        },
+      });
+      return stdout;
+    };
+    expect(await job()).toContain(
+      `export PATH=/usr/bin:/bin HOME=/home/me DOCKER_HOST=tcp://127.0.0.1:9 KUBECONFIG='${directory}/one:/etc/two' && `,
+    );
+    const there = await job('--host', 'ssh://me@192.0.2.1');
+    expect(there).toContain(' --host ssh://me@192.0.2.1 -C ');
+    expect(there).not.toContain('DOCKER_HOST');
+    expect(there).toMatch(/ # invctl shop-me_192\.0\.2\.1\n$/);
+  });
+
   it('gives a user a timer of their own', async () => {
     vi.spyOn(process, 'getuid').mockReturnValue(1000);
     const context = {

@@ -134,6 +134,57 @@ describe('renderSchedule', () => {
     });
   });
 
+  it('is about the database that is deployed, in all that it does, and knows of no protection', async () => {
+    await withProject({ 'invctl.yaml': '{backup: {copyTo: /mnt}}' }, async (folder) => {
+      await writePlace(join(folder, 'backups', 'protection'), {
+        bases: [],
+        runs: {},
+        live: [],
+        keepSeconds: 60,
+        covered: new Date(),
+      });
+      const here = { ...context, project: () => ({ name: 'shop', directory: folder }) } as ServiceContext;
+      const files = await renderSchedule(here, { at, format: 'systemd', program: ['x'], deployed: true });
+      const steps = [...(files[0]?.content ?? '').matchAll(/^ExecStart=x -C \S+ (.*)$/gm)];
+      expect(steps.map(([, words]) => words)).toEqual([
+        'db backup --level 2 --deployed --quiet',
+        'db copy --deployed --quiet',
+        'db prune --deployed --quiet',
+      ]);
+      expect(files.map(({ name }) => name)).toEqual([
+        'invctl-backup-shop.service',
+        'invctl-backup-shop.timer',
+      ]);
+    });
+  });
+
+  it.each([
+    [{ host: { stateName: 'k8s-prod-shop' } }, 'shop-k8s-prod-shop'],
+    [{ host: { stateName: 'me@there+run+docker.sock' } }, 'shop-me_there_run_docker.sock'],
+    [{ environment: { name: 'production' }, host: {} }, 'shop-production'],
+    [{ environment: { name: 'production' } }, 'shop'],
+  ])('does not replace the job of the database here by that of another: %j', async (more, job) => {
+    const there = {
+      ...context,
+      project: () => ({ name: 'shop', directory, ...more }),
+    } as unknown as ServiceContext;
+    const [service] = await renderSchedule(there, { at, format: 'systemd', program: ['x'] });
+    expect(service?.name).toBe(`invctl-backup-${job}.service`);
+    const [crontab] = await renderSchedule(there, { at, format: 'cron', program: ['x'] });
+    expect(crontab?.content).toMatch(new RegExp(` # invctl ${job}\n$`));
+  });
+
+  it('warns of a key that an agent keeps, on a machine by SSH', async () => {
+    const warnings: string[] = [];
+    const there = {
+      env: { SSH_AUTH_SOCK: '/run/agent' },
+      warn: (text: string) => warnings.push(text),
+      project: () => ({ name: 'shop', directory, host: { remote: {}, stateName: 'me@there' } }),
+    } as unknown as ServiceContext;
+    await renderSchedule(there, { at, format: 'cron', program: ['x'] });
+    expect(warnings).toEqual([expect.stringContaining('ssh agent')]);
+  });
+
   it.skipIf(!hasSystemdAnalyze())('writes units that systemd accepts', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'invctl-units-'));
     try {
