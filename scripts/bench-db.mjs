@@ -164,10 +164,13 @@ try {
     sql,
     invctl: (args) => timed(process.execPath, [bin, ...args, '--json']),
     baseline: { dump: baseDump.seconds, restore: baseRestore.seconds },
-    rows: { ratio: row },
+    rows: { ratio: row, floor },
+    timed,
+    place: join(directory, 'backups', 'protection'),
+    image: `postgres:${values.postgres}`,
     follow: (args) =>
       spawn(process.execPath, [bin, 'db', 'copy', '--follow', ...args], { cwd: directory, stdio: 'ignore' }),
-    removePlace: () => rmSync(join(directory, 'backups', 'protection'), { recursive: true }),
+    removePlace: () => rmSync(bench.place, { recursive: true }),
     address: () => `postgresql://owner:bench@${compose(['port', 'db', '5432']).trim()}/shop`,
   };
   await bench.invctl(['db', 'restore', '--forget', '--confirm', name]);

@@ -1,4 +1,6 @@
 // What point-in-time recovery takes, beside the same baseline: rows of bench-db.mjs.
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { acknowledgedLoad } from './acknowledged-load.mjs';
 
@@ -44,6 +46,49 @@ function cpuOf({ compose }, service) {
   return microseconds === undefined ? Number(/^(\d+)$/m.exec(said)?.[1]) / 1000 : Number(microseconds);
 }
 
+// PostgreSQL's own programs on an empty volume: nothing is proved, counted, asked or kept.
+const BARE_RESTORE = `set -e
+mkdir -p part wal
+for base in $1; do mkdir "part/$base"; zstd -dc "/place/bases/$base/base.tar.zst" | tar -x -f - -C "part/$base" & done
+for segment in $2; do
+  case $segment in *.gz) gzip -dc "/place/$segment" >"wal/$(basename "$segment" .gz)" ;; *) cp "/place/$segment" wal ;; esac
+done
+wait
+case $1 in
+  *' '*) pg_combinebackup --no-manifest --no-sync --output=data part/* ;;
+  *) mv part/* data ;;
+esac
+touch data/recovery.signal
+printf '%s\n' "restore_command = 'cp /v/wal/%f %p 2>/dev/null || cp /v/wal/%f.partial %p 2>/dev/null'" >>data/postgresql.auto.conf
+chmod 700 data && chown -R postgres: /v
+setpriv --reuid=postgres --regid=postgres --clear-groups pg_ctl start --pgdata data --silent --wait --timeout 300 --log /v/log
+until [ "$(setpriv --reuid=postgres --regid=postgres --clear-groups psql -U owner -d shop -XAtc 'SELECT pg_is_in_recovery()')" = f ]; do sleep 0.05; done`;
+
+/** Seconds that a restore of the newest base and the WAL after it takes without invctl. */
+async function bareRestore({ docker, timed, name, place, image }) {
+  const read = (id) => JSON.parse(readFileSync(join(place, 'bases', id, 'base.json'), 'utf8'));
+  const newest = read(readdirSync(join(place, 'bases')).sort().at(-1));
+  const chain = [newest.id];
+  for (let { parent } = newest; parent; { parent } = read(parent)) chain.unshift(parent);
+  // LSN 1/2A000028 is in the segment 00000001 0000002A of its timeline.
+  const [high, low] = newest.startLsn.split('/').map((part) => part.padStart(8, '0'));
+  const first = `${high}000000${low.slice(0, 2)}`;
+  const segments = readdirSync(join(place, 'wal', newest.run)).filter(
+    (file) => /^[0-9A-F]{24}/.test(file) && file.slice(8, 24) >= first,
+  );
+  const volume = `${name}-bare`;
+  try {
+    const { seconds } = await timed('docker', [
+      ...['run', '--rm', '--user', 'root', '--entrypoint', 'bash', '--workdir', '/v', '--shm-size', '128m'],
+      ...['--volume', `${volume}:/v`, '--volume', `${place}:/place:ro`, image, '-c', BARE_RESTORE, 'bash'],
+      ...[chain.join(' '), segments.map((file) => `wal/${newest.run}/${file}`).join(' ')],
+    ]);
+    return seconds;
+  } finally {
+    docker(['volume', 'rm', '--force', volume]);
+  }
+}
+
 /** Waits until all that was committed before this call is safe. */
 async function untilSafe({ invctl }) {
   const since = Date.now();
@@ -87,12 +132,14 @@ export async function measureProtection(bench) {
     incremental.push(rows.ratio(ends, baseline.dump, together.seconds, 0.15, 's'));
   }
   await untilSafe(bench);
+  const bare = await bareRestore(bench);
   const restore = await invctl(['db', 'restore', '--to', 'latest', '--yes']);
   const { swapMs } = JSON.parse(restore.printed).data;
   await invctl(['db', 'restore', '--forget', '--confirm', bench.name]);
   return [
     rows.ratio('base backup, wall', baseline.dump, base.seconds, 0.5, 's'),
     ...incremental,
+    rows.floor('base, WAL and server, unproved', baseline.restore, bare),
     rows.ratio('restore --to latest, ask to healthy', baseline.restore, restore.seconds, 0.35, 's'),
     `| nobody can connect during that swap | | ${(swapMs / 1000).toFixed(1)} s | | | |`,
     `| issues a second, ${CLIENTS} clients | ${before.toFixed(0)} | ${during.toFixed(0)} | ${(-cost * 100).toFixed(1)} % | ≥ −5 % | ${cost <= 0.05 ? 'ok' : 'MISSED'} |`,

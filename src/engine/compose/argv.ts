@@ -133,6 +133,18 @@ export function containerIds(projectName: string): string[] {
   ];
 }
 
+/** Lists the containers of single runs (`docker compose run`) of a project. */
+export function oneOffIds(projectName: string): string[] {
+  const labels = [`${LABEL_PROJECT}=${projectName}`, `${LABEL_ONE_OFF}=True`];
+  return [
+    'ps',
+    '--all',
+    '--quiet',
+    '--no-trunc',
+    ...labels.flatMap((label) => ['--filter', `label=${label}`]),
+  ];
+}
+
 /** Finds the running container that publishes a port, whatever project it belongs to. */
 export function containerOnPort(port: number): string[] {
   return ['ps', '--quiet', '--no-trunc', '--filter', `publish=${port}`];

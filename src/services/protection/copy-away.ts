@@ -9,6 +9,7 @@ import type { Shipped } from '../../backup/protection/ship-server.js';
 import { UserError } from '../../errors.js';
 import type { ProjectLocation } from '../../project/locate.js';
 import { type ProjectSettings, readSettings } from '../../project/settings-file.js';
+import { allEnded } from '../../system/all-ended.js';
 import { withProjectLock } from '../../system/lock.js';
 import type { ServiceContext } from '../context.js';
 import { notProtected } from './not-protected.js';
@@ -103,9 +104,7 @@ export async function followCopies(
       repeat('bases', roundMs, () => shipper.shipBases(options)),
     ];
     // Nobody writes there any more when the lock is released.
-    for (const result of await Promise.allSettled(parts)) {
-      if (result.status === 'rejected') throw result.reason;
-    }
+    await allEnded(parts);
   });
 }
 

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import type { BesideTrial } from '../../engine/trials.js';
 import { ExitCode, UserError } from '../../errors.js';
+import { allEnded } from '../../system/all-ended.js';
 import { outputTail } from '../../system/argv.js';
 import { noRoomBeside, roomEnd } from './room.js';
 
@@ -13,19 +14,21 @@ const PREFIX = 'pgsql_tmp_';
 const BEFORE = `${PREFIX}before_`;
 
 // The live server ends where its disk is full, so it is not filled in vain.
+const ROOM = `free=$(df -Pk "$1" | awk 'END { print $(NF - 2) }')
+[ "$((free))" -ge "$2" ] || { echo "No space left: $((free / 1000)) MB are free" >&2; exit 1; }`;
+
 const UNPACK_BASE = `umask 077
-free=$(df -Pk "$3" | awk 'END { print $(NF - 2) }')
-[ "$4" = 0 ] || [ "$((free))" -ge "$4" ] || { echo "No space left: $((free / 1000)) MB are free" >&2; exit 1; }
 mkdir -p "$1" && "$2" -dc | tar -x -f - -C "$1"`;
+
+const UNPACK_WAL = `umask 077
+mkdir -p "$1" && tar -x -f - -C "$1"`;
 
 // Combines an incremental base with the ones before it, because the changes alone are not a data folder.
 // PostgreSQL 17 and later.
-const COMBINE = `umask 077
-cd "$1" && pg_combinebackup --no-manifest --no-sync --output=data part-* && rm -rf part-*`;
-
-const UNPACK_WAL = `umask 077
-mkdir -p "$1/wal" && tar -x -f - -C "$1/wal" &&
-cd "$1/data" && touch recovery.signal &&
+const COMPLETE = `umask 077
+cd "$1" || exit 1
+[ -e data ] || { pg_combinebackup --no-manifest --no-sync --output=data part-* && rm -rf part-*; } || exit 1
+cd data && touch recovery.signal &&
 cp postgresql.auto.conf postgresql.auto.conf.before &&
 printf '%s' "$2" >>postgresql.auto.conf && chmod 700 .`;
 
@@ -120,35 +123,36 @@ export interface BaseArchive {
 }
 
 /**
+ * Refuses where the volume has no room for a second server.
+ * @param needed bytes.
+ * @throws UserError DATABASE_DISK_FULL
+ */
+export async function assertRoomBeside(run: FileProgram, data: string, needed: number): Promise<void> {
+  await run(['sh', '-c', ROOM, 'sh', data, String(Math.ceil(needed / 1024))]);
+}
+
+/**
  * Creates the incoming server's files.
  * @param chain the base and the incremental ones before it, oldest first.
  * @param wal a tar of segments.
  * @param settings what is added to its `postgresql.auto.conf`.
- * @param needed bytes that have to be free before.
  */
 export async function fillFolder(
   run: FileProgram,
-  { data, incoming }: RestoreFolders,
+  { incoming }: Pick<RestoreFolders, 'incoming'>,
   {
     chain,
     wal,
     settings,
-    needed,
-  }: {
-    chain: readonly (() => Promise<BaseArchive>)[];
-    wal: Readable;
-    settings: string;
-    needed: number | undefined;
-  },
+  }: { chain: readonly (() => Promise<BaseArchive>)[]; wal: Readable; settings: string },
 ): Promise<void> {
-  for (const [index, open] of chain.entries()) {
+  const bases = chain.map(async (open, index) => {
     const { content, decompressor } = await open();
     const folder = chain.length === 1 ? 'data' : `part-${String(index).padStart(3, '0')}`;
-    const room = String(index === 0 && needed !== undefined ? Math.ceil(needed / 1024) : 0);
-    await run(['sh', '-c', UNPACK_BASE, 'sh', `${incoming}/${folder}`, decompressor, data, room], content);
-  }
-  if (chain.length > 1) await run(['sh', '-c', COMBINE, 'sh', incoming]);
-  await run(['sh', '-c', UNPACK_WAL, 'sh', incoming, settings], wal);
+    await run(['sh', '-c', UNPACK_BASE, 'sh', `${incoming}/${folder}`, decompressor], content);
+  });
+  await allEnded([...bases, run(['sh', '-c', UNPACK_WAL, 'sh', `${incoming}/wal`], wal)]);
+  await run(['sh', '-c', COMPLETE, 'sh', incoming, settings]);
 }
 
 /** Gives the incoming server another target. */

@@ -18,6 +18,7 @@ import { countRows } from '../../postgres/facts.js';
 import { withSession } from '../../postgres/open-session.js';
 import { withMaintenance } from '../../postgres/server-sessions.js';
 import { startDatabase } from '../../postgres/start-database.js';
+import { allEnded } from '../../system/all-ended.js';
 import { withProjectLock } from '../../system/lock.js';
 import { timeId } from '../../system/time-id.js';
 import type { ServiceContext } from '../context.js';
@@ -127,8 +128,10 @@ export async function restoreTo(context: ServiceContext, input: RestoreToInput):
       await run.begin('recover');
       const scratch = await recover();
       input.onStep?.('compare');
-      const after = await inScratch(context, scratch, () => countIn(context, scratch.database));
-      const before = await countLive(context, database);
+      const [after, before] = await allEnded([
+        inScratch(context, scratch, () => countIn(context, scratch.database)),
+        countLive(context, database),
+      ]);
       const rows = compareRows(before ?? [], after);
       const { lastCommit } = scratch;
       await input.confirm({
@@ -386,13 +389,11 @@ async function chooseBefore(
   return { plan, target: { kind: 'before', transaction: String(commit.transaction) } };
 }
 
-/** Makes the second server writable from here on, and stops it cleanly. */
+/** Makes the second server writable from here on, and soon to be stopped. */
 async function settle(context: ServiceContext, scratch: ScratchServer): Promise<void> {
   await promote(context, scratch);
-  const { database, trial } = scratch;
   const options = { applicationName: `invctl ${RESTORE_TO}`, signal: context.signal };
-  await withMaintenance(database, options, (session) => session.run('CHECKPOINT;'));
-  await trial.engine.stop(trial.location, [database.service.name]);
+  await withMaintenance(scratch.database, options, (session) => session.run('CHECKPOINT;'));
 }
 
 async function promote(context: ServiceContext, { database, paused }: ScratchServer): Promise<void> {
@@ -415,7 +416,7 @@ async function promote(context: ServiceContext, { database, paused }: ScratchSer
 async function swap(
   context: ServiceContext,
   database: Database,
-  { run: inData }: Pick<ScratchServer, 'run'>,
+  { trial, run: inData }: Pick<ScratchServer, 'trial' | 'run'>,
   run: RestoreToRun,
   input: Pick<RestoreToInput, 'onStep'>,
 ): Promise<number> {
@@ -426,14 +427,21 @@ async function swap(
   input.onStep?.('swap');
   const started = performance.now();
   const services = state.services.length > 0 ? state.services : [database.service.name];
-  await stopServices(database, services);
+  await allEnded([
+    stopServices(database, services),
+    trial.engine.stop(trial.location, [database.service.name]),
+  ]);
   await swapFiles(inData, state.folders);
   await run.begin('restart');
   input.onStep?.('restart');
-  await startDatabase(context, database);
-  const swapMs = performance.now() - started;
-  await startServices(database, state.services);
-  await removeTrial(context, database, state);
+  let swapMs = 0;
+  await allEnded([
+    startDatabase(context, database).then(() => {
+      swapMs = performance.now() - started;
+    }),
+    removeTrial(context, database, state),
+  ]);
+  await startClients(database, state.services);
   return swapMs;
 }
 
@@ -450,9 +458,13 @@ async function stopServices(
 async function startServices(database: Database, services: readonly string[]): Promise<void> {
   const { service } = database;
   if (services.includes(service.name)) await startAgain(database, [service.name]);
+  await startClients(database, services);
+}
+
+async function startClients(database: Database, services: readonly string[]): Promise<void> {
   await startAgain(
     database,
-    services.filter((name) => name !== service.name),
+    services.filter((name) => name !== database.service.name),
   );
 }
 

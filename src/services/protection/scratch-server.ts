@@ -8,7 +8,7 @@ import type { Base, RecoveryPlan } from '../../backup/protection/catalogue.js';
 import { damaged, type ProtectionRecord, proveSums } from '../../backup/protection/place.js';
 import { findStored, type Opener, readStored, unpackedName } from '../../backup/protection/stored-file.js';
 import { openTrials } from '../../engine/open-trials.js';
-import type { BesideInput, Trial } from '../../engine/trials.js';
+import type { BesideInput, BesideTrial, Trial } from '../../engine/trials.js';
 import { ExitCode, UserError } from '../../errors.js';
 import type { Database } from '../../postgres/database.js';
 import {
@@ -19,9 +19,11 @@ import {
 import { withMaintenance } from '../../postgres/server-sessions.js';
 import { onlyRow } from '../../postgres/session.js';
 import { type Lsn, parseHistory } from '../../postgres/wal.js';
+import { allEnded } from '../../system/all-ended.js';
 import { outputTail } from '../../system/argv.js';
 import type { ServiceContext } from '../context.js';
 import {
+  assertRoomBeside,
   type BaseArchive,
   type FileProgram,
   fileProgram,
@@ -78,23 +80,16 @@ export async function inScratch<T>(
   }
 }
 
-/**
- * Opens the trial project of a restore, on the live volume, with its data folder in another place on it.
- * @param beside.needed bytes that it is going to take, for the message where they are not there.
- */
+/** Opens the trial project of a restore, on the live volume, with its data folder in another place on it. */
 export async function openBeside(
   context: ServiceContext,
   { engine, location, project, service }: Database,
-  {
-    folder,
-    needed,
-    ...beside
-  }: Pick<BesideInput, 'name' | 'dataDirectory' | 'folder' | 'server'> & { needed?: number | undefined },
-): Promise<{ trial: Trial; run: FileProgram }> {
+  { folder, ...beside }: Pick<BesideInput, 'name' | 'dataDirectory' | 'folder' | 'server'>,
+): Promise<{ trial: BesideTrial; run: FileProgram }> {
   const trials = await openTrials(engine, context);
   const input = { ...beside, project, service, folder: `${folder}/data` };
   const trial = await trials.prepareBeside(location, input);
-  return { trial, run: fileProgram(trial, service.name, needed) };
+  return { trial, run: fileProgram(trial, service.name) };
 }
 
 /**
@@ -123,23 +118,23 @@ export async function recoverBeside(
   const { place, plan, target, folders, name } = input;
   input.onStep?.('check');
   const opener = once(() => readIdentities(context, live));
-  const proof = { signal: context.signal, opener };
-  for (const { folder } of plan.chain) await proveSums(folder, [], { ...proof, all: true });
-  await proveSegments(place, plan, proof);
-  const needed = await bytesBeside(plan, input.record.segmentBytes, opener);
-  input.onStep?.('unpack');
-  const { trial, run } = await openBeside(context, live, {
-    needed,
+  const { trial, run: runAny } = await openBeside(context, live, {
     name,
     dataDirectory: folders.data,
     folder: folders.incoming,
     ...(input.server ? { server: input.server } : {}),
   });
+  // The first program takes the longest: what it runs in is started.
+  await allEnded([proveFiles(place, plan, { signal: context.signal, opener }), runAny(['true'])]);
+  const needed = await bytesBeside(plan, input.record.segmentBytes, opener);
+  const run = fileProgram(trial, live.service.name, needed);
+  if (needed !== undefined) await assertRoomBeside(run, folders.data, needed);
+  input.onStep?.('unpack');
   const settings = (to: RecoveryTarget) => recoverySettings(`${folders.incoming}/wal`, plan.timeline, to);
   await withWalFolder(place, name, plan, async (folder) => {
     const chain = plan.chain.map((base) => () => openBase(base, opener));
     const wal = Readable.from(walArchive(folder, input.record.segmentBytes, opener), { objectMode: false });
-    await fillFolder(run, folders, { chain, wal, settings: settings(target), needed });
+    await fillFolder(run, folders, { chain, wal, settings: settings(target) });
   });
   input.onStep?.('recover');
   const database: Database = { ...live, engine: trial.engine, location: trial.location };
@@ -158,11 +153,12 @@ export async function recoverBeside(
   return { trial, database, run, lastCommit, paused, since, needed };
 }
 
-async function proveSegments(
+async function proveFiles(
   place: string,
-  { segments }: RecoveryPlan,
+  { chain, segments }: RecoveryPlan,
   proof: { signal: AbortSignal; opener: Opener },
 ): Promise<void> {
+  for (const { folder } of chain) await proveSums(folder, [], { ...proof, all: true });
   for (const run of new Set(segments.map((segment) => segment.run))) {
     const files = segments.filter((segment) => segment.run === run).map(({ file }) => unpackedName(file));
     await proveSums(join(place, 'wal', run), files, { ...proof, all: false });
