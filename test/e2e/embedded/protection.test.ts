@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -129,7 +129,11 @@ describe('db protect and db restore --to on the embedded engine, with a bare ser
     expect(recovered).toMatchObject([{ outcome }]);
     expect(await rows()).toBe(outcome === 'finished' ? 100 : 7);
     if (outcome === 'finished') await sql('DELETE FROM notes WHERE id > 7');
-    expect(processesNaming('pgsql_tmp_restore_')).toEqual([]);
+    const projects = join(stack.home, 'state', 'projects');
+    const beside = readdirSync(projects).map((name) =>
+      join(projects, name, 'volumes/pgdata/pgsql_tmp_restore_'),
+    );
+    expect(beside.flatMap(processesNaming)).toEqual([]);
   });
 
   it('loses nothing that was safe when the server is killed and its data removed', async () => {
