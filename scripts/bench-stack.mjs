@@ -6,6 +6,7 @@
 //   npm run bench:stack -- --no-limits                   each container may use the whole machine
 //   npm run bench:stack -- --only issue --rounds 5       one of point, list, issue
 //   npm run bench:stack -- --before IMAGE                an API of another build as well, to see what a change brought
+//   npm run bench:stack -- --protect                     what db protect takes of the issues, in place of the peer
 //
 // Needs Docker, and Debian's packages for the image of the peer.
 import { execFile, spawn } from 'node:child_process';
@@ -27,6 +28,7 @@ const { values } = parseArgs({
     postgres: { type: 'string', default: '16' },
     only: { type: 'string' },
     before: { type: 'string' },
+    protect: { type: 'boolean', default: false },
     'no-limits': { type: 'boolean', default: false },
   },
 });
@@ -39,7 +41,7 @@ const OPERATIONS = [
   { operation: 'point', name: 'point read', faster: 2.5, cpu: 0.5 },
   { operation: 'list', name: 'list of 50', faster: 2.0, cpu: 0.6 },
   { operation: 'issue', name: 'one-line issue', faster: 1.3, cpu: 0.9 },
-].filter(({ operation }) => values.only === undefined || values.only === operation);
+].filter(({ operation }) => !values.protect && (values.only === undefined || values.only === operation));
 const CONTESTANTS = ['api', 'peer', ...(values.before ? ['before'] : [])];
 const WARM_UP_SECONDS = 3;
 const QUANTITY = 1_000_000_000;
@@ -230,11 +232,61 @@ async function measure(contestant, operation, containers, token) {
   };
 }
 
+/** With the receiver, once it has what was written meanwhile; or as if there were none. */
+async function switchReceiver(on) {
+  await compose([on ? 'start' : 'stop', 'db-protect']);
+  const behind = () =>
+    sql(`SELECT coalesce(min(pg_current_wal_lsn() - flush_lsn), 'Infinity') FROM pg_stat_replication
+          WHERE state = 'streaming'`);
+  while (on && Number(await behind()) > 65536) await sleep(200, undefined, { signal: interrupted.signal });
+}
+
+/** @returns what a protected project has of the issues of one that is not, for as much CPU. */
+async function measureProtection(containers, token) {
+  await run(process.execPath, [bin, 'db', 'protect', 'on', '--yes']);
+  const receiver = await compose(['ps', '--quiet', 'db-protect']);
+  const measured = { off: [], on: [] };
+  const receiving = [];
+  for (let round = 1; round <= rounds; round += 1) {
+    say(`issues without and with db protect: round ${round} of ${rounds} …`);
+    // Whoever is first has the smaller tables.
+    for (const state of round % 2 ? ['off', 'on'] : ['on', 'off']) {
+      await switchReceiver(state === 'on');
+      await load('api', 'issue', WARM_UP_SECONDS, token);
+      const before = await cpuOf(receiver).catch(() => 0);
+      const started = performance.now();
+      measured[state].push(await measure('api', 'issue', containers, token));
+      const used = (await cpuOf(receiver).catch(() => 0)) - before;
+      if (state === 'on') receiving.push(used / 1000 / (performance.now() - started));
+    }
+  }
+  const rate = median(measured.on.map((one, index) => one.perSecond / measured.off[index].perSecond));
+  return {
+    rows: Object.entries(measured).map(([state, each]) =>
+      row(`one-line issue, db protect ${state}`, 'api', middle(each), true),
+    ),
+    result:
+      `one-line issue with db protect on: ${rate.toFixed(2)} × the requests/s of off (goal ≥ 0.95: ${verdict(rate >= 0.95)}), ` +
+      `CPU of the receiver ${(median(receiving) * 100).toFixed(0)} % of a core`,
+  };
+}
+
 const median = (numbers) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
 
 /** The median of each figure. */
 const middle = (measured) =>
   Object.fromEntries(Object.keys(measured[0]).map((key) => [key, median(measured.map((one) => one[key]))]));
+
+const row = (what, contestant, figures, writes) => [
+  what,
+  contestant,
+  figures.perSecond.toFixed(0),
+  figures.p99.toFixed(1),
+  figures.own.toFixed(0),
+  figures.database.toFixed(0),
+  figures.bytes.toFixed(0),
+  writes ? figures.wal.toFixed(0) : '',
+];
 
 function print(rows) {
   const header = ['', '', 'requests/s', 'p99 ms', 'CPU µs: own', 'database', 'bytes', 'WAL'];
@@ -296,16 +348,7 @@ try {
       median(measured.api.map((one, index) => one[key] / measured[other][index][key]));
     for (const contestant of CONTESTANTS) {
       const figures = middle(measured[contestant]);
-      rows.push([
-        contestant === 'api' ? what : '',
-        contestant,
-        figures.perSecond.toFixed(0),
-        figures.p99.toFixed(1),
-        figures.own.toFixed(0),
-        figures.database.toFixed(0),
-        figures.bytes.toFixed(0),
-        operation === 'issue' ? figures.wal.toFixed(0) : '',
-      ]);
+      rows.push(row(contestant === 'api' ? what : '', contestant, figures, operation === 'issue'));
     }
     const [rate, work] = [ratio('perSecond', 'peer'), ratio('cpu', 'peer')];
     results.push(
@@ -318,6 +361,11 @@ try {
           `${ratio('cpu', 'before').toFixed(2)} of its CPU a request`,
       );
     }
+  }
+  if (values.protect) {
+    const protection = await measureProtection(containers, token);
+    rows.push(...protection.rows);
+    results.push(protection.result);
   }
   const limits = values['no-limits'] ? 'no CPU limits' : "the scaffold's CPU limits";
   console.log(
