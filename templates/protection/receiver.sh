@@ -74,12 +74,15 @@ last_error() {
 
 # --- base backups ------------------------------------------------------------------------------------------------
 
-newest_base() {
-  ls "$place/bases" 2>/dev/null | grep -E '^[0-9]{8}T[0-9]{6}Z$' | tail -n 1
-}
-
 ended_at() {
   sed -n 's/.*"endedAt":\([0-9]*\).*/\1/p' "$place/bases/$1/base.json" 2>/dev/null
+}
+
+# Of those whose mark can be read.
+newest_base() {
+  for id in $(ls "$place/bases" 2>/dev/null | grep -E '^[0-9]{8}T[0-9]{6}Z$' | sort -r); do
+    [ -z "$(ended_at "$id")" ] || { echo "$id"; return; }
+  done
 }
 
 parent_of() {
@@ -203,29 +206,33 @@ remove_old() {
   keep_from=$(($(date +%s) - KEEP))
   switched=$(last_switch)
   [ "${switched:-$keep_from}" -lt "$keep_from" ] || return 0
+  # One program reads all of them: they may be many.
+  marks=$(sed -n 's/^{"id":"\([0-9]*T[0-9]*Z\)".*"endedAt":\([0-9]*\),"timeline":\([0-9]*\),"startLsn":"\([0-9A-F/]*\)"\(.*\)/\1 \2 \3 \4 \5/p' \
+    "$place"/bases/*Z/base.json 2>/dev/null | sort -r)
   anchor=
   lowest=
   parents=
-  for id in $(ls "$place/bases" | grep -E '^[0-9]{8}T[0-9]{6}Z$' | sort -r); do
-    about="$place/bases/$id/base.json"
-    [ -f "$about" ] || continue
-    case " $parents " in *" $id "*) parents="$parents $(parent_of "$id")"; [ -z "$anchor" ] || continue ;; esac
+  while read -r id ended of lsn more && [ -n "$id" ]; do
+    case $more in
+      *'"parent":"'*) parent=${more##*'"parent":"'} parent=${parent%%'"'*} ;;
+      *) parent= ;;
+    esac
+    case " $parents " in *" $id "*) parents="$parents $parent"; [ -z "$anchor" ] || continue ;; esac
     if [ -n "$anchor" ]; then
-      rm -f "$about" && rm -rf "$place/bases/$id"
+      rm -f "$place/bases/$id/base.json" && rm -rf "$place/bases/$id"
       continue
     fi
-    parents="$parents $(parent_of "$id")"
-    lsn=$(sed -n 's/.*"startLsn":"\([0-9A-F/]*\)".*/\1/p' "$about")
+    parents="$parents $parent"
     if [ -z "$lowest" ] || reaches "$lowest" "$lsn"; then lowest=$lsn; fi
-    [ "$(sed -n 's/.*"timeline":\([0-9]*\).*/\1/p' "$about")" = "$timeline" ] &&
-      [ "$(ended_at "$id")" -le "$keep_from" ] && anchor=$id
-  done
+    [ "$of" = "$timeline" ] && [ "$ended" -le "$keep_from" ] && anchor=$id
+  done <<END
+$marks
+END
   [ -n "$anchor" ] || return 0
   segment=$(printf '%08X%08X' $((0x${lowest%/*})) $((0x${lowest#*/} / segment_bytes)))
-  for folder in "$place"/wal/*; do
-    ls "$folder" | awk -v first="$segment" 'length($0) >= 24 && substr($0, 9, 16) < first' |
-      while read -r name; do rm -f "$folder/$name"; done
-  done
+  find "$place/wal" -type f |
+    awk -v first="$segment" '{ name = $0; sub(/.*\//, "", name) } length(name) >= 24 && substr(name, 9, 16) < first' |
+    while IFS= read -r file; do rm -f "$file"; done
 }
 
 # What was received from a server before an upgrade goes as a whole, when its last moment is older than what is to be
@@ -251,9 +258,12 @@ disk_is_nearly_full() {
   [ -n "$left" ]
 }
 
+# all: looks into every run, as after a receiver that was killed.
 keep_house() {
   # Also of runs that ended before their last segment had its own.
-  for folder in "$place"/wal/*; do add_sums "$folder"; done
+  for folder in "$place"/wal/*; do
+    [ "${1:-}" != all ] && [ "$folder/SHA256SUMS" -nt "$folder" ] || add_sums "$folder"
+  done
   remove_old
   remove_earlier
 }
@@ -380,7 +390,7 @@ END
       fi
       # A segment that is whole is renamed.
       [ "$place/wal/$run/SHA256SUMS" -nt "$place/wal/$run" ] || add_sums "$place/wal/$run"
-      [ $((beats % keep_house_beats)) -ne 0 ] || keep_house
+      if [ $beats -eq 0 ]; then keep_house all; elif [ $((beats % keep_house_beats)) -eq 0 ]; then keep_house; fi
       beats=$((beats + 1))
       pause $beat_seconds
     done

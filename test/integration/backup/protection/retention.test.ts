@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -10,6 +10,7 @@ import { unneeded } from '../../../../src/backup/protection/retention.js';
 import {
   contentOf,
   emptyPlace,
+  oftenRestored,
   SEGMENT_BYTES,
   type WrittenPlace,
   writePlace,
@@ -18,18 +19,23 @@ import {
 const now = new Date();
 const ago = (seconds: number) => new Date(Math.floor(now.getTime() / 1000) * 1000 - seconds * 1000);
 
-/** What the receiver does, without its server. */
-function removeByReceiver(place: string, { keepSeconds, live }: WrittenPlace): void {
+/** Runs a part of the receiver, without its server. @returns what it prints. */
+function byReceiver(place: string, { keepSeconds, live }: WrittenPlace, commands: string): string {
   const script = readFileSync(
     new URL('../../../../templates/protection/receiver.sh', import.meta.url),
     'utf8',
   );
   const functions = script.slice(0, script.indexOf('\ncase ${1:-} in'));
   const timeline = Number.parseInt(live.at(-1)?.run.slice(0, 8) ?? '1', 16);
-  execFileSync('sh', ['-s'], {
-    input: `${functions}\ntimeline=${timeline} segment_bytes=${SEGMENT_BYTES}\nremove_old\nremove_earlier\n`,
+  return execFileSync('sh', ['-s'], {
+    encoding: 'utf8',
+    input: `${functions}\ntimeline=${timeline} segment_bytes=${SEGMENT_BYTES}\n${commands}\n`,
     env: { ...process.env, PLACE: place, KEEP: String(keepSeconds), EVERY: '86400' },
   });
+}
+
+function removeByReceiver(place: string, written: WrittenPlace): void {
+  byReceiver(place, written, 'remove_old\nremove_earlier');
 }
 
 async function removeByPrune(place: string, { keepSeconds }: WrittenPlace): Promise<void> {
@@ -137,6 +143,42 @@ describe('what is too old', () => {
     const { bases, segments } = unneeded(await catalogueOf(folder), 30 * 3600);
     expect(bases.length).toBe(1);
     expect(segments.map(({ number }) => number)).toEqual(Array.from({ length: 24 }, (_, i) => 10 + i));
+  });
+
+  it.each([
+    [100, 'young'],
+    [2 * 86_400, 'due'],
+  ])(
+    'is not told by a base without a mark, or with a damaged one: after %i s, the next is %s',
+    async (seconds, said) => {
+      const written = {
+        bases: [{ timeline: 1, segment: 12, endedAt: ago(seconds) }],
+        runs: { '00000001-0001': [12, 13] },
+        live: [{ at: ago(3 * 86_400), run: '00000001-0001' }],
+        keepSeconds: 60,
+        covered: now,
+      };
+      const folder = await place(written);
+      for (const name of ['20301129T120000Z', '20301129T120001Z']) mkdirSync(join(folder, 'bases', name));
+      writeFileSync(join(folder, 'bases', '20301129T120001Z', 'base.json'), '{"id":"2030');
+      expect(byReceiver(folder, written, 'if base_is_due; then echo due; else echo young; fi')).toBe(
+        `${said}\n`,
+      );
+      removeByReceiver(folder, written);
+      expect(contentOf(folder).length).toBe(5);
+    },
+  );
+
+  it('is the same after a hundred restores, and is found in moments', async () => {
+    const written = {
+      ...oftenRestored({ timelines: 100, basesEach: 2, segmentsEach: 4, now }),
+      keepSeconds: 1800,
+    };
+    const [one, other] = [await place(written), await place(written)];
+    removeByReceiver(one, written);
+    await removeByPrune(other, written);
+    expect(contentOf(other)).toEqual(contentOf(one));
+    expect(contentOf(one).filter((name) => name.startsWith('bases/')).length).toBe(1);
   });
 
   it('is never the last base, nor the WAL that it needs', async () => {
