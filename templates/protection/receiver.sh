@@ -302,13 +302,15 @@ choose_run() {
 }
 
 beat() {
-  answers=$(ask -c IDENTIFY_SYSTEM -c "READ_REPLICATION_SLOT $slot") || return
   now=$(clock)
+  answers=$(ask -c IDENTIFY_SYSTEM -c "READ_REPLICATION_SLOT $slot") || return
   flushed=$(printf '%s\n' "$answers" | sed -n 's/^physical|\([0-9A-F/]*\)|.*/\1/p')
   # All that the server had at the last beat is here.
   if reaches "$flushed" "${server_lsn:-}"; then covered=$server_at; fi
   server_lsn=$(printf '%s\n' "$answers" | sed -n '1s/^[0-9]*|[0-9]*|\([0-9A-F/]*\)|.*/\1/p')
   server_at=$now
+  # It was asked for its end first: all that it had at this beat is here, too.
+  if reaches "$flushed" "$server_lsn"; then covered=$now; fi
   note receiving
 }
 

@@ -36,6 +36,8 @@ import { findStored, type Opener, packingOf, packStream, unpack, unpackedName } 
 
 /** Of pieces that are replaced by others while they are fetched. */
 const FETCH_ATTEMPTS = 10;
+/** Of small files, which take a request each. */
+const FETCHED_AT_ONCE = 16;
 const HISTORY = /^([0-9A-F]{8})\.history$/;
 
 /** Identifies the protection. Two machines with copies of one server differ in `owner`. */
@@ -71,6 +73,8 @@ export interface CopiedProtection {
   record: CopiedRecord;
   catalogue: Catalogue;
   names: CopyNames;
+  /** Text of the files that never change once they are written, by name: marks of bases, and histories that were read. */
+  constant: Map<string, string>;
   /** Text of the state; undefined: it was never completely written. */
   state: z.infer<typeof copiedStateSchema> | undefined;
 }
@@ -100,21 +104,35 @@ export async function copiedServers(store: CopyStore, project: string): Promise<
 }
 
 /**
+ * Each call lists the names once. Of the files that never change it reads each once.
  * @param store the folder of one server.
+ * @param constant what an earlier call for this store has read of such files; it is brought up to date.
  * @returns undefined if nothing was ever copied.
- * @throws UserError COPIES_UNREACHABLE
+ * @throws UserError COPIES_UNREACHABLE, COPY_DAMAGED (exit 8)
  */
-export async function readCopied(store: CopyStore): Promise<CopiedProtection | undefined> {
+export async function readCopied(
+  store: CopyStore,
+  constant = new Map<string, string>(),
+): Promise<CopiedProtection | undefined> {
   const record = await readJson(store, RECORD_NAME, copiedRecordSchema);
   if (!record) return undefined;
   const state = await readJson(store, STATE_NAME, copiedStateSchema);
   // Read after the state, so that every file which the state refers to is there.
-  const names = readNames(await store.names(), record.segmentBytes);
+  const listed = await store.names();
+  const names = readNames(listed, record.segmentBytes);
+  const there = new Set(listed);
+  for (const name of constant.keys()) if (!there.has(name)) constant.delete(name);
+  const read = async (name: string) => {
+    const text = constant.get(name) ?? (await store.readText(name));
+    if (text !== undefined) constant.set(name, text);
+    return text;
+  };
   const note = state && parseReceiverNote(state.now);
   const bases = await Promise.all(
     names.bases.map(async (id): Promise<Base[]> => {
-      const mark = await readJson(store, baseMark(id), copiedBaseSchema);
-      if (!mark) return [];
+      const text = await read(baseMark(id));
+      if (text === undefined) return [];
+      const mark = parseAs(copiedBaseSchema, text, `${store.address}/${baseMark(id)}`);
       const bytes = mark.files.reduce((sum, file) => sum + file.bytes, 0);
       const base = baseOf(mark.base, {
         folder: `${store.address}/${basePart(id, '')}`.replace(/\.$/, ''),
@@ -130,11 +148,11 @@ export async function readCopied(store: CopyStore): Promise<CopiedProtection | u
     bases: bases.flat(),
     unreadable: [],
     runs: runsOf(names, note?.covered),
-    histories: await readHistories(store, names),
+    histories: await readHistories(names, read),
     live,
     ...endOf(note, live),
   };
-  return { store, record, catalogue, names, state };
+  return { store, record, catalogue, names, constant, state };
 }
 
 function runsOf(names: CopyNames, covered = new Date(0)): SegmentRun[] {
@@ -158,12 +176,25 @@ function runsOf(names: CopyNames, covered = new Date(0)): SegmentRun[] {
   }));
 }
 
-async function readHistories(store: CopyStore, { beside }: CopyNames): Promise<Map<number, Ancestor[]>> {
+/** Newest first: the history of a timeline begins with those of its ancestors, which need not be read then. */
+async function readHistories(
+  { beside }: CopyNames,
+  read: (name: string) => Promise<string | undefined>,
+): Promise<Map<number, Ancestor[]>> {
+  const files = beside
+    .flatMap(({ file, name }) => {
+      const [, timeline] = HISTORY.exec(file) ?? [];
+      return timeline === undefined ? [] : [{ timeline: Number.parseInt(timeline, 16), name }];
+    })
+    .sort((a, b) => b.timeline - a.timeline);
   const histories = new Map<number, Ancestor[]>();
-  for (const { file, name } of beside) {
-    const [, timeline] = HISTORY.exec(file) ?? [];
-    if (timeline === undefined) continue;
-    histories.set(Number.parseInt(timeline, 16), parseHistory((await store.readText(name)) ?? ''));
+  for (const { timeline, name } of files) {
+    if (histories.has(timeline)) continue;
+    const ancestors = parseHistory((await read(name)) ?? '');
+    histories.set(timeline, ancestors);
+    ancestors.forEach((ancestor, index) => {
+      if (!histories.has(ancestor.timeline)) histories.set(ancestor.timeline, ancestors.slice(0, index));
+    });
   }
   return histories;
 }
@@ -178,12 +209,15 @@ export async function readJson<T>(
   schema: z.ZodType<T>,
 ): Promise<T | undefined> {
   const text = await store.readText(name);
-  if (text === undefined) return undefined;
+  return text === undefined ? undefined : parseAs(schema, text, `${store.address}/${name}`);
+}
+
+function parseAs<T>(schema: z.ZodType<T>, text: string, address: string): T {
   try {
     return schema.parse(JSON.parse(text));
   } catch (error) {
     if (!(error instanceof z.ZodError || error instanceof SyntaxError)) throw error;
-    throw copyDamaged(`${store.address}/${name}`, 'is not what invctl writes there');
+    throw copyDamaged(address, 'is not what invctl writes there');
   }
 }
 
@@ -209,7 +243,7 @@ function copyDamaged(address: string, what: string): UserError {
  * changed.
  */
 export async function fetchPlan(
-  { store, names, state, catalogue }: CopiedProtection,
+  copied: CopiedProtection,
   place: string,
   {
     plan,
@@ -218,6 +252,7 @@ export async function fetchPlan(
   }: { plan: RecoveryPlan; record: ProtectionRecord; opener: Opener; onGap: (address: string) => void },
   options: TransferOptions,
 ): Promise<void> {
+  const { store, names, state, catalogue } = copied;
   for (const folder of ['state', 'wal', 'bases'])
     await mkdir(join(place, folder), { recursive: true, mode: 0o700 });
   await assertSpace(
@@ -250,13 +285,7 @@ export async function fetchPlan(
     await mkdir(folder, { recursive: true, mode: 0o700 });
     await fetch(name, join(folder, file), changedAt ?? catalogue.covered);
   }
-  const runs = new Set(plan.segments.map(({ run }) => run));
-  for (const { run, file, name } of names.beside) {
-    const path = join(place, 'wal', run, file);
-    if ((!runs.has(run) && !HISTORY.test(file)) || (await findStored(dirname(path), file))) continue;
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    await writeFileAtomic(path, (await store.readText(name)) ?? '', 0o600);
-  }
+  await fetchBeside(copied, place, new Set(plan.segments.map(({ run }) => run)));
   for (const { id } of plan.chain) await fetchBase(store, place, id, fetch);
   if (!(await findStored(place, 'protection.json'))) {
     if (state) {
@@ -265,6 +294,26 @@ export async function fetchPlan(
     }
     await writeRecord(place, record);
   }
+}
+
+/**
+ * Fetches the hashes of runs, and every history: a server that leaves recovery takes a timeline that has none.
+ */
+async function fetchBeside(
+  { store, names, constant }: CopiedProtection,
+  place: string,
+  runs: ReadonlySet<string>,
+): Promise<void> {
+  const wanted = names.beside.filter(({ run, file }) => runs.has(run) || HISTORY.test(file));
+  const fetch = async ({ run, file, name }: (typeof wanted)[number]) => {
+    const folder = join(place, 'wal', run);
+    if (await findStored(folder, file)) return;
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    const text = constant.get(name) ?? (await store.readText(name)) ?? '';
+    await writeFileAtomic(join(folder, file), text, 0o600);
+  };
+  for (let at = 0; at < wanted.length; at += FETCHED_AT_ONCE)
+    await Promise.all(wanted.slice(at, at + FETCHED_AT_ONCE).map(fetch));
 }
 
 interface OpenInput {

@@ -153,8 +153,12 @@ export function endOf(
   };
 }
 
-async function readBases(place: string): Promise<Pick<Catalogue, 'bases' | 'unreadable'>> {
-  const ids = (await names(join(place, 'bases'))).filter((name) => BASE_ID.test(name)).sort();
+/** @param wanted by a base's id; the others are not looked at. */
+export async function readBases(
+  place: string,
+  wanted: (id: string) => boolean = () => true,
+): Promise<Pick<Catalogue, 'bases' | 'unreadable'>> {
+  const ids = (await names(join(place, 'bases'))).filter((name) => BASE_ID.test(name) && wanted(name)).sort();
   const unreadable: string[] = [];
   const bases = await Promise.all(
     ids.map(async (id): Promise<Base[]> => {
@@ -201,7 +205,10 @@ function parseJson(text: string): unknown {
   }
 }
 
-async function readWal(place: string, segmentBytes: number): Promise<Pick<Catalogue, 'runs' | 'histories'>> {
+export async function readWal(
+  place: string,
+  segmentBytes: number,
+): Promise<Pick<Catalogue, 'runs' | 'histories'>> {
   const found = (await names(join(place, 'wal'))).filter((name) => RUN_NAME.test(name)).sort();
   const histories = new Map<number, Ancestor[]>();
   const runs = await Promise.all(

@@ -38,15 +38,17 @@ export async function pruneCopied(
 
 /**
  * Removes copies as {@link pruneCopied}, of every server of a project.
+ * @param options.except identifier of a server that is left out.
  * @returns the removed names.
  */
 export async function pruneServers(
   root: CopyStore,
   project: string,
-  options: { dryRun?: boolean } = {},
+  { except, ...options }: { dryRun?: boolean; except?: string } = {},
 ): Promise<string[]> {
   const removed: string[] = [];
-  for (const { store } of await copiedServers(root, project)) {
+  for (const { store, record } of await copiedServers(root, project)) {
+    if (record.systemIdentifier === except) continue;
     const copied = await readCopied(store);
     if (copied) removed.push(...(await pruneCopied(copied, options)));
   }

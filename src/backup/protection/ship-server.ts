@@ -22,7 +22,7 @@ import {
 } from './copy-names.js';
 import { presentServer } from './earlier.js';
 import { OpenSegment } from './open-segment.js';
-import { type ProtectionRecord, parseReceiverNote, readCatalogue } from './place.js';
+import { type ProtectionRecord, parseReceiverNote, readBases, readWal } from './place.js';
 import { pruneCopied } from './prune-copied.js';
 import { findStored, packFile, packingOf, type StoredFile, unpackedName } from './stored-file.js';
 
@@ -54,6 +54,12 @@ export interface Shipped {
   covered?: Date;
 }
 
+/** The result of sending what the open segment grew by. */
+export interface Growth {
+  /** All commits until then are copied; absent: that is not known, since earlier segments are still to be sent. */
+  covered?: Date;
+}
+
 /** Content of the files `now` and `runs` of the receiver; empty if there is none. */
 interface ReceiverState {
   now: string;
@@ -77,10 +83,16 @@ export class ServerShipper {
   /** Last sent content of the names whose content changes. */
   readonly #sent = new Map<string, string>();
   #stateSentAt = 0;
+  /** Text of the names whose content never changes, as {@link readCopied} has read it. */
+  readonly #constant = new Map<string, string>();
   /** Segments that were sent in pieces, by run and name. */
   readonly #open = new Map<string, OpenSegment>();
   /** The segment that was the newest one at the last {@link shipGrowth}. */
   #followed: (SegmentName & { run: string }) | undefined;
+  /** Number of the segment from which on none was left out before {@link #followed}. */
+  #followedFrom = 0;
+  /** The last segment of the live run of which the last {@link shipWal} sent all, and all before it. */
+  #through: { run: string; number: number } | undefined;
   /** The pieces that are being sent: one after the other. */
   #growing: Promise<unknown> = Promise.resolve();
   #lastOrder = 0;
@@ -113,10 +125,10 @@ export class ServerShipper {
       await this.#removeFinished();
       // Read before the WAL: everything that it refers to is then sent in this round.
       const state = await this.#readState();
-      const catalogue = await readCatalogue(place, record);
+      const { runs } = await readWal(place, record.segmentBytes);
       await this.#assertSameServer();
       let sent = 0;
-      for (const run of catalogue.runs) {
+      for (const run of runs) {
         for (const segment of run.segments) {
           if (segment.partial || this.#whole.has(keyOf(segment))) continue;
           if (await this.#shipSegment(segment, scratch, options)) sent += 1;
@@ -127,6 +139,9 @@ export class ServerShipper {
         }
       }
       await this.#writeState(state, there);
+      const live = runs.find(({ name }) => name === liveRun(state));
+      const number = live?.segments.reduce((highest, one) => Math.max(highest, one.number), 0);
+      this.#through = live && number ? { run: live.name, number } : undefined;
       await this.#removeFinished();
       const { covered } = state.now === '' ? {} : parseReceiverNote(state.now);
       return { bases: 0, segments: sent, ...(covered ? { covered } : {}) };
@@ -136,10 +151,9 @@ export class ServerShipper {
   async shipBases(options: TransferOptions): Promise<Shipped | undefined> {
     if (!this.#owned || !this.#there) return undefined;
     return this.#inScratch('shipping-bases', async (scratch) => {
-      const { bases } = await readCatalogue(this.#input.place, this.#input.record);
+      const { bases } = await readBases(this.#input.place, (id) => this.#there?.has(baseMark(id)) === false);
       let sent = 0;
       for (const base of bases) {
-        if (this.#there?.has(baseMark(base.id)) !== false) continue;
         await this.#shipBase(base, scratch, options);
         sent += 1;
       }
@@ -148,12 +162,12 @@ export class ServerShipper {
     });
   }
 
-  async shipGrowth({ signal }: TransferOptions): Promise<void> {
-    if (!this.#owned || !this.#there) return;
+  async shipGrowth({ signal }: TransferOptions): Promise<Growth> {
+    if (!this.#owned || !this.#there) return {};
     // Read before the WAL, of which it says how much is on the disk.
     const state = await this.#readState();
     const run = liveRun(state);
-    if (run === undefined) return;
+    if (run === undefined) return {};
     try {
       for (const segment of await this.#sinceFollowed(run)) {
         // A complete one that was never followed goes as a whole.
@@ -161,6 +175,12 @@ export class ServerShipper {
         await this.#grow({ ...segment, run }, state, signal);
         this.#followed = { ...segment, run };
       }
+      const noneLeftOut =
+        this.#followed?.run === run &&
+        this.#through?.run === run &&
+        this.#followedFrom <= this.#through.number + 1;
+      const note = parseReceiverNote(state.now);
+      return noneLeftOut && note.run === run && note.covered ? { covered: note.covered } : {};
     } catch (error) {
       // What we know of the store may be wrong after an error.
       this.#listedAt = 0;
@@ -186,6 +206,7 @@ export class ServerShipper {
     if (!newest) return [];
     const behind = followed ? (newest.number - followed.number) * segmentBytes : Number.POSITIVE_INFINITY;
     const first = followed && behind <= CATCH_UP_BYTES ? followed.number : newest.number;
+    if (first !== followed?.number) this.#followedFrom = first;
     return segments.filter(({ number }) => number >= first);
   }
 
@@ -447,7 +468,7 @@ export class ServerShipper {
   }
 
   async #keepHouse(): Promise<void> {
-    const copied = await readCopied(this.#input.store);
+    const copied = await readCopied(this.#input.store, this.#constant);
     if (copied) for (const name of await pruneCopied(copied)) this.#there?.delete(name);
     this.#keptHouseAt = Date.now();
   }

@@ -4,7 +4,7 @@ import { copyFolder } from './copy-names.js';
 import { earlierFolder } from './earlier.js';
 import { type ProtectionRecord, readRecord } from './place.js';
 import { pruneServers } from './prune-copied.js';
-import { type ServerInput, ServerShipper, type Shipped, serverChanges } from './ship-server.js';
+import { type Growth, type ServerInput, ServerShipper, type Shipped, serverChanges } from './ship-server.js';
 
 const RETENTION_MS = 3_600_000;
 
@@ -64,7 +64,8 @@ export class Shipper {
       this.#before = undefined;
     }
     if (Date.now() - this.#keptHouseAt > RETENTION_MS) {
-      await pruneServers(this.#input.root, this.#input.project);
+      // The present one's shipper does it for its own.
+      await pruneServers(this.#input.root, this.#input.project, { except: systemIdentifier });
       this.#keptHouseAt = Date.now();
     }
     return shipped;
@@ -75,8 +76,8 @@ export class Shipper {
    * first {@link shipWal}, and after one that failed.
    * @throws UserError as {@link ship}.
    */
-  async shipGrowth(options: TransferOptions): Promise<undefined> {
-    await this.#present?.shipper.shipGrowth(options);
+  async shipGrowth(options: TransferOptions): Promise<Growth> {
+    return (await this.#present?.shipper.shipGrowth(options)) ?? {};
   }
 
   /** Address of the copies of the present server. */

@@ -5,7 +5,7 @@ import type { CopyStore, TransferOptions } from '../../backup/copy-store.js';
 import { readCopyNote, writeCopyNote } from '../../backup/protection/notes.js';
 import { protectionPlace, readRecord } from '../../backup/protection/place.js';
 import { Shipper } from '../../backup/protection/ship.js';
-import type { Shipped } from '../../backup/protection/ship-server.js';
+import type { Growth, Shipped } from '../../backup/protection/ship-server.js';
 import { UserError } from '../../errors.js';
 import type { ProjectLocation } from '../../project/locate.js';
 import { type ProjectSettings, readSettings } from '../../project/settings-file.js';
@@ -81,12 +81,13 @@ export async function followCopies(
     const stop = new AbortController();
     const inner = AbortSignal.any([signal, stop.signal]);
     const options = transfer({ signal: inner }, input);
-    const repeat = (part: Part, everyMs: number, ship: () => Promise<Shipped | undefined>) =>
+    const repeat = (part: Part, everyMs: number, ship: () => Promise<Shipped | Growth | undefined>) =>
       repeated(inner, async () => {
         const startedAt = performance.now();
         try {
           const shipped = await note(part, ship);
-          if (shipped && !failing()) input.onRound({ shipped, address: store.address });
+          if (shipped && 'segments' in shipped && !failing())
+            input.onRound({ shipped, address: store.address });
           return (shipped ? everyMs : growthMs) - (performance.now() - startedAt);
         } catch (error) {
           if (inner.aborted) return 0;
@@ -147,7 +148,7 @@ type Part = 'all' | 'growth' | 'segments' | 'bases';
 interface OpenShipper {
   shipper: Shipper;
   /** Ships, and notes in the place how that went. */
-  note<T extends Shipped | undefined>(part: Part, ship: () => Promise<T>): Promise<T>;
+  note<T extends Shipped | Growth | undefined>(part: Part, ship: () => Promise<T>): Promise<T>;
   /** Whether a part of the work failed the last time. */
   failing(): boolean;
 }
@@ -172,11 +173,14 @@ async function withShipper<T>(
     });
     const failures = new Map<Part, string>();
     let noting: Promise<unknown> = Promise.resolve();
-    const write = (change: { covered?: string | null } = {}) => {
+    // Undefined: as the note says.
+    let covered: Date | null | undefined;
+    const write = () => {
       const [failure = null] = failures.values();
+      const until = covered === undefined ? {} : { covered: covered?.toISOString() ?? null };
       noting = noting
         .catch(() => {})
-        .then(() => note(place, { address: shipper.address, failure, follows, ...change }));
+        .then(() => note(place, { address: shipper.address, failure, follows, ...until }));
       return noting;
     };
     return body({
@@ -186,9 +190,12 @@ async function withShipper<T>(
         try {
           const shipped = await ship();
           const healed = failures.delete(part);
-          if (part === 'all' || part === 'segments')
-            await write({ covered: shipped?.covered?.toISOString() ?? null });
-          else if (healed) await write();
+          const until = shipped?.covered;
+          const whole = part === 'all' || part === 'segments';
+          if (until && (!covered || until > covered)) covered = until;
+          else if (whole && !until) covered = null;
+          else if (!whole && !healed) return shipped;
+          await write();
           return shipped;
         } catch (error) {
           signal.throwIfAborted();

@@ -1,5 +1,4 @@
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -11,28 +10,13 @@ import {
   contentOf,
   emptyPlace,
   oftenRestored,
-  SEGMENT_BYTES,
   type WrittenPlace,
   writePlace,
 } from '../../../support/protection/place.js';
+import { byReceiver } from '../../../support/protection/receiver.js';
 
 const now = new Date();
 const ago = (seconds: number) => new Date(Math.floor(now.getTime() / 1000) * 1000 - seconds * 1000);
-
-/** Runs a part of the receiver, without its server. @returns what it prints. */
-function byReceiver(place: string, { keepSeconds, live }: WrittenPlace, commands: string): string {
-  const script = readFileSync(
-    new URL('../../../../templates/protection/receiver.sh', import.meta.url),
-    'utf8',
-  );
-  const functions = script.slice(0, script.indexOf('\ncase ${1:-} in'));
-  const timeline = Number.parseInt(live.at(-1)?.run.slice(0, 8) ?? '1', 16);
-  return execFileSync('sh', ['-s'], {
-    encoding: 'utf8',
-    input: `${functions}\ntimeline=${timeline} segment_bytes=${SEGMENT_BYTES}\n${commands}\n`,
-    env: { ...process.env, PLACE: place, KEEP: String(keepSeconds), EVERY: '86400' },
-  });
-}
 
 function removeByReceiver(place: string, written: WrittenPlace): void {
   byReceiver(place, written, 'remove_old\nremove_earlier');
@@ -144,30 +128,6 @@ describe('what is too old', () => {
     expect(bases.length).toBe(1);
     expect(segments.map(({ number }) => number)).toEqual(Array.from({ length: 24 }, (_, i) => 10 + i));
   });
-
-  it.each([
-    [100, 'young'],
-    [2 * 86_400, 'due'],
-  ])(
-    'is not told by a base without a mark, or with a damaged one: after %i s, the next is %s',
-    async (seconds, said) => {
-      const written = {
-        bases: [{ timeline: 1, segment: 12, endedAt: ago(seconds) }],
-        runs: { '00000001-0001': [12, 13] },
-        live: [{ at: ago(3 * 86_400), run: '00000001-0001' }],
-        keepSeconds: 60,
-        covered: now,
-      };
-      const folder = await place(written);
-      for (const name of ['20301129T120000Z', '20301129T120001Z']) mkdirSync(join(folder, 'bases', name));
-      writeFileSync(join(folder, 'bases', '20301129T120001Z', 'base.json'), '{"id":"2030');
-      expect(byReceiver(folder, written, 'if base_is_due; then echo due; else echo young; fi')).toBe(
-        `${said}\n`,
-      );
-      removeByReceiver(folder, written);
-      expect(contentOf(folder).length).toBe(5);
-    },
-  );
 
   it('is the same after a hundred restores, and is found in moments', async () => {
     const written = {

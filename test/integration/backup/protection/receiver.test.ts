@@ -1,0 +1,58 @@
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { contentOf, emptyPlace, type WrittenPlace, writePlace } from '../../../support/protection/place.js';
+import { byReceiver } from '../../../support/protection/receiver.js';
+
+const now = new Date();
+const ago = (seconds: number) => new Date(Math.floor(now.getTime() / 1000) * 1000 - seconds * 1000);
+
+describe('the receiver', () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = emptyPlace();
+  });
+  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+  it.each([
+    [100, 'young'],
+    [2 * 86_400, 'due'],
+  ])(
+    'does not go by a base without a mark, or with a damaged one: after %i s, the next is %s',
+    async (seconds, said) => {
+      const written = {
+        bases: [{ timeline: 1, segment: 12, endedAt: ago(seconds) }],
+        runs: { '00000001-0001': [12, 13] },
+        live: [{ at: ago(3 * 86_400), run: '00000001-0001' }],
+        keepSeconds: 60,
+        covered: now,
+      };
+      await writePlace(folder, written);
+      for (const name of ['20301129T120000Z', '20301129T120001Z']) mkdirSync(join(folder, 'bases', name));
+      writeFileSync(join(folder, 'bases', '20301129T120001Z', 'base.json'), '{"id":"2030');
+      expect(byReceiver(folder, written, 'if base_is_due; then echo due; else echo young; fi')).toBe(
+        `${said}\n`,
+      );
+      byReceiver(folder, written, 'remove_old');
+      expect(contentOf(folder).length).toBe(5);
+    },
+  );
+
+  it('says that all is stored until it asked, where the server told of no more than was on the disk by then', async () => {
+    const written: WrittenPlace = { bases: [], runs: {}, live: [], keepSeconds: 60, covered: ago(100) };
+    await writePlace(folder, written);
+    const beats = [
+      { server: '0/5000', flushed: '0/5000' },
+      { server: '0/6000', flushed: '0/5800' },
+      { server: '0/7000', flushed: '0/5900' },
+      { server: '0/8000', flushed: '0/7000' },
+    ];
+    // Each at another second.
+    const commands = beats.map(
+      ({ server, flushed }, index) => `clock() { echo ${1000 + index}; }
+        ask() { printf '7123|1|${server}|shop\\nphysical|${flushed}|1\\n'; }
+        beat; sed -n 's/^covered=//p' "$PLACE/state/now"`,
+    );
+    expect(byReceiver(folder, written, commands.join('\n'))).toBe('1000\n1000\n1000\n1002\n');
+  });
+});
