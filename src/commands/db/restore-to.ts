@@ -52,11 +52,16 @@ function describePreview({ database, rows, lastCommit, compared }: RestoreToPrev
   return `the last transaction that is brought back: ${last}\n${difference}`;
 }
 
-function describe({ restored, lastCommit, restarted }: RestoredTo): string {
+function describe({ restored, lastCommit, restarted, previous }: RestoredTo): string {
   return [
     `${restored} is as it was${lastCommit === null ? ' at the base backup' : ` after its transaction of ${sayMoment(lastCommit)}`}${restarted.length > 0 ? `; restarted: ${restarted.join(', ')}` : ''}`,
-    'the server of before is kept on the same volume',
-    'back:  invctl db restore --undo',
-    'remove it:  invctl db restore --forget',
+    ...(previous === null
+      ? ['there was no server before, so there is nothing to undo']
+      : [
+          'the server of before is kept on the same volume',
+          'back:  invctl db restore --undo',
+          'remove it:  invctl db restore --forget',
+        ]),
+    ...(restarted.length > 0 ? [] : ['start the rest:  invctl up']),
   ].join('\n');
 }

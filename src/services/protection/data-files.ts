@@ -80,13 +80,22 @@ export function previousFolder(data: string, id: string): string {
   return `${data}/${BEFORE}${id}`;
 }
 
-/** Ids of the folders that restores kept, newest first. */
+// A restore of a lost volume has no server to keep.
+const WITH_SERVER = `cd "$1" || exit 0
+for mark in ${BEFORE}*/moved; do
+  [ ! -e "\${mark%/moved}/data/PG_VERSION" ] || echo "\${mark%/moved}"
+done`;
+
+const KEEP = `[ ! -e "$1/data/PG_VERSION" ] || { echo kept; exit; }
+rm -rf -- "$1"`;
+
+/** Ids of the folders with servers that restores kept, newest first. */
 export async function idsOfPrevious(run: FileProgram, data: string): Promise<string[]> {
-  const output = await run(['sh', '-c', `cd "$1" && ls -d ${BEFORE}*/moved 2>/dev/null || true`, 'sh', data]);
+  const output = await run(['sh', '-c', WITH_SERVER, 'sh', data]);
   return output
     .split('\n')
     .filter((line) => line.startsWith(BEFORE))
-    .map((line) => line.slice(BEFORE.length).replace(/\/moved$/, ''))
+    .map((line) => line.slice(BEFORE.length))
     .sort()
     .reverse();
 }
@@ -181,6 +190,17 @@ export async function unswapFiles(
   { data, incoming, previous }: RestoreFolders,
 ): Promise<void> {
   await run(['sh', '-c', UNSWAP, 'sh', data, incoming, previous]);
+}
+
+/**
+ * Removes what {@link swapFiles} moved aside, if it was no server.
+ * @returns false: it was none.
+ */
+export async function keepPrevious(
+  run: FileProgram,
+  { previous }: Pick<RestoreFolders, 'previous'>,
+): Promise<boolean> {
+  return (await run(['sh', '-c', KEEP, 'sh', previous])).includes('kept');
 }
 
 export async function removeFolder(run: FileProgram, folder: string): Promise<void> {

@@ -27,7 +27,14 @@ import { operation, perform, type Run } from '../operation.js';
 import { checkFiles } from './check-files.js';
 import { type Choice, choose } from './choose.js';
 import { chooseFromCopies, type Found, firstFound } from './copies.js';
-import { type RestoreFolders, removeFolder, restoreFolders, swapFiles, unswapFiles } from './data-files.js';
+import {
+  keepPrevious,
+  type RestoreFolders,
+  removeFolder,
+  restoreFolders,
+  swapFiles,
+  unswapFiles,
+} from './data-files.js';
 import { findCommit } from './history.js';
 import { sayMoment, type Target } from './moment.js';
 import { notProtected } from './not-protected.js';
@@ -143,16 +150,15 @@ export async function restoreTo(context: ServiceContext, input: RestoreToInput):
       });
       input.onStep?.('promote');
       await inScratch(context, scratch, () => settle(context, scratch));
-      const swapMs = await swap(context, database, scratch, run, input);
+      const swapped = await swap(context, database, scratch, run, input);
       return {
         from: base.folder,
         moment,
         lastCommit,
         restored: database.name,
-        previous: state.folders.previous,
         rows,
         restarted: state.services,
-        swapMs,
+        ...swapped,
       };
     });
   });
@@ -239,14 +245,13 @@ export async function undoRestoreTo(
       dataDirectory: folders.data,
       folder: folders.incoming,
     });
-    const swapMs = await swap(context, database, beside, run, input);
+    const swapped = await swap(context, database, beside, run, input);
     return {
       from: folders.incoming,
       restored: database.name,
-      previous: folders.previous,
       rows: [],
       restarted: state.services,
-      swapMs,
+      ...swapped,
     };
   });
 }
@@ -412,14 +417,14 @@ async function promote(context: ServiceContext, { database, paused }: ScratchSer
   });
 }
 
-/** @returns milliseconds in which nobody could connect. */
+/** @returns milliseconds in which nobody could connect, and the folder of the server of before; null: there was none. */
 async function swap(
   context: ServiceContext,
   database: Database,
   { trial, run: inData }: Pick<ScratchServer, 'trial' | 'run'>,
   run: RestoreToRun,
   input: Pick<RestoreToInput, 'onStep'>,
-): Promise<number> {
+): Promise<{ swapMs: number; previous: string | null }> {
   const { state } = run;
   await run.begin('swap');
   // The swap must not be interrupted.
@@ -434,15 +439,18 @@ async function swap(
   await swapFiles(inData, state.folders);
   await run.begin('restart');
   input.onStep?.('restart');
-  let swapMs = 0;
-  await allEnded([
-    startDatabase(context, database).then(() => {
-      swapMs = performance.now() - started;
-    }),
-    removeTrial(context, database, state),
-  ]);
+  const removed = async () => {
+    const kept = await keepPrevious(inData, state.folders);
+    await removeTrial(context, database, state);
+    return kept;
+  };
+  const served = async () => {
+    await startDatabase(context, database);
+    return performance.now() - started;
+  };
+  const [swapMs, kept] = await allEnded([served(), removed()]);
   await startClients(database, state.services);
-  return swapMs;
+  return { swapMs, previous: kept ? state.folders.previous : null };
 }
 
 /** Stops clients first, so that none of them writes data that would be lost. */

@@ -144,7 +144,12 @@ describe('db protect and db restore --to on the embedded engine, with a bare ser
     process.kill(pid, 'SIGKILL');
     rmSync(folder as string, { recursive: true });
     const { code, stdout } = await run('db', 'restore', '--to', 'latest', '--yes', '--json');
-    expect({ code, error: JSON.parse(stdout).error }).toEqual({ code: 0, error: undefined });
+    const { error, data } = JSON.parse(stdout);
+    expect({ code, error, previous: data?.previous }).toEqual({ code: 0, error: undefined, previous: null });
+    expect(await rows()).toBe(1007);
+    // What the lost data was replaced by is no server that could come back.
+    const undone = await run('db', 'restore', '--undo', '--yes', '--json');
+    expect(JSON.parse(undone.stdout).error?.code).toBe('NOTHING_TO_UNDO');
     expect(await rows()).toBe(1007);
   });
 

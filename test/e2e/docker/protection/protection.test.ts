@@ -278,13 +278,21 @@ describe.skipIf(withoutDocker)('db protect and db restore --to on Docker', () =>
       project.compose('rm', '--force', 'db');
       execFileSync('docker', ['volume', 'rm', `${project.name}_pgdata`], { stdio: 'ignore' });
       const { code, stdout } = await restore('--to', 'latest');
-      expect({ code, error: JSON.parse(stdout).error }).toEqual({ code: 0, error: undefined });
+      const { error, data } = JSON.parse(stdout);
+      expect({ code, error, previous: data?.previous }).toEqual({
+        code: 0,
+        error: undefined,
+        previous: null,
+      });
       expect(rows()).toBe(before);
       const there = new Set(
         project.sql(`SELECT id FROM acknowledged WHERE id LIKE 'kill${kill}-%'`).split('\n'),
       );
       expect(acknowledged.filter((id) => !there.has(id))).toEqual([]);
     }
+    // What the lost volume was replaced by is no server that could come back.
+    const undone = await project.invctl(['db', 'restore', '--undo', '--yes', '--json']);
+    expect(JSON.parse(undone.stdout).error?.code).toBe('NOTHING_TO_UNDO');
   });
 
   it('is switched off without a trace in the server and the compose file', async () => {
