@@ -43,6 +43,10 @@ export async function down(
       );
     }
     if (input.volumes) await forgetEngine(location);
+    const { stillDeployed } = await import('./deploy/deployed-project.js');
+    const ranHere = before.length > 0 || engine.kind !== 'docker';
+    const there = await stillDeployed(context, { ranHere });
+    if (there) context.warn(there);
     return {
       project: location.name,
       removed: before.map(({ name }) => name),

@@ -3,6 +3,7 @@ import type { DeployedFact } from '../../doctor/deployed.js';
 import { createCluster } from '../../engine/kubernetes/cluster.js';
 import { createSwarm } from '../../engine/swarm/swarm.js';
 import { UserError } from '../../errors.js';
+import { objectName } from '../../export/k8s/objects.js';
 import type { ProjectLocation } from '../../project/locate.js';
 import type { ComposeProject } from '../../project/model.js';
 import { readSettings } from '../../project/settings-file.js';
@@ -97,6 +98,32 @@ export async function deployedPlace(context: ServiceContext): Promise<DeployedPl
     message: `the Swarm has no stack "${location.name}", and \`invctl deploy k8s\` has not deployed it from here`,
     hint: 'invctl deploy swarm      (or: invctl deploy k8s --context NAME)',
   });
+}
+
+/**
+ * A sentence for whoever has taken the project down here, if an orchestrator still runs it, with the command that ends
+ * it there. Asks the engine for a stack only where nothing of the project ran by itself: never do both.
+ */
+export async function stillDeployed(
+  context: ServiceContext,
+  { ranHere }: { ranHere: boolean },
+): Promise<string | undefined> {
+  const location = context.project();
+  const { name } = location;
+  const cluster = await rememberedCluster(location);
+  if (cluster) {
+    const kinds = 'deployment,statefulset,daemonset,job,cronjob,service,ingress';
+    const end = `${kubectlFor(cluster)} delete ${kinds} --selector app.kubernetes.io/name=${objectName(name)}`;
+    return `${name} was deployed to ${placeOf(cluster)}, and stays there; end it, and keep its data: ${end}`;
+  }
+  if (ranHere) return undefined;
+  try {
+    await deployedPlace(context);
+  } catch (error) {
+    if (error instanceof UserError) return undefined;
+    throw error;
+  }
+  return `${name} still runs in the Swarm; end it, and keep its volumes: ${dockerFor(location)} stack rm ${name}`;
 }
 
 /**

@@ -14,9 +14,18 @@ const POLL_MS = 500;
 const LOCK = '/tmp/invctl-';
 
 /**
+ * Our process sends a line so often, and the host waits for one so long, both in seconds. ssh gives a connection up
+ * before, after 40: a machine that went away without a word is told by nothing else on the host, where sshd asks no
+ * client by default, and TCP after two hours.
+ */
+const [BEAT_S, SILENCE_S] = [15, 120];
+
+/**
  * Takes the lock `$1` with the text `$2`, and holds it until its standard input ends: when our process or the
- * connection ends. The start time distinguishes a holder from a later process with the same id, and the
- * boot's id from one before a reboot. Only one process at a time removes the lock of a holder that has ended.
+ * connection ends. Where nothing comes for {@link SILENCE_S}, it ends the connection, and with it what hangs in it:
+ * a dump that nobody reads holds locks in the database. The start time distinguishes a holder from a later process
+ * with the same id, and the boot's id from one before a reboot. Only one process at a time removes the lock of a
+ * holder that has ended.
  */
 const HOLD = `
 start() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f 20; }
@@ -40,11 +49,27 @@ until ln -s "$me" "$lock" 2>/dev/null; do
   if [ $tries -gt 20 ]; then echo "stuck $other"; exit 0; fi
   [ $tries -lt 3 ] || sleep 0.2
 done
-release() { [ "$(readlink "$lock")" = "$me" ] && rm -f "$lock"; }
+listen() {
+  timeout 1 true || { cat; return 0; }
+  while beat=$(timeout ${SILENCE_S} head -n 1); do [ -n "$beat" ] || return 0; done
+  return 1
+}
+hang_up() {
+  parent=$PPID
+  while [ "\${parent:-1}" -gt 1 ]; do
+    case $(cat "/proc/$parent/comm") in sshd*|dropbear*) kill "$parent"; return;; esac
+    parent=$(sed 's/.*) //' "/proc/$parent/stat" | cut -d ' ' -f 2)
+  done
+}
+release() { [ "$(readlink "$lock")" = "$me" ] && rm -f "$lock"; kill "$listener" 2>/dev/null; }
+exec 3<&0
+# In the background, as a shell that waits for a program in front of it takes no signal.
+listen <&3 >/dev/null 2>&1 &
+listener=$!
 trap release EXIT
-trap 'exit 0' HUP TERM
+trap 'hang_up; exit 0' HUP TERM
 echo held
-cat >/dev/null
+wait "$listener" || hang_up
 `;
 
 /**
@@ -87,11 +112,14 @@ async function holdOn(
   // Ctrl-C does not reach it, because the work that reverts changes afterwards still needs the lock.
   const holding = host.script(HOLD, words, { input, output, allowFailure: true, ownSession: true });
   const ended = holding.then(({ stderr }) => `stuck ${stderr.trim()}`);
-  ended.catch(() => {});
+  const beats = setInterval(() => input.write('.\n'), BEAT_S * 1000);
+  beats.unref();
+  ended.catch(() => {}).finally(() => clearInterval(beats));
   const answer = await Promise.race([answered, ended]);
   return {
     answer,
     async release() {
+      clearInterval(beats);
       input.end();
       await ended.catch(() => {});
     },
@@ -106,7 +134,7 @@ function refused(host: RemoteHost, path: string, answer: string): UserError {
     return new UserError({
       code: 'PROJECT_LOCKED',
       message: `\`${command}\` of ${who}, since ${since}, holds this project on ${host.address.host}`,
-      hint: `wait for it to end; where that machine is gone: ${ssh} kill ${pid}`,
+      hint: `wait for it to end; of a machine that is gone it ends in ${SILENCE_S / 60} minutes, or at once with: ${ssh} kill ${pid}`,
       exitCode: ExitCode.locked,
       details: { holder: { who, since, command, pid: Number(pid), host: host.address.host } },
     });

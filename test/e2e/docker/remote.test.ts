@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -9,6 +10,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { type CliOptions, type CliResult, invctl } from '../../support/cli.js';
 import { withoutDocker } from '../../support/docker.js';
 import { docker } from '../../support/docker-project.js';
+import { atFullSize, faultSteps } from '../../support/fault-counts.js';
+import { stoppedAt } from '../../support/kill-at-step.js';
 import { commandLines, processesNaming } from '../../support/leaks.js';
 import { type Machine, startMachine, whyNoMachine } from '../../support/remote/machine.js';
 import { schemaErrors } from '../../support/schema.js';
@@ -504,6 +507,111 @@ describe.skipIf(reason)('another machine by SSH', () => {
     // The project here knows nothing of the one there.
     expect((await run(['--json', '--engine', 'docker', 'db', 'list'])).stdout).not.toContain('.dump');
     await down('--yes', '--volumes', '--no-backup', '--confirm', name);
+  });
+
+  describe('that goes away in the middle of a restore', () => {
+    let file: string;
+
+    const sql = async (text: string) => {
+      const { code, stdout, stderr } = await there('db', 'psql', '--', '-XAtc', text);
+      expect([code, stderr]).toEqual([0, '']);
+      return stdout.trim();
+    };
+    const locks = () => machine.run('ls /tmp');
+    /** The command of a stopped process goes on. */
+    async function stopped(step: string): Promise<{ goOn(): void; ended: Promise<CliResult> }> {
+      let pid = 0;
+      const ended = run(['--host', `ssh://root@${machine.address}`, '--yes', 'db', 'restore', file], {
+        env: stoppedAt(step),
+        onSpawn: (child) => {
+          pid = child.pid as number;
+        },
+      });
+      await until(async () => pid > 0 && readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') T '));
+      return { goOn: () => process.kill(pid, 'SIGCONT'), ended };
+    }
+
+    /** What it says, and what the next commands make of it. */
+    async function recovers({ code, stderr }: CliResult): Promise<void> {
+      expect([code, stderr]).toEqual([
+        3,
+        expect.stringContaining(`the connection to ${machine.address} was lost`),
+      ]);
+      expect(sockets()).toEqual([]);
+      await until(async () => (await locks()) === '');
+      expect((await json('db', 'backup')).error.code).toBe('UNFINISHED_OPERATION');
+      const { data } = await json('recover');
+      expect(data.recovered).toMatchObject([{ outcome: 'reverted' }]);
+      expect(await sql('SELECT count(*) FROM sold')).toBe('0');
+      const names = await sql("SELECT datname FROM pg_database WHERE datname LIKE '%\\_restore\\_%'");
+      expect([names, await locks()]).toEqual(['', '']);
+      expect((await json('recover')).data.recovered).toEqual([]);
+    }
+
+    beforeEach(async () => {
+      folder = await project(DATABASE);
+      expect((await there('up')).code).toBe(0);
+      await sql('CREATE TABLE sold AS SELECT generate_series(1, 3) AS id');
+      file = (await json('db', 'backup')).data.file;
+      await sql('DELETE FROM sold');
+    });
+    afterEach(async ({ task }) => {
+      if (task.result?.state !== 'fail') await down('--yes', '--volumes', '--no-backup', '--confirm', name);
+    });
+
+    it('gives its lock up by the command that others are told, and has it recovered', async () => {
+      const mine = folder;
+      for (const step of faultSteps(['load'], ['swap'])) {
+        const restoring = await stopped(step);
+        folder = await project(DATABASE);
+        const { error } = await json('restart');
+        expect([error.code, error.message]).toEqual([
+          'PROJECT_LOCKED',
+          expect.stringContaining('`invctl db restore` of '),
+        ]);
+        await machine.run(/: ssh \S+ (kill \d+)$/.exec(error.hint)?.[1] as string);
+        await until(async () => (await locks()) === '');
+        folder = mine;
+        restoring.goOn();
+        await recovers(await restoring.ended);
+      }
+    });
+
+    // ssh gives up after 40 s, the host after two minutes.
+    it.runIf(atFullSize)('holds no lock for one that it hears no more of', async () => {
+      const silent = await stopped('load');
+      await sleep(100_000);
+      expect(await locks()).not.toBe('');
+      await until(async () => (await locks()) === '', 60);
+      silent.goOn();
+      await recovers(await silent.ended);
+    });
+
+    it.runIf(atFullSize)('ends by itself where the network drops what is sent', async () => {
+      const drops = (act: '-I' | '-D') =>
+        execFileSync('ip', [
+          'netns',
+          'exec',
+          machine.name,
+          'iptables',
+          act,
+          'INPUT',
+          '-i',
+          'eth0',
+          '-j',
+          'DROP',
+        ]);
+      const restoring = await stopped('load');
+      drops('-I');
+      const since = Date.now();
+      restoring.goOn();
+      const result = await restoring.ended;
+      expect(Date.now() - since).toBeLessThan(90_000);
+      expect((await json('ps')).error.code).toBe('HOST_UNREACHABLE');
+      drops('-D');
+      await until(async () => (await locks()) === '', 150);
+      await recovers(result);
+    });
   });
 
   it('has an image sent that this machine built, with --no-build', async () => {

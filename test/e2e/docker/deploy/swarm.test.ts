@@ -260,6 +260,9 @@ describe.skipIf(withoutDocker || withoutOwnEngine)('deploy swarm', () => {
         for (const next of judged[id].slice(1)) expect(next).toContain(', then: invctl deploy swarm');
       }
       expect((await run('db', 'backup', '--deployed')).error).toBeUndefined();
+      expect((await run('down')).stderr).toContain(
+        `still runs in the Swarm; end it, and keep its volumes: docker stack rm ${name}`,
+      );
       if (atFullSize) {
         await engine.docker('service', 'update', '--detach', '--limit-memory', '1g', `${name}_api`);
         const after = await items();
