@@ -178,7 +178,10 @@ function reaches(catalogue: Catalogue): Reach[] {
   const byId = basesById(catalogue.bases);
   const bases = catalogue.bases.flatMap((base) => {
     const chain = chainOf(byId, base);
-    return chain ? [{ base, chain }] : [];
+    const first = segmentOf(base.startLsn, segmentBytes);
+    // The last byte that it needs, not the first one after it.
+    const needed = segmentOf(base.endLsn - 1n, segmentBytes);
+    return chain ? [{ base, chain, first, needed }] : [];
   });
   const stored = storedBy(catalogue);
   const stretches = new Map<number, Stretches>();
@@ -188,14 +191,12 @@ function reaches(catalogue: Catalogue): Reach[] {
     const known = stretches.get(timeline) ?? stretchesOf(segmentsOf(stored, lineage, segmentBytes));
     stretches.set(timeline, known);
     const highest = stored.get(timeline)?.highest;
-    return bases.flatMap(({ base, chain }): Reach[] => {
+    return bases.flatMap(({ base, chain, first, needed }): Reach[] => {
       if (!lineage.has(base.timeline)) return [];
       const switchedAt = lineage.get(base.timeline);
       if (switchedAt !== undefined && base.endLsn > switchedAt) return [];
-      const first = segmentOf(base.startLsn, segmentBytes);
       const last = known.lastFrom(first);
-      // The last byte that it needs, not the first one after it.
-      if (!last || last.number < segmentOf(base.endLsn - 1n, segmentBytes)) return [];
+      if (!last || last.number < needed) return [];
       const from = new Date(Math.max(base.endedAt.getTime(), index === 0 ? 0 : at.getTime()));
       const isLast = last.timeline === timeline && last.number === highest;
       const until = isLast ? (liveUntil ?? catalogue.covered ?? last.changedAt) : last.changedAt;
@@ -220,36 +221,61 @@ function lineageOf({ histories }: Catalogue, timeline: number): Lineage {
 
 /** The segments of one timeline. */
 interface Stored {
-  /** Without duplicates; a complete one rather than one that is not. */
-  segments: Map<number, Segment>;
+  /** In order, without duplicates; a complete one rather than one that is not. */
+  segments: Segment[];
   /** Their highest number. */
   highest: number;
 }
 
 function storedBy({ runs }: Catalogue): ReadonlyMap<number, Stored> {
-  const found = new Map<number, Stored>();
+  const found = new Map<number, Map<number, Segment>>();
   for (const { segments } of runs) {
     for (const segment of segments) {
-      const { timeline, number } = segment;
-      const of = found.get(timeline) ?? { segments: new Map(), highest: number };
+      const { timeline, number, partial } = segment;
+      const of = found.get(timeline) ?? new Map<number, Segment>();
       found.set(timeline, of);
-      of.highest = Math.max(of.highest, number);
-      if (of.segments.get(number)?.partial !== false || !segment.partial) of.segments.set(number, segment);
+      if (of.get(number)?.partial !== false || !partial) of.set(number, segment);
     }
   }
-  return found;
+  return new Map(
+    [...found].map(([timeline, of]) => {
+      const segments = [...of.values()].sort((a, b) => a.number - b.number);
+      return [timeline, { segments, highest: segments.at(-1)?.number ?? 0 }];
+    }),
+  );
 }
 
 /** Returns the segments of a lineage in order, each of the newest timeline that has it. */
 function segmentsOf(stored: ReadonlyMap<number, Stored>, lineage: Lineage, segmentBytes: number): Segment[] {
-  const found = new Map<number, Segment>();
-  for (const [timeline, switchedAt] of lineage) {
-    const end = switchedAt === undefined ? undefined : segmentOf(switchedAt - 1n, segmentBytes);
-    for (const [number, segment] of stored.get(timeline)?.segments ?? []) {
-      if ((end === undefined || number <= end) && !found.has(number)) found.set(number, segment);
+  const found: Segment[] = [];
+  for (const [timeline, switchedAt] of [...lineage].reverse()) {
+    const { segments, highest } = stored.get(timeline) ?? { segments: [], highest: 0 };
+    const end = switchedAt === undefined ? highest : segmentOf(switchedAt - 1n, segmentBytes);
+    // A newer timeline begins near the end of the one before it.
+    const overlap = found.splice(indexFrom(found, segments[0]?.number ?? Number.POSITIVE_INFINITY));
+    let at = 0;
+    for (const segment of segments) {
+      if (segment.number > end) break;
+      for (; (overlap[at]?.number ?? Number.POSITIVE_INFINITY) <= segment.number; at += 1) {
+        const older = overlap[at] as Segment;
+        if (older.number < segment.number) found.push(older);
+      }
+      found.push(segment);
     }
+    for (; at < overlap.length; at += 1) found.push(overlap[at] as Segment);
   }
-  return [...found.values()].sort((a, b) => a.number - b.number);
+  return found;
+}
+
+/** Index of the first segment with this number or a higher one, by halving. */
+function indexFrom(segments: readonly Segment[], number: number): number {
+  let [low, high] = [0, segments.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((segments[middle] as Segment).number < number) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /** Stretches of WAL without a gap. */
@@ -262,20 +288,28 @@ interface Stretches {
 
 /** @param segments of a lineage, in order. */
 function stretchesOf(segments: readonly Segment[]): Stretches {
-  const at = new Map(segments.map(({ number }, index) => [number, index]));
   // The index of the last one of each one's stretch.
-  const ends = segments.map((_, index) => index);
-  for (let index = segments.length - 2; index >= 0; index -= 1) {
-    const [one, next] = [segments[index] as Segment, segments[index + 1] as Segment];
+  const ends = new Uint32Array(segments.length);
+  for (let index = segments.length - 1; index >= 0; index -= 1) {
+    const [one, next] = [segments[index] as Segment, segments[index + 1]];
     // After a segment that was cut off it is unknown whether WAL is missing, unless a later timeline
     // continues there.
-    const goesOn = next.number === one.number + 1 && !(one.partial && next.timeline === one.timeline);
-    if (goesOn) ends[index] = ends[index + 1] as number;
+    const goesOn = next?.number === one.number + 1 && !(one.partial && next.timeline === one.timeline);
+    ends[index] = goesOn ? (ends[index + 1] as number) : index;
   }
-  const endFrom = (number: number) => ends[at.get(number) ?? -1];
+  const find = (number: number) => {
+    const at = indexFrom(segments, number);
+    return segments[at]?.number === number ? at : undefined;
+  };
   return {
-    from: (number) => segments.slice(at.get(number), (endFrom(number) ?? -1) + 1),
-    lastFrom: (number) => segments[endFrom(number) ?? -1],
+    from(number) {
+      const at = find(number);
+      return at === undefined ? [] : segments.slice(at, (ends[at] as number) + 1);
+    },
+    lastFrom(number) {
+      const at = find(number);
+      return at === undefined ? undefined : segments[ends[at] as number];
+    },
   };
 }
 

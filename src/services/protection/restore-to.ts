@@ -10,11 +10,12 @@ import {
 } from '../../backup/protection/place.js';
 import { openTrials } from '../../engine/open-trials.js';
 import type { BesideInput } from '../../engine/trials.js';
-import { UserError } from '../../errors.js';
+import { ExitCode, UserError } from '../../errors.js';
 import { runningServices, startAgain } from '../../postgres/clients.js';
 import { type Database, findDatabase } from '../../postgres/database.js';
 import type { DatabaseFacts as Facts } from '../../postgres/database-facts.js';
 import { countRows } from '../../postgres/facts.js';
+import { imageOfMajor, postgresImage } from '../../postgres/image.js';
 import { withSession } from '../../postgres/open-session.js';
 import { withMaintenance } from '../../postgres/server-sessions.js';
 import { startDatabase } from '../../postgres/start-database.js';
@@ -273,7 +274,7 @@ export interface PlannedServer {
 /**
  * Finds what a target is restored from, fetches from the copies what is not here, and names the server that
  * is made of it.
- * @throws UserError NOT_PROTECTED, TARGET_NOT_FOUND, and of {@link choose}
+ * @throws UserError NOT_PROTECTED, TARGET_NOT_FOUND, DATABASE_MAJOR_MISMATCH, and of {@link choose}
  */
 export async function planBeside(
   context: ServiceContext,
@@ -281,6 +282,7 @@ export async function planBeside(
   { target, onStep }: { target: Target; onStep?: ((step: RestoreToStep) => void) | undefined },
 ): Promise<PlannedServer> {
   const { record, catalogue, choice, ...found } = await find(context, database, target, onStep);
+  if (!found.server) assertMajor(database, record);
   const live = catalogue.live.at(-1)?.timeline === choice.plan.timeline;
   const newest = choice.plan.segments.at(-1);
   const reachesEnd = catalogue.runs
@@ -309,6 +311,23 @@ export async function planBeside(
         ...(onStep ? { onStep } : {}),
       }),
   };
+}
+
+/**
+ * The second server is of the image that the compose file names, which somebody may have changed by hand. The
+ * embedded engine goes by the data, whatever the image.
+ */
+function assertMajor({ engine, service }: Database, { major }: ProtectionRecord): void {
+  const named = postgresImage(service.image)?.major;
+  if (engine.kind !== 'docker' || major === undefined || named === undefined || named === major) return;
+  const image = imageOfMajor(service.image ?? '', named, major) ?? `one of PostgreSQL ${major}`;
+  throw new UserError({
+    code: 'DATABASE_MAJOR_MISMATCH',
+    message: `the image of "${service.name}" is of PostgreSQL ${named}, and what can be brought back is of ${major}: a server reads the files of its own major only`,
+    hint: `set image: ${image} again, then the same command${major < named ? `      (to move over after that: invctl db upgrade --to ${named})` : ''}`,
+    exitCode: ExitCode.projectInvalid,
+    details: { dataMajor: major, foundMajor: named },
+  });
 }
 
 /** Looks here and, if that is not enough, at the servers before an upgrade, and among the copies. */

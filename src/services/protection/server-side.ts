@@ -83,9 +83,14 @@ export async function readServer(session: Session): Promise<ServerFacts> {
 /**
  * The programs beside the server must not be older than the server: older ones refuse to receive from it
  * (CheckServerVersionForStreaming in receivelog.c). If there are none, the engine uses its own.
+ * @param then the command for when the image has them.
  * @throws UserError PROTECTION_IMPOSSIBLE
  */
-export async function assertPrograms(database: Database, { major }: ServerFacts): Promise<void> {
+export async function assertPrograms(
+  database: Database,
+  { major }: ServerFacts,
+  then = 'invctl db protect on',
+): Promise<void> {
   if (await lacksClientPrograms(database)) return;
   for (const program of ['pg_receivewal', 'pg_basebackup']) {
     const { status, stdout } = await runProgram(database, [program, '--version']);
@@ -95,7 +100,7 @@ export async function assertPrograms(database: Database, { major }: ServerFacts)
       status === 0
         ? `its image has the ${program} of PostgreSQL ${found}, which receives nothing from a server of ${major}`
         : `its image has no ${program}`,
-      `use an image whose client programs are of ${major} (docker.io/library/postgres:${major} is one), then: invctl db protect on`,
+      `use an image whose client programs are of ${major} (docker.io/library/postgres:${major} is one), then: ${then}`,
     );
   }
 }

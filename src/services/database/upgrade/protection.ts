@@ -42,7 +42,11 @@ export async function protectionOf(
  */
 export async function assertProtectable({ signal }: ServiceContext, server: Database): Promise<void> {
   const facts = await withMaintenance(server, { applicationName: 'invctl db upgrade', signal }, readServer);
-  await assertPrograms(server, facts);
+  await assertPrograms(
+    server,
+    facts,
+    `invctl db upgrade --to ${facts.major}      (or without the protection: invctl db protect off)`,
+  );
 }
 
 /**

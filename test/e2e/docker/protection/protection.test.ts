@@ -295,6 +295,25 @@ describe.skipIf(withoutDocker)('db protect and db restore --to on Docker', () =>
     expect(JSON.parse(undone.stdout).error?.code).toBe('NOTHING_TO_UNDO');
   });
 
+  it('is not brought back by an image of another major, and says which one it needs before anything is made', async () => {
+    const text = composeFile();
+    const [, image = '', major = ''] = /image: (\S*postgres:(\d+)\S*)/.exec(text) ?? [];
+    writeFileSync(
+      join(project.directory, 'compose.yaml'),
+      text.replaceAll(image, image.replace(major, String(Number(major) + 1))),
+    );
+    try {
+      const { code, stdout } = await restore('--to', 'latest');
+      const { error } = JSON.parse(stdout);
+      expect([code, error.code]).toEqual([4, 'DATABASE_MAJOR_MISMATCH']);
+      expect(error.hint).toContain(`set image: ${image} again`);
+      expect(error.hint).toContain(`invctl db upgrade --to ${Number(major) + 1}`);
+    } finally {
+      writeFileSync(join(project.directory, 'compose.yaml'), text);
+    }
+    expect(project.sql('SELECT 1')).toBe('1');
+  });
+
   it('is switched off without a trace in the server and the compose file', async () => {
     const document = JSON.parse((await project.invctl(['db', 'protect', 'off', '--yes', '--json'])).stdout);
     expect(schemaErrors('db-protect-off', document)).toEqual([]);
