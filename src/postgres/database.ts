@@ -142,6 +142,7 @@ export async function clientProgram(
       'PROGRAM_FAILED',
       `${name} does not run in the service ${database.service.name}`,
       result,
+      "give it an image that has PostgreSQL's client programs, such as postgres:17",
     );
   }
   return { program, major: Number.parseInt(program, 10) };

@@ -3,7 +3,7 @@ import { type JournalEntry, readJournal, tidyJournal } from '../system/journal.j
 import { withProjectLock } from '../system/lock.js';
 import type { ServiceContext } from './context.js';
 import { clusterLocation, inCluster } from './deploy/cluster-project.js';
-import { rememberedCluster } from './deploy/deployed-record.js';
+import { provedCluster, rememberedCluster } from './deploy/deployed-record.js';
 import { type Recovered, recoverEntry } from './operation.js';
 import { OPERATIONS } from './operations.js';
 
@@ -31,6 +31,7 @@ export async function recover(context: ServiceContext): Promise<Recovery[]> {
       // What was taken of the database there has a folder of its own, with a journal.
       const own = clusterLocation(location, cluster);
       if ((await readJournal(own)).length === 0) return recoveries;
+      await provedCluster(context, location);
       return [...recoveries, ...(await recoverAll({ ...inCluster(context, cluster), project: () => own }))];
     },
   );

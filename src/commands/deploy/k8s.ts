@@ -4,6 +4,7 @@ import { usageError } from '../../errors.js';
 import { DATABASE_FORMS } from '../../export/k8s/part.js';
 import { formatDuration } from '../../output/units.js';
 import { deployK8s, type K8sDeployed } from '../../services/deploy/k8s.js';
+import { rememberDeployed } from '../../services/deploy/remember-cluster.js';
 import { warnOf } from '../export/losses.js';
 import { assertAnswerable, describeRestored, restoreInto } from './restore-into.js';
 import { createRolloutBoard } from './rollout-board.js';
@@ -14,6 +15,7 @@ export default command({
     'invctl export k8s      (then say in k8s/overlays/production where the images are)',
     'invctl deploy k8s --context staging --dry-run',
     'invctl deploy k8s --context staging --namespace shop',
+    'invctl deploy k8s --context production --remember      (a pipeline has deployed it there)',
     'invctl deploy k8s --restore shop-20261123T005853Z.dump      (with the data of this machine)',
   ],
   flags: {
@@ -35,6 +37,7 @@ export default command({
     }),
     timeout: number('seconds', 'how long to wait until ready', { initial: 300, above: 0 }),
     takeOver: flag('win where somebody else has changed what the deployment sets'),
+    remember: flag('deploy nothing: another machine has, and commands about what is deployed are to find it'),
   },
   notes:
     'It needs kubectl. --context names a context of the kubeconfig here; without it, the current one holds. Secrets are made from the files of the project, through standard input: each content is an immutable Secret of its own, which pods keep until the next version.\nThe base is written anew from the compose file; overlays/production is yours. Claims, and the data in them, are never removed.',
@@ -79,13 +82,18 @@ export default command({
       seconds: z.record(z.string(), z.number()).describe('until each workload was ready'),
     }),
   async run(context, { flags }) {
-    const { dryRun, namespace, output, db, ingress, timeout, takeOver, restore } = flags;
+    const { dryRun, namespace, output, db, ingress, timeout, takeOver, restore, remember } = flags;
     const { host, context: kubeContext } = context.settings;
     if (host !== undefined) {
       throw usageError(
         '--host names the machine of a Docker engine, and a cluster is reached by a context of the kubeconfig',
         'invctl deploy k8s --context NAME      (kubectl config get-contexts)',
       );
+    }
+    if (remember) {
+      if (dryRun || restore !== undefined)
+        throw usageError('--remember deploys nothing', 'invctl deploy k8s --remember');
+      return remembered(await rememberDeployed(context, { kubeContext, namespace }));
     }
     if (restore !== undefined && !dryRun) assertAnswerable(context);
     const started = Date.now();
@@ -117,6 +125,19 @@ export default command({
     }
   },
 });
+
+function remembered({ namespace, workloads }: Awaited<ReturnType<typeof rememberDeployed>>) {
+  const objects = workloads.map(({ kind, metadata: { name } }) => ({
+    kind,
+    name,
+    action: 'unchanged' as const,
+  }));
+  const names = objects.map(({ kind, name }) => `${kind} ${name}`).join(', ');
+  return {
+    data: { namespace, dryRun: false, objects, secrets: [], seconds: {} },
+    text: `it is deployed in "${namespace}": ${names}\n\nnext:  invctl status`,
+  };
+}
 
 function plan({ namespace, objects, secrets, diff }: K8sDeployed): string {
   const changed = objects.filter(({ action }) => action !== 'unchanged');

@@ -23,14 +23,17 @@ export default command({
     'invctl secrets rotate',
     'invctl secrets rotate JWT_SECRET_KEY',
     'invctl secrets rotate admin_password      (for one who lost it as well)',
-    'invctl secrets rotate --swarm      (of the stack that `invctl deploy swarm` made)',
+    'invctl secrets rotate --deployed      (of what `invctl deploy` put in place, in a Swarm or a cluster)',
   ],
   args: {
     name: optional("of the compose file's secrets, or of an env file; default: the database's password", {
       offers: 'secrets',
     }),
   },
-  flags: { swarm: flag('in the Swarm that the project is deployed to: a new version of the secret') },
+  flags: {
+    deployed: flag('where the project is deployed, a Swarm or a cluster: a new version of the secret there'),
+    swarm: flag('in the Swarm that the project is deployed to: a new version of the secret'),
+  },
   notes:
     'The value is random; of a secret with a command in invctl.yaml, it is what that command prints now.',
   data: (z) =>
@@ -44,14 +47,14 @@ export default command({
       file: z.string(),
       recreated: z.array(z.string()).describe('services that are healthy with the new value'),
     }),
-  async run(context, { args: { name }, flags: { swarm } }) {
+  async run(context, { args: { name }, flags: { deployed, swarm } }) {
     const progress = await context.output.progress();
     const started = Date.now();
     const elapsed = () => formatDuration(Date.now() - started);
     try {
       const result = await rotateSecret(context, {
         name,
-        swarm,
+        there: swarm ? 'swarm' : deployed ? 'deployed' : undefined,
         onStep: (step) => progress.set('rotate', 'working', () => `${STEPS[step]}  ${elapsed()}`),
       });
       const { secret, file, recreated } = result;

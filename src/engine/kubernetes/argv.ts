@@ -9,7 +9,8 @@ export interface ClusterTarget {
 }
 
 /** Owner of the fields that a deployment sets. */
-const MANAGER = '--field-manager=invctl';
+export const FIELD_MANAGER = 'invctl';
+const MANAGER = `--field-manager=${FIELD_MANAGER}`;
 /** kubectl's own time limit for a server that does not answer is too long. */
 const TIMEOUT = '--request-timeout=30s';
 
@@ -42,6 +43,19 @@ export function currentContext(): string[] {
 
 export function get(target: ClusterTarget, words: readonly string[]): string[] {
   return at(target, 'get', ...words, '--output=json', TIMEOUT);
+}
+
+/**
+ * Gets an object as the API server has it. kubectl leaves `managedFields` out of every other output since 1.21,
+ * unless a flag asks for them that 1.20 does not know.
+ */
+export function getRaw(
+  target: ClusterTarget,
+  { apiVersion, kind, metadata }: { apiVersion: string; kind: string; metadata: { name: string } },
+): string[] {
+  const plural = `${kind.toLowerCase()}s`;
+  const path = `/apis/${apiVersion}/namespaces/${target.namespace}/${plural}/${metadata.name}`;
+  return at(target, 'get', `--raw=${path}`, TIMEOUT);
 }
 
 /** Gets those of the objects on standard input that exist. */

@@ -1,6 +1,7 @@
 import { CommandError, UserError } from '../../errors.js';
 import type { ProcessRunner, RunOptions, RunResult } from '../../system/process.js';
 import { failedCommand } from '../compose/docker.js';
+import { appliedFields } from './applied-fields.js';
 import * as argv from './argv.js';
 import { explainKubectlError } from './errors.js';
 import type { KubeObject } from './objects.js';
@@ -32,6 +33,11 @@ export interface Cluster {
   contextName(): Promise<string | undefined>;
   /** Returns those of the objects that exist. */
   existing(objects: readonly KubeObject[]): Promise<KubeObject[]>;
+  /**
+   * Returns what deployments have applied of a workload, with the values that it has now; undefined if somebody else
+   * has applied it.
+   */
+  applied(workload: KubeObject): Promise<KubeObject | undefined>;
   /** Asks the server whether it would accept the objects: their fields, rights, quota, admission. */
   validate(objects: readonly KubeObject[], options?: { force?: boolean }): Promise<void>;
   apply(objects: readonly KubeObject[], options?: { force?: boolean }): Promise<void>;
@@ -102,6 +108,10 @@ export function createCluster(
     async existing(objects) {
       if (objects.length === 0) return [];
       return itemsOf((await run(argv.getFromInput(target), { input: asInput(objects) })).stdout);
+    },
+    async applied(workload) {
+      const { stdout } = await run(argv.getRaw(target, workload));
+      return appliedFields(JSON.parse(stdout) as KubeObject, argv.FIELD_MANAGER);
     },
     async validate(objects, { force = false } = {}) {
       await run(argv.apply(target, { dryRun: true, force }), { input: asInput(objects) });

@@ -1,7 +1,7 @@
 import { UserError } from '../../errors.js';
 import { readProject } from '../../project/read.js';
 import { containerDatabase } from '../compose/database-access.js';
-import type { Engine } from '../engine.js';
+import type { Engine, UpOutcome } from '../engine.js';
 import type { ServiceStatus } from '../service-status.js';
 import type { KubeObject } from './objects.js';
 import { createPods, type PodDependencies } from './pods.js';
@@ -12,9 +12,14 @@ export interface KubernetesEngineDependencies extends PodDependencies {
 
 /**
  * An engine for the services of a project that is deployed to a cluster. Commands that work in a service's
- * container, or ask its database, use its newest pod through `kubectl exec`. It builds and deploys nothing.
+ * container, or ask its database, use its newest pod through `kubectl exec`. It builds nothing.
+ *
+ * @param recreate gives services pods with the present content of their secrets, and waits until they are ready
  */
-export function createKubernetesEngine({ env, ...dependencies }: KubernetesEngineDependencies): Engine {
+export function createKubernetesEngine(
+  { env, ...dependencies }: KubernetesEngineDependencies,
+  recreate: (services: readonly string[]) => Promise<UpOutcome>,
+): Engine {
   const { namespace } = dependencies.target;
   const pods = createPods(dependencies);
   const lacking = (what: string) => async (): Promise<never> => {
@@ -50,7 +55,8 @@ export function createKubernetesEngine({ env, ...dependencies }: KubernetesEngin
       for (const service of services) await pods.restart(service);
     },
     // The controller restarts a pod that ended.
-    async up(location, { services }) {
+    async up(location, { services, recreate: anew }) {
+      if (anew) return recreate(services);
       const { project } = await readProject(location, env);
       const wanted = services.length > 0 ? services : Object.keys(project.services);
       for (const service of wanted) await pods.running(service);

@@ -13,6 +13,8 @@ import type { KubeObject } from './objects.js';
 const COMPONENT = 'app.kubernetes.io/component';
 /** The note that kubectl adds to the output of a program that failed. Without it kubectl failed itself. */
 const EXIT_NOTE = /^command terminated with exit code \d+\n?/m;
+/** Containers' runtimes about a program that is not there. */
+const MISSING = /executable file not found/;
 /** A shell's exit status for a program that is not there. */
 const NOT_FOUND = 127;
 
@@ -115,9 +117,11 @@ export function createPods({ processes, signal, target, objectName }: PodDepende
     const { status, stdout, stderr } = result;
     if (status !== 0 && !EXIT_NOTE.test(stderr)) {
       // containerd does not start what is not there, and kubectl fails with its words.
-      if (/executable file not found/.test(stderr)) return { status: NOT_FOUND, stdout, stderr };
+      if (MISSING.test(stderr)) return { status: NOT_FOUND, stdout, stderr };
       throw execFailed(result, pod);
     }
+    // Docker says so where the program's output would be.
+    if (status !== 0 && MISSING.test(stdout)) return { status: NOT_FOUND, stdout: '', stderr: stdout };
     return { status, stdout, stderr: stderr.replace(EXIT_NOTE, '') };
   }
 

@@ -8,6 +8,7 @@ import { type LiveState, liveState } from '../../postgres/live-database.js';
 import { endSessions, withMaintenance } from '../../postgres/server-sessions.js';
 import { startDatabase } from '../../postgres/start-database.js';
 import { setAllowConnections } from '../../postgres/swap.js';
+import { clusterSchema } from '../deploy/cluster-project.js';
 import { atPlace, watchCommand } from '../deploy/deployed-place.js';
 import { operation, type Run } from '../operation.js';
 
@@ -25,7 +26,7 @@ const stateSchema = z.object({
   /** Services to restart after the live name was given to the restored database. */
   clients: z.array(z.string()),
   /** The namespace that the project is deployed to, if the database is there. */
-  cluster: z.object({ context: z.string().optional(), namespace: z.string() }).optional(),
+  cluster: clusterSchema.optional(),
   /** True: the database is in the project's stack in the Swarm. */
   swarm: z.boolean().optional(),
 });

@@ -1,10 +1,12 @@
 import { join } from 'node:path';
+import { z } from 'zod';
 import { typedKubectl } from '../../engine/kubernetes/argv.js';
 import { createKubernetesEngine } from '../../engine/kubernetes/engine.js';
 import { objectName } from '../../export/k8s/objects.js';
 import type { ProjectLocation } from '../../project/locate.js';
 import { shellWord } from '../../system/argv.js';
 import type { ServiceContext } from '../context.js';
+import { rollOutSecrets } from './k8s-secret-rollout.js';
 
 /** Where a project is deployed to. */
 export interface DeployedCluster {
@@ -13,13 +15,21 @@ export interface DeployedCluster {
   namespace: string;
 }
 
-/** The project as it runs in a cluster, in place of the one that this machine's engine runs. */
+/** As journals keep it. */
+export const clusterSchema = z.object({ context: z.string().optional(), namespace: z.string() });
+
+/**
+ * The project as it runs in a cluster, in place of the one that this machine's engine runs. Recreating its services
+ * gives them what the files of their secrets contain. The caller holds the project's lock.
+ */
 export function inCluster(
   context: ServiceContext,
   { context: kube, namespace }: DeployedCluster,
 ): ServiceContext {
   const target = { namespace, ...(kube === undefined ? {} : { context: kube }) };
-  const engine = createKubernetesEngine({ ...context, target, objectName });
+  const engine = createKubernetesEngine({ ...context, target, objectName }, (services) =>
+    rollOutSecrets(context, target, services),
+  );
   return { ...context, project: () => context.project(), engine: async () => engine };
 }
 

@@ -28,10 +28,10 @@ export async function otherDatabase(
   const { rememberedCluster } = await import('./deployed-record.js');
   const cluster = await rememberedCluster(location);
   if (!cluster) return undefined;
-  const { placeOf, redeployK8s } = await import('./cluster-project.js');
+  const { placeOf } = await import('./cluster-project.js');
   const there = placeOf(cluster);
   if (name === 'secrets rotate') {
-    return `this rotates on this machine; the database in ${there} keeps its password, and its services would get the new file with the next deployment. There: invctl db psql --deployed, in it \\password with the value of the file, and at once ${redeployK8s(cluster)}`;
+    return `this rotates on this machine; the database in ${there} keeps its password, and its services would get the new file with the next deployment. There: invctl secrets rotate --deployed`;
   }
   const other = takesDeployed ? SAME : 'invctl db psql --deployed';
   return `this is the database of this machine; for the one in ${there}: ${other}`;
@@ -48,13 +48,14 @@ export async function explainDeployed(
 ): Promise<UserError> {
   // These have looked where the project is deployed.
   if (error.code !== 'SERVICE_NOT_RUNNING' || /^(?:deploy|recover)\b/.test(name)) return error;
-  const { deployedPlace } = await import('./deployed-project.js');
+  const { knownPlace } = await import('./deployed-project.js');
   const { placeWords } = await import('./deployed-place.js');
   const project = context.project().name;
   let where: string;
   let ofSwarm: boolean;
   try {
-    const place = await deployedPlace(context);
+    const place = await knownPlace(context);
+    if (!place) return error;
     where = placeWords(place, project) ?? '';
     ofSwarm = place.swarm === true;
   } catch (failure) {
@@ -65,9 +66,7 @@ export async function explainDeployed(
     ? SAME
     : name.startsWith('db ')
       ? 'invctl db psql --deployed'
-      : name === 'secrets rotate' && ofSwarm
-        ? 'invctl secrets rotate --swarm'
-        : 'invctl ps      (what runs there, and its logs)';
+      : 'invctl ps      (what runs there, and its logs)';
   const here = ofSwarm || !error.hint ? '' : `\nto work here, beside it: ${error.hint}`;
   return new UserError({
     code: error.code,

@@ -25,3 +25,11 @@ export function watchCommand({ cluster, swarm }: DeployedPlace, project: string)
   if (cluster) return `${kubectlFor(cluster)} get pods`;
   return swarm ? `docker stack ps --no-trunc ${project}` : 'invctl logs';
 }
+
+/** As the journal of an operation keeps it. */
+export function journaled({ cluster, swarm = false }: DeployedPlace): {
+  swarm: boolean;
+  cluster?: DeployedCluster;
+} {
+  return { swarm, ...(cluster ? { cluster } : {}) };
+}

@@ -19,24 +19,29 @@ import {
 } from './cluster-project.js';
 import { deployedK8s, readKubeObjects } from './deployed-k8s.js';
 import { atPlace, type DeployedPlace } from './deployed-place.js';
-import { rememberedCluster } from './deployed-record.js';
+import { provedCluster, rememberedCluster, targetOf } from './deployed-record.js';
 import { deployedSwarm, readSwarmObjects } from './deployed-swarm.js';
+import { mayBeInCluster, rememberHint, seenInCluster } from './remember-cluster.js';
 
 /**
  * Finds the project where it is deployed and reads its live objects: in the cluster that the last
  * `deploy k8s` went to, else in the Swarm of the engine, if that has a stack of the project's name.
  */
 export async function findDeployed(
-  { processes, env, signal }: World,
+  world: World,
   location: ProjectLocation,
   readProject: () => Promise<ComposeProject>,
 ): Promise<DeployedFact> {
+  const { processes, env, signal } = world;
   const target = await rememberedCluster(location);
-  if (target === undefined) return deployedToSwarm({ processes, env, signal }, location, readProject);
+  if (target === undefined) {
+    const found = await deployedToSwarm({ processes, env, signal }, location, readProject);
+    return found ?? deployedUnknown(world, location);
+  }
   const place = placeOf(target);
   const cluster = createCluster(processes, targetOf(target), signal);
   try {
-    const project = await readProject();
+    const [project] = await Promise.all([readProject(), provedCluster(world, location)]);
     const objects = await readKubeObjects(cluster, project);
     if (!objects) return { place, unread: nothingThere(location, target) };
     const { backup } = await readSettings(clusterLocation(location, target));
@@ -51,6 +56,14 @@ export async function findDeployed(
     if (!(error instanceof UserError)) throw error;
     return { place, unread: error };
   }
+}
+
+async function deployedUnknown(world: World, location: ProjectLocation): Promise<DeployedFact> {
+  const seen = mayBeInCluster(location) ? await seenInCluster(world, location) : undefined;
+  if (!seen) return undefined;
+  const { place, hint } = seen;
+  const message = 'it was not deployed from this folder';
+  return { place, unread: new UserError({ code: 'DEPLOYMENT_UNKNOWN', message, hint }) };
 }
 
 async function deployedToSwarm(
@@ -84,20 +97,47 @@ async function deployedToSwarm(
 
 /**
  * Where the project is deployed.
- * @throws UserError NOT_DEPLOYED, and of the Swarm's engine
+ * @throws UserError NOT_DEPLOYED, DEPLOYMENT_UNKNOWN, ANOTHER_CLUSTER, and of the Swarm's engine
  */
 export async function deployedPlace(context: ServiceContext): Promise<DeployedPlace> {
   const location = context.project();
-  const cluster = await rememberedCluster(location);
+  let ofSwarm: unknown;
+  try {
+    const place = await knownPlace(context);
+    if (place) return place;
+  } catch (error) {
+    if (!(error instanceof UserError) || error.code === 'ANOTHER_CLUSTER') throw error;
+    if (await rememberedCluster(location)) throw error;
+    ofSwarm = error;
+  }
+  const seen = await seenInCluster(context, location);
+  if (seen) {
+    throw new UserError({
+      code: 'DEPLOYMENT_UNKNOWN',
+      message: `"${location.name}" is in ${seen.place}, and was not deployed from this folder`,
+      hint: seen.hint,
+    });
+  }
+  if (ofSwarm !== undefined && !(ofSwarm instanceof UserError && ofSwarm.code === 'SWARM_ABSENT'))
+    throw ofSwarm;
+  throw new UserError({
+    code: 'NOT_DEPLOYED',
+    message: `"${location.name}" is not in a Swarm of this engine, and \`invctl deploy k8s\` has not deployed it from here`,
+    hint: `${rememberHint(location)}\nto deploy it from here: invctl deploy k8s --context NAME, or: invctl deploy swarm`,
+  });
+}
+
+/**
+ * Where the project is deployed, as far as that is known without a search.
+ * @throws UserError as {@link deployedPlace}
+ */
+export async function knownPlace(context: ServiceContext): Promise<DeployedPlace | undefined> {
+  const location = context.project();
+  const cluster = await provedCluster(context, location);
   if (cluster) return { cluster };
   const swarm = createSwarm(context.processes, context.env, context.signal);
   await swarm.assertManager();
-  if ((await swarm.services(location.name)).size > 0) return { swarm: true };
-  throw new UserError({
-    code: 'NOT_DEPLOYED',
-    message: `the Swarm has no stack "${location.name}", and \`invctl deploy k8s\` has not deployed it from here`,
-    hint: 'invctl deploy swarm      (or: invctl deploy k8s --context NAME)',
-  });
+  return (await swarm.services(location.name)).size > 0 ? { swarm: true } : undefined;
 }
 
 /**
@@ -118,7 +158,7 @@ export async function stillDeployed(
   }
   if (ranHere) return undefined;
   try {
-    await deployedPlace(context);
+    if (!(await knownPlace(context))) return undefined;
   } catch (error) {
     if (error instanceof UserError) return undefined;
     throw error;
@@ -137,10 +177,6 @@ export async function inDeployed(context: ServiceContext): Promise<ServiceContex
   if (!place.cluster) return there;
   const own = clusterLocation(context.project(), place.cluster);
   return { ...there, project: () => own };
-}
-
-function targetOf({ context, namespace }: DeployedCluster): { context?: string; namespace: string } {
-  return { namespace, ...(context === undefined ? {} : { context }) };
 }
 
 /** The docker client of the project's engine, to be typed. */

@@ -1,6 +1,8 @@
 import type { Cluster } from '../../engine/kubernetes/cluster.js';
 import type { KubeObject } from '../../engine/kubernetes/objects.js';
-import { type CauseFinder, type DeployCause, type DeployFailure, masked } from './evidence.js';
+import { objectName } from '../../export/k8s/objects.js';
+import type { ServiceContext } from '../context.js';
+import { type CauseFinder, causeFinder, type DeployCause, type DeployFailure, masked } from './evidence.js';
 import { containerStatuses, type KubeFailure, podsOf } from './k8s-rollout.js';
 
 const LAST_LINES = 12;
@@ -110,6 +112,14 @@ const CAUSES: readonly {
     }),
   },
   {
+    pattern:
+      /([^\n]*(?:could not (?:create|access|change permissions of)|cannot create|mkdir)[^\n]*Permission denied[^\n]*)/i,
+    explain: ([, said = ''], { kubectl }) => ({
+      message: `its user may not write into its volume, whose storage leaves fsGroup out of account (hostPath, NFS): ${said.trim()}`,
+      next: `another storageClassName in ${OVERLAY}, or an init container there that gives the folder to that user      (${kubectl} get pvc, kubectl get storageclass)`,
+    }),
+  },
+  {
     pattern: /OOMKilled/,
     explain: () => ({
       message: 'it was killed, as it needs more memory than its limit',
@@ -118,10 +128,32 @@ const CAUSES: readonly {
   },
 ];
 
-/**
- * Gathers what the cluster, its events and the log say about a workload that is not ready. Called before a
- * rollback.
- */
+/** Explains why workloads are not ready, each with what to type. Called before a rollback. */
+export async function explainKubeFailures(
+  context: ServiceContext,
+  cluster: Cluster,
+  failures: readonly KubeFailure[],
+  secrets: readonly string[],
+): Promise<DeployFailure[]> {
+  const { namespace, context: kube } = cluster.target;
+  const kubectl = `kubectl${kube === undefined ? '' : ` --context ${kube}`} --namespace ${namespace}`;
+  const deploy = `invctl deploy k8s${kube === undefined ? '' : ` --context ${kube}`} --namespace ${namespace}`;
+  const findCause = await causeFinder(context, {
+    logs: (service, lines) =>
+      `${kubectl} logs --tail ${lines} --selector app.kubernetes.io/component=${objectName(service)}`,
+    exec: (service, command) => `${kubectl} exec service/${objectName(service)} -- ${command}`,
+    start: deploy,
+    rebuild: `invctl build --no-cache, push the image under another tag, then: ${deploy}`,
+    networks: `${kubectl} get networkpolicies,services`,
+    space: `${kubectl} get pvc      (x-size of the volume in the compose file, then: ${deploy})`,
+  });
+  const explained: DeployFailure[] = [];
+  for (const failure of failures)
+    explained.push(await explainKubeFailure(cluster, failure, findCause, secrets));
+  return explained;
+}
+
+/** Gathers what the cluster, its events and the log say about a workload that is not ready. */
 export async function explainKubeFailure(
   cluster: Cluster,
   { object, reason, message }: KubeFailure,
@@ -150,15 +182,21 @@ export async function explainKubeFailure(
   const evidence = [
     [message, ...wordsOf(state), ...wordsOf(ended)],
     claims
-      .filter((claim) => isOf(claim, pod))
+      .filter((claim) => isOf(claim, pod) && claim.status?.phase !== 'Bound')
       .flatMap((claim) => eventsOf(claim, events).map((event) => event.message)),
     conditionsOf(pod),
-    said.map((event) => `${event.reason}: ${event.message}`),
+    // A container that has ended had its node, its room and its volumes.
+    said
+      .filter(({ reason: why }) => !(ended && why === 'FailedScheduling'))
+      .map((event) => `${event.reason}: ${event.message}`),
+    lastLines,
   ];
   const error = [state?.message, ended?.message, conditionsOf(pod)[0], lastWarning(said)]
     .find(Boolean)
     ?.trim();
-  const cause = findCause(lastLines, probe) ??
+  // A build on the same machine makes the same image again.
+  const ofMachine = /exec format error/.test(lastLines.join('\n'));
+  const cause = (ofMachine ? undefined : findCause(lastLines, probe)) ??
     causeAmong(evidence, service, kubectl) ?? {
       message: error ?? message,
       next: `${kubectl} describe ${object.kind.toLowerCase()} ${object.metadata.name}`,

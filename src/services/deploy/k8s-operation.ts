@@ -9,7 +9,7 @@ import { redeployK8s } from './cluster-project.js';
 import type { TakenBack } from './deploy-failed.js';
 import { rememberCluster } from './deployed-record.js';
 import { nameOf } from './k8s-objects.js';
-import { awaitKubeRollout, isWorkload, podsOf } from './k8s-rollout.js';
+import { awaitKubeRollout, dropStuckPods, isWorkload } from './k8s-rollout.js';
 import { removeOldKubeSecrets } from './k8s-secrets.js';
 
 /** Least time allowed for a rollback. */
@@ -67,7 +67,7 @@ export const k8sDeployOperation = operation({
       const { context, namespace, secrets, restore } = state;
       if (step === 'wait') await assertRolledOut(cluster, state, world.signal);
       await removeOldKubeSecrets(cluster, secrets);
-      await rememberCluster(world.project(), { context, namespace });
+      await rememberCluster(world.project(), cluster);
       const rest =
         restore === undefined
           ? ''
@@ -115,7 +115,10 @@ export async function takeBackObjects(
       .map(nameOf);
     await cluster.remove([...removed, ...made]);
     const workloads = changed.filter(isWorkload);
-    await dropStuckPods(cluster, workloads);
+    await dropStuckPods(
+      cluster,
+      workloads.filter(({ kind }) => kind === 'StatefulSet'),
+    );
     if (workloads.length > 0) {
       const input = { timeoutMs: Math.max(timeoutMs, ROLLBACK_MS), signal, onEvent: () => {} };
       const { failures } = await awaitKubeRollout(cluster, workloads, input);
@@ -139,20 +142,4 @@ export function configured({ status: _, ...object }: KubeObject): KubeObject {
     object.metadata;
   const { 'deployment.kubernetes.io/revision': __, ...annotations } = metadata.annotations ?? {};
   return { ...object, metadata: { ...metadata, annotations } } as KubeObject;
-}
-
-/**
- * A StatefulSet does not replace a pod of a version that never became ready: it waits for it, also in a
- * rollback. Source: kubernetes.io, StatefulSets, forced rollback.
- */
-async function dropStuckPods(cluster: Cluster, workloads: readonly KubeObject[]): Promise<void> {
-  const sets = workloads.filter(({ kind }) => kind === 'StatefulSet');
-  if (sets.length === 0) return;
-  const pods = await cluster.list('pod');
-  const stuck = sets.flatMap((set) =>
-    podsOf(set, pods).filter(
-      ({ status }) => !status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True'),
-    ),
-  );
-  await cluster.remove(stuck.map(nameOf));
 }

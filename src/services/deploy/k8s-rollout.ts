@@ -216,3 +216,19 @@ export function podsOf(object: KubeObject, pods: readonly KubeObject[]): KubeObj
     )
     .sort((a, b) => String(b.metadata.creationTimestamp).localeCompare(String(a.metadata.creationTimestamp)));
 }
+
+/**
+ * Removes the pods that are not ready, so that their controllers make new ones at once. A pod that crashed is started
+ * again only after a while, and a StatefulSet does not replace one of a version that never became ready: it
+ * waits for it, also in a rollback. Source: kubernetes.io, Pod lifecycle, and StatefulSets, forced rollback.
+ */
+export async function dropStuckPods(cluster: Cluster, workloads: readonly KubeObject[]): Promise<void> {
+  if (workloads.length === 0) return;
+  const pods = await cluster.list('pod');
+  const stuck = workloads.flatMap((workload) =>
+    podsOf(workload, pods).filter(
+      ({ status }) => !status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True'),
+    ),
+  );
+  await cluster.remove(stuck.map(nameOf));
+}

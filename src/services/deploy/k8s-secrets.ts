@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { Cluster } from '../../engine/kubernetes/cluster.js';
 import type { KubeObject } from '../../engine/kubernetes/objects.js';
 import { ExitCode, UserError } from '../../errors.js';
@@ -188,24 +189,59 @@ export function withVersions(
   objects: readonly KubeObject[],
   secrets: readonly VersionedKubeSecret[],
 ): KubeObject[] {
-  const named = new Map(secrets.map(({ base, name }) => [base, name]));
-  const renamed = (name: string) => named.get(name) ?? name;
-  return structuredClone(objects as KubeObject[]).map((object) => {
-    const pod = podSpec(object);
-    for (const { secret } of pod?.volumes ?? []) {
-      if (secret?.secretName !== undefined) secret.secretName = renamed(secret.secretName);
-    }
-    for (const container of [...(pod?.containers ?? []), ...(pod?.initContainers ?? [])]) {
-      for (const { secretRef } of container.envFrom ?? [])
-        if (secretRef) secretRef.name = renamed(secretRef.name);
-    }
-    if (object.kind === 'Cluster') {
-      const { superuserSecret, bootstrap } = object.spec ?? {};
-      for (const ref of [superuserSecret, bootstrap?.initdb?.secret])
-        if (ref?.name !== undefined) ref.name = renamed(ref.name);
-    }
-    return object;
+  const names = new Map(secrets.map(({ base, name }) => [base, name]));
+  return objects.map((object) => withSecretNames(object, names));
+}
+
+/** An object with other names of Secrets. @param names by the present ones; a name that is not there stays. */
+export function withSecretNames(object: KubeObject, names: ReadonlyMap<string, string>): KubeObject {
+  const changed = structuredClone(object);
+  for (const { holder, field } of secretReferences(changed)) {
+    const name = holder[field] as string;
+    holder[field] = names.get(name) ?? name;
+  }
+  return changed;
+}
+
+/** The names of the Secrets that an object refers to. */
+export function secretNames(object: KubeObject): string[] {
+  return secretReferences(object).map(({ holder, field }) => holder[field] as string);
+}
+
+/** Each place of an object that has the name of a Secret. */
+function secretReferences(object: KubeObject): { holder: Record<string, unknown>; field: string }[] {
+  const pod = podSpec(object);
+  const containers = [...(pod?.containers ?? []), ...(pod?.initContainers ?? [])];
+  const { superuserSecret, bootstrap } = object.spec ?? {};
+  const places = [
+    ...(pod?.volumes ?? []).map(({ secret }) => ({ holder: secret, field: 'secretName' })),
+    ...containers.flatMap(({ envFrom = [] }) =>
+      envFrom.map(({ secretRef }) => ({ holder: secretRef, field: 'name' })),
+    ),
+    ...(object.kind === 'Cluster'
+      ? [superuserSecret, bootstrap?.initdb?.secret].map((holder) => ({ holder, field: 'name' }))
+      : []),
+  ];
+  return places.flatMap(({ holder, field }) => {
+    const named = holder as Record<string, unknown> | undefined;
+    return named?.[field] === undefined ? [] : [{ holder: named, field }];
   });
+}
+
+/** What each Secret of a deployment is called in the export, by its name in the cluster. */
+export async function secretBases(cluster: Cluster): Promise<Map<string, string>> {
+  const there = await cluster.list('secret', BASE);
+  return new Map(there.map(({ metadata }) => [metadata.name, metadata.labels?.[BASE] ?? '']));
+}
+
+/** The version that a content which no version has would become. */
+export async function nextKubeSecret(
+  cluster: Cluster,
+  { base, keys }: Pick<VersionedKubeSecret, 'base' | 'keys'>,
+): Promise<VersionedKubeSecret> {
+  const there = await cluster.list('secret', BASE);
+  const content = Object.fromEntries(keys.map((key) => [key, randomBytes(16)]));
+  return withFreeName(cluster, versionOf(there, base, content));
 }
 
 /** Removes all versions older than the previous one, which a rollback needs. */
@@ -220,4 +256,25 @@ export async function removeOldKubeSecrets(
       .slice(1),
   );
   await cluster.remove(old.map(({ secret }) => `Secret/${secret.metadata.name}`));
+}
+
+/**
+ * Removes all versions that deployments made, except the given ones, those that a workload names, and of each the
+ * newest that is older: a rollback needs it.
+ */
+export async function removeUnusedKubeSecrets(
+  cluster: Cluster,
+  secrets: readonly Pick<VersionedKubeSecret, 'base' | 'name' | 'version'>[],
+): Promise<void> {
+  const [there, ...workloads] = await Promise.all([
+    cluster.list('secret', BASE),
+    ...['deployment', 'statefulset', 'daemonset', 'job'].map((kind) => cluster.list(kind)),
+  ]);
+  const named = new Set(workloads.flat().flatMap(secretNames));
+  const unused = secrets.flatMap(({ base, name, version }) => {
+    const others = versionsOf(there ?? [], base).filter((one) => one.secret.metadata.name !== name);
+    const previous = others.find((one) => one.version < version);
+    return others.filter((one) => one !== previous && !named.has(one.secret.metadata.name));
+  });
+  await cluster.remove(unused.map(({ secret }) => `Secret/${secret.metadata.name}`));
 }

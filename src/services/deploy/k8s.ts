@@ -18,9 +18,8 @@ import { provideSecrets } from '../secrets/provide.js';
 import { type DeployedCluster, kubectlFor } from './cluster-project.js';
 import { rememberCluster } from './deployed-record.js';
 import { runDeployment } from './deployment.js';
-import { causeFinder, type DeployFailure } from './evidence.js';
 import { recoverDeployments } from './interrupted.js';
-import { explainKubeFailure } from './k8s-causes.js';
+import { explainKubeFailures } from './k8s-causes.js';
 import { exportedForm, nameOf, projectObjects } from './k8s-objects.js';
 import {
   configured,
@@ -29,7 +28,7 @@ import {
   TAKEN_BACK,
   takeBackObjects,
 } from './k8s-operation.js';
-import { awaitKubeRollout, isWorkload, type KubeFailure, type KubeRolloutInput } from './k8s-rollout.js';
+import { awaitKubeRollout, isWorkload, type KubeRolloutInput } from './k8s-rollout.js';
 import {
   planKubeSecrets,
   removeOldKubeSecrets,
@@ -138,7 +137,7 @@ async function deploy(context: ServiceContext, input: K8sDeployInput): Promise<K
     },
     continues:
       'the cluster continues the deployment, and nothing rolls it back if it fails; to wait for the result, and roll back a failure: invctl recover',
-    explain: (failures) => explain(context, cluster, failures, plan.masked),
+    explain: (failures) => explainKubeFailures(context, cluster, failures, plan.masked),
     takeBack: () => takeBackObjects(cluster, state, context),
     words: {
       subject: `"${namespace}"`,
@@ -150,7 +149,7 @@ async function deploy(context: ServiceContext, input: K8sDeployInput): Promise<K
     },
     async clean() {
       await removeOldKubeSecrets(cluster, secrets);
-      await rememberCluster(context.project(), state);
+      await rememberCluster(context.project(), cluster);
     },
   });
   return { ...done, seconds };
@@ -242,8 +241,8 @@ function restoredElsewhere(
     message: `--restore fills the StatefulSet that the export makes, and this project's database is ${database}`,
     hint:
       database === 'cnpg'
-        ? `invctl db verify FILE, then: ${kubectlFor(target)} exec --stdin service/${objectName(service)}-cluster-rw --container postgres -- pg_restore --dbname=${shellWord(name)} --no-owner${owner} --exit-on-error < FILE      (docs/orchestrators.md)`
-        : 'invctl db verify FILE, then: pg_restore --host=… --dbname=NAME --exit-on-error FILE',
+        ? `invctl db verify FILE, then: ${kubectlFor(target)} exec --stdin service/${objectName(service)}-cluster-rw --container postgres -- pg_restore --dbname=${shellWord(name)} --no-owner${owner} --single-transaction < FILE      (docs/orchestrators.md)`
+        : 'invctl db verify FILE, then: pg_restore --host=… --dbname=NAME --single-transaction FILE',
     exitCode: ExitCode.usage,
   });
 }
@@ -297,28 +296,4 @@ function actionsOf(
     );
     return { kind, name: metadata.name, action: isNew ? 'create' : isChanged ? 'change' : 'unchanged' };
   });
-}
-
-async function explain(
-  context: ServiceContext,
-  cluster: Cluster,
-  failures: readonly KubeFailure[],
-  secrets: readonly string[],
-): Promise<DeployFailure[]> {
-  const { namespace, context: kube } = cluster.target;
-  const kubectl = `kubectl${kube === undefined ? '' : ` --context ${kube}`} --namespace ${namespace}`;
-  const deploy = `invctl deploy k8s${kube === undefined ? '' : ` --context ${kube}`} --namespace ${namespace}`;
-  const findCause = await causeFinder(context, {
-    logs: (service, lines) =>
-      `${kubectl} logs --tail ${lines} --selector app.kubernetes.io/component=${objectName(service)}`,
-    exec: (service, command) => `${kubectl} exec service/${objectName(service)} -- ${command}`,
-    start: deploy,
-    rebuild: `invctl build --no-cache, push the image under another tag, then: ${deploy}`,
-    networks: `${kubectl} get networkpolicies,services`,
-    space: `${kubectl} get pvc      (x-size of the volume in the compose file, then: ${deploy})`,
-  });
-  const explained: DeployFailure[] = [];
-  for (const failure of failures)
-    explained.push(await explainKubeFailure(cluster, failure, findCause, secrets));
-  return explained;
 }

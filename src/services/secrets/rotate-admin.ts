@@ -3,7 +3,8 @@ import { UserError } from '../../errors.js';
 import type { Secret } from '../../system/secret.js';
 import { timeId } from '../../system/time-id.js';
 import type { ServiceContext } from '../context.js';
-import { inSwarm } from '../deploy/swarm-project.js';
+import { clusterSchema, redeployK8s } from '../deploy/cluster-project.js';
+import { atPlace, type DeployedPlace, journaled } from '../deploy/deployed-place.js';
 import { operation, perform, type Run } from '../operation.js';
 import { AdminPassword } from './admin-password.js';
 import { runningAmong } from './holders.js';
@@ -21,6 +22,8 @@ const stateSchema = z.object({
   service: z.string(),
   /** True: it is a service of the project's stack in the Swarm. */
   swarm: z.boolean().default(false),
+  /** The namespace that the project is deployed to, if the service is there. */
+  cluster: clusterSchema.optional(),
 });
 type AdminState = z.infer<typeof stateSchema>;
 
@@ -39,7 +42,7 @@ export const adminRotationOperation = operation({
   state: stateSchema,
   steps: STEPS,
   async reopen(world, state): Promise<AdminRotation> {
-    const context = state.swarm ? inSwarm(world) : world;
+    const context = atPlace(world, state);
     const engine = await context.engine();
     const services = [state.service];
     if ((await runningAmong(engine, context.project(), services)).length === 0) {
@@ -80,7 +83,7 @@ export async function rotateAdminPassword(
   context: ServiceContext,
   secret: { name: string; file: string; services: readonly string[] },
   value: Secret,
-  swarm: boolean,
+  place: DeployedPlace,
   onStep?: (step: AdminStep | 'revert') => void,
 ): Promise<void> {
   const engine = await context.engine();
@@ -89,12 +92,14 @@ export async function rotateAdminPassword(
     throw new UserError({
       code: 'ADMIN_API_DOWN',
       message: 'the API does not run, and it alone changes the password of its admin',
-      hint: swarm
-        ? 'invctl deploy swarm && invctl secrets rotate --swarm admin_password'
-        : 'invctl up && invctl secrets rotate admin_password',
+      hint: place.cluster
+        ? `${redeployK8s(place.cluster)} && invctl secrets rotate --deployed admin_password`
+        : place.swarm
+          ? 'invctl deploy swarm && invctl secrets rotate --swarm admin_password'
+          : 'invctl up && invctl secrets rotate admin_password',
     });
   }
-  const state: AdminState = { secret: secret.name, file: secret.file, service, swarm };
+  const state: AdminState = { secret: secret.name, file: secret.file, service, ...journaled(place) };
   const subject = await open(context, state);
   const { hash } = await subject.admin.read();
   const input = { id: timeId(new Date()), state, subject, onStep, reverted: explainReverted };

@@ -12,7 +12,9 @@ import { randomSecret } from '../../system/random-secret.js';
 import type { Secret } from '../../system/secret.js';
 import { timeId } from '../../system/time-id.js';
 import type { ServiceContext } from '../context.js';
-import { inSwarm } from '../deploy/swarm-project.js';
+import { atPlace, type DeployedPlace, journaled } from '../deploy/deployed-place.js';
+import { deployedPlace } from '../deploy/deployed-project.js';
+import { assertRotatable } from '../deploy/k8s-rotation.js';
 import { perform } from '../operation.js';
 import { type FoundSecret, findSecret } from './find-secret.js';
 import { runningAmong } from './holders.js';
@@ -25,8 +27,8 @@ const SECRET_BYTES = 32;
 export interface RotateInput {
   /** Default: the database's password. */
   name: string | undefined;
-  /** True: rotate the secret in the project's stack in the Swarm. */
-  swarm: boolean;
+  /** Rotate the secret in the project's stack in the Swarm, or wherever the project is deployed. */
+  there: 'swarm' | 'deployed' | undefined;
   onStep?: (step: RotationStep | AdminStep | 'revert') => void;
 }
 
@@ -48,9 +50,12 @@ export interface Rotated {
  */
 export async function rotateSecret(
   world: ServiceContext,
-  { name, swarm, onStep }: RotateInput,
+  { name, there, onStep }: RotateInput,
 ): Promise<Rotated> {
-  const context = swarm ? inSwarm(world) : world;
+  const place = there === 'deployed' ? await deployedPlace(world) : { swarm: there === 'swarm' };
+  // A Ctrl-C ends it between two steps: what talks to the orchestrator has to finish the step, or to take all back.
+  const { signal } = new AbortController();
+  const context = { ...atPlace({ ...world, signal }, place), signal: world.signal };
   const location = context.project();
   const engine = await context.engine();
   return withProjectLock(location, { command: 'invctl secrets rotate', signal: context.signal }, async () => {
@@ -58,15 +63,15 @@ export async function rotateSecret(
     const value = await newValue(context, secret);
     const { name: rotated, kind, file } = secret;
     if (kind === 'admin') {
-      await rotateAdminPassword(context, secret, value, swarm, onStep);
+      await rotateAdminPassword(context, secret, value, place, onStep);
       return { secret: rotated, kind, file, recreated: [] };
     }
     const state: RotationState = {
       secret: rotated,
       kind,
       file,
-      services: await runningAmong(engine, location, secret.services),
-      swarm,
+      services: await servicesToRecreate(context, engine, secret, place),
+      ...journaled(place),
       reverting: false,
     };
     const id = timeId(new Date());
@@ -83,6 +88,17 @@ export async function rotateSecret(
     await warnOfUnproved(engine, context, state);
     return { secret: rotated, kind, file, recreated: state.services };
   });
+}
+
+/** In a cluster, one without pods as well: they would start with the old value. */
+async function servicesToRecreate(
+  context: ServiceContext,
+  engine: Engine,
+  { name, file, services, database }: FoundSecret,
+  { cluster }: DeployedPlace,
+): Promise<string[]> {
+  if (!cluster) return runningAmong(engine, context.project(), services);
+  return assertRotatable(context, cluster, { name, file, services, database: database?.service.name });
 }
 
 /** A random value, or the provider's current one. @throws UserError SECRET_UNCHANGED */

@@ -1,6 +1,6 @@
 import { findDatabase } from '../../postgres/database.js';
 import { startDatabase } from '../../postgres/start-database.js';
-import { inSwarm } from '../deploy/swarm-project.js';
+import { atPlace } from '../deploy/deployed-place.js';
 import { operation } from '../operation.js';
 import {
   carryOn,
@@ -20,7 +20,7 @@ export const rotationOperation = operation({
   state: rotationStateSchema,
   steps: ROTATION_STEPS,
   async reopen(world, state): Promise<Rotation> {
-    const context = state.swarm ? inSwarm(world) : world;
+    const context = atPlace(world, state);
     if (state.kind !== 'password') return openRotation(context, state, undefined);
     const database = await findDatabase(await context.engine(), context.project());
     await startDatabase(context, database);

@@ -11,6 +11,7 @@ import { serverPassword } from '../../project/secret-file.js';
 import { scramVerifier } from '../../system/scram.js';
 import { Secret } from '../../system/secret.js';
 import type { ServiceContext } from '../context.js';
+import { clusterSchema } from '../deploy/cluster-project.js';
 import type { Run } from '../operation.js';
 import type { FoundSecret } from './find-secret.js';
 import { StagedFile } from './staged-file.js';
@@ -25,6 +26,8 @@ export const rotationStateSchema = z.object({
   services: z.array(z.string()),
   /** True: the services are those of the project's stack in the Swarm. */
   swarm: z.boolean().default(false),
+  /** The namespace that the project is deployed to, if the services are there. */
+  cluster: clusterSchema.optional(),
   /** True: the rotation is being reverted. */
   reverting: z.boolean().default(false),
 });

@@ -380,7 +380,7 @@ describe.skipIf(withoutCluster)('deploy k8s', () => {
     expect([error.code, error.hint]).toEqual([
       'RESTORE_NOT_HERE',
       expect.stringContaining(
-        `kubectl --namespace ${namespace} exec --stdin service/db-cluster-rw --container postgres -- pg_restore --dbname=postgres --no-owner --exit-on-error < FILE`,
+        `kubectl --namespace ${namespace} exec --stdin service/db-cluster-rw --container postgres -- pg_restore --dbname=postgres --no-owner --single-transaction < FILE`,
       ),
     ]);
   }, 120_000);

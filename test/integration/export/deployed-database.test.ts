@@ -1,13 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { parse, stringify } from 'yaml';
 import { invctl } from '../../support/cli.js';
+import { accountOf, cuttableCluster } from '../../support/export/changed-kubeconfig.js';
 import { podCluster, withoutPods } from '../../support/export/cluster.js';
-import { severableProxy } from '../../support/export/severable-proxy.js';
 import { killedAt } from '../../support/kill-at-step.js';
 import { killsOf } from '../../support/kills.js';
 
@@ -80,25 +79,6 @@ describe.skipIf(withoutPods())('the database that is deployed to a cluster', () 
     );
     expect([status, stderr]).toEqual([0, expect.any(String)]);
   }
-  /** A kubeconfig with a change. */
-  function kubeconfig(change: (config: ReturnType<typeof parse>) => void): NodeJS.ProcessEnv {
-    const config = parse(readFileSync(environment.KUBECONFIG as string, 'utf8'));
-    change(config);
-    const file = join(folder, `kubeconfig-${randomBytes(3).toString('hex')}`);
-    writeFileSync(file, stringify(config));
-    return { KUBECONFIG: file };
-  }
-  /** The way to the API server through a proxy that can be cut. */
-  async function throughProxy(): Promise<{ env: NodeJS.ProcessEnv; cut(): void }> {
-    const { clusters } = parse(readFileSync(environment.KUBECONFIG as string, 'utf8'));
-    const port = Number(new URL(clusters[0].cluster.server).port);
-    const { port: own, cut } = await severableProxy(port);
-    const env = kubeconfig((config) => {
-      config.clusters[0].cluster.server = `https://127.0.0.1:${own}`;
-    });
-    return { env, cut };
-  }
-
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'invctl-deployed-test-'));
     writeFileSync(join(folder, 'compose.yaml'), COMPOSE);
@@ -232,7 +212,7 @@ describe.skipIf(withoutPods())('the database that is deployed to a cluster', () 
     );
     const before = filesThere();
     const partial = () => filesThere().some((name) => name.endsWith('.partial'));
-    const { env, cut } = await throughProxy();
+    const { env, cut } = await cuttableCluster(podCluster, folder);
     const cutOff = run(['db', 'backup', '--deployed'], env);
     await vi.waitUntil(partial, { timeout: 60_000, interval: 20 });
     cut();
@@ -322,31 +302,18 @@ describe.skipIf(withoutPods())('the database that is deployed to a cluster', () 
     const sleeps = { imagePullPolicy: 'Never', command: ['sleep', '600'] };
     stand('bare', component, { name: 'db', image: 'debian:trixie-slim', ...sleeps });
     kubectl('wait', '--for=condition=Ready', 'pod/bare', '-n', NAMESPACE, '--timeout=60s');
-    const [code, , message] = await failure(backup);
-    expect([code, message]).toEqual([1, expect.stringContaining('psql: not found')]);
+    expect(await failure(backup)).toEqual([
+      1,
+      'PROGRAM_FAILED',
+      expect.stringMatching(/^pg_dump does not run in the service db:\n.*executable file not found/),
+      expect.stringContaining('an image that has'),
+    ]);
 
     // Somebody who may look and not go in.
-    kubectl('create', 'serviceaccount', 'reader', '-n', NAMESPACE);
-    kubectl(
-      'create',
-      'rolebinding',
-      'reader',
-      '-n',
-      NAMESPACE,
-      '--clusterrole=view',
-      `--serviceaccount=${NAMESPACE}:reader`,
-    );
-    const token = await vi.waitUntil(
-      () => {
-        const { items } = JSON.parse(kubectl('get', 'secrets', '-n', NAMESPACE, '-o', 'json').stdout);
-        // biome-ignore lint/suspicious/noExplicitAny: as Kubernetes has it.
-        const own = items.find(({ metadata }: any) => metadata.name.startsWith('reader-token'));
-        return own && Buffer.from(own.data.token, 'base64').toString();
-      },
-      { timeout: 20_000 },
-    );
-    const asReader = kubeconfig((config) => {
-      config.users[0].user = { token };
+    const asReader = await accountOf(podCluster, folder, {
+      namespace: NAMESPACE,
+      name: 'reader',
+      role: 'view',
     });
     expect(await failure(backup, asReader)).toEqual([
       1,

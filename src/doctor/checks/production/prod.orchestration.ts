@@ -79,6 +79,6 @@ function orchestrationOfFiles(facts: Facts): Finding[] | { unknown: string } {
     ? []
     : {
         unknown:
-          'it is not deployed from here, and what runs it in production cannot be seen from its files; to hand it to an orchestrator: invctl deploy swarm (or: invctl deploy k8s)',
+          'it is not deployed from here, and what runs it in production cannot be seen from its files; to hand it to an orchestrator: invctl deploy swarm (or: invctl deploy k8s; deployed to a cluster by another machine: invctl deploy k8s --context NAME --remember)',
       };
 }

@@ -3,6 +3,7 @@ import type { Cluster } from '../../../../src/engine/kubernetes/cluster.js';
 import { explainKubectlError } from '../../../../src/engine/kubernetes/errors.js';
 import type { KubeObject } from '../../../../src/engine/kubernetes/objects.js';
 import { CommandError, UserError } from '../../../../src/errors.js';
+import type { CauseFinder } from '../../../../src/services/deploy/evidence.js';
 import { explainKubeFailure } from '../../../../src/services/deploy/k8s-causes.js';
 import { awaitKubeRollout, progressOf } from '../../../../src/services/deploy/k8s-rollout.js';
 import { withVersions } from '../../../../src/services/deploy/k8s-secrets.js';
@@ -109,12 +110,14 @@ describe('a rollout', () => {
 });
 
 describe('the cause of a failure', () => {
-  const explain = async (lists: Record<string, KubeObject[]>, message = 'late', log: string[] = []) => {
+  const explain = async (
+    lists: Record<string, KubeObject[]>,
+    message = 'late',
+    log: string[] = [],
+    findCause: CauseFinder = () => undefined,
+  ) => {
     const failure = { object: deployment({}), reason: 'timeout' as const, message };
-    const found = await explainKubeFailure(clusterOf(lists, log), failure, () => undefined, [
-      'hunter2secret',
-    ]);
-    return found;
+    return explainKubeFailure(clusterOf(lists, log), failure, findCause, ['hunter2secret']);
   };
   const event = (kind: string, name: string, message: string): KubeObject => ({
     apiVersion: 'v1',
@@ -222,6 +225,43 @@ describe('the cause of a failure', () => {
     ],
   ])('is %s', async (_, lists, message) => {
     expect((await explain(lists)).cause?.message).toContain(message);
+  });
+
+  it('is another processor rather than a build that would make the same image again', async () => {
+    const crashed = waiting('CrashLoopBackOff', 'back-off', {
+      lastState: { terminated: { reason: 'Error', exitCode: 1 } },
+    });
+    const rebuild = { message: 'it is broken', next: 'invctl build --no-cache' };
+    const { cause } = await explain(
+      { pod: [crashed] },
+      'it keeps crashing',
+      ['exec /app: exec format error'],
+      () => rebuild,
+    );
+    expect(cause?.next).toContain('docker buildx build --platform');
+  });
+
+  it('is a volume that its user may not write into, whatever its claim waited for before', async () => {
+    const claim = { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name: 'data' } };
+    const unbound = 'no persistent volumes available for this claim and no storage class is set';
+    const scheduled = event('Pod', 'api-1', 'pod has unbound immediate PersistentVolumeClaims');
+    const found = await explain(
+      {
+        pod: [
+          waiting('CrashLoopBackOff', 'back-off', {
+            lastState: { terminated: { reason: 'Error', exitCode: 1 } },
+          }),
+        ],
+        pvc: [{ ...claim, status: { phase: 'Bound' } }],
+        event: [
+          event('PersistentVolumeClaim', 'data', unbound),
+          { ...scheduled, reason: 'FailedScheduling' },
+        ],
+      },
+      'it keeps crashing',
+      ['initdb: error: could not create directory "/var/lib/postgresql/data/pgdata": Permission denied'],
+    );
+    expect(found.cause?.message).toContain('may not write into its volume');
   });
 
   it('shows no secret of the project, whoever repeats it', async () => {
