@@ -14,7 +14,10 @@ import { schemaErrors } from '../../support/schema.js';
 
 const { kubectl, environment } = podCluster;
 const NAMESPACE = `invctl-test-${randomBytes(4).toString('hex')}`;
-/** The API logs in with its file, and does not start with another token than the one that it knows. */
+/**
+ * The API logs in with its file, does not start with another token than the one that it knows, and listens where an
+ * image of PostgreSQL is asked whether it lives.
+ */
 const COMPOSE = `name: ${NAMESPACE}
 services:
   db:
@@ -26,7 +29,12 @@ services:
     stop_grace_period: 2s
   api:
     image: postgres:16
-    command: [sh, -c, "grep -q known /run/secrets/token || { echo the token is unknown; exit 1; }; exec sleep 100000"]
+    command:
+      - sh
+      - -c
+      - |
+        grep -q known /run/secrets/token || { echo the token is unknown; exit 1; }
+        exec perl -MIO::Socket::INET -e '$$s = IO::Socket::INET->new(Listen => 5, LocalPort => 5432); close $$c while $$c = $$s->accept'
     environment: {PGHOST: db, PGUSER: me, PGDATABASE: shop}
     secrets: [db_password, token]
     healthcheck:
