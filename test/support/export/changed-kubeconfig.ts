@@ -7,7 +7,7 @@ import type { TestCluster } from './cluster.js';
 import { severableProxy } from './severable-proxy.js';
 
 /** A kubeconfig in the folder, with a change. @returns what a program needs to use it */
-export function changedKubeconfig(
+function changedKubeconfig(
   { environment }: TestCluster,
   folder: string,
   change: (config: ReturnType<typeof parse>) => void,
