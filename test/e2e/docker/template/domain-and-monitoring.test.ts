@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
@@ -67,6 +67,10 @@ it.skipIf(withoutDocker || !atFullSize)(
     for (const rules of ['rules.yml', 'certificate-rules.yml']) {
       await edit(`monitoring/prometheus/${rules}`, (text) => text.replace(/^( +for:) \w+$/gm, '$1 1s'));
     }
+    await edit('monitoring/prometheus/rules.yml', (text) =>
+      text.replace('"jsonline"}[10m]', '"jsonline"}[15s]'),
+    );
+    await edit('monitoring/log-shipper/syslog-ng.conf', (text) => text.replace('freq(60)', 'freq(2)'));
     await edit('monitoring/alertmanager/alertmanager.yml', (text) =>
       text
         .replace('group_wait: 30s', 'group_wait: 0s')
@@ -202,6 +206,16 @@ it.skipIf(withoutDocker || !atFullSize)(
       await expect.poll(async () => (await stored('counted-')).length, seconds(60)).toBe(5000);
       expect(await stored(' foreign')).toEqual([]);
       expect(await succeed('logs', 'api')).not.toContain('counted-');
+      await expect.poll(alerts, seconds(60)).toEqual([]);
+
+      // A shipper that runs, and reads none of Docker's files.
+      await mkdir(join(folder, 'elsewhere/containers'), { recursive: true });
+      await edit('.env', (text) => `${text}DOCKER_ROOT_DIR=${join(folder, 'elsewhere')}\n`);
+      await succeed('up', '--no-build', 'log-shipper');
+      await expect.poll(alerts, seconds(60)).toEqual(['LogsNotShipped']);
+      expect(await succeed('logs', 'log-shipper')).toMatch(/ alive$/m);
+      await edit('.env', (text) => text.replace(/^DOCKER_ROOT_DIR=.*\n/m, ''));
+      await succeed('up', '--no-build', 'log-shipper');
       await expect.poll(alerts, seconds(60)).toEqual([]);
 
       // A certificate that Caddy would have renewed.
