@@ -116,7 +116,7 @@ const CAUSES: readonly {
       /([^\n]*(?:could not (?:create|access|change permissions of)|cannot create|mkdir)[^\n]*Permission denied[^\n]*)/i,
     explain: ([, said = ''], { kubectl }) => ({
       message: `its user may not write into its volume, whose storage leaves fsGroup out of account (hostPath, NFS): ${said.trim()}`,
-      next: `another storageClassName in ${OVERLAY}, or an init container there that gives the folder to that user      (${kubectl} get pvc, kubectl get storageclass)`,
+      next: `${kubectl} get pvc,storageclass      (then another storageClassName in ${OVERLAY}, or an init container there that gives the folder to that user)`,
     }),
   },
   {
