@@ -85,9 +85,10 @@ export async function seenInCluster(
     const there = { context, namespace };
     const hint = `${redeployK8s(there)} --remember      (deploys nothing; then the same command)`;
     return { place: placeOf(there), hint };
-  } catch {
+  } catch (error) {
     world.signal.throwIfAborted();
-    return undefined;
+    if (error instanceof UserError || signal.aborted) return undefined;
+    throw error;
   }
 }
 
