@@ -56,7 +56,10 @@ function logsOfFiles(facts: Facts): Finding[] | { unknown: string } {
   }
   if (services.every(({ logging }) => !BUILT_IN.test(logging?.driver ?? 'json-file'))) return [];
   if (Object.values(facts.project.services).some(({ image }) => COLLECTORS.test(image ?? ''))) return [];
-  return { unknown: 'logs are bounded; whether something collects them cannot be seen from the project' };
+  const collector = facts.scaffold ? '; to have them collected: invctl init --monitoring' : '';
+  return {
+    unknown: `logs are bounded; whether something collects them cannot be seen from the project${collector}`,
+  };
 }
 
 function logsOfDeployed(

@@ -29,6 +29,8 @@ export const check = defineCheck({
     ),
 });
 
+const ASKS_A_MANAGER = 'a command under secrets in invctl.yaml asks a manager for them';
+
 function secretsOfDeployed(
   facts: Facts,
   { services, place, redeploy }: Deployed,
@@ -55,7 +57,7 @@ function secretsOfDeployed(
   if (open.length === 0) return [];
   const names = [...new Set(open.map(({ name }) => name))].join(', ');
   return {
-    unknown: `${place} has them from files, and what writes the files cannot be seen: ${names}; a command under secrets in invctl.yaml asks a manager for them`,
+    unknown: `${place} has them from files, and what writes the files cannot be seen: ${names}; ${ASKS_A_MANAGER}`,
   };
 }
 
@@ -92,5 +94,7 @@ function secretsOfFiles(facts: Facts): Finding[] | { unknown: string } {
   const files = secrets.filter(([name, { external }]) => !external && !(name in provided));
   if (files.length === 0) return [];
   const names = files.map(([name]) => name).join(', ');
-  return { unknown: `what writes the file cannot be seen from the project: ${names}` };
+  return {
+    unknown: `what writes the file cannot be seen from the project: ${names}; ${ASKS_A_MANAGER}`,
+  };
 }
