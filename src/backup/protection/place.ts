@@ -3,7 +3,7 @@ import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { ExitCode, hasErrorCode, UserError } from '../../errors.js';
-import { type Ancestor, parseHistory, parseLsn, parseSegment } from '../../postgres/wal.js';
+import { type Ancestor, parseHistory, parseLsn, parseSegment, type SegmentName } from '../../postgres/wal.js';
 import type { ProjectLocation } from '../../project/locate.js';
 import type { ProjectSettings } from '../../project/settings-file.js';
 import { explainFileError, explainReadError, syncFolder, writeFileAtomic } from '../../system/files.js';
@@ -132,13 +132,14 @@ export async function baseFailure(place: string): Promise<string | undefined> {
  * left out.
  */
 export async function readCatalogue(place: string, { segmentBytes }: ProtectionRecord): Promise<Catalogue> {
-  const [{ bases, unreadable }, wal, note, live] = await Promise.all([
+  const [{ bases, unreadable }, { runs, beside }, note, live] = await Promise.all([
     readBases(place),
-    readWal(place, segmentBytes),
+    readRuns(place, segmentBytes),
     readReceiverNote(place),
     readLive(place),
   ]);
-  return { segmentBytes, bases, unreadable, ...wal, live, ...endOf(note, live) };
+  const histories = await readHistories(place, beside);
+  return { segmentBytes, bases, unreadable, runs, histories, live, ...endOf(note, live) };
 }
 
 /** How far the receiver had come; a position is one of its timeline alone, and may be higher than those of the next. */
@@ -205,25 +206,31 @@ function parseJson(text: string): unknown {
   }
 }
 
-export async function readWal(
+/** A file in the folder of a run that is no segment: hashes, or the history of its timeline. */
+export interface FileOfRun {
+  run: string;
+  file: string;
+}
+
+/**
+ * Lists the folder of each run once.
+ * @param wanted the other segments are not looked at, and left out.
+ */
+export async function readRuns(
   place: string,
   segmentBytes: number,
-): Promise<Pick<Catalogue, 'runs' | 'histories'>> {
+  wanted: (segment: SegmentName & { run: string }) => boolean = () => true,
+): Promise<{ runs: SegmentRun[]; beside: FileOfRun[] }> {
   const found = (await names(join(place, 'wal'))).filter((name) => RUN_NAME.test(name)).sort();
-  const histories = new Map<number, Ancestor[]>();
+  const beside: FileOfRun[] = [];
   const runs = await Promise.all(
     found.map(async (run): Promise<SegmentRun> => {
       const folder = join(place, 'wal', run);
       const segments = await Promise.all(
         (await names(folder)).map(async (file): Promise<Segment[]> => {
-          const [, ofTimeline] = HISTORY.exec(file) ?? [];
-          if (ofTimeline !== undefined) {
-            const text = await readIfThere(join(folder, file));
-            if (text !== undefined) histories.set(Number.parseInt(ofTimeline, 16), parseHistory(text));
-            return [];
-          }
           const parsed = parseSegment(unpackedName(file), segmentBytes);
-          if (!parsed) return [];
+          if (!parsed) beside.push({ run, file });
+          if (!parsed || !wanted({ ...parsed, run })) return [];
           const about = await stat(join(folder, file)).catch(() => undefined);
           // It was renamed in the meantime: the next reading finds it.
           return about ? [{ ...parsed, run, file, bytes: about.size, changedAt: about.mtime }] : [];
@@ -232,7 +239,18 @@ export async function readWal(
       return { name: run, timeline: Number.parseInt(run.slice(0, 8), 16), segments: segments.flat() };
     }),
   );
-  return { runs, histories };
+  return { runs, beside };
+}
+
+async function readHistories(place: string, beside: readonly FileOfRun[]): Promise<Map<number, Ancestor[]>> {
+  const histories = new Map<number, Ancestor[]>();
+  for (const { run, file } of beside) {
+    const [, timeline] = HISTORY.exec(file) ?? [];
+    if (timeline === undefined) continue;
+    const text = await readIfThere(join(place, 'wal', run, file));
+    if (text !== undefined) histories.set(Number.parseInt(timeline, 16), parseHistory(text));
+  }
+  return histories;
 }
 
 /**

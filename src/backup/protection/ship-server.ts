@@ -22,11 +22,12 @@ import {
 } from './copy-names.js';
 import { presentServer } from './earlier.js';
 import { OpenSegment } from './open-segment.js';
-import { type ProtectionRecord, parseReceiverNote, readBases, readWal } from './place.js';
+import { type ProtectionRecord, parseReceiverNote, readBases, readRuns } from './place.js';
 import { pruneCopied } from './prune-copied.js';
 import { findStored, packFile, packingOf, type StoredFile, unpackedName } from './stored-file.js';
 
 const BESIDE = /^(SHA256SUMS|[0-9A-F]{8}\.history)$/;
+const UNFINISHED = /\.(?:piece|partial)\./;
 const RETENTION_MS = 3_600_000;
 /** While nothing is written, the state is sent again after this time: each sending costs, in a bucket. */
 const IDLE_STATE_MS = 30_000;
@@ -82,6 +83,8 @@ export class ServerShipper {
   #owned: boolean | undefined;
   /** Last sent content of the names whose content changes. */
   readonly #sent = new Map<string, string>();
+  /** When each of the files beside segments was last changed, as it was sent, and its size. */
+  readonly #besideSent = new Map<string, string>();
   #stateSentAt = 0;
   /** Text of the names whose content never changes, as {@link readCopied} has read it. */
   readonly #constant = new Map<string, string>();
@@ -125,22 +128,27 @@ export class ServerShipper {
       await this.#removeFinished();
       // Read before the WAL: everything that it refers to is then sent in this round.
       const state = await this.#readState();
-      const { runs } = await readWal(place, record.segmentBytes);
+      const { runs, beside } = await readRuns(
+        place,
+        record.segmentBytes,
+        (segment) => segment.partial || !this.#whole.has(keyOf(segment)),
+      );
       await this.#assertSameServer();
       let sent = 0;
       for (const run of runs) {
         for (const segment of run.segments) {
-          if (segment.partial || this.#whole.has(keyOf(segment))) continue;
+          if (segment.partial) continue;
           if (await this.#shipSegment(segment, scratch, options)) sent += 1;
         }
-        await this.#shipBeside(run.name);
+        for (const { run: of, file } of beside) if (of === run.name) await this.#shipBeside(of, file);
         for (const segment of run.segments) {
           if (segment.partial) await this.#shipOpen(segment, state, options);
         }
       }
       await this.#writeState(state, there);
       const live = runs.find(({ name }) => name === liveRun(state));
-      const number = live?.segments.reduce((highest, one) => Math.max(highest, one.number), 0);
+      const before = this.#through?.run === live?.name ? (this.#through?.number ?? 0) : 0;
+      const number = live?.segments.reduce((highest, one) => Math.max(highest, one.number), before);
       this.#through = live && number ? { run: live.name, number } : undefined;
       await this.#removeFinished();
       const { covered } = state.now === '' ? {} : parseReceiverNote(state.now);
@@ -289,6 +297,7 @@ export class ServerShipper {
     this.#whole = new Set(segments.filter(({ partial }) => !partial).map(keyOf));
     for (const { order } of pieces) this.#lastOrder = Math.max(this.#lastOrder, order);
     this.#sent.clear();
+    this.#besideSent.clear();
     this.#there = there;
     this.#listedAt = Date.now();
     return true;
@@ -388,14 +397,17 @@ export class ServerShipper {
     return { name, packing, file };
   }
 
-  async #shipBeside(run: string): Promise<void> {
-    const folder = join(this.#input.place, 'wal', run);
-    for (const file of await readdir(folder)) {
-      if (!BESIDE.test(file)) continue;
-      const text = await readIfThere(join(folder, file));
-      await this.#assertSameServer();
-      await this.#writeChanged(besideSegments(run, file), text);
-    }
+  async #shipBeside(run: string, file: string): Promise<void> {
+    if (!BESIDE.test(file)) return;
+    const path = join(this.#input.place, 'wal', run, file);
+    const about = await stat(path).catch(() => undefined);
+    const version = `${about?.mtimeMs} ${about?.size}`;
+    const name = besideSegments(run, file);
+    if (!about || this.#besideSent.get(name) === version) return;
+    const text = await readIfThere(path);
+    await this.#assertSameServer();
+    await this.#writeChanged(name, text);
+    this.#besideSent.set(name, version);
   }
 
   async #shipBase({ id, folder }: Base, scratch: string, options: TransferOptions): Promise<void> {
@@ -453,7 +465,8 @@ export class ServerShipper {
   /** Removes what copies of incomplete segments are not needed any more. */
   async #removeFinished(): Promise<void> {
     const { store, record } = this.#input;
-    const { segments, pieces } = readNames([...(this.#there ?? [])], record.segmentBytes);
+    const unfinished = [...(this.#there ?? [])].filter((name) => UNFINISHED.test(name));
+    const { segments, pieces } = readNames(unfinished, record.segmentBytes);
     const needed = new Set([...this.#open.values()].flatMap((open) => open.pieces.map(({ name }) => name)));
     const going = [...segments.filter(({ partial }) => partial), ...pieces].filter(
       (one) =>
@@ -498,7 +511,7 @@ async function readIfThere(file: string): Promise<string> {
 
 /** The run that the receiver writes. */
 function liveRun({ runs }: ReceiverState): string | undefined {
-  return /\S+(?=\n*$)/.exec(runs)?.[0];
+  return runs.trimEnd().split(/\s/).at(-1) || undefined;
 }
 
 /** Returns how many bytes of a segment the receiver had flushed when it last looked. */
