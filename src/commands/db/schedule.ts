@@ -92,7 +92,6 @@ function variablesOf(env: NodeJS.ProcessEnv, isByVariables: boolean): Record<str
 /** Nothing of the project runs on the engine itself then, and each night would fail. */
 async function warnOfStack(context: Context): Promise<void> {
   try {
-    if ((await context.engine()).kind !== 'docker') return;
     const place = await databasePlace(context, true);
     if (!place.swarm) return;
     context.warn(

@@ -118,8 +118,9 @@ export const HEALTH_FAULTS: readonly HealthFault[] = [
     },
     heal: async (server) => {
       await server.psql("ALTER SYSTEM SET archive_command = '/bin/true'", 'SELECT pg_reload_conf()');
-      // After three failures the archiver rests for a minute.
-      await server.psql("SELECT pg_stat_reset_shared('archiver')");
+      // After three failures the archiver rests for a minute, or until another segment is full.
+      await server.psql('CREATE TABLE written_again ()', 'SELECT pg_switch_wal()');
+      await server.until('SELECT last_archived_time > last_failed_time FROM pg_stat_archiver');
     },
   },
   {
