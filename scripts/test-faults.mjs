@@ -59,6 +59,7 @@ const files = [
   'test/e2e/docker/secrets/rotate.test.ts',
   'test/e2e/embedded/database/backup-restore.test.ts',
   'test/e2e/embedded/database/upgrade-faults.test.ts',
+  'test/e2e/embedded/recovery.test.ts',
   'test/e2e/embedded/secrets/rotate.test.ts',
   'test/e2e/embedded/secrets/rotate-admin.test.ts',
   'test/integration/template/upgrade-command.test.ts',

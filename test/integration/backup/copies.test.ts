@@ -306,8 +306,10 @@ describe.each([
         const text = (await store.readText('protection.json')) as string;
         const taken = text.replace(/"owner": "\w+"/, '"owner": "another"');
         await store.writeText('protection.json', taken);
-        const note = () => JSON.parse(readFileSync(join(here(), 'state', 'copy.json'), 'utf8'));
-        while (!String(note().failure).includes('another copy of this server')) await sleep(100);
+        const note = join(here(), 'state', 'copy.json');
+        const failure = () =>
+          existsSync(note) ? String(JSON.parse(readFileSync(note, 'utf8')).failure) : 'nothing noted yet';
+        while (!failure().includes('another copy of this server')) await sleep(100);
         const names = await store.names();
         writeFileSync(open, 'xyz');
         await sleep(2500);

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { manifestSchema } from '../../../../src/backup/manifest.js';
 import { bin, scriptEnvironment } from '../../../support/cli.js';
 import { withoutDocker } from '../../../support/docker.js';
+import { faultSteps } from '../../../support/fault-counts.js';
 import { invctlOnTerminal } from '../../../support/terminal.js';
 import { type DatabaseProject, seedShop, sha256Of, shimDocker, startDatabaseProject } from './fixture.js';
 
@@ -203,7 +204,7 @@ describe.skipIf(withoutDocker)('db backup on Docker', () => {
     });
   });
 
-  it.each([1, 40, 99])(
+  it.each(faultSteps([40], [1, 99]))(
     'refuses what a docker that cuts at %i percent and says 0 hands over',
     async (percent) => {
       const whole = await archiveBytes();

@@ -132,8 +132,8 @@ describe.skipIf(withoutDocker)('dumps that invctl did not make', () => {
 
     it.each(
       faultSteps(
-        ['--clean --create', '--encoding=SJIS --inserts --quote-all-identifiers'],
-        ['--column-inserts --rows-per-insert=3', '--clean'],
+        ['--encoding=SJIS --inserts --quote-all-identifiers'],
+        ['--clean --create', '--column-inserts --rows-per-insert=3', '--clean'],
       ),
     )('restores pg_dump %s', async (options) => {
       const utf8 = `UPDATE notes SET body = 'ソ表能\\' WHERE id = 8`;
@@ -198,7 +198,7 @@ describe.skipIf(withoutDocker)('dumps that invctl did not make', () => {
         ],
       ];
       for (const [name, bytes, code, message, hint] of refused) {
-        for (const command of ['restore', 'verify']) {
+        for (const command of faultSteps(['restore'], ['verify'])) {
           const words = [
             'db',
             command,

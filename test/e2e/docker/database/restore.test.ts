@@ -242,23 +242,26 @@ describe.skipIf(withoutDocker)('db restore on Docker', () => {
       sql = Buffer.concat(chunks).toString('utf8');
     });
 
-    it.each(['backup.sql', 'backup.sql.gz'])('restores %s through the same path', async (name) => {
-      const path = join(project.directory, name);
-      writeFileSync(path, name.endsWith('.gz') ? gzipSync(sql) : sql);
-      const before = project.fingerprint();
-      project.sql('TRUNCATE movements');
-      const result = await project.invctl(['db', 'restore', path, '--yes', '--json']);
-      expect(result).toMatchObject({ code: 0 });
-      expect(JSON.parse(result.stdout).data.rows).toContainEqual(
-        expect.objectContaining({ table: 'public.movements', before: 0 }),
-      );
-      expect(project.fingerprint()).not.toBe(before);
-      expect(Number(project.sql('SELECT count(*) FROM movements'))).toBe(
-        /COPY public\.movements [^\n]*\n([\s\S]*?)\n\\\./.exec(sql)?.[1]?.split('\n').length,
-      );
-      rmSync(path);
-      await project.invctl(['db', 'restore', '--forget', '--confirm', project.name]);
-    });
+    it.each(faultSteps(['backup.sql.gz'], ['backup.sql']))(
+      'restores %s through the same path',
+      async (name) => {
+        const path = join(project.directory, name);
+        writeFileSync(path, name.endsWith('.gz') ? gzipSync(sql) : sql);
+        const before = project.fingerprint();
+        project.sql('TRUNCATE movements');
+        const result = await project.invctl(['db', 'restore', path, '--yes', '--json']);
+        expect(result).toMatchObject({ code: 0 });
+        expect(JSON.parse(result.stdout).data.rows).toContainEqual(
+          expect.objectContaining({ table: 'public.movements', before: 0 }),
+        );
+        expect(project.fingerprint()).not.toBe(before);
+        expect(Number(project.sql('SELECT count(*) FROM movements'))).toBe(
+          /COPY public\.movements [^\n]*\n([\s\S]*?)\n\\\./.exec(sql)?.[1]?.split('\n').length,
+        );
+        rmSync(path);
+        await project.invctl(['db', 'restore', '--forget', '--confirm', project.name]);
+      },
+    );
 
     it('refuses one that was cut inside a COPY, which psql would restore without a word', async () => {
       const path = join(project.directory, 'cut.sql');

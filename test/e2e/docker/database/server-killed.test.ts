@@ -3,6 +3,7 @@ import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { withoutDocker } from '../../../support/docker.js';
+import { faultSteps } from '../../../support/fault-counts.js';
 import { type DatabaseProject, seedShop, shimDocker, startDatabaseProject } from './fixture.js';
 
 const APP = `  app:
@@ -54,12 +55,18 @@ exec "$REAL" "$@"`,
     );
   }
 
-  it.each([
-    ['before the archive is copied to it', `*'umask 077; cat'*`, 'load', 0],
-    ['in the middle of the load', '*" pg_restore "*--jobs*', 'load', 1],
-    ['while what was loaded is compared', '*" psql "*--dbname=shop_restore_*', 'load', 0.3],
-    ['before the swap', '*" psql "*', 'swap', 0],
-  ] as const)('%s', async (_, pattern, step, seconds) => {
+  it.each(
+    faultSteps<[when: string, pattern: string, step: string, seconds: number]>(
+      [
+        ['in the middle of the load', '*" pg_restore "*--jobs*', 'load', 1],
+        ['before the swap', '*" psql "*', 'swap', 0],
+      ],
+      [
+        ['before the archive is copied to it', `*'umask 077; cat'*`, 'load', 0],
+        ['while what was loaded is compared', '*" psql "*--dbname=shop_restore_*', 'load', 0.3],
+      ],
+    ),
+  )('%s', async (_, pattern, step, seconds) => {
     const { code, stdout } = await project.invctl(['db', 'restore', file, '--yes', '--json'], {
       env: killing(pattern, step, seconds),
     });

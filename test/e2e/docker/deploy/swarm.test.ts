@@ -519,10 +519,8 @@ secrets: {db_password: {file: ./secrets/db_password.txt}}
     });
 
     const kills = killsOf('db restore').filter(([, , noted]) => noted !== undefined);
-    // Loading, and after the swap that nothing tells of.
-    const usual = kills.filter(
-      ([step, when]) => when === (step === 'load' ? 'after' : 'before') && step !== 'swap',
-    );
+    // Loading; after the swap, nothing tells of it.
+    const usual = kills.filter(([step, when]) => step === 'load' && when === 'after');
     for (const kill of atFullSize ? kills : usual) {
       await shop.killed(kill, ...restoring);
       expect((await run('db', 'backup', '--deployed')).error.code).toBe('UNFINISHED_OPERATION');
