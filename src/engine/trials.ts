@@ -75,9 +75,14 @@ export interface BesideInput {
   dataDirectory: string;
   /** Data folder of the second server, inside the first one's. */
   folder: string;
+  /** Folder of this machine with files that programs read; absent: they read streams only. */
+  files?: string;
   /** Of an earlier major: absent where it is the live one's. */
   server?: { major: number; image: string };
 }
+
+/** What a program reads as its standard input: a stream, or a file of this machine. */
+export type DataInput = Readable | { file: string };
 
 /** A trial with such a server, which is not started yet. */
 export interface BesideTrial extends Trial {
@@ -85,7 +90,7 @@ export interface BesideTrial extends Trial {
    * Runs a program that can read the data folder, as the server's user; it also works if no server runs.
    * @param command its standard error is part of the output
    */
-  runOnData(command: readonly string[], input: Readable): Promise<{ status: number; output: string }>;
+  runOnData(command: readonly string[], input: DataInput): Promise<{ status: number; output: string }>;
 }
 
 /** Operations that move a project's database to a server of a later major, beyond those of {@link Engine}. */

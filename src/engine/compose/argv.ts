@@ -210,11 +210,12 @@ export function exec(containerId: string, command: readonly string[], options: E
   ];
 }
 
+/** @param options.volumes more mounts, as `SOURCE:TARGET:ro`. */
 export function run(
   location: ProjectLocation,
   service: string,
   command: readonly string[],
-  options: ExecOptions,
+  options: ExecOptions & { volumes?: readonly string[] },
 ): string[] {
   return compose(
     location,
@@ -224,6 +225,7 @@ export function run(
     '--rm',
     ...(options.tty ? [] : ['--no-TTY']),
     ...processOptions(options),
+    ...(options.volumes ?? []).flatMap((volume) => ['--volume', volume]),
     '--',
     service,
     ...command,

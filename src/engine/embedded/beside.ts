@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { createReadStream, existsSync } from 'node:fs';
 import { chown, mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { ProjectLocation } from '../../project/locate.js';
@@ -53,7 +53,7 @@ export async function prepareBeside(
         cwd: '/',
         // The programs that combine a base come with the server.
         env: { PATH: `${server.programs}:${env.PATH ?? '/usr/bin:/bin'}` },
-        input,
+        input: 'file' in input ? createReadStream(input.file) : input,
         allowFailure: true,
         ownSession: true,
       });

@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import type { BesideTrial } from '../../engine/trials.js';
+import type { BesideTrial, DataInput } from '../../engine/trials.js';
 import { ExitCode, UserError } from '../../errors.js';
 import { allEnded } from '../../system/all-ended.js';
 import { outputTail } from '../../system/argv.js';
@@ -24,13 +24,16 @@ const UNPACK_WAL = `umask 077
 mkdir -p "$1" && tar -x -f - -C "$1"`;
 
 // Combines an incremental base with the ones before it, because the changes alone are not a data folder.
-// PostgreSQL 17 and later.
+// PostgreSQL 17 and later. Not every file system lets the kernel copy.
 const COMPLETE = `umask 077
 cd "$1" || exit 1
-[ -e data ] || { pg_combinebackup --no-manifest --no-sync --output=data part-* && rm -rf part-*; } || exit 1
+combine() { pg_combinebackup --no-manifest --no-sync "$@" --output=data part-*; }
+[ -e data ] || { { combine --copy-file-range >/dev/null || { rm -rf data && combine; }; }; } || exit 1
 cd data && touch recovery.signal &&
 cp postgresql.auto.conf postgresql.auto.conf.before &&
 printf '%s' "$2" >>postgresql.auto.conf && chmod 700 .`;
+
+const REMOVE_PARTS = 'cd "$1" && rm -rf part-*';
 
 const RETARGET = `cd "$1/data" && cp postgresql.auto.conf.before postgresql.auto.conf &&
 printf '%s' "$2" >>postgresql.auto.conf && touch recovery.signal`;
@@ -104,7 +107,7 @@ export async function idsOfPrevious(run: FileProgram, data: string): Promise<str
  * Runs a program where the data folder is, and returns what it printed.
  * @throws UserError DATA_FILES_FAILED, DATABASE_DISK_FULL
  */
-export type FileProgram = (command: readonly string[], input?: Readable) => Promise<string>;
+export type FileProgram = (command: readonly string[], input?: DataInput) => Promise<string>;
 
 /**
  * Runs programs in a trial beside the database's service.
@@ -127,7 +130,7 @@ export function fileProgram(trial: BesideTrial, service: string, needed?: number
 
 /** A compressed tar of a base backup. */
 export interface BaseArchive {
-  content: Readable;
+  content: DataInput;
   decompressor: 'zstd' | 'gzip';
 }
 
@@ -162,6 +165,14 @@ export async function fillFolder(
   });
   await allEnded([...bases, run(['sh', '-c', UNPACK_WAL, 'sh', `${incoming}/wal`], wal)]);
   await run(['sh', '-c', COMPLETE, 'sh', incoming, settings]);
+}
+
+/** Removes what the incoming server's files were combined from. */
+export async function removeParts(
+  run: FileProgram,
+  { incoming }: Pick<RestoreFolders, 'incoming'>,
+): Promise<void> {
+  await run(['sh', '-c', REMOVE_PARTS, 'sh', incoming]);
 }
 
 /** Gives the incoming server another target. */

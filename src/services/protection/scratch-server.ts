@@ -29,6 +29,7 @@ import {
   fileProgram,
   fillFolder,
   type RestoreFolders,
+  removeParts,
   retarget,
 } from './data-files.js';
 
@@ -84,7 +85,7 @@ export async function inScratch<T>(
 export async function openBeside(
   context: ServiceContext,
   { engine, location, project, service }: Database,
-  { folder, ...beside }: Pick<BesideInput, 'name' | 'dataDirectory' | 'folder' | 'server'>,
+  { folder, ...beside }: Pick<BesideInput, 'name' | 'dataDirectory' | 'folder' | 'files' | 'server'>,
 ): Promise<{ trial: BesideTrial; run: FileProgram }> {
   const trials = await openTrials(engine, context);
   const input = { ...beside, project, service, folder: `${folder}/data` };
@@ -122,6 +123,7 @@ export async function recoverBeside(
     name,
     dataDirectory: folders.data,
     folder: folders.incoming,
+    files: place,
     ...(input.server ? { server: input.server } : {}),
   });
   // The first program takes the longest: what it runs in is started.
@@ -139,7 +141,8 @@ export async function recoverBeside(
   input.onStep?.('recover');
   const database: Database = { ...live, engine: trial.engine, location: trial.location };
   const since = new Date().toISOString();
-  let state = await recover(context, database, needed);
+  const parts = removeParts(run, folders);
+  let [state] = await allEnded([recover(context, database, needed), parts]);
   if (state === 'not reached') {
     if (target.kind === 'before') throw transactionNotFound(target.transaction);
     // Nothing was committed between the last transaction of the WAL and the moment.
@@ -168,7 +171,9 @@ async function proveFiles(
 async function openBase({ folder }: Base, opener: Opener): Promise<BaseArchive> {
   for (const { name, decompressor } of BASE_ARCHIVES) {
     const stored = await findStored(folder, name);
-    if (stored) return { content: await readStored(stored, opener), decompressor };
+    if (!stored) continue;
+    const { file, packing } = stored;
+    return { content: packing === '' ? { file } : await readStored(stored, opener), decompressor };
   }
   throw damaged(join(folder, BASE_ARCHIVES[0].name), 'is not there');
 }
