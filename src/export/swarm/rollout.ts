@@ -90,12 +90,15 @@ export function updates({ deploy, out, losses, name }: WrittenService, tree: Tre
   deploy.rollback_config ??= { order };
 }
 
-/** A named volume exists on one node, so the service is bound to the node with its data. */
+/**
+ * A named volume exists on one node, so the service is bound to the node with its data. A service that runs on
+ * each node has a volume of the name on each.
+ */
 export function placement({ deploy, nodeLabels, source }: WrittenService, tree: TreeMap): void {
   const [volume] = namedVolumes(tree).filter(
     (one) => textAt(source.loaded.tree, 'volumes', one, 'driver') === undefined,
   );
-  if (volume === undefined || deploy.placement !== undefined) return;
+  if (volume === undefined || deploy.placement !== undefined || deploy.mode === 'global') return;
   const label = `${source.project.name}.${volume}`;
   nodeLabels.add(`${label}=true`);
   deploy.placement = { constraints: [`node.labels.${label} == true`] };

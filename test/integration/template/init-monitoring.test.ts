@@ -71,7 +71,12 @@ describe('init --monitoring', { timeout: 240_000 }, () => {
     // Docker's socket is root on the machine.
     expect(JSON.stringify(overlay)).not.toContain('docker.sock');
     // What is shipped is known by labels in Docker's files, which `invctl logs` reads as before.
-    const labels = ['project', 'service', 'container-number'].map((of) => `com.docker.compose.${of}`).join();
+    const labels = [
+      ...['compose.project', 'compose.service', 'compose.container-number'],
+      ...['stack.namespace', 'swarm.service.name', 'swarm.task.name'],
+    ]
+      .map((of) => `com.docker.${of}`)
+      .join();
     for (const name of ['api', 'db']) {
       expect(overlay.services[name]).toEqual({ logging: { options: { labels } } });
     }
