@@ -70,6 +70,11 @@ export function taskIds(services: readonly string[]): string[] {
   return ['service', 'ps', '--quiet', '--no-trunc', ...services];
 }
 
+/** Prints `ID State` for each task of the nodes, with the state that the Swarm wants. */
+export function nodeTasks(nodes: readonly string[]): string[] {
+  return ['node', 'ps', '--no-trunc', '--format', '{{.ID}} {{.DesiredState}}', ...nodes];
+}
+
 export function inspectTasks(ids: readonly string[]): string[] {
   return ['inspect', '--type', 'task', ...ids];
 }

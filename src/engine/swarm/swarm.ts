@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import { CommandError, ExitCode, UserError } from '../../errors.js';
 import type { ProcessRunner } from '../../system/process.js';
 import { createDocker, type Docker, failedCommand } from '../compose/docker.js';
+import { LABEL_STACK } from '../labels.js';
 import type { ContainerInspect } from '../survey.js';
 import * as argv from './argv.js';
 
@@ -111,6 +112,8 @@ export interface Swarm {
   defaultLogDriver(): Promise<string>;
   /** Returns the tasks of the services, newest first; the Swarm keeps some that have ended. */
   tasks(services: readonly SwarmService[]): Promise<SwarmTask[]>;
+  /** Returns the tasks of the stack whose service was removed, and which have not ended yet. */
+  removedTasks(stack: string, nodes: readonly SwarmNode[]): Promise<SwarmTask[]>;
   /** @returns the client's output on standard error */
   deploy(stack: string, file: string, env: Readonly<Record<string, string>>): Promise<string>;
   rollBack(service: SwarmService): Promise<void>;
@@ -179,6 +182,19 @@ export function createSwarm(processes: ProcessRunner, env: NodeJS.ProcessEnv, si
     serviceImages: () => docker.list(argv.serviceImages()),
     defaultLogDriver: async () => (await run(argv.defaultLogDriver())).stdout.trim(),
     tasks: (services) => tasksOf(docker, services, signal),
+    async removedTasks(stack, nodes) {
+      const listed = await docker.list(argv.nodeTasks(nodes.map(({ ID }) => ID)));
+      const ids = listed.map((line) => line.split(' ')).filter(([, state]) => state === 'Remove');
+      if (ids.length === 0) return [];
+      const found = await docker.inspect<SwarmTask>(argv.inspectTasks(ids.map(([id = '']) => id)));
+      // They are printed in their short form.
+      const services = await docker.list(argv.serviceIds(stack));
+      return found.filter(
+        ({ ServiceID, Spec }) =>
+          Spec.ContainerSpec.Labels?.[LABEL_STACK] === stack &&
+          !services.some((id) => ServiceID.startsWith(id)),
+      );
+    },
     async deploy(stack, file, variables) {
       return (await docker.run(argv.deployStack(stack, file), { env: variables, signal })).stderr;
     },

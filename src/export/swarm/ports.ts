@@ -1,5 +1,5 @@
 import { itemsAt } from '../../project/canonical.js';
-import { plain, type TreeMap, type TreeNode } from '../../project/tree.js';
+import { mapAt, plain, type TreeMap, type TreeNode } from '../../project/tree.js';
 import type { Json } from './json.js';
 import type { WrittenService } from './written-service.js';
 
@@ -26,6 +26,17 @@ export function writtenPorts(service: WrittenService, tree: TreeMap): Json[] {
     }
     return ranges(service, key, item, port);
   });
+}
+
+/** Swarm refuses `endpoint_mode: dnsrr` beside a port that each node publishes. */
+export function endpoint({ deploy, losses, name, out }: WrittenService, tree: TreeMap): void {
+  const onEachNode = ((out.ports ?? []) as Json[]).some(({ mode }) => mode !== 'host');
+  const node = mapAt(tree, 'deploy')?.entries.get('endpoint_mode');
+  if (!onEachNode || deploy.endpoint_mode !== 'dnsrr' || !node) return;
+  deploy.endpoint_mode = 'vip';
+  const message =
+    'Swarm publishes a port on each node by one address alone: `vip`, by which the service is reached from others too';
+  losses.changed(`services.${name}.deploy.endpoint_mode`, node, message);
 }
 
 function ranges({ losses }: WrittenService, key: string, item: TreeNode, port: Json): Json[] {

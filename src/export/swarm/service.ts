@@ -5,7 +5,7 @@ import { writtenEnvironment } from './environment.js';
 import type { Json } from './json.js';
 import { networkName } from './json.js';
 import { writtenMounts } from './mounts.js';
-import { writtenPorts } from './ports.js';
+import { endpoint, writtenPorts } from './ports.js';
 import { placement, resources, restartPolicy, updates } from './rollout.js';
 import type { StackParts, WrittenService } from './written-service.js';
 
@@ -144,6 +144,7 @@ export function exportService(source: ExportSource, name: string, parts: StackPa
   const mounts = writtenMounts(service, tree);
   if (mounts.length > 0) service.out.volumes = mounts;
   resources(service, tree);
+  endpoint(service, tree);
   restartPolicy(service, tree, oneShots(source).has(name));
   updates(service, tree);
   placement(service, tree);

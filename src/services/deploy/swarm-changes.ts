@@ -1,4 +1,5 @@
 import type { ServiceSpec, SwarmService } from '../../engine/swarm/swarm.js';
+import { UserError } from '../../errors.js';
 import type { Json } from '../../export/swarm/json.js';
 import type { ComposeProject } from '../../project/model.js';
 import type { PinnedImage } from './swarm-images.js';
@@ -56,6 +57,38 @@ export function compareServices(
     ),
   ];
 }
+
+/**
+ * Refuses what the Swarm would refuse half-way: a service that is there keeps its mode.
+ *
+ * @throws UserError MODE_FIXED
+ */
+export function assertModesKept(
+  running: ReadonlyMap<string, SwarmService>,
+  definitions: Intended['definitions'],
+  stack: string,
+): void {
+  const others = [...running].flatMap(([name, { Spec }]) => {
+    const definition = definitions[name];
+    const wanted = String((definition?.deploy as Json | undefined)?.mode ?? 'replicated');
+    const now = MODES[Object.keys(Spec.Mode)[0] as keyof ServiceSpec['Mode']];
+    return definition && now !== wanted ? [{ name, now, wanted }] : [];
+  });
+  if (others.length === 0) return;
+  const told = others.map(({ name, now, wanted }) => `"${name}" is ${now} in the Swarm and ${wanted} here`);
+  throw new UserError({
+    code: 'MODE_FIXED',
+    message: `${told.join(', ')}: the Swarm changes the mode of no service that is there`,
+    hint: `docker service rm ${others.map(({ name }) => `${stack}_${name}`).join(' ')} && invctl deploy swarm      (its volumes stay)`,
+  });
+}
+
+const MODES: Readonly<Record<keyof ServiceSpec['Mode'], string>> = {
+  Replicated: 'replicated',
+  Global: 'global',
+  ReplicatedJob: 'replicated-job',
+  GlobalJob: 'global-job',
+};
 
 function differences(
   { TaskTemplate, Mode }: ServiceSpec,

@@ -166,9 +166,11 @@ class ServiceWatch {
 
   #judge(service: SwarmService, tasks: readonly SwarmTask[], update: string, now: number): Look {
     const { Mode, TaskTemplate } = service.Spec;
-    const wanted = Mode.Replicated?.Replicas ?? Math.max(1, newestPerSlot(tasks).length);
-    if (wanted === 0) return { phase: 'completed' };
     const newest = newestPerSlot(tasks);
+    // One on each node that takes tasks: on one that is down, the Swarm wants none any more.
+    const placed = newest.filter(({ DesiredState }) => !['shutdown', 'remove'].includes(DesiredState));
+    const wanted = Mode.Replicated?.Replicas ?? Math.max(1, placed.length);
+    if (wanted === 0) return { phase: 'completed' };
     const ended = newest.filter(({ Status }) => Status.State === 'complete');
     const endsByItself =
       TaskTemplate.RestartPolicy?.Condition === 'none' || Mode.ReplicatedJob || Mode.GlobalJob;

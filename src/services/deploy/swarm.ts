@@ -25,7 +25,7 @@ import { runDeployment } from './deployment.js';
 import { causeFinder, type DeployFailure } from './evidence.js';
 import { recoverDeployments } from './interrupted.js';
 import { explainFailure } from './swarm-causes.js';
-import { compareServices, DEFINITION, type ServiceChange } from './swarm-changes.js';
+import { assertModesKept, compareServices, DEFINITION, type ServiceChange } from './swarm-changes.js';
 import { labelsAskedFor } from './swarm-data-node.js';
 import { type ImageInput, type PinnedImage, pinImages } from './swarm-images.js';
 import {
@@ -36,6 +36,7 @@ import {
   takeBackStack,
 } from './swarm-operation.js';
 import { type PlacedLabel, placeLabels, setLabels } from './swarm-placement.js';
+import { awaitRemoval, pastOldNetworks } from './swarm-removal.js';
 import { awaitRollout, failedTasks, type RolloutEvent, type RolloutFailure } from './swarm-rollout.js';
 import { createSecrets, planSecrets, removeOldSecrets, type VersionedSecret } from './swarm-secrets.js';
 
@@ -78,8 +79,8 @@ interface Plan {
  * that this deployment changed is rolled back; a stack that was not there before is removed, and its volumes
  * stay.
  *
- * @throws UserError SWARM_ABSENT, SWARM_NOT_MANAGER (exit 3), COMPOSE_RUNNING, of secrets, images and nodes
- * before anything is changed; STACK_REFUSED; DEPLOY_FAILED (exit 6) with what is wrong
+ * @throws UserError SWARM_ABSENT, SWARM_NOT_MANAGER (exit 3), COMPOSE_RUNNING, MODE_FIXED, STACK_BEING_REMOVED, of
+ * secrets, images and nodes before anything is changed; STACK_REFUSED; DEPLOY_FAILED (exit 6) with what is wrong
  */
 export async function deploySwarm(context: ServiceContext, input: SwarmDeployInput): Promise<SwarmDeployed> {
   const location = context.project();
@@ -112,10 +113,16 @@ export async function deployLocked(
     seconds: {},
   };
   if (input.dryRun) return told;
+  const { stack, before } = plan;
+  await awaitRemoval(swarm, stack, {
+    services: plan.file.services.filter((name) => !before.has(name)),
+    timeoutMs: input.timeoutMs,
+    signal: context.signal,
+    onEvent: input.onEvent,
+  });
   const { tag } = swarm;
   for (const image of plan.images) if (image.tag) await tag(image.pinned, image.tag);
   await setLabels(swarm, plan.labels);
-  const { stack, before } = plan;
   const failedBefore = await failedTasks(swarm, before.values());
   const state = deploymentOf(plan, input.timeoutMs);
   const seconds = await runDeployment(context, {
@@ -196,6 +203,7 @@ async function planDeployment(
   // The deployment itself handles secrets and images.
   onLosses?.(preview.losses.filter(({ key }) => !/^secrets\.|^services\.[^.]+\.build$/.test(key)));
   const before = await swarm.services(stack);
+  assertModesKept(before, preview.definitions, stack);
   const inUse = new Set([...before.values()].flatMap(({ Spec }) => labelsAskedFor(Spec.TaskTemplate)));
   const labels = await placeLabels(nodes, preview.nodeLabels, inUse, node, chooseNode);
   for (const { label, node: chosen, kept } of labels) {
@@ -273,7 +281,7 @@ async function assertNoCompose(swarm: Swarm, project: string): Promise<void> {
 }
 
 /** Uses a temporary folder, because the client reads configs beside the stack file. */
-async function handOver({ warn }: ServiceContext, swarm: Swarm, plan: Plan): Promise<void> {
+async function handOver({ warn, signal }: ServiceContext, swarm: Swarm, plan: Plan): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'invctl-stack-'));
   try {
     const path = join(folder, 'stack.yaml');
@@ -282,7 +290,7 @@ async function handOver({ warn }: ServiceContext, swarm: Swarm, plan: Plan): Pro
       await mkdir(dirname(join(folder, name)), { recursive: true });
       await writeFile(join(folder, name), content, { mode: 0o600 });
     }
-    const said = await swarm.deploy(plan.stack, path, plan.env);
+    const said = await pastOldNetworks(() => swarm.deploy(plan.stack, path, plan.env), signal);
     for (const line of said.split('\n').filter((one) => /level=warning/.test(one))) warn(line);
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;

@@ -80,6 +80,7 @@ describe('init --monitoring', { timeout: 240_000 }, () => {
     for (const name of ['api', 'db']) {
       expect(overlay.services[name]).toEqual({ logging: { options: { labels } } });
     }
+    expect(overlay.services['log-shipper'].deploy.mode).toBe('global');
     expect(all['log-shipper'].environment).toEqual({ PROJECT: 'shop' });
     // What invctl writes there is of this machine.
     expect(await read('monitoring/textfile/.gitignore')).toMatch(/^\*\n!\.gitignore$/m);

@@ -111,6 +111,27 @@ secrets: {db_password: {file: ./password.txt}}
     expect(stack.services.t.deploy.update_config.order).toBe('start-first');
   });
 
+  it('runs a service on each node with its own volume there', async () => {
+    const { stack, nodeLabels } = await exported(
+      projectWithKey('volumes: [data:/data]\n    deploy: {mode: global}'),
+    );
+    expect(nodeLabels).toEqual([]);
+    expect(stack.services.s.deploy).toMatchObject({ mode: 'global' });
+    expect(stack.services.s.deploy.placement).toBeUndefined();
+  });
+
+  it('gives a service that each node publishes one address, also where the file says otherwise: Swarm refuses the stack', async () => {
+    const published = (mode: string) =>
+      exported(
+        projectWithKey(`ports: [{target: 80, published: "8080"${mode}}]\n    deploy: {endpoint_mode: dnsrr}`),
+      );
+    const { stack, losses } = await published('');
+    expect(stack.services.s.deploy.endpoint_mode).toBe('vip');
+    expect(losses.map(({ key }: { key: string }) => key)).toContain('services.s.deploy.endpoint_mode');
+    const host = await published(', mode: host');
+    expect(host.stack.services.s.deploy.endpoint_mode).toBe('dnsrr');
+  });
+
   it('stops a service with a port of the node first, also where the file says otherwise: Swarm would wait for ever', async () => {
     const { stack, losses } = await exported(
       projectWithKey(

@@ -107,9 +107,7 @@ describe.skipIf(reason)('the logs of a scaffold in a Swarm of two machines', () 
   const ofTask = (service: string) => `docker ps -qf label=com.docker.swarm.service.name=${name}_${service}`;
   async function query(expression: string): Promise<{ metric: Record<string, string> }[]> {
     const url = `http://127.0.0.1:9090/api/v1/query?query=${encodeURIComponent(expression)}`;
-    const answer = await nodes.manager.run(
-      `docker exec $(${ofTask('prometheus')}) wget -q -O - '${url}'`,
-    );
+    const answer = await nodes.manager.run(`docker exec $(${ofTask('prometheus')}) wget -q -O - '${url}'`);
     return JSON.parse(answer).data.result;
   }
   const soon = { timeout: 60_000, interval: 500 };
@@ -122,9 +120,7 @@ describe.skipIf(reason)('the logs of a scaffold in a Swarm of two machines', () 
     const containers = async (text: string) =>
       [...new Set((await stored(text)).map(({ container }) => container))].sort();
     const ids = (await nodes.manager.run('docker node ls --quiet')).split('\n');
-    await expect
-      .poll(() => containers(' alive'), soon)
-      .toEqual(ids.map((id) => `log-shipper-${id}`).sort());
+    await expect.poll(() => containers(' alive'), soon).toEqual(ids.map((id) => `log-shipper-${id}`).sort());
 
     for (const machine of [nodes.manager, nodes.worker]) {
       await machine.run(`docker exec $(${ofTask('api')}) sh -c 'echo told by "ünï" > /proc/1/fd/1'`);
@@ -142,10 +138,10 @@ describe.skipIf(reason)('the logs of a scaffold in a Swarm of two machines', () 
     expect(await stored(' foreign')).toEqual([]);
 
     // Each replica is measured once, and no alert says that nothing is shipped.
+    await expect.poll(async () => (await query('up{job="api"} == 1')).length, soon).toBe(2);
     await expect
-      .poll(async () => (await query('up{job="api"} == 1')).length, soon)
-      .toBe(2);
-    await expect.poll(async () => (await query('rate(vl_rows_ingested_total[15s]) > 0')).length, soon).toBe(1);
+      .poll(async () => (await query('rate(vl_rows_ingested_total[15s]) > 0')).length, soon)
+      .toBe(1);
     expect(await query('ALERTS{alertname="LogsNotShipped",alertstate="firing"}')).toEqual([]);
   }, 600_000);
 });

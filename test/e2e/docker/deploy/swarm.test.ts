@@ -430,6 +430,52 @@ secrets: {db_password: {file: ./secrets/db_password.txt}}
     expect([await left('service', name), await left('secret', name)]).toEqual([[], []]);
   });
 
+  it('waits for what is still being removed, and names what does not end', async () => {
+    const { name, folder, run } = await stack(`name: NAME
+services:
+  slow:
+    image: postgres:16
+    entrypoint: [bash, -c, 'trap "" TERM; while :; do sleep 0.2; done']
+    volumes: ["data:/data"]
+    stop_grace_period: 6s
+    healthcheck: {test: [CMD, "true"], interval: 30s, start_period: 30s, start_interval: 300ms}
+    deploy: {endpoint_mode: dnsrr}
+volumes: {data: {}}
+`);
+    const running = async () => {
+      const ids = await engine.docker('ps', '--quiet', '--filter', `volume=${name}_data`);
+      return ids.split('\n').filter(Boolean).length;
+    };
+    expect((await run('deploy', 'swarm')).error).toBeUndefined();
+    await engine.docker('stack', 'rm', name);
+    const early = await run('deploy', 'swarm', '--timeout', '1');
+    expect([early.code, early.error]).toMatchObject([
+      6,
+      {
+        code: 'STACK_BEING_REMOVED',
+        message: expect.stringContaining(`the stack "${name}" is still being removed: after 1 s, 1 of its`),
+        hint: expect.stringContaining(`docker ps --filter label=com.docker.stack.namespace=${name}`),
+      },
+    ]);
+    expect(await left('service', name)).toEqual([]);
+    const { error } = await run('deploy', 'swarm');
+    expect([error, await running()]).toEqual([undefined, 1]);
+
+    // A service that was taken away alone has its data too.
+    await engine.docker('service', 'rm', `${name}_slow`);
+    const again = await run('deploy', 'swarm');
+    expect([again.error, await running()]).toEqual([undefined, 1]);
+
+    const file = join(folder, 'compose.yaml');
+    writeFileSync(file, readFileSync(file, 'utf8').replace('{endpoint', '{mode: global, endpoint'));
+    const fixed = await run('deploy', 'swarm');
+    expect(fixed.error).toMatchObject({
+      code: 'MODE_FIXED',
+      hint: expect.stringContaining(`docker service rm ${name}_slow && invctl deploy swarm`),
+    });
+    await engine.docker('stack', 'rm', name);
+  });
+
   it('refuses what would harm or never run, before it changes anything', async () => {
     const { name, folder, run } = await stack(
       COMPOSE.replace('build: ./api\n    image: NAME-api', 'image: postgres:16'),

@@ -48,3 +48,28 @@ describe('the rollout of a service that went back', () => {
     expect(failures.map(({ reason, task: one }) => [reason, one?.ID])).toEqual([['rolled-back', 'broken']]);
   });
 });
+
+describe('the rollout of a service on each node', () => {
+  const global = api();
+  global.Spec.Mode = { Global: {} };
+  global.Spec.TaskTemplate.ContainerSpec.Healthcheck = { Test: ['CMD', 'true'] };
+  const on = (NodeID: string, DesiredState: string, State: string): SwarmTask => {
+    const { Slot: _, ...one } = task(NodeID, 1, State, 'good');
+    return { ...one, NodeID, DesiredState, Spec: global.Spec.TaskTemplate };
+  };
+  const failuresOf = async (tasks: SwarmTask[]) => {
+    const { failures } = await awaitRollout(swarmOf(global, tasks), 'shop', ['api'], {
+      before: new Map(),
+      timeoutMs: 0,
+      signal: new AbortController().signal,
+      onEvent: () => {},
+    });
+    return failures.map(({ reason }) => reason);
+  };
+
+  it('waits for all nodes but one that is down, whose task looks as it did last', async () => {
+    const up = on('a', 'running', 'running');
+    expect(await failuresOf([up, on('b', 'shutdown', 'running')])).toEqual([]);
+    expect(await failuresOf([up, on('b', 'running', 'starting')])).toEqual(['timeout']);
+  });
+});
