@@ -22,36 +22,55 @@ const MARKS: Record<ServiceEvent['phase'], ProgressMark> = {
   failed: 'failed',
 };
 
-/** Shows one line per service, from created to ready, with a clock while it is starting. */
+/** Where lines do not change in place: how often a service that is still at work says so. */
+const STILL_MS = 60_000;
+
+/**
+ * Shows one line per service, from created to ready, with a clock while it is starting. Where lines do not
+ * change in place, such as in the log of a pipeline, a step that goes on and on is shown each minute.
+ */
 export async function createBoard(context: Context, wait: boolean): Promise<Board> {
   const progress: Progress = await context.output.progress();
   const startedMs = Date.now();
   let width = 0;
   const atWork = new Map<string, ServiceEvent>();
+  const lineOf = (event: ServiceEvent, milliseconds: number) =>
+    `${event.service.padEnd(width)}  ${event.phase.padEnd(9)} ${formatDuration(milliseconds).padStart(7)}${describeDetail(event)}`;
   const show = (event: ServiceEvent) => {
-    if (event.output !== undefined && !progress.live) return;
+    if (event.output !== undefined && !progress.live) {
+      if (atWork.has(event.service)) atWork.set(event.service, event);
+      return;
+    }
     width = Math.max(width, event.service.length);
-    const name = event.service.padEnd(width);
-    const detail = describeDetail(event);
     const isAtWork = MARKS[event.phase] === 'working' && wait;
     if (isAtWork) atWork.set(event.service, event);
     else atWork.delete(event.service);
-    const line = (milliseconds: number) =>
-      `${name}  ${event.phase.padEnd(9)} ${formatDuration(milliseconds).padStart(7)}${detail}`;
     const mark = wait || event.phase !== 'starting' ? MARKS[event.phase] : 'done';
     progress.set(
       event.service,
       mark,
-      isAtWork && process.stderr.isTTY ? () => line(Date.now() - startedMs) : line(event.elapsedMs),
+      isAtWork && process.stderr.isTTY
+        ? () => lineOf(event, Date.now() - startedMs)
+        : lineOf(event, event.elapsedMs),
     );
   };
+  const sayStill = () => {
+    for (const event of atWork.values()) {
+      progress.set(event.service, 'working', lineOf(event, Date.now() - startedMs));
+    }
+  };
+  const timer = progress.live ? undefined : setInterval(sayStill, STILL_MS).unref();
   const fail = () => {
     for (const { service, phase, elapsedMs } of atWork.values()) {
       const time = formatDuration(elapsedMs).padStart(7);
       progress.set(service, 'failed', `${service.padEnd(width)}  ${phase.padEnd(9)} ${time}`);
     }
   };
-  return { show, fail, stop: progress.stop };
+  const stop = () => {
+    clearInterval(timer);
+    progress.stop();
+  };
+  return { show, fail, stop };
 }
 
 /**

@@ -83,7 +83,9 @@ export async function buildImages(
     for await (const line of lines) read(line);
   } catch (error) {
     const explained = explainDockerError(error);
-    throw explained instanceof CommandError ? buildFailed(explained, services, log) : explained;
+    throw explained instanceof CommandError
+      ? buildFailed(explained, services, log, location.host?.remote !== undefined)
+      : explained;
   }
   await noteBuilt();
   return { services, steps, seconds: (Date.now() - started) / 1000 };
@@ -169,19 +171,34 @@ function buildFailed(
   error: CommandError,
   services: readonly ComposeService[],
   log: readonly string[],
+  remote: boolean,
 ): UserError {
   const lines = log.filter((line) => line.trim() !== '');
   const contexts = services.flatMap(({ build }) => (build ? [build.context] : []));
   const place = contexts
     .map((context) => firstSourceError(lines, context))
     .find((found) => found !== undefined);
+  const unreached = place ? undefined : unreachedAddress(lines);
+  const reason = place?.message ?? unreached;
   return new UserError({
     code: 'BUILD_FAILED',
-    message: place
-      ? `the image was not built: ${place.message}\n${lines.slice(-LOG_LINES_SHOWN).join('\n')}`
-      : `the image was not built:\n${lines.slice(-LOG_LINES_SHOWN).join('\n')}`,
-    hint: 'mend what the last lines name, then: invctl build',
+    message: `the image was not built:${reason === undefined ? '' : ` ${reason}`}\n${lines.slice(-LOG_LINES_SHOWN).join('\n')}`,
+    hint: unreached
+      ? remote
+        ? 'invctl up --no-build      (once this machine has built it, by build without --host: the image is sent. Or give that machine a way out: DNS, proxy)'
+        : 'invctl build      (once the engine has a way out: DNS, or HTTPS_PROXY as a build argument)'
+      : 'mend what the last lines name, then: invctl build',
     ...(place ? { file: place.file, line: place.line, details: { reason: place.message } } : {}),
     cause: error,
   });
+}
+
+/** Messages of a name or an address that is not reached: of Node.js, glibc, apt, curl, git, Go and musl. */
+const UNREACHED =
+  /\b(?:getaddrinfo )?(?:EAI_AGAIN|ENOTFOUND|ENETUNREACH|EHOSTUNREACH|ETIMEDOUT)\b(?: [\w.:-]+)?|Temporary failure (?:in name resolution|resolving '[^']*')|Could not resolve (?:host: \S+|'[^']*')|Name or service not known|Network is unreachable|dial tcp\S* .*(?:i\/o timeout|no such host|server misbehaving)|bad address '[^']*'/i;
+
+/** Returns why a build got nothing from the network, by the last line that says so. */
+export function unreachedAddress(log: readonly string[]): string | undefined {
+  const said = log.map((line) => UNREACHED.exec(line)?.[0]).findLast(Boolean);
+  return said && `the machine that builds does not reach the network (${said})`;
 }

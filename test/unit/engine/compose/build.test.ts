@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { baseImages, declaresArgument, lastBaseImage } from '../../../../src/engine/compose/build.js';
+import {
+  baseImages,
+  declaresArgument,
+  lastBaseImage,
+  unreachedAddress,
+} from '../../../../src/engine/compose/build.js';
 
 describe('the base of an image', () => {
   it.each([
@@ -45,5 +50,33 @@ describe('an argument that a FROM can use', () => {
     ['', false],
   ])('%j: %s', (dockerfile, declared) => {
     expect(declaresArgument(dockerfile, 'INVCTL_CHECKS')).toBe(declared);
+  });
+});
+
+describe('a build that gets nothing from the network', () => {
+  it.each([
+    [
+      'npm error request to https://registry.example/x failed, reason: getaddrinfo EAI_AGAIN registry.example',
+      'getaddrinfo EAI_AGAIN registry.example',
+    ],
+    [
+      "W: Failed to fetch http://deb.example/InRelease  Temporary failure resolving 'deb.example'",
+      "Temporary failure resolving 'deb.example'",
+    ],
+    ['curl: (6) Could not resolve host: example.com', 'Could not resolve host: example.com'],
+    [
+      'ERROR: failed to do request: Head "https://r.example/v2/": dial tcp: lookup r.example: i/o timeout',
+      'dial tcp: lookup r.example: i/o timeout',
+    ],
+    ["wget: bad address 'dl.example'", "bad address 'dl.example'"],
+  ])('%s', (line, said) => {
+    expect(unreachedAddress(['#5 RUN get it', `#5 2.1 ${line}`, '#5 ERROR: exit code: 1'])).toBe(
+      `the machine that builds does not reach the network (${said})`,
+    );
+  });
+
+  it('is none that has an error of its own', () => {
+    const log = ['#5 1.2 src/network.ts(3,1): error TS2304: Cannot find name', '#5 1.3 connect ECONNREFUSED'];
+    expect(unreachedAddress(log)).toBeUndefined();
   });
 });
