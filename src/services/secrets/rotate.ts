@@ -86,6 +86,7 @@ export async function rotateSecret(
       }
     });
     await warnOfUnproved(engine, context, state);
+    warnOfNextDeployment(context, secret, place);
     return { secret: rotated, kind, file, recreated: state.services };
   });
 }
@@ -186,4 +187,20 @@ async function warnOfUnproved(
       `${name} declares no health check: it runs, but that it works with the new ${secret} is not proved`,
     );
   }
+}
+
+/**
+ * The database's pod has the Secret that it began with: another name of it would restart the database now, and a
+ * deployment names the new one.
+ */
+function warnOfNextDeployment(
+  { warn }: ServiceContext,
+  { name, database }: FoundSecret,
+  { cluster }: DeployedPlace,
+): void {
+  if (!cluster || !database) return;
+  const { name: service } = database.service;
+  warn(
+    `"${service}" runs on with the Secret that it began with; the next \`invctl deploy k8s\` gives it that of the new ${name}, and starts its pod again, once`,
+  );
 }

@@ -85,9 +85,15 @@ describe.skipIf(withoutPods())('secrets rotate --deployed, in a cluster', () => 
       expect(stdout + stderr).not.toContain(value);
       expect(stdout + stderr).not.toContain(Buffer.from(value).toString('base64').slice(0, 20));
     }
-    const { data, error } = stdout === '' ? { data: undefined, error: undefined } : JSON.parse(stdout);
+    const { data, error, warnings } = stdout === '' ? {} : JSON.parse(stdout);
     if (data && args[0] === 'secrets') expect(schemaErrors('secrets-rotate', JSON.parse(stdout))).toEqual([]);
-    return { code, data, error, stderr } as { code: number | null; data: Any; error: Any; stderr: string };
+    return { code, data, error, warnings, stderr } as {
+      code: number | null;
+      data: Any;
+      error: Any;
+      warnings: string[];
+      stderr: string;
+    };
   }
   const rotate = (env?: NodeJS.ProcessEnv, name: string[] = []) =>
     run(['secrets', 'rotate', '--deployed', ...name], env);
@@ -130,10 +136,13 @@ describe.skipIf(withoutPods())('secrets rotate --deployed, in a cluster', () => 
   it('changes the role, the file and the services; the database runs on, and nothing else is rolled out', async () => {
     const old = content();
     const pod = get('pod', 'db-0').metadata.uid;
-    const { error, data } = await rotate();
+    const { error, data, warnings } = await rotate();
     expect([error, data]).toEqual([
       undefined,
       expect.objectContaining({ secret: 'db_password', kind: 'password', recreated: ['api'] }),
+    ]);
+    expect(warnings).toEqual([
+      '"db" runs on with the Secret that it began with; the next `invctl deploy k8s` gives it that of the new db_password, and starts its pod again, once',
     ]);
     await agrees();
     expect([content() === old, accepts(old), get('pod', 'db-0').metadata.uid]).toEqual([false, false, pod]);
