@@ -10,8 +10,8 @@ export type RecoveryTarget =
   | { kind: 'before'; transaction: string };
 
 /**
- * Returns lines for `postgresql.auto.conf` that recover a base to a target, at which the server pauses and
- * can be queried. They need a `recovery.signal`; see "Recovery Target" and "Archive Recovery" in PostgreSQL's
+ * Returns lines for `postgresql.auto.conf` that recover a base to a target, from which the server goes on. They
+ * need a `recovery.signal`; see "Recovery Target" and "Archive Recovery" in PostgreSQL's
  * documentation.
  * @param walFolder the folder with the WAL files. The last one may end in `.partial`.
  */
@@ -21,11 +21,15 @@ export function recoverySettings(walFolder: string, timeline: number, target: Re
   const settings: Record<string, string> = {
     restore_command: `cp ${folder}/%f "%p" 2>/dev/null || cp ${folder}/%f.partial "%p" 2>/dev/null`,
     recovery_target_timeline: String(timeline),
-    recovery_target_action: 'pause',
+    // A server that pauses there keeps the locks of what had not ended: whoever reads those tables waits for ever.
+    recovery_target_action: 'promote',
     hot_standby: 'on',
     // The copy must not do what the live server's configuration does for other servers.
     archive_mode: 'off',
     primary_conninfo: '',
+    max_logical_replication_workers: '0',
+    // pg_cron 1.6 and later; to a server without it, it is a name.
+    'cron.launch_active_jobs': 'off',
     // So that its messages can be recognised.
     lc_messages: 'C',
     ...targetSettings(target),

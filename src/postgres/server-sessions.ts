@@ -37,6 +37,27 @@ export async function lockDatabase(session: Session): Promise<void> {
   });
 }
 
+const LOCK_SECONDS = 10;
+
+/**
+ * Reads tables that somebody else's session may hold, for ever where it hangs.
+ * @throws UserError TABLE_LOCKED after ten seconds, and what `body` throws.
+ */
+export async function waitingBriefly<T>(session: Session, body: () => Promise<T>): Promise<T> {
+  await session.run(`SET lock_timeout = '${LOCK_SECONDS}s';`);
+  try {
+    return await body();
+  } catch (error) {
+    if (!(error instanceof UserError && error.message.includes('lock timeout'))) throw error;
+    throw new UserError({
+      code: 'TABLE_LOCKED',
+      message: `another session has held a table for ${LOCK_SECONDS} s, as a migration that hangs does`,
+      hint: 'invctl db inspect      (which session; end it, then the same command again)',
+      exitCode: ExitCode.locked,
+    });
+  }
+}
+
 /** @throws UserError SERVER_READ_ONLY if the server follows another one and so accepts no writes. */
 export async function assertTakesWrites(session: Session): Promise<void> {
   const { standby } = await onlyRow<{ standby: boolean }>(session, 'SELECT pg_is_in_recovery() AS standby');

@@ -11,6 +11,10 @@ import { type ComposeTrial, removeOneOffs } from './open-trial.js';
 
 const READY = 'invctl: the data is mounted';
 
+// The first process of a container heeds no signal that it does not ask for, and who stops it waits out the
+// service's stop_grace_period. A program in the background has no input but the one that it is given.
+const HOLD = 'trap exit TERM INT QUIT; exec 3<&0; echo "$1"; cat <&3 >/dev/null & wait';
+
 interface Outcome {
   status: number;
   output: string;
@@ -46,7 +50,7 @@ export async function openDataContainer(
         done();
       },
     });
-    const words = ['sh', '-c', 'echo "$1" && exec cat >/dev/null', 'sh', READY];
+    const words = ['sh', '-c', HOLD, 'sh', READY];
     const volumes = mounted ? [`${files}:${PLACE_IN_CONTAINER}:ro`] : [];
     docker
       .run(argv.run(location, service, words, { user, volumes }), {

@@ -3,7 +3,7 @@ import type { Session } from '../../engine/database-access.js';
 import { UserError } from '../../errors.js';
 import { findDatabase } from '../../postgres/database.js';
 import { withSession } from '../../postgres/open-session.js';
-import { assertTakesWrites } from '../../postgres/server-sessions.js';
+import { assertTakesWrites, waitingBriefly } from '../../postgres/server-sessions.js';
 import { startDatabase } from '../../postgres/start-database.js';
 import {
   assertFree,
@@ -150,7 +150,11 @@ export async function restoreTables(
             const notes = await makeCopy(session, definition, columns, table, { into, comment, file });
             input.onStep?.('compare', table.quoted);
             const live = await liveTable(session, table.quoted);
-            const compared = live && (await compareCopy(session, into, columns, definition.key, live));
+            const compared =
+              live &&
+              (await waitingBriefly(session, () =>
+                compareCopy(session, into, columns, definition.key, live),
+              ));
             tables.push({
               table: table.quoted,
               into,

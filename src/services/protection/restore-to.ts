@@ -17,7 +17,7 @@ import type { DatabaseFacts as Facts } from '../../postgres/database-facts.js';
 import { countRows } from '../../postgres/facts.js';
 import { imageOfMajor, postgresImage } from '../../postgres/image.js';
 import { withSession } from '../../postgres/open-session.js';
-import { withMaintenance } from '../../postgres/server-sessions.js';
+import { waitingBriefly, withMaintenance } from '../../postgres/server-sessions.js';
 import { startDatabase } from '../../postgres/start-database.js';
 import { allEnded } from '../../system/all-ended.js';
 import { withProjectLock } from '../../system/lock.js';
@@ -48,7 +48,6 @@ import {
 } from './scratch-server.js';
 
 const RESTORE_TO = 'db restore --to';
-const PROMOTE_SECONDS = 300;
 
 /** The state of a second server beside the live one. */
 export const besideSchema = z.object({
@@ -93,7 +92,7 @@ export type RestoreToStep =
   | 'unpack'
   | 'recover'
   | 'compare'
-  | 'promote'
+  | 'settle'
   | 'swap'
   | 'restart';
 
@@ -149,7 +148,7 @@ export async function restoreTo(context: ServiceContext, input: RestoreToInput):
         rows,
         compared: before !== undefined,
       });
-      input.onStep?.('promote');
+      input.onStep?.('settle');
       await inScratch(context, scratch, () => settle(context, scratch));
       const swapped = await swap(context, database, scratch, run, input);
       return {
@@ -215,7 +214,6 @@ async function drillIn(
     input.onStep?.('compare');
     const found = await inScratch(context, scratch, async () => {
       const tables = await countIn(context, scratch.database);
-      await promote(context, scratch);
       return { tables, amcheck: await checkFiles(context, scratch.database) };
     });
     await takeBack(context, database, state);
@@ -413,27 +411,10 @@ async function chooseBefore(
   return { plan, target: { kind: 'before', transaction: String(commit.transaction) } };
 }
 
-/** Makes the second server writable from here on, and soon to be stopped. */
+/** So that the second server is soon stopped. */
 async function settle(context: ServiceContext, scratch: ScratchServer): Promise<void> {
-  await promote(context, scratch);
   const options = { applicationName: `invctl ${RESTORE_TO}`, signal: context.signal };
   await withMaintenance(scratch.database, options, (session) => session.run('CHECKPOINT;'));
-}
-
-async function promote(context: ServiceContext, { database, paused }: ScratchServer): Promise<void> {
-  if (!paused) return;
-  const options = { applicationName: `invctl ${RESTORE_TO}`, signal: context.signal };
-  await withMaintenance(database, options, async (session) => {
-    const [promoted] = await session.rows<{ done: boolean }>(
-      `SELECT pg_promote(true, ${PROMOTE_SECONDS}) AS done`,
-    );
-    if (promoted?.done) return;
-    throw new UserError({
-      code: 'RECOVERY_FAILED',
-      message: `the server that was brought back did not leave recovery within ${PROMOTE_SECONDS} seconds`,
-      hint: 'the same command again',
-    });
-  });
 }
 
 /** @returns milliseconds in which nobody could connect, and the folder of the server of before; null: there was none. */
@@ -538,7 +519,10 @@ async function countIn(context: ServiceContext, database: Database): Promise<Fac
 /** Undefined when the live database cannot be counted, which must not stop a restore. */
 async function countLive(context: ServiceContext, database: Database): Promise<Facts['tables'] | undefined> {
   try {
-    return await countIn(context, database);
+    const options = { applicationName: `invctl ${RESTORE_TO}`, signal: context.signal };
+    return await withSession(database, options, (session) =>
+      waitingBriefly(session, () => countRows(session)),
+    );
   } catch (error) {
     context.signal.throwIfAborted();
     if (!(error instanceof UserError)) throw error;

@@ -53,8 +53,6 @@ export interface ScratchServer {
   run: FileProgram;
   /** When the last transaction in it was committed; null: none after the base. */
   lastCommit: Date | null;
-  /** True: it is still in recovery, and has to be promoted before it can be written to. */
-  paused: boolean;
   /** ISO 8601. Its log begins there. */
   since: string;
   /** Bytes that it was expected to take, where that is known. */
@@ -94,7 +92,7 @@ export async function openBeside(
 }
 
 /**
- * Recovers a base to a target in a second server, which stays at that point for inspection.
+ * Recovers a base to a target in a second server, which has ended its recovery and may be written to.
  *
  * @param expectedEnd position that recovery must reach when it replays to the end.
  * @throws UserError of exit 8: PROTECTION_DAMAGED, RECOVERY_FAILED; TARGET_NOT_FOUND for a transaction that
@@ -142,18 +140,20 @@ export async function recoverBeside(
   const database: Database = { ...live, engine: trial.engine, location: trial.location };
   const since = new Date().toISOString();
   const parts = removeParts(run, folders);
+  let wholly = target.kind === 'end';
   let [state] = await allEnded([recover(context, database, needed), parts]);
   if (state === 'not reached') {
     if (target.kind === 'before') throw transactionNotFound(target.transaction);
     // Nothing was committed between the last transaction of the WAL and the moment.
     await trial.engine.stop(trial.location, [live.service.name]);
     await retarget(run, folders, settings({ kind: 'end' }));
+    wholly = true;
     state = await recover(context, database, needed);
   }
   if (state === 'not reached') throw new Error('a recovery without a target has none to miss');
-  const { lastCommit, paused, end } = state;
-  if (!paused && input.expectedEnd !== undefined) assertEnd(place, plan, end, input.expectedEnd);
-  return { trial, database, run, lastCommit, paused, since, needed };
+  const { lastCommit, end } = state;
+  if (wholly && input.expectedEnd !== undefined) assertEnd(place, plan, end, input.expectedEnd);
+  return { trial, database, run, lastCommit, since, needed };
 }
 
 async function proveFiles(
@@ -261,9 +261,9 @@ function once<T>(make: () => Promise<T>): () => Promise<T> {
   };
 }
 
-type Recovered = { lastCommit: Date | null; paused: boolean; end: Lsn | undefined };
+type Recovered = { lastCommit: Date | null; end: Lsn | undefined };
 
-/** Starts the server and waits until recovery stops, by pausing at its target or at the end of the WAL. */
+/** Starts the server and waits until recovery has ended, at its target or at the end of the WAL. */
 async function recover(
   context: ServiceContext,
   database: Database,
@@ -303,20 +303,18 @@ async function askRecovery(context: ServiceContext, database: Database): Promise
       database,
       { applicationName: 'invctl db restore', signal: context.signal },
       async (session) => {
-        const found = await onlyRow<{ recovering: boolean; pause: string | null; last: string | null }>(
+        const found = await onlyRow<{ recovering: boolean; last: string | null }>(
           session,
           `SELECT pg_is_in_recovery() AS recovering,
-                  CASE WHEN pg_is_in_recovery() THEN pg_get_wal_replay_pause_state() END AS pause,
                   to_char(pg_last_xact_replay_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS last`,
         );
-        if (found.recovering && found.pause !== 'paused') return undefined;
+        if (found.recovering) return undefined;
         const lastCommit = found.last === null ? null : new Date(found.last);
-        if (found.recovering) return { lastCommit, paused: true, end: undefined };
         const { history } = await onlyRow<{ history: string }>(
           session,
           `SELECT pg_read_file('pg_wal/' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) || '.history') AS history`,
         );
-        return { lastCommit, paused: false, end: parseHistory(history).at(-1)?.switchedAt };
+        return { lastCommit, end: parseHistory(history).at(-1)?.switchedAt };
       },
     );
   } catch (error) {

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { chownSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -97,6 +98,16 @@ describe.skipIf(withoutDocker)('programs beside a database', () => {
     const { runOnData } = await beside('locked');
     const found = await runOnData(['sh', '-c', 'ls /dev/shm; sha256sum'], { file: join(locked, 'file') });
     expect(found).toEqual({ status: 0, output: `${sum}  -\n` });
+  });
+
+  it('wait for nothing when what they run in is stopped', async () => {
+    const { runOnData } = await beside('stopped');
+    await runOnData(['true'], file('place'));
+    const label = `label=com.docker.compose.project=${project.name}-stopped`;
+    const id = execFileSync('docker', ['ps', '--quiet', '--filter', label], { encoding: 'utf8' }).trim();
+    const since = performance.now();
+    execFileSync('docker', ['stop', '--time', '60', id]);
+    expect(performance.now() - since).toBeLessThan(30_000);
   });
 
   it('end with their own status, whether they read all of it or nothing', async () => {

@@ -57,6 +57,8 @@ describe.skipIf(withoutDocker)('one table of a moment on Docker', () => {
   let before: string;
   /** Of the DELETE. */
   let accident: string;
+  /** Of the DROP. */
+  let dropping: string;
 
   beforeAll(async () => {
     project = startDatabaseProject('table');
@@ -120,6 +122,7 @@ describe.skipIf(withoutDocker)('one table of a moment on Docker', () => {
     const dropped = await project.succeed(['db', 'history', 'gone']);
     expect(dropped).toMatchObject({ exists: false, changes: [{ whole: 'dropped' }] });
     expect(dropped.changes[0].transaction).toBeGreaterThan(deletion.transaction);
+    dropping = String(dropped.changes[0].transaction);
     const nothing = await project.invctl(['db', 'history', 'gone', '--since', '1s-ago', '--json']);
     expect(JSON.parse(nothing.stdout).data.changes).toEqual([]);
     const typed = await project.invctl(['db', 'history', 'passt', '--json']);
@@ -127,6 +130,14 @@ describe.skipIf(withoutDocker)('one table of a moment on Docker', () => {
       'there is no table passt now: did you mean past?',
     );
     project.sql('DROP TABLE past');
+  });
+
+  it('reads a table that a transaction had locked which had not ended at the moment', async () => {
+    const { code, stdout } = await restore('--to-before', dropping, '--table', 'gone');
+    expect(code, stdout).toBe(0);
+    const [{ into, rows }] = JSON.parse(stdout).data.tables;
+    expect(rows).toBe(6);
+    project.sql(`DROP TABLE ${into}`);
   });
 
   it('brings tables back beside the live ones, with how their rows differ, and takes nothing else back', async () => {
