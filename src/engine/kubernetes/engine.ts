@@ -51,9 +51,7 @@ export function createKubernetesEngine(
         location,
         service,
       ),
-    async restart(_location, services) {
-      for (const service of services) await pods.restart(service);
-    },
+    restart: (_location, services) => pods.restart(services),
     // The controller restarts a pod that ended.
     async up(location, { services, recreate: anew }) {
       if (anew) return recreate(services);

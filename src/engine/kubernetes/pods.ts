@@ -1,4 +1,5 @@
 import { PassThrough, type Readable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 import { CommandError, ExitCode, UserError } from '../../errors.js';
 import { outputTail } from '../../system/argv.js';
 import type { ProcessRunner, RunResult } from '../../system/process.js';
@@ -9,6 +10,7 @@ import * as argv from './argv.js';
 import { createCluster } from './cluster.js';
 import { explainKubectlError } from './errors.js';
 import type { KubeObject } from './objects.js';
+import { progressOf } from './progress.js';
 
 const COMPONENT = 'app.kubernetes.io/component';
 /** The note that kubectl adds to the output of a program that failed. Without it kubectl failed itself. */
@@ -17,6 +19,9 @@ const EXIT_NOTE = /^command terminated with exit code \d+\n?/m;
 const MISSING = /executable file not found/;
 /** A shell's exit status for a program that is not there. */
 const NOT_FOUND = 127;
+/** As long as an engine waits for the services of a database to be healthy. */
+const RESTART_MS = 120_000;
+const POLL_MS = 500;
 
 /** The pods of the services in a namespace; programs run in the service's container of the newest one that runs. */
 export interface Pods {
@@ -31,8 +36,11 @@ export interface Pods {
    */
   pipe(service: string, command: readonly string[], options: PipeOptions): Promise<PipeResult>;
   exec(service: string, command: readonly string[], options: ExecOptions): Promise<number>;
-  /** Makes the controller replace the pods of a service. */
-  restart(service: string): Promise<void>;
+  /**
+   * Has the pods of services replaced, and waits until the new ones are ready.
+   * @throws UserError NOT_HEALTHY (exit 6), of kubectl and the API server
+   */
+  restart(services: readonly string[]): Promise<void>;
 }
 
 export interface PodDependencies {
@@ -148,10 +156,40 @@ export function createPods({ processes, signal, target, objectName }: PodDepende
     });
   }
 
-  async function restart(service: string): Promise<void> {
-    const [pod] = await podsOf(service);
-    const kind = pod?.metadata.ownerReferences?.[0]?.kind === 'StatefulSet' ? 'statefulset' : 'deployment';
-    await processes.run('kubectl', argv.restart(target, `${kind}/${objectName(service)}`));
+  async function restart(services: readonly string[]): Promise<void> {
+    const begun = new Map<string, string>();
+    for (const service of services) {
+      const [pod] = await podsOf(service);
+      const kind = pod?.metadata.ownerReferences?.[0]?.kind === 'StatefulSet' ? 'statefulset' : 'deployment';
+      const name = `${kind}/${objectName(service)}`;
+      await processes.run('kubectl', argv.restart(target, name), { signal });
+      begun.set(service, name);
+    }
+    const failed = [];
+    for (const [service, name] of begun) if (!(await isReplaced(name))) failed.push(service);
+    if (failed.length > 0) throw notReady(failed);
+  }
+
+  /** At first, the controller has not seen the restart, and the pods of before look ready. */
+  async function isReplaced(name: string): Promise<boolean> {
+    const [kind = '', object = ''] = name.split('/');
+    for (const deadline = Date.now() + RESTART_MS; Date.now() < deadline; ) {
+      const found = await cluster.get(kind, object);
+      const { ready, failure } = found ? progressOf(found) : { ready: false };
+      if (ready || failure) return ready;
+      await delay(POLL_MS, undefined, { signal });
+    }
+    return false;
+  }
+
+  function notReady(services: readonly string[]): UserError {
+    return new UserError({
+      code: 'NOT_HEALTHY',
+      message: `${services.join(', ')} did not get ready when it was started again`,
+      hint: `${argv.typedKubectl(target)} get pods`,
+      exitCode: ExitCode.unhealthy,
+      details: { services: [...services] },
+    });
   }
 
   return { of: podsOf, running, pipe, exec, restart };

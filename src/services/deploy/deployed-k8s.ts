@@ -1,11 +1,12 @@
 import type { Deployed, DeployedDatabase, DeployedService } from '../../doctor/deployed.js';
 import type { Cluster } from '../../engine/kubernetes/cluster.js';
 import type { KubeContainer, KubeObject, PodSpec } from '../../engine/kubernetes/objects.js';
+import { progressOf } from '../../engine/kubernetes/progress.js';
 import { objectName } from '../../export/k8s/objects.js';
 import type { ComposeProject } from '../../project/model.js';
 import { postgresServices } from '../../project/service-roles.js';
 import { podSpec } from './k8s-objects.js';
-import { containerStatuses, podsOf, progressOf } from './k8s-rollout.js';
+import { containerStatuses, podsOf } from './k8s-rollout.js';
 import { madeByInvctl } from './k8s-secrets.js';
 
 const COMPONENT = 'app.kubernetes.io/component';

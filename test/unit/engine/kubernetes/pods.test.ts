@@ -152,3 +152,53 @@ describe('programs in the pods of a service', () => {
     expect(await said('', null)).toMatchObject({ code: 'POD_GONE', exitCode: 3 });
   });
 });
+
+describe('a restart of a service', () => {
+  /** What the API server says of the deployment, look by look; the last stays. */
+  async function restarted(...looks: { generation: number; status: object }[]): Promise<string> {
+    const ran: string[] = [];
+    const run = async (_program: string, args: readonly string[]): Promise<RunResult> => {
+      const common = { argv: ['kubectl', ...args], status: 0, signal: null, stdout: '', stderr: '' };
+      if (args.includes('rollout')) ran.push('restart');
+      if (args.includes('pod'))
+        return {
+          ...common,
+          stdout: JSON.stringify({ items: [pod({ name: 'api-1', owner: 'ReplicaSet' })] }),
+        };
+      if (!args.includes('get')) return common;
+      ran.push('look');
+      const { generation, status } = (looks.length > 1 ? looks.shift() : looks[0]) as (typeof looks)[number];
+      const metadata = { name: 'api', generation };
+      return {
+        ...common,
+        stdout: JSON.stringify({ kind: 'Deployment', metadata, spec: { replicas: 1 }, status }),
+      };
+    };
+    const { restart } = createPods({
+      processes: { run } as unknown as ProcessRunner,
+      signal: new AbortController().signal,
+      target: { context: 'staging', namespace: 'shop' },
+      objectName: (name) => name,
+    });
+    const failure = await failureOf(restart(['api']));
+    return [...ran, failure ? `${failure.code} ${failure.exitCode}` : 'ready'].join(', ');
+  }
+  const old = { observedGeneration: 1, replicas: 1, updatedReplicas: 1, availableReplicas: 1 };
+  const surge = { observedGeneration: 2, replicas: 2, updatedReplicas: 1, availableReplicas: 1 };
+  const done = { observedGeneration: 2, replicas: 1, updatedReplicas: 1, availableReplicas: 1 };
+
+  it('is over when the new pod alone is ready, not while the controller has not seen it', async () => {
+    const looks = [old, surge, done].map((status) => ({ generation: 2, status }));
+    expect(await restarted(...looks)).toBe('restart, look, look, look, ready');
+  });
+
+  it('fails with a pod that does not get ready, beside the old one that is', async () => {
+    const late = { type: 'Progressing', status: 'False', reason: 'ProgressDeadlineExceeded' };
+    expect(
+      await restarted(
+        { generation: 2, status: old },
+        { generation: 2, status: { ...surge, conditions: [late] } },
+      ),
+    ).toBe('restart, look, look, NOT_HEALTHY 6');
+  });
+});

@@ -2,10 +2,11 @@ import { describe, expect, it } from 'vitest';
 import type { Cluster } from '../../../../src/engine/kubernetes/cluster.js';
 import { explainKubectlError } from '../../../../src/engine/kubernetes/errors.js';
 import type { KubeObject } from '../../../../src/engine/kubernetes/objects.js';
+import { progressOf } from '../../../../src/engine/kubernetes/progress.js';
 import { CommandError, UserError } from '../../../../src/errors.js';
 import type { CauseFinder } from '../../../../src/services/deploy/evidence.js';
 import { explainKubeFailure } from '../../../../src/services/deploy/k8s-causes.js';
-import { awaitKubeRollout, progressOf } from '../../../../src/services/deploy/k8s-rollout.js';
+import { awaitKubeRollout } from '../../../../src/services/deploy/k8s-rollout.js';
 import { withVersions } from '../../../../src/services/deploy/k8s-secrets.js';
 
 const deployment = (status: object, spec: object = {}): KubeObject => ({
