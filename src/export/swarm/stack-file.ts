@@ -3,6 +3,7 @@ import { type ExportSource, keysOf, type Loss, Losses, type SecretVariable } fro
 import { yamlDocument } from '../yaml-text.js';
 import { CarriedConfigs, type ConfigFile, exportedConfigs } from './configs.js';
 import { Asked, type Json, networkName } from './json.js';
+import { nameInSwarm } from './names.js';
 import { type ExportedSecret, exportedSecrets } from './secrets.js';
 import { exportService } from './service.js';
 
@@ -55,6 +56,12 @@ export function swarmStackFile(
   for (const name of Object.keys(project.services)) {
     const parts = { losses, variables, nodeLabels, predefined, configs: carried };
     services[name] = exportService(source, name, parts);
+    const taken = nameInSwarm(project.name, name);
+    const tree = mapAt(loaded.tree, 'services', name);
+    if (taken !== undefined && tree) {
+      const message = `Swarm takes letters, digits, - and _ alone in a name, and 63 characters with the stack's: it refuses the stack. Call the service ${taken}, with the alias ${name} under its networks`;
+      losses.lost(`services.${name}`, tree, message);
+    }
   }
   const secrets = exportedSecrets(source, losses);
   const configs = exportedConfigs(source, losses, configsFolder);

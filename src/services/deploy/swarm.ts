@@ -10,9 +10,10 @@ import {
   type SwarmNode,
   type SwarmService,
 } from '../../engine/swarm/swarm.js';
-import { CommandError, UserError } from '../../errors.js';
+import { CommandError, ExitCode, UserError } from '../../errors.js';
 import type { ExportSource, Loss } from '../../export/source.js';
 import type { Json } from '../../export/swarm/json.js';
+import { nameInSwarm } from '../../export/swarm/names.js';
 import { type StackFile, swarmStackFile } from '../../export/swarm/stack-file.js';
 import { settingsIn } from '../../project/present-settings.js';
 import { assertNothingUnfinished } from '../../system/journal.js';
@@ -79,7 +80,7 @@ interface Plan {
  * that this deployment changed is rolled back; a stack that was not there before is removed, and its volumes
  * stay.
  *
- * @throws UserError SWARM_ABSENT, SWARM_NOT_MANAGER (exit 3), COMPOSE_RUNNING, MODE_FIXED, STACK_BEING_REMOVED, of
+ * @throws UserError SWARM_ABSENT, SWARM_NOT_MANAGER (exit 3), COMPOSE_RUNNING, NAME_REFUSED, MODE_FIXED, STACK_BEING_REMOVED, of
  * secrets, images and nodes before anything is changed; STACK_REFUSED; DEPLOY_FAILED (exit 6) with what is wrong
  */
 export async function deploySwarm(context: ServiceContext, input: SwarmDeployInput): Promise<SwarmDeployed> {
@@ -203,6 +204,7 @@ async function planDeployment(
   // The deployment itself handles secrets and images.
   onLosses?.(preview.losses.filter(({ key }) => !/^secrets\.|^services\.[^.]+\.build$/.test(key)));
   const before = await swarm.services(stack);
+  assertNamesTaken(stack, preview.services);
   assertModesKept(before, preview.definitions, stack);
   const inUse = new Set([...before.values()].flatMap(({ Spec }) => labelsAskedFor(Spec.TaskTemplate)));
   const labels = await placeLabels(nodes, preview.nodeLabels, inUse, node, chooseNode);
@@ -267,6 +269,19 @@ function withImages(source: ExportSource, images: readonly PinnedImage[]): Expor
 
 function digest(definition: Json): string {
   return createHash('sha256').update(JSON.stringify(definition)).digest('hex').slice(0, 16);
+}
+
+function assertNamesTaken(stack: string, services: readonly string[]): void {
+  for (const service of services) {
+    const taken = nameInSwarm(stack, service);
+    if (taken === undefined) continue;
+    throw new UserError({
+      code: 'NAME_REFUSED',
+      message: `Swarm takes no service of the name "${service}" in the stack "${stack}": letters, digits, - and _ alone, and 63 characters with the stack's name`,
+      hint: `call it ${taken} in the compose file, and under it: networks: {default: {aliases: [${service}]}}      (others reach it as before), then: invctl deploy swarm`,
+      exitCode: ExitCode.projectInvalid,
+    });
+  }
 }
 
 /** A stack of the same name has the same volumes, and two servers on one data folder destroy it. */

@@ -111,6 +111,18 @@ secrets: {db_password: {file: ./password.txt}}
     expect(stack.services.t.deploy.update_config.order).toBe('start-first');
   });
 
+  it('says which names of services Swarm refuses, and what to call them', async () => {
+    const names = ['my.api', 'My_api-2', '_db', 'x'.repeat(60)];
+    const services = names.map((name) => `  ${name}: {image: api}`).join('\n');
+    const { losses } = await exported({ 'compose.yaml': `name: shop\nservices:\n${services}\n` });
+    const told = losses.filter(({ kind, key }) => kind === 'lost' && /^services\.[^ ]+$/.test(key));
+    expect(told.map(({ message }) => /Call the service (\S+),/.exec(message)?.[1])).toEqual([
+      'my-api',
+      'db',
+      'x'.repeat(58),
+    ]);
+  });
+
   it('runs a service on each node with its own volume there', async () => {
     const { stack, nodeLabels } = await exported(
       projectWithKey('volumes: [data:/data]\n    deploy: {mode: global}'),
