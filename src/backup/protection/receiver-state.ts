@@ -13,6 +13,24 @@ import {
   readRecord,
 } from './place.js';
 
+/** What the clients of PostgreSQL say of why they cannot receive, and what it means to who reads it. */
+const REASONS: readonly (readonly [pattern: RegExp, meaning: string])[] = [
+  [
+    /could not translate host name|Connection refused|ECONNREFUSED|ENOENT|No such file or directory|No route to host|timeout expired|could not (?:receive|send) data|closed the connection|terminating connection/i,
+    'the database does not run, or cannot be reached (invctl up; where its volume is lost: invctl db restore --to latest)',
+  ],
+  [/starting up|shutting down|not yet accepting|recovery mode/, 'the database starts or stops'],
+  [
+    /password authentication failed|no password supplied|role "[^"]*" (?:does not exist|is not permitted)|permission denied/,
+    'the receiver cannot log in any more, as its role was dropped or changed (invctl db protect on)',
+  ],
+  [/pg_hba\.conf/, 'pg_hba.conf of the database does not let the receiver in (invctl db protect on)'],
+  [
+    /max_wal_senders|max_replication_slots|replication slots are in use/,
+    'the database has no sender or slot left for the receiver (raise max_wal_senders and max_replication_slots, then restart it)',
+  ],
+];
+
 /** In milliseconds. A receiver that has written no note for so long does not work. */
 const SILENCE_MS = 20_000;
 
@@ -84,6 +102,10 @@ export function receiverMessage(
     return `the receiver does not run here since ${record.file} was moved or renamed (invctl up)`;
   if (receiver === 'silent')
     return 'the receiver does not run (invctl up), or cannot write into its folder (a disk that is missing or read-only)';
+  if (receiver === 'waiting' && note) {
+    const [, meaning] = REASONS.find(([pattern]) => pattern.test(note.message)) ?? [];
+    if (meaning !== undefined) return meaning;
+  }
   if (receiver !== 'receiving') return note?.message || 'the receiver waits for the database';
   if (baseFailed !== undefined) return `the last base backup failed: ${baseFailed}`;
   const [damaged] = unreadable;

@@ -5,10 +5,13 @@ import { table } from '../../output/table.js';
 import { TransferLine } from '../../output/transfer-line.js';
 import { formatBytes } from '../../output/units.js';
 import { type History, tableHistory } from '../../services/protection/history.js';
+import { type HistoryLine, historyLines, likelyAccident } from '../../services/protection/history-lines.js';
 import { parseTarget, sayMoment } from '../../services/protection/moment.js';
 import { formatArgv } from '../../system/argv.js';
 
 const LIMIT = 20;
+/** Most changes that are read so that those which are alike can be told together. */
+const READ = 2000;
 const DAY_MS = 86_400_000;
 
 export default command({
@@ -20,13 +23,17 @@ export default command({
   ],
   args: { table: required('with its schema where it is not in `public`; also one that was dropped') },
   flags: {
-    limit: number('changes', 'to show at most', { initial: LIMIT, whole: true, above: 0 }),
+    limit: number('changes', 'lines to show at most; with --json, changes', {
+      initial: LIMIT,
+      whole: true,
+      above: 0,
+    }),
     since: parsed('time', 'how far to look back: 7d-ago or "2026-11-29 14:05"', sinceOf, {
       otherwise: '24h-ago',
     }),
   },
   notes:
-    'It reads what `db protect` has received, newest first, and asks the database for the table alone.\nA change of one transaction is one line, whatever the number of its statements.',
+    'It reads what `db protect` has received, newest first, and asks the database for the table alone.\nA change of one transaction is one line, whatever the number of its statements; four and more that are alike\nare told together.',
   data: (z) =>
     z.object({
       table: z.string(),
@@ -54,7 +61,7 @@ export default command({
     try {
       const history = await tableHistory(context, {
         table: args.table,
-        limit,
+        limit: Math.max(limit, READ),
         since,
         onProgress: (bytes, expected) => line.show('read the WAL', { bytes, expected }),
       });
@@ -63,13 +70,14 @@ export default command({
         data: {
           ...history,
           from: history.from?.toISOString() ?? null,
-          changes: history.changes.map((change) => ({
+          more: history.more || history.changes.length > limit,
+          changes: history.changes.slice(0, limit).map((change) => ({
             ...change,
             committedAt: change.committedAt.toISOString(),
             lsn: sayLsn(change.lsn),
           })),
         },
-        text: describe(history),
+        text: describe(history, limit),
       };
     } catch (error) {
       line.failed('the history cannot be read');
@@ -78,33 +86,40 @@ export default command({
   },
 });
 
-function describe({ table: name, exists, changes, more, from }: History): string {
-  const [newest] = changes;
+function describe({ table: name, exists, changes, more, from }: History, limit: number): string {
   const back = from === null ? 'no WAL was received' : `looked back until ${sayMoment(from)}`;
-  if (!newest) {
+  const all = historyLines(changes);
+  const lines = all.slice(0, limit);
+  const accident = likelyAccident(lines);
+  if (!accident) {
     return exists
       ? `no change of ${name} is known; ${back}\nfurther back:  ${formatArgv(['invctl', 'db', 'history', name, '--since', '7d-ago'])}`
       : `there is no table ${name}, and none was dropped; ${back}`;
   }
-  const before = ['invctl', 'db', 'restore', '--to-before', String(newest.transaction)];
+  const transaction = String(accident.transaction);
+  const before = ['invctl', 'db', 'restore', '--to-before', transaction];
   const cell = (rows: number) => (rows === 0 ? '' : rows.toLocaleString('en'));
   return [
     ...(exists ? [] : [`there is no table ${name} now; these transactions dropped a table:`]),
     table(
       ['COMMITTED', 'TRANSACTION', 'INSERTED', 'UPDATED', 'DELETED', ''],
-      changes.map(({ committedAt, transaction, inserted, updated, deleted, whole }) => [
-        sayMoment(committedAt),
-        String(transaction),
-        cell(inserted),
-        cell(updated),
-        cell(deleted),
-        whole ?? '',
+      lines.map((line) => [
+        sayMoment(line.committedAt),
+        String(line.transaction),
+        cell(line.inserted),
+        cell(line.updated),
+        cell(line.deleted),
+        line.whole ?? sayAlike(line),
       ]),
     ),
-    more ? `there may be more:  --limit 100, --since 7d-ago` : back,
-    `the table as it was before one of them:  ${formatArgv([...before, '--table', name])}`,
+    more || all.length > limit ? `there may be more:  --limit 100, --since 7d-ago` : back,
+    `the table as it was before ${transaction}:  ${formatArgv([...before, '--table', name])}`,
     `the whole database:  ${formatArgv(before)}`,
   ].join('\n');
+}
+
+function sayAlike({ transactions, first }: HistoryLine): string {
+  return transactions === 1 ? '' : `in ${transactions}, from ${first.transaction} on`;
 }
 
 function sayLsn(lsn: bigint): string {
