@@ -22,9 +22,13 @@ const REASONS: readonly (readonly [pattern: RegExp, meaning: string])[] = [
   [/starting up|shutting down|not yet accepting|recovery mode/, 'the database starts or stops'],
   [
     /password authentication failed|no password supplied|role "[^"]*" (?:does not exist|is not permitted)|permission denied/,
-    'the receiver cannot log in any more, as its role was dropped or changed (invctl db protect on)',
+    'the receiver cannot log in: its role was dropped or changed (invctl db protect on), or the database is a new, empty one (invctl db restore --to latest)',
   ],
-  [/pg_hba\.conf/, 'pg_hba.conf of the database does not let the receiver in (invctl db protect on)'],
+  [
+    /pg_hba\.conf/,
+    'pg_hba.conf of the database does not let the receiver in (invctl db protect on), or the database is a new, empty one (invctl db restore --to latest)',
+  ],
+  [/^the receiver was stopped$/, 'the receiver was stopped (invctl up)'],
   [
     /max_wal_senders|max_replication_slots|replication slots are in use/,
     'the database has no sender or slot left for the receiver (raise max_wal_senders and max_replication_slots, then restart it)',

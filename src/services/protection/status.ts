@@ -17,6 +17,7 @@ import {
 import { UserError } from '../../errors.js';
 import { type Database, findDatabase } from '../../postgres/database.js';
 import { withMaintenance } from '../../postgres/server-sessions.js';
+import { onlyRow } from '../../postgres/session.js';
 import { receiverName } from '../../project/receiver.js';
 import type { ProjectSettings } from '../../project/settings-file.js';
 import { literal } from '../../system/sql.js';
@@ -76,25 +77,29 @@ async function statusOf(context: ServiceContext, database: Database): Promise<Pr
   const segments = catalogue?.runs.flatMap((run) => run.segments) ?? [];
   const newest = catalogue?.bases.at(-1);
   const failure = await baseFailure(place);
+  const server = on ? await askServer(context, database) : undefined;
+  const other = server !== undefined && server.systemIdentifier !== record?.systemIdentifier;
   return {
     on,
     receiver,
-    message: on
-      ? receiverMessage(receiver as ReceiverState, {
-          note,
-          record,
-          baseFailed: failure,
-          unreadable: catalogue?.unreadable ?? [],
-        })
-      : service?.environment.EVERY !== undefined
-        ? placeMissing(place)
-        : '',
+    message: other
+      ? otherServer(place)
+      : on
+        ? receiverMessage(receiver as ReceiverState, {
+            note,
+            record,
+            baseFailed: failure,
+            unreadable: catalogue?.unreadable ?? [],
+          })
+        : service?.environment.EVERY !== undefined
+          ? placeMissing(place)
+          : '',
     place,
     windows: catalogue ? windowsOf(catalogue) : [],
     earlier: await windowsOfEarlier(place),
     since: catalogue?.live.at(-1)?.at ?? null,
     lagSeconds: note?.covered ? Math.max(0, Math.round((Date.now() - note.covered.getTime()) / 1000)) : null,
-    lagBytes: on ? await lagBytes(context, database) : null,
+    lagBytes: server?.lagBytes ?? null,
     bases: catalogue?.bases.length ?? 0,
     newestBase: newest ? { id: newest.id, endedAt: newest.endedAt, bytes: newest.bytes } : null,
     bytes: {
@@ -135,22 +140,32 @@ async function copyOf(
   };
 }
 
-async function lagBytes(context: ServiceContext, database: Database): Promise<number | null> {
+/** What the server says of itself; undefined: it does not answer. */
+async function askServer(
+  context: ServiceContext,
+  database: Database,
+): Promise<{ systemIdentifier: string; lagBytes: number | null } | undefined> {
   try {
     return await withMaintenance(
       database,
       { applicationName: 'invctl db protect status', signal: context.signal },
-      async (session) => {
-        const [slot] = await session.rows<{ bytes: number | null }>(
-          `SELECT pg_wal_lsn_diff(pg_current_wal_flush_lsn(), restart_lsn)::float8 AS bytes
-             FROM pg_replication_slots WHERE slot_name = ${literal(PROTECT_SLOT)}`,
-        );
-        return slot?.bytes ?? null;
-      },
+      (session) =>
+        onlyRow<{ systemIdentifier: string; lagBytes: number | null }>(
+          session,
+          `SELECT system_identifier::text AS "systemIdentifier",
+                  (SELECT pg_wal_lsn_diff(pg_current_wal_flush_lsn(), restart_lsn)::float8
+                     FROM pg_replication_slots WHERE slot_name = ${literal(PROTECT_SLOT)}) AS "lagBytes"
+             FROM pg_control_system()`,
+        ),
     );
   } catch (error) {
     context.signal.throwIfAborted();
-    if (error instanceof UserError) return null;
+    if (error instanceof UserError) return undefined;
     throw error;
   }
+}
+
+/** A volume that was lost is made anew by the next start, and an empty server is in its place. */
+function otherServer(place: string): string {
+  return `the database is another server than the one that was protected, as after its volume was lost or made anew: invctl db restore --to latest brings back what lies in ${place}`;
 }

@@ -428,7 +428,7 @@ function assertOwnPlace(place: string, known: ProtectionRecord | undefined, serv
   throw new UserError({
     code: 'PROTECTION_OF_ANOTHER',
     message: `${place} has the base backups and the WAL of another server (${known.systemIdentifier}; this one is ${server.systemIdentifier}): the two would spoil each other`,
-    hint: `keep them elsewhere:  mv ${place} ${place}-${known.systemIdentifier}      (or name another backup.folder in invctl.yaml)`,
+    hint: `where the volume of the database was lost, bring it back:  invctl db restore --to latest\n       where this server is to be protected in its place, keep them elsewhere:  mv ${place} ${place}-${known.systemIdentifier}      (or name another backup.folder in invctl.yaml)`,
     file: place,
   });
 }
