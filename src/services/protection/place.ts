@@ -4,7 +4,7 @@ import type { ProjectLocation } from '../../project/locate.js';
 import { PROTECT_ROLE } from '../../project/receiver.js';
 import { explainFileError, writeFileAtomic } from '../../system/files.js';
 import { PACKAGE_FOLDER } from '../../system/package-folder.js';
-import type { Secret } from '../../system/secret.js';
+import { Secret } from '../../system/secret.js';
 
 const SCRIPT = join(PACKAGE_FOLDER, 'templates', 'protection', 'receiver.sh');
 
@@ -26,6 +26,13 @@ export async function furnishPlace(place: string, password: Secret): Promise<voi
   }
   await writeFileAtomic(join(place, 'receiver.sh'), await readFile(SCRIPT), 0o600);
   await writeFileAtomic(join(place, '.pgpass'), `*:*:*:${PROTECT_ROLE}:${password.reveal()}\n`, 0o600);
+}
+
+/** Password of the receiver's role. Undefined: the protection is off. */
+export async function receiverPassword(place: string): Promise<Secret | undefined> {
+  const text = await readFile(join(place, '.pgpass'), 'utf8').catch(() => undefined);
+  const [, password] = /^\*:\*:\*:[^:]*:(.+)$/m.exec(text ?? '') ?? [];
+  return password === undefined ? undefined : new Secret(password);
 }
 
 /** Removes what the receiver runs and its login. What it has received stays. */

@@ -37,12 +37,14 @@ import {
   unswapFiles,
 } from './data-files.js';
 import { findCommit } from './history.js';
+import { letReceiverIn } from './let-in.js';
 import { sayMoment, type Target } from './moment.js';
 import { notProtected } from './not-protected.js';
 import {
   inScratch,
   openBeside,
   recoverBeside,
+  removeWalFolder,
   type ScratchServer,
   transactionNotFound,
 } from './scratch-server.js';
@@ -77,6 +79,7 @@ export const restoreToOperation = operation({
     async complete(context, database, { state }) {
       await removeTrial(context, database, state);
       await startServices(database, state.services);
+      await letReceiverIn(context, database);
       return `${database.name} is as it was brought back`;
     },
   },
@@ -449,6 +452,7 @@ async function swap(
     return performance.now() - started;
   };
   const [swapMs, kept] = await allEnded([served(), removed()]);
+  await letReceiverIn(context, database);
   await startClients(database, state.services);
   return { swapMs, previous: kept ? state.folders.previous : null };
 }
@@ -497,11 +501,12 @@ export async function takeBack(context: ServiceContext, database: Database, stat
 
 async function removeTrial(
   context: ServiceContext,
-  { engine, location }: Database,
+  { engine, location, settings }: Database,
   state: State,
 ): Promise<void> {
   const trials = await openTrials(engine, context);
   await trials.remove(location, state.trial);
+  await removeWalFolder(protectionPlace(location, settings), state.trial);
 }
 
 async function undoFolders(database: Database, previousId: string): Promise<RestoreFolders> {

@@ -178,6 +178,15 @@ async function openBase({ folder }: Base, opener: Opener): Promise<BaseArchive> 
   throw damaged(join(folder, BASE_ARCHIVES[0].name), 'is not there');
 }
 
+function walFolder(place: string, name: string): string {
+  return join(place, 'state', name);
+}
+
+/** A restore that was killed leaves its links, and with them WAL that nothing else needs any more. */
+export async function removeWalFolder(place: string, name: string): Promise<void> {
+  await rm(walFolder(place, name), { recursive: true, force: true });
+}
+
 /** Links the needed WAL into one folder, so that it stays when files are removed or renamed meanwhile. */
 async function withWalFolder<T>(
   place: string,
@@ -185,7 +194,7 @@ async function withWalFolder<T>(
   { segments }: RecoveryPlan,
   body: (folder: string) => Promise<T>,
 ): Promise<T> {
-  const folder = join(place, 'state', name);
+  const folder = walFolder(place, name);
   await mkdir(folder, { mode: 0o700 });
   try {
     for (const { run, file } of segments) await linkSegment(join(place, 'wal', run), file, folder);

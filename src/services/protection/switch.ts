@@ -17,6 +17,7 @@ import { type Database, findDatabase } from '../../postgres/database.js';
 import { withMaintenance } from '../../postgres/server-sessions.js';
 import { startDatabase } from '../../postgres/start-database.js';
 import { receiverName } from '../../project/receiver.js';
+import { formatArgv } from '../../system/argv.js';
 import { writeFileAtomic } from '../../system/files.js';
 import { withProjectLock } from '../../system/lock.js';
 import { randomSecret } from '../../system/random-secret.js';
@@ -428,7 +429,7 @@ function assertOwnPlace(place: string, known: ProtectionRecord | undefined, serv
   throw new UserError({
     code: 'PROTECTION_OF_ANOTHER',
     message: `${place} has the base backups and the WAL of another server (${known.systemIdentifier}; this one is ${server.systemIdentifier}): the two would spoil each other`,
-    hint: `where the volume of the database was lost, bring it back:  invctl db restore --to latest\n       where this server is to be protected in its place, keep them elsewhere:  mv ${place} ${place}-${known.systemIdentifier}      (or name another backup.folder in invctl.yaml)`,
+    hint: `where the volume of the database was lost, bring it back:  invctl db restore --to latest\nwhere this server is to be protected in its place, keep them elsewhere:  ${formatArgv(['mv', place, `${place}-${known.systemIdentifier}`])}      (or name another backup.folder in invctl.yaml)`,
     file: place,
   });
 }

@@ -327,4 +327,19 @@ describe.skipIf(withoutDocker)('db protect and db restore --to on Docker', () =>
     expect(readdirSync(place)).not.toContain('.pgpass');
     expect((await project.succeed(['status'])).protection).toBeUndefined();
   });
+
+  it('receives from a server of before it was switched off and on again, whose role has another password', async () => {
+    const moment = project.sql(`SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS"Z"')`);
+    await project.succeed(['db', 'protect', 'on', '--yes']);
+    const { windows } = await project.succeed(['db', 'protect', 'status']);
+    const before = windows[0].until < moment ? windows[0].until : windows[0].from;
+    await project.succeed(['db', 'restore', '--to', before, '--yes']);
+    const deadline = Date.now() + 60_000;
+    let status = await project.succeed(['db', 'protect', 'status']);
+    while (status.receiver !== 'receiving' && Date.now() < deadline) {
+      await sleep(1000);
+      status = await project.succeed(['db', 'protect', 'status']);
+    }
+    expect(status).toMatchObject({ receiver: 'receiving', message: '' });
+  });
 });
