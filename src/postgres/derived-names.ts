@@ -11,7 +11,10 @@ export function derivedName(database: string, purpose: 'restore' | 'verify' | 'b
 
 function derivedPrefix(database: string, purpose: string, idLength: number): string {
   const suffix = `_${purpose}_`;
-  let base = database;
+  // A session says a name in UTF-8, which a server of another encoding stores otherwise; a program that connects
+  // says its bytes. Both find a copy whose letters are the same in all encodings. A restore has to fail there:
+  // what it would put in the place of the live database is not what programs find by that name.
+  let base = purpose === 'verify' ? database.replace(/[^ -~]/gu, '_') : database;
   while (Buffer.byteLength(base) + suffix.length + idLength > IDENTIFIER_BYTES) base = base.slice(0, -1);
   return base + suffix;
 }

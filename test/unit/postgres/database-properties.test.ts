@@ -159,5 +159,6 @@ describe('SQL words', () => {
     expect(Buffer.byteLength(name)).toBeLessThanOrEqual(63);
     expect(name).toMatch(/^ü+_before_20261123t005853z$/);
     expect(derivedName('shop', 'restore', '20261123T005853Z')).toBe('shop_restore_20261123t005853z');
+    expect(derivedName('Bücher €', 'verify', '20261123T005853Z')).toBe('B_cher __verify_20261123t005853z');
   });
 });
