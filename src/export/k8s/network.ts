@@ -63,7 +63,7 @@ export function servicesOf(pod: WrittenPod, ports: readonly ServicePort[]): void
       losses.changed(
         `services.${service.name}`,
         tree,
-        `Kubernetes allows no host called "${alias}": it is "${valid}"`,
+        `Kubernetes allows no host called "${alias}": it is "${valid}"${namedBy(source, alias, valid)}`,
       );
     }
     if (objects.some((one) => one.kind === 'Service' && one.metadata.name === valid)) continue;
@@ -202,4 +202,17 @@ export function ingress(
       ],
     },
   });
+}
+
+/** Which variables have the name of a host that is another one here, and how both names become one. */
+function namedBy({ project }: ExportSource, alias: string, valid: string): string {
+  const asHost = new RegExp(`(?:^|[@/,\\s])${alias.replaceAll('.', '\\.')}(?=$|[:/,?\\s])`);
+  const variables = Object.values(project.services).flatMap(({ name, environment }) =>
+    Object.entries(environment)
+      .filter(([, value]) => value !== null && asHost.test(value))
+      .map(([variable]) => `${variable} of ${name}`),
+  );
+  return variables.length === 0
+    ? ''
+    : `, and ${variables.join(', ')} would not find it. Write ${valid} there, and under the service networks: {default: {aliases: [${valid}]}}, by which Compose knows that name too`;
 }

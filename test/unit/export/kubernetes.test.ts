@@ -170,6 +170,25 @@ services:
     expect(losses.filter(({ message }) => message.includes('My_DB.1'))).toHaveLength(1);
   });
 
+  it('says which variables name a host that is another one now, and no value of them', async () => {
+    const { losses } = await exported({
+      'compose.yaml': `services:
+  my_db: {image: postgres:16, environment: {POSTGRES_PASSWORD: a}}
+  api:
+    image: api
+    environment:
+      DATABASE_HOST: my_db
+      DATABASE_URL: postgres://me:word-of-mine@my_db:5432/shop
+      TABLE: my_db_table
+      NOTE: not-my_db
+`,
+    });
+    const told = losses.find(({ key }) => key === 'services.my_db')?.message;
+    expect(told).toContain('it is "my-db", and DATABASE_HOST of api, DATABASE_URL of api would not find it');
+    expect(told).toContain('aliases: [my-db]');
+    expect(told).not.toContain('word-of-mine');
+  });
+
   it('has the size of a volume that the file asks for, and a database in a folder of its volume', async () => {
     const { of } = await exported({
       'compose.yaml': `name: shop
