@@ -189,7 +189,7 @@ function workloadOf(
       [],
     ];
   }
-  const replicas = Number(plainAt(tree, 'scale') ?? replicasOf(tree));
+  const replicas = Number(plainAt(tree, 'scale') ?? replicasOf(pod));
   if (!isDatabase) {
     const strategy =
       named.length > 0
@@ -240,7 +240,12 @@ function usedElsewhere({ source, service }: WrittenPod, volume: string): boolean
   );
 }
 
-function replicasOf(tree: TreeMap): unknown {
+function replicasOf({ tree, losses, service }: WrittenPod): unknown {
+  const mode = mapAt(tree, 'deploy')?.entries.get('mode');
+  if (mode && plain(mode) === 'global') {
+    const message = 'one pod runs, not one on each node: what each node needs is a DaemonSet, in the overlay';
+    losses.lost(`services.${service.name}.deploy.mode`, mode, message);
+  }
   const node = mapAt(tree, 'deploy')?.entries.get('replicas');
   return node === undefined ? 1 : plain(node);
 }

@@ -170,6 +170,13 @@ services:
     expect(losses.filter(({ message }) => message.includes('My_DB.1'))).toHaveLength(1);
   });
 
+  it('says that one pod runs of what Swarm would run on each node', async () => {
+    const { losses } = await exported(projectWithKey('deploy: {mode: global}'));
+    expect(losses.filter(({ key }) => key === 'services.s.deploy.mode')).toHaveLength(1);
+    const replicated = await exported(projectWithKey('deploy: {mode: replicated}'));
+    expect(replicated.losses.filter(({ key }) => key === 'services.s.deploy.mode')).toEqual([]);
+  });
+
   it('says which variables name a host that is another one now, and no value of them', async () => {
     const { losses } = await exported({
       'compose.yaml': `services:
