@@ -29,6 +29,7 @@ import { checkFiles } from './check-files.js';
 import { type Choice, choose } from './choose.js';
 import { chooseFromCopies, type Found, firstFound } from './copies.js';
 import {
+  assertRoomBeside,
   keepPrevious,
   type RestoreFolders,
   removeFolder,
@@ -50,6 +51,8 @@ import {
 } from './scratch-server.js';
 
 const RESTORE_TO = 'db restore --to';
+/** In bytes: a segment of WAL. */
+const ROOM_TO_START = 16 * 1024 * 1024;
 
 /** The state of a second server beside the live one. */
 export const besideSchema = z.object({
@@ -152,7 +155,7 @@ export async function restoreTo(context: ServiceContext, input: RestoreToInput):
         compared: before !== undefined,
       });
       input.onStep?.('settle');
-      await inScratch(context, scratch, () => settle(context, scratch));
+      await inScratch(context, scratch, () => settle(context, scratch, state.folders.data));
       const swapped = await swap(context, database, scratch, run, input);
       return {
         from: base.folder,
@@ -414,8 +417,12 @@ async function chooseBefore(
   return { plan, target: { kind: 'before', transaction: String(commit.transaction) } };
 }
 
-/** So that the second server is soon stopped. */
-async function settle(context: ServiceContext, scratch: ScratchServer): Promise<void> {
+/**
+ * So that the second server is soon stopped. A disk that has filled meanwhile is told before the live server is
+ * stopped: it would not start again.
+ */
+async function settle(context: ServiceContext, scratch: ScratchServer, data: string): Promise<void> {
+  await assertRoomBeside(scratch.run, data, ROOM_TO_START);
   const options = { applicationName: `invctl ${RESTORE_TO}`, signal: context.signal };
   await withMaintenance(scratch.database, options, (session) => session.run('CHECKPOINT;'));
 }
