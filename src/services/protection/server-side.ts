@@ -1,7 +1,7 @@
 import type { ProtectionRecord } from '../../backup/protection/place.js';
 import type { Session } from '../../engine/database-access.js';
 import { ExitCode, UserError } from '../../errors.js';
-import { type Database, lacksClientPrograms, programFailed, runProgram } from '../../postgres/database.js';
+import { type Database, programFailed, runProgram } from '../../postgres/database.js';
 import { writeVerifier } from '../../postgres/role-password.js';
 import { onlyRow } from '../../postgres/session.js';
 import { PROTECT_ROLE } from '../../project/receiver.js';
@@ -82,7 +82,8 @@ export async function readServer(session: Session): Promise<ServerFacts> {
 
 /**
  * The programs beside the server must not be older than the server: older ones refuse to receive from it
- * (CheckServerVersionForStreaming in receivelog.c). If there are none, the engine uses its own.
+ * (CheckServerVersionForStreaming in receivelog.c). The embedded engine takes those of the server itself, or its
+ * own, and none that this machine has besides.
  * @param then the command for when the image has them.
  * @throws UserError PROTECTION_IMPOSSIBLE
  */
@@ -91,7 +92,7 @@ export async function assertPrograms(
   { major }: ServerFacts,
   then = 'invctl db protect on',
 ): Promise<void> {
-  if (await lacksClientPrograms(database)) return;
+  if (database.engine.kind === 'embedded') return;
   for (const program of ['pg_receivewal', 'pg_basebackup']) {
     const { status, stdout } = await runProgram(database, [program, '--version']);
     const found = Number(/\(PostgreSQL\) (\d+)/.exec(stdout)?.[1]);

@@ -30,7 +30,7 @@ describe.skipIf(withoutDocker)('what happens to a protection on Docker', () => {
   let placeDisk: string | undefined;
 
   beforeAll(async () => {
-    dataDisk = smallDisk(mkdtempSync(join(tmpdir(), 'invctl data ')), '300m');
+    dataDisk = smallDisk(mkdtempSync(join(tmpdir(), 'invctl data ')), '450m');
     project = startDatabaseProject('protect-fault', {
       ...(dataDisk ? { mount: `${dataDisk}:/var/lib/postgresql/data` } : {}),
     });

@@ -110,7 +110,7 @@ describe.skipIf(withoutDocker)('recover of the protection on Docker', () => {
   });
 
   // The last of them is the move of the files itself.
-  it.each(faultSteps([], [1, 2, 3, 4]))('after one killed in its step swap, at program %i', async (call) => {
+  it.each(faultSteps([], [1, 2, 3]))('after one killed in its step swap, at program %i', async (call) => {
     const moment = await deleted();
     const killed = await project.invctl(['db', 'restore', '--to', moment, '--yes'], {
       env: killAtStep(project.directory, 'swap', call),
