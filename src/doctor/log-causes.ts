@@ -71,6 +71,14 @@ const CAUSES: readonly LogCause[] = [
     }),
   },
   {
+    pattern:
+      /FATAL: +((?:WAL (?:cannot be summarized|streaming|archival)|configuration file|could not map anonymous shared memory)[^\n]*)/,
+    explain: ([, text], { database, commands }) => ({
+      message: `the server does not start with its settings: ${text}`,
+      next: `correct them under command: of "${database}", or in postgresql.conf or postgresql.auto.conf of its data, then: ${commands.start}`,
+    }),
+  },
+  {
     check: 'db.role-missing',
     pattern: /role "([^"]+)" does not exist/i,
     explain: ([, role], { database }) => ({
@@ -223,12 +231,23 @@ export function causeInLogs(
   healthOutput = '',
   commands = COMPOSE,
 ): FoundCause | undefined {
-  const evidence = [...lines, healthOutput].join('\n');
+  const evidence = [...lines.slice(lastStart(lines)), healthOutput].join('\n');
   for (const { check, pattern, explain } of CAUSES) {
     const match = pattern.exec(evidence);
     if (match) return { ...(check ? { check } : {}), ...explain(match, namesOf(facts, commands)), match };
   }
   return undefined;
+}
+
+/** What the official image, and PostgreSQL itself, print first at each start. */
+const SERVER_STARTS = /PostgreSQL Database directory appears to contain a database|starting PostgreSQL \d/;
+
+/** Index of the line from which on a database's log is about its last start: what it said before is over. */
+function lastStart(lines: readonly string[]): number {
+  return Math.max(
+    0,
+    lines.findLastIndex((line) => SERVER_STARTS.test(line)),
+  );
 }
 
 /** The match of the causes that belong to one check, in any of the lines. */

@@ -118,6 +118,18 @@ describe('known causes in logs', () => {
       expect(next).not.toMatch(/invctl (up|logs|exec|network)\b|invctl build(?! --no-cache && )/);
     }
   });
+  it('not what a database said before it was started the last time', () => {
+    const lines = [
+      '2026-11-30 23:01:02 UTC [1] LOG:  starting PostgreSQL 17.6 (Debian)',
+      '2026-11-30 23:01:04 UTC [77] FATAL:  role "invctl_protect" does not exist',
+      'PostgreSQL Database directory appears to contain a database; Skipping initialization',
+      '2026-11-30 23:09:11 UTC [1] FATAL:  WAL cannot be summarized when "wal_level" is "minimal"',
+    ];
+    expect(causeInLogs(facts, lines)?.message).toBe(
+      'the server does not start with its settings: WAL cannot be summarized when "wal_level" is "minimal"',
+    );
+    expect(causeInLogs(facts, lines.slice(0, 2))?.check).toBe('db.role-missing');
+  });
   it('none in ordinary lines', () => {
     expect(
       causeInLogs(facts, ['listening on 0.0.0.0:5003', 'database system is ready to accept connections']),
