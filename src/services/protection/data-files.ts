@@ -28,7 +28,7 @@ mkdir -p "$1" && tar -x -f - -C "$1"`;
 const COMPLETE = `umask 077
 cd "$1" || exit 1
 combine() { pg_combinebackup --no-manifest --no-sync "$@" --output=data part-*; }
-[ -e data ] || { { combine --copy-file-range >/dev/null || { rm -rf data && combine; }; }; } || exit 1
+[ -e data ] || combine --copy-file-range || { rm -rf data && combine; } || exit 1
 cd data && touch recovery.signal &&
 cp postgresql.auto.conf postgresql.auto.conf.before &&
 printf '%s' "$2" >>postgresql.auto.conf && chmod 700 .`;
