@@ -16,7 +16,7 @@ import {
 /** What the clients of PostgreSQL say of why they cannot receive, and what it means to who reads it. */
 const REASONS: readonly (readonly [pattern: RegExp, meaning: string])[] = [
   [
-    /could not translate host name|Connection refused|ECONNREFUSED|ENOENT|No such file or directory|No route to host|timeout expired|could not (?:receive|send) data|closed the connection|terminating connection/i,
+    /could not translate host name|Connection refused|ECONNREFUSED|ENOENT|No such file or directory|No route to host|timeout expired|could not (?:receive|send) data|closed the connection|terminating connection|replication stream was terminated/i,
     'the database does not run, or cannot be reached (invctl up; where its volume is lost: invctl db restore --to latest)',
   ],
   [/starting up|shutting down|not yet accepting|recovery mode/, 'the database starts or stops'],

@@ -129,6 +129,8 @@ describe('known causes in logs', () => {
       'the server does not start with its settings: WAL cannot be summarized when "wal_level" is "minimal"',
     );
     expect(causeInLogs(facts, lines.slice(0, 2))?.check).toBe('db.role-missing');
+    const full = '2026-11-30 23:09:12 UTC [1] FATAL:  could not write lock file: No space left on device';
+    expect(causeInLogs(facts, [...lines.slice(0, 3), full])?.check).toBe('disk.full');
   });
   it('none in ordinary lines', () => {
     expect(

@@ -17,6 +17,7 @@ describe('why nothing is received', () => {
       'pg_receivewal: error: could not receive data from WAL stream: server closed the connection',
       'invctl up',
     ],
+    ['pg_receivewal: error: replication stream was terminated before stop point', 'invctl up'],
     [
       'psql: error: connection to server at "db" (172.25.0.2), port 5432 failed: Connection refused',
       'db restore',
