@@ -182,13 +182,17 @@ base_is_due() {
 # --- keeping house -----------------------------------------------------------------------------------------------
 
 # A hash of each whole segment: a WAL record has a checksum, and ends recovery without a word where it is wrong.
+# It ends by a look that finds none: SHA256SUMS is newer than its folder only where no segment came in since that look.
 add_sums() {
   cd "$1" || return
-  touch SHA256SUMS
-  ls | grep -E '^[0-9A-F]{24}$' | sort >"$place/state/whole.txt"
-  cut -c 67- SHA256SUMS | sort >"$place/state/summed.txt"
-  for segment in $(comm -23 "$place/state/whole.txt" "$place/state/summed.txt"); do
-    sha256sum "$segment" >>SHA256SUMS
+  while touch SHA256SUMS; do
+    ls | grep -E '^[0-9A-F]{24}$' | sort >"$place/state/whole.txt"
+    cut -c 67- SHA256SUMS | sort >"$place/state/summed.txt"
+    segments=$(comm -23 "$place/state/whole.txt" "$place/state/summed.txt")
+    [ -n "$segments" ] || break
+    for segment in $segments; do
+      sha256sum "$segment" >>SHA256SUMS || break 2
+    done
   done
   cd "$place" || return
 }

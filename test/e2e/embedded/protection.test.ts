@@ -14,6 +14,7 @@ import { faultSteps } from '../../support/fault-counts.js';
 import { killedAt } from '../../support/kill-at-step.js';
 import { killsOf } from '../../support/kills.js';
 import { processesNaming } from '../../support/leaks.js';
+import { untilSafe } from '../../support/protection/until.js';
 import { schemaErrors } from '../../support/schema.js';
 import { createTinyStack, type TinyStack } from '../../support/tiny-stack.js';
 
@@ -66,14 +67,7 @@ describe('db protect and db restore --to on the embedded engine, with a bare ser
       (await sql(`SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.MS"Z"')`))[0],
     );
 
-  async function safe(): Promise<void> {
-    const since = Date.now();
-    for (;;) {
-      const { windows } = await succeed('db-protect-status', 'db', 'protect', 'status');
-      if (Date.parse(windows.at(-1)?.until ?? '') > since + 1000) return;
-      await sleep(500);
-    }
-  }
+  const safe = () => untilSafe(() => succeed('db-protect-status', 'db', 'protect', 'status'));
 
   it('is switched on while the server goes on, by the same edit of the compose file as on Docker', async () => {
     const started = await sql('SELECT pg_postmaster_start_time()::text');

@@ -6,6 +6,7 @@ import { withoutDocker } from '../../../support/docker.js';
 import { atFullSize, faultSteps } from '../../../support/fault-counts.js';
 import { killedAt } from '../../../support/kill-at-step.js';
 import { type Kill, killsOf } from '../../../support/kills.js';
+import { untilProtection } from '../../../support/protection/until.js';
 import { shimDocker } from './fixture.js';
 import { startUpgradeProject, type UpgradeProject } from './upgrade-project.js';
 
@@ -158,11 +159,12 @@ exec "$REAL" "$@"`,
 
   it('and is protected as before, without a gap', async () => {
     const since = Date.now();
-    for (;;) {
-      const { receiver, windows, earlier } = await project.succeed(['db', 'protect', 'status']);
-      expect({ windows: windows.length, earlier }).toEqual({ windows: 1, earlier: [] });
-      if (receiver === 'receiving' && Date.parse(windows[0].until) > since) return;
-      await sleep(500);
-    }
+    await untilProtection(
+      () => project.succeed(['db', 'protect', 'status']),
+      ({ receiver, windows, earlier }) => {
+        expect({ windows: windows.length, earlier }).toEqual({ windows: 1, earlier: [] });
+        return receiver === 'receiving' && Date.parse(windows[0].until) > since;
+      },
+    );
   });
 });

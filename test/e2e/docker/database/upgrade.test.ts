@@ -1,10 +1,10 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { withoutDocker } from '../../../support/docker.js';
 import { atFullSize } from '../../../support/fault-counts.js';
 import { killedAfterRename } from '../../../support/kill-at-step.js';
+import { untilSafe } from '../../../support/protection/until.js';
 import { schemaErrors } from '../../../support/schema.js';
 import { shimDocker } from './fixture.js';
 import { docker, startUpgradeProject, type UpgradeProject } from './upgrade-project.js';
@@ -30,12 +30,8 @@ describe.skipIf(withoutDocker)('db upgrade on Docker', () => {
     const now = project.sql(
       `SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.MS"Z"')`,
     );
-    const since = Date.now();
-    for (;;) {
-      const { windows } = await project.succeed(['db', 'protect', 'status']);
-      if (Date.parse(windows.at(-1)?.until ?? '') > since) return now;
-      await sleep(500);
-    }
+    await untilSafe(() => project.succeed(['db', 'protect', 'status']));
+    return now;
   }
 
   it('rehearses while the app goes on, and leaves nothing behind', async () => {

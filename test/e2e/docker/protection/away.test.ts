@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { withoutDocker } from '../../../support/docker.js';
 import { atFullSize } from '../../../support/fault-counts.js';
+import { type ProtectionStatus, untilProtection } from '../../../support/protection/until.js';
 import { failDisk, isMounted, mountDiskImage, unmount } from '../../../support/small-disk.js';
 import { type DatabaseProject, startDatabaseProject } from '../database/fixture.js';
 
@@ -59,14 +60,8 @@ describe.skipIf(withoutDocker || !atFullSize)(
       execFileSync('sh', ['-c', 'umount -l "$1" 2>/dev/null || true', 'sh', mountpoint]);
     }
 
-    // biome-ignore lint/suspicious/noExplicitAny: the committed schema holds it.
-    async function untilStatus(wanted: (status: any) => boolean): Promise<any> {
-      for (;;) {
-        const status = await project.succeed(['db', 'protect', 'status']);
-        if (wanted(status)) return status;
-        await sleep(2000);
-      }
-    }
+    const status = () => project.succeed(['db', 'protect', 'status']);
+    const untilStatus = (wanted: (status: ProtectionStatus) => boolean) => untilProtection(status, wanted);
 
     /** `status` and the checklist of production. */
     async function tellsEverywhere(message: string): Promise<void> {

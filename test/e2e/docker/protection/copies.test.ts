@@ -17,6 +17,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { withoutDocker } from '../../../support/docker.js';
 import { atFullSize } from '../../../support/fault-counts.js';
 import { type Follower, follow } from '../../../support/protection/follower.js';
+import { type ProtectionStatus, untilProtection } from '../../../support/protection/until.js';
 import { type DatabaseProject, startDatabaseProject } from '../database/fixture.js';
 
 /** What must be readable nowhere but on the machine itself. */
@@ -59,14 +60,8 @@ describe.skipIf(withoutDocker)('base backups and WAL with a copy away, on Docker
   const rows = () => Number(project.sql('SELECT count(*) FROM notes'));
   const copy = (...more: string[]) => project.invctl(['db', 'copy', ...more, '--json']);
 
-  // biome-ignore lint/suspicious/noExplicitAny: the committed schema holds it.
-  async function untilStatus(wanted: (status: any) => boolean): Promise<any> {
-    for (;;) {
-      const status = await project.succeed(['db', 'protect', 'status']);
-      if (wanted(status)) return status;
-      await sleep(1000);
-    }
-  }
+  const status = () => project.succeed(['db', 'protect', 'status']);
+  const untilStatus = (wanted: (status: ProtectionStatus) => boolean) => untilProtection(status, wanted);
 
   /** Waits until all that was committed before this call is away. */
   async function safeAway(): Promise<void> {

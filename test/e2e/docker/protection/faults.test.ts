@@ -16,6 +16,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { invctl } from '../../../support/cli.js';
 import { withoutDocker } from '../../../support/docker.js';
 import { atFullSize } from '../../../support/fault-counts.js';
+import { type ProtectionStatus, untilProtection } from '../../../support/protection/until.js';
 import { mountSmallDisk, unmount } from '../../../support/small-disk.js';
 import { ENTER, invctlOnTerminal } from '../../../support/terminal.js';
 import { type DatabaseProject, startDatabaseProject } from '../database/fixture.js';
@@ -58,14 +59,8 @@ describe.skipIf(withoutDocker)('what happens to a protection on Docker', () => {
   const add = (count = 1) =>
     project.sql(`INSERT INTO notes (text) SELECT 'note ' || i FROM generate_series(1, ${count}) i`);
 
-  // biome-ignore lint/suspicious/noExplicitAny: the committed schema holds it.
-  async function untilStatus(wanted: (status: any) => boolean): Promise<any> {
-    for (;;) {
-      const status = await project.succeed(['db', 'protect', 'status']);
-      if (wanted(status)) return status;
-      await sleep(1000);
-    }
-  }
+  const status = () => project.succeed(['db', 'protect', 'status']);
+  const untilStatus = (wanted: (status: ProtectionStatus) => boolean) => untilProtection(status, wanted);
 
   /** Waits until all that was committed before this call is safe, in one window with all that was before. */
   async function safe(): Promise<void> {

@@ -1,10 +1,10 @@
 import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { withoutDocker } from '../../../support/docker.js';
 import { atFullSize } from '../../../support/fault-counts.js';
+import { untilSafe } from '../../../support/protection/until.js';
 import { type DatabaseProject, startDatabaseProject } from '../database/fixture.js';
 
 /** PostgreSQL 17 and later: each test begins where the one before it ended. */
@@ -33,14 +33,7 @@ describe.skipIf(withoutDocker || !atFullSize)('incremental base backups on Docke
     rmSync(away, { recursive: true, force: true });
   });
 
-  async function safe(): Promise<void> {
-    const since = Date.now();
-    for (;;) {
-      const { windows } = await project.succeed(['db', 'protect', 'status']);
-      if (Date.parse(windows.at(-1)?.until ?? '') > since + 1000) return;
-      await sleep(500);
-    }
-  }
+  const safe = () => untilSafe(() => project.succeed(['db', 'protect', 'status']));
 
   const content = () => project.sql(`SELECT md5(string_agg(text, '' ORDER BY id)) FROM notes`);
 

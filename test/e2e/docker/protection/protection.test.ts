@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { acknowledgedLoad } from '../../../../scripts/acknowledged-load.mjs';
 import { withoutDocker } from '../../../support/docker.js';
 import { atFullSize, faultCount } from '../../../support/fault-counts.js';
+import { type ProtectionStatus, untilProtection, untilSafe } from '../../../support/protection/until.js';
 import { schemaErrors } from '../../../support/schema.js';
 import { type DatabaseProject, startDatabaseProject } from '../database/fixture.js';
 
@@ -48,19 +49,10 @@ describe.skipIf(withoutDocker)('db protect and db restore --to on Docker', () =>
   const restore = (...args: string[]) => project.invctl(['db', 'restore', ...args, '--yes', '--json']);
 
   /** Waits until all that was committed before this call is safe. */
-  async function safe(): Promise<void> {
-    const since = Date.now();
-    await untilStatus(({ windows }) => Date.parse(windows.at(-1)?.until ?? '') > since + 1000);
-  }
+  const safe = () => untilSafe(status);
 
-  // biome-ignore lint/suspicious/noExplicitAny: the committed schema holds it.
-  async function untilStatus(wanted: (status: any) => boolean): Promise<any> {
-    for (;;) {
-      const status = await project.succeed(['db', 'protect', 'status']);
-      if (wanted(status)) return status;
-      await sleep(1000);
-    }
-  }
+  const status = () => project.succeed(['db', 'protect', 'status']);
+  const untilStatus = (wanted: (status: ProtectionStatus) => boolean) => untilProtection(status, wanted);
 
   it('asks before it edits the compose file, and changes nothing without an answer', async () => {
     const { code, stdout } = await project.invctl(['db', 'protect', 'on', '--json']);

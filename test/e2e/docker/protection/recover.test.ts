@@ -7,6 +7,7 @@ import { withoutDocker } from '../../../support/docker.js';
 import { faultSteps } from '../../../support/fault-counts.js';
 import { killedAt } from '../../../support/kill-at-step.js';
 import { type Kill, killsOf } from '../../../support/kills.js';
+import { untilSafe } from '../../../support/protection/until.js';
 import { type DatabaseProject, killAtStep, startDatabaseProject } from '../database/fixture.js';
 
 /** Kills of an operation that has an entry by then; the usual suites have time for some of them. */
@@ -84,11 +85,8 @@ describe.skipIf(withoutDocker)('recover of the protection on Docker', () => {
     );
     await sleep(1100);
     project.sql('DELETE FROM notes WHERE id > 1');
-    for (;;) {
-      const { windows } = await project.succeed(['db', 'protect', 'status']);
-      if (Date.parse(windows.at(-1)?.until) > Date.parse(moment.replace(' ', 'T')) + 3000) return moment;
-      await sleep(1000);
-    }
+    await untilSafe(() => project.succeed(['db', 'protect', 'status']));
+    return moment;
   }
 
   it.each(

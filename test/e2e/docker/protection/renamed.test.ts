@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { readdirSync, renameSync, rmSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { withoutDocker } from '../../../support/docker.js';
 import { atFullSize } from '../../../support/fault-counts.js';
+import { type ProtectionStatus, untilProtection } from '../../../support/protection/until.js';
 import { startDatabaseProject } from '../database/fixture.js';
 
 /** The container of the receiver keeps the path that it was started with, as after a reboot of the machine. */
@@ -19,14 +19,8 @@ describe.skipIf(withoutDocker || !atFullSize)("a protected project's folder that
       project.remove();
     });
     const here = { cwd: renamed };
-    // biome-ignore lint/suspicious/noExplicitAny: the committed schema holds it.
-    async function untilStatus(wanted: (status: any) => boolean): Promise<any> {
-      for (;;) {
-        const status = await project.succeed(['db', 'protect', 'status'], here);
-        if (wanted(status)) return status;
-        await sleep(1000);
-      }
-    }
+    const status = () => project.succeed(['db', 'protect', 'status'], here);
+    const untilStatus = (wanted: (status: ProtectionStatus) => boolean) => untilProtection(status, wanted);
     const sql = (statement: string) =>
       execFileSync('docker', [
         'exec',

@@ -6,6 +6,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { withoutDocker } from '../../../support/docker.js';
 import { spread } from '../../../support/fault-counts.js';
+import { untilProtection, untilSafe } from '../../../support/protection/until.js';
 import { type DatabaseProject, startDatabaseProject } from '../database/fixture.js';
 
 /** How long the ledger is replayed; the usual suites have no time for it. */
@@ -45,6 +46,7 @@ describe.skipIf(withoutDocker || seconds === 0)(
   'a ledger that is replayed under protection on Docker',
   () => {
     let project: DatabaseProject;
+    const status = () => project.succeed(['db', 'protect', 'status']);
     const lines: Line[] = [];
 
     beforeAll(async () => {
@@ -52,11 +54,7 @@ describe.skipIf(withoutDocker || seconds === 0)(
       project.sql(`CREATE TABLE stock (code text PRIMARY KEY, quantity bigint NOT NULL);
       CREATE TABLE movements (id bigserial PRIMARY KEY, code text NOT NULL, quantity int NOT NULL);`);
       await project.succeed(['db', 'protect', 'on', '--yes']);
-      for (;;) {
-        const { windows } = await project.succeed(['db', 'protect', 'status']);
-        if (windows.length > 0) break;
-        await sleep(500);
-      }
+      await untilProtection(status, ({ windows }) => windows.length > 0);
     });
 
     afterAll(() => project?.remove());
@@ -94,12 +92,7 @@ describe.skipIf(withoutDocker || seconds === 0)(
       project.sql('SELECT pg_switch_wal()');
       await rest;
       await connection.end();
-      const end = Date.now();
-      for (;;) {
-        const { windows } = await project.succeed(['db', 'protect', 'status']);
-        if (Date.parse(windows.at(-1)?.until ?? '') > end + 1000) break;
-        await sleep(500);
-      }
+      await untilSafe(status);
       // In the pause behind a line: what was acknowledged is in, and nothing else was begun.
       const last = lines.length - 1;
       for (const index of spread(moments, last)) {
@@ -126,12 +119,7 @@ describe.skipIf(withoutDocker || seconds === 0)(
         project.sql(`DELETE FROM movements WHERE id % 3 = 0 RETURNING id`).split('\n').length,
       );
       project.sql(`INSERT INTO movements (code, quantity) VALUES ('C1', 1)`);
-      const after = Date.now();
-      for (;;) {
-        const { windows } = await project.succeed(['db', 'protect', 'status']);
-        if (Date.parse(windows.at(-1)?.until ?? '') > after + 1000) break;
-        await sleep(500);
-      }
+      await untilSafe(status);
       const { changes } = await project.succeed(['db', 'history', 'movements']);
       const found = changes.find((change: { deleted: number }) => change.deleted > 0);
       expect(found.deleted).toBe(deleted);

@@ -5,6 +5,7 @@ import { withoutDocker } from '../../../support/docker.js';
 import { faultSteps } from '../../../support/fault-counts.js';
 import { killedAt } from '../../../support/kill-at-step.js';
 import { killsOf } from '../../../support/kills.js';
+import { untilSafe } from '../../../support/protection/until.js';
 import { schemaErrors } from '../../../support/schema.js';
 import { type DatabaseProject, startDatabaseProject } from '../database/fixture.js';
 
@@ -77,14 +78,7 @@ describe.skipIf(withoutDocker)('one table of a moment on Docker', () => {
   afterAll(() => project?.remove());
 
   const restore = (...args: string[]) => project.invctl(['db', 'restore', ...args, '--json']);
-  async function safe(): Promise<void> {
-    const since = Date.now();
-    for (;;) {
-      const { windows } = await project.succeed(['db', 'protect', 'status']);
-      if (Date.parse(windows.at(-1)?.until ?? '') > since + 1000) return;
-      await sleep(1000);
-    }
-  }
+  const safe = () => untilSafe(() => project.succeed(['db', 'protect', 'status']));
   const types = (table: string) =>
     project.sql(
       `SELECT string_agg(attname || ' ' || format_type(atttypid, atttypmod), ', ' ORDER BY attnum)

@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { withoutDocker } from '../../../support/docker.js';
 import { atFullSize } from '../../../support/fault-counts.js';
 import { killedAfterRename } from '../../../support/kill-at-step.js';
+import { untilSafe } from '../../../support/protection/until.js';
 import { startDatabaseProject } from '../database/fixture.js';
 
 /** The lines that `db protect on` writes. */
@@ -34,14 +34,7 @@ describe.skipIf(withoutDocker || !atFullSize)('a protected server on Docker', { 
       const [file, other] = ['compose.yaml', 'compose.override.yaml'].map((name) =>
         join(project.directory, name),
       ) as [string, string];
-      const safe = async () => {
-        const since = Date.now();
-        for (;;) {
-          const status = await project.succeed(['db', 'protect', 'status']);
-          if (Date.parse(status.windows.at(-1)?.until ?? '') > since + 1000) return status;
-          await sleep(1000);
-        }
-      };
+      const safe = () => untilSafe(() => project.succeed(['db', 'protect', 'status']));
       project.sql('CREATE TABLE answers AS SELECT 42 AS answer');
       await project.succeed(['db', 'protect', 'on', '--yes']);
       if (override) {

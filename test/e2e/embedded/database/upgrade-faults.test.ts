@@ -5,6 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { atFullSize, faultSteps } from '../../../support/fault-counts.js';
 import { interruptedAt, killedAfterRename, killedAt, stoppedAt } from '../../../support/kill-at-step.js';
 import { killsOf } from '../../../support/kills.js';
+import { untilSafe } from '../../../support/protection/until.js';
 import { clientPrograms, startUpgradeStack, type UpgradeStack } from './upgrade-stack.js';
 
 const UPGRADE = ['--to', '16', '--yes'];
@@ -118,15 +119,7 @@ describe.skipIf(!clientPrograms)(
       'and a protection is received into as before, until it goes along with the upgrade',
       async () => {
         await stack.succeed(['db', 'protect', 'on', '--yes']);
-        /** Waits until all that was committed before this call can be brought back. */
-        const safe = async () => {
-          const since = Date.now();
-          for (;;) {
-            const status = await stack.succeed(['db', 'protect', 'status']);
-            if (Date.parse(status.windows.at(-1)?.until ?? '') > since) return status;
-            await sleep(500);
-          }
-        };
+        const safe = () => untilSafe(() => stack.succeed(['db', 'protect', 'status']));
         await safe();
         stack.noteState();
         for (const step of ['load', 'switch']) {

@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { contentOf, emptyPlace, type WrittenPlace, writePlace } from '../../../support/protection/place.js';
@@ -54,5 +54,35 @@ describe('the receiver', () => {
         beat; sed -n 's/^covered=//p' "$PLACE/state/now"`,
     );
     expect(byReceiver(folder, written, commands.join('\n'))).toBe('1000\n1000\n1000\n1002\n');
+  });
+
+  it('has a hash of a segment that came in while it made that of another one', async () => {
+    const run = '00000001-0001';
+    const written: WrittenPlace = {
+      bases: [],
+      runs: { [run]: [12] },
+      live: [{ at: ago(100), run }],
+      keepSeconds: 60,
+      covered: now,
+    };
+    await writePlace(folder, written);
+    const sums = join(folder, 'wal', run, 'SHA256SUMS');
+    rmSync(sums, { force: true });
+    const late = '00000001000000000000000D';
+    writeFileSync(join(folder, 'wal', run, `${late}.partial`), 'of the next segment');
+    byReceiver(
+      folder,
+      written,
+      `sha256sum() {
+         [ ! -e ${late}.partial ] || mv ${late}.partial ${late}
+         sleep 0.1
+         command sha256sum "$@"
+       }
+       keep_house
+       keep_house`,
+    );
+    expect(readFileSync(sums, 'utf8')).toMatch(
+      new RegExp(`^[0-9a-f]{64} [ *]00000001000000000000000C\n[0-9a-f]{64} [ *]${late}\n$`),
+    );
   });
 });
