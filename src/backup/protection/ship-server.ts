@@ -8,7 +8,7 @@ import { explainReadError, isPartial, writeFileAtomic } from '../../system/files
 import { type Digest, digestOf } from '../archive-file.js';
 import { assertDigest } from '../archive-reader.js';
 import type { CopyStore, TransferOptions } from '../copy-store.js';
-import type { Base, Segment } from './catalogue.js';
+import type { Base, Segment, SegmentRun } from './catalogue.js';
 import { type CopiedBase, type CopiedRecord, copiedRecordSchema, readCopied, readJson } from './copied.js';
 import {
   baseMark,
@@ -24,6 +24,7 @@ import { presentServer } from './earlier.js';
 import { OpenSegment } from './open-segment.js';
 import { type ProtectionRecord, parseReceiverNote, readBases, readRuns } from './place.js';
 import { pruneCopied } from './prune-copied.js';
+import { type SentEnd, SentEnds } from './sent-ends.js';
 import { findStored, packFile, packingOf, type StoredFile, unpackedName } from './stored-file.js';
 
 const BESIDE = /^(SHA256SUMS|[0-9A-F]{8}\.history)$/;
@@ -90,6 +91,8 @@ export class ServerShipper {
   readonly #constant = new Map<string, string>();
   /** Segments that were sent in pieces, by run and name. */
   readonly #open = new Map<string, OpenSegment>();
+  /** What is there of the runs that ended; undefined: it was not read yet. */
+  #ends: SentEnds | undefined;
   /** The segment that was the newest one at the last {@link shipGrowth}. */
   #followed: (SegmentName & { run: string }) | undefined;
   /** Number of the segment from which on none was left out before {@link #followed}. */
@@ -142,7 +145,9 @@ export class ServerShipper {
         }
         for (const { run: of, file } of beside) if (of === run.name) await this.#shipBeside(of, file);
         for (const segment of run.segments) {
-          if (segment.partial) await this.#shipOpen(segment, state, options);
+          if (segment.partial && !this.#endIsThere(segment)) {
+            await this.#shipOpen(segment, state, options);
+          }
         }
       }
       await this.#writeState(state, there);
@@ -151,6 +156,7 @@ export class ServerShipper {
       const number = live?.segments.reduce((highest, one) => Math.max(highest, one.number), before);
       this.#through = live && number ? { run: live.name, number } : undefined;
       await this.#removeFinished();
+      await this.#noteEnds(runs, state);
       const { covered } = state.now === '' ? {} : parseReceiverNote(state.now);
       return { bases: 0, segments: sent, ...(covered ? { covered } : {}) };
     });
@@ -298,6 +304,7 @@ export class ServerShipper {
     for (const { order } of pieces) this.#lastOrder = Math.max(this.#lastOrder, order);
     this.#sent.clear();
     this.#besideSent.clear();
+    this.#ends ??= await SentEnds.read(this.#input.place, store.address);
     this.#there = there;
     this.#listedAt = Date.now();
     return true;
@@ -373,6 +380,32 @@ export class ServerShipper {
     if (this.#there?.has(name) || pieces.some((one) => one.run === run && one.number === number)) return;
     await this.#assertSameServer();
     await this.#send(name, join(this.#input.place, 'wal', run, file), options);
+  }
+
+  /** Whether all of the last segment of a run that has ended is among the copies, in the present packing. */
+  #endIsThere(segment: Segment): boolean {
+    const end = this.#ends?.get(keyOf(segment));
+    const packing = packingOf({ gzip: true, encrypted: this.#input.recipients.length > 0 });
+    return (
+      end?.changedAt === segment.changedAt.getTime() &&
+      end.pieces.every((name) => this.#there?.has(name) && name.endsWith(packing))
+    );
+  }
+
+  /** Notes which ends of runs are among the copies, and that nothing else of them is. */
+  async #noteEnds(runs: readonly SegmentRun[], state: ReceiverState): Promise<void> {
+    // Was one of them written to meanwhile, its time may be that of a moment before it was read.
+    if ((await this.#readState()).runs !== state.runs) return;
+    const ends = new Map<string, SentEnd>();
+    for (const segment of runs.flatMap((run) => run.segments)) {
+      const key = keyOf(segment);
+      if (!segment.file.endsWith('.partial') || segment.run === liveRun(state)) continue;
+      const open = this.#open.get(key);
+      const known = this.#endIsThere(segment) ? this.#ends?.get(key) : undefined;
+      const pieces = open?.complete ? open.pieces.map(({ name }) => name) : known?.pieces;
+      if (pieces?.length) ends.set(key, { changedAt: segment.changedAt.getTime(), pieces });
+    }
+    await this.#ends?.note(ends);
   }
 
   /** Returns a segment in its stored form: gzip, and encrypted if there are recipients. */

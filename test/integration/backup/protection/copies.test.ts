@@ -1,6 +1,7 @@
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { generateIdentity, identityToRecipient } from 'age-encryption';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { CopyStore } from '../../../../src/backup/copy-store.js';
 import { FolderStore } from '../../../../src/backup/folder-store.js';
@@ -20,6 +21,7 @@ import {
 const { signal } = new AbortController();
 const now = new Date(Math.floor(Date.now() / 1000) * 1000);
 const TIMELINES = 12;
+const ZEROS = Buffer.alloc(SEGMENT_BYTES / 2);
 
 /** Counts what a bucket would be asked for. */
 function counted(store: CopyStore, asked: string[]): CopyStore {
@@ -112,6 +114,40 @@ describe('the copies of a place after many restores', () => {
     asked.length = 0;
     await one.ship({ signal });
     expect(asked.filter((request) => !/^readText protection.json|^folder/.test(request))).toEqual([]);
+  });
+
+  it('get the last segment of a timeline that has ended once, and again only when it is not as it was', async () => {
+    const ended = '0000000B-0001';
+    const name = segmentFile(11, 90, SEGMENT_BYTES);
+    const file = join(place, 'wal', ended, `${name}.partial`);
+    const write = (text: string) => writeFileSync(file, Buffer.concat([Buffer.from(text), ZEROS]));
+    const sent = async (recipients: string[] = []) => {
+      asked.length = 0;
+      await new Shipper({ root: store, project: 'shop', place, recipients, takeOver: false }).ship({
+        signal,
+      });
+      return asked.filter((request) => request.startsWith(`writeBytes wal.${ended}.${name}`)).length;
+    };
+    const pieces = () =>
+      readdirSync(join(away, 'shop-protection')).filter((one) => one.includes(`${name}.piece.`));
+    write('as far as it was received');
+    // The receiver writes it: nobody knows whether what a process before this one read was final.
+    const runs = readFileSync(join(place, 'state', 'runs'), 'utf8');
+    writeFileSync(join(place, 'state', 'runs'), `${runs}1 ${ended}\n`);
+    expect([await sent(), await sent()]).toEqual([1, 1]);
+    writeFileSync(join(place, 'state', 'runs'), runs);
+    expect([await sent(), await sent()]).toEqual([1, 0]);
+    expect(pieces()).toHaveLength(1);
+    // The restore was undone, and made again, while nobody sent copies.
+    write('and some more, after the restore was undone');
+    expect([await sent(), await sent()]).toEqual([1, 0]);
+    rmSync(join(away, 'shop-protection', pieces()[0] as string));
+    expect([await sent(), await sent()]).toEqual([1, 0]);
+    const recipient = await identityToRecipient(await generateIdentity());
+    expect([await sent([recipient]), await sent([recipient])]).toEqual([1, 0]);
+    expect(pieces()).toEqual([expect.stringMatching(/\.gz\.age$/)]);
+    writeFileSync(join(place, 'state', 'copied-ends.json'), '{"address":');
+    expect([await sent([recipient]), await sent([recipient])]).toEqual([1, 0]);
   });
 
   it('name a mark that another program wrote over', async () => {
