@@ -48,7 +48,15 @@ export async function exportSwarm(context: ServiceContext, output?: string): Pro
   const configsFolder = `${basename(name, extname(name))}.configs`;
   const { text, files, definitions: _, ...stack } = swarmStackFile(source, { configsFolder });
   const result = { project: source.project.name, file, ...stack };
-  if (file === STDOUT) return { ...result, written: [], text };
+  if (file === STDOUT) {
+    if (files.length > 0) {
+      const named = files.map(({ path }) => `./${path}`).join(', ');
+      context.warn(
+        `the stack file refers to ${named}, written beside it alone: invctl export swarm -o ${DEFAULT_STACK_FILE}`,
+      );
+    }
+    return { ...result, written: [], text };
+  }
   await refuseForeign(file);
   const written = [{ path: file, content: text }];
   for (const { path, content } of files) written.push({ path: join(dirname(file), path), content });

@@ -1,5 +1,5 @@
 import { imageName } from '../../project/model.js';
-import { plain, type TreeNode } from '../../project/tree.js';
+import { plain, type TreeMap, type TreeNode } from '../../project/tree.js';
 import { type ExportSource, keysOf, oneShots, serviceTree, withoutSecrets } from '../source.js';
 import { writtenEnvironment } from './environment.js';
 import type { Json } from './json.js';
@@ -145,11 +145,17 @@ export function exportService(source: ExportSource, name: string, parts: StackPa
   if (mounts.length > 0) service.out.volumes = mounts;
   resources(service, tree);
   endpoint(service, tree);
+  nodeName(service, tree);
   restartPolicy(service, tree, oneShots(source).has(name));
   updates(service, tree);
   placement(service, tree);
   const deploy = withoutSecrets(source, parts.losses, service.deploy, `services.${name}.deploy`, tree);
   return { ...service.out, deploy };
+}
+
+/** A task of each node tells of its node: by its name, what it measures or prints can be told from the others'. */
+function nodeName({ out, deploy }: WrittenService, tree: TreeMap): void {
+  if (deploy.mode === 'global' && !tree.entries.has('network_mode')) out.hostname ??= '{{.Node.Hostname}}';
 }
 
 /** Returns the secrets or configs of a service: Swarm accepts targets below /run/secrets by their name. */

@@ -1,7 +1,7 @@
 import { mapAt, plain, type TreeMap, textAt } from '../../project/tree.js';
 import { type ExportSource, keysOf, type Loss, Losses, type SecretVariable } from '../source.js';
 import { yamlDocument } from '../yaml-text.js';
-import { CarriedConfigs, type ConfigFile, exportedConfigs } from './configs.js';
+import { CarriedConfigs, type ConfigFile, exportedConfigs, WrittenConfigs } from './configs.js';
 import { Asked, type Json, networkName } from './json.js';
 import { nameInSwarm } from './names.js';
 import { type ExportedSecret, exportedSecrets } from './secrets.js';
@@ -28,7 +28,7 @@ export interface StackFile {
 }
 
 export interface StackOptions {
-  /** Folder for the files of inline configs, relative to the stack file. */
+  /** Folder for inline configs, and for files that mean something else in a Swarm, relative to the stack file. */
   configsFolder: string;
   /**
    * Returns more labels of a service, from its definition. They are set only on the service, so they do not
@@ -52,7 +52,8 @@ export function swarmStackFile(
   const nodeLabels = new Set<string>();
   const services: Record<string, Json> = {};
   const predefined = new Set<string>();
-  const carried = new CarriedConfigs(project.name);
+  const beside = new WrittenConfigs(source, losses, configsFolder);
+  const carried = new CarriedConfigs(project.name, beside);
   for (const name of Object.keys(project.services)) {
     const parts = { losses, variables, nodeLabels, predefined, configs: carried };
     services[name] = exportService(source, name, parts);
@@ -64,7 +65,7 @@ export function swarmStackFile(
     }
   }
   const secrets = exportedSecrets(source, losses);
-  const configs = exportedConfigs(source, losses, configsFolder);
+  const configs = exportedConfigs(source, losses, beside);
   const labelled = Object.entries(services).map(([name, definition]) => [
     name,
     withLabels(definition, labels(definition)),
@@ -74,7 +75,7 @@ export function swarmStackFile(
     networks: networksOf(source, losses, predefined),
     volumes: volumesOf(source, losses),
     secrets: Object.fromEntries(secrets.map(({ key, written }) => [key, written])),
-    configs: { ...configs.written, ...carried.written },
+    configs: { ...configs, ...carried.written },
   };
   for (const [key, node] of keysOf(loaded.tree)) {
     if (!TOP_LEVEL.has(key)) losses.lost(key, node, `Swarm knows no \`${key}\``);
@@ -85,7 +86,7 @@ export function swarmStackFile(
     definitions: services,
     secrets,
     variables,
-    files: configs.files,
+    files: beside.files,
     nodeLabels: [...nodeLabels],
     losses: losses.all,
   };

@@ -56,7 +56,7 @@ async function has(program: string): Promise<boolean> {
 
 const API = '{job="api",instance="172.20.0.3:5003"}';
 const REQUESTS = 'job="api",instance="172.20.0.3:5003",method="GET",route="/api/v1/items"';
-const EXT4 = '{job="node",device="/dev/vda",fstype="ext4",mountpoint="/"}';
+const EXT4 = '{job="node",instance="node-exporter:9100",device="/dev/vda",fstype="ext4",mountpoint="/"}';
 const SESSIONS = 'job="postgres",datname="shop",state="active",usename="postgres"';
 
 const EXPIRY = 'probe_ssl_earliest_cert_expiry{job="certificate",instance="shop.localhost"}';
@@ -113,6 +113,15 @@ interface Fault {
 const FAULTS: Readonly<Record<string, Fault>> = {
   ApiDown: { series: { [`up${API}`]: '1x90 0x30' } },
   ApiRestarting: { series: { [`process_start_time_seconds${API}`]: '1000x100 1100+120x20' } },
+  ApiReplaced: {
+    // One that answers, and another one each two minutes.
+    series: Object.fromEntries(
+      [0, 1, 2, 3, 4, 5, 6, 7].map((index) => [
+        `up{job="api",instance="10.0.1.${index}:5003"}`,
+        `_x${105 + index * 2} 1x1 stale`,
+      ]),
+    ),
+  },
   ApiErrors: {
     series: { [`http_request_duration_seconds_count{${REQUESTS},status="500"}`]: '0+3x90 273+60x30' },
   },
@@ -153,6 +162,8 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   },
   DiskNearlyFull: { series: { [`node_filesystem_avail_bytes${EXT4}`]: '50x90 6x30' } },
   TargetDown: { series: { 'up{job="postgres",instance="postgres-exporter:9187"}': '1x90 0x30' } },
+  // A node of a Swarm that is away: its address is no target any more.
+  MachineNotMeasured: { series: { 'up{job="node",instance="10.0.1.9:9100"}': '1x100 stale' } },
   AlertsNotDelivered: {
     series: {
       'alertmanager_notifications_failed_total{job="alertmanager",integration="webhook"}': '0x80 0+1x40',
@@ -243,6 +254,11 @@ describe('the alerts of --monitoring', () => {
       'up{job="api",instance="172.20.0.9:5003"}': '1x120',
       'process_start_time_seconds{job="api",instance="172.20.0.9:5003"}': '2000x120',
     };
+    const replaced = Object.fromEntries([
+      [`up${API}`, '1x110 stale'],
+      ...[1, 2, 3].map((index) => [`up{job="api",instance="10.0.1.${index}:5003"}`, '1x110 stale']),
+      ...[5, 6, 7, 8].map((index) => [`up{job="api",instance="10.0.1.${index}:5003"}`, '_x111 1x8']),
+    ]);
     const protectedAlone = {
       'invctl_backup_taken_timestamp_seconds{job="node",project="shop"}': null,
     };
@@ -253,6 +269,8 @@ describe('the alerts of --monitoring', () => {
         scenario('a project that started four minutes ago', { [LINES]: '_x116 0x4' }, []),
         scenario('a store that starts anew', { [LINES]: '0+1x110 0+1x9' }, []),
         scenario('a store that is away', { [LINES]: '0+1x60 _x60' }, []),
+        scenario('a deployment of four replicas in a Swarm', replaced, []),
+        scenario('a node that was removed long ago', { 'up{job="node",instance="gone"}': '1x5 stale' }, []),
       ]),
     ).toBe('');
   });
@@ -287,6 +305,29 @@ describe('the alerts of --monitoring', () => {
       'The one of shop is 2h 0m 0s old. Take one: invctl db backup; every night: invctl db schedule --install';
     expect(await judge([said(right)])).toBe('');
     expect(await judge([said(right.replace('2h', '3h'))])).toContain('FAILED');
+  });
+
+  it('name the machine whose disk is full where several are measured', async ({ skip }) => {
+    skip(!(await has('promtool')), NO_PROMTOOL);
+    const said = async (more: Record<string, string>, where: string) => {
+      const series = { ...FAULTS.DiskNearlyFull?.series, ...more };
+      const { promql_expr_test: _, ...full } = scenario('a full disk', series, []);
+      const exp_labels = { severity: 'critical', job: 'node', instance: 'node-exporter:9100' };
+      const exp_annotations = {
+        summary: 'A disk is nearly full',
+        description: `${where} has 6% left. See what is large: invctl doctor; old backups: invctl db prune`,
+      };
+      const of = { device: '/dev/vda', fstype: 'ext4', mountpoint: '/' };
+      const exp_alerts = [{ exp_labels: { ...exp_labels, ...of }, exp_annotations }];
+      return judge([
+        { ...full, alert_rule_test: [{ eval_time: '2h', alertname: 'DiskNearlyFull', exp_alerts }] },
+      ]);
+    };
+    expect(await said({}, '/')).toBe('');
+    const other = { 'up{job="node",instance="10.0.1.9:9100"}': '1x120' };
+    expect(await said(other, '/ of node-exporter:9100')).toBe('');
+    const name = { 'node_uname_info{job="node",instance="node-exporter:9100",nodename="db-1"}': '1x120' };
+    expect(await said({ ...other, ...name }, '/ of db-1')).toBe('');
   });
 
   it('judge a certificate by how long such a one lives', async ({ skip }) => {
