@@ -6,6 +6,7 @@ import { kubernetesManifests, type Manifests } from '../export/k8s/manifests.js'
 import type { DatabaseForm } from '../export/k8s/part.js';
 import type { ExportSource } from '../export/source.js';
 import { type StackFile, swarmStackFile } from '../export/swarm/stack-file.js';
+import { assertImageNames } from '../project/image-name.js';
 import { loadProject } from '../project/loaded-project.js';
 import { modelProject } from '../project/read.js';
 import { secretValues } from '../project/secret-values.js';
@@ -138,12 +139,16 @@ async function removeStale(folder: string, current: ReadonlySet<string>): Promis
   return removed;
 }
 
-/** The project as Compose reads it on this machine, with its env files. */
+/**
+ * The project as Compose reads it on this machine, with its env files.
+ * @throws UserError IMAGE_NAME_REFUSED; exit code 4 for a project that Compose refuses
+ */
 export async function exportSource(context: ServiceContext): Promise<ExportSource> {
   const location = context.project();
   const loaded = loadProject(location, context.env);
   const { project, warnings } = modelProject(loaded, location);
   for (const warning of warnings) context.warn(warning);
+  assertImageNames(project, Object.values(project.services));
   const { services } = await readSettings(location);
   const found = postgresServices(project).map(({ name }) => name);
   const database = services.database ?? (found.length === 1 ? found[0] : undefined);

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { CommandError, UserError } from '../../errors.js';
 import { dockerfilePath } from '../../project/build-context.js';
+import { assertImageNames } from '../../project/image-name.js';
 import type { ProjectLocation } from '../../project/locate.js';
 import { type ComposeProject, type ComposeService, imageName } from '../../project/model.js';
 import type { BuildOptions, BuildResult, BuildStep } from '../engine.js';
@@ -40,7 +41,7 @@ export async function buildAndMeasure(
   );
 }
 
-/** @throws UserError BUILD_FAILED with the last lines of the log */
+/** @throws UserError IMAGE_NAME_REFUSED before anything is built; BUILD_FAILED with the last lines of the log */
 export async function buildImages(
   docker: Docker,
   location: ProjectLocation,
@@ -52,6 +53,7 @@ export async function buildImages(
     (service) => service.build && (options.services.length === 0 || options.services.includes(service.name)),
   );
   if (services.length === 0) return { services, steps: [], seconds: 0 };
+  assertImageNames(project, services);
   const images = new BuiltImages(docker, location, withArguments(project, options.args));
   const noteBuilt = await images.begin(services.map(({ name }) => name));
   const steps: BuildStep[] = [];

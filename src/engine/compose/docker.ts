@@ -1,4 +1,5 @@
 import { CommandError } from '../../errors.js';
+import { isImageName } from '../../project/image-name.js';
 import type { ProcessRunner, RunOptions, RunResult } from '../../system/process.js';
 import type { ContainerInspect } from '../survey.js';
 import * as argv from './argv.js';
@@ -55,7 +56,8 @@ export function createDocker(processes: ProcessRunner, env: NodeJS.ProcessEnv): 
   }
 
   async function images(names: readonly string[]): Promise<Map<string, ImageInspect>> {
-    const wanted = [...new Set(names)];
+    // For one name that the engine refuses, it would tell of no other.
+    const wanted = [...new Set(names)].filter(isImageName);
     const socket = engineSocket(env);
     if (socket) {
       const found = await imagesBySocket(socket, wanted).catch(() => undefined);

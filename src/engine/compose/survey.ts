@@ -1,4 +1,5 @@
 import { CommandError } from '../../errors.js';
+import { isImageName } from '../../project/image-name.js';
 import type { ProjectLocation } from '../../project/locate.js';
 import type { ProcessRunner, RunOptions, RunResult } from '../../system/process.js';
 import { LABEL_ONE_OFF, LABEL_PROJECT, LABEL_SERVICE } from '../labels.js';
@@ -195,8 +196,10 @@ async function readImages(
   names: readonly string[],
 ): Promise<Map<string, SurveyedImage>> {
   const found = new Map<string, SurveyedImage>();
-  if (names.length === 0) return found;
-  const images = await client.inspect<SurveyedImage>(argv.inspectImages(names));
+  // For one name that the engine refuses, it would tell of no other.
+  const possible = names.filter(isImageName);
+  if (possible.length === 0) return found;
+  const images = await client.inspect<SurveyedImage>(argv.inspectImages(possible));
   for (const image of images) {
     found.set(image.Id, image);
     for (const tag of image.RepoTags ?? []) found.set(tag, image);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { swarmStackFile } from '../../../src/export/swarm/stack-file.js';
-import { exportSource } from '../../../src/services/export.js';
+import { exportSource, exportSwarm } from '../../../src/services/export.js';
 import { folderContext } from '../../support/architecture/folder-context.js';
 import { bareShell, withProject } from '../../support/project/project-on-disk.js';
 
@@ -148,4 +148,16 @@ it('a service of each node has the name of its node', async () => {
     undefined,
     undefined,
   ]);
+});
+
+it('a stack file on stdout says which files it lacks', async () => {
+  await withProject({ 'compose.yaml': COMPOSE, 'prometheus/prometheus.yml': SCRAPED }, async (directory) => {
+    const warnings: string[] = [];
+    const context = { ...folderContext(directory, SHELL), warn: (text: string) => warnings.push(text) };
+    await exportSwarm(context, '-');
+    expect(warnings).toEqual([expect.stringMatching(/prometheus\.yml_\w+, written beside it alone/)]);
+    warnings.length = 0;
+    await exportSwarm(context);
+    expect(warnings).toEqual([]);
+  });
 });

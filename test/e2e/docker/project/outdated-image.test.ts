@@ -156,3 +156,34 @@ describe.skipIf(withoutDocker)('what enters a build', () => {
     expect(ours?.sort()).toEqual(found.sort());
   });
 });
+
+describe.skipIf(withoutDocker)('an image that Docker refuses by its name', () => {
+  it('is told with what to type, and hides no other image', async () => {
+    const project = await createDockerProject(
+      'name: NAME\nservices:\n  Web: {build: ./app}\n  other: {image: "debian:trixie-slim"}\n',
+    );
+    try {
+      await mkdir(join(project.folder, 'app'));
+      await project.write('app/Dockerfile', 'FROM debian:trixie-slim\nCMD ["sleep", "infinity"]\n');
+      for (const args of [
+        ['up'],
+        ['build'],
+        ['export', 'swarm'],
+        ['export', 'k8s'],
+        ['deploy', 'swarm', '--dry-run'],
+      ]) {
+        const { code, document } = await project.json(args);
+        if (args[0] === 'deploy' && document.error.code === 'SWARM_ABSENT') continue;
+        expect([args, code, document.error.code]).toEqual([args, 4, 'IMAGE_NAME_REFUSED']);
+        expect(document.error.hint).toContain(`image: ${project.name}-web`);
+      }
+      const { document } = await project.json(['doctor']);
+      const crashed = document.data.checks.filter(
+        ({ outcome }: { outcome: string }) => outcome === 'crashed',
+      );
+      expect(crashed).toEqual([]);
+    } finally {
+      await project.remove();
+    }
+  });
+});
