@@ -1,4 +1,5 @@
 import { shellWord } from '../system/argv.js';
+import { formatLsn, type Lsn } from './wal.js';
 
 /** Point at which recovery stops. */
 export type RecoveryTarget =
@@ -7,7 +8,9 @@ export type RecoveryTarget =
   /** After the last commit up to this moment. */
   | { kind: 'moment'; at: Date }
   /** Before the commit of this transaction. */
-  | { kind: 'before'; transaction: string };
+  | { kind: 'before'; transaction: string }
+  /** Before the record at this position. */
+  | { kind: 'position'; lsn: Lsn };
 
 /**
  * Returns lines for `postgresql.auto.conf` that recover a base to a target, from which the server goes on. They
@@ -56,6 +59,8 @@ function targetSettings(target: RecoveryTarget): Record<string, string> {
       };
     case 'before':
       return { recovery_target_xid: target.transaction, recovery_target_inclusive: 'off' };
+    case 'position':
+      return { recovery_target_lsn: formatLsn(target.lsn), recovery_target_inclusive: 'off' };
   }
 }
 

@@ -29,7 +29,7 @@ export function databaseMissing(name: string, initialised = name): UserError {
   return new UserError({
     code: 'DATABASE_MISSING',
     message: `the server has no database "${name}"${other}`,
-    hint: `invctl db restore FILE      (makes it from a backup; invctl db list shows them)${rename}\ninvctl doctor --only db.database-missing      (what is there)`,
+    hint: `invctl db restore FILE      (makes it from a backup; invctl db list shows them)${rename}\ninvctl db history TABLE      (with db protect on: what dropped it, and how it comes back)\ninvctl doctor --only db.database-missing      (what is there)`,
     details: { database: name },
   });
 }

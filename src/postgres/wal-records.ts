@@ -5,7 +5,7 @@ import type { Lsn } from './wal.js';
  * Reads from the write-ahead log which transaction changed which file, and when it was committed. pg_waldump
  * does this too, but not every image has it, and no bare server. The structures that are read here are the
  * same from PostgreSQL 9.5 to 18 (xlogrecord.h, xlog_internal.h, heapam_xlog.h, xact.h, standbydefs.h,
- * storage_xlog.h).
+ * storage_xlog.h, dbcommands_xlog.h).
  */
 
 const PAGE = 8192;
@@ -26,6 +26,7 @@ const LONG = 2;
 const XLOG = 0;
 const TRANSACTION = 1;
 const STORAGE = 2;
+const DATABASE = 4;
 const STANDBY = 8;
 const HEAP2 = 9;
 const HEAP = 10;
@@ -47,6 +48,10 @@ export type WalEvent =
   /** An ACCESS EXCLUSIVE lock of a relation, by its oid: taken by TRUNCATE, DROP, ALTER and others. */
   | { kind: 'locked'; xid: number; database: number; relation: number }
   | { kind: 'commit'; xid: number; lsn: Lsn; at: Date; parts: number[]; dropped: RelationFile[] }
+  /** A row of a catalogue that all databases share was deleted, or overwritten in its place. */
+  | { kind: 'shared row'; xid: number; lsn: Lsn; file: number; row: number; inPlace: boolean }
+  /** The files of a database were removed, before its DROP is committed. */
+  | { kind: 'files removed'; xid: number; lsn: Lsn }
   /** No transaction with an id from `next` on has an earlier entry. */
   | { kind: 'snapshot'; next: number };
 
@@ -107,6 +112,7 @@ export function readStretch(
       resource === HEAP ||
       resource === HEAP2 ||
       resource === STORAGE ||
+      resource === DATABASE ||
       resource === STANDBY;
     const record = wanted ? log.read(at, total) : undefined;
     const end = record?.end ?? (wanted ? undefined : log.endOf(at, total));
@@ -222,9 +228,16 @@ function tellRecord(record: Buffer, place: Place, tell: (event: WalEvent) => voi
   const operation = info & 0x70;
   if (resource === HEAP) {
     const kind = HEAP_OPERATIONS[operation];
-    if (!kind) return;
+    const inPlace = operation === HEAP_IN_PLACE;
+    if (!kind && !inPlace) return;
     const { file, main } = parts(record);
     if (!file) return;
+    if (file.database === 0 && (inPlace || kind === 'deleted')) {
+      // The number of the row in its page: first in xl_heap_inplace, after xmax in xl_heap_delete.
+      const row = main.readUInt16LE(inPlace ? 0 : 4);
+      tell({ kind: 'shared row', xid, lsn: place.lsn, file: file.file, row, inPlace });
+    }
+    if (!kind) return;
     // Removed by the transaction itself, as an INSERT … ON CONFLICT does after it lost a race
     // (XLH_DELETE_IS_SUPER).
     const undone = kind === 'deleted' && main.length > 7 && ((main[7] as number) & 8) !== 0;
@@ -244,6 +257,9 @@ function tellRecord(record: Buffer, place: Place, tell: (event: WalEvent) => voi
     const { main } = parts(record);
     if (main.length >= 16 && main.readInt32LE(12) === 0)
       tell({ kind: 'created', xid, file: fileAt(main, 0) });
+  } else if (resource === DATABASE) {
+    // XLOG_DBASE_DROP, from PostgreSQL 15 on.
+    if ((info & 0xf0) === 0x20) tell({ kind: 'files removed', xid, lsn: place.lsn });
   } else if (resource === STANDBY) {
     tellStandby(record, info & 0xf0, tell);
   } else if (operation === 0x00 || operation === 0x30) {
@@ -258,6 +274,9 @@ const HEAP_OPERATIONS: Record<number, 'inserted' | 'updated' | 'deleted' | undef
   32: 'updated',
   64: 'updated',
 };
+
+/** XLOG_HEAP_INPLACE */
+const HEAP_IN_PLACE = 0x70;
 
 function tellStandby(record: Buffer, operation: number, tell: (event: WalEvent) => void): void {
   const { main } = parts(record);

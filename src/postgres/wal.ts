@@ -20,6 +20,11 @@ export function parseLsn(text: string): Lsn {
   return (BigInt(`0x${high}`) << 32n) + BigInt(`0x${low}`);
 }
 
+/** As PostgreSQL writes it: `0/2000028`. */
+export function formatLsn(lsn: Lsn): string {
+  return `${(lsn >> 32n).toString(16)}/${(lsn & 0xffff_ffffn).toString(16)}`.toUpperCase();
+}
+
 /**
  * Parses the name of a segment's file; undefined for any other file.
  * @param segmentBytes the server's `wal_segment_size`.

@@ -28,7 +28,9 @@ export type Wanted =
       /** Transactions that dropped any table: the oids that exist now. */
       existing: ReadonlySet<number>;
       database: number;
-    };
+    }
+  /** Transactions that dropped any database. */
+  | { database: null };
 
 interface Committed extends TableChange {
   xids: number[];
@@ -101,6 +103,7 @@ export class TableChanges {
     for (const event of events.toReversed()) {
       if (event.kind === 'created' && event.file.database === database) this.#created(event);
     }
+    if (database === null) this.#droppedDatabases(events);
     if ('existing' in this.#wanted) this.#droppedTables(this.#wanted.existing);
     for (const file of this.#files.keys()) {
       for (const event of rows.get(file) ?? []) this.#rows(event);
@@ -173,6 +176,15 @@ export class TableChanges {
       // TRUNCATE and each rewrite of a table make as many files as they drop.
       if (one.touched || one.dropped.length <= one.created.length) continue;
       if ([...one.locked].every((oid) => existing.has(oid) || one.created.includes(oid))) continue;
+      one.whole = 'dropped';
+      this.#touch(one);
+    }
+  }
+
+  #droppedDatabases(events: readonly WalEvent[]): void {
+    for (const event of events) {
+      const one = event.kind === 'files removed' ? this.#committed.get(event.xid) : undefined;
+      if (!one) continue;
       one.whole = 'dropped';
       this.#touch(one);
     }

@@ -66,9 +66,10 @@ export default command({
         onProgress: (bytes, expected) => line.show('read the WAL', { bytes, expected }),
       });
       line.done(`${formatBytes(history.bytes)} of WAL read`);
+      const { databaseGone: _gone, ...data } = history;
       return {
         data: {
-          ...history,
+          ...data,
           from: history.from?.toISOString() ?? null,
           more: history.more || history.changes.length > limit,
           changes: history.changes.slice(0, limit).map((change) => ({
@@ -86,21 +87,22 @@ export default command({
   },
 });
 
-function describe({ table: name, exists, changes, more, from }: History, limit: number): string {
+function describe(history: History, limit: number): string {
+  const { table: name, exists, databaseGone, changes, more, from } = history;
   const back = from === null ? 'no WAL was received' : `looked back until ${sayMoment(from)}`;
   const all = historyLines(changes);
   const lines = all.slice(0, limit);
   const accident = likelyAccident(lines);
-  if (!accident) {
-    return exists
-      ? `no change of ${name} is known; ${back}\nfurther back:  ${formatArgv(['invctl', 'db', 'history', name, '--since', '7d-ago'])}`
-      : `there is no table ${name}, and none was dropped; ${back}`;
-  }
+  if (!accident) return sayNone(history, back);
   const transaction = String(accident.transaction);
   const before = ['invctl', 'db', 'restore', '--to-before', transaction];
   const cell = (rows: number) => (rows === 0 ? '' : rows.toLocaleString('en'));
   return [
-    ...(exists ? [] : [`there is no table ${name} now; these transactions dropped a table:`]),
+    ...(databaseGone === undefined
+      ? exists
+        ? []
+        : [`there is no table ${name} now; these transactions dropped a table:`]
+      : [`the server has no database ${databaseGone} now; these transactions dropped a database:`]),
     table(
       ['COMMITTED', 'TRANSACTION', 'INSERTED', 'UPDATED', 'DELETED', ''],
       lines.map((line) => [
@@ -113,9 +115,19 @@ function describe({ table: name, exists, changes, more, from }: History, limit: 
       ]),
     ),
     more || all.length > limit ? `there may be more:  --limit 100, --since 7d-ago` : back,
-    `the table as it was before ${transaction}:  ${formatArgv([...before, '--table', name])}`,
-    `the whole database:  ${formatArgv(before)}`,
+    ...(databaseGone === undefined
+      ? [`the table as it was before ${transaction}:  ${formatArgv([...before, '--table', name])}`]
+      : []),
+    `the whole ${databaseGone === undefined ? 'database' : 'server'}:  ${formatArgv(before)}`,
   ].join('\n');
+}
+
+function sayNone({ table: name, exists, databaseGone }: History, back: string): string {
+  if (databaseGone !== undefined)
+    return `the server has no database ${databaseGone}, and none was dropped; ${back}`;
+  return exists
+    ? `no change of ${name} is known; ${back}\nfurther back:  ${formatArgv(['invctl', 'db', 'history', name, '--since', '7d-ago'])}`
+    : `there is no table ${name}, and none was dropped; ${back}`;
 }
 
 function sayAlike({ transactions, first }: HistoryLine): string {

@@ -1,8 +1,10 @@
 import type { Context } from '../../cli/context.js';
 import { TransferLine } from '../../output/transfer-line.js';
-import { formatDuration } from '../../output/units.js';
+import { count, formatBytes, formatDuration } from '../../output/units.js';
+import type { RowDifference } from '../../services/database/restored.js';
 import { sayMoment, type Target } from '../../services/protection/moment.js';
 import { type RestoredTo, type RestoreToPreview, restoreTo } from '../../services/protection/restore-to.js';
+import type { DatabaseDifference, ServerDifference } from '../../services/protection/whole-server.js';
 import { rowTable } from './row-table.js';
 
 /** `db restore --to` and `--to-before`. */
@@ -41,15 +43,52 @@ export function isoOrNull(at: Date | null): string | null {
   return at === null ? null : at.toISOString();
 }
 
-function describePreview({ database, rows, lastCommit, compared }: RestoreToPreview): string {
+function describePreview({ database, rows, lastCommit, compared, server }: RestoreToPreview): string {
   const last = lastCommit === null ? 'nothing since the base backup' : sayMoment(lastCommit);
+  const difference = compared
+    ? describeRows(database, rows)
+    : `what ${database} would have:\n${rowTable(rows)}`;
+  return [
+    `the last transaction that is brought back: ${last}`,
+    difference,
+    ...(server ? describeServer(server) : []),
+  ].join('\n');
+}
+
+function describeRows(database: string, rows: readonly RowDifference[]): string {
   const changed = rows.filter(({ before, after }) => before !== after);
-  const difference = !compared
-    ? `what ${database} would have:\n${rowTable(rows)}`
-    : changed.length === 0
-      ? `every table of ${database} has as many rows as now`
-      : `${database} as it would be:\n${rowTable(changed)}`;
-  return `the last transaction that is brought back: ${last}\n${difference}`;
+  return changed.length === 0
+    ? `every table of ${database} has as many rows as now`
+    : `${database} as it would be:\n${rowTable(changed)}`;
+}
+
+/** What goes back with the project's database. */
+function describeServer({ databases, roles }: ServerDifference): string[] {
+  const same = databases.filter((one) => isSame(one)).map(({ name }) => name);
+  const named = (what: string, names: readonly string[]) =>
+    names.length === 0 ? [] : [`${what}: ${names.join(', ')}`];
+  return [
+    ...(databases.length === 0
+      ? []
+      : [`what else is in the server goes back, too: ${count(databases.length, 'database')}`]),
+    ...databases.filter((one) => !isSame(one)).map(describeDatabase),
+    ...named('every table has as many rows as now', same),
+    ...named('roles that are removed', roles.gone),
+    ...named('roles that come back', roles.back),
+    ...named('roles that get the password of then', roles.password),
+  ];
+}
+
+function isSame({ bytesBefore, bytesAfter, rows }: DatabaseDifference): boolean {
+  const there = bytesBefore !== null && bytesAfter !== null;
+  return there && rows?.every(({ before, after }) => before === after) === true;
+}
+
+function describeDatabase({ name, bytesBefore, bytesAfter, rows }: DatabaseDifference): string {
+  if (bytesAfter === null)
+    return `${name} is removed, with all that is in it (${formatBytes(bytesBefore ?? 0)})`;
+  if (bytesBefore === null) return `${name} comes back (${formatBytes(bytesAfter)})`;
+  return rows ? describeRows(name, rows) : `${name} (${formatBytes(bytesBefore)}): its rows are not counted`;
 }
 
 function describe({ restored, lastCommit, restarted, previous }: RestoredTo): string {

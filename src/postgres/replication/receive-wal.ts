@@ -11,8 +11,8 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { type Lsn, parseLsn, parseSegment, segmentFile, segmentOf } from '../wal.js';
-import { ask, connect, formatLsn } from './server.js';
+import { formatLsn, type Lsn, parseLsn, parseSegment, segmentFile, segmentOf } from '../wal.js';
+import { ask, connect } from './server.js';
 
 const STATUS_MS = 1000;
 /** Microseconds from 1970 to 2000. */

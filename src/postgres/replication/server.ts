@@ -1,5 +1,4 @@
 import type { Client } from 'pg';
-import type { Lsn } from '../wal.js';
 
 /**
  * The parts of a connection that pg's types do not declare: the streaming replication protocol, as described
@@ -44,8 +43,4 @@ export async function ask(client: Client, text: string): Promise<(string | null)
   });
   const results = (Array.isArray(answer) ? answer : [answer]) as { rows: (string | null)[][] }[];
   return results.map(({ rows }) => rows);
-}
-
-export function formatLsn(lsn: Lsn): string {
-  return `${(lsn >> 32n).toString(16)}/${(lsn & 0xffff_ffffn).toString(16)}`.toUpperCase();
 }

@@ -7,12 +7,15 @@ import {
 } from '../../backup/protection/catalogue.js';
 import { UserError } from '../../errors.js';
 import type { RecoveryTarget } from '../../postgres/recovery-settings.js';
+import type { Lsn } from '../../postgres/wal.js';
 import { sayMoment, type Target } from './moment.js';
 
 /** The target of a recovery, and the base and WAL that it uses. */
 export interface Choice {
   plan: RecoveryPlan;
   target: RecoveryTarget;
+  /** Position of the commit before which it stops; absent: it stops at a moment, or at the end. */
+  commit?: Lsn;
 }
 
 /**

@@ -33,6 +33,8 @@ export interface History {
   table: string;
   /** False: there is no such table, and the changes are those of every table that was dropped. */
   exists: boolean;
+  /** The project's database, where the server does not have it: the changes are those of every database that was dropped. */
+  databaseGone?: string;
   /** Newest first. */
   changes: TableChange[];
   /** True: there may be more changes, further back. */
@@ -55,7 +57,7 @@ export async function tableHistory(context: ServiceContext, input: HistoryInput)
   const options = { applicationName: 'invctl db history', signal: context.signal };
   const { wanted, table, near } = await withSession(database, options, (session) =>
     whatToLookFor(session, input.table),
-  );
+  ).catch(unlessGone(input.table));
   if (near !== undefined) context.warn(`there is no table ${table} now: did you mean ${near}?`);
   const catalogue = await readCatalogue(place, record);
   const changes = new TableChanges(wanted);
@@ -72,6 +74,7 @@ export async function tableHistory(context: ServiceContext, input: HistoryInput)
   return {
     table,
     exists: 'tables' in wanted,
+    ...(wanted.database === null ? { databaseGone: database.name } : {}),
     changes: found.slice(0, input.limit).filter(({ committedAt }) => committedAt >= input.since),
     more: found.length > input.limit || read.stopped,
     from: read.from,
@@ -79,11 +82,14 @@ export async function tableHistory(context: ServiceContext, input: HistoryInput)
   };
 }
 
-/** @returns `near`: where there is no such table, one that may be meant. */
-async function whatToLookFor(
-  session: Session,
-  typed: string,
-): Promise<{ wanted: Wanted; table: string; near?: string | undefined }> {
+interface Looked {
+  wanted: Wanted;
+  table: string;
+  /** Where there is no such table, one that may be meant. */
+  near?: string | undefined;
+}
+
+async function whatToLookFor(session: Session, typed: string): Promise<Looked> {
   const { database } = await onlyRow<{ database: number }>(
     session,
     'SELECT oid::bigint AS database FROM pg_database WHERE datname = current_database()',
@@ -107,6 +113,14 @@ async function whatToLookFor(
       near: nearest(typed.replace(/^.*\./, ''), names),
     };
   }
+}
+
+/** Without the database, what dropped it is to be found. */
+function unlessGone(table: string) {
+  return (error: unknown): Looked => {
+    if (!(error instanceof UserError && error.code === 'DATABASE_MISSING')) throw error;
+    return { wanted: { database: null }, table };
+  };
 }
 
 interface Reading extends Pick<HistoryInput, 'since' | 'onProgress'> {
@@ -162,7 +176,7 @@ async function readBack(
 }
 
 /** A segment's bytes, compressed or not. Undefined: it was removed since it was listed. */
-async function openSegment(
+export async function openSegment(
   place: string,
   { run, file }: Segment,
   opener: Opener,

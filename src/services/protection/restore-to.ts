@@ -18,6 +18,7 @@ import { countRows } from '../../postgres/facts.js';
 import { imageOfMajor, postgresImage } from '../../postgres/image.js';
 import { withSession } from '../../postgres/open-session.js';
 import { waitingBriefly, withMaintenance } from '../../postgres/server-sessions.js';
+import type { SessionOptions } from '../../postgres/session.js';
 import { startDatabase } from '../../postgres/start-database.js';
 import { allEnded } from '../../system/all-ended.js';
 import { withProjectLock } from '../../system/lock.js';
@@ -49,6 +50,8 @@ import {
   type ScratchServer,
   transactionNotFound,
 } from './scratch-server.js';
+import { stopBeforeDrop } from './stop-before-drop.js';
+import { compareServers, type ServerDifference } from './whole-server.js';
 
 const RESTORE_TO = 'db restore --to';
 /** In bytes: a segment of WAL. */
@@ -111,6 +114,8 @@ export interface RestoreToPreview {
   rows: RowDifference[];
   /** False: the live database cannot be counted. */
   compared: boolean;
+  /** What else changes in the server; undefined: the live one cannot be read. */
+  server: ServerDifference | undefined;
 }
 
 export interface RestoreToInput {
@@ -146,6 +151,9 @@ export async function restoreTo(context: ServiceContext, input: RestoreToInput):
         countLive(context, database),
       ]);
       const rows = compareRows(before ?? [], after);
+      const server = await inScratch(context, scratch, () =>
+        compareServers(context, database, scratch.database, sessionOptions(context)),
+      );
       const { lastCommit } = scratch;
       await input.confirm({
         moment,
@@ -153,6 +161,7 @@ export async function restoreTo(context: ServiceContext, input: RestoreToInput):
         database: database.name,
         rows,
         compared: before !== undefined,
+        server,
       });
       input.onStep?.('settle');
       await inScratch(context, scratch, () => settle(context, scratch, state.folders.data));
@@ -285,8 +294,9 @@ export async function planBeside(
   database: Database,
   { target, onStep }: { target: Target; onStep?: ((step: RestoreToStep) => void) | undefined },
 ): Promise<PlannedServer> {
-  const { record, catalogue, choice, ...found } = await find(context, database, target, onStep);
+  const { record, catalogue, choice: chosen, ...found } = await find(context, database, target, onStep);
   if (!found.server) assertMajor(database, record);
+  const choice = await stopBeforeDrop(context, database, found.place, chosen, record.segmentBytes);
   const live = catalogue.live.at(-1)?.timeline === choice.plan.timeline;
   const newest = choice.plan.segments.at(-1);
   const reachesEnd = catalogue.runs
@@ -414,7 +424,11 @@ async function chooseBefore(
   const commit = await findCommit(context, database, place, catalogue, Number(transaction));
   const plan = commit && planBefore(catalogue, commit.lsn);
   if (!commit || !plan) throw transactionNotFound(transaction);
-  return { plan, target: { kind: 'before', transaction: String(commit.transaction) } };
+  return {
+    plan,
+    target: { kind: 'before', transaction: String(commit.transaction) },
+    commit: commit.lsn,
+  };
 }
 
 /**
@@ -423,8 +437,7 @@ async function chooseBefore(
  */
 async function settle(context: ServiceContext, scratch: ScratchServer, data: string): Promise<void> {
   await assertRoomBeside(scratch.run, data, ROOM_TO_START);
-  const options = { applicationName: `invctl ${RESTORE_TO}`, signal: context.signal };
-  await withMaintenance(scratch.database, options, (session) => session.run('CHECKPOINT;'));
+  await withMaintenance(scratch.database, sessionOptions(context), (session) => session.run('CHECKPOINT;'));
 }
 
 /** @returns milliseconds in which nobody could connect, and the folder of the server of before; null: there was none. */
@@ -524,15 +537,17 @@ async function undoFolders(database: Database, previousId: string): Promise<Rest
 }
 
 async function countIn(context: ServiceContext, database: Database): Promise<Facts['tables']> {
-  const options = { applicationName: `invctl ${RESTORE_TO}`, signal: context.signal };
-  return withSession(database, options, countRows);
+  return withSession(database, sessionOptions(context), countRows);
+}
+
+function sessionOptions({ signal }: ServiceContext): SessionOptions {
+  return { applicationName: `invctl ${RESTORE_TO}`, signal };
 }
 
 /** Undefined when the live database cannot be counted, which must not stop a restore. */
 async function countLive(context: ServiceContext, database: Database): Promise<Facts['tables'] | undefined> {
   try {
-    const options = { applicationName: `invctl ${RESTORE_TO}`, signal: context.signal };
-    return await withSession(database, options, (session) =>
+    return await withSession(database, sessionOptions(context), (session) =>
       waitingBriefly(session, () => countRows(session)),
     );
   } catch (error) {

@@ -16,7 +16,7 @@ export const check = defineCheck({
   needs: ['config', 'database'],
   requires: ['db.role-missing'],
   why: 'A connection to it is refused: `database "…" does not exist`. The data lies in the database of the old name.',
-  docs: `PostgreSQL reads \`POSTGRES_DB\` once, when the volume is new. A later change makes no database: put the old name back, or make a new, empty one. \`invctl exec db -- psql -U USER -d postgres -l\` lists what is there. An app may make its database itself, so that one which only an app names is a warning.`,
+  docs: `PostgreSQL reads \`POSTGRES_DB\` once, when the volume is new. A later change makes no database: put the old name back, or make a new, empty one. One that was dropped comes back: \`invctl db history TABLE\` tells how where \`db protect\` is on, and \`invctl db restore FILE\` makes it from a backup. \`invctl exec db -- psql -U USER -d postgres -l\` lists what is there. An app may make its database itself, so that one which only an app names is a warning.`,
   async probe(facts) {
     const { database } = facts;
     const settings = facts.databaseSettings();
@@ -38,7 +38,7 @@ export const check = defineCheck({
       findings.push({
         ...(unused ? { severity: 'warn' as const } : {}),
         message: `the server of "${database.name}" has no database "${settings.database}": ${there}`,
-        next: `set ${variableOf(database, 'database')} back to the old name, or make an empty one: ${make(settings.database, settings.user)}`,
+        next: `set ${variableOf(database, 'database')} back to the old name; bring it back where it was dropped: invctl db restore; or make an empty one: ${make(settings.database, settings.user)}`,
         service: database.name,
         ...placeOfDatabaseVariable(facts, 'database'),
       });

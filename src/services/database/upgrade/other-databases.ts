@@ -38,7 +38,7 @@ export interface OtherDatabase {
 /** Every database of the server except the live one and `template0`, which nobody can change. */
 export function readOtherDatabases(session: Session, live: string): Promise<OtherDatabase[]> {
   return session.rows(
-    `SELECT datname AS name, pg_database_size(oid) AS bytes,
+    `SELECT datname AS name, coalesce(pg_database_size(oid), 0) AS bytes,
             datallowconn AND datconnlimit <> -2 AS readable
        FROM pg_database WHERE datname NOT IN ('template0', ${literal(live)}) ORDER BY 1`,
   );
