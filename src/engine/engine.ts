@@ -1,6 +1,7 @@
 import type { Readable, Writable } from 'node:stream';
 import type { ProjectLocation } from '../project/locate.js';
 import type { ComposeProject } from '../project/model.js';
+import type { ReplacedVolume } from '../project/replaced-volumes.js';
 import type { Secret } from '../system/secret.js';
 import type { DatabaseAccess } from './database-access.js';
 import type { ServiceStatus } from './service-status.js';
@@ -140,6 +141,8 @@ export interface UpOutcome {
   outdated: OutdatedImage[];
   /** Services that were built without some checks. `build` does them; until then they count as outdated. */
   unchecked?: string[];
+  /** Volumes that services had, and that they were not given again. */
+  replaced?: ReplacedVolume[];
 }
 
 export interface LogEntry {

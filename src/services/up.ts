@@ -13,6 +13,7 @@ import type {
 import { rememberEngine } from '../engine/select.js';
 import type { ServiceStatus } from '../engine/service-status.js';
 import { settingsIn } from '../project/present-settings.js';
+import { toldOfReplaced } from '../project/replaced-volumes.js';
 import { withProjectLock } from '../system/lock.js';
 import { assertServices } from './choose-services.js';
 import type { ServiceContext } from './context.js';
@@ -101,6 +102,7 @@ export async function up(context: ServiceContext, input: UpInput): Promise<UpRes
       },
       input.onEvent,
     );
+    for (const volume of outcome.replaced ?? []) context.warn(toldOfReplaced(volume));
     const failed = outcome.failed.length > 0 ? await explainFailures(context, engine, outcome) : [];
     const scaffold = existsSync(join(location.directory, '.invctl', 'lock.json'));
     const login = scaffold ? firstLogin(project) : undefined;

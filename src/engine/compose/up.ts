@@ -1,6 +1,7 @@
 import { UserError } from '../../errors.js';
 import type { ProjectLocation } from '../../project/locate.js';
 import { type ComposeProject, withDependencies } from '../../project/model.js';
+import { type PresentMount, type ReplacedVolume, replacedVolumes } from '../../project/replaced-volumes.js';
 import type { RunResult } from '../../system/process.js';
 import type {
   BuildOptions,
@@ -12,6 +13,7 @@ import type {
 } from '../engine.js';
 import { LABEL_CONFIG_HASH } from '../labels.js';
 import type { ServiceStatus } from '../service-status.js';
+import type { ContainerInspect } from '../survey.js';
 import * as argv from './argv.js';
 import { argumentsToCheckLater, buildImages } from './build.js';
 import { BuiltImages } from './built-images.js';
@@ -52,7 +54,7 @@ export async function bringUp(
     });
   }
   let before: ReturnType<typeof stateBefore> | undefined;
-  const readState = () => (before ??= stateBefore(docker, location, options));
+  const readState = () => (before ??= stateBefore(docker, location, project, options));
   // Where something is to be built again, that begins first.
   if (!options.onlyRebuilt) readState();
   const { outdated, unchecked } = await buildWhatIsAsked(
@@ -69,7 +71,7 @@ export async function bringUp(
     () => options.checks,
   );
   const rebuilt = new Set(outdated.map(({ service }) => service));
-  const { asWritten, volumes } = await readState();
+  const { asWritten, volumes, replaced } = await readState();
   const replaceAlone = asWritten && standsAlone(project, wanted, rebuilt, asWritten);
   const watch = new ContainerWatch(onEvent);
   watch.open(docker.processes, location.name, location.directory);
@@ -88,6 +90,7 @@ export async function bringUp(
         failed: whyFailed(statuses, result),
         unchanged: [],
         outdated,
+        replaced: replaced.filter(({ service }) => wanted.has(service)),
       };
     }
     const { statuses, failed } =
@@ -101,6 +104,7 @@ export async function bringUp(
       unchanged: statuses.map(({ name }) => name).filter((name) => !watch.touchedServices.has(name)),
       outdated,
       unchecked,
+      replaced: replaced.filter(({ service }) => wanted.has(service)),
     };
   } catch (error) {
     if (options.signal?.aborted) await undo(docker, location, watch.createdIds, volumes);
@@ -114,15 +118,34 @@ export async function bringUp(
 function stateBefore(
   docker: Docker,
   location: ProjectLocation,
+  project: ComposeProject,
   { onlyRebuilt = false }: UpOptions,
-): Promise<{ asWritten?: ReadonlySet<string>; volumes: ReadonlySet<string> }> {
+): Promise<{
+  asWritten?: ReadonlySet<string>;
+  volumes: ReadonlySet<string>;
+  replaced: readonly ReplacedVolume[];
+}> {
   const state = Promise.all([
     onlyRebuilt ? servicesAsWritten(docker, location) : undefined,
     docker.list(argv.volumeNames(location.name)),
-  ]).then(([asWritten, volumes]) => ({ ...(asWritten && { asWritten }), volumes: new Set(volumes) }));
+    docker.containers(location.name).catch(() => []),
+  ]).then(([asWritten, volumes, containers]) => ({
+    ...(asWritten && { asWritten }),
+    volumes: new Set(volumes),
+    replaced: replacedVolumes(project, presentMounts(containers)),
+  }));
   // Until it is awaited, a rejection must not end the process.
   state.catch(() => {});
   return state;
+}
+
+function presentMounts(containers: readonly ContainerInspect[]): Map<string, PresentMount[]> {
+  return new Map(
+    containers.map((container) => [
+      containerStatus(container).name,
+      container.Mounts.map(({ Type, Name, Destination }) => ({ type: Type, name: Name, path: Destination })),
+    ]),
+  );
 }
 
 /** Compose itself waits without limit for dependencies that must be healthy first. */

@@ -95,13 +95,27 @@ export function updates({ deploy, out, losses, name }: WrittenService, tree: Tre
  * each node has a volume of the name on each.
  */
 export function placement({ deploy, nodeLabels, source }: WrittenService, tree: TreeMap): void {
-  const [volume] = namedVolumes(tree).filter(
-    (one) => textAt(source.loaded.tree, 'volumes', one, 'driver') === undefined,
-  );
-  if (volume === undefined || deploy.placement !== undefined || deploy.mode === 'global') return;
+  const [volume] = namedVolumes(tree).filter((one) => isOfOneNode(mapAt(source.loaded.tree, 'volumes', one)));
+  const own = (deploy.placement ?? {}) as { constraints?: unknown[] };
+  const constraints = (own.constraints ?? []).map(String);
+  if (volume === undefined || deploy.mode === 'global' || constraints.some(namesNode)) return;
   const label = `${source.project.name}.${volume}`;
   nodeLabels.add(`${label}=true`);
-  deploy.placement = { constraints: [`node.labels.${label} == true`] };
+  deploy.placement = { ...own, constraints: [...constraints, `node.labels.${label} == true`] };
+}
+
+/** Whether a constraint is one that a person chose a node by; a role or a platform is of many. */
+function namesNode(constraint: string): boolean {
+  return /^\s*node\.(?:id|hostname|labels\.\S+)\s*==/.test(constraint);
+}
+
+/** File systems that the `local` driver mounts and that each node reaches, or that hold nothing for long. */
+const ELSEWHERE = /^(?:nfs\d?|cifs|smb\d?|ceph|glusterfs|fuse\..*|9p|tmpfs)$/;
+
+/** Whether a volume's data is on the node that made it. What other drivers do is theirs. */
+function isOfOneNode(volume: TreeMap | undefined): boolean {
+  if (!['local', undefined].includes(textAt(volume, 'driver'))) return false;
+  return !ELSEWHERE.test(textAt(volume, 'driver_opts', 'type') ?? '');
 }
 
 function namedVolumes(tree: TreeMap): string[] {

@@ -2,6 +2,7 @@ import type { ServiceSpec, SwarmService } from '../../engine/swarm/swarm.js';
 import { UserError } from '../../errors.js';
 import type { Json } from '../../export/swarm/json.js';
 import type { ComposeProject } from '../../project/model.js';
+import { type PresentMount, type ReplacedVolume, replacedVolumes } from '../../project/replaced-volumes.js';
 import type { PinnedImage } from './swarm-images.js';
 import type { VersionedSecret } from './swarm-secrets.js';
 
@@ -58,6 +59,28 @@ export function compareServices(
   ];
 }
 
+/** The volumes that services of the stack have, and that the project does not give them any more. */
+export function volumesLeft(
+  running: ReadonlyMap<string, SwarmService>,
+  project: ComposeProject,
+): ReplacedVolume[] {
+  return [...running].flatMap(([name, { Spec }]) =>
+    replacedVolumes(project, presentMounts(name, Spec.TaskTemplate.ContainerSpec)),
+  );
+}
+
+function presentMounts(
+  service: string,
+  { Mounts }: ServiceSpec['TaskTemplate']['ContainerSpec'],
+): Map<string, PresentMount[]> {
+  const mounts = (Mounts ?? []).map(({ Type, Source, Target }) => ({
+    type: Type,
+    name: Source,
+    path: Target,
+  }));
+  return new Map([[service, mounts]]);
+}
+
 /**
  * Refuses what the Swarm would refuse half-way: a service that is there keeps its mode.
  *
@@ -105,6 +128,8 @@ function differences(
     const secret = secrets.find(({ key }) => key === source);
     if (secret && !mounted.has(secret.name)) changes.push(`secret ${source} → version ${secret.version}`);
   }
+  const replaced = replacedVolumes(project, presentMounts(name, container));
+  changes.push(...replaced.map(({ before, now }) => `volume ${before} → ${now ?? 'none'}`));
   const replicas = (definitions[name]?.deploy as Json | undefined)?.replicas;
   const now = Mode.Replicated?.Replicas;
   if (now !== undefined && now !== Number(replicas ?? 1)) {

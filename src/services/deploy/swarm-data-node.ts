@@ -1,5 +1,6 @@
 import { LABEL_STACK } from '../../engine/labels.js';
-import type { SwarmNode, TaskSpec } from '../../engine/swarm/swarm.js';
+import type { Swarm, SwarmNode, SwarmService, TaskSpec } from '../../engine/swarm/swarm.js';
+import type { Json } from '../../export/swarm/json.js';
 
 /** A node label that keeps a service where its data is, and the nodes that have it. */
 interface DataNode {
@@ -22,6 +23,35 @@ export function labelsAskedFor({ ContainerSpec, Placement }: TaskSpec): string[]
     const [, key, value] = /^node\.labels\.(\S+?)\s*==\s*(\S+)$/.exec(constraint) ?? [];
     return key?.startsWith(`${stack}.`) && value !== undefined ? [`${key}=${value}`] : [];
   });
+}
+
+/**
+ * Returns the ID of the node on which each service runs that has no label of its data yet, as it was deployed by hand or
+ * bound to no node: what it wrote is there.
+ */
+export async function nodesOfData(
+  swarm: Swarm,
+  running: ReadonlyMap<string, SwarmService>,
+  definitions: Readonly<Record<string, Json>>,
+  labels: readonly string[],
+): Promise<Map<string, string>> {
+  const nodes = new Map<string, string>();
+  for (const label of labels) {
+    const [key, value] = label.split('=');
+    const services = [...running].flatMap(([name, service]) => {
+      const asks = constraintsOf(definitions[name]).includes(`node.labels.${key} == ${value}`);
+      return asks && !labelsAskedFor(service.Spec.TaskTemplate).includes(label) ? [service] : [];
+    });
+    const tasks = await swarm.tasks(services);
+    const node = tasks.find(({ Status }) => Status.State === 'running')?.NodeID;
+    if (node !== undefined) nodes.set(label, node);
+  }
+  return nodes;
+}
+
+function constraintsOf(definition: Json | undefined): unknown[] {
+  const placement = (definition?.deploy as Json | undefined)?.placement as Json | undefined;
+  return (placement?.constraints as unknown[] | undefined) ?? [];
 }
 
 /** Whether the node runs the tasks that it has: one that is paused does. */

@@ -14,7 +14,8 @@ export interface PlacedLabel {
 /**
  * Chooses the node that has, or gets, the label of each volume.
  *
- * @param inUse labels that services of the stack ask for already: a node has, or had, their data
+ * @param known.inUse labels that services of the stack ask for already: a node has, or had, their data
+ * @param known.runsOn ID of the node on which the service of a label runs, and has its data
  * @param named host name or id that the person gave
  * @param choose asks when several nodes are possible
  * @throws UserError NODE_UNDECIDED, NODE_UNKNOWN (exit 2), LABEL_TWICE, NODE_HAS_NO_DATA, DATA_NODE_AWAY
@@ -22,7 +23,7 @@ export interface PlacedLabel {
 export async function placeLabels(
   nodes: readonly SwarmNode[],
   labels: readonly string[],
-  inUse: ReadonlySet<string>,
+  { inUse, runsOn }: { inUse: ReadonlySet<string>; runsOn: ReadonlyMap<string, string> },
   named: string | undefined,
   choose: (label: string, nodes: readonly SwarmNode[]) => Promise<SwarmNode>,
 ): Promise<PlacedLabel[]> {
@@ -44,7 +45,9 @@ export async function placeLabels(
       ({ Spec, Status }) => Spec.Availability === 'active' && Status.State === 'ready',
     );
     const [only] = usable;
-    const node = wanted ?? (only && usable.length === 1 ? only : await choose(label, usable));
+    const runs = usable.find(({ ID }) => ID === runsOn.get(label));
+    if (runs && wanted && wanted.ID !== runs.ID) throw runsElsewhere(label, runs, wanted);
+    const node = wanted ?? runs ?? (only && usable.length === 1 ? only : await choose(label, usable));
     placed.push({ label, node, kept: false });
   }
   return placed;
@@ -97,6 +100,16 @@ function twice(label: string, key: string, holders: readonly SwarmNode[]): UserE
     code: 'LABEL_TWICE',
     message: `${names.length} nodes have the label ${label} (${names.join(', ')}), and each would have a volume of its own: the database could start on the one without the data`,
     hint: `docker node update --label-rm ${key} NODE      (of the one without the data)`,
+  });
+}
+
+function runsElsewhere(label: string, runs: SwarmNode, wanted: SwarmNode): UserError {
+  const { Hostname: now } = runs.Description;
+  const { Hostname: then } = wanted.Description;
+  return new UserError({
+    code: 'NODE_HAS_NO_DATA',
+    message: `the service runs on ${now}, which has its data: on ${then} it would start empty`,
+    hint: `invctl deploy swarm      (on ${now}; to move: docker node update --label-add ${label} ${then}, deploy again, and restore a backup there)`,
   });
 }
 

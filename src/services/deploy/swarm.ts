@@ -16,6 +16,7 @@ import type { Json } from '../../export/swarm/json.js';
 import { nameInSwarm } from '../../export/swarm/names.js';
 import { type StackFile, swarmStackFile } from '../../export/swarm/stack-file.js';
 import { settingsIn } from '../../project/present-settings.js';
+import { toldOfReplaced } from '../../project/replaced-volumes.js';
 import { assertNothingUnfinished } from '../../system/journal.js';
 import { withProjectLock } from '../../system/lock.js';
 import type { ServiceContext } from '../context.js';
@@ -26,8 +27,14 @@ import { runDeployment } from './deployment.js';
 import { causeFinder, type DeployFailure } from './evidence.js';
 import { recoverDeployments } from './interrupted.js';
 import { explainFailure } from './swarm-causes.js';
-import { assertModesKept, compareServices, DEFINITION, type ServiceChange } from './swarm-changes.js';
-import { labelsAskedFor } from './swarm-data-node.js';
+import {
+  assertModesKept,
+  compareServices,
+  DEFINITION,
+  type ServiceChange,
+  volumesLeft,
+} from './swarm-changes.js';
+import { labelsAskedFor, nodesOfData } from './swarm-data-node.js';
 import { type ImageInput, type PinnedImage, pinImages } from './swarm-images.js';
 import {
   recordBefore,
@@ -207,7 +214,9 @@ async function planDeployment(
   assertNamesTaken(stack, preview.services);
   assertModesKept(before, preview.definitions, stack);
   const inUse = new Set([...before.values()].flatMap(({ Spec }) => labelsAskedFor(Spec.TaskTemplate)));
-  const labels = await placeLabels(nodes, preview.nodeLabels, inUse, node, chooseNode);
+  for (const volume of volumesLeft(before, source.project)) context.warn(toldOfReplaced(volume));
+  const runsOn = await nodesOfData(swarm, before, preview.definitions, preview.nodeLabels);
+  const labels = await placeLabels(nodes, preview.nodeLabels, { inUse, runsOn }, node, chooseNode);
   for (const { label, node: chosen, kept } of labels) {
     if (!kept && inUse.has(label))
       context.warn(

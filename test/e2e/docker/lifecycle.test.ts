@@ -274,3 +274,26 @@ describe.skipIf(withoutDocker)('the life of a project on Docker', () => {
     expect(again.stdout).toContain('it has no volumes: there was nothing to remove');
   });
 });
+
+describe.skipIf(withoutDocker)('a volume that gets another name', () => {
+  it('is told by up, with what keeps its data', async () => {
+    const compose = (volume: string) =>
+      `name: NAME\nservices:\n  db:\n    image: debian:trixie-slim\n    init: true\n    command: [sleep, infinity]\n    volumes: [data:/data]\nvolumes: {data: ${volume}}\n`;
+    const project = await createDockerProject(compose('{}'));
+    const file = (volume: string) =>
+      project.write('compose.yaml', compose(volume).replace('NAME', project.name));
+    const up = async () => (await project.json(['up'])).document.warnings;
+    const other = `${project.name}_other`;
+    try {
+      expect(await up()).toEqual([]);
+      await file(`{name: ${other}}`);
+      expect(await up()).toEqual([
+        expect.stringContaining(`gets ${other} in place of the volume ${project.name}_data at /data`),
+      ]);
+      expect(await up()).toEqual([]);
+    } finally {
+      await project.remove();
+      await docker('volume', 'rm', '--force', other, `${project.name}_data`);
+    }
+  });
+});

@@ -16,6 +16,8 @@ async function exported(files: Record<string, string>, env: NodeJS.ProcessEnv = 
   });
 }
 
+const OF_DATA = 'node.labels.shop.data == true';
+
 /** Keys that are there in another form, without anything lost. */
 const MOVED: Record<string, string> = {
   env_file: 'environment',
@@ -110,6 +112,40 @@ secrets: {db_password: {file: ./password.txt}}
     });
     expect(stack.services.t.deploy.update_config.order).toBe('start-first');
   });
+
+  it.each([
+    ['{driver: local}', true],
+    ['{driver: local, driver_opts: {type: none, o: bind, device: /srv/data}}', true],
+    ['{driver_opts: {type: nfs, o: "addr=10.0.0.2,rw", device: ":/data"}}', false],
+    ['{driver: local, driver_opts: {type: tmpfs, device: tmpfs}}', false],
+    ['{driver: rclone}', false],
+  ])('a service with the volume %s stays on a node: %s', async (volume, stays) => {
+    const files = {
+      'compose.yaml': `name: shop
+services: {s: {image: s, volumes: [data:/data]}}
+volumes: {data: ${volume}}
+`,
+    };
+    const { stack, nodeLabels } = await exported(files);
+    expect(nodeLabels).toEqual(stays ? ['shop.data=true'] : []);
+    expect(stack.services.s.deploy.placement !== undefined).toBe(stays);
+  });
+
+  it.each([
+    ['{max_replicas_per_node: 1}', [OF_DATA]],
+    ['{constraints: ["node.role == worker"]}', ['node.role == worker', OF_DATA]],
+    ['{constraints: ["node.hostname != old"]}', ['node.hostname != old', OF_DATA]],
+    ['{constraints: ["node.labels.disk == ssd"]}', ['node.labels.disk == ssd']],
+    ['{constraints: [node.hostname==db-1]}', ['node.hostname==db-1']],
+  ])(
+    'keeps a service with data where its data is beside the placement %s',
+    async (placement, constraints) => {
+      const { stack } = await exported(
+        projectWithKey(`volumes: [data:/data]\n    deploy: {placement: ${placement}}`),
+      );
+      expect(stack.services.s.deploy.placement.constraints).toEqual(constraints);
+    },
+  );
 
   it('says which names of services Swarm refuses, and what to call them', async () => {
     const names = ['my.api', 'My_api-2', '_db', 'x'.repeat(60)];

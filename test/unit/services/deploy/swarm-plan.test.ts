@@ -31,6 +31,10 @@ const LABEL = 'shop.pgdata=true';
 const nobody = async (label: string, nodes: readonly SwarmNode[]): Promise<never> => {
   throw nodeUndecided(label, nodes);
 };
+const known = (inUse: readonly string[], runsOn: readonly [string, string][] = []) => ({
+  inUse: new Set(inUse),
+  runsOn: new Map(runsOn),
+});
 const codeOf = (promise: Promise<unknown>) =>
   promise.then(
     () => 'nothing thrown',
@@ -40,7 +44,7 @@ const codeOf = (promise: Promise<unknown>) =>
 describe('the node of the data', () => {
   it('is the only one that takes tasks, the one that has the label, or the one that is named', async () => {
     const placed = async (nodes: SwarmNode[], named?: string, ...inUse: string[]) =>
-      (await placeLabels(nodes, [LABEL], new Set(inUse), named, nobody)).map((one) => [
+      (await placeLabels(nodes, [LABEL], known(inUse), named, nobody)).map((one) => [
         one.node.Description.Hostname,
         one.kept,
       ]);
@@ -51,9 +55,20 @@ describe('the node of the data', () => {
     expect(await placed([node('a'), node('b')], 'id-b')).toEqual([['b', false]]);
   });
 
+  it('is the one that a service runs on which was bound to none', async () => {
+    const nodes = [node('a'), node('b')];
+    const on = (named?: string) => placeLabels(nodes, [LABEL], known([], [[LABEL, 'id-b']]), named, nobody);
+    expect((await on()).map((one) => one.node.Description.Hostname)).toEqual(['b']);
+    expect(await codeOf(on('b'))).toBe('nothing thrown');
+    expect(await codeOf(on('a'))).toBe('NODE_HAS_NO_DATA');
+    // It is gone, and so is what ran there.
+    const gone = placeLabels([node('a')], [LABEL], known([], [[LABEL, 'id-b']]), undefined, nobody);
+    expect((await gone).map((one) => one.node.Description.Hostname)).toEqual(['a']);
+  });
+
   it('is never guessed, and never another one than has the data', async () => {
     const code = (nodes: SwarmNode[], named?: string, ...inUse: string[]) =>
-      codeOf(placeLabels(nodes, [LABEL], new Set(inUse), named, nobody));
+      codeOf(placeLabels(nodes, [LABEL], known(inUse), named, nobody));
     const data = { 'shop.pgdata': 'true' };
     expect(await code([node('a'), node('b')])).toBe('NODE_UNDECIDED');
     expect(await code([node('a', data), node('b', data)])).toBe('LABEL_TWICE');
