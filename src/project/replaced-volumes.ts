@@ -48,14 +48,17 @@ export function replacedVolumes(
   });
 }
 
-/** Returns what is to be said of one, with how the data stays. */
-export function toldOfReplaced({ service, path, before, now, key }: ReplacedVolume): string {
+/**
+ * Returns what is to be said of one, with how the data stays.
+ * @param next what to type once the compose file is edited
+ */
+export function toldOfReplaced({ service, path, before, now, key }: ReplacedVolume, next: string): string {
   const instead = now === undefined ? 'no volume any more' : `${now} in place of the volume ${before}`;
   const back =
     key === undefined
       ? `put the volume ${before} back there in the compose file`
       : `write in the compose file: volumes: {${key}: {name: ${before}}}`;
-  return `"${service}" gets ${instead} at ${path}. The data of before stays in ${before}, and the service does not see it. To keep it: ${back}`;
+  return `"${service}" gets ${instead} at ${path}. The data of before stays in ${before}, and the service does not see it. To keep it: ${back}, then: ${next}`;
 }
 
 function plainPath(path: string): string {

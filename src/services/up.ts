@@ -102,7 +102,9 @@ export async function up(context: ServiceContext, input: UpInput): Promise<UpRes
       },
       input.onEvent,
     );
-    for (const volume of outcome.replaced ?? []) context.warn(toldOfReplaced(volume));
+    // For a volume's name alone, Compose may keep the container.
+    const next = 'invctl down && invctl up';
+    for (const volume of outcome.replaced ?? []) context.warn(toldOfReplaced(volume, next));
     const failed = outcome.failed.length > 0 ? await explainFailures(context, engine, outcome) : [];
     const scaffold = existsSync(join(location.directory, '.invctl', 'lock.json'));
     const login = scaffold ? firstLogin(project) : undefined;

@@ -72,6 +72,13 @@ export async function bringUp(
   );
   const rebuilt = new Set(outdated.map(({ service }) => service));
   const { asWritten, volumes, replaced } = await readState();
+  // A container that Compose leaves as it is keeps its volume: for a volume's name, it makes none anew.
+  const leftBehind = async () => {
+    if (replaced.length === 0) return [];
+    const still = replacedVolumes(project, presentMounts(await docker.containers(location.name)));
+    const kept = new Set(still.map(({ service, path }) => `${service} ${path}`));
+    return replaced.filter(({ service, path }) => wanted.has(service) && !kept.has(`${service} ${path}`));
+  };
   const replaceAlone = asWritten && standsAlone(project, wanted, rebuilt, asWritten);
   const watch = new ContainerWatch(onEvent);
   watch.open(docker.processes, location.name, location.directory);
@@ -90,7 +97,7 @@ export async function bringUp(
         failed: whyFailed(statuses, result),
         unchanged: [],
         outdated,
-        replaced: replaced.filter(({ service }) => wanted.has(service)),
+        replaced: await leftBehind(),
       };
     }
     const { statuses, failed } =
@@ -104,7 +111,7 @@ export async function bringUp(
       unchanged: statuses.map(({ name }) => name).filter((name) => !watch.touchedServices.has(name)),
       outdated,
       unchecked,
-      replaced: replaced.filter(({ service }) => wanted.has(service)),
+      replaced: await leftBehind(),
     };
   } catch (error) {
     if (options.signal?.aborted) await undo(docker, location, watch.createdIds, volumes);

@@ -214,7 +214,8 @@ async function planDeployment(
   assertNamesTaken(stack, preview.services);
   assertModesKept(before, preview.definitions, stack);
   const inUse = new Set([...before.values()].flatMap(({ Spec }) => labelsAskedFor(Spec.TaskTemplate)));
-  for (const volume of volumesLeft(before, source.project)) context.warn(toldOfReplaced(volume));
+  for (const volume of volumesLeft(before, source.project))
+    context.warn(toldOfReplaced(volume, 'invctl deploy swarm'));
   const runsOn = await nodesOfData(swarm, before, preview.definitions, preview.nodeLabels);
   const labels = await placeLabels(nodes, preview.nodeLabels, { inUse, runsOn }, node, chooseNode);
   for (const { label, node: chosen, kept } of labels) {

@@ -41,12 +41,12 @@ describe('a volume that a service does not get again', () => {
 
   it('is told with what keeps the data', () => {
     const [renamed] = replaced({ type: 'volume', source: 'renamed' });
-    expect(renamed && toldOfReplaced(renamed)).toBe(
-      `"db" gets shop_renamed in place of the volume shop_data at ${PATH}. The data of before stays in shop_data, and the service does not see it. To keep it: write in the compose file: volumes: {renamed: {name: shop_data}}`,
+    expect(renamed && toldOfReplaced(renamed, 'invctl up')).toBe(
+      `"db" gets shop_renamed in place of the volume shop_data at ${PATH}. The data of before stays in shop_data, and the service does not see it. To keep it: write in the compose file: volumes: {renamed: {name: shop_data}}, then: invctl up`,
     );
     const [named] = replaced({ type: 'volume', source: 'data' }, { name: ANONYMOUS });
     expect(named).toMatchObject({ before: ANONYMOUS, now: 'shop_data' });
     const [gone] = replaced(undefined);
-    expect(gone && toldOfReplaced(gone)).toContain('put the volume shop_data back there');
+    expect(gone && toldOfReplaced(gone, 'invctl up')).toContain('put the volume shop_data back there');
   });
 });
