@@ -69,7 +69,8 @@ export async function preparedTransactions(session: Session, name: string): Prom
 /**
  * Checks that a database can take the live one's name, as far as this is known before the work.
  * @param session with a database that is not the live one.
- * @throws UserError SERVER_READ_ONLY, PREPARED_TRANSACTIONS, DATABASE_CLOSED, NOT_SUPERUSER
+ * @throws UserError SERVER_READ_ONLY, PREPARED_TRANSACTIONS, DATABASE_CLOSED, NOT_SUPERUSER,
+ * DATABASE_NAME_ENCODING
  */
 export async function assertSwappable(session: Session, database: Database): Promise<LiveState> {
   const { name, user, service } = database;
@@ -91,6 +92,7 @@ export async function assertSwappable(session: Session, database: Database): Pro
       hint: `as a superuser:  ALTER ROLE ${identifier(user)} SUPERUSER      (or name one in POSTGRES_USER)`,
     });
   }
+  await assertNameReadable(session, database);
   const live = await liveState(session, name);
   if (live !== 'there') return live;
   const { open } = await onlyRow<{ open: boolean }>(
@@ -106,6 +108,26 @@ export async function assertSwappable(session: Session, database: Database): Pro
   }
   assertNonePrepared(name, await preparedTransactions(session, name), 'invctl db psql --');
   return live;
+}
+
+/**
+ * A name is stored as the bytes that a program sends, which are those of UTF-8. A session reads them as letters of its
+ * database's encoding, and what it names by the same letters is another database.
+ */
+async function assertNameReadable(session: Session, { name, user, service }: Database): Promise<void> {
+  if (/^[ -~]*$/.test(name)) return;
+  const { encoding } = await onlyRow<{ encoding: string }>(
+    session,
+    'SELECT getdatabaseencoding() AS encoding',
+  );
+  if (['UTF8', 'SQL_ASCII'].includes(encoding)) return;
+  const words = [user, `ALTER DATABASE ${identifier(name)} RENAME TO new_name`].map(shellWord);
+  throw new UserError({
+    code: 'DATABASE_NAME_ENCODING',
+    message: `the name of the database, ${name}, has letters outside of ASCII, and the server's encoding is ${encoding}: its sessions read that name as another one, so that nothing can be put in the place of the database`,
+    hint: `stop the services that use it, and give it a plain name:  invctl exec ${service.name} -- env PGCLIENTENCODING=${encoding} psql -U ${words[0]} -d template1 -c ${words[1]}\nthen write that name into the compose file in place of the old one, and:  invctl up      (and the same command again)`,
+    details: { database: name, encoding },
+  });
 }
 
 /**

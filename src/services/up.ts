@@ -19,6 +19,7 @@ import { assertServices } from './choose-services.js';
 import type { ServiceContext } from './context.js';
 import { noteProject } from './known-projects.js';
 import { preflight } from './preflight.js';
+import { renewReceivers } from './protection/renew-receiver.js';
 import { provideSecrets } from './secrets/provide.js';
 import { assertNoConflict } from './upgrade/conflict.js';
 import type { Cause } from './verdict.js';
@@ -105,6 +106,8 @@ export async function up(context: ServiceContext, input: UpInput): Promise<UpRes
     // For a volume's name alone, Compose may keep the container.
     const next = 'invctl down && invctl up';
     for (const volume of outcome.replaced ?? []) context.warn(toldOfReplaced(volume, next));
+    const running = outcome.services.filter(({ state }) => state === 'running').map(({ name }) => name);
+    const renewed = await renewReceivers(context, engine, location, project, running);
     const failed = outcome.failed.length > 0 ? await explainFailures(context, engine, outcome) : [];
     const scaffold = existsSync(join(location.directory, '.invctl', 'lock.json'));
     const login = scaffold ? firstLogin(project) : undefined;
@@ -114,7 +117,7 @@ export async function up(context: ServiceContext, input: UpInput): Promise<UpRes
       engine: info,
       services: outcome.services,
       seconds: outcome.seconds,
-      unchanged: outcome.unchanged,
+      unchanged: outcome.unchanged.filter((name) => !renewed.includes(name)),
       outdated: outcome.outdated,
       unchecked: outcome.unchecked ?? [],
       failed,

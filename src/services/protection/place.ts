@@ -1,4 +1,4 @@
-import { chmod, mkdir, readFile, rm } from 'node:fs/promises';
+import { chmod, chown, mkdir, readFile, rm, stat } from 'node:fs/promises';
 import { isAbsolute, join, relative } from 'node:path';
 import type { ProjectLocation } from '../../project/locate.js';
 import { PROTECT_ROLE } from '../../project/receiver.js';
@@ -26,6 +26,23 @@ export async function furnishPlace(place: string, password: Secret): Promise<voi
   }
   await writeFileAtomic(join(place, 'receiver.sh'), await readFile(SCRIPT), 0o600);
   await writeFileAtomic(join(place, '.pgpass'), `*:*:*:${PROTECT_ROLE}:${password.reveal()}\n`, 0o600);
+}
+
+/**
+ * Whether the receiver runs the script of another version of invctl. False where there is none, or none that this
+ * user can read.
+ */
+export async function hasOtherScript(place: string): Promise<boolean> {
+  const script = await readFile(join(place, 'receiver.sh')).catch(() => undefined);
+  return script !== undefined && !script.equals(await readFile(SCRIPT));
+}
+
+/** Writes the script anew, for the user who could read it before. The receiver takes it up when it is started again. */
+export async function writeScript(place: string): Promise<void> {
+  const file = join(place, 'receiver.sh');
+  const { uid, gid } = await stat(file);
+  await writeFileAtomic(file, await readFile(SCRIPT), 0o600);
+  if (uid !== process.getuid?.()) await chown(file, uid, gid);
 }
 
 /** Password of the receiver's role. Undefined: the protection is off. */

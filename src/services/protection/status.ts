@@ -24,6 +24,7 @@ import { literal } from '../../system/sql.js';
 import type { ServiceContext } from '../context.js';
 import { protectedThere } from './not-protected.js';
 import { receiverSettings } from './receiver-service.js';
+import { isOfOtherVersion } from './renew-receiver.js';
 import { PROTECT_SLOT } from './server-side.js';
 
 export interface ProtectionStatus {
@@ -79,21 +80,18 @@ async function statusOf(context: ServiceContext, database: Database): Promise<Pr
   const failure = await baseFailure(place);
   const server = on ? await askServer(context, database) : undefined;
   const other = server !== undefined && server.systemIdentifier !== record?.systemIdentifier;
+  const known = { note, baseFailed: failure, unreadable: catalogue?.unreadable ?? [] };
+  const wrong = other
+    ? otherServer(place)
+    : on
+      ? receiverMessage(receiver as ReceiverState, { ...known, record })
+      : service?.environment.EVERY !== undefined
+        ? placeMissing(place)
+        : '';
   return {
     on,
     receiver,
-    message: other
-      ? otherServer(place)
-      : on
-        ? receiverMessage(receiver as ReceiverState, {
-            note,
-            record,
-            baseFailed: failure,
-            unreadable: catalogue?.unreadable ?? [],
-          })
-        : service?.environment.EVERY !== undefined
-          ? placeMissing(place)
-          : '',
+    message: wrong || (on && (await isOfOtherVersion(place, record, location)) ? OTHER_SCRIPT : ''),
     place,
     windows: catalogue ? windowsOf(catalogue) : [],
     earlier: await windowsOfEarlier(place),
@@ -164,6 +162,8 @@ async function askServer(
     throw error;
   }
 }
+
+const OTHER_SCRIPT = 'the receiver is that of another version of invctl (invctl up)';
 
 /** A volume that was lost is made anew by the next start, and an empty server is in its place. */
 function otherServer(place: string): string {

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -145,6 +145,18 @@ describe('db protect and db restore --to on the embedded engine, with a bare ser
     const undone = await run('db', 'restore', '--undo', '--yes', '--json');
     expect(JSON.parse(undone.stdout).error?.code).toBe('NOTHING_TO_UNDO');
     expect(await rows()).toBe(1007);
+  });
+
+  it('has a receiver that `up` renews where it is of another version of invctl', async () => {
+    const script = join(place, 'receiver.sh');
+    const present = readFileSync(script, 'utf8');
+    writeFileSync(script, `${present}\n# of before\n`);
+    const { message } = await succeed('db-protect-status', 'db', 'protect', 'status');
+    expect(message).toBe('the receiver is that of another version of invctl (invctl up)');
+    const { warnings } = JSON.parse((await run('up', '--json')).stdout);
+    expect(warnings.join()).toContain('db-protect was that of another version of invctl');
+    expect(readFileSync(script, 'utf8')).toBe(present);
+    await safe();
   });
 
   it('is switched off without a trace', async () => {

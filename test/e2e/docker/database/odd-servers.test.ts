@@ -1,4 +1,6 @@
 import { execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { withoutDocker } from '../../../support/docker.js';
 import { type DatabaseProject, seedShop, startDatabaseProject } from './fixture.js';
@@ -95,3 +97,37 @@ describe.skipIf(withoutDocker)(
     });
   },
 );
+
+describe.skipIf(withoutDocker)('a server in LATIN1', () => {
+  let project: DatabaseProject;
+
+  beforeAll(() => {
+    project = startDatabaseProject('latin1', {
+      database: 'Bücher',
+      environment: 'POSTGRES_INITDB_ARGS: "--encoding=LATIN1 --locale=C"',
+    });
+  });
+
+  afterAll(() => project?.remove());
+
+  it('says before it loads anything why no backup is put in the place of its Bücher, and what to type', async () => {
+    project.sql('CREATE TABLE notes AS SELECT 1 AS id', 'Bücher');
+    const { file } = await project.succeed(['db', 'backup', '--level', '3']);
+    const { stdout } = await project.invctl(['db', 'restore', file, '--yes', '--json']);
+    const { error } = JSON.parse(stdout);
+    expect(error.code).toBe('DATABASE_NAME_ENCODING');
+    const [, name = '', encoding = '', statement = ''] =
+      /invctl exec db -- env (\w+)=(\w+) psql -U owner -d template1 -c '([^']+)'/.exec(error.hint) ?? [];
+    execFileSync('docker', [
+      ...['exec', '--env', `${name}=${encoding}`, `${project.name}-db-1`],
+      ...['psql', '-U', 'owner', '-d', 'template1', '-c', statement],
+    ]);
+    expect(project.databases()).toEqual(['new_name']);
+    const compose = join(project.directory, 'compose.yaml');
+    writeFileSync(compose, readFileSync(compose, 'utf8').replace('Bücher', 'new_name'));
+    await project.succeed(['up']);
+    project.sql('DELETE FROM notes', 'new_name');
+    await project.succeed(['db', 'restore', file, '--yes']);
+    expect(project.sql('SELECT count(*) FROM notes', 'new_name')).toBe('1');
+  });
+});

@@ -227,6 +227,35 @@ describe.skipIf(withoutDocker)('db protect and db restore --to on Docker', () =>
     await untilStatus(({ receiver }) => receiver === 'receiving');
   });
 
+  it('is renewed by `up` where it is of another version of invctl, in a place of this project alone', async () => {
+    const script = join(place, 'receiver.sh');
+    const record = readFileSync(join(place, 'protection.json'), 'utf8');
+    const present = readFileSync(script, 'utf8');
+    const before = `${present}\n# of before\n`;
+    writeFileSync(script, before);
+    const file = join(project.directory, 'compose.yaml');
+    writeFileSync(join(place, 'protection.json'), record.replace(file, '/etc/hosts'));
+    expect((await project.succeed(['db', 'protect', 'status'])).message).toBe('');
+    expect((await project.succeed(['up'])).unchanged).toContain('db-protect');
+    expect(readFileSync(script, 'utf8')).toBe(before);
+    writeFileSync(join(place, 'protection.json'), record);
+    const { message, receiver } = await project.succeed(['db', 'protect', 'status']);
+    expect([receiver, message]).toEqual([
+      'receiving',
+      'the receiver is that of another version of invctl (invctl up)',
+    ]);
+    const { stdout } = await project.invctl(['up', '--json']);
+    const { data, warnings } = JSON.parse(stdout);
+    expect(warnings).toEqual([
+      'db-protect was that of another version of invctl: it has been renewed and started again',
+    ]);
+    expect(data.unchanged).not.toContain('db-protect');
+    expect(readFileSync(script, 'utf8')).toBe(present);
+    expect(project.compose('exec', 'db-protect', 'cat', '/protection/receiver.sh')).toBe(present);
+    const status = await safe();
+    expect([status.message, status.windows.length]).toEqual(['', 1]);
+  });
+
   it('begins again by itself, with a new base, after the server gave up what it kept for a receiver that was away', async () => {
     await untilStatus(({ receiver }) => receiver === 'receiving');
     project.sql(`ALTER SYSTEM SET max_slot_wal_keep_size = '16MB'`);
