@@ -120,7 +120,7 @@ const KNOWN: readonly Known[] = [
     explain: ([, manager, fields]) => ({
       code: 'KUBE_CONFLICT',
       message: `"${manager}" has changed what the deployment sets as well: ${fields?.trim() || 'see kubectl diff'}`,
-      hint: 'invctl deploy k8s --dry-run, then --take-over      (the deployment wins)',
+      hint: 'invctl deploy k8s --take-over --dry-run, then without --dry-run      (the deployment wins)',
     }),
   },
   {

@@ -26,6 +26,8 @@ export interface KubeSpec extends PodSpec {
   completions?: number;
   selector?: { matchLabels?: Record<string, string> };
   template?: { metadata?: { labels?: Record<string, string> }; spec?: PodSpec };
+  /** Of a StatefulSet. */
+  volumeClaimTemplates?: { metadata: { name: string } }[];
   /** Of a Service, as the next. */
   type?: string;
   externalName?: string;

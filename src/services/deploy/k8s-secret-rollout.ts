@@ -103,7 +103,7 @@ export async function withOtherSecrets(
       throw new UserError({
         code: 'KUBE_CONFLICT',
         message: `${nameOf(live)} has its Secrets from somebody else than \`invctl deploy k8s\`: what it would set is not known`,
-        hint: 'invctl deploy k8s --dry-run, then --take-over      (the deployment wins)',
+        hint: 'invctl deploy k8s --take-over --dry-run, then without --dry-run      (the deployment wins)',
       });
     }),
   );

@@ -1,7 +1,7 @@
 import { join, resolve } from 'node:path';
-import { type Cluster, createCluster, kubectlRefusal } from '../../engine/kubernetes/cluster.js';
+import { type Cluster, createCluster } from '../../engine/kubernetes/cluster.js';
 import type { KubeObject } from '../../engine/kubernetes/objects.js';
-import { CommandError, ExitCode, UserError } from '../../errors.js';
+import { ExitCode, UserError } from '../../errors.js';
 import { objectName } from '../../export/k8s/objects.js';
 import type { DatabaseForm } from '../../export/k8s/part.js';
 import type { ExportSource, Loss } from '../../export/source.js';
@@ -20,6 +20,7 @@ import { rememberCluster } from './deployed-record.js';
 import { runDeployment } from './deployment.js';
 import { recoverDeployments } from './interrupted.js';
 import { explainKubeFailures } from './k8s-causes.js';
+import { assertClaimsKept } from './k8s-claims.js';
 import { exportedForm, nameOf, projectObjects } from './k8s-objects.js';
 import {
   configured,
@@ -28,6 +29,7 @@ import {
   TAKEN_BACK,
   takeBackObjects,
 } from './k8s-operation.js';
+import { refusing } from './k8s-refused.js';
 import { awaitKubeRollout, isWorkload, type KubeRolloutInput } from './k8s-rollout.js';
 import {
   planKubeSecrets,
@@ -79,7 +81,7 @@ interface Plan {
  * everything that this deployment changed is rolled back; claims, and the data in them, are never removed.
  *
  * @throws UserError KUBECTL_MISSING, KUBE_UNREACHABLE, KUBE_LOGIN_EXPIRED, KUBE_CONTEXT_UNKNOWN (exit 3),
- * KUBE_FORBIDDEN, KUBE_QUOTA, KUBE_CONFLICT, MANIFEST_REFUSED and of secrets before anything is changed;
+ * KUBE_FORBIDDEN, KUBE_QUOTA, KUBE_CONFLICT, VOLUME_RENAMED, MANIFEST_REFUSED and of secrets before anything is changed;
  * DEPLOY_FAILED (exit 6)
  */
 export async function deployK8s(context: ServiceContext, input: K8sDeployInput): Promise<K8sDeployed> {
@@ -106,15 +108,15 @@ async function deploy(context: ServiceContext, input: K8sDeployInput): Promise<K
   if (newNamespace) {
     // The server validates nothing in a namespace that does not exist.
     if (input.dryRun) {
-      await refusing(cluster.validate([newNamespace]));
+      await refusing(cluster, [newNamespace], cluster.validate([newNamespace]));
       const all = [newNamespace, ...objects];
       return { ...told, objects: all.map((one) => ({ ...titleOf(one), action: 'create' })) };
     }
-    await refusing(cluster.apply([newNamespace]));
+    await refusing(cluster, [newNamespace], cluster.apply([newNamespace]));
   }
   let diff: string;
   try {
-    await refusing(cluster.validate([...made, ...objects], options));
+    await refusing(cluster, objects, cluster.validate([...made, ...objects], options));
     diff = newNamespace ? '' : await cluster.diff(objects);
   } catch (error) {
     if (newNamespace) await cluster.remove([nameOf(newNamespace)]);
@@ -129,7 +131,7 @@ async function deploy(context: ServiceContext, input: K8sDeployInput): Promise<K
     state,
     journaled: true,
     name: namespace,
-    handOver: () => refusing(cluster.apply([...made, ...objects], options)),
+    handOver: () => refusing(cluster, objects, cluster.apply([...made, ...objects], options)),
     watch: () => {
       const { timeoutMs, onEvent } = input;
       const { signal } = context;
@@ -216,11 +218,13 @@ async function planDeployment(context: ServiceContext, input: K8sDeployInput): P
     objects.filter(({ kind }) => kind !== 'Namespace'),
     secrets,
   );
+  const before = there === 'absent' ? [] : await cluster.existing(own);
+  assertClaimsKept(before, own, target, context.warn);
   return {
     cluster,
     objects: own,
     secrets,
-    before: there === 'absent' ? [] : await cluster.existing(own),
+    before,
     newNamespace: there === 'absent' ? objects.find(({ kind }) => kind === 'Namespace') : undefined,
     masked: source.secrets,
   };
@@ -254,26 +258,6 @@ async function namespaceState(cluster: Cluster): Promise<'there' | 'absent'> {
   } catch (error) {
     if (error instanceof UserError && error.code === 'KUBE_FORBIDDEN') return 'there';
     throw error;
-  }
-}
-
-/** Turns the server's refusal of an object into an error. */
-async function refusing<T>(asked: Promise<T>): Promise<T> {
-  try {
-    return await asked;
-  } catch (error) {
-    if (!(error instanceof CommandError)) throw error;
-    const immutable = /updates to statefulset spec|field is immutable|may not be changed/i.test(
-      error.stderrTail,
-    );
-    throw new UserError({
-      code: 'MANIFEST_REFUSED',
-      message: `the API server does not take the manifests: ${kubectlRefusal(error)}`,
-      hint: immutable
-        ? 'kubectl delete --cascade=orphan the object that it names, then: invctl deploy k8s      (pods and claims stay)'
-        : 'invctl export k8s, then: kubectl apply --server-side --dry-run=server --kustomize k8s/overlays/production',
-      cause: error,
-    });
   }
 }
 

@@ -3,6 +3,7 @@ import { shellWord } from '../argv.js';
 import type { ProcessRunner, RunOptions, RunResult } from '../process.js';
 import { destination, type SshAddress } from './address.js';
 import { explainScript, explainSsh, explainStart, hostLost } from './explain.js';
+import { ownOutput } from './own-output.js';
 
 export type ScriptOptions = Pick<
   RunOptions,
@@ -88,12 +89,15 @@ export function createConnection(
       holding = processes.run('ssh', [...through(), ...to, 'cat >/dev/null'], options).catch(() => {});
     },
     async script(text, words = [], options = {}) {
-      const command = ['sh', '-c', text, 'sh', ...words].map(shellWord).join(' ');
-      const result = await processes.run('ssh', [...through(), ...to, command], {
+      const own = ownOutput(text);
+      const command = ['sh', '-c', own.script, 'sh', ...words].map(shellWord).join(' ');
+      const ran = await processes.run('ssh', [...through(), ...to, command], {
         env: ENV,
         ...options,
+        ...(options.output ? { output: own.through(options.output) } : {}),
         allowFailure: true,
       });
+      const result = { ...ran, stdout: own.of(ran.stdout) };
       if (result.status === SSH_FAILED) throw hostLost(address);
       if (result.status !== 0 && !options.allowFailure) throw explainScript(address, result);
       return result;

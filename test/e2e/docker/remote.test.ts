@@ -218,6 +218,20 @@ describe.skipIf(reason)('another machine by SSH', () => {
     await down();
   });
 
+  it('is understood where its login shell prints something first', async () => {
+    await machine.run("echo 'echo Welcome; echo held; echo of the shell >&2' > /root/.bashrc");
+    try {
+      for (const text of ['first', 'second']) {
+        await writeFile(join(folder, 'site', 'text'), text);
+        expect(await json('up')).toMatchObject({ ok: true });
+        expect(await answer()).toBe(`${value}|${text}`);
+      }
+      await down('--volumes', '--confirm', name, '--no-backup');
+    } finally {
+      await machine.run('rm /root/.bashrc');
+    }
+  });
+
   it('shows no secret in an argument vector, and none by the names of its copies', async () => {
     const seen = new Set<string>();
     let running = true;

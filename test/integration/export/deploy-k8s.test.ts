@@ -179,9 +179,43 @@ describe.skipIf(withoutCluster)('deploy k8s', () => {
       const scaled = ['--type=merge', '--field-manager=scaler', '--patch', '{"spec": {"replicas": 2}}'];
       expect(kubectl('patch', '-n', namespace, 'deployment/api', ...scaled).status).toBe(0);
       edit('expose: [5003]', 'expose: [5003]\n    deploy: {replicas: 3}');
-      expect((await deploy()).error.code).toBe('KUBE_CONFLICT');
+      const taken = await deploy();
+      expect(taken.error.code).toBe('KUBE_CONFLICT');
+      expect(taken.error.message).toMatch(/^Deployment api: "scaler" has changed .*\.spec\.replicas$/);
       expect((await deploy(['--take-over'])).error).toBeUndefined();
       expect(get(namespace, 'deployment', 'api').status.availableReplicas).toBe(3);
+    } finally {
+      await kubelet.stop();
+    }
+  }, 240_000);
+
+  it('says which object of somebody else is in its way, and refuses a database without its data', async () => {
+    const { namespace, edit, deploy } = await project();
+    const kubelet = playKubelet(namespace, () => 'ready');
+    const made = (...words: string[]) => expect(kubectl('-n', namespace, ...words).status).toBe(0);
+    try {
+      expect(kubectl('create', 'namespace', namespace).status).toBe(0);
+      made('create', 'deployment', 'api', '--image=nginx:1');
+      made('create', 'service', 'clusterip', 'db', '--tcp=5432');
+      const conflict = await deploy();
+      expect(conflict.error.code).toBe('KUBE_CONFLICT');
+      for (const one of [/^Service db: "kubectl-create" has/m, /^Deployment api: "kubectl-create" has/m])
+        expect(conflict.error.message).toMatch(one);
+      const fixed = await deploy(['--take-over']);
+      expect(fixed.error.code).toBe('MANIFEST_REFUSED');
+      const [, command = ''] = /^kubectl (.*?) && invctl deploy k8s/.exec(fixed.error.hint) ?? [];
+      expect(command).toMatch(/delete --cascade=orphan .*service\/db/);
+      expect(kubectl(...command.split(' ')).status).toBe(0);
+      expect((await deploy(['--take-over'])).error).toBeUndefined();
+
+      edit('["pgdata:/var', '["renamed:/var');
+      edit('volumes: {pgdata', 'volumes: {renamed');
+      const renamed = await deploy();
+      expect(renamed.error).toMatchObject({
+        code: 'VOLUME_RENAMED',
+        message: expect.stringContaining('its data is in the claim pgdata-db-0'),
+      });
+      expect(renamed.error.hint).toMatch(/^call the volume pgdata in the compose file/);
     } finally {
       await kubelet.stop();
     }
