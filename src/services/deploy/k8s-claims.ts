@@ -4,7 +4,7 @@ import { type DeployedCluster, kubectlFor } from './cluster-project.js';
 import { nameOf } from './k8s-objects.js';
 
 /** A path of a workload that gets another claim than it has. */
-export interface ReplacedClaim {
+interface ReplacedClaim {
   object: KubeObject;
   path: string;
   /** Name of the volume, after that of the compose file. */
@@ -13,10 +13,7 @@ export interface ReplacedClaim {
 }
 
 /** Returns the claims that workloads have, and that they are not given again. */
-export function replacedClaims(
-  before: readonly KubeObject[],
-  objects: readonly KubeObject[],
-): ReplacedClaim[] {
+function replacedClaims(before: readonly KubeObject[], objects: readonly KubeObject[]): ReplacedClaim[] {
   return objects.flatMap((object) => {
     const there = before.find((one) => nameOf(one) === nameOf(object));
     const present = claimsOf(there);
