@@ -5,7 +5,7 @@ import { ExitCode, UserError } from '../errors.js';
 import { loadProject } from '../project/loaded-project.js';
 import { locateProject, OVERRIDE_FILE_NAMES } from '../project/locate.js';
 import { readSettings } from '../project/settings-file.js';
-import { mapAt } from '../project/tree.js';
+import { mapAt, type TreeMap } from '../project/tree.js';
 import { withProjectLock } from '../system/lock.js';
 import { STATE_FOLDER } from '../system/state-folder.js';
 import { OVERLAY, renderAdditions, type ScaffoldAdditions, withAdditions } from '../template/additions.js';
@@ -49,7 +49,7 @@ export interface InitAdditionsResult {
  * so that `upgrade` merges them. All or nothing. A file that somebody else wrote is an error; a file that was
  * edited since gets the template's changes if they merge, and otherwise stays.
  *
- * @throws UserError NOT_A_SCAFFOLD, LOCK_INVALID, ADDITION_TAKEN (exit 4), and those of `initProject`
+ * @throws UserError NOT_A_SCAFFOLD, LOCK_INVALID, ADDITION_TAKEN, ADDITION_UNFIT (exit 4), and those of `initProject`
  */
 export async function addToScaffold(
   context: ServiceContext,
@@ -259,7 +259,10 @@ async function compareAddition(
   return { path, status: 'differs', edited: hash !== sha256(current), texts };
 }
 
-/** @throws UserError ADDITION_TAKEN (exit 4) when the project has an overlay, or such services, of its own */
+/**
+ * @throws UserError ADDITION_TAKEN (exit 4) when the project has an overlay, or such services, of its own; ADDITION_UNFIT
+ * when it lacks what the overlay builds on
+ */
 function assertRoom(directory: string, lock: ScaffoldLock, asked: ScaffoldAdditions): void {
   const added = (['domain', 'monitoring'] as const).filter((addition) => asked[addition] !== undefined);
   if (added.length === 0) return;
@@ -276,6 +279,7 @@ function assertRoom(directory: string, lock: ScaffoldLock, asked: ScaffoldAdditi
     // No path has a line end, and one may have a colon.
     const env = { COMPOSE_FILE: files.join('\n'), COMPOSE_PATH_SEPARATOR: '\n' };
     const tree = loadProject(locateProject(directory, env), env).tree;
+    if (isNew) assertFits(tree, addition, files[0] as string);
     for (const [kind, names] of Object.entries(NAMES[addition])) {
       const name = names.find((name) => mapAt(tree, kind)?.entries.has(name));
       if (name === undefined) continue;
@@ -289,6 +293,32 @@ function assertRoom(directory: string, lock: ScaffoldLock, asked: ScaffoldAdditi
     }
   }
 }
+
+/**
+ * An overlay that lays something over a service that was renamed makes a project that Compose refuses.
+ *
+ * @throws UserError ADDITION_UNFIT (exit 4)
+ */
+function assertFits(tree: TreeMap, addition: 'domain' | 'monitoring', file: string): void {
+  for (const [kind, names] of Object.entries(BUILT_ON[addition])) {
+    const missing = names.filter((name) => !mapAt(tree, kind)?.entries.has(name));
+    if (missing.length === 0) continue;
+    const quoted = missing.map((name) => `"${name}"`).join(' and ');
+    throw new UserError({
+      code: 'ADDITION_UNFIT',
+      message: `${file} has no ${quoted} under ${kind}, which --${addition} builds on: nothing was changed`,
+      hint: `call it ${quoted} there, as invctl init did, and: invctl init --${addition}      (others reach a service by another name too with \`aliases\` under its networks)`,
+      exitCode: ExitCode.projectInvalid,
+      file,
+    });
+  }
+}
+
+/** What the overlay of an addition lays something over, or refers to, by section of a compose file. */
+const BUILT_ON: Record<'domain' | 'monitoring', Record<string, readonly string[]>> = {
+  domain: { services: ['api'] },
+  monitoring: { services: ['api', 'db'], networks: ['backend'], secrets: ['db_password'] },
+};
 
 /** What an addition calls its own, by section of a compose file. */
 const NAMES: Record<'domain' | 'monitoring', Record<string, readonly string[]>> = {

@@ -188,6 +188,26 @@ describe('init --monitoring', { timeout: 240_000 }, () => {
     expect(Object.keys(all)).toEqual(expect.arrayContaining(MONITORS));
   });
 
+  it('changes nothing where what it builds on has another name, and the project stays one that Compose takes', async () => {
+    await run('init', 'shop');
+    const scaffold = await read('compose.yaml');
+    const renamed: [string, string, string, string][] = [
+      ['--monitoring', '\n  api:\n', '\n  web:\n', 'no "api" under services'],
+      ['--domain=shop.localhost', '\n  api:\n', '\n  web:\n', 'no "api" under services'],
+      ['--monitoring', 'backend', 'interior', 'no "backend" under networks'],
+      ['--monitoring', 'db_password', 'word', 'no "db_password" under secrets'],
+    ];
+    for (const [flag, from, to, why] of renamed) {
+      await writeFile(join(shop, 'compose.yaml'), scaffold.replaceAll(from, to));
+      const before = await snapshot(shop);
+      const { code, error } = await refusal('init', 'shop', flag);
+      expect([code, error.code]).toEqual([4, 'ADDITION_UNFIT']);
+      expect(error.message).toContain(why);
+      expect(error.hint).toContain('as invctl init did');
+      expect(await snapshot(shop)).toEqual(before);
+    }
+  });
+
   it('changes nothing where such a service, volume or file is there already', async () => {
     await run('init', 'shop');
     const scaffold = await read('compose.yaml');
