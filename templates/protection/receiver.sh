@@ -36,22 +36,29 @@ reaches() {
 # --- what it says of itself --------------------------------------------------------------------------------------
 
 covered=0
-# Seconds since 1970, as the clock of the machine, but never back: where that is set back, what was written since counts
-# for the latest second that there was.
+# Looks at the clock of the machine: $at in seconds since 1970, and $now, which never goes back: where the clock is set
+# back, what was written since counts for the latest second that there was.
 clock() {
-  now=$(date +%s)
-  last=$(sed -n 's/^covered=//p' "$place/state/now" 2>/dev/null)
-  [ "$now" -ge "${last:-0}" ] || now=$last
-  echo "$now"
+  at=$(date +%s)
+  now=$at
+  [ -f "$place/state/now" ] || return 0
+  while IFS='=' read -r name value; do
+    [ "$name" != covered ] || [ "$now" -ge "${value:-0}" ] || now=$value
+  done <"$place/state/now"
 }
 
-# receiving, waiting, refused. On a full disk it goes into the blocks that the last one has.
+# receiving, waiting, refused, at the last look at the clock. On a full disk it goes into the blocks that the last one
+# has.
 note() {
-  text=$(
-    printf 'state=%s\nat=%s\ncovered=%s\n' "$1" "$(date +%s)" "$covered"
-    printf 'lsn=%s\ntimeline=%s\nrun=%s\n' "${flushed:-}" "${timeline:-}" "${run:-}"
-    printf 'every=%s\nkeep=%s\nmessage=%s\n' "$EVERY" "$KEEP" "${2:-}"
-  )
+  text="state=$1
+at=$at
+covered=$covered
+lsn=${flushed:-}
+timeline=${timeline:-}
+run=${run:-}
+every=$EVERY
+keep=$KEEP
+message=${2:-}"
   { printf '%s\n' "$text" >"$place/state/now.tmp" && mv "$place/state/now.tmp" "$place/state/now"; } 2>/dev/null ||
     printf '%s\n%512s\n' "$text" '' 1<>"$place/state/now"
 }
@@ -59,7 +66,7 @@ note() {
 # A container holds on to the disk that it was started with: started again, it gets the one that is there by then.
 # Without a container a path leads there, and nothing would start it again.
 await_disk() {
-  until touch "$place/state/receiver.lock" 2>/dev/null; do
+  until true 2>/dev/null >>"$place/state/receiver.lock"; do
     echo "$place cannot be written to" >&2
     [ -z "${receiver:-}" ] || kill "$receiver" 2>/dev/null
     pause 10
@@ -74,15 +81,25 @@ last_error() {
 
 # --- base backups ------------------------------------------------------------------------------------------------
 
-ended_at() {
-  sed -n 's/.*"endedAt":\([0-9]*\).*/\1/p' "$place/bases/$1/base.json" 2>/dev/null
-}
-
-# Of those whose mark can be read.
-newest_base() {
-  for id in $(ls "$place/bases" 2>/dev/null | grep -E '^[0-9]{8}T[0-9]{6}Z$' | sort -r); do
-    [ -z "$(ended_at "$id")" ] || { echo "$id"; return; }
+# The newest of those whose mark can be read: $newest, and $newest_ended in seconds since 1970. It starts no program: it
+# is looked for in each beat.
+find_newest_base() {
+  ids=
+  # In the order of time, as names are sorted.
+  for folder in "$place"/bases/[0-9]*T[0-9]*Z; do ids="${folder##*/} $ids"; done
+  for newest in $ids; do
+    [ -f "$place/bases/$newest/base.json" ] || continue
+    mark=
+    read -r mark <"$place/bases/$newest/base.json"
+    case $mark in
+      *'"endedAt":'[0-9]*)
+        newest_ended=${mark##*'"endedAt":'}
+        newest_ended=${newest_ended%%[!0-9]*}
+        return
+        ;;
+    esac
   done
+  newest=
 }
 
 parent_of() {
@@ -109,7 +126,7 @@ choose_parent() {
   # A server before 17 would log an error for each base.
   version=$(ask -c 'SHOW server_version_num')
   [ "${version:-0}" -ge 170000 ] && [ "$(ask -c 'SHOW summarize_wal')" = on ] || return 0
-  newest=$(newest_base)
+  find_newest_base
   [ -n "$newest" ] && [ -f "$place/bases/$newest/backup_manifest" ] || return 0
   [ "$(sed -n 's/^run=//p' "$place/state/now")" = "$(sed -n 's/.*"run":"\([^"]*\)".*/\1/p' "$place/bases/$newest/base.json")" ] ||
     return 0
@@ -132,7 +149,8 @@ stop_base() {
 # Whoever calls it holds the lock of bases.
 take_base() {
   rm -rf "$place"/bases/*.partial
-  started=$(clock)
+  clock
+  started=$now
   while id=$(name_of "$started") && [ -e "$place/bases/$id" ]; do started=$((started + 1)); done
   partial="$place/bases/$id.partial"
   parent=$(choose_parent)
@@ -152,7 +170,8 @@ take_base() {
     done
   done
   if [ $made -eq 0 ]; then
-    ended=$(clock)
+    clock
+    ended=$now
     [ "$ended" -ge "$started" ] || ended=$started
     range=$(sed -n 's/.*"Timeline": \([0-9]*\), "Start-LSN": "\([0-9A-F/]*\)", "End-LSN": "\([0-9A-F/]*\)".*/"timeline":\1,"startLsn":"\2","endLsn":"\3"/p' \
       "$partial/backup_manifest" | tail -n 1)
@@ -173,10 +192,10 @@ take_base() {
 
 base_is_due() {
   # After a failure it waits a minute.
-  [ -z "$(find "$place/state/base-failed" -mmin -1 2>/dev/null)" ] || return 1
+  [ ! -e "$place/state/base-failed" ] || [ -z "$(find "$place/state/base-failed" -mmin -1 2>/dev/null)" ] || return 1
   [ -e "$place/state/base-wanted" ] && return 0
-  newest=$(newest_base)
-  [ -z "$newest" ] || [ $(($(clock) - $(ended_at "$newest"))) -ge "$EVERY" ]
+  find_newest_base
+  [ -z "$newest" ] || [ $((now - newest_ended)) -ge "$EVERY" ]
 }
 
 # --- keeping house -----------------------------------------------------------------------------------------------
@@ -253,13 +272,15 @@ remove_earlier() {
 
 # The place may lie on the disk of the data, which has to go on: this much of it, in kilobytes, is never taken.
 disk_is_nearly_full() {
-  left=$(df -Pk "$place" | awk -v segment="$segment_bytes" 'NR == 2 {
-    reserve = $2 / 20
-    if (reserve > 1048576) reserve = 1048576
-    if (reserve < 3 * segment / 1024) reserve = 3 * segment / 1024
-    if ($4 < reserve) printf "%d MB left, and %d MB are kept free", $4 / 1024, reserve / 1024
-  }')
-  [ -n "$left" ]
+  { read -r _; read -r _ size _ free _; } <<END
+$(df -Pk "$place")
+END
+  case $size$free in '' | *[!0-9]*) return 1 ;; esac
+  reserve=$((size / 20))
+  [ $reserve -le 1048576 ] || reserve=1048576
+  [ $reserve -ge $((3 * segment_bytes / 1024)) ] || reserve=$((3 * segment_bytes / 1024))
+  left="$((free / 1024)) MB left, and $((reserve / 1024)) MB are kept free"
+  [ "$free" -lt $reserve ]
 }
 
 # all: looks into every run, as after a receiver that was killed.
@@ -306,12 +327,15 @@ choose_run() {
 }
 
 beat() {
-  now=$(clock)
+  clock
   answers=$(ask -c IDENTIFY_SYSTEM -c "READ_REPLICATION_SLOT $slot") || return
-  flushed=$(printf '%s\n' "$answers" | sed -n 's/^physical|\([0-9A-F/]*\)|.*/\1/p')
+  { IFS='|' read -r _ _ end _; IFS='|' read -r kind flushed _; } <<END
+$answers
+END
+  [ "$kind" = physical ] || flushed=
   # All that the server had at the last beat is here.
   if reaches "$flushed" "${server_lsn:-}"; then covered=$server_at; fi
-  server_lsn=$(printf '%s\n' "$answers" | sed -n '1s/^[0-9]*|[0-9]*|\([0-9A-F/]*\)|.*/\1/p')
+  server_lsn=$end
   server_at=$now
   # It was asked for its end first: all that it had at this beat is here, too.
   if reaches "$flushed" "$server_lsn"; then covered=$now; fi
@@ -327,6 +351,7 @@ stop() {
   [ -z "${receiver:-}" ] || kill "$receiver" 2>/dev/null
   [ -z "${base:-}" ] || kill "$base" 2>/dev/null
   wait
+  clock
   note waiting 'the receiver was stopped'
   exit 0
 }
@@ -345,6 +370,7 @@ receive() {
   covered=${covered:-0}
   while :; do
     await_disk
+    clock
     if ! identity=$(ask -c IDENTIFY_SYSTEM) || [ -z "$identity" ]; then
       note waiting "$(last_error "$place/state/error.txt")"
       pause 1
@@ -353,7 +379,8 @@ receive() {
     IFS='|' read -r system timeline server_lsn _ <<END
 $identity
 END
-    server_at=$(clock)
+    clock
+    server_at=$now
     # What is here of another timeline tells nothing of this one.
     flushed=
     { read -r ours; read -r segment_bytes; } <"$place/system"
@@ -402,6 +429,7 @@ END
     done
     wait $receiver
     receiver=
+    clock
     disk_is_nearly_full || note waiting "$(last_error "$place/state/receiver.txt")"
     pause 1
   done

@@ -1,4 +1,5 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { contentOf, emptyPlace, type WrittenPlace, writePlace } from '../../../support/protection/place.js';
@@ -30,7 +31,7 @@ describe('the receiver', () => {
       await writePlace(folder, written);
       for (const name of ['20301129T120000Z', '20301129T120001Z']) mkdirSync(join(folder, 'bases', name));
       writeFileSync(join(folder, 'bases', '20301129T120001Z', 'base.json'), '{"id":"2030');
-      expect(byReceiver(folder, written, 'if base_is_due; then echo due; else echo young; fi')).toBe(
+      expect(byReceiver(folder, written, 'clock; if base_is_due; then echo due; else echo young; fi')).toBe(
         `${said}\n`,
       );
       byReceiver(folder, written, 'remove_old');
@@ -49,11 +50,64 @@ describe('the receiver', () => {
     ];
     // Each at another second.
     const commands = beats.map(
-      ({ server, flushed }, index) => `clock() { echo ${1000 + index}; }
+      ({ server, flushed }, index) => `clock() { at=${1000 + index} now=${1000 + index}; }
         ask() { printf '7123|1|${server}|shop\\nphysical|${flushed}|1\\n'; }
         beat; sed -n 's/^covered=//p' "$PLACE/state/now"`,
     );
     expect(byReceiver(folder, written, commands.join('\n'))).toBe('1000\n1000\n1000\n1002\n');
+  });
+
+  it('never goes back with the clock of the machine, and says what that shows', async () => {
+    const written: WrittenPlace = { bases: [], runs: {}, live: [], keepSeconds: 60, covered: now };
+    await writePlace(folder, written);
+    const covered = Math.floor(now.getTime() / 1000);
+    const commands = `date() { echo 1000; }
+      covered=${covered}; clock; note waiting; echo "$now"; sed -n '/^at=/p; /^covered=/p' "$PLACE/state/now"
+      date() { echo ${covered + 5}; }
+      clock; echo "$now"`;
+    expect(byReceiver(folder, written, commands)).toBe(
+      `${covered}\nat=1000\ncovered=${covered}\n${covered + 5}\n`,
+    );
+  });
+
+  it('starts date, df and mv alone in a beat, beside psql', async () => {
+    const run = '00000001-0001';
+    const written: WrittenPlace = {
+      bases: [{ timeline: 1, segment: 12, endedAt: ago(10) }],
+      runs: { [run]: [12] },
+      live: [{ at: ago(100), run }],
+      keepSeconds: 60,
+      covered: ago(100),
+    };
+    await writePlace(folder, written);
+    const programs = join(folder, 'programs');
+    mkdirSync(programs);
+    for (const name of ['date', 'df', 'mv']) {
+      symlinkSync(execFileSync('which', [name], { encoding: 'utf8' }).trim(), join(programs, name));
+    }
+    const commands = `PATH=$PLACE/programs
+      ask() { echo '7123|1|0/5000|shop'; echo 'physical|0/5000|1'; }
+      await_disk; beat
+      disk_is_nearly_full; base_is_due && echo due
+      while IFS= read -r line; do echo "$line"; done <"$PLACE/state/now"`;
+    const said = byReceiver(folder, written, `{ ${commands}; } 2>&1`);
+    expect(said).toMatch(
+      /^state=receiving\nat=(\d+)\ncovered=\1\nlsn=0\/5000\ntimeline=1\nrun=\nevery=86400\nkeep=60\nmessage=\n$/,
+    );
+  });
+
+  it.each([
+    ['1000000 900000 50000 95%', ''],
+    ['1000000 900000 49999 95%', '48 MB left, and 48 MB are kept free'],
+    ['100000000 90000000 1048575 95%', '1023 MB left, and 1024 MB are kept free'],
+    ['1000 900 3071 95%', '2 MB left, and 3 MB are kept free'],
+    ['- - - -', ''],
+  ])('knows from %j of df whether the disk is nearly full', async (columns, left) => {
+    const written: WrittenPlace = { bases: [], runs: {}, live: [], keepSeconds: 60, covered: now };
+    await writePlace(folder, written);
+    const commands = `df() { printf '%s\\n' 'Filesystem 1024-blocks Used Available Capacity Mounted on' '/dev/vda ${columns} /a b'; }
+      if disk_is_nearly_full; then printf %s "$left"; fi`;
+    expect(byReceiver(folder, written, commands)).toBe(left);
   });
 
   it('has a hash of a segment that came in while it made that of another one', async () => {
