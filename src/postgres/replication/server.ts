@@ -26,6 +26,8 @@ export async function connect(
     connectionTimeoutMillis: 10_000,
     ...(replication ? { replication: 'true' } : {}),
   });
+  // What is asked ends with the error as well; with nobody to hear it, it would end the process.
+  client.on('error', () => {});
   await client.connect();
   const { connection } = client as unknown as { connection: ReplicationConnection };
   return { client, connection };
