@@ -25,4 +25,6 @@ async function main(argv: readonly string[]): Promise<number> {
   return runProgram(argv, packageVersion());
 }
 
+// What waits for something that never comes ends as soon as nothing else goes on: that is no success.
+process.exitCode = 1;
 process.exitCode = await main(process.argv.slice(2));

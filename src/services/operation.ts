@@ -80,11 +80,20 @@ export async function perform<State, Step extends string, Subject, Result>(
   const { name, harmless = false } = one;
   const journal = await beginJournal<State>(location, { operation: name, id: input.id, harmless });
   const run = new JournaledRun<State, Step>(journal, input.state, input.onStep);
+  const tell = () => {
+    if (harmless) return;
+    context.warn(
+      `interrupted: ${name} comes to a clean end (a second Ctrl-C leaves that to: invctl recover)`,
+    );
+  };
+  context.signal.addEventListener('abort', tell);
   let result: Result;
   try {
     result = await body(run);
   } catch (error) {
     throw await takeBack(one, context, input, run, error);
+  } finally {
+    context.signal.removeEventListener('abort', tell);
   }
   await journal.end();
   return result;
@@ -105,6 +114,8 @@ async function takeBack<State, Step extends string, Subject>(
   if (one.final !== undefined && one.steps.indexOf(run.reached) >= one.steps.indexOf(one.final)) {
     // After an interruption past `final` the entry stays, and `recover` does the rest.
     if (error instanceof UserError) await run.journal.end();
+    else if (context.signal.aborted)
+      context.warn(`${one.name} is done but for its last step; finish it: invctl recover`);
     return error;
   }
   const { step } = run;

@@ -13,10 +13,14 @@ export async function restoreMoment(context: Context, target: Target, confirmed:
   context.prompts.assertReplaceable({ what: `replace the database of ${project}?`, project, confirmed });
   if (target.kind === 'moment') context.output.note(`the moment is ${sayMoment(target.at)}`);
   const line = new TransferLine(await context.output.progress());
+  let isSwapped = false;
   try {
     const result = await restoreTo(context, {
       target,
-      onStep: (step) => line.show(step, { bytes: 0 }),
+      onStep: (step) => {
+        isSwapped ||= step === 'restart';
+        line.show(step, { bytes: 0 });
+      },
       confirm: async (preview) => {
         line.pause();
         context.output.note(describePreview(preview));
@@ -33,7 +37,9 @@ export async function restoreMoment(context: Context, target: Target, confirmed:
       text: describe(result),
     };
   } catch (error) {
-    line.failed('not brought back; the live database is as it was');
+    line.failed(
+      isSwapped ? 'brought back; what uses it is not up' : 'not brought back; the live database is as it was',
+    );
     throw error;
   }
 }

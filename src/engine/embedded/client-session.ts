@@ -14,13 +14,21 @@ export class ClientSession implements Session {
   readonly #client: Client;
   readonly #signal: AbortSignal | undefined;
   readonly #stop: () => void;
+  /** Rejected by an interruption. */
+  readonly #interrupted: Promise<never>;
 
   private constructor(client: Client, { signal }: Pick<SessionLogin, 'signal'>) {
     this.#client = client;
     this.#signal = signal;
     // The waiting statement fails with this error, so no other handler has to report it.
     client.on('error', () => {});
+    let interrupt: (reason: unknown) => void;
+    this.#interrupted = new Promise((_, reject) => {
+      interrupt = reject;
+    });
+    this.#interrupted.catch(() => {});
     const abort = () => {
+      interrupt(signal?.reason);
       void client.end().catch(() => {});
     };
     signal?.addEventListener('abort', abort, { once: true });
@@ -71,7 +79,8 @@ export class ClientSession implements Session {
     });
     const session = new ClientSession(client, options);
     try {
-      await client.connect();
+      // A client that is ended while it connects never says how that went.
+      await Promise.race([client.connect(), session.#interrupted]);
     } catch (error) {
       session.#stop();
       throw error;

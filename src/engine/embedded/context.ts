@@ -49,6 +49,11 @@ export function createEmbeddedContext(dependencies: EmbeddedEngineDependencies):
   const resolved = new Map<string, Promise<ComposeProject>>();
   const said = new Set<string>();
 
+  /** What is begun after an interruption puts back what was interrupted, and is not ended by the same one. */
+  function inForce(): AbortSignal {
+    return signal.aborted ? new AbortController().signal : signal;
+  }
+
   async function read(location: ProjectLocation): Promise<ComposeProject> {
     const { readProject } = await import('../../project/read.js');
     const { project, warnings } = await readProject(location, env);
@@ -87,7 +92,7 @@ export function createEmbeddedContext(dependencies: EmbeddedEngineDependencies):
     try {
       return await withProjectLock(
         { stateFolder: join(project, STATE_FOLDER) },
-        { command: `invctl ${command}`, signal },
+        { command: `invctl ${command}`, signal: inForce() },
         async () => change(await StateStore.open(location, env)),
       );
     } finally {
@@ -118,7 +123,7 @@ export function createEmbeddedContext(dependencies: EmbeddedEngineDependencies):
       processes,
       env,
       lookup: variables(location),
-      signal: also ? AbortSignal.any([signal, also]) : signal,
+      signal: also ? AbortSignal.any([inForce(), also]) : inForce(),
       ...(trial ? { trial } : {}),
     };
   }

@@ -84,7 +84,7 @@ export const restoreToOperation = operation({
     applies: async (_context, _database, { step }) => step === 'restart',
     async complete(context, database, { state }) {
       await removeTrial(context, database, state);
-      await startServices(database, state.services);
+      await startServices(context, database, state.services);
       await letReceiverIn(context, database);
       return `${database.name} is as it was brought back`;
     },
@@ -487,9 +487,13 @@ async function stopServices(
   await engine.stop(location, [service.name]);
 }
 
-async function startServices(database: Database, services: readonly string[]): Promise<void> {
-  const { service } = database;
-  if (services.includes(service.name)) await startAgain(database, [service.name]);
+/** A start of the database that was cut off may have left nothing that could be started again. */
+async function startServices(
+  context: ServiceContext,
+  database: Database,
+  services: readonly string[],
+): Promise<void> {
+  if (services.includes(database.service.name)) await startDatabase(context, database);
   await startClients(database, services);
 }
 
@@ -505,7 +509,7 @@ async function startClients(database: Database, services: readonly string[]): Pr
  * at any point.
  */
 export async function takeBack(context: ServiceContext, database: Database, state: State): Promise<void> {
-  const calm = { ...context, signal: new AbortController().signal };
+  const calm = uninterrupted(context);
   const { folders } = state;
   const { trial, run } = await openBeside(calm, database, {
     name: state.trial,
@@ -516,7 +520,11 @@ export async function takeBack(context: ServiceContext, database: Database, stat
   await unswapFiles(run, folders);
   if (state.made) await removeFolder(run, folders.incoming);
   await removeTrial(calm, database, state);
-  await startServices(database, state.services);
+  await startServices(calm, database, state.services);
+}
+
+function uninterrupted(context: ServiceContext): ServiceContext {
+  return { ...context, signal: new AbortController().signal };
 }
 
 async function removeTrial(

@@ -11,7 +11,7 @@ import {
   serverFromNpm,
 } from '../../support/embedded.js';
 import { faultSteps } from '../../support/fault-counts.js';
-import { killedAt } from '../../support/kill-at-step.js';
+import { interruptedAt, killedAt } from '../../support/kill-at-step.js';
 import { killsOf } from '../../support/kills.js';
 import { processesNaming } from '../../support/leaks.js';
 import { untilSafe } from '../../support/protection/until.js';
@@ -100,6 +100,18 @@ describe('db protect and db restore --to on the embedded engine, with a bare ser
     await sql('DELETE FROM notes WHERE id > 7');
   });
 
+  it('has a receiver that `up` renews where it is of another version of invctl', async () => {
+    const script = join(place, 'receiver.sh');
+    const present = readFileSync(script, 'utf8');
+    writeFileSync(script, `${present}\n# of before\n`);
+    const { message } = await succeed('db-protect-status', 'db', 'protect', 'status');
+    expect(message).toBe('the receiver is that of another version of invctl (invctl up)');
+    const { warnings } = JSON.parse((await run('up', '--json')).stdout);
+    expect(warnings.join()).toContain('db-protect was that of another version of invctl');
+    expect(readFileSync(script, 'utf8')).toBe(present);
+    await safe();
+  });
+
   it('brings back a moment, and undoes that', async () => {
     await safe();
     const restored = await succeed('db-restore', 'db', 'restore', '--to', hundred, '--yes');
@@ -130,6 +142,25 @@ describe('db protect and db restore --to on the embedded engine, with a bare ser
     expect(beside.flatMap(processesNaming)).toEqual([]);
   });
 
+  it('is put back after a Ctrl-C, and is finished by `recover` after one that came behind the swap', async () => {
+    const [before] = (await sql('SELECT count(*)::int FROM notes')) as number[];
+    const stopped = await runWith(interruptedAt('recover'), 'db', 'restore', '--to', hundred, '--yes');
+    expect(stopped.code).toBe(130);
+    expect(stopped.stderr).toContain('interrupted: db restore --to comes to a clean end');
+    expect(stopped.stderr).not.toContain('not everything could be put back');
+    expect((await succeed('recover', 'recover')).recovered).toEqual([]);
+    expect(await rows()).toBe(before);
+    const swapped = await runWith(interruptedAt('restart'), 'db', 'restore', '--to', hundred, '--yes');
+    expect(swapped.code).toBe(130);
+    expect(swapped.stderr).toContain(
+      'db restore --to is done but for its last step; finish it: invctl recover',
+    );
+    expect((await succeed('recover', 'recover')).recovered).toMatchObject([{ outcome: 'finished' }]);
+    expect(await rows()).toBe(100);
+    await succeed('db-restore', 'db', 'restore', '--undo', '--yes');
+    expect(await rows()).toBe(before);
+  });
+
   it('loses nothing that was safe when the server is killed and its data removed', async () => {
     await sql(`INSERT INTO notes (text) SELECT 'late' FROM generate_series(1, 1000) i`);
     await safe();
@@ -145,18 +176,6 @@ describe('db protect and db restore --to on the embedded engine, with a bare ser
     const undone = await run('db', 'restore', '--undo', '--yes', '--json');
     expect(JSON.parse(undone.stdout).error?.code).toBe('NOTHING_TO_UNDO');
     expect(await rows()).toBe(1007);
-  });
-
-  it('has a receiver that `up` renews where it is of another version of invctl', async () => {
-    const script = join(place, 'receiver.sh');
-    const present = readFileSync(script, 'utf8');
-    writeFileSync(script, `${present}\n# of before\n`);
-    const { message } = await succeed('db-protect-status', 'db', 'protect', 'status');
-    expect(message).toBe('the receiver is that of another version of invctl (invctl up)');
-    const { warnings } = JSON.parse((await run('up', '--json')).stdout);
-    expect(warnings.join()).toContain('db-protect was that of another version of invctl');
-    expect(readFileSync(script, 'utf8')).toBe(present);
-    await safe();
   });
 
   it('is switched off without a trace', async () => {
