@@ -10,13 +10,18 @@ import type { Session } from '../../engine/database-access.js';
 import { UserError } from '../../errors.js';
 import { type Database, findDatabase } from '../../postgres/database.js';
 import { withSession } from '../../postgres/open-session.js';
-import { onlyRow } from '../../postgres/session.js';
+import { withMaintenance } from '../../postgres/server-sessions.js';
+import { onlyRow, type SessionOptions } from '../../postgres/session.js';
 import { findTable } from '../../postgres/tables.js';
 import type { Lsn } from '../../postgres/wal.js';
 import { readBytes, readStretch, stretchesOf, type WalEvent } from '../../postgres/wal-records.js';
 import { nearest } from '../../project/nearest.js';
 import type { ServiceContext } from '../context.js';
+import { readOtherDatabases } from '../database/upgrade/other-databases.js';
 import { notProtected } from './not-protected.js';
+
+/** Other databases in which a table is looked for. */
+const LOOKED_INTO = 20;
 
 export interface HistoryInput {
   /** As typed. */
@@ -59,6 +64,8 @@ export async function tableHistory(context: ServiceContext, input: HistoryInput)
     whatToLookFor(session, input.table),
   ).catch(unlessGone(input.table));
   if (near !== undefined) context.warn(`there is no table ${table} now: did you mean ${near}?`);
+  if (wanted.database !== null && !('tables' in wanted))
+    await warnOfOthers(context, database, table, options);
   const catalogue = await readCatalogue(place, record);
   const changes = new TableChanges(wanted);
   const read = await readBack(context, database, place, catalogue, {
@@ -112,6 +119,27 @@ async function whatToLookFor(session: Session, typed: string): Promise<Looked> {
       table: typed,
       near: nearest(typed.replace(/^.*\./, ''), names),
     };
+  }
+}
+
+/** A table of another database of the server comes back with the whole server alone. */
+async function warnOfOthers(
+  context: ServiceContext,
+  database: Database,
+  table: string,
+  options: SessionOptions,
+): Promise<void> {
+  const others = await withMaintenance(database, options, (session) =>
+    readOtherDatabases(session, database.name),
+  );
+  for (const { name } of others.filter(({ readable }) => readable).slice(0, LOOKED_INTO)) {
+    const found = await withSession(database, { ...options, database: name }, (session) =>
+      findTable(session, table, 'now').catch(() => undefined),
+    );
+    if (!found) continue;
+    context.warn(
+      `the database ${name} of the server has a table ${found.quoted}; db history and --table look at ${database.name} alone: invctl db restore --to TIME shows how all of the server differs, and asks before it brings that back`,
+    );
   }
 }
 

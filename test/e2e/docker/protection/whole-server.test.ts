@@ -50,6 +50,12 @@ describe.skipIf(withoutDocker)('a moment of a server with several databases', ()
     expect(project.databases()).not.toContain('later');
   });
 
+  it('is what the history names for a table of another database', async () => {
+    const { stderr } = await project.invctl(['db', 'history', 'rows']);
+    expect(stderr).toContain('the database wiki of the server has a table public.rows');
+    expect(stderr).toContain('invctl db restore --to TIME');
+  });
+
   it("has the project's own database again, whose DROP the history tells", async () => {
     project.sql('INSERT INTO items VALUES (6)');
     project.sql('DROP DATABASE shop', 'postgres');
