@@ -143,6 +143,8 @@ export interface UpOutcome {
   unchecked?: string[];
   /** Volumes that services had, and that they were not given again. */
   replaced?: ReplacedVolume[];
+  /** Another folder with a project of this name, whose containers these were. */
+  otherFolder?: string;
 }
 
 export interface LogEntry {

@@ -12,6 +12,7 @@ import type {
 } from '../engine/engine.js';
 import { rememberEngine } from '../engine/select.js';
 import type { ServiceStatus } from '../engine/service-status.js';
+import type { ProjectLocation } from '../project/locate.js';
 import { settingsIn } from '../project/present-settings.js';
 import { toldOfReplaced } from '../project/replaced-volumes.js';
 import { withProjectLock } from '../system/lock.js';
@@ -103,6 +104,7 @@ export async function up(context: ServiceContext, input: UpInput): Promise<UpRes
       },
       input.onEvent,
     );
+    if (outcome.otherFolder !== undefined) context.warn(sharedName(location, outcome.otherFolder));
     // For a volume's name alone, Compose may keep the container.
     const next = 'invctl down && invctl up';
     for (const volume of outcome.replaced ?? []) context.warn(toldOfReplaced(volume, next));
@@ -123,6 +125,10 @@ export async function up(context: ServiceContext, input: UpInput): Promise<UpRes
       failed,
     };
   });
+}
+
+function sharedName({ name, directory }: ProjectLocation, other: string): string {
+  return `the containers of ${name} were started from ${other}, whose compose file is still there: ${directory} has the same containers and volumes now. For a project of its own, write another name: into its compose file`;
 }
 
 async function explainFailures(

@@ -1,3 +1,4 @@
+import { existsSync, realpathSync } from 'node:fs';
 import { UserError } from '../../errors.js';
 import type { ProjectLocation } from '../../project/locate.js';
 import { type ComposeProject, withDependencies } from '../../project/model.js';
@@ -11,7 +12,7 @@ import type {
   UpOptions,
   UpOutcome,
 } from '../engine.js';
-import { LABEL_CONFIG_HASH } from '../labels.js';
+import { LABEL_CONFIG_HASH, LABEL_FILES, LABEL_FOLDER } from '../labels.js';
 import type { ServiceStatus } from '../service-status.js';
 import type { ContainerInspect } from '../survey.js';
 import * as argv from './argv.js';
@@ -71,7 +72,7 @@ export async function bringUp(
     () => options.checks,
   );
   const rebuilt = new Set(outdated.map(({ service }) => service));
-  const { asWritten, volumes, replaced } = await readState();
+  const { asWritten, volumes, replaced, otherFolder } = await readState();
   // A container that Compose leaves as it is keeps its volume: for a volume's name, it makes none anew.
   const leftBehind = async () => {
     if (replaced.length === 0) return [];
@@ -98,6 +99,7 @@ export async function bringUp(
         unchanged: [],
         outdated,
         replaced: await leftBehind(),
+        ...(otherFolder === undefined ? {} : { otherFolder }),
       };
     }
     const { statuses, failed } =
@@ -112,6 +114,7 @@ export async function bringUp(
       outdated,
       unchecked,
       replaced: await leftBehind(),
+      ...(otherFolder === undefined ? {} : { otherFolder }),
     };
   } catch (error) {
     if (options.signal?.aborted) await undo(docker, location, watch.createdIds, volumes);
@@ -131,6 +134,7 @@ function stateBefore(
   asWritten?: ReadonlySet<string>;
   volumes: ReadonlySet<string>;
   replaced: readonly ReplacedVolume[];
+  otherFolder: string | undefined;
 }> {
   const state = Promise.all([
     onlyRebuilt ? servicesAsWritten(docker, location) : undefined,
@@ -140,10 +144,27 @@ function stateBefore(
     ...(asWritten && { asWritten }),
     volumes: new Set(volumes),
     replaced: replacedVolumes(project, presentMounts(containers)),
+    otherFolder: location.host ? undefined : folderOf(containers, location),
   }));
   // Until it is awaited, a rejection must not end the process.
   state.catch(() => {});
   return state;
+}
+
+/** Another folder that containers were started from, as long as their compose file is still there: it was not renamed. */
+function folderOf(
+  containers: readonly ContainerInspect[],
+  { directory }: ProjectLocation,
+): string | undefined {
+  const own = realpathSync(directory);
+  return containers
+    .map(({ Config: { Labels } }) => ({
+      folder: Labels?.[LABEL_FOLDER],
+      files: Labels?.[LABEL_FILES]?.split(',') ?? [],
+    }))
+    .filter(({ files }) => files.some((file) => existsSync(file)))
+    .map(({ folder }) => folder)
+    .find((folder) => folder !== undefined && existsSync(folder) && realpathSync(folder) !== own);
 }
 
 function presentMounts(containers: readonly ContainerInspect[]): Map<string, PresentMount[]> {

@@ -1,4 +1,5 @@
-import { existsSync } from 'node:fs';
+import { cpSync, existsSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { withoutDocker } from '../../support/docker.js';
 import { createDockerProject, type DockerProject, docker } from '../../support/docker-project.js';
@@ -299,6 +300,29 @@ describe.skipIf(withoutDocker)('a volume that gets another name', () => {
     } finally {
       await project.remove();
       await docker('volume', 'rm', '--force', other, data);
+    }
+  });
+});
+
+describe.skipIf(withoutDocker)('two folders with the name of one project', () => {
+  it('is told by up, unless the other folder was renamed or is gone', async () => {
+    const project = await createDockerProject(
+      'name: NAME\nservices:\n  app:\n    image: debian:trixie-slim\n    init: true\n    command: [sleep, infinity]\n',
+    );
+    const copy = `${project.folder}-copy`;
+    const up = async (cwd: string) => (await project.json(['up'], { cwd })).document.warnings;
+    try {
+      expect(await up(project.folder)).toEqual([]);
+      cpSync(project.folder, copy, { recursive: true });
+      expect(await up(copy)).toEqual([
+        expect.stringMatching(new RegExp(`started from ${project.folder}, .*: ${copy} has the same`)),
+      ]);
+      renameSync(join(project.folder, 'compose.yaml'), join(project.folder, 'compose.old'));
+      expect(await up(copy)).toEqual([]);
+    } finally {
+      rmSync(copy, { recursive: true, force: true });
+      renameSync(join(project.folder, 'compose.old'), join(project.folder, 'compose.yaml'));
+      await project.remove();
     }
   });
 });
