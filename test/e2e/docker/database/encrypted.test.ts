@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { withoutAge } from '../../../support/age.js';
 import { bin, type CliResult } from '../../../support/cli.js';
 import { withoutDocker } from '../../../support/docker.js';
+import { faultSteps } from '../../../support/fault-counts.js';
 import { mountSmallDisk, unmount } from '../../../support/small-disk.js';
 import { type DatabaseProject, seedShop, sha256Of, shimDocker, startDatabaseProject } from './fixture.js';
 
@@ -108,21 +109,24 @@ exec "$REAL" "$@"`,
     }
   });
 
-  it.each(['custom', 'plain'])('restores a %s one without a copy of what it holds', async (format) => {
-    settings({ identity: 'key.txt' });
-    const file = await take('--format', format, '--level', '3');
-    const before = project.fingerprint();
-    project.sql('DELETE FROM movements; DELETE FROM items WHERE id > 10');
-    const env = shimDocker(
-      project.directory,
-      `case "$*" in *"umask 077; cat"*) echo "a copy in the container" >&2; exit 1;; esac\nexec "$REAL" "$@"`,
-    );
-    const result = await project.invctl(['db', 'restore', file, '--yes'], { env });
-    expect(result).toMatchObject({ code: 0 });
-    expect(project.fingerprint()).toBe(before);
-    await project.invctl(['db', 'restore', '--forget', '--confirm', project.name]);
-    expect(project.databases()).toEqual(['shop']);
-  });
+  it.each(faultSteps(['custom'], ['plain']))(
+    'restores a %s one without a copy of what it holds',
+    async (format) => {
+      settings({ identity: 'key.txt' });
+      const file = await take('--format', format, '--level', '3');
+      const before = project.fingerprint();
+      project.sql('DELETE FROM movements; DELETE FROM items WHERE id > 10');
+      const env = shimDocker(
+        project.directory,
+        `case "$*" in *"umask 077; cat"*) echo "a copy in the container" >&2; exit 1;; esac\nexec "$REAL" "$@"`,
+      );
+      const result = await project.invctl(['db', 'restore', file, '--yes'], { env });
+      expect(result).toMatchObject({ code: 0 });
+      expect(project.fingerprint()).toBe(before);
+      await project.invctl(['db', 'restore', '--forget', '--confirm', project.name]);
+      expect(project.databases()).toEqual(['shop']);
+    },
+  );
 
   it('restores one whose manifest is lost', async () => {
     const file = await take('--format', 'plain');

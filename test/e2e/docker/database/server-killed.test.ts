@@ -57,11 +57,9 @@ exec "$REAL" "$@"`,
 
   it.each(
     faultSteps<[when: string, pattern: string, step: string, seconds: number]>(
+      [['in the middle of the load', '*" pg_restore "*--jobs*', 'load', 1]],
       [
-        ['in the middle of the load', '*" pg_restore "*--jobs*', 'load', 1],
         ['before the swap', '*" psql "*', 'swap', 0],
-      ],
-      [
         ['before the archive is copied to it', `*'umask 077; cat'*`, 'load', 0],
         ['while what was loaded is compared', '*" psql "*--dbname=shop_restore_*', 'load', 0.3],
       ],

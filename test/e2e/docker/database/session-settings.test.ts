@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { withoutDocker } from '../../../support/docker.js';
+import { atFullSize } from '../../../support/fault-counts.js';
 import { type DatabaseProject, seedShop, startDatabaseProject } from './fixture.js';
 
 /** All that a project can set against a session, of its database, its role, and its role in its database. */
@@ -107,7 +108,7 @@ describe.skipIf(withoutDocker)('what a project sets for its sessions', () => {
     expect(sql(`SELECT DISTINCT program FROM public.logins WHERE program LIKE 'invctl%'`)).toBe('');
   });
 
-  it('counts in no plain dump, and in no load of one', async () => {
+  it.runIf(atFullSize)('counts in no plain dump, and in no load of one', async () => {
     const plain = join(project.directory, 'shop.sql.gz');
     await project.succeed(['db', 'backup', '--format', 'plain', '-o', plain, '--level', '3']);
     await project.succeed(['db', 'restore', plain, '--yes']);

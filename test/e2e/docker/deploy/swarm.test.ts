@@ -341,7 +341,7 @@ describe.skipIf(withoutDocker || withoutOwnEngine)('deploy swarm', () => {
     FULL_MS,
   );
 
-  it('is finished or taken back where it was killed', async () => {
+  it.runIf(atFullSize)('is finished or taken back where it was killed', async () => {
     const shop = await stack(`name: NAME
 services:
   api: {image: postgres:16, command: [sleep, 1d], environment: {EDITION: "0"}, secrets: [db_password], healthcheck: {test: [CMD, "true"], interval: 1s, start_interval: 200ms, start_period: 30s}, stop_grace_period: 0s, deploy: {endpoint_mode: dnsrr, update_config: {monitor: 500ms}, rollback_config: {monitor: 500ms}}}
