@@ -386,7 +386,7 @@ services:
       'compose.yaml': `
 name: "\${NAME:-Inter Pol}_x"
 services:
-  plain: {image: "x:$$TAG"}
+  plain: {image: x, labels: {tag: "x:$$TAG"}}
   a:
     image: "\${REGISTRY-docker.io}/\${IMAGE:?needed}:\${TAG:-\${FALLBACK:-latest}}"
     command: echo $$HOME "\${GREETING:+hello \${GREETING}}" \${EMPTY-default} \${EMPTY:-default} $5 a$
