@@ -386,7 +386,10 @@ END
     { read -r ours; read -r segment_bytes; } <"$place/system"
     if [ "$system" != "$ours" ]; then
       note refused "this place is for the server $ours, and the database is $system: invctl db protect on"
+      # The receiver of that server may write here, as where an environment has the compose file of another one.
+      flock -u 9
       pause 5
+      flock -n 9 || { echo "another receiver writes into $place" >&2; exit 1; }
       continue
     fi
     if disk_is_nearly_full; then

@@ -1,9 +1,9 @@
-import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hasErrorCode } from '../../errors.js';
 import { explainFileError, explainReadError, syncFolder, writeFileAtomic } from '../../system/files.js';
 import { OWNER_FILE } from './copy-names.js';
-import { type ProtectionRecord, readReceiverNote, readRecord, writeRecord } from './place.js';
+import { namesIn, type ProtectionRecord, readReceiverNote, readRecord, writeRecord } from './place.js';
 
 /** Folder in the place for what was received from servers before the present one. */
 const EARLIER = 'earlier';
@@ -130,13 +130,4 @@ export async function takeUp(place: string, systemIdentifier: string): Promise<v
 
 function inOrder(one: string, other: string): number {
   return OF_SERVER.indexOf(one) - OF_SERVER.indexOf(other);
-}
-
-async function namesIn(folder: string): Promise<string[]> {
-  try {
-    return await readdir(folder);
-  } catch (error) {
-    if (hasErrorCode(error, 'ENOENT')) return [];
-    throw error;
-  }
 }

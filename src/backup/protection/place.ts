@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { ExitCode, hasErrorCode, UserError } from '../../errors.js';
 import { type Ancestor, parseHistory, parseLsn, parseSegment, type SegmentName } from '../../postgres/wal.js';
 import type { ProjectLocation } from '../../project/locate.js';
 import type { ProjectSettings } from '../../project/settings-file.js';
+import { shellWord } from '../../system/argv.js';
 import { explainFileError, explainReadError, syncFolder, writeFileAtomic } from '../../system/files.js';
 import { backupFolder } from '../backup-folder.js';
 import type { Base, Catalogue, Segment, SegmentRun } from './catalogue.js';
@@ -80,10 +81,27 @@ export interface ReceiverNote {
   message: string;
 }
 
-/** Returns undefined if nothing was ever protected here. */
+/**
+ * Returns undefined if nothing was ever protected here.
+ * @throws UserError PROTECTION_DAMAGED (exit 8) for a record that was cut or edited; NOT_READABLE
+ */
 export async function readRecord(place: string): Promise<ProtectionRecord | undefined> {
-  const text = await readIfThere(join(place, 'protection.json'));
-  return text === undefined ? undefined : recordSchema.parse(JSON.parse(text));
+  const file = join(place, 'protection.json');
+  const text = await readIfThere(file);
+  if (text === undefined) return undefined;
+  try {
+    return recordSchema.parse(JSON.parse(text));
+  } catch (cause) {
+    const aside = [file, `${file}.damaged`].map(shellWord).join(' ');
+    throw new UserError({
+      code: 'PROTECTION_DAMAGED',
+      message: `${file} was cut or edited, and does not say which server is protected`,
+      hint: `mv ${aside} && invctl db protect on      (base backups and WAL beside it stay)`,
+      exitCode: ExitCode.dataUnverified,
+      file,
+      cause,
+    });
+  }
 }
 
 /** Writes the record, and the files that the receiver reads. */
@@ -159,12 +177,14 @@ export async function readBases(
   place: string,
   wanted: (id: string) => boolean = () => true,
 ): Promise<Pick<Catalogue, 'bases' | 'unreadable'>> {
-  const ids = (await names(join(place, 'bases'))).filter((name) => BASE_ID.test(name) && wanted(name)).sort();
+  const ids = (await namesIn(join(place, 'bases')))
+    .filter((name) => BASE_ID.test(name) && wanted(name))
+    .sort();
   const unreadable: string[] = [];
   const bases = await Promise.all(
     ids.map(async (id): Promise<Base[]> => {
       const folder = join(place, 'bases', id);
-      const files = await names(folder);
+      const files = await namesIn(folder);
       const mark = join(folder, BASE_MARK);
       const text = files.includes(BASE_MARK) ? await readIfThere(mark) : undefined;
       if (text === undefined) return [];
@@ -221,13 +241,13 @@ export async function readRuns(
   segmentBytes: number,
   wanted: (segment: SegmentName & { run: string }) => boolean = () => true,
 ): Promise<{ runs: SegmentRun[]; beside: FileOfRun[] }> {
-  const found = (await names(join(place, 'wal'))).filter((name) => RUN_NAME.test(name)).sort();
+  const found = (await namesIn(join(place, 'wal'))).filter((name) => RUN_NAME.test(name)).sort();
   const beside: FileOfRun[] = [];
   const runs = await Promise.all(
     found.map(async (run): Promise<SegmentRun> => {
       const folder = join(place, 'wal', run);
       const segments = await Promise.all(
-        (await names(folder)).map(async (file): Promise<Segment[]> => {
+        (await namesIn(folder)).map(async (file): Promise<Segment[]> => {
           const parsed = parseSegment(unpackedName(file), segmentBytes);
           if (!parsed) beside.push({ run, file });
           if (!parsed || !wanted({ ...parsed, run })) return [];
@@ -348,12 +368,13 @@ async function sha256(
   return hash.digest('hex');
 }
 
-async function names(folder: string): Promise<string[]> {
+/** Names in a folder of a place; none if there is no such folder. @throws UserError NOT_READABLE */
+export async function namesIn(folder: string): Promise<string[]> {
   try {
     return await readdir(folder);
   } catch (error) {
     if (hasErrorCode(error, 'ENOENT', 'ENOTDIR')) return [];
-    throw explainReadError(error, folder);
+    throw await explainUnreadable(error, folder);
   }
 }
 
@@ -362,6 +383,24 @@ async function readIfThere(file: string): Promise<string | undefined> {
     return await readFile(file, 'utf8');
   } catch (error) {
     if (hasErrorCode(error, 'ENOENT', 'ENOTDIR')) return undefined;
-    throw explainReadError(error, file);
+    throw await explainUnreadable(error, file);
   }
+}
+
+/** A place that was restored from an archive, or copied, may have come as another user's. */
+async function explainUnreadable(error: unknown, path: string): Promise<unknown> {
+  if (!hasErrorCode(error, 'EACCES', 'EPERM')) return explainReadError(error, path);
+  const mine = async (folder: string) =>
+    (await stat(folder).catch(() => undefined))?.uid === process.geteuid?.();
+  // The highest folder of somebody else in one of this user's own.
+  let theirs = path;
+  while (dirname(theirs) !== theirs && !(await mine(dirname(theirs)))) theirs = dirname(theirs);
+  if (dirname(theirs) === theirs) return explainReadError(error, path);
+  return new UserError({
+    code: 'NOT_READABLE',
+    message: `${path} cannot be read: permission denied`,
+    hint: `sudo chown -R "$(id -u):$(id -g)" ${shellWord(theirs)}      (it came as another user's, as from an archive; where that user made it, run the same command as that user)`,
+    file: path,
+    cause: error,
+  });
 }

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { UserError } from '../../errors.js';
 import type { ComposeProject } from '../../project/model.js';
 import { receiverPlace } from '../../project/receiver.js';
 import type { ProjectSettings } from '../../project/settings-file.js';
@@ -60,12 +61,28 @@ export async function knownProtection(
   { backup }: Pick<ProjectSettings, 'backup'>,
   now = new Date(),
 ): Promise<KnownProtection | undefined> {
-  const record = await readRecord(place);
-  if (!record) {
+  const waits = (message: string): KnownProtection | undefined => {
     const expected = Object.values(services).some((service) => receiverPlace(service) !== undefined);
-    return expected ? { receiver: 'waiting', message: placeMissing(place), windows: [] } : undefined;
+    return expected ? { receiver: 'waiting', message, windows: [] } : undefined;
+  };
+  try {
+    const record = await readRecord(place);
+    if (!record) return waits(placeMissing(place));
+    if (services[record.service] === undefined) return undefined;
+    return await known(place, record, backup, now);
+  } catch (error) {
+    if (error instanceof UserError && ['NOT_READABLE', 'PROTECTION_DAMAGED'].includes(error.code))
+      return waits(error.message);
+    throw error;
   }
-  if (services[record.service] === undefined) return undefined;
+}
+
+async function known(
+  place: string,
+  record: ProtectionRecord,
+  backup: ProjectSettings['backup'],
+  now: Date,
+): Promise<KnownProtection> {
   const [catalogue, note, failure] = await Promise.all([
     readCatalogue(place, record),
     readReceiverNote(place),

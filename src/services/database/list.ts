@@ -45,7 +45,10 @@ export async function backups(context: ServiceContext): Promise<BackupList> {
   const settings = await readSettings(location);
   const stored = await listBackups(backupFolder(location, settings));
   const { address, copies } = await away();
-  const protection = await listProtection(location, settings);
+  const protection = await listProtection(location, settings).catch((error) => {
+    if (!(error instanceof UserError)) throw error;
+    return notListed('base backups and WAL', error);
+  });
   const isOf = (file: string, name: string) => basename(file) === name;
   const here = stored.map((backup) => {
     const copy = copies.find(
@@ -74,9 +77,13 @@ export async function backups(context: ServiceContext): Promise<BackupList> {
       return { address: store.address, copies: await listCopies(store, location.name) };
     } catch (error) {
       if (!(error instanceof UserError) || error.code === 'CONFIG_INVALID') throw error;
-      context.warn(`the copies are not listed: ${error.message}${error.hint ? `\n${error.hint}` : ''}`);
+      notListed('the copies', error);
       return { address: null, copies: [] };
     }
+  }
+
+  function notListed(what: string, { message, hint }: UserError): undefined {
+    context.warn(`${what} are not listed: ${message}${hint ? `\n${hint}` : ''}`);
   }
 }
 

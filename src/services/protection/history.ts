@@ -9,6 +9,7 @@ import { type TableChange, TableChanges, type Wanted } from '../../backup/protec
 import type { Session } from '../../engine/database-access.js';
 import { UserError } from '../../errors.js';
 import { type Database, findDatabase } from '../../postgres/database.js';
+import { USER_NAMESPACE } from '../../postgres/dumped.js';
 import { withSession } from '../../postgres/open-session.js';
 import { withMaintenance } from '../../postgres/server-sessions.js';
 import { onlyRow, type SessionOptions } from '../../postgres/session.js';
@@ -111,7 +112,8 @@ async function whatToLookFor(session: Session, typed: string): Promise<Looked> {
   } catch (error) {
     if (!(error instanceof UserError && error.code === 'TABLE_NOT_FOUND')) throw error;
     const existing = await session.rows<{ oid: number; name: string; table: boolean }>(
-      `SELECT oid::bigint AS oid, relname AS name, relkind IN ('r', 'p') AS table FROM pg_class`,
+      `SELECT c.oid::bigint AS oid, relname AS name, relkind IN ('r', 'p') AND ${USER_NAMESPACE} AS table
+        FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace`,
     );
     const names = existing.filter((one) => one.table).map(({ name }) => name);
     return {

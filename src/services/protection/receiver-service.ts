@@ -91,11 +91,16 @@ export function withReceiver(input: ReceiverServiceInput): ComposeEdit {
 /** The compose file without the receiver's service; undefined when it has none between invctl's marks. */
 export function withoutReceiver(text: string): string | undefined {
   const lines = text.split('\n');
-  const begin = lines.findIndex((line) => line.trim().startsWith(BEGIN));
-  const end = lines.findIndex((line) => line.trim().startsWith(END));
+  const begin = lines.findIndex((line) => marked(line).startsWith(BEGIN));
+  const end = lines.findIndex((line) => marked(line).startsWith(END));
   if (begin < 0 || end < begin) return undefined;
   const first = lines[begin - 1] === '' ? begin - 1 : begin;
   return [...lines.slice(0, first), ...lines.slice(end + 1)].join('\n');
+}
+
+/** A line without its indent, and without the flags that a command has where it is shown to be written by hand. */
+function marked(line: string): string {
+  return line.trim().replace(/^# invctl (?:--?\S+ (?:\S+ )?)*?(?=db protect: )/, '# invctl ');
 }
 
 /** The settings that the receiver's service was written with. */

@@ -31,10 +31,10 @@ export async function renewReceivers(
   for (const name of services) {
     const service = project.services[name];
     const place = service && receiverPlace(service);
-    const record = place === undefined ? undefined : await readRecord(place);
-    if (place === undefined || record?.service !== name) continue;
-    if (!(await isOfOtherVersion(place, record, location))) continue;
+    if (place === undefined) continue;
     try {
+      const record = await readRecord(place);
+      if (record?.service !== name || !(await isOfOtherVersion(place, record, location))) continue;
       await writeScript(place).catch((error) => {
         throw explainFileError(error, place);
       });
@@ -50,7 +50,7 @@ export async function renewReceivers(
       context.signal.throwIfAborted();
       if (!(error instanceof UserError)) throw error;
       context.warn(
-        `${name} is that of another version of invctl, and could not be renewed: ${error.message}`,
+        `${name} could not be renewed: ${error.message} (${error.hint ?? 'invctl db protect status'})`,
       );
     }
   }

@@ -364,9 +364,12 @@ export async function protectOff(
     const { location, settings, service } = database;
     const place = protectionPlace(location, settings);
     const record = await readRecord(place);
+    const inEnvironment = location.environment !== undefined;
     const files = await readFiles(location.files);
-    const found = files.findLast(({ text }) => withoutReceiver(text) !== undefined);
-    if (!record && !found) throw notProtected(location);
+    // An environment has its lines in its last file: those of the others are of another environment.
+    const own = inEnvironment ? files.slice(-1) : files;
+    const found = own.findLast(({ text }) => withoutReceiver(text) !== undefined);
+    if (!record && (inEnvironment || !found)) throw notProtected(location);
     // The slot, the role and the rest are in the server, so it has to run.
     await withMaintenance(database, sessionOptions(context, PROTECT_OFF), readServer);
     const edit = found && {

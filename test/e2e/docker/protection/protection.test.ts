@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -333,6 +333,25 @@ describe.skipIf(withoutDocker)('db protect and db restore --to on Docker', () =>
       writeFileSync(join(project.directory, 'compose.yaml'), text);
     }
     expect(project.sql('SELECT 1')).toBe('1');
+  });
+
+  it('is not switched off by an environment that has the same compose file and is not protected itself', async () => {
+    const text = composeFile();
+    const settings = join(project.directory, 'invctl.yaml');
+    const overlay = join(project.directory, 'staging.yaml');
+    writeFileSync(
+      settings,
+      `environments: { staging: { project: ${project.name}-staging, files: [compose.yaml, staging.yaml] } }\n`,
+    );
+    writeFileSync(overlay, 'services:\n  db:\n    environment: {STAGE: "1"}\n');
+    try {
+      const args = ['--environment', 'staging', 'db', 'protect', 'off', '--yes', '--json'];
+      const { code, stdout } = await project.invctl(args);
+      expect([code, JSON.parse(stdout).error.code]).toEqual([1, 'NOT_PROTECTED']);
+      expect(composeFile()).toBe(text);
+    } finally {
+      for (const file of [settings, overlay]) rmSync(file);
+    }
   });
 
   it('is switched off without a trace in the server and the compose file', async () => {

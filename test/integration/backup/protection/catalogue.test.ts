@@ -1,7 +1,9 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { liveWal, planRecovery, windowsOf } from '../../../../src/backup/protection/catalogue.js';
+import { earlierServers } from '../../../../src/backup/protection/earlier.js';
 import { readCatalogue, readRecord } from '../../../../src/backup/protection/place.js';
 import { knownProtection } from '../../../../src/backup/protection/receiver-state.js';
 import { unneeded } from '../../../../src/backup/protection/retention.js';
@@ -125,4 +127,52 @@ describe('the catalogue of a place', () => {
     expect({ ...after, runs: after.runs.filter(({ segments }) => segments.length > 0) }).toEqual(before);
     expect(after.bases.map(({ id }) => id)).toEqual(ids);
   });
+
+  it.each(['', '{"systemIdentifier": "75', '[]', '{"systemIdentifier": 7}'])(
+    'says what to type where the record of the server is %o',
+    async (text) => {
+      const { folder } = await place(written);
+      writeFileSync(join(folder, 'protection.json'), text);
+      await expect(readRecord(folder)).rejects.toMatchObject({
+        code: 'PROTECTION_DAMAGED',
+        exitCode: 8,
+        hint: expect.stringMatching(/^mv '(.+)' '\1\.damaged' && invctl db protect on /),
+      });
+      const receiver = {
+        environment: { PGUSER: 'invctl_protect' },
+        mounts: [{ target: '/protection', source: folder }],
+      };
+      const services = { receiver } as never;
+      expect(await knownProtection(folder, { services }, { backup: {} } as never)).toEqual({
+        receiver: 'waiting',
+        message: expect.stringContaining('was cut or edited'),
+        windows: [],
+      });
+    },
+  );
+
+  it.skipIf(process.getuid?.() !== 0)(
+    'says how a place that came as another user’s becomes readable',
+    async () => {
+      const { folder } = await place(written);
+      const mine = mkdtempSync(join(tmpdir(), 'invctl-owner-'));
+      places.push(mine);
+      const nobody = 65_534;
+      cpSync(folder, join(mine, 'protection'), { recursive: true });
+      chmodSync(join(mine, 'protection'), 0o700);
+      chownSync(mine, nobody, nobody);
+      process.seteuid?.(nobody);
+      try {
+        await expect(readRecord(join(mine, 'protection'))).rejects.toMatchObject({
+          code: 'NOT_READABLE',
+          hint: expect.stringContaining(`sudo chown -R "$(id -u):$(id -g)" ${join(mine, 'protection')} `),
+        });
+        await expect(earlierServers(join(mine, 'protection'))).rejects.toMatchObject({
+          code: 'NOT_READABLE',
+        });
+      } finally {
+        process.seteuid?.(0);
+      }
+    },
+  );
 });

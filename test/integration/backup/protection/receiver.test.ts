@@ -2,7 +2,13 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { contentOf, emptyPlace, type WrittenPlace, writePlace } from '../../../support/protection/place.js';
+import {
+  contentOf,
+  emptyPlace,
+  SEGMENT_BYTES,
+  type WrittenPlace,
+  writePlace,
+} from '../../../support/protection/place.js';
 import { byReceiver } from '../../../support/protection/receiver.js';
 
 const now = new Date();
@@ -138,5 +144,21 @@ describe('the receiver', () => {
     expect(readFileSync(sums, 'utf8')).toMatch(
       new RegExp(`^[0-9a-f]{64} [ *]00000001000000000000000C\n[0-9a-f]{64} [ *]${late}\n$`),
     );
+  });
+
+  it('lets the receiver of the place’s own server write, where it is asked to receive from another one', async () => {
+    const written: WrittenPlace = { bases: [], runs: {}, live: [], keepSeconds: 60, covered: ago(100) };
+    await writePlace(folder, written);
+    writeFileSync(join(folder, 'system'), `7000000000000000001\n${SEGMENT_BYTES}\n`);
+    const lock = join(folder, 'state', 'receiver.lock');
+    const said = byReceiver(
+      folder,
+      written,
+      `ask() { echo '7000000000000000002|1|0/5000|'; }
+       pause() { flock -n '${lock}' true && echo free; exit 0; }
+       receive`,
+    );
+    expect(said).toBe('free\n');
+    expect(readFileSync(join(folder, 'state', 'now'), 'utf8')).toContain('state=refused\n');
   });
 });

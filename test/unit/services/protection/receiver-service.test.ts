@@ -28,6 +28,13 @@ describe("the receiver's service", () => {
     expect(withoutReceiver(after)).toBe(before);
   });
 
+  it('is found, too, where a person has written it as it was shown: with the flags of an environment', () => {
+    const { before, after } = edit([BASE, OWN], true);
+    const shown = after.replaceAll('invctl db', 'invctl --environment staging --engine docker db');
+    expect(shown).toContain('# invctl --environment staging --engine docker db protect: from here');
+    expect(withoutReceiver(shown)).toBe(before);
+  });
+
   it('of an environment comes into its last file, which no other environment has to have', () => {
     const { file, before, after } = edit([BASE, OWN], true);
     expect(file).toBe('1.yaml');
