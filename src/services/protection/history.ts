@@ -11,6 +11,7 @@ import { UserError } from '../../errors.js';
 import { type Database, findDatabase } from '../../postgres/database.js';
 import { USER_NAMESPACE } from '../../postgres/dumped.js';
 import { withSession } from '../../postgres/open-session.js';
+import { readOtherDatabases } from '../../postgres/other-databases.js';
 import { withMaintenance } from '../../postgres/server-sessions.js';
 import { onlyRow, type SessionOptions } from '../../postgres/session.js';
 import { findTable } from '../../postgres/tables.js';
@@ -18,7 +19,6 @@ import type { Lsn } from '../../postgres/wal.js';
 import { readBytes, readStretch, stretchesOf, type WalEvent } from '../../postgres/wal-records.js';
 import { nearest } from '../../project/nearest.js';
 import type { ServiceContext } from '../context.js';
-import { readOtherDatabases } from '../database/upgrade/other-databases.js';
 import { notProtected } from './not-protected.js';
 
 /** Other databases in which a table is looked for. */

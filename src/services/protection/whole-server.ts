@@ -4,6 +4,7 @@ import type { Database } from '../../postgres/database.js';
 import type { DatabaseFacts } from '../../postgres/database-facts.js';
 import { countRows } from '../../postgres/facts.js';
 import { withSession } from '../../postgres/open-session.js';
+import { type OtherDatabase, readOtherDatabases } from '../../postgres/other-databases.js';
 import { waitingBriefly, withMaintenance } from '../../postgres/server-sessions.js';
 import type { SessionOptions } from '../../postgres/session.js';
 import { PROTECT_ROLE } from '../../project/receiver.js';
@@ -11,7 +12,6 @@ import { allEnded } from '../../system/all-ended.js';
 import { literal } from '../../system/sql.js';
 import type { ServiceContext } from '../context.js';
 import { compareRows, type RowDifference } from '../database/restored.js';
-import { type OtherDatabase, readOtherDatabases } from '../database/upgrade/other-databases.js';
 
 /** A server may have hundreds of databases, and each takes a session of both servers. */
 const COUNTED = 20;

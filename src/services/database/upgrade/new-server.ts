@@ -14,6 +14,7 @@ import { derivedName } from '../../../postgres/derived-names.js';
 import { dropDatabase } from '../../../postgres/drop-database.js';
 import { readDatabase, readFacts } from '../../../postgres/facts.js';
 import { withSession } from '../../../postgres/open-session.js';
+import type { OtherDatabase } from '../../../postgres/other-databases.js';
 import { withMaintenance } from '../../../postgres/server-sessions.js';
 import { onlyRow, type SessionOptions } from '../../../postgres/session.js';
 import type { ProjectLocation } from '../../../project/locate.js';
@@ -25,7 +26,6 @@ import { analyze } from '../analyze.js';
 import { proveRestored } from '../prove-restored.js';
 import { assertKnown } from '../restore-checks.js';
 import { settingsLeftBehind } from './cluster.js';
-import type { OtherDatabase } from './other-databases.js';
 import type { UpgradePlan } from './plan.js';
 import type { UpgradeState } from './state.js';
 

@@ -5,11 +5,12 @@ import { withContentHashes } from '../../../postgres/content-hash.js';
 import type { Database } from '../../../postgres/database.js';
 import { readFacts } from '../../../postgres/facts.js';
 import { withSession } from '../../../postgres/open-session.js';
+import { readOtherDatabases } from '../../../postgres/other-databases.js';
 import { outputTail } from '../../../system/argv.js';
 import type { ServiceContext } from '../../context.js';
 import { dumpRoles, nextTransaction } from './cluster.js';
 import { waitUntilListening } from './new-server.js';
-import { changedParts, type MovedDatabase, readOtherDatabases } from './other-databases.js';
+import { changedParts, type MovedDatabase } from './other-databases.js';
 
 const APPLICATION_NAME = 'invctl db upgrade';
 /** How many times the data is compared again when somebody (autovacuum too) used transaction numbers. */

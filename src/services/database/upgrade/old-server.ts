@@ -3,13 +3,14 @@ import { UserError } from '../../../errors.js';
 import type { Database } from '../../../postgres/database.js';
 import { beforePrefix } from '../../../postgres/derived-names.js';
 import { withSession } from '../../../postgres/open-session.js';
+import { type OtherDatabase, readOtherDatabases } from '../../../postgres/other-databases.js';
 import { onlyRow } from '../../../postgres/session.js';
 import { previousDatabases } from '../../../postgres/swap.js';
 import { shellWord } from '../../../system/argv.js';
 import { identifier } from '../../../system/sql.js';
 import type { ServiceContext } from '../../context.js';
 import { PROTECT_SLOT } from '../../protection/server-side.js';
-import { type OtherDatabase, ownContent, readOtherDatabases } from './other-databases.js';
+import { ownContent } from './other-databases.js';
 
 /** The server that an upgrade replaces, and everything on it beside the project's database. */
 export interface OldServer {

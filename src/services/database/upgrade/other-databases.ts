@@ -1,6 +1,5 @@
 import { PassThrough } from 'node:stream';
 import { dump } from '../../../backup/dump.js';
-import type { Session } from '../../../engine/database-access.js';
 import { UserError } from '../../../errors.js';
 import { createDatabase } from '../../../postgres/create-database.js';
 import { connectionArguments, type Database, programFailed, runClient } from '../../../postgres/database.js';
@@ -10,8 +9,8 @@ import { dropDatabase } from '../../../postgres/drop-database.js';
 import { readFacts } from '../../../postgres/facts.js';
 import { differencesOfObjects } from '../../../postgres/objects.js';
 import { withSession } from '../../../postgres/open-session.js';
+import type { OtherDatabase } from '../../../postgres/other-databases.js';
 import { withMaintenance } from '../../../postgres/server-sessions.js';
-import { literal } from '../../../system/sql.js';
 import type { ServiceContext } from '../../context.js';
 import { analyze } from '../analyze.js';
 import { proveRestored } from '../prove-restored.js';
@@ -23,26 +22,6 @@ const APPLICATION_NAME = 'invctl db upgrade';
  * no EPIPE.
  */
 const LOAD = 'pg_restore "$@"; status=$?; cat >/dev/null; exit $status';
-
-/**
- * A database of the server other than the project's own; `postgres` and `template1` too, because people store
- * data there.
- */
-export interface OtherDatabase {
-  name: string;
-  bytes: number;
-  /** Whether connections to it are allowed. A DROP DATABASE that was cut off leaves one that allows none. */
-  readable: boolean;
-}
-
-/** Every database of the server except the live one and `template0`, which nobody can change. */
-export function readOtherDatabases(session: Session, live: string): Promise<OtherDatabase[]> {
-  return session.rows(
-    `SELECT datname AS name, coalesce(pg_database_size(oid), 0) AS bytes,
-            datallowconn AND datconnlimit <> -2 AS readable
-       FROM pg_database WHERE datname NOT IN ('template0', ${literal(live)}) ORDER BY 1`,
-  );
-}
 
 /**
  * What users created in a database that every server has, in words; empty if nothing. Only for a message:
